@@ -1,0 +1,142 @@
+// Board: one device daemon, as the agent sees it. ZeroMQ and Protobuf stay behind this header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// Where a board is and whom to trust there.
+struct BoardAddress {
+  std::string name;        // for people and studies
+  std::string endpoint;    // "tcp://192.0.2.7:7777"
+  std::string public_key;  // the daemon's CURVE key, Z85
+};
+
+// The agent's own CURVE key pair, Z85.
+struct AgentKeys {
+  std::string public_key;
+  std::string secret_key;
+};
+
+enum class Tier : std::uint8_t { kScreen = 1, kStandard = 2, kAudit = 3 };
+
+// Values as on the wire (proto/bitpilot.proto, MeasureStatus).
+enum class MeasureStatus : std::uint8_t {
+  kOk = 1,
+  kNoisy = 2,
+  kWrongOutput = 3,
+  kUnsupported = 4,
+  kOutOfMemory = 5,
+  kCrash = 6,
+  kTimedOut = 7,
+  kThermalAbort = 8,
+  kPowerAbort = 9,
+  kLost = 10,
+  kCancelled = 11,
+  kRejected = 12,
+  kProtocolError = 13,
+};
+std::string_view ToString(MeasureStatus status);
+inline bool HasNumbers(MeasureStatus status) {
+  return status == MeasureStatus::kOk || status == MeasureStatus::kNoisy;
+}
+
+// What identifies a board's class and build; comparisons check it.
+struct BoardInfo {
+  std::string name;
+  std::string cpu_model;
+  std::string isa;
+  std::string daemon_build;
+  std::string kernel_build;
+  std::string backend;       // "kernels", or "model:<table name>"
+  std::string model_source;  // of a model backend
+  std::string os;
+  std::string architecture;
+  std::string governor;
+  int cpu_count = 0;
+  bool is_model() const { return backend != "kernels"; }
+};
+
+struct NetworkMeasurement {
+  double latency_median_ns = 0.0;
+  double latency_low_ns = 0.0;
+  double latency_high_ns = 0.0;
+  double confidence = 0.0;
+  std::vector<double> window_ns;
+  std::vector<double> window_cpu_ns;
+  int inferences_per_window = 0;
+  double drift = 0.0;
+  std::vector<double> operation_ns;  // [num_operations] if asked for, else empty
+  std::vector<std::string> kernels;  // [num_operations]
+  std::optional<double> model_energy;
+  std::string model_energy_unit;
+};
+
+struct Measurement {
+  MeasureStatus status = MeasureStatus::kLost;
+  std::string detail;
+  std::string source;  // "measured", or "MODEL:<table name>"
+  std::vector<NetworkMeasurement> networks;  // parallel to the job; empty unless HasNumbers(status)
+  double duration_ms = 0.0;                  // device time of the whole request
+  std::uint64_t involuntary_context_switches = 0;
+  std::optional<double> load_average;
+};
+
+// One request to measure: one network, or several in interleaved rounds.
+struct MeasureJob {
+  std::vector<const Network*> networks;  // borrowed until the job ends
+  Tier tier = Tier::kStandard;
+  bool per_operation = false;
+};
+
+class Board {
+ public:
+  virtual ~Board() = default;
+
+  virtual const BoardInfo& info() const = 0;
+
+  // Logits [images][classes] of `images` (each [C, H, W] bytes, back to back).
+  virtual Result<std::vector<std::vector<float>>> Infer(const Network& network,
+                                                        std::span<const std::uint8_t> images) = 0;
+
+  // Uploads what the board lacks, measures, and waits. A failure of the board or the candidate is a Measurement with
+  // that status; a Status failure means that the board is gone for good (after reconnects) or the caller stopped.
+  virtual Result<Measurement> Measure(const MeasureJob& job) = 0;
+
+  // The same without waiting: the board works while the caller trains. At most one job may be started ahead.
+  virtual Status StartMeasure(const MeasureJob& job) = 0;
+  virtual Result<Measurement> FinishMeasure() = 0;
+};
+
+struct BoardOptions {
+  std::chrono::milliseconds connect_timeout{5000};
+  std::function<bool()> stop;  // polled while waiting: true ends the wait with kAborted
+};
+
+// Connects, authenticates, says Hello and takes the lease.
+//
+// Errors:
+//   kPermissionDenied  the daemon refused our key, or is not who public_key says.
+//   kUnavailable       another agent holds the lease (the message names it), or nobody answers at the endpoint.
+//   kVersionMismatch   protocol versions do not overlap.
+Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
+                                            const BoardOptions& options);
+
+// Starts a bitpilotd of our own on loopback with throw-away keys and connects to it; the daemon ends with the board.
+//
+// device: what follows "--device": "local", "local:avx2", "model:FILE".
+//
+// Errors: as ConnectBoard, and kNotFound if no bitpilotd is beside this program or in PATH.
+Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device, const BoardOptions& options);
+
+}  // namespace bitpilot

@@ -1,0 +1,69 @@
+# Target helpers. Flags live on targets, never in CMAKE_CXX_FLAGS.
+include(GoogleTest)
+
+# Warnings, sanitizers and the numeric contract, linked PRIVATE by every target here.
+#
+# -ffp-contract=off: requantization is normative float32 without fused multiply-add (kernels/requantize.h).
+add_library(bitpilot_private_flags INTERFACE)
+target_compile_options(bitpilot_private_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
+if(BITPILOT_SANITIZE)
+  target_compile_options(bitpilot_private_flags INTERFACE
+    -fsanitize=${BITPILOT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(bitpilot_private_flags INTERFACE -fsanitize=${BITPILOT_SANITIZE})
+endif()
+
+# bitpilot_add_library(<name> SOURCES <cc>... [DEPS <target>...] [PRIVATE_DEPS <target>...])
+#
+# Creates the static library bitpilot_<name> with the alias bitpilot::<name>. Includes start at the
+# repository's root ("kernels/isa.h"), so an include line shows its folder.
+function(bitpilot_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;PRIVATE_DEPS")
+  set(target bitpilot_${name})
+  add_library(${target} STATIC ${arg_SOURCES})
+  add_library(bitpilot::${name} ALIAS ${target})
+  target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS} bitpilot_private_flags)
+endfunction()
+
+# bitpilot_add_executable(<program> SOURCES <cc>... DEPS <target>...)
+function(bitpilot_add_executable program)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  add_executable(${program} ${arg_SOURCES})
+  target_link_libraries(${program} PRIVATE ${arg_DEPS} bitpilot_private_flags)
+endfunction()
+
+# bitpilot_add_isa_sources(<target> <ISA> FLAGS <flag>... SOURCES <cc>...)
+#
+# Adds sources compiled with an instruction set's flags and defines BITPILOT_HAVE_<ISA>=1.
+function(bitpilot_add_isa_sources target isa)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "FLAGS;SOURCES")
+  target_sources(${target} PRIVATE ${arg_SOURCES})
+  set_property(SOURCE ${arg_SOURCES} APPEND PROPERTY COMPILE_OPTIONS ${arg_FLAGS})
+  target_compile_definitions(${target} PRIVATE BITPILOT_HAVE_${isa}=1)
+endfunction()
+
+# bitpilot_precompile_torch(<target>): <torch/torch.h> costs many seconds a file otherwise.
+function(bitpilot_precompile_torch target)
+  target_precompile_headers(${target} PRIVATE <torch/torch.h>)
+endfunction()
+
+# bitpilot_add_test(<program> LABEL <folder> SOURCES <cc>... DEPS <target>... [ONE_PROCESS])
+#
+# One CTest test per GoogleTest case. ONE_PROCESS makes the binary a single CTest test: programs that load
+# LibTorch take 0.3 s and more to start.
+function(bitpilot_add_test program)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL" "SOURCES;DEPS")
+  add_executable(${program} ${arg_SOURCES})
+  target_link_libraries(${program} PRIVATE ${arg_DEPS} GTest::gtest_main GTest::gmock bitpilot_private_flags)
+  target_compile_definitions(${program} PRIVATE
+    BITPILOT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" BITPILOT_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(arg_ONE_PROCESS)
+    add_test(NAME ${program} COMMAND ${program})
+    set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)
+  else()
+    gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
+  endif()
+endfunction()

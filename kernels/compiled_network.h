@@ -1,0 +1,66 @@
+// CompiledNetwork: a Network packed and bound to the fastest exact kernels of one CPU.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+#include "kernels/isa.h"
+
+namespace bitpilot {
+
+struct CompileOptions {
+  Isa isa = Isa::kScalar;  // Highest instruction set that may be used.
+};
+
+// Not thread-safe; one instance a thread. Holds every buffer it needs: Run() allocates nothing.
+class CompiledNetwork {
+ public:
+  // Chooses a kernel for each operation, packs the weights, plans the memory.
+  //
+  // Errors:
+  //   kInvalidArgument    ValidateNetwork's message.
+  //   kUnsupported        the CPU lacks options.isa.
+  //   kResourceExhausted  no memory for weights and activations.
+  static Result<CompiledNetwork> Create(const Network& network, const CompileOptions& options);
+
+  CompiledNetwork(CompiledNetwork&&) noexcept;
+  CompiledNetwork& operator=(CompiledNetwork&&) noexcept;
+  ~CompiledNetwork();
+
+  // One inference, from pixels to logits, bit for bit what RunReference() gives.
+  //
+  // pixels: [C, H, W] unsigned bytes.   logits: [num_classes], overwritten.
+  //
+  // REQUIRES: both spans have exactly the network's sizes.
+  void Run(std::span<const std::uint8_t> pixels, std::span<float> logits);
+
+  // One inference as Run(), with the time of each operation added to nanoseconds[operation] (thread CPU time).
+  //
+  // REQUIRES: nanoseconds.size() == num_operations().
+  void RunTimed(std::span<const std::uint8_t> pixels, std::span<float> logits,
+                std::span<std::int64_t> nanoseconds);
+
+  int num_operations() const;
+  // Kernel that runs operation i, e.g. "conv_w4a4_i16_avx2".
+  std::string kernel_name(int operation) const;
+  Isa isa() const;
+  // Bytes of packed weights and of the activation arena, for reports.
+  std::int64_t weight_arena_bytes() const;
+  std::int64_t activation_arena_bytes() const;
+
+ private:
+  struct Impl;
+  explicit CompiledNetwork(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Identifies this build's kernels: hex SHA-256 over the kernel sources, the compiler and its flags. Results of
+// different builds are never mixed in one study without saying so.
+std::string KernelBuildId();
+
+}  // namespace bitpilot

@@ -1,0 +1,47 @@
+// Instruction sets: what this CPU has, and what the kernels may use.
+//
+// A restriction means "and below": `avx2` stands for a CPU whose best is AVX2. That lets one machine stand for
+// several device classes, and lets tests run every kernel that the host has.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// In ascending order on x86: each level includes the ones before it, except that kAvxVnni (256-bit dot products)
+// and kAvx512Vnni (512-bit) both extend kAvx2 and kAmx extends kAvx512Vnni.
+enum class Isa : std::uint8_t {
+  kScalar = 0,        // portable C++, no POPCNT
+  kScalarPopcnt = 1,  // portable C++ and the POPCNT instruction
+  kSse4 = 2,
+  kAvx2 = 3,
+  kAvxVnni = 4,
+  kAvx512Vnni = 5,  // AVX-512 F/BW/VL/DQ, VNNI and VPOPCNTDQ
+  kAmx = 6,         // int8 tiles
+};
+
+// The name as in --isa and logs: "avx512vnni".
+std::string_view ToString(Isa isa);
+
+// Errors: kInvalidArgument lists the known names.
+Result<Isa> ParseIsa(std::string_view name);
+
+// True if the CPU and the operating system can run `isa`.
+bool CpuSupports(Isa isa);
+
+// True if kernels of `kernel` may run where `limit` is the highest instruction set allowed.
+bool Allows(Isa limit, Isa kernel);
+
+// Every instruction set this CPU can run, ascending.
+std::vector<Isa> SupportedIsas();
+
+// The highest one, or what the environment variable BITPILOT_FORCE_ISA names.
+//
+// Errors: kInvalidArgument / kUnsupported if the variable names something unknown or that this CPU lacks.
+Result<Isa> DefaultIsa();
+
+}  // namespace bitpilot

@@ -1,0 +1,64 @@
+// Environment: bit-width allocation as a Markov decision process, while the network trains.
+//
+//   state       per-layer features and tables (SearchProblem), the last transition, what is left of the budget
+//   action      a Proposal: one width per variable
+//   transition  train `batches_per_step` mini-batches at the proposal's widths, then read the held-out loss and
+//               the board's measurement
+//
+// Laws (tests/policies/environment_conformance.h checks every one):
+//   - problem() never changes.
+//   - Step() returns a transition whose choice equals the proposal's.
+//   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is never a number.
+//   - measurements_left() falls by one with every Step() and never below zero.
+//   - With the same seed and proposals, losses and accuracies repeat exactly. Latencies repeat only where the
+//     implementation is a model or a log.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+struct Proposal {
+  Choice choice;
+  std::string reason;  // why, for people: "ilp at 0.70x", "neighbour of best: conv2d_3 weights 4 -> 3"
+};
+
+enum class TransitionStatus : std::uint8_t {
+  kMeasured = 0,   // latency_ns is present
+  kRejected = 1,   // filtered before measuring (size budget, unsupported by the board)
+  kFailed = 2,     // the board tried and failed; a property of the candidate, final
+};
+
+struct Transition {
+  Choice choice;
+  TransitionStatus status = TransitionStatus::kFailed;
+  std::optional<double> latency_ns;  // median; present exactly if kMeasured
+  double latency_low_ns = 0.0;       // exact interval of the median; 0 unless measured
+  double latency_high_ns = 0.0;
+  double loss = 0.0;      // held-out loss at these widths, nats
+  double accuracy = 0.0;  // validation, in [0, 1]
+  std::int64_t weight_bytes = 0;
+};
+
+class Environment {
+ public:
+  virtual ~Environment() = default;
+
+  virtual const SearchProblem& problem() const = 0;
+
+  // Board measurements that may still be made.
+  virtual int measurements_left() const = 0;
+
+  // Trains, evaluates and measures one proposal.
+  //
+  // Returns nullopt if the run was interrupted (user, all boards gone): the step did not happen.
+  //
+  // REQUIRES: measurements_left() > 0; proposal.choice is legal.
+  virtual std::optional<Transition> Step(const Proposal& proposal) = 0;
+};
+
+}  // namespace bitpilot

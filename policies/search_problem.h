@@ -1,0 +1,63 @@
+// SearchProblem: everything a policy may know before the first step. The same for every policy, so that they can
+// be compared at equal budgets.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernels/base/bit_assignment.h"
+#include "kernels/base/cost_table.h"
+#include "kernels/base/topology.h"
+
+namespace bitpilot {
+
+// One width to choose: of a layer's weights, or of a stored tensor.
+struct DecisionVariable {
+  enum class Kind : std::uint8_t { kWeights, kActivations };
+  Kind kind = Kind::kWeights;
+  int index = 0;            // layer (kWeights) or stored tensor (kActivations), as in BitAssignment
+  std::string name;         // the layer's or tensor's name
+  std::vector<int> widths;  // legal widths, ascending, never empty
+  // Estimated increase of the loss over 8 bits when only this variable has widths[k]; parallel to `widths`,
+  // in nats, from a post-training probe.
+  std::vector<double> sensitivity;
+};
+
+// Promises that a reported candidate must keep when it is measured again. Ratios are to uniform 8 bit.
+struct Budgets {
+  std::optional<double> max_latency_ratio;
+  std::optional<double> max_energy_ratio;
+  std::optional<std::int64_t> max_weight_bytes;
+  std::optional<double> min_accuracy;  // In [0, 1], on the validation range.
+};
+
+// The uniform 8-bit network, measured and evaluated: the anchor of every ratio.
+struct Reference {
+  double latency_ns = 0.0;
+  double loss = 0.0;      // validation, nats
+  double accuracy = 0.0;  // validation, in [0, 1]
+};
+
+struct SearchProblem {
+  Topology topology;
+  BitAssignment base;  // widths that are not searched (the ends); searched positions hold 8
+  std::vector<DecisionVariable> variables;
+  CostTable table;  // per-operation times measured on the board; predicts, never replaces, a measurement
+  Reference uniform8;
+  Budgets budgets;
+  int max_measurements = 0;
+  int batches_per_step = 0;  // training mini-batches between decisions; 0 = post-training search
+};
+
+// One width per variable, parallel to SearchProblem::variables.
+using Choice = std::vector<int>;
+
+// REQUIRES: choice has a legal width for every variable.
+BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice);
+
+// All variables at the legal width nearest to `bits` (the larger one of two equally near).
+Choice UniformChoice(const SearchProblem& problem, int bits);
+
+}  // namespace bitpilot
