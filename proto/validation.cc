@@ -1,0 +1,228 @@
+#include "proto/validation.h"
+
+#include <cmath>
+#include <string>
+#include <string_view>
+
+#include "proto/crc32.h"
+
+namespace bitpilot {
+namespace {
+
+using BodyCase = v1::Envelope::BodyCase;
+
+Status CheckSize(std::string_view field, std::size_t expected, std::size_t got) {
+  if (got == expected) return {};
+  return InvalidArgument(std::string(field) + " has " + std::to_string(expected) + " bytes, got " +
+                         std::to_string(got));
+}
+
+Status CheckName(std::string_view field, std::string_view name) {
+  if (name.size() <= kMaxNameBytes) return {};
+  return InvalidArgument(std::string(field) + " has at most " + std::to_string(kMaxNameBytes) +
+                         " bytes, got " + std::to_string(name.size()));
+}
+
+Status CheckLatency(std::string_view field, double nanoseconds) {
+  if (std::isfinite(nanoseconds) && nanoseconds > 0.0) return {};
+  return InvalidArgument(std::string(field) + " must be finite and positive, got " +
+                         std::to_string(nanoseconds));
+}
+
+Status ValidateLease(const v1::LeaseRequest& lease) {
+  if (lease.ttl_ms() < kMinLeaseTtlMs || lease.ttl_ms() > kMaxLeaseTtlMs) {
+    return InvalidArgument("ttl_ms must be in [" + std::to_string(kMinLeaseTtlMs) + ", " +
+                           std::to_string(kMaxLeaseTtlMs) + "], got " +
+                           std::to_string(lease.ttl_ms()));
+  }
+  return CheckName("holder", lease.holder());
+}
+
+Status ValidateQuery(const v1::ArtifactQuery& query) {
+  BITPILOT_RETURN_IF_ERROR(CheckSize("sha256", kSha256Bytes, query.sha256().size()));
+  if (query.total_bytes() == 0 || query.total_bytes() > kMaxArtifactBytes) {
+    return InvalidArgument("total_bytes must be in [1, " + std::to_string(kMaxArtifactBytes) +
+                           "], got " + std::to_string(query.total_bytes()));
+  }
+  return {};
+}
+
+Status ValidateChunk(const v1::ArtifactChunk& chunk, std::string_view raw) {
+  BITPILOT_RETURN_IF_ERROR(CheckSize("sha256", kSha256Bytes, chunk.sha256().size()));
+  if (raw.empty() || raw.size() > kChunkBytes) {
+    return InvalidArgument("a chunk has 1 to " + std::to_string(kChunkBytes) + " bytes, got " +
+                           std::to_string(raw.size()));
+  }
+  if (chunk.offset() >= kMaxArtifactBytes) {
+    return InvalidArgument("offset must be below " + std::to_string(kMaxArtifactBytes) + ", got " +
+                           std::to_string(chunk.offset()));
+  }
+  if (chunk.crc32() != Crc32(raw)) {
+    return DataCorrupt("the chunk at offset " + std::to_string(chunk.offset()) +
+                       " does not match its CRC-32; send it again");
+  }
+  return {};
+}
+
+Status ValidateInfer(const v1::InferRequest& infer, std::string_view raw) {
+  BITPILOT_RETURN_IF_ERROR(
+      CheckSize("network_sha256", kSha256Bytes, infer.network_sha256().size()));
+  if (infer.num_images() == 0 || raw.empty() || raw.size() % infer.num_images() != 0) {
+    return InvalidArgument(std::to_string(raw.size()) + " raw bytes are not " +
+                           std::to_string(infer.num_images()) + " images");
+  }
+  return {};
+}
+
+Status ValidateMeasure(const v1::MeasureRequest& measure) {
+  BITPILOT_RETURN_IF_ERROR(CheckSize("measure_id", kMeasureIdBytes, measure.measure_id().size()));
+  const int num_networks = measure.network_sha256_size();
+  if (num_networks < 1 || num_networks > kMaxNetworksPerMeasure) {
+    return InvalidArgument("network_sha256 has 1 to " + std::to_string(kMaxNetworksPerMeasure) +
+                           " entries, got " + std::to_string(num_networks));
+  }
+  for (const std::string& sha256 : measure.network_sha256()) {
+    BITPILOT_RETURN_IF_ERROR(CheckSize("network_sha256", kSha256Bytes, sha256.size()));
+  }
+  if (measure.golden_logits_size() != num_networks) {
+    return InvalidArgument("golden_logits is parallel to network_sha256: expected " +
+                           std::to_string(num_networks) + " entries, got " +
+                           std::to_string(measure.golden_logits_size()));
+  }
+  for (const std::string& logits : measure.golden_logits()) {
+    if (logits.empty() || logits.size() % sizeof(float) != 0) {
+      return InvalidArgument("golden_logits are float32 values, got " +
+                             std::to_string(logits.size()) + " bytes");
+    }
+  }
+  if (measure.golden_pixels().empty()) return InvalidArgument("golden_pixels is empty");
+  const v1::MeasureSpec::Tier tier = measure.spec().tier();
+  if (tier == v1::MeasureSpec::TIER_UNSPECIFIED || !v1::MeasureSpec::Tier_IsValid(tier)) {
+    return InvalidArgument("spec.tier must be SCREEN, STANDARD or AUDIT, got " +
+                           std::to_string(static_cast<int>(tier)));
+  }
+  return {};
+}
+
+Status ValidateLogits(const v1::InferResult& result, std::string_view raw) {
+  const std::uint64_t image_bytes = std::uint64_t{result.num_classes()} * sizeof(float);
+  if (image_bytes != 0 && result.num_images() != 0 && raw.size() % image_bytes == 0 &&
+      raw.size() / image_bytes == result.num_images()) {
+    return {};
+  }
+  return InvalidArgument(std::to_string(raw.size()) + " raw bytes are not the float32 logits of " +
+                         std::to_string(result.num_images()) + " images and " +
+                         std::to_string(result.num_classes()) + " classes");
+}
+
+Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
+  BITPILOT_RETURN_IF_ERROR(
+      CheckSize("network_sha256", kSha256Bytes, network.network_sha256().size()));
+  BITPILOT_RETURN_IF_ERROR(CheckLatency("latency_median_ns", network.latency_median_ns()));
+  BITPILOT_RETURN_IF_ERROR(CheckLatency("latency_low_ns", network.latency_low_ns()));
+  BITPILOT_RETURN_IF_ERROR(CheckLatency("latency_high_ns", network.latency_high_ns()));
+  if (network.latency_low_ns() > network.latency_median_ns() ||
+      network.latency_median_ns() > network.latency_high_ns()) {
+    return InvalidArgument("latency_median_ns lies outside its interval");
+  }
+  if (!(network.confidence() >= 0.0 && network.confidence() <= 1.0)) {
+    return InvalidArgument("confidence must be in [0, 1], got " +
+                           std::to_string(network.confidence()));
+  }
+  if (network.window_ns_size() == 0 || network.window_cpu_ns_size() != network.window_ns_size()) {
+    return InvalidArgument("window_ns and window_cpu_ns must be parallel and not empty, got " +
+                           std::to_string(network.window_ns_size()) + " and " +
+                           std::to_string(network.window_cpu_ns_size()));
+  }
+  for (const double window_ns : network.window_ns()) {
+    BITPILOT_RETURN_IF_ERROR(CheckLatency("window_ns", window_ns));
+  }
+  return {};
+}
+
+Status ValidateResult(const v1::MeasureResult& result) {
+  BITPILOT_RETURN_IF_ERROR(CheckSize("measure_id", kMeasureIdBytes, result.measure_id().size()));
+  const v1::MeasureStatus status = result.status();
+  if (status == v1::MEASURE_STATUS_UNSPECIFIED || !v1::MeasureStatus_IsValid(status)) {
+    return InvalidArgument("unknown measure status " + std::to_string(static_cast<int>(status)));
+  }
+  const bool has_numbers = status == v1::OK || status == v1::NOISY;
+  if (has_numbers == (result.networks_size() == 0)) {
+    return InvalidArgument(has_numbers ? "a measurement came without numbers"
+                                       : "a failed measurement came with numbers");
+  }
+  for (const v1::NetworkMeasurement& network : result.networks()) {
+    BITPILOT_RETURN_IF_ERROR(ValidateNetworkMeasurement(network));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ValidateRequest(const Message& message) {
+  const v1::Envelope& envelope = message.envelope;
+  if (envelope.body_case() == BodyCase::kHello) {
+    BITPILOT_RETURN_IF_ERROR(CheckSize("session_id of hello", 0, envelope.session_id().size()));
+    BITPILOT_RETURN_IF_ERROR(CheckName("agent_build", envelope.hello().agent_build()));
+    return CheckName("study_uuid", envelope.hello().study_uuid());
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckSize("session_id", kSessionIdBytes, envelope.session_id().size()));
+  switch (envelope.body_case()) {
+    case BodyCase::kLeaseRequest:
+      return ValidateLease(envelope.lease_request());
+    case BodyCase::kArtifactQuery:
+      return ValidateQuery(envelope.artifact_query());
+    case BodyCase::kArtifactChunk:
+      return ValidateChunk(envelope.artifact_chunk(), message.raw);
+    case BodyCase::kInferRequest:
+      return ValidateInfer(envelope.infer_request(), message.raw);
+    case BodyCase::kMeasureRequest:
+      return ValidateMeasure(envelope.measure_request());
+    case BodyCase::kMeasureCancel:
+      return CheckSize("measure_id", kMeasureIdBytes,
+                       envelope.measure_cancel().measure_id().size());
+    case BodyCase::kResultAck:
+      return CheckSize("measure_id", kMeasureIdBytes, envelope.result_ack().measure_id().size());
+    case BodyCase::kLeaseRelease:
+    case BodyCase::kPing:
+      return {};
+    default:
+      return InvalidArgument("an agent does not send " +
+                             std::string(BodyName(envelope.body_case())));
+  }
+}
+
+Status ValidateReply(const Message& message) {
+  const v1::Envelope& envelope = message.envelope;
+  switch (envelope.body_case()) {
+    case BodyCase::kHelloAck:
+      BITPILOT_RETURN_IF_ERROR(
+          CheckSize("session_id", kSessionIdBytes, envelope.hello_ack().session_id().size()));
+      return CheckSize("boot_id", kSessionIdBytes, envelope.hello_ack().boot_id().size());
+    case BodyCase::kLeaseGrant:
+      if (envelope.lease_grant().epoch() == 0) return InvalidArgument("lease epoch 0 was granted");
+      return {};
+    case BodyCase::kArtifactStatus:
+      return CheckSize("sha256", kSha256Bytes, envelope.artifact_status().sha256().size());
+    case BodyCase::kInferResult:
+      return ValidateLogits(envelope.infer_result(), message.raw);
+    case BodyCase::kMeasureAccepted:
+      return CheckSize("measure_id", kMeasureIdBytes,
+                       envelope.measure_accepted().measure_id().size());
+    case BodyCase::kMeasureProgress:
+      return CheckSize("measure_id", kMeasureIdBytes,
+                       envelope.measure_progress().measure_id().size());
+    case BodyCase::kMeasureResult:
+      return ValidateResult(envelope.measure_result());
+    case BodyCase::kLeaseDenied:
+    case BodyCase::kLeaseReleased:
+    case BodyCase::kPong:
+    case BodyCase::kError:
+      return {};
+    default:
+      return InvalidArgument("a daemon does not send " +
+                             std::string(BodyName(envelope.body_case())));
+  }
+}
+
+}  // namespace bitpilot
