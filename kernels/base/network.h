@@ -34,14 +34,17 @@ struct LayerWeights {
   friend bool operator==(const LayerWeights&, const LayerWeights&) = default;
 };
 
+// Largest magnitude of a scale, a bias or a residual scale: t then stays finite for every accumulator.
+inline constexpr float kMaxStageMagnitude = 1e20F;
+
 // How one operation turns its accumulator into codes (kernels/requantize.h):
 //
 //   t = float(acc[c]) * scale[c] + bias[c]  (+ float(r - zero point of r) * residual_scale)
 //   code = nearest_even(clamp(t + zero point of the output, code_min, code_max))
 struct OutputStage {
-  std::vector<float> scale;     // s[c], [out channels]; finite, may exceed 1 and may be negative
-  std::vector<float> bias;      // b[c], [out channels]; finite
-  float residual_scale = 0.0F;  // Finite; read only if the operation has a residual.
+  std::vector<float> scale;     // s[c], [out channels]; may exceed 1 and may be negative
+  std::vector<float> bias;      // b[c], [out channels]
+  float residual_scale = 0.0F;  // Read only if the operation has a residual.
   int code_min = 0;             // 0 <= code_min <= code_max <= 2^bits - 1; unused by the last operation
   int code_max = 255;
   friend bool operator==(const OutputStage&, const OutputStage&) = default;

@@ -58,7 +58,7 @@ struct Operation {
   int kernel_w = 1;
   int stride_h = 1;
   int stride_w = 1;
-  Padding padding;
+  Padding padding;  // each side less than the window
   int groups = 1;          // convolutions only
   int pad_channels_before = 0;  // kSubsample only: zero channels in front of the input's; the rest go behind
   Activation activation = Activation::kNone;
@@ -83,7 +83,9 @@ inline bool HasWeights(const Operation& operation) {
 
 // Checks every rule above and that all shapes fit together, with 64-bit arithmetic and before anything is
 // allocated, so that a hostile file cannot overflow. Limits: at most 1024 operations, 16384 channels,
-// 4096 pixels a side, depth of one output (KH * KW * I / groups) at most kMaxDepth.
+// 4096 pixels a side, kMaxTensorElements a tensor, depth of one output (KH * KW * I / groups) at most kMaxDepth.
+// Names are printable words without '"' and '#', because tables list them; fields that a kind does not use keep
+// their defaults; the last operation gives one pixel and has no activation.
 //
 // Errors:
 //   kInvalidArgument  names the operation and the field, with what was expected.
@@ -111,5 +113,8 @@ std::int64_t Macs(const Topology& topology, int operation);
 // Largest depth whose sum of products of (code - zero point) in [-255, 255] with weights in [-127, 127]
 // always fits an int32: floor((2^31 - 1) / (255 * 127)).
 inline constexpr std::int64_t kMaxDepth = 66'311;
+
+// Largest tensor: sums over a whole network (MACs, weights) then fit 64 bits with room to spare.
+inline constexpr std::int64_t kMaxTensorElements = std::int64_t{1} << 28;
 
 }  // namespace bitpilot

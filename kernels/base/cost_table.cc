@@ -1,0 +1,312 @@
+#include "kernels/base/cost_table.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "kernels/base/file_io.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::string_view kFormatName = "bitpilot-cost-table";
+
+std::string Quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+// Reads the quoted word that starts at line[position]; leaves `position` behind it.
+Result<std::string> ReadQuoted(std::string_view line, std::size_t& position) {
+  std::string word;
+  for (++position; position < line.size(); ++position) {
+    char c = line[position];
+    if (c == '"') {
+      ++position;
+      return word;
+    }
+    if (c == '\\') {
+      if (++position == line.size()) break;
+      c = line[position] == 'n' ? '\n' : line[position];
+    }
+    word += c;
+  }
+  return InvalidArgument("the closing '\"' is missing");
+}
+
+// Splits a line into words. A word in double quotes may hold anything; \" \\ and \n are escapes in
+// it.
+Result<std::vector<std::string>> SplitLine(std::string_view line) {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < line.size() && line[i] != '#';) {
+    if (IsSpace(line[i])) {
+      ++i;
+    } else if (line[i] == '"') {
+      Result<std::string> word = ReadQuoted(line, i);
+      if (!word.ok()) return word.status();
+      words.push_back(std::move(word).value());
+    } else {
+      const std::size_t begin = i;
+      while (i < line.size() && !IsSpace(line[i]) && line[i] != '#' && line[i] != '"') ++i;
+      words.emplace_back(line.substr(begin, i - begin));
+    }
+  }
+  return words;
+}
+
+// A cost: a decimal number that is finite and not negative.
+Result<double> ParseCost(std::string_view field, std::string_view text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value) &&
+      value >= 0.0 && !std::signbit(value)) {
+    return value;
+  }
+  return InvalidArgument(std::string(field) + " must be a number of at least 0, got " +
+                         Quoted(text));
+}
+
+Result<int> ParseWidth(std::string_view field, std::string_view text) {
+  if (text.size() == 1 && text[0] >= '1' && text[0] <= '8') return text[0] - '0';
+  return InvalidArgument(std::string(field) + " must be in [1, 8], got " + Quoted(text));
+}
+
+// Parses one line after the other into a table.
+class Parser {
+ public:
+  Status ParseLine(const std::vector<std::string>& words);
+  Result<CostTable> Finish();
+
+ private:
+  Status ParseFormat(const std::vector<std::string>& words);
+  Status ParseText(const std::vector<std::string>& words, std::string& field);
+  Status ParseOverhead(const std::vector<std::string>& words);
+  Status ParseOperation(const std::vector<std::string>& words);
+
+  CostTable table_;
+  bool has_format_ = false;
+  bool has_energies_ = false;
+  std::set<std::string> seen_;  // Keywords that may come only once.
+};
+
+Status Parser::ParseLine(const std::vector<std::string>& words) {
+  const std::string& keyword = words[0];
+  if (!has_format_) return ParseFormat(words);
+  if (keyword == "op") return ParseOperation(words);
+  if (!seen_.insert(keyword).second)
+    return InvalidArgument(Quoted(keyword) + " comes a second time");
+  if (keyword == "name") return ParseText(words, table_.name);
+  if (keyword == "source") return ParseText(words, table_.source);
+  if (keyword == "energy_unit") return ParseText(words, table_.energy_unit);
+  if (keyword == "overhead") return ParseOverhead(words);
+  return InvalidArgument("expected name, source, energy_unit, overhead or op, got " +
+                         Quoted(keyword));
+}
+
+Status Parser::ParseFormat(const std::vector<std::string>& words) {
+  if (words[0] != kFormatName || words.size() != 2) {
+    return DataCorrupt("a cost table must start with '" + std::string(kFormatName) + " 1'");
+  }
+  if (words[1] != "1") {
+    return Status(StatusCode::kVersionMismatch, "the cost table has version " + Quoted(words[1]) +
+                                                    ", this program reads version 1");
+  }
+  has_format_ = true;
+  return Status();
+}
+
+Status Parser::ParseText(const std::vector<std::string>& words, std::string& field) {
+  if (words.size() != 2 || words[1].empty()) {
+    return InvalidArgument(Quoted(words[0]) + " takes one word, in double quotes if it has spaces");
+  }
+  field = words[1];
+  return Status();
+}
+
+Status Parser::ParseOverhead(const std::vector<std::string>& words) {
+  if (words.size() != 3 || words[1] != "latency_ns") {
+    return InvalidArgument("expected 'overhead latency_ns NUMBER'");
+  }
+  const Result<double> latency_ns = ParseCost("latency_ns", words[2]);
+  if (latency_ns.ok()) table_.overhead_latency_ns = *latency_ns;
+  return latency_ns.status();
+}
+
+Status Parser::ParseOperation(const std::vector<std::string>& words) {
+  // op NAME [w W a A] latency_ns L [energy E]
+  const bool has_widths = words.size() > 2 && words[2] == "w";
+  const std::size_t latency_at = has_widths ? 6 : 2;
+  const bool has_energy = words.size() == latency_at + 4;
+  if ((!has_energy && words.size() != latency_at + 2) || words[1].empty() ||
+      (has_widths && words[4] != "a") || words[latency_at] != "latency_ns" ||
+      (has_energy && words[latency_at + 2] != "energy")) {
+    return InvalidArgument("expected 'op NAME [w BITS a BITS] latency_ns NUMBER [energy NUMBER]'");
+  }
+  int weight_bits = 0;
+  int activation_bits = 0;
+  if (has_widths) {
+    const Result<int> w = ParseWidth("w", words[3]);
+    const Result<int> a = ParseWidth("a", words[5]);
+    if (!w.ok()) return w.status();
+    if (!a.ok()) return a.status();
+    weight_bits = *w;
+    activation_bits = *a;
+  }
+  const Result<double> latency_ns = ParseCost("latency_ns", words[latency_at + 1]);
+  if (!latency_ns.ok()) return latency_ns.status();
+  Cost cost;
+  cost.latency_ns = *latency_ns;
+  if (has_energy) {
+    const Result<double> energy = ParseCost("energy", words[latency_at + 3]);
+    if (!energy.ok()) return energy.status();
+    cost.energy = *energy;
+    has_energies_ = true;
+  }
+  if (table_.operations.emplace(std::tuple(words[1], weight_bits, activation_bits), cost).second) {
+    return Status();
+  }
+  return InvalidArgument("operation " + Quoted(words[1]) + " has these widths a second time");
+}
+
+Result<CostTable> Parser::Finish() {
+  if (!has_format_) {
+    return DataCorrupt("a cost table must start with '" + std::string(kFormatName) +
+                       " 1', it is empty");
+  }
+  for (const char* keyword : {"name", "source"}) {
+    if (seen_.count(keyword) == 0)
+      return InvalidArgument("the line '" + std::string(keyword) + " ...' is missing");
+  }
+  if (has_energies_ && table_.energy_unit.empty()) {
+    return InvalidArgument("operations have energies, but the line 'energy_unit ...' is missing");
+  }
+  return std::move(table_);
+}
+
+// Shortest text that reads back as the same number.
+std::string FormatNumber(double value) {
+  std::array<char, 32> buffer;
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return std::string(buffer.data(), result.ptr);
+}
+
+std::string FormatQuoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return quoted + '"';
+}
+
+// As a word: quoted only where it must be.
+std::string FormatWord(std::string_view text) {
+  return text.empty() || text.find_first_of(" \t\r\n\"#\\") != std::string_view::npos
+             ? FormatQuoted(text)
+             : std::string(text);
+}
+
+std::string FormatKey(const std::tuple<std::string, int, int>& key) {
+  const auto& [name, weight_bits, activation_bits] = key;
+  std::string text = "op " + FormatWord(name);
+  if (weight_bits == 0) return text;
+  return text + " w " + std::to_string(weight_bits) + " a " + std::to_string(activation_bits);
+}
+
+}  // namespace
+
+Result<CostTable> ParseCostTable(std::string_view text) {
+  Parser parser;
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = text.find('\n');
+    const std::string where = "line " + std::to_string(number);
+    const Result<std::vector<std::string>> words = SplitLine(text.substr(0, end));
+    if (!words.ok()) return words.status().WithContext(where);
+    if (!words->empty()) BITPILOT_RETURN_IF_ERROR(parser.ParseLine(*words).WithContext(where));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return parser.Finish();
+}
+
+std::string FormatCostTable(const CostTable& table) {
+  std::string text = std::string(kFormatName) + " 1\n";
+  text += "name " + FormatWord(table.name) + "\n";
+  text += "source " + FormatQuoted(table.source) + "\n";
+  if (!table.energy_unit.empty()) text += "energy_unit " + FormatWord(table.energy_unit) + "\n";
+  text += "overhead latency_ns " + FormatNumber(table.overhead_latency_ns) + "\n";
+  for (const auto& [key, cost] : table.operations) {
+    text += FormatKey(key) + " latency_ns " + FormatNumber(cost.latency_ns);
+    if (cost.energy) text += " energy " + FormatNumber(*cost.energy);
+    text += '\n';
+  }
+  return text;
+}
+
+Result<CostTable> ReadCostTableFile(const std::string& path) {
+  const Result<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  Result<CostTable> table = ParseCostTable(*text);
+  if (!table.ok()) return table.status().WithContext(path);
+  return table;
+}
+
+namespace {
+
+// Adds `share` of a row to `total`. A sum that lacks one row's energy is no energy.
+void AddShare(const Cost& row, double share, Cost& total) {
+  total.latency_ns += share * row.latency_ns;
+  if (total.energy && row.energy) {
+    *total.energy += share * *row.energy;
+  } else {
+    total.energy.reset();
+  }
+}
+
+// Channels of each width, so that the order of runs does not matter.
+std::array<int, 9> ChannelsPerWidth(const std::vector<ChannelRun>& runs) {
+  std::array<int, 9> channels{};
+  for (const ChannelRun& run : runs) channels[static_cast<std::size_t>(run.bits)] += run.channels;
+  return channels;
+}
+
+Status AddLayer(const CostTable& table, const Operation& op, const std::vector<ChannelRun>& runs,
+                int activation_bits, Cost& total) {
+  const std::array<int, 9> channels = ChannelsPerWidth(runs);
+  for (int bits = 1; bits <= 8; ++bits) {
+    const int count = channels[static_cast<std::size_t>(bits)];
+    if (count == 0) continue;
+    const std::tuple<std::string, int, int> key(op.name, bits, activation_bits);
+    const auto row = table.operations.find(key);
+    if (row == table.operations.end()) {
+      return Status(StatusCode::kNotFound, "cost table " + Quoted(table.name) + " has no row '" +
+                                               FormatKey(key) + " latency_ns NUMBER'");
+    }
+    AddShare(row->second, static_cast<double>(count) / op.out_channels, total);
+  }
+  return Status();
+}
+
+}  // namespace
+
+Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
+                         const BitAssignment& assignment) {
+  BITPILOT_RETURN_IF_ERROR(ValidateAssignment(topology, assignment));
+  Cost total;
+  total.latency_ns = table.overhead_latency_ns;
+  if (!table.energy_unit.empty()) total.energy = 0.0;
+  std::size_t layer = 0;
+  for (const Operation& op : topology.operations) {
+    if (HasWeights(op)) {
+      const int activation_bits = assignment.activation_bits[static_cast<std::size_t>(op.input)];
+      BITPILOT_RETURN_IF_ERROR(
+          AddLayer(table, op, assignment.weight_bits[layer++], activation_bits, total));
+      continue;
+    }
+    const auto row = table.operations.find({op.name, 0, 0});
+    if (row != table.operations.end()) AddShare(row->second, 1.0, total);
+  }
+  return total;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,84 @@
+#include "kernels/base/file_io.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace bitpilot {
+namespace {
+
+Status ErrnoStatus(const std::string& path, std::string_view action, int error) {
+  StatusCode code = StatusCode::kInvalidArgument;
+  if (error == ENOENT || error == ENOTDIR) code = StatusCode::kNotFound;
+  if (error == EACCES || error == EPERM || error == EROFS) code = StatusCode::kPermissionDenied;
+  if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE) {
+    code = StatusCode::kResourceExhausted;
+  }
+  return Status(code, path + ": cannot " + std::string(action) + ": " + std::strerror(error));
+}
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Writes and flushes everything; 0 or the error number.
+int WriteAll(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ::fsync(fd) == 0 ? 0 : errno;
+}
+
+// Unique among the processes and threads that write `path` at the same time.
+std::string TemporaryName(const std::string& path) {
+  static std::atomic<unsigned> counter = 0;
+  return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return ErrnoStatus(path, "open", errno);
+  std::string bytes;
+  std::array<char, 65'536> block;
+  for (;;) {
+    const ssize_t count = ::read(file.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoStatus(path, "read", errno);
+    if (count == 0) return bytes;
+    bytes.append(block.data(), static_cast<std::size_t>(count));
+  }
+}
+
+Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  const std::string temporary = TemporaryName(path);
+  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) return ErrnoStatus(path, "write beside it", errno);
+  int error = WriteAll(file.get(), bytes);
+  if (error == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return Status();
+  std::remove(temporary.c_str());
+  return ErrnoStatus(path, "write", error);
+}
+
+}  // namespace bitpilot
