@@ -4,7 +4,7 @@
 #include <array>
 #include <filesystem>
 
-#include "agent/model/file_io.h"
+#include "agent/model/compressed_file.h"
 #include "agent/model/sample_data.h"
 #include "kernels/base/sha256.h"
 

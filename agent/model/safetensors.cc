@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/model/file_io.h"
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
@@ -18,7 +18,6 @@ static_assert(std::endian::native == std::endian::little, "tensors are copied by
 using Json = nlohmann::json;
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kMaxFileBytes = std::size_t{4} << 30;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 20;
 
 struct TensorEntry {
@@ -206,7 +205,7 @@ Result<SafetensorsFile> ParseSafetensors(std::string_view bytes) {
 }
 
 Result<SafetensorsFile> ReadSafetensors(const std::string& path) {
-  const Result<std::string> bytes = ReadWholeFile(path, kMaxFileBytes);
+  const Result<std::string> bytes = ReadFile(path);
   if (!bytes.ok()) return bytes.status();
   Result<SafetensorsFile> file = ParseSafetensors(*bytes);
   if (!file.ok()) return file.status().WithContext(path);
@@ -238,7 +237,7 @@ std::string SerializeSafetensors(const SafetensorsFile& file) {
 }
 
 Status WriteSafetensors(const std::string& path, const SafetensorsFile& file) {
-  return WriteWholeFile(path, SerializeSafetensors(file));
+  return WriteFileAtomically(path, SerializeSafetensors(file));
 }
 
 }  // namespace bitpilot

@@ -59,11 +59,7 @@ Result<SafetensorsFile> ReadSafetensors(const std::string& path);
 // REQUIRES: each tensor's values are as many as its shape says; other_dtypes is empty.
 std::string SerializeSafetensors(const SafetensorsFile& file);
 
-// Writes to a temporary file beside `path` and renames it: readers see the old file or the whole
-// new one.
-//
-// Errors: kPermissionDenied, kNotFound (no such folder), kResourceExhausted (disk full); names
-// `path`.
+// Readers see the old file or the whole new one. Errors: as WriteFileAtomically().
 Status WriteSafetensors(const std::string& path, const SafetensorsFile& file);
 
 }  // namespace bitpilot
