@@ -37,8 +37,8 @@ CREATE TABLE event(                        -- append-only, in the order in which
 ) STRICT;
 
 CREATE TABLE measurement(                  -- chained by the event whose seq it names
-  measurement_id    TEXT PRIMARY KEY,
-  seq               INTEGER NOT NULL UNIQUE REFERENCES event DEFERRABLE INITIALLY DEFERRED,
+  seq               INTEGER PRIMARY KEY REFERENCES event DEFERRABLE INITIALLY DEFERRED,
+  measurement_id    TEXT NOT NULL UNIQUE,
   candidate_id      TEXT NOT NULL,
   assignment        TEXT NOT NULL,
   board             TEXT NOT NULL,
@@ -60,16 +60,16 @@ CREATE TABLE measurement(                  -- chained by the event whose seq it 
   CHECK((latency_median_ns IS NULL) = (latency_high_ns IS NULL)),
   CHECK(latency_median_ns > 0 AND latency_low_ns <= latency_median_ns AND latency_median_ns <= latency_high_ns),
   CHECK(status IN('OK','NOISY') OR length(window_ns) = 0)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX measurement_by_candidate ON measurement(candidate_id, tier);
 
 CREATE TABLE artifact(                     -- files beside the study; chained by the event whose seq it names
+  seq    INTEGER PRIMARY KEY REFERENCES event DEFERRABLE INITIALLY DEFERRED,
   sha256 TEXT NOT NULL,
-  seq    INTEGER NOT NULL UNIQUE REFERENCES event DEFERRABLE INITIALLY DEFERRED,
   kind   TEXT NOT NULL,
   file   TEXT NOT NULL,
-  PRIMARY KEY(sha256, file)
-) STRICT, WITHOUT ROWID;
+  UNIQUE(sha256, file)
+) STRICT;
 
 CREATE TABLE head(                         -- the end of the log, so that a removed last event shows
   head_id     INTEGER PRIMARY KEY CHECK(head_id = 1),

@@ -49,8 +49,8 @@ Result<std::int64_t> InsertRun(SqliteDatabase& database) {
 }
 
 Status EndRun(SqliteDatabase& database, std::int64_t run_id, const std::string& exit_reason) {
-  Result<SqliteStatement> end = database.Prepare(
-      "UPDATE run SET ended_utc_ns = ?1, exit_reason = ?2 WHERE run_id = ?3");
+  Result<SqliteStatement> end =
+      database.Prepare("UPDATE run SET ended_utc_ns = ?1, exit_reason = ?2 WHERE run_id = ?3");
   if (!end.ok()) return end.status();
   BITPILOT_RETURN_IF_ERROR(end->Bind(1, UtcNow()).Bind(2, exit_reason).Bind(3, run_id).Run());
   return UpdateRunsHash(database);
@@ -125,8 +125,8 @@ Status InsertMeasurement(SqliteDatabase& database, const MeasurementRow& row, st
 }
 
 Status InsertArtifact(SqliteDatabase& database, const ArtifactRow& row) {
-  Result<SqliteStatement> insert = database.Prepare(
-      "INSERT INTO artifact(sha256, seq, kind, file) VALUES(?1, ?2, ?3, ?4)");
+  Result<SqliteStatement> insert =
+      database.Prepare("INSERT INTO artifact(sha256, seq, kind, file) VALUES(?1, ?2, ?3, ?4)");
   if (!insert.ok()) return insert.status();
   return insert->Bind(1, row.sha256).Bind(2, row.seq).Bind(3, row.kind).Bind(4, row.file).Run();
 }

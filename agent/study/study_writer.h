@@ -14,7 +14,8 @@ namespace bitpilot {
 
 inline constexpr std::string_view kConfigKind = "config";
 
-// Writes a study that holds only its configuration and this process's run to the new file `path`, and closes it.
+// Writes a study that holds only its configuration and this process's run to the new file `path`,
+// and closes it.
 Status WriteFirstState(const std::string& path, const std::string& config_json);
 
 // Adds a run of this process. Returns its id.
@@ -25,7 +26,8 @@ Status EndRun(SqliteDatabase& database, std::int64_t run_id, const std::string& 
 Result<LogHead> InsertEvent(SqliteDatabase& database, const LogHead& head, std::int64_t run_id,
                             std::string_view kind, const std::string& payload);
 
-// MeasurementRow's rules, with a message that says which one is broken; the table's CHECKs repeat them.
+// MeasurementRow's rules, with a message that says which one is broken; the table's CHECKs repeat
+// them.
 Status ValidateMeasurement(const MeasurementRow& row);
 
 // The row that the event `seq` of the same transaction chains.
