@@ -39,7 +39,8 @@ class CompiledNetwork {
   // REQUIRES: both spans have exactly the network's sizes.
   void Run(std::span<const std::uint8_t> pixels, std::span<float> logits);
 
-  // One inference as Run(), with the time of each operation added to nanoseconds[operation] (thread CPU time).
+  // One inference as Run(), with the time of each operation added to nanoseconds[operation] (thread
+  // CPU time).
   //
   // REQUIRES: nanoseconds.size() == num_operations().
   void RunTimed(std::span<const std::uint8_t> pixels, std::span<float> logits,
@@ -59,8 +60,8 @@ class CompiledNetwork {
   std::unique_ptr<Impl> impl_;
 };
 
-// Identifies this build's kernels: hex SHA-256 over the kernel sources, the compiler and its flags. Results of
-// different builds are never mixed in one study without saying so.
+// Identifies this build's kernels: hex SHA-256 over the kernel sources, the compiler and its flags.
+// Results of different builds are never mixed in one study without saying so.
 std::string KernelBuildId();
 
 }  // namespace bitpilot

@@ -1,7 +1,7 @@
 // Instruction sets: what this CPU has, and what the kernels may use.
 //
-// A restriction means "and below": `avx2` stands for a CPU whose best is AVX2. That lets one machine stand for
-// several device classes, and lets tests run every kernel that the host has.
+// A restriction means "and below": `avx2` stands for a CPU whose best is AVX2. That lets one
+// machine stand for several device classes, and lets tests run every kernel that the host has.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace bitpilot {
 
-// In ascending order on x86: each level includes the ones before it, except that kAvxVnni (256-bit dot products)
-// and kAvx512Vnni (512-bit) both extend kAvx2 and kAmx extends kAvx512Vnni.
+// In ascending order on x86: each level includes the ones before it, except that kAvxVnni (256-bit
+// dot products) and kAvx512Vnni (512-bit) both extend kAvx2 and kAmx extends kAvx512Vnni.
 enum class Isa : std::uint8_t {
   kScalar = 0,        // portable C++, no POPCNT
   kScalarPopcnt = 1,  // portable C++ and the POPCNT instruction
@@ -41,7 +41,8 @@ std::vector<Isa> SupportedIsas();
 
 // The highest one, or what the environment variable BITPILOT_FORCE_ISA names.
 //
-// Errors: kInvalidArgument / kUnsupported if the variable names something unknown or that this CPU lacks.
+// Errors: kInvalidArgument / kUnsupported if the variable names something unknown or that this CPU
+// lacks.
 Result<Isa> DefaultIsa();
 
 }  // namespace bitpilot

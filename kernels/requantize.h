@@ -1,14 +1,16 @@
-// Requantization: from an accumulator to a code. This header is normative: training, the host's reference and
-// every kernel on every instruction set give these bits.
+// Requantization: from an accumulator to a code. This header is normative: training, the host's
+// reference and every kernel on every instruction set give these bits.
 //
-// All of it is float32, every operation rounded to nearest even, nothing contracted into a fused multiply-add
-// (the build passes -ffp-contract=off):
+// All of it is float32, every operation rounded to nearest even, nothing contracted into a fused
+// multiply-add (the build passes -ffp-contract=off):
 //
 //   t = float(acc) * scale + bias
-//   t = t + float(residual - residual_zero_point) * residual_scale     only with a residual; product rounded first
-//   code = nearest_even(clamp(t + float(zero_point), float(code_min), float(code_max)))
+//   t = t + float(residual - residual_zero_point) * residual_scale     only with a residual;
+//   product rounded first code = nearest_even(clamp(t + float(zero_point), float(code_min),
+//   float(code_max)))
 //
-// The clamp comes before the conversion, because the conversion of a float above 2^31 is not defined.
+// The clamp comes before the conversion, because the conversion of a float above 2^31 is not
+// defined.
 #pragma once
 
 #include <cmath>
@@ -28,7 +30,8 @@ inline float AddResidual(float t, int residual_minus_zero_point, float residual_
   return t + product;
 }
 
-// Clamps in float, then converts to nearest even (the rounding mode of every thread is the default one).
+// Clamps in float, then converts to nearest even (the rounding mode of every thread is the default
+// one).
 inline std::uint8_t ToCode(float t, int zero_point, int code_min, int code_max) {
   float shifted = t + static_cast<float>(zero_point);
   const auto low = static_cast<float>(code_min);

@@ -1,0 +1,155 @@
+#include "kernels/compiled_network.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "kernels/base/check.h"
+#include "kernels/kernel_build_id.h"
+#include "kernels/operation.h"
+#include "kernels/tensor_layout.h"
+
+namespace bitpilot {
+namespace {
+
+// Far above every network for a board; keeps 32-bit offsets into a tensor, doubled for 16-bit
+// copies, in range.
+constexpr std::size_t kMaxArenaBytes = std::size_t{1} << 30;
+
+std::int64_t ThreadCpuNs() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+struct CompiledNetwork::Impl {
+  Impl(const Network& network, Isa limit)
+      : isa(limit),
+        plan(PlanArena(network)),
+        input_codes(network.input_codes),
+        logits(static_cast<std::size_t>(network.num_classes())) {}
+
+  void Compile(const Network& network);
+  void ConvertPixels(const std::uint8_t* pixels);
+
+  Isa isa;
+  ArenaPlan plan;
+  std::vector<std::uint8_t> input_codes;  // [C, 256]
+  std::vector<float> logits;
+  std::vector<std::unique_ptr<BoundOperation>> operations;
+  AlignedBuffer arena;
+  AlignedBuffer scratch;
+};
+
+void CompiledNetwork::Impl::Compile(const Network& network) {
+  std::size_t scratch_bytes = 0;
+  for (int i = 0; i < network.topology.num_operations(); ++i) {
+    operations.push_back(MakeOperation({network, plan, isa, i}));
+    scratch_bytes = std::max(scratch_bytes, operations.back()->scratch_bytes());
+  }
+  arena = AllocateArena(plan);
+  scratch = AlignedBuffer(scratch_bytes);
+  for (const auto& operation : operations) {
+    operation->Bind({arena.data(), scratch.data(), logits.data()});
+  }
+}
+
+// [C, H, W] pixels become [H, W, C] codes through the network's table.
+void CompiledNetwork::Impl::ConvertPixels(const std::uint8_t* pixels) {
+  const TensorLayout& input = plan.tensors.front();
+  const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(input.shape.height) * input.shape.width;
+  for (int c = 0; c < input.shape.channels; ++c) {
+    const std::uint8_t* table = input_codes.data() + 256 * static_cast<std::ptrdiff_t>(c);
+    const std::uint8_t* pixel = pixels + c * plane;
+    for (int y = 0; y < input.shape.height; ++y) {
+      std::uint8_t* code = arena.data() + input.origin_offset() + y * input.row_bytes + c;
+      for (int x = 0; x < input.shape.width; ++x, code += input.pixel_bytes) {
+        *code = table[*pixel++];
+      }
+    }
+  }
+}
+
+Result<CompiledNetwork> CompiledNetwork::Create(const Network& network,
+                                                const CompileOptions& options) {
+  BITPILOT_RETURN_IF_ERROR(ValidateNetwork(network));
+  if (!CpuSupports(options.isa)) {
+    return Unsupported("this CPU cannot run the instruction set " +
+                       std::string(ToString(options.isa)));
+  }
+  try {
+    auto impl = std::make_unique<Impl>(network, options.isa);
+    if (impl->plan.total_bytes > kMaxArenaBytes) {
+      return Status(StatusCode::kResourceExhausted,
+                    "activations need " + std::to_string(impl->plan.total_bytes) +
+                        " bytes, more than the " + std::to_string(kMaxArenaBytes) +
+                        " that a network may use");
+    }
+    impl->Compile(network);
+    return CompiledNetwork(std::move(impl));
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::kResourceExhausted, "no memory for weights and activations");
+  }
+}
+
+CompiledNetwork::CompiledNetwork(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+CompiledNetwork::CompiledNetwork(CompiledNetwork&&) noexcept = default;
+CompiledNetwork& CompiledNetwork::operator=(CompiledNetwork&&) noexcept = default;
+CompiledNetwork::~CompiledNetwork() = default;
+
+void CompiledNetwork::Run(std::span<const std::uint8_t> pixels, std::span<float> logits) {
+  BITPILOT_CHECK(pixels.size() ==
+                 static_cast<std::size_t>(impl_->plan.tensors.front().shape.elements()));
+  BITPILOT_CHECK(logits.size() == impl_->logits.size());
+  impl_->ConvertPixels(pixels.data());
+  for (const auto& operation : impl_->operations) {
+    operation->Run();
+  }
+  std::copy(impl_->logits.begin(), impl_->logits.end(), logits.begin());
+}
+
+void CompiledNetwork::RunTimed(std::span<const std::uint8_t> pixels, std::span<float> logits,
+                               std::span<std::int64_t> nanoseconds) {
+  BITPILOT_CHECK(pixels.size() ==
+                 static_cast<std::size_t>(impl_->plan.tensors.front().shape.elements()));
+  BITPILOT_CHECK(logits.size() == impl_->logits.size());
+  BITPILOT_CHECK(nanoseconds.size() == impl_->operations.size());
+  std::int64_t last = ThreadCpuNs();
+  impl_->ConvertPixels(pixels.data());
+  for (std::size_t i = 0; i < impl_->operations.size(); ++i) {
+    impl_->operations[i]->Run();
+    const std::int64_t now = ThreadCpuNs();
+    nanoseconds[i] += now - last;
+    last = now;
+  }
+  std::copy(impl_->logits.begin(), impl_->logits.end(), logits.begin());
+}
+
+int CompiledNetwork::num_operations() const { return static_cast<int>(impl_->operations.size()); }
+
+std::string CompiledNetwork::kernel_name(int operation) const {
+  BITPILOT_CHECK(operation >= 0 && operation < num_operations());
+  return impl_->operations[static_cast<std::size_t>(operation)]->kernel_name();
+}
+
+Isa CompiledNetwork::isa() const { return impl_->isa; }
+
+std::int64_t CompiledNetwork::weight_arena_bytes() const {
+  std::int64_t total = 0;
+  for (const auto& operation : impl_->operations) {
+    total += operation->weight_bytes();
+  }
+  return total;
+}
+
+std::int64_t CompiledNetwork::activation_arena_bytes() const {
+  return static_cast<std::int64_t>(impl_->arena.size() + impl_->scratch.size());
+}
+
+std::string KernelBuildId() { return kKernelBuildId; }
+
+}  // namespace bitpilot

@@ -1,0 +1,93 @@
+// Convolution kernels: arguments, the table, and the choice among its rows.
+//
+// One kernel call computes some rows of one *piece* of a layer: consecutive output channels that
+// share a kernel, in blocks of 16. A fully connected layer is a convolution whose filter covers the
+// whole image.
+//
+//   acc[y, x, o]  = correction[o] + sum over the window of input * weight
+//   code[y, x, o] = Requantize(acc, scale[o], bias[o], residual...)       (kernels/requantize.h,
+//   normative)
+//
+// Input tensors have a halo that holds the zero point, and `correction` takes the zero point's
+// share out of the sum, so a kernel knows neither padding nor zero points. A window's bytes come in
+// *runs* of consecutive addresses (one a filter row, because pixels are adjacent in memory): no
+// im2col, no indirection buffer.
+//
+// Packed weights of one block: step after step, [16 channels][4 input bytes], or [16][2 int16]
+// where the kernel multiplies 16-bit operands. Both are 64 bytes a step and serve every vector
+// width.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/isa.h"
+#include "kernels/output_args.h"
+
+namespace bitpilot {
+
+inline constexpr int kStepBytes = 64;  // Packed weights of one step of one block.
+
+// What a kernel reads as input and multiplies.
+enum class ConvOperand : std::uint8_t {
+  kBytes = 0,  // uint8 codes, 4 a step
+  kWords = 1,  // codes widened to int16, 2 a step
+};
+
+// Consecutive input bytes of a window.
+struct DepthRun {
+  std::int32_t offset = 0;     // Bytes from the window's first byte.
+  std::int32_t num_steps = 0;  // Of 4 bytes, whichever the operand; > 0.
+  // 16-bit accumulators are added to the 32-bit ones behind this run, because the next would
+  // overflow them.
+  bool widen = false;
+};
+
+// Plain data, as OutputArgs is.
+struct ConvArgs {
+  const std::uint8_t* input = nullptr;  // Window of output pixel (0, 0).
+  std::ptrdiff_t input_row_bytes = 0;   // From one output row's windows to the next's.
+  std::ptrdiff_t input_pixel_bytes = 0;
+  const DepthRun* runs =
+      nullptr;  // [num_runs], the same for every window; the last one does not widen.
+  int num_runs = 0;
+  const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
+  std::ptrdiff_t weight_block_bytes = 0;
+  OutputArgs output;
+};
+
+// Computes output rows [row_begin, row_end).
+using ConvFn = void (*)(const ConvArgs& args, int row_begin, int row_end);
+
+// A kernel and everything a caller needs to choose it.
+struct ConvKernel {
+  std::string_view
+      name;  // e.g. "conv_w4a4_i16_avx2": widths it is exact for, accumulator, instruction set.
+  Isa isa;
+  int max_weight_bits;
+  int max_activation_bits;
+  ConvOperand operand;
+  int accumulator_bits;  // 16: runs must widen in time (Int16Period()).
+  ConvFn run;
+};
+
+// Every convolution kernel in this build. Not all can run on this CPU.
+std::span<const ConvKernel> AllConvKernels();
+
+// Fastest kernel that `limit` allows and that is exact for these widths. Total: a scalar kernel
+// takes them all.
+//
+// REQUIRES: both widths in [1, 8].
+const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits);
+
+// Steps whose sums of products fit 16-bit accumulators at worst: each step adds two products to a
+// lane.
+constexpr int Int16Period(int weight_bits, int activation_bits) {
+  const int weight_max = weight_bits == 1 ? 1 : (1 << (weight_bits - 1)) - 1;
+  const int activation_max = (1 << activation_bits) - 1;
+  return 32'767 / (2 * weight_max * activation_max);
+}
+
+}  // namespace bitpilot

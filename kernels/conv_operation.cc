@@ -1,0 +1,108 @@
+// Convolutions and fully connected layers.
+#include <algorithm>
+#include <utility>
+
+#include "kernels/conv.h"
+#include "kernels/conv_plan.h"
+#include "kernels/operation.h"
+
+namespace bitpilot {
+namespace {
+
+// Weights of a layer that stay in the first cache level while bands of rows pass by.
+constexpr std::int64_t kCachedWeightBytes = 24 * 1024;
+constexpr int kBandPixels = 192;
+
+class ConvOperation final : public BoundOperation {
+ public:
+  explicit ConvOperation(const OperationContext& context)
+      : operation_(AsConvolution(context.operation(), context.input().shape)),
+        input_(context.input()),
+        output_height_(context.output_shape().height),
+        output_width_(context.output_shape().width),
+        pieces_(PlanConvPieces(context)) {
+    reads_words_ = std::any_of(pieces_.begin(), pieces_.end(), [](const ConvPiece& piece) {
+      return piece.kernel->operand == ConvOperand::kWords;
+    });
+  }
+
+  std::size_t scratch_bytes() const override {
+    return reads_words_ ? 2 * (input_.total_bytes() + kTensorSlackBytes) : 0;
+  }
+
+  std::int64_t weight_bytes() const override {
+    std::int64_t total = 0;
+    for (const ConvPiece& piece : pieces_) {
+      total += static_cast<std::int64_t>(piece.weights.size());
+    }
+    return total;
+  }
+
+  void Bind(const RunMemory& memory) override {
+    input_bytes_ = memory.arena + input_.arena_offset;
+    input_words_ = reinterpret_cast<std::int16_t*>(memory.scratch);
+    const std::ptrdiff_t window =
+        static_cast<std::ptrdiff_t>(input_.origin_offset() - input_.arena_offset) -
+        operation_.padding.top * input_.row_bytes - operation_.padding.left * input_.pixel_bytes;
+    for (ConvPiece& piece : pieces_) {
+      ConvArgs& args = piece.args;
+      args.input = piece.kernel->operand == ConvOperand::kWords ? memory.scratch + 2 * window
+                                                                : input_bytes_ + window;
+      args.runs = piece.runs.data();
+      args.weights = piece.weights.data();
+      args.output = piece.stage.Bind(memory);
+    }
+  }
+
+  void Run() override {
+    if (reads_words_) {
+      const std::size_t count = input_.total_bytes();
+      for (std::size_t i = 0; i < count; ++i) {
+        input_words_[i] = input_bytes_[i];
+      }
+    }
+    const int band = BandRows();
+    for (int row = 0; row < output_height_; row += band) {
+      const int row_end = std::min(row + band, output_height_);
+      for (const ConvPiece& piece : pieces_) {
+        piece.kernel->run(piece.args, row, row_end);
+      }
+    }
+  }
+
+  std::string kernel_name() const override {
+    std::vector<std::string_view> names;
+    for (const ConvPiece& piece : pieces_) {
+      names.push_back(piece.kernel->name);
+    }
+    return JoinKernelNames(names);
+  }
+
+ private:
+  // Rows after which the next block of channels has its turn: bands where all weights stay cached,
+  // so that the input and output rows do too; otherwise the whole image, so that one block's
+  // weights do.
+  int BandRows() const {
+    if (weight_bytes() > kCachedWeightBytes) {
+      return output_height_;
+    }
+    return std::max(1, kBandPixels / output_width_);
+  }
+
+  Operation operation_;
+  TensorLayout input_;
+  int output_height_;
+  int output_width_;
+  std::vector<ConvPiece> pieces_;
+  bool reads_words_ = false;
+  const std::uint8_t* input_bytes_ = nullptr;
+  std::int16_t* input_words_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context) {
+  return std::make_unique<ConvOperation>(context);
+}
+
+}  // namespace bitpilot

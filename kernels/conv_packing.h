@@ -1,0 +1,52 @@
+// From a layer's weights to what convolution kernels read: runs of input bytes and packed weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/base/network.h"
+#include "kernels/conv.h"
+#include "kernels/tensor_layout.h"
+
+namespace bitpilot {
+
+// A window of one channel group: filter [filter_h, filter_w] over `group_channels` channels of the
+// input, from channel `first_channel` on.
+struct ConvWindow {
+  int filter_h = 1;
+  int filter_w = 1;
+  int first_channel = 0;
+  int group_channels = 1;
+  std::ptrdiff_t pixel_bytes = 0;  // Of the input tensor's byte layout.
+  std::ptrdiff_t row_bytes = 0;
+  bool all_channels = true;  // The group is the whole pixel: a filter row is one run.
+};
+
+// Consecutive input elements of a window: filter row `y` from column `x` on.
+struct WindowSegment {
+  int y = 0;
+  int x = 0;
+  std::ptrdiff_t offset_bytes = 0;  // In the byte layout.
+  std::ptrdiff_t num_elements = 0;
+};
+
+std::vector<WindowSegment> WindowSegments(const ConvWindow& window);
+
+// Input elements that one step of 4 bytes holds.
+constexpr int ElementsPerStep(ConvOperand operand) {
+  return operand == ConvOperand::kBytes ? 4 : 2;
+}
+
+// Runs of all segments; 16-bit accumulators widen after at most `period` steps. period 0: never.
+std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOperand operand,
+                               int period);
+
+// Packs output channels [0, num_channels) whose codes are [num_channels, filter_h, filter_w,
+// group_channels]. Elements that are no input channel (padding of a pixel, the end of a run) and
+// channels that fill up the last block get zero weights.
+AlignedBuffer PackWeights(const ConvWindow& window, ConvOperand operand, const std::int8_t* codes,
+                          int num_channels);
+
+}  // namespace bitpilot

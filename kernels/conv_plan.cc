@@ -1,0 +1,98 @@
+#include "kernels/conv_plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "kernels/conv_packing.h"
+
+namespace bitpilot {
+namespace {
+
+int InputBits(const OperationContext& context) {
+  return context.network.tensors[static_cast<std::size_t>(context.operation().input)].bits;
+}
+
+// `count` channels from `first` on, of which the widest has `weight_bits`.
+ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
+                    const ConvKernel& kernel, int first, int count, int weight_bits) {
+  const std::ptrdiff_t depth =
+      static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
+  const std::int8_t* codes = context.numbers().weights.codes.data() + first * depth;
+  const int period =
+      kernel.accumulator_bits == 16 ? Int16Period(weight_bits, InputBits(context)) : 0;
+  ConvPiece piece;
+  piece.kernel = &kernel;
+  piece.runs = PlanRuns(WindowSegments(window), kernel.operand, period);
+  piece.weights = PackWeights(window, kernel.operand, codes, count);
+  piece.stage = MakeOutputStage(context, first, count);
+  for (int o = 0; o < count; ++o) {
+    // What the input's zero point adds to the channel's sum.
+    const std::int32_t sum =
+        std::accumulate(codes + o * depth, codes + (o + 1) * depth, std::int32_t{0});
+    piece.stage.correction[static_cast<std::size_t>(o)] = -context.input().zero_point * sum;
+  }
+  const Operation convolution = AsConvolution(context.operation(), context.input().shape);
+  const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
+  piece.args.input_row_bytes = convolution.stride_h * context.input().row_bytes * element_bytes;
+  piece.args.input_pixel_bytes = convolution.stride_w * context.input().pixel_bytes * element_bytes;
+  piece.args.num_runs = static_cast<int>(piece.runs.size());
+  piece.args.weight_block_bytes =
+      static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
+  return piece;
+}
+
+}  // namespace
+
+Operation AsConvolution(const Operation& operation, const TensorShape& input) {
+  Operation convolution = operation;
+  if (operation.kind == OperationKind::kFullyConnected) {
+    convolution.kernel_h = input.height;
+    convolution.kernel_w = input.width;
+    convolution.stride_h = 1;
+    convolution.stride_w = 1;
+    convolution.padding = Padding{};
+    convolution.groups = 1;
+  }
+  return convolution;
+}
+
+std::vector<ConvPiece> PlanConvPieces(const OperationContext& context) {
+  const Operation convolution = AsConvolution(context.operation(), context.input().shape);
+  const std::vector<std::uint8_t>& bits = context.numbers().weights.channel_bits;
+  const int group_inputs = context.input().shape.channels / convolution.groups;
+  const int group_outputs = convolution.out_channels / convolution.groups;
+  std::vector<ConvPiece> pieces;
+  for (int group = 0; group < convolution.groups; ++group) {
+    const ConvWindow window = {.filter_h = convolution.kernel_h,
+                               .filter_w = convolution.kernel_w,
+                               .first_channel = group * group_inputs,
+                               .group_channels = group_inputs,
+                               .pixel_bytes = context.input().pixel_bytes,
+                               .row_bytes = context.input().row_bytes,
+                               .all_channels = convolution.groups == 1};
+    const int end = (group + 1) * group_outputs;
+    for (int first = group * group_outputs; first < end;) {
+      // A piece grows block by block while the blocks' widest channels call for the same kernel.
+      const ConvKernel* kernel = nullptr;
+      int widest = 0;
+      int last = first;
+      while (last < end) {
+        const int block_end = std::min(last + kBlockChannels, end);
+        const int block_bits = *std::max_element(bits.begin() + last, bits.begin() + block_end);
+        const ConvKernel& choice = SelectConvKernel(context.isa, block_bits, InputBits(context));
+        if (kernel != nullptr && kernel != &choice) {
+          break;
+        }
+        kernel = &choice;
+        widest = std::max(widest, block_bits);
+        last = block_end;
+      }
+      pieces.push_back(MakePiece(context, window, *kernel, first, last - first, widest));
+      first = last;
+    }
+  }
+  return pieces;
+}
+
+}  // namespace bitpilot

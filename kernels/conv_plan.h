@@ -1,0 +1,32 @@
+// Splits a convolution into pieces, each with the cheapest exact kernel for its channels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/conv.h"
+#include "kernels/operation.h"
+#include "kernels/owned_output_stage.h"
+#include "kernels/tensor_layout.h"
+
+namespace bitpilot {
+
+// Consecutive output channels of one channel group that share a kernel. Owns what `args` will point
+// to.
+struct ConvPiece {
+  const ConvKernel* kernel = nullptr;
+  // Everything but pointers, which ConvOperation::Bind() sets.
+  ConvArgs args;
+  std::vector<DepthRun> runs;
+  AlignedBuffer weights;
+  OwnedOutputStage stage;
+};
+
+// `operation` as a convolution: a fully connected layer's filter covers the whole image.
+Operation AsConvolution(const Operation& operation, const TensorShape& input);
+
+// Pieces in channel order. A block of 16 channels takes the kernel of its widest channel.
+std::vector<ConvPiece> PlanConvPieces(const OperationContext& context);
+
+}  // namespace bitpilot

@@ -1,0 +1,46 @@
+// Depthwise convolution kernels: one filter a channel. Arguments, table and choice, as in
+// kernels/conv.h.
+//
+//   acc[y, x, c] = correction[c] + sum over taps of input[tap, c] * weight[tap, c]
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/isa.h"
+#include "kernels/output_args.h"
+
+namespace bitpilot {
+
+struct DepthwiseArgs {
+  const std::uint8_t* input = nullptr;  // Window of output pixel (0, 0), first channel.
+  std::ptrdiff_t input_row_bytes = 0;   // From one output row's windows to the next's.
+  std::ptrdiff_t input_pixel_bytes = 0;
+  const std::int32_t* tap_offsets = nullptr;  // [num_taps], bytes from the window's first pixel
+  int num_taps = 0;                           // Even: an odd filter has one more tap of weight 0.
+  // [blocks of 16 channels][num_taps / 2][16][2]: pairs of taps beside each other.
+  const std::int16_t* weights = nullptr;
+  OutputArgs output;
+};
+
+// Computes output rows [row_begin, row_end).
+using DepthwiseFn = void (*)(const DepthwiseArgs& args, int row_begin, int row_end);
+
+struct DepthwiseKernel {
+  std::string_view name;  // e.g. "depthwise_w8a8_i32_avx2"
+  Isa isa;
+  // Largest sum of products that the accumulators hold: num_taps * largest weight * largest code.
+  std::int64_t max_sum;
+  DepthwiseFn run;
+};
+
+std::span<const DepthwiseKernel> AllDepthwiseKernels();
+
+// Fastest kernel that `limit` allows and whose accumulators hold `largest_sum`.
+//
+// REQUIRES: largest_sum < 2^31.
+const DepthwiseKernel& SelectDepthwiseKernel(Isa limit, std::int64_t largest_sum);
+
+}  // namespace bitpilot

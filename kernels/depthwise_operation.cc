@@ -1,0 +1,149 @@
+// Depthwise convolutions: splits the channels into pieces that share a kernel, as ConvOperation
+// does.
+#include <algorithm>
+#include <utility>
+
+#include "kernels/depthwise.h"
+#include "kernels/operation.h"
+#include "kernels/owned_output_stage.h"
+
+namespace bitpilot {
+namespace {
+
+struct DepthwisePiece {
+  const DepthwiseKernel* kernel = nullptr;
+  std::vector<std::int16_t> weights;
+  OwnedOutputStage stage;
+  DepthwiseArgs args;
+};
+
+// Largest magnitude that a sum over the taps can reach.
+std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
+  const std::int64_t weight_max = weight_bits == 1 ? 1 : (1 << (weight_bits - 1)) - 1;
+  return num_taps * weight_max * ((1 << activation_bits) - 1);
+}
+
+// Channels [first, first + count): codes [C, taps] become [block][pair of taps][16][2].
+std::vector<std::int16_t> PackTaps(const std::int8_t* codes, int num_taps, int first, int count) {
+  const int num_pairs = (num_taps + 1) / 2;
+  std::vector<std::int16_t> packed(static_cast<std::size_t>(NumBlocks(count)) * num_pairs *
+                                   kBlockChannels * 2);
+  for (int c = 0; c < count; ++c) {
+    for (int tap = 0; tap < num_taps; ++tap) {
+      const int pair = c / kBlockChannels * num_pairs + tap / 2;
+      packed[static_cast<std::size_t>((pair * kBlockChannels + c % kBlockChannels) * 2 + tap % 2)] =
+          codes[static_cast<std::ptrdiff_t>(first + c) * num_taps + tap];
+    }
+  }
+  return packed;
+}
+
+class DepthwiseOperation final : public BoundOperation {
+ public:
+  explicit DepthwiseOperation(const OperationContext& context)
+      : output_height_(context.output_shape().height) {
+    const Operation& operation = context.operation();
+    const TensorLayout& input = context.input();
+    for (int y = 0; y < operation.kernel_h; ++y) {
+      for (int x = 0; x < operation.kernel_w; ++x) {
+        tap_offsets_.push_back(
+            static_cast<std::int32_t>(y * input.row_bytes + x * input.pixel_bytes));
+      }
+    }
+    window_offset_ = static_cast<std::ptrdiff_t>(input.origin_offset()) -
+                     operation.padding.top * input.row_bytes -
+                     operation.padding.left * input.pixel_bytes;
+    AddPieces(context);
+    if (tap_offsets_.size() % 2 != 0) {
+      tap_offsets_.push_back(tap_offsets_.back());
+    }
+  }
+
+  std::int64_t weight_bytes() const override {
+    std::int64_t total = 0;
+    for (const DepthwisePiece& piece : pieces_) {
+      total += static_cast<std::int64_t>(piece.weights.size() * sizeof(std::int16_t));
+    }
+    return total;
+  }
+
+  void Bind(const RunMemory& memory) override {
+    for (DepthwisePiece& piece : pieces_) {
+      piece.args.input = memory.arena + window_offset_ + piece.stage.first_channel;
+      piece.args.tap_offsets = tap_offsets_.data();
+      piece.args.num_taps = static_cast<int>(tap_offsets_.size());
+      piece.args.weights = piece.weights.data();
+      piece.args.output = piece.stage.Bind(memory);
+    }
+  }
+
+  void Run() override {
+    for (const DepthwisePiece& piece : pieces_) {
+      piece.kernel->run(piece.args, 0, output_height_);
+    }
+  }
+
+  std::string kernel_name() const override {
+    std::vector<std::string_view> names;
+    for (const DepthwisePiece& piece : pieces_) {
+      names.push_back(piece.kernel->name);
+    }
+    return JoinKernelNames(names);
+  }
+
+ private:
+  void AddPieces(const OperationContext& context) {
+    const LayerWeights& weights = context.numbers().weights;
+    const int num_taps = static_cast<int>(tap_offsets_.size());
+    const int channels = context.operation().out_channels;
+    const int activation_bits =
+        context.network.tensors[static_cast<std::size_t>(context.operation().input)].bits;
+    const auto kernel_of_block = [&](int first) {
+      const auto begin = weights.channel_bits.begin() + first;
+      const int widest =
+          *std::max_element(begin, begin + std::min(kBlockChannels, channels - first));
+      return &SelectDepthwiseKernel(context.isa, LargestSum(num_taps, widest, activation_bits));
+    };
+    for (int first = 0; first < channels;) {
+      DepthwisePiece piece;
+      piece.kernel = kernel_of_block(first);
+      int end = first + kBlockChannels;
+      while (end < channels && kernel_of_block(end) == piece.kernel) {
+        end += kBlockChannels;
+      }
+      AddPiece(context, std::move(piece), first, std::min(end, channels) - first);
+      first = end;
+    }
+  }
+
+  void AddPiece(const OperationContext& context, DepthwisePiece piece, int first, int count) {
+    const std::vector<std::int8_t>& codes = context.numbers().weights.codes;
+    const int num_taps = static_cast<int>(tap_offsets_.size());
+    piece.weights = PackTaps(codes.data(), num_taps, first, count);
+    piece.stage = MakeOutputStage(context, first, count);
+    for (int c = 0; c < count; ++c) {
+      std::int32_t sum = 0;
+      for (int tap = 0; tap < num_taps; ++tap) {
+        sum += codes[static_cast<std::size_t>(first + c) * static_cast<std::size_t>(num_taps) +
+                     static_cast<std::size_t>(tap)];
+      }
+      piece.stage.correction[static_cast<std::size_t>(c)] = -context.input().zero_point * sum;
+    }
+    piece.args.input_row_bytes = context.operation().stride_h * context.input().row_bytes;
+    piece.args.input_pixel_bytes = context.operation().stride_w * context.input().pixel_bytes;
+    pieces_.push_back(std::move(piece));
+  }
+
+  int output_height_;
+  std::vector<std::int32_t> tap_offsets_;
+  std::ptrdiff_t window_offset_ = 0;
+  std::vector<DepthwisePiece> pieces_;
+};
+
+}  // namespace
+
+std::unique_ptr<BoundOperation> MakeDepthwiseOperation(const OperationContext& context) {
+  return std::make_unique<DepthwiseOperation>(context);
+}
+
+}  // namespace bitpilot

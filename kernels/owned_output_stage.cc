@@ -1,0 +1,61 @@
+#include "kernels/owned_output_stage.h"
+
+namespace bitpilot {
+namespace {
+
+std::vector<float> PadToBlock(const float* values, int count) {
+  std::vector<float> padded(values, values + count);
+  padded.resize(static_cast<std::size_t>(NumBlocks(count)) * kBlockChannels);
+  return padded;
+}
+
+}  // namespace
+
+OutputArgs OwnedOutputStage::Bind(const RunMemory& memory) const {
+  OutputArgs bound = args;
+  bound.correction = correction.data();
+  bound.scale = scale.data();
+  bound.bias = bias.data();
+  if (writes_logits) {
+    bound.logits = memory.logits + first_channel;
+  } else {
+    bound.codes = memory.arena + output_offset + first_channel;
+  }
+  if (has_residual) {
+    bound.residual = memory.arena + residual_offset + first_channel;
+  }
+  return bound;
+}
+
+OwnedOutputStage MakeOutputStage(const OperationContext& context, int first, int count) {
+  const OutputStage& numbers = context.numbers().output;
+  const Operation& operation = context.operation();
+  OwnedOutputStage stage;
+  stage.scale = PadToBlock(numbers.scale.data() + first, count);
+  stage.bias = PadToBlock(numbers.bias.data() + first, count);
+  stage.correction.resize(stage.scale.size());
+  stage.first_channel = first;
+  stage.args.channels = count;
+  stage.args.width = context.output_shape().width;
+  stage.args.code_min = static_cast<float>(numbers.code_min);
+  stage.args.code_max = static_cast<float>(numbers.code_max);
+  stage.writes_logits = context.is_last();
+  if (!stage.writes_logits) {
+    stage.args.zero_point = static_cast<float>(context.output().zero_point);
+    stage.args.row_bytes = context.output().row_bytes;
+    stage.args.pixel_bytes = context.output().pixel_bytes;
+    stage.output_offset = context.output().origin_offset();
+  }
+  stage.has_residual = operation.residual >= 0;
+  if (stage.has_residual) {
+    const TensorLayout& residual = context.Tensor(operation.residual);
+    stage.args.residual_row_bytes = residual.row_bytes;
+    stage.args.residual_pixel_bytes = residual.pixel_bytes;
+    stage.args.residual_zero_point = residual.zero_point;
+    stage.args.residual_scale = numbers.residual_scale;
+    stage.residual_offset = residual.origin_offset();
+  }
+  return stage;
+}
+
+}  // namespace bitpilot

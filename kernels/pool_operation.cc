@@ -1,0 +1,152 @@
+// Average and maximum pooling.
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "kernels/code_map.h"
+#include "kernels/operation.h"
+#include "kernels/owned_output_stage.h"
+#include "kernels/store_scalar.h"
+
+namespace bitpilot {
+namespace {
+
+// Sums codes; the halo's zero points count as zeros, as padding must.
+class AveragePoolOperation final : public BoundOperation {
+ public:
+  explicit AveragePoolOperation(const OperationContext& context)
+      : operation_(context.operation()),
+        input_(context.input()),
+        output_height_(context.output_shape().height),
+        stage_(MakeOutputStage(context, 0, operation_.out_channels)),
+        acc_(stage_.correction.size()) {
+    std::fill(stage_.correction.begin(), stage_.correction.end(),
+              -input_.zero_point * operation_.kernel_h * operation_.kernel_w);
+  }
+
+  void Bind(const RunMemory& memory) override {
+    window_ = memory.arena + input_.origin_offset() - operation_.padding.top * input_.row_bytes -
+              operation_.padding.left * input_.pixel_bytes;
+    output_ = stage_.Bind(memory);
+  }
+
+  void Run() override {
+    for (int y = 0; y < output_height_; ++y) {
+      for (int x = 0; x < output_.width; ++x) {
+        SumWindow(window_ + y * operation_.stride_h * input_.row_bytes +
+                  x * operation_.stride_w * input_.pixel_bytes);
+        StoreBlock(output_, y, x, 0, output_.channels, acc_.data());
+      }
+    }
+  }
+
+  std::string kernel_name() const override { return "average_pool_scalar"; }
+
+ private:
+  void SumWindow(const std::uint8_t* window) {
+    std::fill(acc_.begin(), acc_.end(), 0);
+    std::int32_t* acc = acc_.data();
+    const int channels = output_.channels;
+    for (int y = 0; y < operation_.kernel_h; ++y) {
+      for (int x = 0; x < operation_.kernel_w; ++x) {
+        const std::uint8_t* pixel = window + y * input_.row_bytes + x * input_.pixel_bytes;
+        for (int c = 0; c < channels; ++c) {
+          acc[c] += pixel[c];
+        }
+      }
+    }
+  }
+
+  Operation operation_;
+  TensorLayout input_;
+  int output_height_;
+  OwnedOutputStage stage_;
+  std::vector<std::int32_t> acc_;  // [channels, padded]
+  OutputArgs output_;
+  const std::uint8_t* window_ = nullptr;
+};
+
+// Clips windows to the image, then rescales the largest codes.
+class MaxPoolOperation final : public BoundOperation {
+ public:
+  explicit MaxPoolOperation(const OperationContext& context)
+      : operation_(context.operation()),
+        input_(context.input()),
+        output_shape_(context.output_shape()),
+        largest_(static_cast<std::size_t>(input_.pixel_bytes)),
+        stage_(MakeOutputStage(context, 0, operation_.out_channels)) {
+    std::fill(stage_.correction.begin(), stage_.correction.end(), -input_.zero_point);
+    if (!context.is_last()) {
+      map_.emplace(context, 0);
+    }
+  }
+
+  void Bind(const RunMemory& memory) override {
+    input_codes_ = memory.arena + input_.origin_offset();
+    output_ = stage_.Bind(memory);
+  }
+
+  void Run() override {
+    for (int y = 0; y < output_shape_.height; ++y) {
+      for (int x = 0; x < output_shape_.width; ++x) {
+        FindLargest(y * operation_.stride_h - operation_.padding.top,
+                    x * operation_.stride_w - operation_.padding.left);
+        Store(y, x);
+      }
+    }
+  }
+
+  std::string kernel_name() const override { return "max_pool_scalar"; }
+
+ private:
+  // Largest codes of the window whose first pixel is (top, left).
+  void FindLargest(int top, int left) {
+    std::fill(largest_.begin(), largest_.end(), std::uint8_t{0});
+    std::uint8_t* largest = largest_.data();
+    const int channels = output_shape_.channels;
+    for (int y = std::max(top, 0); y < std::min(top + operation_.kernel_h, input_.shape.height);
+         ++y) {
+      for (int x = std::max(left, 0); x < std::min(left + operation_.kernel_w, input_.shape.width);
+           ++x) {
+        const std::uint8_t* pixel = input_codes_ + y * input_.row_bytes + x * input_.pixel_bytes;
+        for (int c = 0; c < channels; ++c) {
+          largest[c] = std::max(largest[c], pixel[c]);
+        }
+      }
+    }
+  }
+
+  void Store(int y, int x) {
+    std::uint8_t* output = output_.codes + y * output_.row_bytes + x * output_.pixel_bytes;
+    if (!map_.has_value()) {
+      for (int c = 0; c < output_shape_.channels; ++c) {
+        const std::int32_t acc = largest_[static_cast<std::size_t>(c)];
+        StoreBlock(output_, 0, 0, c, 1, &acc);
+      }
+    } else if (map_->is_identity()) {
+      std::memcpy(output, largest_.data(), static_cast<std::size_t>(output_shape_.channels));
+    } else {
+      map_->Apply(largest_.data(), output);
+    }
+  }
+
+  Operation operation_;
+  TensorLayout input_;
+  TensorShape output_shape_;
+  std::vector<std::uint8_t> largest_;  // [channels]
+  OwnedOutputStage stage_;
+  std::optional<CodeMap> map_;  // Absent in the last operation, which gives logits.
+  OutputArgs output_;
+  const std::uint8_t* input_codes_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<BoundOperation> MakePoolOperation(const OperationContext& context) {
+  if (context.operation().kind == OperationKind::kAveragePool) {
+    return std::make_unique<AveragePoolOperation>(context);
+  }
+  return std::make_unique<MaxPoolOperation>(context);
+}
+
+}  // namespace bitpilot

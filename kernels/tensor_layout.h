@@ -1,0 +1,68 @@
+// Where each stored tensor lies in the activation arena, and how.
+//
+// A tensor is [H, W, C] bytes, C rounded up to 4, with a halo of zero-point codes around the image
+// as wide as its widest consumer's padding. Only the image is rewritten in a run; the halo is
+// filled once. So convolutions need no border code.
+//
+// Tensors of equal geometry (shape, halo, zero point) share memory when their lifetimes do not
+// overlap: the halo of the one is the halo of the other, and the working set of a residual network
+// stays in the first cache levels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/base/network.h"
+
+namespace bitpilot {
+
+// Bytes before and behind every tensor that kernels may read, though never use.
+inline constexpr std::size_t kTensorSlackBytes = 64;
+
+struct TensorLayout {
+  TensorShape shape;
+  Padding halo;
+  int zero_point = 0;
+  std::ptrdiff_t pixel_bytes = 0;  // Channels rounded up to 4.
+  std::ptrdiff_t row_bytes = 0;    // Halo included.
+  std::size_t arena_offset = 0;    // Of the first byte, halo included.
+
+  std::size_t total_bytes() const;
+  // Arena offset of pixel (0, 0); the window of an output pixel may begin in front of it, in the
+  // halo.
+  std::size_t origin_offset() const;
+};
+
+struct ArenaPlan {
+  std::vector<TensorLayout> tensors;  // [num_stored_tensors]
+  std::size_t total_bytes = 0;
+};
+
+// REQUIRES: ValidateNetwork(network).ok().
+ArenaPlan PlanArena(const Network& network);
+
+// Memory aligned for every vector width, zero-initialized.
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  // Throws std::bad_alloc.
+  explicit AlignedBuffer(std::size_t size);
+
+  std::uint8_t* data() { return data_.get(); }
+  const std::uint8_t* data() const { return data_.get(); }
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* data) const;
+  };
+  std::unique_ptr<std::uint8_t, Free> data_;
+  std::size_t size_ = 0;
+};
+
+// Allocates the arena and fills every halo.
+AlignedBuffer AllocateArena(const ArenaPlan& plan);
+
+}  // namespace bitpilot
