@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/base/network.h"
@@ -85,7 +86,7 @@ struct NetworkMeasurement {
 struct Measurement {
   MeasureStatus status = MeasureStatus::kLost;
   std::string detail;
-  std::string source;  // "measured", or "MODEL:<table name>"
+  std::string source;                        // "measured", or "MODEL:<table name>"
   std::vector<NetworkMeasurement> networks;  // parallel to the job; empty unless HasNumbers(status)
   double duration_ms = 0.0;                  // device time of the whole request
   std::uint64_t involuntary_context_switches = 0;
@@ -101,25 +102,42 @@ struct MeasureJob {
 
 class Board {
  public:
+  // Ends what is under way and gives the lease back.
   virtual ~Board() = default;
 
   virtual const BoardInfo& info() const = 0;
 
   // Logits [images][classes] of `images` (each [C, H, W] bytes, back to back).
+  //
+  // Errors:
+  //   kInvalidArgument  ValidateNetwork's message, or images of another size.
+  //   kUnavailable      the board is gone for good, after reconnects.
+  //   kAborted          the caller stopped.
+  //   Any code the daemon answered with, unchanged.
   virtual Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                         std::span<const std::uint8_t> images) = 0;
 
-  // Uploads what the board lacks, measures, and waits. A failure of the board or the candidate is a Measurement with
-  // that status; a Status failure means that the board is gone for good (after reconnects) or the caller stopped.
+  // Uploads what the board lacks, measures, and waits. A failure of the board or the candidate is a
+  // Measurement with that status; a Status failure means that the board is gone for good (after
+  // reconnects) or the caller stopped.
   virtual Result<Measurement> Measure(const MeasureJob& job) = 0;
 
-  // The same without waiting: the board works while the caller trains. At most one job may be started ahead.
+  // The same without waiting: the board works while the caller trains. One job at a time may be
+  // started ahead; the golden output of each network is computed before this returns. Other calls
+  // wait behind it.
+  //
+  // REQUIRES: of FinishMeasure: a job was started.
   virtual Status StartMeasure(const MeasureJob& job) = 0;
   virtual Result<Measurement> FinishMeasure() = 0;
 };
 
 struct BoardOptions {
   std::chrono::milliseconds connect_timeout{5000};
+  // How long a board that was lost may stay away before its work fails with kUnavailable.
+  std::chrono::milliseconds reconnect_timeout{60'000};
+  // How long to wait at first for a lease that another agent holds; 0 = fail at once. A killed
+  // agent's lease ends by itself after 30 s.
+  std::chrono::milliseconds lease_wait{0};
   std::function<bool()> stop;  // polled while waiting: true ends the wait with kAborted
 };
 
@@ -127,16 +145,18 @@ struct BoardOptions {
 //
 // Errors:
 //   kPermissionDenied  the daemon refused our key, or is not who public_key says.
-//   kUnavailable       another agent holds the lease (the message names it), or nobody answers at the endpoint.
-//   kVersionMismatch   protocol versions do not overlap.
+//   kUnavailable       another agent holds the lease (the message names it), or nobody answers at
+//   the endpoint. kVersionMismatch   protocol versions do not overlap.
 Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
                                             const BoardOptions& options);
 
-// Starts a bitpilotd of our own on loopback with throw-away keys and connects to it; the daemon ends with the board.
+// Starts a bitpilotd of our own on loopback with throw-away keys and connects to it; the daemon
+// ends with the board.
 //
 // device: what follows "--device": "local", "local:avx2", "model:FILE".
 //
 // Errors: as ConnectBoard, and kNotFound if no bitpilotd is beside this program or in PATH.
-Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device, const BoardOptions& options);
+Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
+                                               const BoardOptions& options);
 
 }  // namespace bitpilot

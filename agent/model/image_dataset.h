@@ -13,7 +13,7 @@
 namespace bitpilot {
 
 struct ImageDataset {
-  std::string name;                  // for messages
+  std::string name;  // for messages
   TensorShape shape{32, 32, 3};
   std::vector<std::uint8_t> pixels;  // [N, C, H, W]
   std::vector<std::uint8_t> labels;  // [N]
@@ -26,22 +26,24 @@ struct ImageDataset {
   std::string Fingerprint() const;
 };
 
-// Reads CIFAR-10's "binary version" (per record 1 label byte, then 3072 planar bytes); `path` may end in .xz.
+// Reads CIFAR-10's "binary version" (per record 1 label byte, then 3072 planar bytes); `path` may
+// end in .xz.
 //
-// Errors: kNotFound, kDataCorrupt (size is no multiple of 3073; a label above 9; broken xz): the message names
-// the file and the offending size or record.
+// Errors: kNotFound, kDataCorrupt (size is no multiple of 3073; a label above 9; broken xz): the
+// message names the file and the offending size or record.
 Result<ImageDataset> ReadCifar10File(const std::string& path);
 
-// What a search needs, split as the data section of the README says: the search reads `validation` (and `train`),
-// `test` is read once, at the end.
+// What a search needs, split as the data section of the README says: the search reads `validation`
+// (and `train`), `test` is read once, at the end.
 struct DataSplits {
   ImageDataset train;
   ImageDataset validation;
   ImageDataset test;
 };
 
-// `source`: "sample" (what this repository ships) or a folder with train_1..5.bin[.xz] (or data_batch_1..5.bin) and
-// test.bin[.xz] (or test_batch.bin): records 0-2,999 of the test file are validation, the rest is test.
+// `source`: "sample" (what this repository ships) or a folder with train_1..5.bin[.xz] (or
+// data_batch_1..5.bin) and test.bin[.xz] (or test_batch.bin): records 0-2,999 of the test file are
+// validation, the rest is test.
 Result<DataSplits> LoadDataSplits(const std::string& source);
 
 }  // namespace bitpilot

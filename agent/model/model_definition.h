@@ -1,5 +1,5 @@
-// ModelDefinition: a known float network: its topology, how its weight file names things, and how pixels become
-// its inputs.
+// ModelDefinition: a known float network: its topology, how its weight file names things, and how
+// pixels become its inputs.
 #pragma once
 
 #include <string>

@@ -1,12 +1,16 @@
-// Study: the SQLite file that holds one search: every decision, observation and window, hash-chained.
+// Study: the SQLite file that holds one search: every decision, observation and window,
+// hash-chained.
+//
+// The log (table `event`) is append-only and in the order in which the agent consumed things, so a
+// search can be resumed, recomputed and audited from it. agent/study/events.h defines the payloads.
+// Rows outside the log (measurements with their windows, artifacts) are chained through the event
+// that holds their hash.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "kernels/base/status.h"
@@ -16,8 +20,15 @@ namespace bitpilot {
 // One row of the append-only log, in the order in which the agent consumed things.
 struct Event {
   std::int64_t seq = 0;  // 1, 2, 3, ... without gaps
-  std::string kind;      // "config", "reference", "proposal", "measurement", "transition", ...
-  std::string payload;   // JSON
+  std::string
+      kind;  // "config", "proposal", "measurement", "transition", ... (agent/study/events.h)
+  std::string payload;  // JSON
+};
+
+// The end of the log. Noted elsewhere, it proves later that the whole log is still the same.
+struct LogHead {
+  std::int64_t seq = 0;
+  std::string sha256;
 };
 
 // One answer of a board, with every window: a row outside the event log, whose hash the log chains.
@@ -25,32 +36,46 @@ struct MeasurementRow {
   std::string measurement_id;  // unique; a second row with the same id is refused
   std::string candidate_id;    // AssignmentId()
   std::string assignment;      // canonical JSON
-  std::string board;           // BoardInfo as JSON
-  std::string tier;
-  std::string status;          // MeasureStatus name
+  std::string board;           // ToJson(BoardInfo)
+  std::string tier;            // "SCREEN", "STANDARD" or "AUDIT"
+  std::string status;          // ToString(MeasureStatus), e.g. "OK", "WRONG_OUTPUT"
   std::string detail;
-  std::string source;          // "measured" or "MODEL:..."
-  std::optional<double> latency_median_ns;  // NULL unless the status has numbers
+  std::string source;  // "measured" or "MODEL:..."
+  // Present exactly if the status is OK or NOISY; positive, low <= median <= high.
+  std::optional<double> latency_median_ns;
   std::optional<double> latency_low_ns;
   std::optional<double> latency_high_ns;
-  std::vector<double> window_ns;
+  std::vector<double> window_ns;  // empty unless OK or NOISY
   std::vector<double> window_cpu_ns;
-  std::string conditions;  // JSON
+  std::string conditions;  // ToJson(MeasurementConditions)
 };
 
+// Not thread-safe: one thread appends. Any number of processes may read meanwhile.
 class Study {
  public:
-  // Creates `path` with the full resolved configuration. Fails if the file exists.
-  static Result<std::unique_ptr<Study>> Create(const std::string& path, const std::string& config_json);
-
-  // Opens for appending (a resume); takes the study's writer lock.
+  // Creates `path`, complete or not at all, with the full resolved configuration, a JSON object,
+  // which is also event 1 (kind "config"). It should hold no clocks and no path of the study:
+  // ContentHash() covers it.
   //
   // Errors:
-  //   kNotFound, kDataCorrupt (no study, or damaged), kVersionMismatch (written by a newer bitpilot; names both
-  //   schema versions), kUnavailable (another agent writes it).
+  //   kInvalidArgument  the file exists, or config_json is no JSON object.
+  //   kUnsupported      the folder is on a network file system.
+  //   kUnavailable, kNotFound, kPermissionDenied, kResourceExhausted  as their names say.
+  static Result<std::unique_ptr<Study>> Create(const std::string& path,
+                                               const std::string& config_json);
+
+  // Opens for appending (a resume): verifies the log, takes the study's writer lock, starts a new
+  // run. A killed writer does not block. On failure the file is unchanged.
+  //
+  // Errors:
+  //   kNotFound, kDataCorrupt (no study, damaged, or VerifyLog() names an event), kVersionMismatch
+  //   (written by a newer bitpilot; names both schema versions), kUnavailable (another agent writes
+  //   it; names it), kUnsupported.
   static Result<std::unique_ptr<Study>> OpenForResume(const std::string& path);
 
-  // Opens read-only: reports and replays never lock out a running search.
+  // Opens read-only: reports and replays never lock out a running search, and modify nothing.
+  //
+  // Errors: kNotFound, kDataCorrupt, kVersionMismatch, as above.
   static Result<std::unique_ptr<Study>> OpenReadOnly(const std::string& path);
 
   virtual ~Study() = default;
@@ -58,25 +83,47 @@ class Study {
   virtual const std::string& path() const = 0;
   virtual std::string config_json() const = 0;
 
-  // Appends one event; durable when it returns.
+  // Appends one event; durable when it returns. On failure nothing is appended.
+  //
+  // Errors:
+  //   kInvalidArgument  payload_json is no JSON; `kind` is one that the study writes itself
+  //   ("config",
+  //                     "measurement", "artifact"); the study is read-only or closed.
+  //   kResourceExhausted, kUnavailable, kDataCorrupt  from the disk and SQLite.
   virtual Status Append(const std::string& kind, const std::string& payload_json) = 0;
 
-  // Stores a measurement and, in the same transaction, an event of kind "measurement" that holds its id and row hash.
+  // Stores a measurement and, in the same transaction, an event of kind "measurement" that holds
+  // its id and row hash. Errors: as Append(), and kInvalidArgument for a repeated id or a row that
+  // breaks MeasurementRow's rules.
   virtual Status AppendMeasurement(const MeasurementRow& row) = 0;
 
   virtual Result<std::vector<Event>> Events() const = 0;
-  virtual Result<std::optional<MeasurementRow>> FindMeasurement(const std::string& measurement_id) const = 0;
-  virtual Result<std::vector<MeasurementRow>> Measurements() const = 0;
+  virtual Result<std::optional<MeasurementRow>> FindMeasurement(
+      const std::string& measurement_id) const = 0;
+  virtual Result<std::vector<MeasurementRow>> Measurements() const = 0;  // in the order of the log
 
-  // Records a file that the study needs (checkpoint, network): its content hash and path relative to the study.
-  virtual Status PutArtifact(const std::string& sha256, const std::string& kind, const std::string& file) = 0;
+  // Records a file that the study needs (checkpoint, network): its content hash and path relative
+  // to the study, and in the same transaction an event of kind "artifact". The same file again
+  // changes nothing.
+  virtual Status PutArtifact(const std::string& sha256, const std::string& kind,
+                             const std::string& file) = 0;
 
-  // SHA-256 over kind and payload of every event and every measurement row, without clocks, host and run: equal for
-  // two studies that decided and observed the same.
+  virtual Result<LogHead> Head() const = 0;
+
+  // SHA-256 over kind and payload of every event and over every measurement row, without clocks,
+  // hosts and runs: equal for two studies that decided and observed the same. Left out: events of
+  // the kinds "board", "resume", "checkpoint", "artifact", "end"; any key "measurement_id"; of a
+  // measurement its id, board, detail, conditions and CPU times.
   virtual Result<std::string> ContentHash() const = 0;
 
-  // Marks a clean end: checkpoints the WAL so that the .db alone is complete.
-  virtual Status Close() = 0;
+  // Marks a clean end of this run and frees the writer lock: the .db alone is then complete.
+  // Reading still works.
+  //
+  // Errors: kUnavailable  a reader held the write-ahead log for seconds: the study is complete only
+  // with its
+  //                       "-wal" file; opening it again for a resume puts that right.
+  virtual Status Close(const std::string& exit_reason) = 0;
+  Status Close() { return Close("done"); }
 };
 
 struct LogProblem {
@@ -84,9 +131,11 @@ struct LogProblem {
   std::string what;
 };
 
-// Checks the whole chain: every event's hash, every chained row outside it, and the recorded head (truncation).
+// Checks the whole chain: every event's hash, every chained row outside it, the recorded head
+// (truncation), the runs, the schema with its triggers, and SQLite's own structures.
 //
-// Returns nullopt for an untouched study. Errors: as OpenReadOnly.
+// Returns nullopt for an untouched study. Errors: as OpenReadOnly, except that damage inside a
+// study is a problem.
 Result<std::optional<LogProblem>> VerifyLog(const std::string& path);
 
 }  // namespace bitpilot

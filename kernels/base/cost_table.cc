@@ -289,23 +289,35 @@ Status AddLayer(const CostTable& table, const Operation& op, const std::vector<C
 
 }  // namespace
 
-Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
-                         const BitAssignment& assignment) {
+Result<std::vector<Cost>> PredictOperationCosts(const CostTable& table, const Topology& topology,
+                                                const BitAssignment& assignment) {
   BITPILOT_RETURN_IF_ERROR(ValidateAssignment(topology, assignment));
-  Cost total;
-  total.latency_ns = table.overhead_latency_ns;
-  if (!table.energy_unit.empty()) total.energy = 0.0;
+  Cost free;
+  if (!table.energy_unit.empty()) free.energy = 0.0;
+  std::vector<Cost> costs(topology.operations.size(), free);
   std::size_t layer = 0;
-  for (const Operation& op : topology.operations) {
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    const Operation& op = topology.operations[i];
     if (HasWeights(op)) {
       const int activation_bits = assignment.activation_bits[static_cast<std::size_t>(op.input)];
       BITPILOT_RETURN_IF_ERROR(
-          AddLayer(table, op, assignment.weight_bits[layer++], activation_bits, total));
+          AddLayer(table, op, assignment.weight_bits[layer++], activation_bits, costs[i]));
       continue;
     }
     const auto row = table.operations.find({op.name, 0, 0});
-    if (row != table.operations.end()) AddShare(row->second, 1.0, total);
+    if (row != table.operations.end()) AddShare(row->second, 1.0, costs[i]);
   }
+  return costs;
+}
+
+Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
+                         const BitAssignment& assignment) {
+  const Result<std::vector<Cost>> costs = PredictOperationCosts(table, topology, assignment);
+  if (!costs.ok()) return costs.status();
+  Cost total;
+  total.latency_ns = table.overhead_latency_ns;
+  if (!table.energy_unit.empty()) total.energy = 0.0;
+  for (const Cost& cost : *costs) AddShare(cost, 1.0, total);
   return total;
 }
 

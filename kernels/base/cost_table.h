@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/status.h"
@@ -52,5 +53,11 @@ Result<CostTable> ReadCostTableFile(const std::string& path);
 // Errors:
 //   kNotFound  a layer or width the table does not list; names the missing row as it should be written.
 Result<Cost> PredictCost(const CostTable& table, const Topology& topology, const BitAssignment& assignment);
+
+// The share of each operation in PredictCost(), [num_operations]; the overhead belongs to none of them.
+//
+// Errors: as PredictCost.
+Result<std::vector<Cost>> PredictOperationCosts(const CostTable& table, const Topology& topology,
+                                                const BitAssignment& assignment);
 
 }  // namespace bitpilot

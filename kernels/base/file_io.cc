@@ -57,16 +57,26 @@ std::string TemporaryName(const std::string& path) {
 }  // namespace
 
 Result<std::string> ReadFile(const std::string& path) {
+  std::string bytes;
+  const Status status = ReadFileInPieces(path, [&bytes](std::string_view piece) {
+    bytes.append(piece);
+    return Status();
+  });
+  if (!status.ok()) return status;
+  return bytes;
+}
+
+Status ReadFileInPieces(const std::string& path,
+                        const std::function<Status(std::string_view)>& take) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return ErrnoStatus(path, "open", errno);
-  std::string bytes;
   std::array<char, 65'536> block;
   for (;;) {
     const ssize_t count = ::read(file.get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ErrnoStatus(path, "read", errno);
-    if (count == 0) return bytes;
-    bytes.append(block.data(), static_cast<std::size_t>(count));
+    if (count == 0) return Status();
+    BITPILOT_RETURN_IF_ERROR(take(std::string_view(block.data(), static_cast<std::size_t>(count))));
   }
 }
 

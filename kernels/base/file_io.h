@@ -1,6 +1,7 @@
 // Whole files: read into memory, written so that readers see the old file or the whole new one.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,13 @@ namespace bitpilot {
 // Errors: kNotFound, kPermissionDenied, or kInvalidArgument (a folder, a read that fails); names
 // `path`.
 Result<std::string> ReadFile(const std::string& path);
+
+// Gives the content of `path` to `take` in order, in pieces of at most 64 KiB. Ends with the first
+// failure that `take` returns.
+//
+// Errors: as ReadFile(), and what `take` returned, unchanged.
+Status ReadFileInPieces(const std::string& path,
+                        const std::function<Status(std::string_view piece)>& take);
 
 // Writes a temporary file beside `path`, flushes it to the disk and renames it. On failure nothing
 // is left behind and an existing file keeps its content.

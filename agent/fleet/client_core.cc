@@ -1,0 +1,484 @@
+#include "agent/fleet/client_core.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/fleet/wire_conversion.h"
+#include "kernels/base/check.h"
+#include "proto/validation.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kConnectLimit{2000};
+constexpr milliseconds kHelloLimit{5000};
+constexpr milliseconds kLeaseLimit{5000};
+constexpr milliseconds kCloseLimit{500};
+constexpr std::uint32_t kLeaseTtlMs = 30'000;
+constexpr milliseconds kMinLeaseRetry{100};
+constexpr milliseconds kMaxLeaseRetry{1000};
+
+constexpr milliseconds kPingInterval{2000};
+constexpr int kMaxUnansweredPings = 5;
+
+constexpr milliseconds kArtifactLimit{10'000};
+constexpr milliseconds kAcceptLimit{5000};
+// While a board infers it answers pings, which shows sooner that it is gone.
+constexpr milliseconds kInferLimit{600'000};
+constexpr milliseconds kMinMeasureLimit{10'000};
+constexpr milliseconds kMaxMeasureLimit{600'000};
+constexpr milliseconds kBusyPause{200};
+
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLongestPause{5000};
+// A daemon that dies in the middle of a handshake looks like one with another key: ask more than
+// once.
+constexpr int kMaxRefusedHandshakes = 3;
+
+milliseconds ReplyLimit(v1::Envelope::BodyCase request) {
+  switch (request) {
+    case v1::Envelope::kInferRequest:
+      return kInferLimit;
+    case v1::Envelope::kMeasureRequest:
+      return kAcceptLimit;
+    default:
+      return kArtifactLimit;
+  }
+}
+
+milliseconds MeasureLimit(std::uint32_t eta_ms) {
+  return std::clamp(3 * milliseconds(eta_ms), kMinMeasureLimit, kMaxMeasureLimit);
+}
+
+// `pause` +- 20 %, so that the agents of a lab do not all return at once after a power cut.
+milliseconds Jitter(milliseconds pause, std::uint64_t* state) {
+  *state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+  const auto permille = static_cast<std::int64_t>((*state >> 33) % 401) + 800;
+  return pause * permille / 1000;
+}
+
+}  // namespace
+
+ClientCore::ClientCore(ClientOptions options)
+    : options_(std::move(options)), pause_(kFirstPause), jitter_state_(options_.jitter_seed) {}
+
+std::vector<Action> ClientCore::Step(Event event, Instant now) {
+  BITPILOT_CHECK(now >= now_);
+  now_ = now;
+  actions_.clear();
+  std::visit([this](auto& e) { Handle(e); }, event);
+  RunTimers();
+  SendNextJobRequest();
+  return std::move(actions_);
+}
+
+std::optional<Instant> ClientCore::NextWakeup() const {
+  if (phase_ == Phase::kNew || phase_ == Phase::kEnded) return std::nullopt;
+  if (phase_ == Phase::kClosing) return phase_deadline_;
+  if (phase_ != Phase::kReady) return std::min(phase_deadline_, GiveUpAt());
+  const bool measuring = !jobs_.empty() && jobs_.front().measuring();
+  if (measuring) return reply_deadline_;
+  Instant wakeup = next_ping_;
+  if (awaited_request_id_ != 0) wakeup = std::min(wakeup, reply_deadline_);
+  if (JobWaitsToSend()) wakeup = std::min(wakeup, resume_at_);
+  return wakeup;
+}
+
+// ---- Events
+
+void ClientCore::Handle(Started&) {
+  BITPILOT_CHECK(phase_ == Phase::kNew);
+  away_since_ = now_;
+  OpenNewLink();
+}
+
+void ClientCore::Handle(LinkUp&) {
+  if (phase_ != Phase::kConnecting) return;
+  refused_handshakes_ = 0;
+  session_id_.clear();
+  lease_epoch_ = 0;
+  Message hello;
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
+  hello.envelope.mutable_hello()->set_agent_build(options_.agent_build);
+  Send(std::move(hello));
+  EnterPhase(Phase::kGreeting, kHelloLimit);
+}
+
+void ClientCore::Handle(LinkRefused& event) {
+  if (event.by_daemon) {
+    FailBoard(Status(StatusCode::kPermissionDenied,
+                     BoardLabel() +
+                         " refused this agent's key: add the key in agent.pub to the daemon's "
+                         "list of authorized agents"));
+  } else if (++refused_handshakes_ >= kMaxRefusedHandshakes) {
+    FailBoard(Status(StatusCode::kPermissionDenied,
+                     BoardLabel() +
+                         " does not complete the encrypted handshake: its public key is not the "
+                         "one given, or something else than bitpilotd listens there"));
+  } else {
+    LoseSession("the encrypted handshake failed");
+  }
+}
+
+void ClientCore::Handle(MessageReceived& event) {
+  if (phase_ == Phase::kEnded || phase_ == Phase::kNew) return;
+  const v1::Envelope& envelope = event.message.envelope;
+  unanswered_pings_ = 0;
+  const Status validity = ValidateReply(event.message);
+  if (envelope.body_case() == v1::Envelope::kMeasureResult) {
+    return OnMeasureResult(event.message, validity);
+  }
+  if (!validity.ok()) return LoseSession("it sent an invalid message: " + validity.message());
+  const bool answers_last = envelope.request_id() == last_request_id_;
+  switch (envelope.body_case()) {
+    case v1::Envelope::kHelloAck:
+      if (phase_ == Phase::kGreeting && answers_last) OnHelloAck(envelope.hello_ack());
+      return;
+    case v1::Envelope::kLeaseGrant:
+      if (phase_ == Phase::kLeasing && answers_last) OnLeaseGrant(envelope.lease_grant());
+      return;
+    case v1::Envelope::kLeaseDenied:
+      if (phase_ == Phase::kLeasing && answers_last) OnLeaseDenied(envelope.lease_denied());
+      return;
+    case v1::Envelope::kLeaseReleased:
+      if (phase_ == Phase::kClosing) End();
+      return;
+    case v1::Envelope::kArtifactStatus:
+    case v1::Envelope::kInferResult:
+    case v1::Envelope::kMeasureAccepted:
+      return OnReplyToJob(event.message);
+    case v1::Envelope::kError:
+      if (phase_ == Phase::kReady && envelope.request_id() != last_ping_id_) {
+        return OnReplyToJob(event.message);
+      }
+      return OnErrorOfSession(envelope);
+    default:
+      return;
+  }
+}
+
+void ClientCore::Handle(GarbageReceived& event) {
+  if (event.status.code() == StatusCode::kVersionMismatch) {
+    FailBoard(event.status.WithContext(BoardLabel()));
+  } else {
+    LoseSession("it sent something unreadable: " + event.status.message());
+  }
+}
+
+void ClientCore::Handle(JobSubmitted& event) {
+  FleetJob job(std::move(event.request));
+  if (phase_ == Phase::kEnded) {
+    job.Fail(failure_);
+    actions_.emplace_back(JobFinished{job.TakeResult()});
+    return;
+  }
+  jobs_.push_back(std::move(job));
+}
+
+void ClientCore::Handle(JobCancelled& event) {
+  const auto found = std::find_if(jobs_.begin(), jobs_.end(),
+                                  [&](const FleetJob& job) { return job.id() == event.id; });
+  if (found == jobs_.end()) return;
+  if (found == jobs_.begin()) {
+    awaited_request_id_ = 0;
+    if (phase_ == Phase::kReady && found->measuring()) {
+      Message cancel;
+      cancel.envelope.mutable_measure_cancel()->set_measure_id(found->measure_id());
+      Send(std::move(cancel));
+    }
+  }
+  jobs_.erase(found);
+}
+
+void ClientCore::Handle(CloseRequested&) {
+  if (phase_ == Phase::kEnded) {
+    actions_.emplace_back(Closed{});
+    return;
+  }
+  if (phase_ != Phase::kReady) return End();
+  if (!jobs_.empty()) {
+    JobCancelled cancelled{jobs_.front().id()};
+    Handle(cancelled);
+  }
+  Message release;
+  release.envelope.mutable_lease_release();
+  Send(std::move(release));
+  EnterPhase(Phase::kClosing, kCloseLimit);
+}
+
+// ---- Messages
+
+void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
+  if (ack.protocol_major() != kProtocolMajor) {
+    return FailBoard(Status(StatusCode::kVersionMismatch,
+                            BoardLabel() + " speaks protocol version " +
+                                std::to_string(ack.protocol_major()) + ", this agent " +
+                                std::to_string(kProtocolMajor) + ": install matching builds"));
+  }
+  if (ack.max_frame_bytes() < kChunkBytes) {
+    return FailBoard(Unsupported(BoardLabel() + " takes frames of at most " +
+                                 std::to_string(ack.max_frame_bytes()) + " bytes, expected " +
+                                 std::to_string(kChunkBytes) + " or more"));
+  }
+  BoardInfo info = ToBoardInfo(ack.capabilities());
+  if (info_.has_value()) {
+    const std::string difference = FingerprintDifference(*info_, info);
+    if (!difference.empty()) {
+      return FailBoard(Status(StatusCode::kVersionMismatch,
+                              BoardLabel() + " came back as another board: " + difference +
+                                  "; its measurements cannot be mixed with the earlier ones"));
+    }
+  } else {
+    info_ = std::move(info);
+  }
+  session_id_ = ack.session_id();
+  max_raw_bytes_ = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
+  AskForLease();
+}
+
+void ClientCore::OnLeaseGrant(const v1::LeaseGrant& grant) {
+  lease_epoch_ = grant.epoch();
+  away_since_.reset();
+  held_by_other_ = false;
+  pause_ = kFirstPause;
+  unanswered_pings_ = 0;
+  next_ping_ = now_ + kPingInterval;
+  resume_at_ = now_;
+  phase_ = Phase::kReady;
+  if (!was_ready_) actions_.emplace_back(BoardReady{*info_});
+  was_ready_ = true;
+}
+
+void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
+  if (denied.reason() == v1::LeaseDenied::UNAUTHORISED) {
+    return FailBoard(Status(StatusCode::kPermissionDenied,
+                            BoardLabel() + " does not lease itself to this agent's key"));
+  }
+  if (denied.reason() == v1::LeaseDenied::DRAINING) {
+    last_loss_ = "it is shutting down and takes no new work";
+    held_by_other_ = false;
+  } else {
+    last_loss_ = denied.holder();
+    held_by_other_ = true;
+  }
+  if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());
+  EnterPhase(Phase::kHeld,
+             std::clamp(milliseconds(denied.retry_after_ms()), kMinLeaseRetry, kMaxLeaseRetry));
+}
+
+void ClientCore::OnMeasureResult(const Message& message, const Status& validity) {
+  const std::string& measure_id = message.envelope.measure_result().measure_id();
+  if (phase_ != Phase::kReady || measure_id.size() != kMeasureIdBytes) return;
+  Message ack;
+  ack.envelope.mutable_result_ack()->set_measure_id(measure_id);
+  Send(std::move(ack));
+  if (jobs_.empty() || jobs_.front().measure_id() != measure_id) return;
+  if (validity.ok()) {
+    jobs_.front().OnReply(message);
+  } else {
+    jobs_.front().OnInvalidResult(validity);
+  }
+  FinishJobIfDone();
+}
+
+void ClientCore::OnReplyToJob(const Message& message) {
+  if (awaited_request_id_ == 0 || message.envelope.request_id() != awaited_request_id_) return;
+  awaited_request_id_ = 0;
+  FleetJob& job = jobs_.front();
+  switch (job.OnReply(message)) {
+    case FleetJob::Next::kWait:
+      reply_deadline_ = now_ + MeasureLimit(job.eta_ms());
+      break;
+    case FleetJob::Next::kRetry:
+      resume_at_ = now_ + kBusyPause;
+      break;
+    case FleetJob::Next::kLost:
+      LoseSession(message.envelope.has_error() ? message.envelope.error().detail()
+                                               : "its answer does not fit the request");
+      break;
+    case FleetJob::Next::kSend:
+    case FleetJob::Next::kFinished:
+      break;
+  }
+  FinishJobIfDone();
+}
+
+// An error that answers Hello, LeaseRequest or Ping (or bytes that the daemon could not read: id
+// 0).
+void ClientCore::OnErrorOfSession(const v1::Envelope& envelope) {
+  const Status error = FromProto(envelope.error());
+  const bool ours = envelope.request_id() == 0 || envelope.request_id() == last_request_id_ ||
+                    envelope.request_id() == last_ping_id_;
+  if (!ours) return;
+  const bool final = error.code() == StatusCode::kVersionMismatch ||
+                     error.code() == StatusCode::kPermissionDenied ||
+                     error.code() == StatusCode::kInvalidArgument;
+  if (final && phase_ != Phase::kReady) {
+    FailBoard(error.WithContext(BoardLabel()));
+  } else {
+    LoseSession(error.message());
+  }
+}
+
+// ---- Time
+
+void ClientCore::RunTimers() {
+  if (phase_ == Phase::kNew || phase_ == Phase::kEnded) return;
+  if (phase_ == Phase::kReady) return RunReadyTimers();
+  if (phase_ != Phase::kClosing && now_ >= GiveUpAt()) return FailBoard(AwayStatus());
+  if (now_ < phase_deadline_) return;
+  switch (phase_) {
+    case Phase::kPausing:
+      return OpenNewLink();
+    case Phase::kConnecting:
+      return LoseSession("no connection within 2 s");
+    case Phase::kGreeting:
+      return LoseSession("no answer to Hello within 5 s");
+    case Phase::kLeasing:
+      return LoseSession("no answer to the lease request within 5 s");
+    case Phase::kHeld:
+      return AskForLease();
+    default:
+      return End();
+  }
+}
+
+void ClientCore::RunReadyTimers() {
+  const bool measuring = !jobs_.empty() && jobs_.front().measuring();
+  if ((measuring || awaited_request_id_ != 0) && now_ >= reply_deadline_) {
+    return LoseSession(measuring ? "no result in three times the announced time"
+                                 : "no answer to a request in time",
+                       /*timed_out=*/measuring);
+  }
+  if (measuring || now_ < next_ping_) return;
+  if (unanswered_pings_ >= kMaxUnansweredPings)
+    return LoseSession("five pings in a row unanswered");
+  Message ping;
+  ping.envelope.mutable_ping()->set_agent_time_ns(
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(now_).count()));
+  Send(std::move(ping));
+  last_ping_id_ = last_request_id_;
+  ++unanswered_pings_;
+  next_ping_ = now_ + kPingInterval;
+}
+
+// ---- Jobs
+
+bool ClientCore::JobWaitsToSend() const {
+  return phase_ == Phase::kReady && !jobs_.empty() && awaited_request_id_ == 0 &&
+         !jobs_.front().measuring();
+}
+
+void ClientCore::SendNextJobRequest() {
+  while (JobWaitsToSend() && now_ >= resume_at_) {
+    Message request;
+    if (jobs_.front().NextRequest(max_raw_bytes_, &request) == FleetJob::Next::kFinished) {
+      FinishJobIfDone();
+      continue;
+    }
+    reply_deadline_ = now_ + ReplyLimit(request.envelope.body_case());
+    Send(std::move(request));
+    awaited_request_id_ = last_request_id_;
+  }
+}
+
+void ClientCore::FinishJobIfDone() {
+  if (jobs_.empty() || !jobs_.front().finished()) return;
+  actions_.emplace_back(JobFinished{jobs_.front().TakeResult()});
+  jobs_.pop_front();
+  awaited_request_id_ = 0;
+  resume_at_ = now_;
+  next_ping_ = now_ + kPingInterval;
+}
+
+// ---- Session
+
+void ClientCore::OpenNewLink() {
+  actions_.emplace_back(OpenLink{});
+  EnterPhase(Phase::kConnecting, kConnectLimit);
+}
+
+void ClientCore::AskForLease() {
+  Message request;
+  request.envelope.mutable_lease_request()->set_ttl_ms(kLeaseTtlMs);
+  request.envelope.mutable_lease_request()->set_holder(options_.holder);
+  Send(std::move(request));
+  EnterPhase(Phase::kLeasing, kLeaseLimit);
+}
+
+void ClientCore::EnterPhase(Phase phase, milliseconds limit) {
+  phase_ = phase;
+  phase_deadline_ = now_ + limit;
+}
+
+void ClientCore::LoseSession(const std::string& reason, bool timed_out) {
+  if (phase_ == Phase::kNew || phase_ == Phase::kEnded || phase_ == Phase::kPausing) return;
+  if (phase_ == Phase::kClosing) return End();
+  const bool was_working = phase_ == Phase::kReady && !jobs_.empty();
+  last_loss_ = reason;
+  held_by_other_ = false;
+  if (!away_since_.has_value()) away_since_ = now_;
+  actions_.emplace_back(CloseLink{});
+  EnterPhase(Phase::kPausing, Jitter(pause_, &jitter_state_));
+  pause_ = std::min(2 * pause_, kLongestPause);
+  awaited_request_id_ = 0;
+  if (was_working) {
+    jobs_.front().OnSessionLost(reason, timed_out);
+    FinishJobIfDone();
+  }
+}
+
+void ClientCore::FailBoard(const Status& status) {
+  failure_ = status;
+  End();
+  actions_.emplace_back(BoardFailed{status});
+}
+
+void ClientCore::End() {
+  if (phase_ == Phase::kEnded) return;
+  const bool failed = !failure_.ok();
+  if (!failed) {
+    failure_ = Status(StatusCode::kAborted, "the connection to " + BoardLabel() + " was closed");
+  }
+  phase_ = Phase::kEnded;
+  for (FleetJob& job : jobs_) {
+    job.Fail(failure_);
+    actions_.emplace_back(JobFinished{job.TakeResult()});
+  }
+  jobs_.clear();
+  actions_.emplace_back(CloseLink{});
+  if (!failed) actions_.emplace_back(Closed{});
+}
+
+void ClientCore::Send(Message message) {
+  message.envelope.set_session_id(session_id_);
+  message.envelope.set_lease_epoch(lease_epoch_);
+  message.envelope.set_request_id(++last_request_id_);
+  actions_.emplace_back(SendMessage{std::move(message)});
+}
+
+Instant ClientCore::GiveUpAt() const {
+  milliseconds limit = was_ready_ ? options_.reconnect_timeout : options_.connect_timeout;
+  if (held_by_other_) limit = std::max(limit, options_.lease_wait);
+  return *away_since_ + limit;
+}
+
+Status ClientCore::AwayStatus() const {
+  if (held_by_other_) {
+    return {StatusCode::kUnavailable, BoardLabel() + " is leased to another agent, '" + last_loss_ +
+                                          "': try again when that one has ended"};
+  }
+  return {StatusCode::kUnavailable,
+          BoardLabel() + " does not answer (" + last_loss_ +
+              "): check that bitpilotd runs there and that the network lets us through"};
+}
+
+std::string ClientCore::BoardLabel() const {
+  return "board '" + options_.board_name + "' at " + options_.endpoint;
+}
+
+}  // namespace bitpilot

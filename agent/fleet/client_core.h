@@ -1,0 +1,201 @@
+// ClientCore: the agent's side of the protocol with one board, as a pure state machine.
+//
+//   Step(event, now) -> actions
+//
+// No sockets, clocks, threads or randomness inside: every input is an event with the time at which
+// it happened, every effect is an action that the caller carries out, so that a simulator can drive
+// it through any order of losses, duplicates and reboots (tests/agent/fleet_simulation_test.cc).
+//
+// A session: link up, Hello, HelloAck, LeaseRequest, LeaseGrant; then jobs, one at a time, in the
+// order submitted. Rules:
+//   - A request that is not answered in its time ends the session. So do a lost link and five
+//   unanswered
+//     pings. The core then opens a new link and says Hello again, with growing pauses; what it was
+//     doing is sent again (FleetJob). A measurement keeps its measure_id, so the board never runs
+//     it twice.
+//   - Pings flow every 2 s, except while the board measures: then silence is right, for at most
+//   three
+//     times as long as the board announced (10 s .. 600 s).
+//   - Every result is acknowledged, also a duplicate or an unwanted one, which is then dropped.
+//   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
+//   its
+//     numbers must not be mixed with the earlier ones.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/fleet/fleet_job.h"
+#include "kernels/base/status.h"
+#include "proto/framing.h"
+
+namespace bitpilot {
+
+// A reading of any monotonic clock.
+using Instant = std::chrono::milliseconds;
+
+struct ClientOptions {
+  std::string board_name;  // for messages, with the endpoint
+  std::string endpoint;
+  std::string agent_build;
+  std::string holder;  // what others see who ask for the lease
+  std::chrono::milliseconds connect_timeout{5000};
+  std::chrono::milliseconds reconnect_timeout{60'000};
+  std::chrono::milliseconds lease_wait{0};
+  std::uint64_t jitter_seed = 0;  // spreads the reconnections of many agents
+};
+
+// ---- Events
+struct Started {};
+struct LinkUp {};  // connected and authenticated
+struct LinkDown {
+  std::string reason;
+};
+// The encrypted handshake failed. by_daemon: its allow-list refused our key; otherwise the two
+// sides do not understand each other, as with a wrong public key of the daemon.
+struct LinkRefused {
+  bool by_daemon = false;
+};
+// No link can be opened any more (the local daemon cannot be started again).
+struct LinkImpossible {
+  Status status;
+};
+struct MessageReceived {
+  Message message;
+};
+// Frames that DecodeMessage() refused.
+struct GarbageReceived {
+  Status status;
+};
+struct JobSubmitted {
+  JobRequest request;
+};
+struct JobCancelled {
+  JobId id = 0;
+};
+struct CloseRequested {};
+struct TimePassed {};
+using Event = std::variant<Started, LinkUp, LinkDown, LinkRefused, LinkImpossible, MessageReceived,
+                           GarbageReceived, JobSubmitted, JobCancelled, CloseRequested, TimePassed>;
+
+// ---- Actions
+struct OpenLink {};  // a new one; LinkUp, LinkDown or LinkRefused follows
+struct CloseLink {};
+struct SendMessage {
+  Message message;
+};
+struct BoardReady {  // once, when the first lease is granted
+  BoardInfo info;
+};
+struct BoardFailed {  // for good; every job has finished, later ones finish at once
+  Status status;
+};
+struct JobFinished {
+  JobResult result;
+};
+struct Closed {};
+using Action =
+    std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed, JobFinished, Closed>;
+
+class ClientCore {
+ public:
+  explicit ClientCore(ClientOptions options);
+
+  // REQUIRES: `now` never goes back; the first event is Started.
+  std::vector<Action> Step(Event event, Instant now);
+
+  // When TimePassed is due if nothing else happens before; nothing is due in the end states.
+  std::optional<Instant> NextWakeup() const;
+
+ private:
+  enum class Phase {
+    kNew,
+    kPausing,
+    kConnecting,
+    kGreeting,
+    kLeasing,
+    kHeld,
+    kReady,
+    kClosing,
+    kEnded
+  };
+
+  // One overload an event.
+  void Handle(Started&);
+  void Handle(LinkUp&);
+  void Handle(LinkDown& event) { LoseSession(event.reason); }
+  void Handle(LinkRefused& event);
+  void Handle(LinkImpossible& event) { FailBoard(event.status); }
+  void Handle(MessageReceived& event);
+  void Handle(GarbageReceived& event);
+  void Handle(JobSubmitted& event);
+  void Handle(JobCancelled& event);
+  void Handle(CloseRequested&);
+  void Handle(TimePassed&) {}
+
+  void OnHelloAck(const v1::HelloAck& ack);
+  void OnLeaseGrant(const v1::LeaseGrant& grant);
+  void OnLeaseDenied(const v1::LeaseDenied& denied);
+  void OnMeasureResult(const Message& message, const Status& validity);
+  void OnReplyToJob(const Message& message);
+  void OnErrorOfSession(const v1::Envelope& envelope);
+
+  void RunTimers();
+  void RunReadyTimers();
+  void SendNextJobRequest();
+  void FinishJobIfDone();
+
+  void OpenNewLink();
+  void AskForLease();
+  void EnterPhase(Phase phase, std::chrono::milliseconds limit);
+  void LoseSession(const std::string& reason, bool timed_out = false);
+  void FailBoard(const Status& status);
+  void End();
+  // Fills in session, lease and request id.
+  void Send(Message message);
+
+  bool JobWaitsToSend() const;
+  Instant GiveUpAt() const;
+  Status AwayStatus() const;
+  std::string BoardLabel() const;
+
+  const ClientOptions options_;
+  Phase phase_ = Phase::kNew;
+  Instant now_{0};
+  Instant phase_deadline_{0};
+  std::vector<Action> actions_;
+  Status failure_;
+
+  // The session.
+  std::string session_id_;
+  std::uint64_t lease_epoch_ = 0;
+  std::uint64_t last_request_id_ = 0;
+  std::size_t max_raw_bytes_ = 0;
+  Instant next_ping_{0};
+  std::uint64_t last_ping_id_ = 0;
+  int unanswered_pings_ = 0;
+
+  // Across sessions.
+  std::optional<BoardInfo> info_;  // of the first session
+  bool was_ready_ = false;
+  std::optional<Instant> away_since_;  // no lease since then
+  std::string last_loss_;              // why
+  bool held_by_other_ = false;         // the last loss is a lease that another agent holds
+  int refused_handshakes_ = 0;         // in a row
+  std::chrono::milliseconds pause_;    // before the next link
+  std::uint64_t jitter_state_;
+
+  // Jobs; the first one is under way.
+  std::deque<FleetJob> jobs_;
+  std::uint64_t awaited_request_id_ = 0;  // of the first job's request; 0 = none is out
+  Instant reply_deadline_{0};
+  Instant resume_at_{0};  // a busy board is asked again then
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,137 @@
+#include "agent/fleet/fleet_file.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "kernels/base/file_io.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::size_t kKeyLength = 40;
+
+// Makes messages that begin with the place: "fleet.toml:7: ".
+class FleetParser {
+ public:
+  explicit FleetParser(std::string path) : path_(std::move(path)) {}
+
+  Result<Fleet> Parse(const toml::table& root);
+
+ private:
+  Status Error(const toml::source_region& where, const std::string& message) const {
+    return InvalidArgument(path_ + ":" + std::to_string(where.begin.line) + ": " + message);
+  }
+  Status CheckKeys(const toml::table& table, std::initializer_list<std::string_view> known) const;
+  Result<std::string> Text(const toml::table& table, std::string_view key) const;
+  Result<BoardAddress> ParseBoard(const toml::table& table) const;
+
+  std::string path_;
+};
+
+Status FleetParser::CheckKeys(const toml::table& table,
+                              std::initializer_list<std::string_view> known) const {
+  for (const auto& [key, value] : table) {
+    if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
+    std::string names;
+    for (const std::string_view name : known)
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    return Error(key.source(),
+                 "unknown key '" + std::string(key.str()) + "'; expected one of " + names);
+  }
+  return {};
+}
+
+Result<std::string> FleetParser::Text(const toml::table& table, std::string_view key) const {
+  const toml::node* node = table.get(key);
+  if (node == nullptr) return Error(table.source(), "'" + std::string(key) + "' is missing");
+  const toml::value<std::string>* text = node->as_string();
+  if (text == nullptr || text->get().empty()) {
+    return Error(node->source(), "'" + std::string(key) + "' must be a text that is not empty");
+  }
+  return text->get();
+}
+
+bool IsName(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
+  BITPILOT_RETURN_IF_ERROR(CheckKeys(table, {"name", "endpoint", "public_key"}));
+  BoardAddress board;
+  const std::pair<const char*, std::string*> fields[] = {
+      {"name", &board.name}, {"endpoint", &board.endpoint}, {"public_key", &board.public_key}};
+  for (const auto& [key, target] : fields) {
+    Result<std::string> text = Text(table, key);
+    if (!text.ok()) return text.status();
+    *target = std::move(text).value();
+  }
+  if (!IsName(board.name)) {
+    return Error(table.get("name")->source(),
+                 "'name' has letters, digits, '-', '_' and '.', got '" + board.name + "'");
+  }
+  if (!board.endpoint.starts_with("tcp://") || board.endpoint.rfind(':') <= 5) {
+    return Error(table.get("endpoint")->source(),
+                 "'endpoint' must be like tcp://192.0.2.7:7777, got '" + board.endpoint + "'");
+  }
+  if (board.public_key.size() != kKeyLength) {
+    return Error(table.get("public_key")->source(),
+                 "'public_key' has 40 characters, as `bitpilotd keygen` printed it, got " +
+                     std::to_string(board.public_key.size()));
+  }
+  return board;
+}
+
+Result<Fleet> FleetParser::Parse(const toml::table& root) {
+  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "board"}));
+  Fleet fleet;
+  Result<std::string> keys = Text(root, "keys");
+  if (!keys.ok()) return keys.status();
+  // An absolute `keys` replaces the file's folder.
+  fleet.keys_directory = (std::filesystem::path(path_).parent_path() / *keys).string();
+
+  const toml::node* boards = root.get("board");
+  if (boards == nullptr) return InvalidArgument(path_ + ": no [[board]]; list at least one");
+  const toml::array* list = boards->as_array();
+  if (list == nullptr || list->empty() || !list->is_homogeneous(toml::node_type::table)) {
+    return Error(boards->source(), "boards are written as [[board]] sections");
+  }
+  for (const toml::node& node : *list) {
+    Result<BoardAddress> board = ParseBoard(*node.as_table());
+    if (!board.ok()) return board.status();
+    for (const BoardAddress& other : fleet.boards) {
+      if (other.name == board->name || other.endpoint == board->endpoint) {
+        return Error(node.source(), "board '" + board->name +
+                                        "' has the name or the endpoint of '" + other.name + "'");
+      }
+    }
+    fleet.boards.push_back(std::move(board).value());
+  }
+  return fleet;
+}
+
+}  // namespace
+
+Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
+  try {
+    return FleetParser(path).Parse(toml::parse(text, path));
+  } catch (const toml::parse_error& error) {
+    return InvalidArgument(path + ":" + std::to_string(error.source().begin.line) +
+                           ": not valid TOML: " + std::string(error.description()));
+  }
+}
+
+Result<Fleet> ReadFleetFile(const std::string& path) {
+  const Result<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  return ParseFleetFile(*text, path);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,36 @@
+// The fleet file: the boards that an agent may use.
+//
+//   keys = "keys"                     # folder of the agent's own keys, relative to this file
+//
+//   [[board]]
+//   name = "rpi5-a"                   # letters, digits, '-', '_', '.'
+//   endpoint = "tcp://192.0.2.7:7777"
+//   public_key = "..."                # the daemon's, 40 characters: `bitpilotd keygen` prints it
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct Fleet {
+  std::string keys_directory;
+  std::vector<BoardAddress> boards;  // at least one, in the file's order
+};
+
+// path: names the file in messages and anchors a relative `keys`.
+//
+// Errors:
+//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name twice, no boards; the
+//   message
+//                     names file, line and key.
+Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
+
+// Errors: as ParseFleetFile; kNotFound / kPermissionDenied if the file cannot be read.
+Result<Fleet> ReadFleetFile(const std::string& path);
+
+}  // namespace bitpilot

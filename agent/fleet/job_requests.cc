@@ -1,0 +1,111 @@
+#include "agent/fleet/job_requests.h"
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "kernels/base/network_file.h"
+#include "kernels/base/sha256.h"
+#include "kernels/reference.h"
+#include "proto/validation.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::uint64_t kGoldenSeed = 0x6269747069;
+
+Result<Artifact> MakeArtifact(const Network& network) {
+  BITPILOT_RETURN_IF_ERROR(ValidateNetwork(network));
+  std::string bytes = SerializeNetwork(network);
+  if (bytes.size() > kMaxArtifactBytes) {
+    return Status(StatusCode::kResourceExhausted,
+                  "network '" + network.topology.name + "' has a file of " +
+                      std::to_string(bytes.size()) + " bytes; boards take at most " +
+                      std::to_string(kMaxArtifactBytes));
+  }
+  const Sha256Digest digest = ComputeSha256(bytes);
+  return Artifact{std::string(digest.begin(), digest.end()),
+                  std::make_shared<const std::string>(std::move(bytes))};
+}
+
+// Pixels that use the whole range of bytes (SplitMix64), the same on every machine.
+std::vector<std::uint8_t> GoldenImage(std::size_t num_bytes) {
+  std::vector<std::uint8_t> pixels(num_bytes);
+  std::uint64_t state = kGoldenSeed;
+  for (std::uint8_t& pixel : pixels) {
+    state += 0x9E3779B97F4A7C15ULL;
+    std::uint64_t mixed = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBULL;
+    pixel = static_cast<std::uint8_t>(mixed >> 56);
+  }
+  return pixels;
+}
+
+std::string FloatBytes(const std::vector<float>& values) {
+  std::string bytes(values.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+Result<JobRequest> MakeInferRequest(const Network& network, std::span<const std::uint8_t> images) {
+  Result<Artifact> artifact = MakeArtifact(network);
+  if (!artifact.ok()) return artifact.status();
+  const auto image_bytes = static_cast<std::size_t>(network.input_bytes());
+  if (images.empty() || images.size() % image_bytes != 0) {
+    return InvalidArgument("images of network '" + network.topology.name + "' have " +
+                           std::to_string(image_bytes) + " bytes each, got " +
+                           std::to_string(images.size()) + " in all");
+  }
+  JobRequest request;
+  request.artifacts.push_back(std::move(artifact).value());
+  request.input =
+      InferInput{std::string(images.begin(), images.end()), image_bytes, network.num_classes()};
+  return request;
+}
+
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id) {
+  if (job.networks.empty() || job.networks.size() > std::size_t{kMaxNetworksPerMeasure}) {
+    return InvalidArgument("one measurement takes 1 to " + std::to_string(kMaxNetworksPerMeasure) +
+                           " networks, got " + std::to_string(job.networks.size()));
+  }
+  const TensorShape image = job.networks.front()->topology.input;
+  JobRequest request;
+  MeasureInput input;
+  input.measure_id = std::move(measure_id);
+  input.tier = job.tier;
+  input.per_operation = job.per_operation;
+  for (const Network* network : job.networks) {
+    Result<Artifact> artifact = MakeArtifact(*network);
+    if (!artifact.ok()) return artifact.status();
+    if (network->topology.input != image) {
+      return InvalidArgument("networks measured together take the same images; '" +
+                             network->topology.name + "' differs from the first");
+    }
+    const std::vector<std::uint8_t> pixels =
+        GoldenImage(static_cast<std::size_t>(network->input_bytes()));
+    input.golden_pixels.assign(pixels.begin(), pixels.end());
+    input.golden_logits.push_back(FloatBytes(RunReference(*network, pixels)));
+    input.num_operations.push_back(network->topology.num_operations());
+    request.artifacts.push_back(std::move(artifact).value());
+  }
+  request.input = std::move(input);
+  return request;
+}
+
+std::string NewMeasureId() {
+  std::random_device random;
+  std::string id;
+  while (id.size() < kMeasureIdBytes) {
+    const std::random_device::result_type bits = random();
+    id.append(reinterpret_cast<const char*>(&bits), sizeof(bits));
+  }
+  id.resize(kMeasureIdBytes);
+  return id;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,106 @@
+#include "agent/fleet/leased_board.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "agent/fleet/job_requests.h"
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+class LeasedBoard : public Board {
+ public:
+  LeasedBoard(ClientOptions client, const AgentKeys& keys, BoardThread::Locate locate,
+              std::function<bool()> stop)
+      : stop_(std::move(stop)), thread_(std::move(client), keys, std::move(locate)) {}
+
+  Status WaitUntilReady() {
+    Result<BoardInfo> info = thread_.WaitUntilReady(stop_);
+    if (info.ok()) info_ = std::move(info).value();
+    return info.status();
+  }
+
+  const BoardInfo& info() const override { return info_; }
+
+  Result<std::vector<std::vector<float>>> Infer(const Network& network,
+                                                std::span<const std::uint8_t> images) override {
+    Result<JobRequest> request = MakeInferRequest(network, images);
+    if (!request.ok()) return request.status();
+    Result<JobResult> result = thread_.Wait(thread_.Submit(std::move(request).value()), stop_);
+    if (!result.ok()) return result.status();
+    if (!result->status.ok()) return result->status;
+    return std::move(result->logits);
+  }
+
+  Result<Measurement> Measure(const MeasureJob& job) override {
+    BITPILOT_RETURN_IF_ERROR(StartMeasure(job));
+    return FinishMeasure();
+  }
+
+  Status StartMeasure(const MeasureJob& job) override {
+    if (started_.has_value()) {
+      return InvalidArgument("a measurement was started already; finish that one first");
+    }
+    Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+    if (!request.ok()) return request.status();
+    started_ = thread_.Submit(std::move(request).value());
+    return {};
+  }
+
+  Result<Measurement> FinishMeasure() override {
+    BITPILOT_CHECK(started_.has_value());
+    const JobId id = *std::exchange(started_, std::nullopt);
+    Result<JobResult> result = thread_.Wait(id, stop_);
+    if (!result.ok()) return result.status();
+    if (!result->status.ok()) return result->status;
+    return std::move(result->measurement);
+  }
+
+ private:
+  const std::function<bool()> stop_;
+  BoardInfo info_;
+  std::optional<JobId> started_;
+  BoardThread thread_;
+};
+
+// What another agent reads that asks for the lease: host and process.
+std::string HolderName() {
+  char host[256] = {};
+  gethostname(host, sizeof(host) - 1);
+  return "bitpilot, process " + std::to_string(getpid()) + " on " + host;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
+                                         const AgentKeys& keys, BoardThread::Locate locate,
+                                         const BoardOptions& options) {
+  ClientOptions client;
+  client.board_name = name;
+  client.endpoint = endpoint;
+  client.agent_build = "bitpilot " BITPILOT_VERSION;
+  client.holder = HolderName();
+  client.connect_timeout = options.connect_timeout;
+  client.reconnect_timeout = options.reconnect_timeout;
+  client.lease_wait = options.lease_wait;
+  client.jitter_seed = std::random_device{}();
+  auto board =
+      std::make_unique<LeasedBoard>(std::move(client), keys, std::move(locate), options.stop);
+  BITPILOT_RETURN_IF_ERROR(board->WaitUntilReady());
+  return std::unique_ptr<Board>(std::move(board));
+}
+
+Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
+                                            const BoardOptions& options) {
+  return OpenBoard(
+      address.name, address.endpoint, keys, [address] { return Result<BoardAddress>(address); },
+      options);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,225 @@
+#include "agent/fleet/zmq_link.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+#include <zmq.hpp>
+#include <zmq_addon.hpp>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::size_t kZ85KeyLength = 40;
+constexpr int kMaxMessageBytes = 8 << 20;
+constexpr int kHighWaterMark = 64;
+
+bool IsKey(std::string_view key) {
+  std::uint8_t decoded[32];
+  return key.size() == kZ85KeyLength &&
+         zmq_z85_decode(decoded, std::string(key).c_str()) != nullptr;
+}
+
+void SetOptions(zmq::socket_t& socket) {
+  namespace opt = zmq::sockopt;
+  socket.set(opt::linger, 0);
+  // Without it, requests queue up for an absent board, which then executes stale ones.
+  socket.set(opt::immediate, true);
+  socket.set(opt::reconnect_ivl, -1);
+  socket.set(opt::maxmsgsize, std::int64_t{kMaxMessageBytes});
+  socket.set(opt::sndhwm, kHighWaterMark);
+  socket.set(opt::rcvhwm, kHighWaterMark);
+  socket.set(opt::handshake_ivl, 5000);
+  // TCP alone notices a pulled cable after half an hour.
+  socket.set(opt::heartbeat_ivl, 1000);
+  socket.set(opt::heartbeat_timeout, 3000);
+  socket.set(opt::heartbeat_ttl, 5000);
+  socket.set(opt::tcp_keepalive, 1);
+  socket.set(opt::tcp_keepalive_idle, 30);
+  socket.set(opt::ipv6, true);
+}
+
+// What a monitor event means for the protocol; most mean nothing.
+std::optional<Event> ToLinkEvent(std::uint16_t event) {
+  switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      return LinkUp{};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return LinkRefused{true};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      return LinkRefused{false};
+    case ZMQ_EVENT_DISCONNECTED:
+      return LinkDown{"the connection was closed"};
+    case ZMQ_EVENT_CLOSED:
+      return LinkDown{"nothing accepts connections there"};
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+struct ZmqLink::Impl {
+  zmq::context_t context{1};
+  zmq::socket_t socket;
+  zmq::socket_t monitor;
+  std::deque<std::vector<std::string>> unsent;
+  int wake_fd = -1;
+
+  void Connect(const BoardAddress& address, const AgentKeys& keys);
+  void Flush();
+  std::optional<Event> NextMessage();
+  std::optional<Event> NextMonitorEvent();
+};
+
+void ZmqLink::Impl::Connect(const BoardAddress& address, const AgentKeys& keys) {
+  socket = zmq::socket_t(context, zmq::socket_type::dealer);
+  SetOptions(socket);
+  socket.set(zmq::sockopt::curve_serverkey, address.public_key);
+  socket.set(zmq::sockopt::curve_publickey, keys.public_key);
+  socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
+  constexpr const char* kMonitorEndpoint = "inproc://monitor";
+  if (zmq_socket_monitor(socket.handle(), kMonitorEndpoint, ZMQ_EVENT_ALL) != 0) {
+    throw zmq::error_t();
+  }
+  monitor = zmq::socket_t(context, zmq::socket_type::pair);
+  monitor.set(zmq::sockopt::linger, 0);
+  monitor.connect(kMonitorEndpoint);
+  socket.connect(address.endpoint);
+}
+
+void ZmqLink::Impl::Flush() {
+  while (socket && !unsent.empty()) {
+    const std::vector<std::string>& frames = unsent.front();
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      const bool last = i + 1 == frames.size();
+      const zmq::send_flags more = last ? zmq::send_flags::none : zmq::send_flags::sndmore;
+      // Only the first frame can be refused: ZeroMQ takes a message whole or not at all.
+      if (!socket.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait)) return;
+    }
+    unsent.pop_front();
+  }
+}
+
+std::optional<Event> ZmqLink::Impl::NextMessage() {
+  std::vector<zmq::message_t> frames;
+  if (!zmq::recv_multipart(socket, std::back_inserter(frames), zmq::recv_flags::dontwait)) {
+    return std::nullopt;
+  }
+  std::vector<std::string_view> views;
+  for (const zmq::message_t& frame : frames) views.push_back(frame.to_string_view());
+  Result<Message> message = DecodeMessage(views);
+  if (!message.ok()) return GarbageReceived{message.status()};
+  return MessageReceived{std::move(message).value()};
+}
+
+std::optional<Event> ZmqLink::Impl::NextMonitorEvent() {
+  std::vector<zmq::message_t> frames;
+  while (zmq::recv_multipart(monitor, std::back_inserter(frames), zmq::recv_flags::dontwait)) {
+    std::uint16_t event = 0;
+    BITPILOT_CHECK(frames[0].size() >= sizeof(event));
+    std::memcpy(&event, frames[0].data(), sizeof(event));
+    if (std::optional<Event> link_event = ToLinkEvent(event)) return link_event;
+    frames.clear();
+  }
+  return std::nullopt;
+}
+
+ZmqLink::ZmqLink() : impl_(std::make_unique<Impl>()) {
+  impl_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  BITPILOT_CHECK(impl_->wake_fd >= 0);
+}
+
+ZmqLink::~ZmqLink() {
+  Close();
+  close(impl_->wake_fd);
+}
+
+Status ZmqLink::Open(const BoardAddress& address, const AgentKeys& keys) {
+  Close();
+  if (!IsKey(address.public_key)) {
+    return InvalidArgument("public_key of board '" + address.name +
+                           "' must be 40 characters of Z85, got '" + address.public_key + "'");
+  }
+  if (!IsKey(keys.public_key) || !IsKey(keys.secret_key)) {
+    return InvalidArgument("the agent's keys must be 40 characters of Z85 each");
+  }
+  try {
+    impl_->Connect(address, keys);
+  } catch (const zmq::error_t& error) {
+    Close();
+    return InvalidArgument("cannot connect to endpoint '" + address.endpoint + "' of board '" +
+                           address.name +
+                           "' (expected e.g. tcp://192.0.2.7:7777): " + error.what());
+  }
+  return {};
+}
+
+void ZmqLink::Close() {
+  impl_->unsent.clear();
+  if (impl_->socket) zmq_socket_monitor(impl_->socket.handle(), nullptr, 0);
+  impl_->monitor.close();
+  impl_->socket.close();
+}
+
+void ZmqLink::Send(const Message& message) {
+  if (!impl_->socket) return;
+  impl_->unsent.push_back(EncodeMessage(message));
+  impl_->Flush();
+}
+
+std::optional<Event> ZmqLink::Next() {
+  if (!impl_->socket) return std::nullopt;
+  impl_->Flush();
+  // Messages first: a board's last words count even if its connection is gone.
+  if (std::optional<Event> event = impl_->NextMessage()) return event;
+  return impl_->NextMonitorEvent();
+}
+
+void ZmqLink::Wait(std::chrono::milliseconds timeout) {
+  std::vector<zmq::pollitem_t> items{{nullptr, impl_->wake_fd, ZMQ_POLLIN, 0}};
+  if (impl_->socket) {
+    const auto events = static_cast<short>(ZMQ_POLLIN | (impl_->unsent.empty() ? 0 : ZMQ_POLLOUT));
+    items.push_back({impl_->socket.handle(), 0, events, 0});
+    items.push_back({impl_->monitor.handle(), 0, ZMQ_POLLIN, 0});
+  }
+  // A signal ends the wait early, which costs nothing.
+  zmq_poll(items.data(), static_cast<int>(items.size()), timeout.count());
+  std::uint64_t wakes = 0;
+  while (read(impl_->wake_fd, &wakes, sizeof(wakes)) > 0) {
+  }
+}
+
+void ZmqLink::Wake() {
+  const std::uint64_t one = 1;
+  // Fails only if the counter is full; then the wait ends anyway.
+  [[maybe_unused]] const ssize_t written = write(impl_->wake_fd, &one, sizeof(one));
+}
+
+AgentKeys GenerateCurveKeys() {
+  char public_key[kZ85KeyLength + 1];
+  char secret_key[kZ85KeyLength + 1];
+  BITPILOT_CHECK(zmq_curve_keypair(public_key, secret_key) == 0);
+  return {public_key, secret_key};
+}
+
+Result<std::string> PublicKeyOf(const std::string& secret_key) {
+  char public_key[kZ85KeyLength + 1];
+  if (!IsKey(secret_key) || zmq_curve_public(public_key, secret_key.c_str()) != 0) {
+    return InvalidArgument("a key has 40 characters of Z85");
+  }
+  return std::string(public_key);
+}
+
+}  // namespace bitpilot

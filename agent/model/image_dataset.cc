@@ -1,0 +1,174 @@
+#include "agent/model/image_dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "agent/model/compressed_file.h"
+#include "agent/model/sample_data.h"
+#include "kernels/base/sha256.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr TensorShape kCifarShape{32, 32, 3};
+constexpr std::size_t kImageBytes = 3072;
+constexpr std::size_t kRecordBytes = 1 + kImageBytes;
+constexpr int kNumClasses = 10;
+constexpr std::size_t kMaxRecords = 1'000'000;  // 3 GB: ends what a hostile .xz could expand to
+constexpr std::size_t kValidationRecords = 3'000;
+
+// Cuts a stream of bytes into CIFAR-10 records, wherever the stream's pieces end.
+class RecordReader {
+ public:
+  explicit RecordReader(ImageDataset& dataset) : dataset_(dataset) {}
+
+  Status Add(std::string_view bytes) {
+    while (!bytes.empty()) {
+      if (image_bytes_left_ == 0) {
+        BITPILOT_RETURN_IF_ERROR(AddLabel(static_cast<std::uint8_t>(bytes.front())));
+        bytes.remove_prefix(1);
+        continue;
+      }
+      const std::size_t count = std::min(bytes.size(), image_bytes_left_);
+      dataset_.pixels.insert(dataset_.pixels.end(), bytes.begin(), bytes.begin() + count);
+      image_bytes_left_ -= count;
+      bytes.remove_prefix(count);
+    }
+    return Status();
+  }
+
+  Status Finish() const {
+    const std::size_t total_bytes = dataset_.labels.size() + dataset_.pixels.size();
+    if (image_bytes_left_ == 0 && total_bytes > 0) return Status();
+    return DataCorrupt("expected records of 3073 bytes (1 label, 3072 pixels), got " +
+                       std::to_string(total_bytes) + " bytes, which is " +
+                       (total_bytes == 0 ? "no record" : "no multiple of 3073"));
+  }
+
+ private:
+  Status AddLabel(std::uint8_t label) {
+    if (label >= kNumClasses) {
+      return DataCorrupt("record " + std::to_string(dataset_.size()) +
+                         ": expected a label in 0..9, got " + std::to_string(label));
+    }
+    if (dataset_.size() == kMaxRecords) {
+      return Status(StatusCode::kResourceExhausted,
+                    "more than " + std::to_string(kMaxRecords) + " records");
+    }
+    dataset_.labels.push_back(label);
+    image_bytes_left_ = kImageBytes;
+    return Status();
+  }
+
+  ImageDataset& dataset_;
+  std::size_t image_bytes_left_ = 0;
+};
+
+// The first of `names` that exists in `folder`, plain or as .xz.
+Result<std::string> FindDataFile(const std::string& folder,
+                                 const std::array<std::string, 2>& names) {
+  for (const std::string& name : names) {
+    for (const char* suffix : {"", ".xz"}) {
+      const std::filesystem::path path = std::filesystem::path(folder) / (name + suffix);
+      std::error_code error;
+      if (std::filesystem::exists(path, error)) return path.string();
+    }
+  }
+  return Status(StatusCode::kNotFound, folder +
+                                           ": expected CIFAR-10's binary version, found neither " +
+                                           names[0] + " nor " + names[1] + " (plain or .xz)");
+}
+
+Result<ImageDataset> ReadTrainingFolder(const std::string& folder) {
+  ImageDataset all;
+  all.name = folder + " (training)";
+  for (int part = 1; part <= 5; ++part) {
+    const std::string number = std::to_string(part);
+    const Result<std::string> path =
+        FindDataFile(folder, {"train_" + number + ".bin", "data_batch_" + number + ".bin"});
+    if (!path.ok()) return path.status();
+    const Result<ImageDataset> read = ReadCifar10File(*path);
+    if (!read.ok()) return read.status();
+    all.pixels.insert(all.pixels.end(), read->pixels.begin(), read->pixels.end());
+    all.labels.insert(all.labels.end(), read->labels.begin(), read->labels.end());
+  }
+  return all;
+}
+
+Result<DataSplits> LoadFolder(const std::string& folder) {
+  // The test file first: it is the smaller one, and a wrong folder should fail fast.
+  const Result<std::string> test_path = FindDataFile(folder, {"test.bin", "test_batch.bin"});
+  if (!test_path.ok()) return test_path.status();
+  const Result<ImageDataset> held_out = ReadCifar10File(*test_path);
+  if (!held_out.ok()) return held_out.status();
+  if (held_out->size() <= kValidationRecords) {
+    return InvalidArgument(*test_path + ": expected more than 3000 records (0-2,999 are for " +
+                           "validation, the rest for the test), got " +
+                           std::to_string(held_out->size()));
+  }
+  Result<ImageDataset> train = ReadTrainingFolder(folder);
+  if (!train.ok()) return train.status();
+  DataSplits splits{std::move(train).value(), held_out->Slice(0, kValidationRecords),
+                    held_out->Slice(kValidationRecords, held_out->size())};
+  splits.validation.name = *test_path + " (validation)";
+  splits.test.name = *test_path + " (test)";
+  return splits;
+}
+
+Result<DataSplits> LoadSample() {
+  const Result<std::string> folder = SampleDataFolder();
+  if (!folder.ok()) return folder.status();
+  DataSplits splits;
+  for (auto [part, name] :
+       {std::pair(&splits.train, "train"), std::pair(&splits.validation, "validation"),
+        std::pair(&splits.test, "test")}) {
+    Result<ImageDataset> read = ReadCifar10File(*folder + "/cifar10_" + name + ".bin.xz");
+    if (!read.ok()) return read.status();
+    *part = std::move(read).value();
+  }
+  return splits;
+}
+
+}  // namespace
+
+std::span<const std::uint8_t> ImageDataset::image(std::size_t index) const {
+  BITPILOT_CHECK(index < size());
+  const auto bytes = static_cast<std::size_t>(shape.elements());
+  return std::span(pixels).subspan(index * bytes, bytes);
+}
+
+ImageDataset ImageDataset::Slice(std::size_t begin, std::size_t end) const {
+  BITPILOT_CHECK(begin <= end && end <= size());
+  const auto bytes = static_cast<std::ptrdiff_t>(shape.elements());
+  const auto first = static_cast<std::ptrdiff_t>(begin);
+  const auto last = static_cast<std::ptrdiff_t>(end);
+  return {name,
+          shape,
+          {pixels.begin() + first * bytes, pixels.begin() + last * bytes},
+          {labels.begin() + first, labels.begin() + last}};
+}
+
+std::string ImageDataset::Fingerprint() const {
+  Sha256 hash;
+  hash.Update(labels.data(), labels.size());
+  hash.Update(pixels.data(), pixels.size());
+  return ToHex(hash.Finish());
+}
+
+Result<ImageDataset> ReadCifar10File(const std::string& path) {
+  ImageDataset dataset;
+  dataset.name = path;
+  dataset.shape = kCifarShape;
+  RecordReader reader(dataset);
+  BITPILOT_RETURN_IF_ERROR(
+      StreamFile(path, [&](std::string_view bytes) { return reader.Add(bytes); }));
+  BITPILOT_RETURN_IF_ERROR(reader.Finish().WithContext(path));
+  return dataset;
+}
+
+Result<DataSplits> LoadDataSplits(const std::string& source) {
+  return source == "sample" ? LoadSample() : LoadFolder(source);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,49 @@
+// The hashes that make a study's log tamper-evident: pure functions of the rows' values.
+//
+// Fields are hashed with their lengths in front, doubles by their bits, so that no two rows have
+// the same image. The chain shows damage and careless edits. It holds no secret: who rewrites the
+// whole file can rewrite the chain; against that, keep the head hash (Study::Head()) elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "agent/study/study.h"
+
+namespace bitpilot {
+
+// prev_sha256 of event 1.
+inline constexpr std::string_view kNoPreviousSha256 =
+    "0000000000000000000000000000000000000000000000000000000000000000";
+
+// One row of table `event`, without its own hash.
+struct ChainedEvent {
+  Event event;
+  std::string prev_sha256;
+  std::int64_t run_id = 0;
+  std::int64_t utc_ns = 0;
+};
+
+// One row of table `run`.
+struct RunRow {
+  std::int64_t run_id = 0;
+  std::string host;
+  std::int64_t pid = 0;
+  std::string boot_id;
+  std::int64_t started_utc_ns = 0;
+  std::int64_t ended_utc_ns = 0;  // 0: not ended
+  std::string exit_reason;        // empty: not ended
+};
+
+// Hex SHA-256 of all columns of the row.
+std::string EventSha256(const ChainedEvent& row);
+std::string MeasurementSha256(const MeasurementRow& row);
+std::string RunsSha256(std::span<const RunRow> runs);
+
+// Study::ContentHash() of these rows, given in the order of their events.
+std::string ContentSha256(std::span<const Event> events,
+                          std::span<const MeasurementRow> measurements);
+
+}  // namespace bitpilot

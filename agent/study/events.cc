@@ -1,0 +1,128 @@
+#include "agent/study/events.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <nlohmann/json.hpp>
+
+// std::optional is null or a value: a missing key is an error like any other.
+template <typename T>
+struct nlohmann::adl_serializer<std::optional<T>> {
+  static void to_json(json& j, const std::optional<T>& value) {
+    j = value ? json(*value) : json(nullptr);
+  }
+  static void from_json(const json& j, std::optional<T>& value) {
+    value = j.is_null() ? std::nullopt : std::optional<T>(j.get<T>());
+  }
+};
+
+namespace bitpilot {
+
+// Enums are words. An unknown word is an error: nlohmann's own macro would take the first one
+// instead.
+template <typename Enum, std::size_t N>
+static void ReadWord(const nlohmann::json& j, const std::array<std::string_view, N>& words,
+                     Enum& value) {
+  const auto word = std::find(words.begin(), words.end(), j.get<std::string>());
+  if (word == words.end()) {
+    throw nlohmann::json::other_error::create(599, "unknown word " + j.dump(), &j);
+  }
+  value = static_cast<Enum>(word - words.begin());
+}
+
+static constexpr std::array<std::string_view, 2> kKindWords = {"weights", "activations"};
+static void to_json(nlohmann::json& j, DecisionVariable::Kind kind) {
+  j = kKindWords.at(static_cast<std::size_t>(kind));
+}
+static void from_json(const nlohmann::json& j, DecisionVariable::Kind& kind) {
+  ReadWord(j, kKindWords, kind);
+}
+
+static constexpr std::array<std::string_view, 3> kStatusWords = {"measured", "rejected", "failed"};
+static void to_json(nlohmann::json& j, TransitionStatus status) {
+  j = kStatusWords.at(static_cast<std::size_t>(status));
+}
+static void from_json(const nlohmann::json& j, TransitionStatus& status) {
+  ReadWord(j, kStatusWords, status);
+}
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardInfo, name, cpu_model, isa, daemon_build, kernel_build,
+                                   backend, model_source, os, architecture, governor, cpu_count)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, sensitivity)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProblemEvent, layers, tensors, variables, table, uniform8,
+                                   float_accuracy)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProposalEvent, step, choice, assignment_id, reason)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256, candidate_id, tier,
+                                   status)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Transition, choice, status, latency_ns, latency_low_ns,
+                                   latency_high_ns, loss, accuracy, weight_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointEvent, step, sha256, file)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalRow, label, origin, assignment, assignment_id,
+                                   test_accuracy, test_correct, test_total, accuracy_low,
+                                   accuracy_high, paired_difference, paired_low, paired_high,
+                                   latency_median_ns, latency_low_ns, latency_high_ns, ratio,
+                                   ratio_low, ratio_high, weight_bytes, budget_met, measurement_id,
+                                   kernels)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, assignment_id, latency_median_ns, ratio)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalEvent, rows, hypervolume, full_isa)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementConditions, confidence, inferences_per_window, drift,
+                                   duration_ms, involuntary_context_switches, load_average, kernels,
+                                   operation_ns)
+
+// These two add a key to the members of the struct they hold.
+static void to_json(nlohmann::json& j, const BoardEvent& event) {
+  j = event.board;
+  j["cpu_class"] = event.cpu_class;
+}
+static void from_json(const nlohmann::json& j, BoardEvent& event) {
+  j.get_to(event.board);
+  j.at("cpu_class").get_to(event.cpu_class);
+}
+static void to_json(nlohmann::json& j, const TransitionEvent& event) {
+  j = event.transition;
+  j["step"] = event.step;
+  j["train_loss"] = event.train_loss;
+}
+static void from_json(const nlohmann::json& j, TransitionEvent& event) {
+  j.get_to(event.transition);
+  j.at("step").get_to(event.step);
+  j.at("train_loss").get_to(event.train_loss);
+}
+
+template <typename T>
+std::string ToJson(const T& value) {
+  // A board's own strings may not be UTF-8; the log must take them all the same.
+  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+template <typename T>
+Result<T> ParseEvent(std::string_view payload) {
+  try {
+    return nlohmann::json::parse(payload).get<T>();
+  } catch (const nlohmann::json::exception& error) {
+    return DataCorrupt("payload " + std::string(payload.substr(0, 120)) +
+                       " is not what this event needs: " + error.what());
+  }
+}
+
+#define BITPILOT_EVENT(T)                \
+  template std::string ToJson(const T&); \
+  template Result<T> ParseEvent(std::string_view);
+BITPILOT_EVENT(BoardInfo)
+BITPILOT_EVENT(BoardEvent)
+BITPILOT_EVENT(ProblemEvent)
+BITPILOT_EVENT(ProposalEvent)
+BITPILOT_EVENT(MeasurementEvent)
+BITPILOT_EVENT(TransitionEvent)
+BITPILOT_EVENT(CheckpointEvent)
+BITPILOT_EVENT(ArtifactEvent)
+BITPILOT_EVENT(FinalEvent)
+BITPILOT_EVENT(EndEvent)
+BITPILOT_EVENT(MeasurementConditions)
+#undef BITPILOT_EVENT
+
+}  // namespace bitpilot

@@ -1,0 +1,171 @@
+// Event payloads: the one definition that the search driver writes and replay and report read.
+//
+// A study's log is a list of (kind, payload). Each struct below is the payload of one kind; its
+// members are the JSON object's keys, in the units that the names say. ToJson() and ParseEvent<T>()
+// keep every double bit for bit. Payloads hold no clocks, hosts or file paths of this machine, so
+// that two studies which decided and observed the same have the same ContentHash(). Kinds, in the
+// order in which a search writes them:
+//
+//   config       the full resolved configuration, any JSON object; Study::Create() writes it as
+//   event 1 board        BoardEvent: who measures. Written again when a resumed search finds
+//   another board problem      ProblemEvent: what may be chosen, the board's cost table, the 8-bit
+//   reference proposal     ProposalEvent: one decision of the policy measurement  MeasurementEvent:
+//   written by Study::AppendMeasurement() only transition   TransitionEvent: what the environment
+//   answered to a proposal checkpoint   CheckpointEvent: training state saved beside the study
+//   artifact     ArtifactEvent: written by Study::PutArtifact() only
+//   final        FinalEvent: the table of results, measured again and interleaved
+//   end          EndEvent: why the search stopped
+//
+// Readers skip kinds that they do not know.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/study/study.h"
+#include "kernels/base/status.h"
+#include "policies/environment.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+struct BoardEvent {
+  static constexpr std::string_view kKind = "board";
+  BoardInfo board;        // its members are the object's keys
+  std::string cpu_class;  // the host's CPU class, as `--resume` compares it
+};
+
+struct ProblemEvent {
+  static constexpr std::string_view kKind = "problem";
+  std::vector<std::string> layers;   // names, in the order of BitAssignment::weight_bits
+  std::vector<std::string> tensors;  // names, in the order of BitAssignment::activation_bits
+  std::vector<DecisionVariable> variables;
+  std::string table;  // the cost table in its text format
+  Reference uniform8;
+  double float_accuracy = 0.0;  // the unquantized network, validation, in [0, 1]
+};
+
+struct ProposalEvent {
+  static constexpr std::string_view kKind = "proposal";
+  int step = 0;  // 0, 1, 2, ...
+  Choice choice;
+  std::string assignment_id;
+  std::string reason;
+};
+
+struct MeasurementEvent {
+  static constexpr std::string_view kKind = "measurement";
+  std::string measurement_id;
+  std::string row_sha256;  // of every column of the measurement row, windows included
+  std::string candidate_id;
+  std::string tier;
+  std::string status;
+};
+
+struct TransitionEvent {
+  static constexpr std::string_view kKind = "transition";
+  int step = 0;
+  Transition transition;  // its members are the object's keys; latency_ns is null unless measured
+  std::optional<double>
+      train_loss;  // mean over the step's mini-batches, nats; null without training
+};
+
+struct CheckpointEvent {
+  static constexpr std::string_view kKind = "checkpoint";
+  int step = 0;  // the first step that is not contained in it
+  std::string sha256;
+  std::string file;  // relative to the study
+};
+
+struct ArtifactEvent {
+  static constexpr std::string_view kKind = "artifact";
+  std::string sha256;
+  std::string kind;
+  std::string file;  // relative to the study
+};
+
+// One line of the table that ends a search. Test accuracies; latencies of the final, interleaved
+// measurement.
+struct FinalRow {
+  std::string label;   // "uniform 8 bit", "uniform 4 bit", "ilp start", "front 1", "front 2", ...
+  std::string origin;  // "reference", "ilp" or "front"
+  std::string assignment;  // canonical JSON text
+  std::string assignment_id;
+  double test_accuracy = 0.0;  // in [0, 1]
+  std::int64_t test_correct = 0;
+  std::int64_t test_total = 0;
+  double accuracy_low = 0.0;  // Wilson interval, 95 %
+  double accuracy_high = 0.0;
+  double paired_difference = 0.0;  // accuracy minus that of uniform 8 bit on the same images
+  double paired_low = 0.0;
+  double paired_high = 0.0;
+  std::optional<double> latency_median_ns;  // null where the final measurement failed
+  double latency_low_ns = 0.0;
+  double latency_high_ns = 0.0;
+  std::optional<double> ratio;  // to uniform 8 bit of the same rounds; null with the latency
+  double ratio_low = 0.0;
+  double ratio_high = 0.0;
+  std::int64_t weight_bytes = 0;
+  bool budget_met = true;
+  std::string measurement_id;        // empty if nothing was measured
+  std::vector<std::string> kernels;  // per operation, as the board named them
+};
+
+// What a final candidate costs on the machine's full instruction set.
+struct FullIsaRow {
+  std::string assignment_id;
+  double latency_median_ns = 0.0;
+  double ratio = 0.0;  // to uniform 8 bit on the same instruction set
+};
+struct FullIsa {
+  std::string isa;
+  std::vector<FullIsaRow> rows;
+};
+
+struct FinalEvent {
+  static constexpr std::string_view kKind = "final";
+  std::vector<FinalRow> rows;
+  double hypervolume = 0.0;
+  std::optional<FullIsa> full_isa;
+};
+
+struct EndEvent {
+  static constexpr std::string_view kKind = "end";
+  std::string reason;  // "done", "interrupted", "all boards lost", ...
+};
+
+// MeasurementRow::conditions: under what a measurement was taken. Unknown values are null.
+struct MeasurementConditions {
+  double confidence = 0.0;  // of the latency interval
+  int inferences_per_window = 0;
+  double drift = 0.0;        // last third of the windows over the first, minus 1
+  double duration_ms = 0.0;  // device time of the whole request
+  std::uint64_t involuntary_context_switches = 0;
+  std::optional<double> load_average;
+  std::vector<std::string> kernels;  // per operation
+  std::vector<double> operation_ns;  // per operation, if asked for
+};
+
+// One JSON object on one line. Defined for every struct above that has a kind, for
+// MeasurementConditions and for BoardInfo (MeasurementRow::board).
+//
+// REQUIRES: every double is finite: JSON has no other.
+template <typename T>
+std::string ToJson(const T& value);
+
+// Errors:
+//   kDataCorrupt  not JSON, a key that is missing or has the wrong type; names the key.
+template <typename T>
+Result<T> ParseEvent(std::string_view payload);
+
+// Appends `event` under its own kind. Not for kinds that Study writes itself.
+template <typename T>
+Status AppendEvent(Study& study, const T& event) {
+  return study.Append(std::string(T::kKind), ToJson(event));
+}
+
+}  // namespace bitpilot

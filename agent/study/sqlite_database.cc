@@ -1,0 +1,207 @@
+#include "agent/study/sqlite_database.h"
+
+#include <sqlite3.h>
+
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace bitpilot {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "BLOBs of doubles are little-endian");
+static_assert(std::numeric_limits<double>::is_iec559);
+
+Status StatusOf(int code, sqlite3* handle, const std::string& path) {
+  const std::string what =
+      path + ": " + (handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
+  switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return DataCorrupt(what + " (damaged, or not a study; restore it from a copy)");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return Status(StatusCode::kUnavailable, what + " (another process uses it; try again)");
+    case SQLITE_FULL:
+      return Status(StatusCode::kResourceExhausted, what + " (free some disk space and resume)");
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH:
+      return Status(StatusCode::kPermissionDenied, what + " (check the file's and folder's mode)");
+    case SQLITE_CANTOPEN:
+      return Status(StatusCode::kNotFound, what + " (check the path and its permissions)");
+    case SQLITE_CONSTRAINT:
+      return InvalidArgument(what);
+    default:
+      return Status(StatusCode::kInternal, what);
+  }
+}
+
+// A file: URI that names exactly `path`: '?', '#' and '%' have a meaning in URIs.
+std::string Uri(const std::string& path, SqliteMode mode) {
+  std::string uri = path.starts_with('/') ? "file://" : "file:";
+  constexpr char kHex[] = "0123456789ABCDEF";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%') {
+      const auto byte = static_cast<unsigned char>(c);
+      uri += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  return mode == SqliteMode::kImmutable ? uri + "?immutable=1" : uri;
+}
+
+}  // namespace
+
+SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept
+    : database_(other.database_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      path_(std::move(other.path_)) {}
+
+SqliteStatement::~SqliteStatement() { sqlite3_finalize(statement_); }
+
+SqliteStatement& SqliteStatement::Bind(int parameter, std::int64_t value) {
+  BITPILOT_CHECK(sqlite3_bind_int64(statement_, parameter, value) == SQLITE_OK);
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::Bind(int parameter, std::optional<double> value) {
+  const int code = value ? sqlite3_bind_double(statement_, parameter, *value)
+                         : sqlite3_bind_null(statement_, parameter);
+  BITPILOT_CHECK(code == SQLITE_OK);
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::Bind(int parameter, std::string_view text) {
+  BITPILOT_CHECK(sqlite3_bind_text64(statement_, parameter, text.data(), text.size(),
+                                     SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK);
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::Bind(int parameter, std::span<const double> values) {
+  // A null pointer would bind NULL, not an empty BLOB.
+  const void* data = values.empty() ? static_cast<const void*>("") : values.data();
+  BITPILOT_CHECK(sqlite3_bind_blob64(statement_, parameter, data, values.size_bytes(),
+                                     SQLITE_TRANSIENT) == SQLITE_OK);
+  return *this;
+}
+
+Result<bool> SqliteStatement::Step() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return StatusOf(code, database_, path_);
+}
+
+Status SqliteStatement::Run() { return Step().status(); }
+
+std::int64_t SqliteStatement::Int(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::optional<double> SqliteStatement::Double(int column) const {
+  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+  return sqlite3_column_double(statement_, column);
+}
+
+std::string SqliteStatement::Text(int column) const {
+  const void* text = sqlite3_column_blob(statement_, column);
+  const auto bytes = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return text == nullptr ? std::string() : std::string(static_cast<const char*>(text), bytes);
+}
+
+std::optional<std::vector<double>> SqliteStatement::Doubles(int column) const {
+  const void* blob = sqlite3_column_blob(statement_, column);
+  const auto bytes = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  if (bytes % sizeof(double) != 0) return std::nullopt;
+  std::vector<double> values(bytes / sizeof(double));
+  if (blob != nullptr) std::memcpy(values.data(), blob, bytes);
+  return values;
+}
+
+Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
+                                                             SqliteMode mode) {
+  const bool reader = mode == SqliteMode::kReadOnly || mode == SqliteMode::kImmutable;
+  int flags = SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE;
+  flags |= reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  if (mode == SqliteMode::kCreate) flags |= SQLITE_OPEN_CREATE;
+
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(Uri(path, mode).c_str(), &handle, flags, nullptr);
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle, path));
+  if (code != SQLITE_OK) return StatusOf(code, handle, path);
+
+  BITPILOT_RETURN_IF_ERROR(database->SetPragma("busy_timeout", "5000", "5000"));
+  BITPILOT_RETURN_IF_ERROR(database->SetPragma("trusted_schema", "OFF", "0"));
+  BITPILOT_RETURN_IF_ERROR(database->SetPragma("foreign_keys", "ON", "1"));
+  BITPILOT_RETURN_IF_ERROR(reader ? database->SetPragma("query_only", "ON", "1")
+                                  : database->SetPragma("synchronous", "FULL", "2"));
+  return database;
+}
+
+SqliteDatabase::~SqliteDatabase() { sqlite3_close_v2(handle_); }
+
+Status SqliteDatabase::Execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? Status() : StatusOf(code, handle_, path_);
+}
+
+Result<SqliteStatement> SqliteDatabase::Prepare(std::string_view sql) const {
+  sqlite3_stmt* statement = nullptr;
+  const int code =
+      sqlite3_prepare_v2(handle_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  if (code != SQLITE_OK) return StatusOf(code, handle_, path_);
+  return SqliteStatement(handle_, statement, path_);
+}
+
+Result<std::int64_t> SqliteDatabase::QueryInt(std::string_view sql) const {
+  Result<SqliteStatement> statement = Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  Result<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  return *row ? statement->Int(0) : 0;
+}
+
+Result<std::string> SqliteDatabase::QueryText(std::string_view sql) const {
+  Result<SqliteStatement> statement = Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  Result<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  return *row ? statement->Text(0) : std::string();
+}
+
+Status SqliteDatabase::SetPragma(std::string_view name, std::string_view value,
+                                 std::string_view expected) {
+  const std::string pragma = "PRAGMA " + std::string(name);
+  BITPILOT_RETURN_IF_ERROR(Execute(pragma + " = " + std::string(value)));
+  Result<std::string> now = QueryText(pragma);
+  if (!now.ok()) return now.status();
+  if (*now == expected) return Status();
+  return Unsupported(path_ + ": SQLite keeps " + std::string(name) + " at \"" + *now +
+                     "\" where a study needs \"" + std::string(expected) + "\"");
+}
+
+Result<SqliteTransaction> SqliteTransaction::Begin(SqliteDatabase& database,
+                                                   std::string_view mode) {
+  BITPILOT_RETURN_IF_ERROR(database.Execute("BEGIN " + std::string(mode)));
+  return SqliteTransaction(database);
+}
+
+SqliteTransaction::SqliteTransaction(SqliteTransaction&& other) noexcept
+    : database_(std::exchange(other.database_, nullptr)) {}
+
+SqliteTransaction::~SqliteTransaction() {
+  // A failed rollback leaves nothing to report: SQLite undoes the transaction when the file is
+  // opened again.
+  if (database_ != nullptr) static_cast<void>(database_->Execute("ROLLBACK"));
+}
+
+Status SqliteTransaction::Commit() {
+  BITPILOT_RETURN_IF_ERROR(database_->Execute("COMMIT"));
+  database_ = nullptr;
+  return Status();
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,150 @@
+#include "agent/study/study_reader.h"
+
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "agent/study/study_schema.h"
+
+namespace bitpilot {
+namespace {
+
+// True if the file's header asks readers for a write-ahead log (SQLite file format, offset 19).
+bool NeedsWriteAheadLog(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(19);
+  return file.get() == 2;
+}
+
+// Opened plainly, a file that needs a write-ahead log and has none would get one, and its shared
+// memory, beside it: a copy of a study that was killed. Nobody writes such a file, so it can be
+// read as it is. The header must not be looked at while a writer of this process is open (closing
+// any descriptor of a file frees the process's POSIX locks on it), and is not: then the log exists.
+SqliteMode ReaderMode(const std::string& path) {
+  if (std::filesystem::exists(path + "-wal")) return SqliteMode::kReadOnly;
+  return NeedsWriteAheadLog(path) ? SqliteMode::kImmutable : SqliteMode::kReadOnly;
+}
+
+// Calls `read` for every row of `statement`.
+template <typename Read>
+Status ForEachRow(SqliteStatement& statement, Read read) {
+  while (true) {
+    Result<bool> row = statement.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return Status();
+    BITPILOT_RETURN_IF_ERROR(read(statement));
+  }
+}
+
+Status ReadMeasurement(const SqliteStatement& row, const std::string& path,
+                       ChainedMeasurement& measurement) {
+  MeasurementRow& m = measurement.row;
+  int column = 0;
+  for (std::string* text : {&m.measurement_id, &m.candidate_id, &m.assignment, &m.board, &m.tier,
+                            &m.status, &m.detail, &m.source, &m.conditions}) {
+    *text = row.Text(column++);
+  }
+  for (std::optional<double>* value :
+       {&m.latency_median_ns, &m.latency_low_ns, &m.latency_high_ns}) {
+    *value = row.Double(column++);
+  }
+  for (std::vector<double>* values : {&m.window_ns, &m.window_cpu_ns}) {
+    std::optional<std::vector<double>> doubles = row.Doubles(column++);
+    if (!doubles) {
+      return DataCorrupt(path + ": the windows of measurement " + m.measurement_id +
+                         " are not whole doubles");
+    }
+    *values = std::move(*doubles);
+  }
+  measurement.seq = row.Int(column);
+  return Status();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::not_found) {
+    return Status(StatusCode::kNotFound,
+                  path + ": no such study; `bitpilot search --study FILE` writes one");
+  }
+  if (type != std::filesystem::file_type::regular) {
+    return DataCorrupt(path + ": is not a regular file; expected a study");
+  }
+  Result<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(path, ReaderMode(path));
+  if (!database.ok()) return database.status();
+  BITPILOT_RETURN_IF_ERROR(CheckStudyFile(**database));
+  return database;
+}
+
+Status ReadEvents(const SqliteDatabase& database, std::vector<EventRow>& rows) {
+  Result<SqliteStatement> statement = database.Prepare(
+      "SELECT seq, kind, payload, prev_sha256, sha256, run_id, utc_ns FROM event ORDER BY seq");
+  if (!statement.ok()) return statement.status();
+  return ForEachRow(*statement, [&](const SqliteStatement& row) {
+    rows.push_back({{{row.Int(0), row.Text(1), row.Text(2)}, row.Text(3), row.Int(5), row.Int(6)},
+                    row.Text(4)});
+    return Status();
+  });
+}
+
+Result<std::vector<ChainedMeasurement>> ReadMeasurements(const SqliteDatabase& database) {
+  return ReadMeasurementsWhere(database, "?1 = ''", "");
+}
+
+Result<std::vector<ChainedMeasurement>> ReadMeasurementsWhere(const SqliteDatabase& database,
+                                                              const std::string& sql_condition,
+                                                              const std::string& value) {
+  Result<SqliteStatement> statement = database.Prepare(
+      "SELECT measurement_id, candidate_id, assignment, board, tier, status, detail, source, "
+      "conditions, latency_median_ns, latency_low_ns, latency_high_ns, window_ns, window_cpu_ns, "
+      "seq FROM measurement WHERE " +
+      sql_condition + " ORDER BY seq");
+  if (!statement.ok()) return statement.status();
+  statement->Bind(1, value);
+  std::vector<ChainedMeasurement> rows;
+  BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
+    return ReadMeasurement(row, database.path(), rows.emplace_back());
+  }));
+  return rows;
+}
+
+Result<std::vector<ArtifactRow>> ReadArtifacts(const SqliteDatabase& database) {
+  Result<SqliteStatement> statement =
+      database.Prepare("SELECT sha256, kind, file, seq FROM artifact ORDER BY seq");
+  if (!statement.ok()) return statement.status();
+  std::vector<ArtifactRow> rows;
+  BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
+    rows.push_back({row.Text(0), row.Text(1), row.Text(2), row.Int(3)});
+    return Status();
+  }));
+  return rows;
+}
+
+Result<std::vector<RunRow>> ReadRuns(const SqliteDatabase& database) {
+  Result<SqliteStatement> statement = database.Prepare(
+      "SELECT run_id, host, pid, boot_id, started_utc_ns, ended_utc_ns, exit_reason FROM run "
+      "ORDER BY run_id");
+  if (!statement.ok()) return statement.status();
+  std::vector<RunRow> rows;
+  BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
+    rows.push_back(
+        {row.Int(0), row.Text(1), row.Int(2), row.Text(3), row.Int(4), row.Int(5), row.Text(6)});
+    return Status();
+  }));
+  return rows;
+}
+
+Result<HeadRow> ReadHead(const SqliteDatabase& database) {
+  Result<SqliteStatement> statement = database.Prepare("SELECT seq, sha256, runs_sha256 FROM head");
+  if (!statement.ok()) return statement.status();
+  HeadRow head;
+  BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
+    head = {{row.Int(0), row.Text(1)}, row.Text(2)};
+    return Status();
+  }));
+  return head;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,126 @@
+#include "agent/study/writer_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+namespace bitpilot {
+namespace {
+
+Status SystemError(const std::string& what, int error) {
+  const StatusCode code = error == ENOENT   ? StatusCode::kNotFound
+                          : error == EACCES ? StatusCode::kPermissionDenied
+                          : error == EROFS  ? StatusCode::kPermissionDenied
+                          : error == ENOSPC ? StatusCode::kResourceExhausted
+                                            : StatusCode::kInternal;
+  return Status(code, what + ": " + std::strerror(error));
+}
+
+Status RefuseNetworkFileSystem(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  struct statfs info {};
+  if (statfs(folder.c_str(), &info) != 0) return SystemError(folder, errno);
+  const std::optional<std::string> name = NetworkFileSystemName(info.f_type);
+  if (!name) return Status();
+  return Unsupported(path + ": the folder is on " + *name +
+                     ", where SQLite's write-ahead log is not safe; put the study on a local disk");
+}
+
+// True if `path` still names the file behind `descriptor`: its last holder may have removed it
+// meanwhile.
+bool StillNames(const std::string& path, int descriptor) {
+  struct stat by_path {};
+  struct stat by_descriptor {};
+  return stat(path.c_str(), &by_path) == 0 && fstat(descriptor, &by_descriptor) == 0 &&
+         by_path.st_ino == by_descriptor.st_ino && by_path.st_dev == by_descriptor.st_dev;
+}
+
+std::string ReadHolder(int descriptor) {
+  std::array<char, 512> text{};
+  const ssize_t size = pread(descriptor, text.data(), text.size(), 0);
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : "another process";
+}
+
+Status WriteHolder(int descriptor, const std::string& lock_path) {
+  const std::string holder = "process " + std::to_string(getpid()) + " on " + HostName();
+  if (ftruncate(descriptor, 0) != 0 ||
+      pwrite(descriptor, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
+    return SystemError(lock_path, errno);
+  }
+  return Status();
+}
+
+}  // namespace
+
+Result<WriterLock> WriterLock::Acquire(const std::string& path) {
+  BITPILOT_RETURN_IF_ERROR(RefuseNetworkFileSystem(path));
+  const std::string lock_path = path + ".lock";
+  while (true) {
+    const int descriptor = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor < 0) return SystemError(lock_path, errno);
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      const std::string holder = ReadHolder(descriptor);
+      close(descriptor);
+      return Status(StatusCode::kUnavailable,
+                    path + ": is being written by " + holder +
+                        "; wait for it or stop it (reports can be made meanwhile)");
+    }
+    if (!StillNames(lock_path, descriptor)) {
+      close(descriptor);
+      continue;
+    }
+    WriterLock lock(descriptor, lock_path);
+    BITPILOT_RETURN_IF_ERROR(WriteHolder(descriptor, lock_path));
+    return lock;
+  }
+}
+
+WriterLock::WriterLock(WriterLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), lock_path_(std::move(other.lock_path_)) {}
+
+WriterLock::~WriterLock() {
+  if (descriptor_ < 0) return;
+  unlink(lock_path_.c_str());  // Before the lock is freed: nobody else can hold it yet.
+  close(descriptor_);
+}
+
+std::optional<std::string> NetworkFileSystemName(long magic) {
+  // statfs(2), "f_type"; f_type is signed on some systems, so compare 32 bits.
+  constexpr std::array<std::pair<std::uint32_t, const char*>, 9> kNetwork = {
+      {{0x6969, "NFS"},
+       {0x517B, "SMB"},
+       {0xFF534D42, "CIFS"},
+       {0xFE534D42, "SMB2"},
+       {0x01021997, "9P"},
+       {0x5346414F, "AFS"},
+       {0x00C36400, "Ceph"},
+       {0x0BD00BD0, "Lustre"},
+       {0x73757245, "Coda"}}};
+  for (const auto& [known, name] : kNetwork) {
+    if (static_cast<std::uint32_t>(magic) == known) return name;
+  }
+  return std::nullopt;
+}
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string BootId() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  return std::getline(file, id) ? id : "unknown";
+}
+
+}  // namespace bitpilot
