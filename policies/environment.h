@@ -1,16 +1,18 @@
 // Environment: bit-width allocation as a Markov decision process, while the network trains.
 //
-//   state       per-layer features and tables (SearchProblem), the last transition, what is left of the budget
-//   action      a Proposal: one width per variable
-//   transition  train `batches_per_step` mini-batches at the proposal's widths, then read the held-out loss and
+//   state       per-layer features and tables (SearchProblem), the last transition, what is left of
+//   the budget action      a Proposal: one width per variable transition  train `batches_per_step`
+//   mini-batches at the proposal's widths, then read the held-out loss and
 //               the board's measurement
 //
 // Laws (tests/policies/environment_conformance.h checks every one):
 //   - problem() never changes.
 //   - Step() returns a transition whose choice equals the proposal's.
-//   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is never a number.
+//   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is
+//   never a number.
 //   - measurements_left() falls by one with every Step() and never below zero.
-//   - With the same seed and proposals, losses and accuracies repeat exactly. Latencies repeat only where the
+//   - With the same seed and proposals, losses and accuracies repeat exactly. Latencies repeat only
+//   where the
 //     implementation is a model or a log.
 #pragma once
 
@@ -24,13 +26,14 @@ namespace bitpilot {
 
 struct Proposal {
   Choice choice;
-  std::string reason;  // why, for people: "ilp at 0.70x", "neighbour of best: conv2d_3 weights 4 -> 3"
+  std::string
+      reason;  // why, for people: "ilp at 0.70x", "neighbour of best: conv2d_3 weights 4 -> 3"
 };
 
 enum class TransitionStatus : std::uint8_t {
-  kMeasured = 0,   // latency_ns is present
-  kRejected = 1,   // filtered before measuring (size budget, unsupported by the board)
-  kFailed = 2,     // the board tried and failed; a property of the candidate, final
+  kMeasured = 0,  // latency_ns is present
+  kRejected = 1,  // filtered before measuring (size budget, unsupported by the board)
+  kFailed = 2,    // the board tried and failed; a property of the candidate, final
 };
 
 struct Transition {

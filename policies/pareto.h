@@ -19,15 +19,16 @@ inline constexpr Objectives kHypervolumeReference{0.5, 1.5};
 // True if `a` is no worse than `b` in both objectives and better in one.
 bool Dominates(const Objectives& a, const Objectives& b);
 
-// Indices of the points that no other point dominates, by ascending latency; of equal points the first one.
-// O(n log n).
+// Indices of the points that no other point dominates, by ascending latency; of equal points the
+// first one. O(n log n).
 std::vector<std::size_t> ParetoFront(std::span<const Objectives> points);
 
-// Area dominated by `points` and bounded by `reference`, in error rate x latency ratio. Points outside the
-// reference box count as 0.
+// Area dominated by `points` and bounded by `reference`, in error rate x latency ratio. Points
+// outside the reference box count as 0.
 //
-// Source: Zitzler and Thiele, "Multiobjective Optimization Using Evolutionary Algorithms - A Comparative Case
-// Study", PPSN 1998.
-double Hypervolume(std::span<const Objectives> points, const Objectives& reference = kHypervolumeReference);
+// Source: Zitzler and Thiele, "Multiobjective Optimization Using Evolutionary Algorithms - A
+// Comparative Case Study", PPSN 1998.
+double Hypervolume(std::span<const Objectives> points,
+                   const Objectives& reference = kHypervolumeReference);
 
 }  // namespace bitpilot

@@ -1,9 +1,11 @@
 // Policy: proposes candidates and learns from what they cost.
 //
 // Laws (tests/policies/policy_conformance.h runs them on every policy):
-//   - Propose() and Observe() depend only on the problem, the seed and the transitions observed so far. Decisions
+//   - Propose() and Observe() depend only on the problem, the seed and the transitions observed so
+//   far. Decisions
 //     are float64 in plain code, so that a study verifies on any machine (policies/plain_math.h).
-//   - Load(Save()) gives a policy that continues exactly like the original, random streams included.
+//   - Load(Save()) gives a policy that continues exactly like the original, random streams
+//   included.
 //   - Every proposed choice is legal.
 #pragma once
 
@@ -32,10 +34,12 @@ class Policy {
   // Short, unique and stable: "amed". Keys studies and comparisons.
   virtual std::string name() const = 0;
 
-  // Candidates to step through, in order; at most state.measurements_left of them. Empty: nothing left to try.
+  // Candidates to step through, in order; at most state.measurements_left of them. Empty: nothing
+  // left to try.
   virtual std::vector<Proposal> Propose(const SearchState& state) = 0;
 
-  // Learns from one transition. Called for every step, in the order in which the agent consumed them.
+  // Learns from one transition. Called for every step, in the order in which the agent consumed
+  // them.
   virtual void Observe(const Transition& transition) = 0;
 
   // Whole state as text, random streams included.

@@ -1,5 +1,5 @@
-// SearchProblem: everything a policy may know before the first step. The same for every policy, so that they can
-// be compared at equal budgets.
+// SearchProblem: everything a policy may know before the first step. The same for every policy, so
+// that they can be compared at equal budgets.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,13 @@ struct DecisionVariable {
   int index = 0;            // layer (kWeights) or stored tensor (kActivations), as in BitAssignment
   std::string name;         // the layer's or tensor's name
   std::vector<int> widths;  // legal widths, ascending, never empty
-  // Estimated increase of the loss over 8 bits when only this variable has widths[k]; parallel to `widths`,
-  // in nats, from a post-training probe.
+  // Estimated increase of the loss over 8 bits when only this variable has widths[k]; parallel to
+  // `widths`, in nats, from a post-training probe.
   std::vector<double> sensitivity;
 };
 
-// Promises that a reported candidate must keep when it is measured again. Ratios are to uniform 8 bit.
+// Promises that a reported candidate must keep when it is measured again. Ratios are to uniform 8
+// bit.
 struct Budgets {
   std::optional<double> max_latency_ratio;
   std::optional<double> max_energy_ratio;
@@ -44,7 +45,8 @@ struct SearchProblem {
   Topology topology;
   BitAssignment base;  // widths that are not searched (the ends); searched positions hold 8
   std::vector<DecisionVariable> variables;
-  CostTable table;  // per-operation times measured on the board; predicts, never replaces, a measurement
+  CostTable
+      table;  // per-operation times measured on the board; predicts, never replaces, a measurement
   Reference uniform8;
   Budgets budgets;
   int max_measurements = 0;

@@ -1,0 +1,191 @@
+#include "policies/multiple_choice.h"
+
+#include <Cbc_C_Interface.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace bitpilot {
+namespace {
+
+using Groups = std::vector<std::vector<ChoiceOption>>;
+
+// Steps of losses and costs. CBC takes 1e-6 of an option for none, which is then one step.
+constexpr double kGrid = 0x1p20;
+
+// Totals are whole steps, so a gap below one proves an optimum.
+constexpr const char* kAllowableGap = "0.9";
+
+struct DeleteModel {
+  void operator()(Cbc_Model* model) const { Cbc_deleteModel(model); }
+};
+using ModelPtr = std::unique_ptr<Cbc_Model, DeleteModel>;
+
+Status Validate(const Groups& groups, const std::vector<double>& limits) {
+  const auto valid = [](double number) { return std::isfinite(number) && number >= 0.0; };
+  if (groups.empty() || !std::all_of(limits.begin(), limits.end(), valid)) {
+    return InvalidArgument("multiple choice: expected a group and limits that are not negative");
+  }
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const bool good = std::all_of(groups[g].begin(), groups[g].end(), [&](const auto& option) {
+      return std::isfinite(option.loss) && option.costs.size() == limits.size() &&
+             std::all_of(option.costs.begin(), option.costs.end(), valid);
+    });
+    if (groups[g].empty() || !good) {
+      return InvalidArgument("multiple choice: group " + std::to_string(g) +
+                             " needs options with a finite loss and " +
+                             std::to_string(limits.size()) + " costs that are not negative");
+    }
+  }
+  return Status();
+}
+
+double LowestLoss(const std::vector<ChoiceOption>& group) {
+  double lowest = group.front().loss;
+  for (const ChoiceOption& option : group) {
+    lowest = std::min(lowest, option.loss);
+  }
+  return lowest;
+}
+
+double HighestLoss(const std::vector<ChoiceOption>& group) {
+  double highest = group.front().loss;
+  for (const ChoiceOption& option : group) {
+    highest = std::max(highest, option.loss);
+  }
+  return highest;
+}
+
+// Cost in whole steps of limit / kGrid, rounded up. More than the limit counts as one step too
+// many, so that numbers stay small.
+double CostSteps(double cost, double limit) {
+  if (cost > limit) {
+    return kGrid + 1.0;
+  }
+  return limit > 0.0 ? std::ceil(cost / limit * kGrid) : 0.0;
+}
+
+// An option in whole steps, and where it came from.
+struct GridOption {
+  std::size_t index = 0;
+  double loss = 0.0;
+  std::vector<double> costs;
+};
+
+bool Dominates(const GridOption& a, const GridOption& b) {
+  bool no_worse = a.loss <= b.loss;
+  for (std::size_t r = 0; r < a.costs.size(); ++r) {
+    no_worse = no_worse && a.costs[r] <= b.costs[r];
+  }
+  return no_worse && (a.loss != b.loss || a.costs != b.costs || a.index < b.index);
+}
+
+// The group's options that could be part of an optimum whose total loss, above the groups' lowest,
+// is at most `loss_range`.
+std::vector<GridOption> ToGrid(const std::vector<ChoiceOption>& group,
+                               const std::vector<double>& limits, double loss_range) {
+  const double lowest = LowestLoss(group);
+  std::vector<GridOption> options;
+  for (std::size_t k = 0; k < group.size(); ++k) {
+    const double loss = group[k].loss - lowest;
+    GridOption option{.index = k, .loss = 0.0, .costs = {}};
+    option.loss = loss_range > 0.0 ? std::round(loss / loss_range * kGrid) : 0.0;
+    for (std::size_t r = 0; r < limits.size(); ++r) {
+      option.costs.push_back(CostSteps(group[k].costs[r], limits[r]));
+    }
+    if (loss <= loss_range) {
+      options.push_back(std::move(option));
+    }
+  }
+  std::vector<GridOption> front;
+  for (const GridOption& option : options) {
+    if (std::none_of(options.begin(), options.end(),
+                     [&](const GridOption& other) { return Dominates(other, option); })) {
+      front.push_back(option);
+    }
+  }
+  return front;
+}
+
+ModelPtr NewSilentModel() {
+  ModelPtr model(Cbc_newModel());
+  Cbc_setLogLevel(model.get(), 0);
+  Cbc_setParameter(model.get(), "log", "0");
+  Cbc_setParameter(model.get(), "threads", "0");
+  Cbc_setParameter(model.get(), "ratioGap", "0");
+  Cbc_setParameter(model.get(), "allowableGap", kAllowableGap);
+  return model;
+}
+
+// One binary column for each option, group after group.
+ModelPtr BuildModel(const std::vector<std::vector<GridOption>>& groups, std::size_t num_limits) {
+  ModelPtr model = NewSilentModel();
+  std::vector<std::vector<double>> coefficients(num_limits);
+  std::vector<int> columns;
+  for (const std::vector<GridOption>& group : groups) {
+    const std::size_t first = columns.size();
+    for (const GridOption& option : group) {
+      columns.push_back(static_cast<int>(columns.size()));
+      Cbc_addCol(model.get(), "", 0.0, 1.0, option.loss, 1, 0, nullptr, nullptr);
+      for (std::size_t r = 0; r < num_limits; ++r) {
+        coefficients[r].push_back(option.costs[r]);
+      }
+    }
+    const std::vector<double> ones(group.size(), 1.0);
+    Cbc_addRow(model.get(), "", static_cast<int>(group.size()), &columns[first], ones.data(), 'E',
+               1.0);
+  }
+  for (const std::vector<double>& row : coefficients) {
+    Cbc_addRow(model.get(), "", static_cast<int>(row.size()), columns.data(), row.data(), 'L',
+               kGrid);
+  }
+  return model;
+}
+
+// The optimum on the grid of `loss_range`; empty if there is none.
+OptionIndices SolveOnGrid(const Groups& groups, const std::vector<double>& limits,
+                          double loss_range) {
+  std::vector<std::vector<GridOption>> grid;
+  for (const auto& group : groups) {
+    grid.push_back(ToGrid(group, limits, loss_range));
+  }
+  const ModelPtr model = BuildModel(grid, limits.size());
+  Cbc_solve(model.get());
+  if (Cbc_isProvenOptimal(model.get()) == 0) {
+    return {};
+  }
+  const double* solution = Cbc_getColSolution(model.get());
+  OptionIndices chosen;
+  for (const auto& group : grid) {
+    chosen.push_back(group[std::max_element(solution, solution + group.size()) - solution].index);
+    solution += group.size();
+  }
+  return chosen;
+}
+
+}  // namespace
+
+Result<OptionIndices> SolveMultipleChoice(const Groups& groups, const std::vector<double>& limits) {
+  BITPILOT_RETURN_IF_ERROR(Validate(groups, limits));
+  double range = 0.0;  // no total can exceed it
+  for (const auto& group : groups) {
+    range += HighestLoss(group) - LowestLoss(group);
+  }
+  const OptionIndices coarse = SolveOnGrid(groups, limits, range);
+  if (coarse.empty()) {
+    return Status(StatusCode::kNotFound, "multiple choice: no combination keeps all limits");
+  }
+  // An optimum that is small against the range has few steps; its own total is a finer grid's
+  // range.
+  double total = range * static_cast<double>(groups.size()) / kGrid;  // what rounding may hide
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    total += groups[g][coarse[g]].loss - LowestLoss(groups[g]);
+  }
+  const OptionIndices fine = SolveOnGrid(groups, limits, std::min(total, range));
+  return fine.empty() ? coarse : fine;
+}
+
+}  // namespace bitpilot

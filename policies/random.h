@@ -1,0 +1,22 @@
+// Policy "random": every variable's width uniformly at random. The baseline that any learner must
+// beat.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "policies/history_policy.h"
+
+namespace bitpilot {
+
+// Proposes one choice at a time, none twice. Choices over the size budget are narrowed at random
+// until they fit.
+class RandomPolicy final : public HistoryPolicy {
+ public:
+  using HistoryPolicy::HistoryPolicy;
+
+  std::string name() const override { return "random"; }
+  std::vector<Proposal> Propose(const SearchState& state) override;
+};
+
+}  // namespace bitpilot
