@@ -10,7 +10,7 @@
 //   event 1 board        BoardEvent: who measures. Written again when a resumed search finds
 //   another board problem      ProblemEvent: what may be chosen, the board's cost table, the 8-bit
 //   reference proposal     ProposalEvent: one decision of the policy measurement  MeasurementEvent:
-//   written by Study::AppendMeasurement() only transition   TransitionEvent: what the environment
+//   written by Study::AppendMeasurements() only transition   TransitionEvent: what the environment
 //   answered to a proposal checkpoint   CheckpointEvent: training state saved beside the study
 //   artifact     ArtifactEvent: written by Study::PutArtifact() only
 //   final        FinalEvent: the table of results, measured again and interleaved

@@ -45,7 +45,7 @@ class SqliteStudy final : public Study {
   }
 
   Status Append(const std::string& kind, const std::string& payload_json) override;
-  Status AppendMeasurement(const MeasurementRow& row) override;
+  Status AppendMeasurements(std::span<const MeasurementRow> rows) override;
   Result<std::vector<Event>> Events() const override;
   Result<std::optional<MeasurementRow>> FindMeasurement(
       const std::string& measurement_id) const override;
@@ -98,17 +98,29 @@ Status SqliteStudy::Append(const std::string& kind, const std::string& payload_j
   return AppendWithRow(kind, payload_json, [](std::int64_t) { return Status(); });
 }
 
-Status SqliteStudy::AppendMeasurement(const MeasurementRow& row) {
-  BITPILOT_RETURN_IF_ERROR(ValidateMeasurement(row));
-  Result<std::optional<MeasurementRow>> known = FindMeasurement(row.measurement_id);
-  if (!known.ok()) return known.status();
-  if (*known) {
-    return InvalidArgument("measurement " + row.measurement_id + " is already in " + path());
+Status SqliteStudy::AppendMeasurements(std::span<const MeasurementRow> rows) {
+  BITPILOT_RETURN_IF_ERROR(CheckWritable());
+  Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_, "IMMEDIATE");
+  if (!transaction.ok()) return transaction.status();
+  LogHead head = head_;
+  for (const MeasurementRow& row : rows) {
+    BITPILOT_RETURN_IF_ERROR(ValidateMeasurement(row));
+    Result<std::optional<MeasurementRow>> known = FindMeasurement(row.measurement_id);
+    if (!known.ok()) return known.status();
+    if (*known) {
+      return InvalidArgument("measurement " + row.measurement_id + " is already in " + path());
+    }
+    BITPILOT_RETURN_IF_ERROR(InsertMeasurement(*database_, row, head.seq + 1));
+    const MeasurementEvent event{row.measurement_id, MeasurementSha256(row), row.candidate_id,
+                                 row.tier, row.status};
+    Result<LogHead> next =
+        InsertEvent(*database_, head, run_id_, MeasurementEvent::kKind, ToJson(event));
+    if (!next.ok()) return next.status();
+    head = *next;
   }
-  const MeasurementEvent event{row.measurement_id, MeasurementSha256(row), row.candidate_id,
-                               row.tier, row.status};
-  return AppendWithRow(MeasurementEvent::kKind, ToJson(event),
-                       [&](std::int64_t seq) { return InsertMeasurement(*database_, row, seq); });
+  BITPILOT_RETURN_IF_ERROR(transaction->Commit());
+  head_ = head;
+  return Status();
 }
 
 Result<std::vector<Event>> SqliteStudy::Events() const {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -92,10 +93,13 @@ class Study {
   //   kResourceExhausted, kUnavailable, kDataCorrupt  from the disk and SQLite.
   virtual Status Append(const std::string& kind, const std::string& payload_json) = 0;
 
-  // Stores a measurement and, in the same transaction, an event of kind "measurement" that holds
-  // its id and row hash. Errors: as Append(), and kInvalidArgument for a repeated id or a row that
-  // breaks MeasurementRow's rules.
-  virtual Status AppendMeasurement(const MeasurementRow& row) = 0;
+  // Stores the measurements of one request, all or none, and in the same transaction an event of
+  // kind "measurement" for each that holds its id and row hash. Errors: as Append(), and
+  // kInvalidArgument for a repeated id or a row that breaks MeasurementRow's rules.
+  virtual Status AppendMeasurements(std::span<const MeasurementRow> rows) = 0;
+  Status AppendMeasurement(const MeasurementRow& row) {
+    return AppendMeasurements(std::span(&row, 1));
+  }
 
   virtual Result<std::vector<Event>> Events() const = 0;
   virtual Result<std::optional<MeasurementRow>> FindMeasurement(
