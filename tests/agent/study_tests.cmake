@@ -1,1 +1,3 @@
-bitpilot_add_test(study_test LABEL agent SOURCES study_test.cc DEPS bitpilot::study)
+bitpilot_add_test(study_test LABEL agent
+  SOURCES events_test.cc study_crash_test.cc study_tamper_test.cc study_test.cc
+  DEPS bitpilot::study)

@@ -1,0 +1,119 @@
+#include "agent/study/events.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstdint>
+#include <limits>
+
+namespace bitpilot {
+namespace {
+
+using ::testing::HasSubstr;
+
+TransitionEvent MeasuredTransition() {
+  TransitionEvent event;
+  event.step = 3;
+  event.transition.choice = {8, 4, 2};
+  event.transition.status = TransitionStatus::kMeasured;
+  event.transition.latency_ns = 1.0 / 3.0;
+  event.train_loss = 0.1;
+  return event;
+}
+
+TEST(ParseEventTest, ReturnsEveryBitOfADouble) {
+  for (const double value : {0.1, 1.0 / 3.0, 123456789.123456789, -0.0, 5e-324, 1e300,
+                             std::numeric_limits<double>::min(), std::numeric_limits<double>::max(),
+                             std::numeric_limits<double>::epsilon(), 9007199254740993.0}) {
+    TransitionEvent event = MeasuredTransition();
+    event.transition.loss = value;
+    const Result<TransitionEvent> parsed = ParseEvent<TransitionEvent>(ToJson(event));
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(parsed->transition.loss),
+              std::bit_cast<std::uint64_t>(value))
+        << value;
+  }
+}
+
+TEST(ParseEventTest, ReturnsATransitionWithAndWithoutNumbers) {
+  TransitionEvent event = MeasuredTransition();
+  Result<TransitionEvent> parsed = ParseEvent<TransitionEvent>(ToJson(event));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->step, 3);
+  EXPECT_EQ(parsed->transition.choice, (Choice{8, 4, 2}));
+  EXPECT_EQ(parsed->transition.latency_ns, 1.0 / 3.0);
+  EXPECT_EQ(parsed->train_loss, 0.1);
+
+  event.transition.status = TransitionStatus::kFailed;
+  event.transition.latency_ns = std::nullopt;
+  event.train_loss = std::nullopt;
+  parsed = ParseEvent<TransitionEvent>(ToJson(event));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->transition.status, TransitionStatus::kFailed);
+  EXPECT_EQ(parsed->transition.latency_ns, std::nullopt);
+  EXPECT_EQ(parsed->train_loss, std::nullopt);
+}
+
+TEST(ParseEventTest, ReturnsTheProblem) {
+  ProblemEvent event;
+  event.layers = {"conv1", "fc"};
+  event.tensors = {"input", "conv1"};
+  event.variables = {{DecisionVariable::Kind::kActivations, 1, "conv1", {2, 4, 8}, {0.5, 0.25, 0}}};
+  event.table = "bitpilot-cost-table 1\nname \"x\"\n";
+  event.uniform8 = {1e6, 0.3, 0.87};
+  const Result<ProblemEvent> parsed = ParseEvent<ProblemEvent>(ToJson(event));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  ASSERT_EQ(parsed->variables.size(), 1u);
+  EXPECT_EQ(parsed->variables[0].kind, DecisionVariable::Kind::kActivations);
+  EXPECT_EQ(parsed->variables[0].sensitivity, (std::vector<double>{0.5, 0.25, 0}));
+  EXPECT_EQ(parsed->table, event.table);
+  EXPECT_EQ(parsed->uniform8.accuracy, 0.87);
+}
+
+TEST(ParseEventTest, KeepsTheMembersOfABoardBesideItsClass) {
+  BoardEvent event;
+  event.board.name = "bench \xff";  // Not UTF-8: a board may call itself anything.
+  event.board.cpu_count = 2;
+  event.cpu_class = "zen5";
+  const Result<BoardEvent> parsed = ParseEvent<BoardEvent>(ToJson(event));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_THAT(parsed->board.name, HasSubstr("bench "));
+  EXPECT_EQ(parsed->board.cpu_count, 2);
+  EXPECT_EQ(parsed->cpu_class, "zen5");
+}
+
+TEST(ParseEventTest, ReturnsFinalRowsWithoutLatencyAndWithoutFullIsa) {
+  FinalEvent event;
+  event.rows.resize(1);
+  event.rows[0].label = "front 1";
+  event.hypervolume = 0.6;
+  const Result<FinalEvent> parsed = ParseEvent<FinalEvent>(ToJson(event));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->rows.at(0).latency_median_ns, std::nullopt);
+  EXPECT_FALSE(parsed->full_isa.has_value());
+}
+
+TEST(ParseEventTest, NamesAMissingKey) {
+  const Result<EndEvent> parsed = ParseEvent<EndEvent>("{}");
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_EQ(parsed.status().code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(parsed.status().message(), HasSubstr("reason"));
+}
+
+TEST(ParseEventTest, RefusesAnUnknownStatusWord) {
+  std::string payload = ToJson(MeasuredTransition());
+  payload.replace(payload.find("measured"), 8, "MEASURED");
+  const Result<TransitionEvent> parsed = ParseEvent<TransitionEvent>(payload);
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_THAT(parsed.status().message(), HasSubstr("MEASURED"));
+}
+
+TEST(ParseEventTest, RefusesWhatIsNoJsonOrOfAnotherType) {
+  for (const char* payload : {"", "{", "[]", "3", R"({"reason":7})", R"({"reason":null})"}) {
+    EXPECT_FALSE(ParseEvent<EndEvent>(payload).ok()) << payload;
+  }
+}
+
+}  // namespace
+}  // namespace bitpilot
