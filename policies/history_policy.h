@@ -41,6 +41,8 @@ class HistoryPolicy : public Policy {
   const CostModel& cost() const { return cost_; }
   const std::vector<Transition>& history() const { return history_; }
 
+  std::uint64_t seed() const { return seed_; }
+
   // The numbers of the decision to make now.
   RandomStream StreamForThisDecision() const {
     return RandomStream(seed_, name(), static_cast<std::uint64_t>(history_.size()));

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "policies/amed.h"
 #include "policies/cost_model.h"
 #include "policies/ilp.h"
 #include "policies/random.h"
@@ -36,6 +37,7 @@ Result<std::unique_ptr<Policy>> MakeWithAnswers(const SearchProblem& problem, Co
 }
 
 constexpr PolicyEntry kPolicies[] = {
+    {"amed", MakeWithAnswers<AmedPolicy>},
     {"ilp", MakeWithAnswers<IlpPolicy>},
     {"random", Make<RandomPolicy>},
     {"uniform", Make<UniformPolicy>},

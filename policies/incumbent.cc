@@ -1,0 +1,68 @@
+#include "policies/incumbent.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "policies/plain_math.h"
+#include "policies/random_stream.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kAccuracyPenalty =
+    100.0;  // 0.1 below the floor costs as much as the whole latency
+constexpr double kLatencyPenalty = 10.0;
+constexpr double kFirstTemperature = 1.0;
+constexpr double kLastTemperature = 0.05;
+
+}  // namespace
+
+double Utility(const SearchProblem& problem, const Transition& transition) {
+  const double ratio = transition.latency_ns.value() / problem.uniform8.latency_ns;
+  const double reference_loss = std::max(problem.uniform8.loss, 1e-3);
+  double utility = -(transition.loss - problem.uniform8.loss) / reference_loss - ratio;
+  if (problem.budgets.min_accuracy) {
+    const double missing = std::max(0.0, *problem.budgets.min_accuracy - transition.accuracy);
+    utility -= kAccuracyPenalty * missing * missing;
+  }
+  if (problem.budgets.max_latency_ratio) {
+    utility -= kLatencyPenalty * std::max(0.0, ratio / *problem.budgets.max_latency_ratio - 1.0);
+  }
+  return utility;
+}
+
+std::optional<std::size_t> Incumbent(const SearchProblem& problem,
+                                     const std::vector<Transition>& history, std::uint64_t seed) {
+  std::optional<std::size_t> incumbent;
+  double incumbent_utility = 0.0;
+  double sum_of_squares = 0.0;
+  int differences = 0;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    if (history[i].status != TransitionStatus::kMeasured) {
+      continue;
+    }
+    const double utility = Utility(problem, history[i]);
+    bool accept = !incumbent;
+    if (incumbent) {
+      const double difference = utility - incumbent_utility;
+      sum_of_squares += difference * difference;
+      const double deviation = std::sqrt(sum_of_squares / ++differences);
+      const double progress =
+          static_cast<double>(i) / static_cast<double>(std::max(1, problem.max_measurements));
+      const double temperature =
+          kFirstTemperature *
+          PlainExp(PlainLog(kLastTemperature / kFirstTemperature) * std::min(1.0, progress));
+      RandomStream random(seed, "metropolis", static_cast<std::uint64_t>(i));
+      accept = difference >= 0.0 ||
+               random.NextUniform() < PlainExp(difference / (deviation * temperature));
+    }
+    if (accept) {
+      incumbent = i;
+      incumbent_utility = utility;
+    }
+  }
+  return incumbent;
+}
+
+}  // namespace bitpilot

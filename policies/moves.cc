@@ -1,0 +1,113 @@
+#include "policies/moves.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+
+#include "policies/bit_allocator.h"
+
+namespace bitpilot {
+namespace {
+
+std::size_t AsIndex(int index) { return static_cast<std::size_t>(index); }
+
+// Latency of the variable's operations, by the world.
+double LatencyOf(const CostModel& cost, const World& world, const Choice& choice, int variable) {
+  double sum = 0.0;
+  for (const int operation : cost.OperationsOf(variable)) {
+    sum += world.latency_factor[AsIndex(operation)] *
+           cost.operations()[AsIndex(operation)].LatencyRatio(choice);
+  }
+  return sum;
+}
+
+// Sets `variable` to its best width, the others fixed. Returns its loss plus weighted latency.
+double Minimize(const SearchProblem& problem, const CostModel& cost, const World& world,
+                double nats_per_ratio, int variable, Choice& choice) {
+  int best_width = 0;
+  double best = std::numeric_limits<double>::infinity();
+  for (const int width : problem.variables[AsIndex(variable)].widths) {
+    choice[AsIndex(variable)] = width;
+    const double value = world.loss[AsIndex(variable)][AsIndex(width)] +
+                         nats_per_ratio * LatencyOf(cost, world, choice, variable);
+    if (value < best) {
+      best = value;
+      best_width = width;
+    }
+  }
+  choice[AsIndex(variable)] = best_width;
+  return best;
+}
+
+}  // namespace
+
+Choice NeighbourMove(const SearchProblem& problem, const Choice& choice, RandomStream& random) {
+  Choice moved = choice;
+  const int changes = 1 + random.NextIndex(3);
+  for (int change = 0; change < changes; ++change) {
+    const auto i = AsIndex(random.NextIndex(static_cast<int>(choice.size())));
+    const std::vector<int>& widths = problem.variables[i].widths;
+    if (widths.size() < 2) {
+      continue;
+    }
+    const auto position = std::lower_bound(widths.begin(), widths.end(), choice[i]);
+    const bool wider = random.NextIndex(2) == 1;
+    const bool can_widen = position + 1 != widths.end();
+    const bool can_narrow = position != widths.begin();
+    moved[i] = can_widen && (wider || !can_narrow) ? *(position + 1) : *(position - 1);
+  }
+  return moved;
+}
+
+Choice Crossover(const Choice& a, const Choice& b, RandomStream& random) {
+  Choice child = a;
+  for (std::size_t i = 0; i < child.size(); ++i) {
+    if (random.NextIndex(2) == 1) {
+      child[i] = b[i];
+    }
+  }
+  return child;
+}
+
+std::vector<Choice> SingleChanges(const SearchProblem& problem, const Choice& choice) {
+  std::vector<Choice> changes;
+  for (std::size_t i = 0; i < choice.size(); ++i) {
+    for (const int width : problem.variables[i].widths) {
+      if (width != choice[i]) {
+        changes.push_back(choice);
+        changes.back()[i] = width;
+      }
+    }
+  }
+  return changes;
+}
+
+Choice BestChoice(const SearchProblem& problem, const CostModel& cost, const World& world,
+                  double nats_per_ratio) {
+  Choice best = UniformChoice(problem, 8);
+  for (const VariableGroup& group : IndependentGroups(problem, cost)) {
+    // The first variable's widths one by one; given it, the others do not see each other.
+    const int first = group.variables.front();
+    double best_value = std::numeric_limits<double>::infinity();
+    Choice best_joint = best;
+    for (const int width : problem.variables[AsIndex(first)].widths) {
+      Choice joint = best;
+      joint[AsIndex(first)] = width;
+      for (std::size_t i = 1; i < group.variables.size(); ++i) {
+        Minimize(problem, cost, world, nats_per_ratio, group.variables[i], joint);
+      }
+      double value = nats_per_ratio * LatencyOf(cost, world, joint, first);
+      for (const int variable : group.variables) {
+        value += world.loss[AsIndex(variable)][AsIndex(joint[AsIndex(variable)])];
+      }
+      if (value < best_value) {
+        best_value = value;
+        best_joint = joint;
+      }
+    }
+    best = best_joint;
+  }
+  return best;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,242 @@
+#include "policies/surrogate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "policies/plain_math.h"
+
+namespace bitpilot {
+namespace {
+
+std::size_t AsIndex(int index) { return static_cast<std::size_t>(index); }
+
+constexpr std::size_t kMaxHistory = 256;
+
+// Spread of the prior, relative to what probe and table say.
+constexpr double kAllLossSpread = 0.5;       // probes miss what all errors do together
+constexpr double kVariableLossSpread = 0.5;  // a probe's log-normal error, sigma about 0.5
+constexpr double kWidthLossSpread = 0.25;
+constexpr double kTrainingOffsetSpread = 0.1;  // nats; training moves all choices
+constexpr double kAllLatencySpread = 0.08;
+constexpr double kOperationLatencySpread = 0.15;
+
+// Noise of one observation: absolute, and relative for what an additive model cannot say.
+constexpr double kLossNoise = 0.01;
+constexpr double kRelativeLossNoise = 0.1;
+constexpr double kRelativeLatencyNoise = 0.01;
+
+// A transition `age` steps old counts kForgetting^age while training, which moves the losses.
+constexpr double kForgetting = 0.95;
+
+constexpr double kPriorRate = 0.45;       // error rate over loss of CIFAR networks, per nat
+constexpr double kRatePriorWeight = 4.0;  // against squared residuals in units of their noise
+
+double SmallestSpread(const SearchProblem& problem) {
+  double sum = 0.0;
+  for (const DecisionVariable& variable : problem.variables) {
+    sum += std::max(0.0, variable.sensitivity.front());
+  }
+  return 1e-4 + 0.001 * sum / static_cast<double>(problem.variables.size());
+}
+
+// Rate that best explains error rates by losses, from a grid: evenly spaced in the logarithm, 1/16
+// to 16 times the prior's.
+double FitRate(ErrorLink link, const std::vector<Transition>& history, double reference_loss) {
+  double best_rate = kPriorRate;
+  double best_cost = 0.0;
+  for (int step = -32; step <= 32; ++step) {
+    const double log_factor = 0.0866 * step;  // ln 16 / 32
+    link.rate = kPriorRate * PlainExp(log_factor);
+    double cost = kRatePriorWeight * log_factor * log_factor;
+    for (const Transition& transition : history) {
+      const double error_rate = 1.0 - transition.accuracy;
+      const double residual = error_rate - link.ErrorRate(transition.loss - reference_loss);
+      const double noise = 0.01 + 0.1 * std::abs(error_rate - link.reference);
+      cost += residual * residual / (noise * noise);
+    }
+    if (step == -32 || cost < best_cost) {
+      best_cost = cost;
+      best_rate = link.rate;
+    }
+  }
+  return best_rate;
+}
+
+ErrorLink FitLink(const SearchProblem& problem, const std::vector<Transition>& history) {
+  const double classes = std::max(2, problem.topology.operations.back().out_channels);
+  ErrorLink link;
+  link.reference = 1.0 - problem.uniform8.accuracy;
+  link.ceiling = std::max(0.05, 1.0 - 1.0 / classes - link.reference);
+  link.rate = FitRate(link, history, problem.uniform8.loss);
+  return link;
+}
+
+std::vector<Transition> Recent(const std::vector<Transition>& history) {
+  const std::size_t skipped = history.size() - std::min(history.size(), kMaxHistory);
+  return {history.begin() + static_cast<std::ptrdiff_t>(skipped), history.end()};
+}
+
+}  // namespace
+
+double ErrorLink::ErrorRate(double loss_increase) const {
+  return reference + ceiling * (1.0 - PlainExp(-rate * loss_increase));
+}
+
+double ErrorLink::LossIncrease(double error_rate) const {
+  const double share = std::clamp((error_rate - reference) / ceiling, -1.0, 0.98);
+  return -PlainLog(1.0 - share) / rate;
+}
+
+double World::LossIncrease(const Choice& choice) const {
+  double sum = loss_offset;
+  for (std::size_t i = 0; i < choice.size(); ++i) {
+    sum += loss[i][AsIndex(choice[i])];
+  }
+  return sum;
+}
+
+double World::LatencyRatio(const CostModel& cost, const Choice& choice) const {
+  double sum = fixed_latency_ratio;
+  for (std::size_t i = 0; i < latency_factor.size(); ++i) {
+    sum += latency_factor[i] * cost.operations()[i].LatencyRatio(choice);
+  }
+  return sum;
+}
+
+Objectives World::Predict(const CostModel& cost, const Choice& choice) const {
+  return {.error_rate = link.ErrorRate(LossIncrease(choice)),
+          .latency_ratio = LatencyRatio(cost, choice)};
+}
+
+Surrogate::Surrogate(const SearchProblem& problem, const CostModel& cost,
+                     const std::vector<Transition>& history)
+    : problem_(problem),
+      cost_(cost),
+      prior_loss_(problem.variables.size()),
+      loss_spread_(problem.variables.size()),
+      link_(FitLink(problem, Recent(history))),
+      loss_(0, {}, {}, {}),
+      latency_(0, {}, {}, {}) {
+  const double smallest = SmallestSpread(problem);
+  for (std::size_t i = 0; i < problem.variables.size(); ++i) {
+    const DecisionVariable& variable = problem.variables[i];
+    for (std::size_t k = 0; k < variable.widths.size(); ++k) {
+      const std::size_t width = AsIndex(variable.widths[k]);
+      prior_loss_[i][width] = variable.sensitivity[k];
+      loss_spread_[i][width] = std::abs(variable.sensitivity[k]) + (width == 8 ? 0.0 : smallest);
+    }
+  }
+  loss_ = FitLoss(Recent(history));
+  latency_ = FitLatency(Recent(history));
+}
+
+// Feature 0: offset, 1: all variables, then one for each variable, then nine for each variable.
+SparseFeatures Surrogate::LossFeatures(const Choice& choice) const {
+  const int count = static_cast<int>(choice.size());
+  SparseFeatures features;
+  if (problem_.batches_per_step > 0) {
+    features.emplace_back(0, kTrainingOffsetSpread);
+  }
+  double sum = 0.0;
+  for (int i = 0; i < count; ++i) {
+    const int width = choice[AsIndex(i)];
+    const double spread = loss_spread_[AsIndex(i)][AsIndex(width)];
+    sum += spread;
+    features.emplace_back(2 + i, kVariableLossSpread * spread);
+    features.emplace_back(2 + count + 9 * i + width, kWidthLossSpread * spread);
+  }
+  features.emplace_back(1, kAllLossSpread * sum);
+  return features;
+}
+
+// Feature 0: everything, then one for each operation.
+SparseFeatures Surrogate::LatencyFeatures(const Choice& choice) const {
+  SparseFeatures features = {{0, kAllLatencySpread * cost_.LatencyRatio(choice)}};
+  for (std::size_t i = 0; i < cost_.operations().size(); ++i) {
+    features.emplace_back(1 + static_cast<int>(i),
+                          kOperationLatencySpread * cost_.operations()[i].LatencyRatio(choice));
+  }
+  return features;
+}
+
+RidgePosterior Surrogate::FitLoss(const std::vector<Transition>& history) const {
+  const int num_features = 2 + 10 * static_cast<int>(problem_.variables.size());
+  std::vector<SparseFeatures> rows;
+  std::vector<double> targets;
+  std::vector<double> variances;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const Choice& choice = history[i].choice;
+    const double by_loss = link_.ErrorRate(history[i].loss - problem_.uniform8.loss);
+    const double by_error = 1.0 - history[i].accuracy;
+    const double increase = link_.LossIncrease(0.5 * (by_loss + by_error));
+    double prior = 0.0;
+    for (std::size_t v = 0; v < choice.size(); ++v) {
+      prior += prior_loss_[v][AsIndex(choice[v])];
+    }
+    const double age = static_cast<double>(history.size() - 1 - i);
+    const double forgotten =
+        problem_.batches_per_step > 0 ? PlainExp(-age * PlainLog(kForgetting)) : 1.0;
+    const double noise = kLossNoise + kRelativeLossNoise * std::abs(increase);
+    rows.push_back(LossFeatures(choice));
+    targets.push_back(increase - prior);
+    variances.push_back(noise * noise * forgotten);
+  }
+  return RidgePosterior(num_features, std::move(rows), std::move(targets), std::move(variances));
+}
+
+RidgePosterior Surrogate::FitLatency(const std::vector<Transition>& history) const {
+  std::vector<SparseFeatures> rows;
+  std::vector<double> targets;
+  std::vector<double> variances;
+  const auto add = [&](const Choice& choice, double ratio) {
+    const double noise = kRelativeLatencyNoise * ratio;
+    rows.push_back(LatencyFeatures(choice));
+    targets.push_back(ratio - cost_.LatencyRatio(choice));
+    variances.push_back(noise * noise);
+  };
+  add(UniformChoice(problem_, 8), cost_.LatencyRatio(UniformChoice(problem_, 8)));
+  for (const Transition& transition : history) {
+    if (transition.latency_ns) {
+      add(transition.choice, *transition.latency_ns / problem_.uniform8.latency_ns);
+    }
+  }
+  const int num_features = 1 + static_cast<int>(cost_.operations().size());
+  return RidgePosterior(num_features, std::move(rows), std::move(targets), std::move(variances));
+}
+
+World Surrogate::ToWorld(const std::vector<double>& loss_weights,
+                         const std::vector<double>& latency_weights) const {
+  World world;
+  world.link = link_;
+  const std::size_t count = problem_.variables.size();
+  world.loss_offset = problem_.batches_per_step > 0 ? kTrainingOffsetSpread * loss_weights[0] : 0.0;
+  world.loss.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const double shared =
+        kAllLossSpread * loss_weights[1] + kVariableLossSpread * loss_weights[2 + i];
+    for (const int bits : problem_.variables[i].widths) {
+      const std::size_t width = AsIndex(bits);
+      const double factor = shared + kWidthLossSpread * loss_weights[2 + count + 9 * i + width];
+      // A narrower width never helps by itself; noise in the fit must not promise that it does.
+      world.loss[i][width] = std::max(std::min(0.0, prior_loss_[i][width]),
+                                      prior_loss_[i][width] + factor * loss_spread_[i][width]);
+    }
+  }
+  const double all = 1.0 + kAllLatencySpread * latency_weights[0];
+  world.fixed_latency_ratio = all * cost_.fixed_latency_ratio();
+  for (std::size_t i = 0; i < cost_.operations().size(); ++i) {
+    world.latency_factor.push_back(
+        std::max(0.05, all + kOperationLatencySpread * latency_weights[1 + i]));
+  }
+  return world;
+}
+
+World Surrogate::MeanWorld() const { return ToWorld(loss_.Mean(), latency_.Mean()); }
+
+World Surrogate::SampleWorld(RandomStream& random) const {
+  const std::vector<double> loss_weights = loss_.Sample(random);
+  return ToWorld(loss_weights, latency_.Sample(random));
+}
+
+}  // namespace bitpilot
