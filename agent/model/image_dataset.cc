@@ -40,7 +40,7 @@ class RecordReader {
 
   Status Finish() const {
     const std::size_t total_bytes = dataset_.labels.size() + dataset_.pixels.size();
-    if (image_bytes_left_ == 0 && total_bytes > 0) return Status();
+    if (total_bytes > 0 && total_bytes % kRecordBytes == 0) return Status();
     return DataCorrupt("expected records of 3073 bytes (1 label, 3072 pixels), got " +
                        std::to_string(total_bytes) + " bytes, which is " +
                        (total_bytes == 0 ? "no record" : "no multiple of 3073"));
