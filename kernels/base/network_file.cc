@@ -11,9 +11,9 @@
 //   each operation with weights: u8 channel_bits[O]; packed channels
 #include "kernels/base/network_file.h"
 
-#include <bit>
 #include <cstring>
 
+#include "kernels/base/byte_stream.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 
@@ -33,74 +33,11 @@ std::size_t PackedBytes(std::size_t depth, int bits) {
   return (depth * static_cast<std::size_t>(bits) + 7) / 8;
 }
 
-class Writer {
- public:
-  void U8(int value) { bytes_ += static_cast<char>(value); }
-  void U32(std::uint32_t value) { Little(value, 4); }
-  void I32(int value) { Little(static_cast<std::uint32_t>(value), 4); }
-  void U64(std::uint64_t value) { Little(value, 8); }
-  void F32(float value) { U32(std::bit_cast<std::uint32_t>(value)); }
-  void Text(std::string_view text) {
-    Little(text.size(), 2);
-    bytes_ += text;
-  }
-  void Bytes(std::string_view bytes) { bytes_ += bytes; }
-  void Bytes(const std::vector<std::uint8_t>& bytes) { bytes_.append(bytes.begin(), bytes.end()); }
-  std::string& bytes() { return bytes_; }
-
- private:
-  void Little(std::uint64_t value, int size) {
-    for (int i = 0; i < size; ++i) bytes_ += static_cast<char>(value >> (8 * i));
-  }
-
-  std::string bytes_;
-};
-
-// Reads fields in order. After the first read past the end every read gives 0 and ok() is false, so
-// that callers check once per group of fields.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  bool ok() const { return ok_; }
-  std::size_t remaining() const { return rest_.size(); }
-
-  std::uint8_t U8() { return static_cast<std::uint8_t>(Little(1)); }
-  int I32() { return static_cast<int>(static_cast<std::uint32_t>(Little(4))); }
-  std::uint64_t U64() { return Little(8); }
-  float F32() { return std::bit_cast<float>(static_cast<std::uint32_t>(Little(4))); }
-  std::string Text() { return std::string(Bytes(static_cast<std::size_t>(Little(2)))); }
-
-  std::string_view Bytes(std::size_t size) {
-    if (size > rest_.size()) {
-      ok_ = false;
-      rest_ = {};
-    }
-    if (!ok_) return {};
-    const std::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return bytes;
-  }
-
- private:
-  std::uint64_t Little(std::size_t size) {
-    const std::string_view bytes = Bytes(size);
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      value |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[i])) << (8 * i);
-    }
-    return value;
-  }
-
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
 Status EndsEarly(std::string_view what) {
   return DataCorrupt("network file: the body ends inside " + std::string(what));
 }
 
-void WriteTopology(const Topology& topology, Writer& writer) {
+void WriteTopology(const Topology& topology, ByteWriter& writer) {
   writer.Text(topology.name);
   writer.I32(topology.input.height);
   writer.I32(topology.input.width);
@@ -119,7 +56,7 @@ void WriteTopology(const Topology& topology, Writer& writer) {
   }
 }
 
-Operation ReadOperation(Reader& reader) {
+Operation ReadOperation(ByteReader& reader) {
   Operation op;
   op.kind = static_cast<OperationKind>(reader.U8());
   op.name = reader.Text();
@@ -132,7 +69,7 @@ Operation ReadOperation(Reader& reader) {
   return op;
 }
 
-Result<Topology> ReadTopology(Reader& reader) {
+Result<Topology> ReadTopology(ByteReader& reader) {
   Topology topology;
   topology.name = reader.Text();
   topology.input.height = reader.I32();
@@ -153,7 +90,7 @@ Result<Topology> ReadTopology(Reader& reader) {
   return topology;
 }
 
-void WriteOutputStage(const OutputStage& stage, Writer& writer) {
+void WriteOutputStage(const OutputStage& stage, ByteWriter& writer) {
   writer.F32(stage.residual_scale);
   writer.U8(stage.code_min);
   writer.U8(stage.code_max);
@@ -161,7 +98,7 @@ void WriteOutputStage(const OutputStage& stage, Writer& writer) {
   for (const float bias : stage.bias) writer.F32(bias);
 }
 
-Status ReadOutputStage(Reader& reader, int out_channels, OutputStage& stage) {
+Status ReadOutputStage(ByteReader& reader, int out_channels, OutputStage& stage) {
   stage.residual_scale = reader.F32();
   stage.code_min = reader.U8();
   stage.code_max = reader.U8();
@@ -211,7 +148,7 @@ bool UnpackChannel(std::string_view bytes, std::size_t depth, int bits,
   return pending == 0;
 }
 
-void WriteWeights(const LayerWeights& weights, Writer& writer) {
+void WriteWeights(const LayerWeights& weights, ByteWriter& writer) {
   writer.Bytes(weights.channel_bits);
   const std::size_t depth = weights.codes.size() / weights.channel_bits.size();
   for (std::size_t c = 0; c < weights.channel_bits.size(); ++c) {
@@ -219,7 +156,7 @@ void WriteWeights(const LayerWeights& weights, Writer& writer) {
   }
 }
 
-Status ReadWeights(Reader& reader, int out_channels, std::size_t depth, LayerWeights& weights) {
+Status ReadWeights(ByteReader& reader, int out_channels, std::size_t depth, LayerWeights& weights) {
   const std::string_view channel_bits = reader.Bytes(static_cast<std::size_t>(out_channels));
   if (!reader.ok()) return EndsEarly("the weights' widths");
   std::size_t packed_bytes = 0;
@@ -242,7 +179,7 @@ Status ReadWeights(Reader& reader, int out_channels, std::size_t depth, LayerWei
 }
 
 Result<Network> ReadBody(std::string_view body) {
-  Reader reader(body);
+  ByteReader reader(body);
   Result<Topology> topology = ReadTopology(reader);
   if (!topology.ok()) return topology.status();
   Network network;
@@ -298,7 +235,7 @@ Status CheckMagic(std::string_view bytes) {
 
 std::string SerializeNetwork(const Network& network) {
   BITPILOT_CHECK(ValidateNetwork(network).ok());
-  Writer body;
+  ByteWriter body;
   WriteTopology(network.topology, body);
   for (const TensorQuantization& tensor : network.tensors) {
     body.U8(tensor.bits);
@@ -310,7 +247,7 @@ std::string SerializeNetwork(const Network& network) {
   for (const int layer : LayerOperations(network.topology)) {
     WriteWeights(network.operations[static_cast<std::size_t>(layer)].weights, body);
   }
-  Writer file;
+  ByteWriter file;
   file.Bytes(kMagic);
   file.U64(body.bytes().size());
   file.Bytes(body.bytes());
@@ -325,7 +262,7 @@ Result<Network> ParseNetwork(std::string_view bytes) {
     return DataCorrupt("network file: truncated inside its header, " +
                        std::to_string(bytes.size()) + " bytes");
   }
-  const std::uint64_t body_size = Reader(bytes.substr(kMagic.size())).U64();
+  const std::uint64_t body_size = ByteReader(bytes.substr(kMagic.size())).U64();
   const std::size_t present = bytes.size() - kHeaderSize - kDigestSize;
   if (body_size != present) {
     return DataCorrupt("network file: the header promises a body of " + std::to_string(body_size) +

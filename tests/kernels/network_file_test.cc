@@ -1,0 +1,281 @@
+#include "kernels/base/network_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "kernels/base/sha256.h"
+#include "kernels/base/standard_networks.h"
+#include "tests/kernels/random_networks.h"
+
+namespace bitpilot {
+namespace {
+
+using ::testing::HasSubstr;
+
+Network SmallNetwork() {
+  const Topology topology = EveryOperationTopology();
+  return RandomNetwork(topology, RandomAssignment(topology, 5), 17);
+}
+
+std::string LittleEndian(std::uint64_t value, int size) {
+  std::string bytes;
+  for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i));
+  return bytes;
+}
+
+// A file whose header and checksum fit `body`, so that only the body can be at fault.
+std::string FileOf(std::string_view body) {
+  std::string bytes = "BPNET1\r\n" + LittleEndian(body.size(), 8) + std::string(body);
+  const Sha256Digest digest = ComputeSha256(bytes);
+  bytes.append(digest.begin(), digest.end());
+  return bytes;
+}
+
+std::string BodyOf(const std::string& file) { return file.substr(16, file.size() - 16 - 32); }
+
+class NetworkFileRoundTripTest : public ::testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Networks, NetworkFileRoundTripTest,
+                         ::testing::ValuesIn(StandardNetworkNames()),
+                         [](const auto& test) { return TestName(test.param); });
+
+TEST_P(NetworkFileRoundTripTest, KeepsEveryBit) {
+  const Topology topology = *StandardTopology(GetParam());
+  for (const std::uint64_t seed : {1, 2}) {
+    const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
+    const std::string bytes = SerializeNetwork(network);
+    const Result<Network> parsed = ParseNetwork(bytes);
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_TRUE(*parsed == network);
+    EXPECT_TRUE(SerializeNetwork(*parsed) == bytes);
+  }
+}
+
+TEST(NetworkFileTest, KeepsEveryWidthOfEveryOperation) {
+  const Topology topology = EveryOperationTopology();
+  for (int bits = 1; bits <= 8; ++bits) {
+    const Network network =
+        RandomNetwork(topology, UniformAssignment(topology, bits, bits, true), 3);
+    const Result<Network> parsed = ParseNetwork(SerializeNetwork(network));
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_EQ(*parsed, network) << bits;
+  }
+}
+
+// One 1x1 layer from 3 inputs to 2 outputs: 4 bits for the first channel, 1 bit for the second.
+Network PackingExample() {
+  Topology topology;
+  topology.name = "p";
+  topology.input = {1, 1, 3};
+  topology.operations = {MakeOperation(OperationKind::kFullyConnected, "f", 0, 2)};
+  Network network = RandomNetwork(topology, {{{{1, 4}, {1, 1}}}, {8}}, 1);
+  network.operations[0].weights.codes = {7, -7, -1, 1, -1, 1};
+  return network;
+}
+
+TEST(NetworkFileTest, PacksWeightsAsTheHeaderSays) {
+  const std::string file = SerializeNetwork(PackingExample());
+  // 4 bits: 7 = 0111, -7 = 1001, -1 = 1111: low nibble first gives 0x97, 0x0f.
+  // 1 bit: +1, -1, +1 = 1, 0, 1 from the lowest bit: 0x05.  Before them the widths: 4, 1.
+  EXPECT_EQ(file.substr(file.size() - 32 - 5, 5), "\x04\x01\x97\x0f\x05");
+  EXPECT_EQ(file.substr(0, 8), "BPNET1\r\n");
+  EXPECT_EQ(file.substr(8, 8), LittleEndian(file.size() - 48, 8));
+}
+
+TEST(NetworkFileTest, RefusesFillBitsThatAreNotZero) {
+  std::string body = BodyOf(SerializeNetwork(PackingExample()));
+  body.back() = 0x0d;  // A fourth 1-bit weight, where there are three.
+  const Status status = ParseNetwork(FileOf(body)).status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(),
+              HasSubstr("operation f: the bits that fill a channel's last byte must be 0"));
+}
+
+TEST(NetworkFileTest, RefusesTruncationAtEveryByte) {
+  const std::string file = SerializeNetwork(SmallNetwork());
+  for (std::size_t size = 0; size < file.size(); ++size) {
+    EXPECT_EQ(ParseNetwork(std::string_view(file).substr(0, size)).status().code(),
+              StatusCode::kDataCorrupt)
+        << size;
+  }
+}
+
+// As above, but with a header and a checksum that were made for the truncated body.
+TEST(NetworkFileTest, RefusesABodyThatEndsEarlyAtEveryByte) {
+  const std::string body = BodyOf(SerializeNetwork(SmallNetwork()));
+  for (std::size_t size = 0; size < body.size(); ++size) {
+    const Status status = ParseNetwork(FileOf(body.substr(0, size))).status();
+    EXPECT_EQ(status.code(), StatusCode::kDataCorrupt) << size << ": " << status.message();
+  }
+}
+
+TEST(NetworkFileTest, RefusesEveryFlippedBit) {
+  const std::string file = SerializeNetwork(PackingExample());
+  for (std::size_t i = 0; i < file.size() * 8; ++i) {
+    std::string flipped = file;
+    flipped[i / 8] = static_cast<char>(flipped[i / 8] ^ (1 << (i % 8)));
+    EXPECT_FALSE(ParseNetwork(flipped).ok()) << i;
+  }
+}
+
+TEST(NetworkFileTest, RefusesTrailingBytesInsideAndBehindTheBody) {
+  const std::string file = SerializeNetwork(PackingExample());
+  EXPECT_THAT(ParseNetwork(file + "x").status().message(), HasSubstr("promises a body of"));
+  const Status status = ParseNetwork(FileOf(BodyOf(file) + "xy")).status();
+  EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(status.message(), HasSubstr("2 bytes follow"));
+}
+
+TEST(NetworkFileTest, NamesBothVersions) {
+  std::string file = SerializeNetwork(PackingExample());
+  file[5] = '2';
+  const Status status = ParseNetwork(file).status();
+  EXPECT_EQ(status.code(), StatusCode::kVersionMismatch);
+  EXPECT_THAT(status.message(), HasSubstr("version 2, this program reads version 1"));
+}
+
+TEST(NetworkFileTest, RecognizesTextModeCopiesAndOtherFiles) {
+  std::string file = SerializeNetwork(PackingExample());
+  file.erase(6, 1);  // "\r\n" became "\n".
+  EXPECT_THAT(ParseNetwork(file).status().message(), HasSubstr("text mode"));
+  EXPECT_THAT(ParseNetwork("\x7f"
+                           "ELF")
+                  .status()
+                  .message(),
+              HasSubstr("must start with \"BPNET\""));
+}
+
+// Positions in the body of PackingExample(): text "p" is 3 bytes, then height, width, channels,
+// number of operations; the operation: kind at 19, text "f", then its 13 numbers from 23 on.
+constexpr std::size_t kHeightAt = 3;
+constexpr std::size_t kChannelsAt = 11;
+constexpr std::size_t kNumOperationsAt = 15;
+constexpr std::size_t kOutChannelsAt = 23 + 2 * 4;
+constexpr std::size_t kKernelAt = 23 + 3 * 4;
+
+Status StatusWithField(std::size_t position, std::uint32_t value) {
+  std::string body = BodyOf(SerializeNetwork(PackingExample()));
+  body.replace(position, 4, LittleEndian(value, 4));
+  return ParseNetwork(FileOf(body)).status();
+}
+
+TEST(NetworkFileTest, RefusesForgedSizesWithoutAllocatingForThem) {
+  for (const std::uint32_t value : {0x7fffffffU, 0x80000000U, 0xffffffffU, 1'000'000U, 0U}) {
+    for (const std::size_t position :
+         {kHeightAt, kChannelsAt, kNumOperationsAt, kOutChannelsAt, kKernelAt}) {
+      const Status status = StatusWithField(position, value);
+      EXPECT_FALSE(status.ok()) << position << " = " << value;
+    }
+  }
+  EXPECT_THAT(StatusWithField(kNumOperationsAt, 1'000'000).message(),
+              HasSubstr("inside 1000000 operations"));
+  // Sizes that a valid topology may have, but that the file does not hold: 16,384 channels of 1 x 4
+  // x 16,384.
+  EXPECT_THAT(StatusWithField(kOutChannelsAt, 16'384).message(),
+              HasSubstr("the body ends inside the scales"));
+  EXPECT_THAT(StatusWithField(kChannelsAt, 16'384).message(),
+              HasSubstr("the body ends inside the input codes"));
+  EXPECT_THAT(StatusWithField(kHeightAt, 4096).message(),
+              HasSubstr("the body ends inside the weights"));
+}
+
+TEST(NetworkFileTest, RefusesHeadersThatPromiseImpossibleBodies) {
+  for (const std::uint64_t size : {~0ULL, 1ULL << 63, 0ULL, ~0ULL - 47}) {
+    std::string file = SerializeNetwork(PackingExample());
+    file.replace(8, 8, LittleEndian(size, 8));
+    EXPECT_EQ(ParseNetwork(file).status().code(), StatusCode::kDataCorrupt) << size;
+  }
+}
+
+TEST(NetworkFileTest, RefusesWellFormedBytesThatDescribeNoNetwork) {
+  // From the end of PackingExample()'s body: 3 packed bytes, widths at -5 and -4, 768 input codes
+  // before them, then bias[1], bias[0], scale[1], scale[0], code_max, code_min, residual_scale,
+  // tensor scale, zero point, bits.
+  const std::string body = BodyOf(SerializeNetwork(PackingExample()));
+  const std::size_t scales = body.size() - 5 - 768 - 16;
+  const auto status_with = [&](std::size_t position, std::string_view bytes) {
+    std::string changed = body;
+    changed.replace(position, bytes.size(), bytes);
+    return ParseNetwork(FileOf(changed)).status();
+  };
+  const std::string nan = LittleEndian(0x7fc00000, 4);
+  const std::string zero = LittleEndian(0, 4);
+  const struct {
+    std::size_t position;
+    std::string bytes;
+    const char* error;
+  } kCases[] = {
+      {body.size() - 5, std::string(1, '\0'), "weight bits must be in [1, 8], got 0"},
+      {body.size() - 5, "\x09", "weight bits must be in [1, 8], got 9"},
+      {body.size() - 5, "\xff", "weight bits must be in [1, 8], got 255"},
+      {body.size() - 3, "\x98", "weight code must be inside 4 bits, got -8"},
+      {scales, nan, "operation f: scale must be finite"},
+      {scales + 12, nan, "operation f: bias must be finite"},
+      {scales - 2, "\x07\x06", "code_min must be in [0, code_max = 6], got 7"},
+      {scales - 6, nan, "residual_scale must be finite"},
+      {scales - 10, nan, "tensor input: scale must be positive"},
+      {scales - 10, zero, "tensor input: scale must be positive"},
+      {scales - 10, LittleEndian(0xbf800000, 4),
+       "tensor input: scale must be positive and finite, got -1"},
+      {scales - 12, std::string(1, '\0'), "tensor input: bits must be in [1, 8], got 0"},
+      {scales - 12, "\x09", "tensor input: bits must be in [1, 8], got 9"},
+      {19, "\x06", "unknown operation kind 6"},
+  };
+  for (const auto& c : kCases) {
+    const Status status = status_with(c.position, c.bytes);
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << c.error;
+    EXPECT_THAT(status.message(), HasSubstr(c.error));
+  }
+}
+
+class NetworkFileOnDiskTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ("bitpilot_network_file_" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string Path(const char* name) const { return (folder_ / name).string(); }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(NetworkFileOnDiskTest, ReadsWhatItWroteAndLeavesNothingElse) {
+  const Network network = SmallNetwork();
+  ASSERT_TRUE(WriteNetworkFile(Path("a.bpnet"), PackingExample()).ok());
+  ASSERT_TRUE(WriteNetworkFile(Path("a.bpnet"), network).ok());  // Replaces.
+  const Result<Network> read = ReadNetworkFile(Path("a.bpnet"));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(*read, network);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(NetworkFileOnDiskTest, NamesThePathOfMissingAndDamagedFiles) {
+  const Status missing = ReadNetworkFile(Path("none.bpnet")).status();
+  EXPECT_EQ(missing.code(), StatusCode::kNotFound);
+  EXPECT_THAT(missing.message(), HasSubstr(Path("none.bpnet")));
+  std::ofstream(Path("bad.bpnet")) << "hello";
+  const Status damaged = ReadNetworkFile(Path("bad.bpnet")).status();
+  EXPECT_EQ(damaged.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(damaged.message(), HasSubstr(Path("bad.bpnet")));
+  EXPECT_EQ(ReadNetworkFile(folder_.string()).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(NetworkFileOnDiskTest, ReportsWhereItCannotWrite) {
+  const Status no_folder = WriteNetworkFile(Path("none/a.bpnet"), PackingExample());
+  EXPECT_EQ(no_folder.code(), StatusCode::kNotFound);
+  EXPECT_THAT(no_folder.message(), HasSubstr(Path("none/a.bpnet")));
+  // A folder cannot be replaced by a file; the temporary file must not stay.
+  std::filesystem::create_directories(folder_ / "taken" / "inside");
+  EXPECT_FALSE(WriteNetworkFile(Path("taken"), PackingExample()).ok());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+}  // namespace
+}  // namespace bitpilot
