@@ -92,9 +92,9 @@ std::string MeasurementSha256(const MeasurementRow& row) {
       .Hex();
 }
 
-std::string RunsSha256(std::span<const RunRow> runs) {
+std::string RunsSha256(std::span<const Run> runs) {
   FieldHash hash;
-  for (const RunRow& run : runs) {
+  for (const Run& run : runs) {
     hash.Add(run.run_id).Add(run.host).Add(run.pid).Add(run.boot_id).Add(run.started_utc_ns);
     hash.Add(run.ended_utc_ns).Add(run.exit_reason);
   }

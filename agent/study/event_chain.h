@@ -26,21 +26,10 @@ struct ChainedEvent {
   std::int64_t utc_ns = 0;
 };
 
-// One row of table `run`.
-struct RunRow {
-  std::int64_t run_id = 0;
-  std::string host;
-  std::int64_t pid = 0;
-  std::string boot_id;
-  std::int64_t started_utc_ns = 0;
-  std::int64_t ended_utc_ns = 0;  // 0: not ended
-  std::string exit_reason;        // empty: not ended
-};
-
 // Hex SHA-256 of all columns of the row.
 std::string EventSha256(const ChainedEvent& row);
 std::string MeasurementSha256(const MeasurementRow& row);
-std::string RunsSha256(std::span<const RunRow> runs);
+std::string RunsSha256(std::span<const Run> runs);
 
 // Study::ContentHash() of these rows, given in the order of their events.
 std::string ContentSha256(std::span<const Event> events,

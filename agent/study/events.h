@@ -6,15 +6,16 @@
 // that two studies which decided and observed the same have the same ContentHash(). Kinds, in the
 // order in which a search writes them:
 //
-//   config       the full resolved configuration, any JSON object; Study::Create() writes it as
-//   event 1 board        BoardEvent: who measures. Written again when a resumed search finds
-//   another board problem      ProblemEvent: what may be chosen, the board's cost table, the 8-bit
-//   reference proposal     ProposalEvent: one decision of the policy measurement  MeasurementEvent:
-//   written by Study::AppendMeasurements() only transition   TransitionEvent: what the environment
-//   answered to a proposal checkpoint   CheckpointEvent: training state saved beside the study
-//   artifact     ArtifactEvent: written by Study::PutArtifact() only
-//   final        FinalEvent: the table of results, measured again and interleaved
-//   end          EndEvent: why the search stopped
+// - config: the full resolved configuration, any JSON object; Study::Create() writes it as event 1
+// - board: BoardEvent, who measures; written again when a resumed search finds another board
+// - problem: ProblemEvent, what may be chosen, the board's cost table, the 8-bit reference
+// - proposal: ProposalEvent, one decision of the policy
+// - measurement: MeasurementEvent, written by Study::AppendMeasurements() only
+// - transition: TransitionEvent, what the environment answered to a proposal
+// - checkpoint: CheckpointEvent, training state saved beside the study
+// - artifact: ArtifactEvent, written by Study::PutArtifact() only
+// - final: FinalEvent, the table of results, measured again and interleaved
+// - end: EndEvent, why the search stopped
 //
 // Readers skip kinds that they do not know.
 #pragma once

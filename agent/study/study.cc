@@ -53,6 +53,7 @@ class SqliteStudy final : public Study {
   Status PutArtifact(const std::string& sha256, const std::string& kind,
                      const std::string& file) override;
   Result<LogHead> Head() const override;
+  Result<std::vector<Run>> Runs() const override { return ReadRuns(*database_); }
   Result<std::string> ContentHash() const override;
   Status Close(const std::string& exit_reason) override;
 

@@ -32,6 +32,17 @@ struct LogHead {
   std::string sha256;
 };
 
+// One process life of the agent: the search, or a resume of it.
+struct Run {
+  std::int64_t run_id = 0;
+  std::string host;
+  std::int64_t pid = 0;
+  std::string boot_id;
+  std::int64_t started_utc_ns = 0;
+  std::int64_t ended_utc_ns = 0;  // 0: running, or killed
+  std::string exit_reason;        // empty: running, or killed
+};
+
 // One answer of a board, with every window: a row outside the event log, whose hash the log chains.
 struct MeasurementRow {
   std::string measurement_id;  // unique; a second row with the same id is refused
@@ -113,6 +124,7 @@ class Study {
                              const std::string& file) = 0;
 
   virtual Result<LogHead> Head() const = 0;
+  virtual Result<std::vector<Run>> Runs() const = 0;
 
   // SHA-256 over kind and payload of every event and over every measurement row, without clocks,
   // hosts and runs: equal for two studies that decided and observed the same. Left out: events of

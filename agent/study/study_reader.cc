@@ -122,12 +122,12 @@ Result<std::vector<ArtifactRow>> ReadArtifacts(const SqliteDatabase& database) {
   return rows;
 }
 
-Result<std::vector<RunRow>> ReadRuns(const SqliteDatabase& database) {
+Result<std::vector<Run>> ReadRuns(const SqliteDatabase& database) {
   Result<SqliteStatement> statement = database.Prepare(
       "SELECT run_id, host, pid, boot_id, started_utc_ns, ended_utc_ns, exit_reason FROM run "
       "ORDER BY run_id");
   if (!statement.ok()) return statement.status();
-  std::vector<RunRow> rows;
+  std::vector<Run> rows;
   BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
     rows.push_back(
         {row.Int(0), row.Text(1), row.Int(2), row.Text(3), row.Int(4), row.Int(5), row.Text(6)});

@@ -48,7 +48,7 @@ Status ReadEvents(const SqliteDatabase& database, std::vector<EventRow>& rows);
 // others.
 Result<std::vector<ChainedMeasurement>> ReadMeasurements(const SqliteDatabase& database);
 Result<std::vector<ArtifactRow>> ReadArtifacts(const SqliteDatabase& database);
-Result<std::vector<RunRow>> ReadRuns(const SqliteDatabase& database);
+Result<std::vector<Run>> ReadRuns(const SqliteDatabase& database);
 Result<HeadRow> ReadHead(const SqliteDatabase& database);
 
 // The measurements of `sql_condition`, e.g. "measurement_id = ?1", with ?1 bound to `value`.

@@ -25,7 +25,7 @@ std::int64_t UtcNow() {
 
 // Writes the hash of all runs into `head`; a part of the transaction that changed a run.
 Status UpdateRunsHash(SqliteDatabase& database) {
-  Result<std::vector<RunRow>> runs = ReadRuns(database);
+  Result<std::vector<Run>> runs = ReadRuns(database);
   if (!runs.ok()) return runs.status();
   Result<SqliteStatement> update = database.Prepare("UPDATE head SET runs_sha256 = ?1");
   if (!update.ok()) return update.status();

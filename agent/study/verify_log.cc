@@ -99,7 +99,7 @@ Finding CheckOutsideRows(const Event& first, const std::string& config, const Ch
 struct OtherTables {
   std::string config;
   ChainedRows rows;
-  std::vector<RunRow> runs;
+  std::vector<Run> runs;
   HeadRow head;
 };
 
@@ -110,7 +110,7 @@ Result<OtherTables> ReadOtherTables(const SqliteDatabase& database) {
   if (!measurements.ok()) return measurements.status();
   Result<std::vector<ArtifactRow>> artifacts = ReadArtifacts(database);
   if (!artifacts.ok()) return artifacts.status();
-  Result<std::vector<RunRow>> runs = ReadRuns(database);
+  Result<std::vector<Run>> runs = ReadRuns(database);
   if (!runs.ok()) return runs.status();
   Result<HeadRow> head = ReadHead(database);
   if (!head.ok()) return head.status();
