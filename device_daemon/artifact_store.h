@@ -1,0 +1,87 @@
+// Artifact store: network files that agents uploaded, by their SHA-256.
+//
+// A folder holds HASH.bpnet (complete: hash and network checked) and HASH.part (an upload that can
+// go on where it stopped, also after a restart). Names are hashes that this program computed or
+// printed itself: no path ever comes from the wire. When the quota is reached, the files not used
+// for longest make room.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct ArtifactState {
+  std::uint64_t have_bytes = 0;  // Where the upload goes on.
+  bool complete = false;
+};
+
+// Not thread-safe. SHA-256 values are 32 raw bytes.
+class ArtifactStore {
+ public:
+  // Opens the folder, which is made if missing, and takes its lock.
+  //
+  // Errors:
+  //   kPermissionDenied  the folder cannot be made or read.
+  //   kUnavailable       another daemon uses it.
+  static Result<ArtifactStore> Open(const std::string& folder, std::uint64_t quota_bytes);
+
+  ArtifactStore(ArtifactStore&& other) noexcept;
+  ArtifactStore& operator=(ArtifactStore&&) = delete;
+  ~ArtifactStore();
+
+  // What is here of an artifact of `total_bytes`, after making room for the rest of it.
+  //
+  // Errors:
+  //   kResourceExhausted  it is larger than the quota.
+  Result<ArtifactState> Prepare(std::string_view sha256, std::uint64_t total_bytes);
+
+  // Appends a chunk. With the last byte the whole is checked and becomes complete. A chunk that is
+  // here already changes nothing, so that a lost answer can be asked for again.
+  //
+  // Errors:
+  //   kInvalidArgument    Prepare() did not name it, the chunk leaves a gap or reaches past the
+  //   end, or the bytes
+  //                       are no valid network (then all of them are dropped).
+  //   kDataCorrupt        the bytes do not have this hash (they are dropped).
+  //   kResourceExhausted  the disk is full; the upload can go on later.
+  Result<ArtifactState> Append(std::string_view sha256, std::uint64_t offset,
+                               std::string_view bytes);
+
+  bool IsComplete(std::string_view sha256) const;
+  // Counts as a use for the quota.
+  void Touch(std::string_view sha256);
+
+ private:
+  struct Entry {
+    std::uint64_t size_bytes = 0;   // On the disk.
+    std::uint64_t total_bytes = 0;  // Announced; 0 if no agent asked since the start.
+    bool complete = false;
+    std::uint64_t last_use = 0;
+  };
+
+  ArtifactStore(std::string folder, std::uint64_t quota_bytes, int lock);
+  void Scan();
+  Status MakeRoom(const std::string& for_hex, std::uint64_t needed_bytes);
+  Status Finish(const std::string& hex, Entry& entry);
+  std::string Path(const std::string& hex, bool complete) const;
+  void Remove(const std::string& hex);
+
+  std::string folder_;
+  std::uint64_t quota_bytes_ = 0;
+  int lock_ = -1;
+  std::uint64_t uses_ = 0;
+  std::map<std::string, Entry> entries_;  // By lower-case hex hash.
+};
+
+// The complete artifact `sha256` of the store in `folder`: what the worker, another process, reads.
+//
+// Errors: kNotFound, or as ReadNetworkFile().
+Result<Network> ReadArtifact(const std::string& folder, std::string_view sha256);
+
+}  // namespace bitpilot

@@ -1,0 +1,21 @@
+// What this board says about itself in HelloAck and in `bitpilotd check`.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "kernels/base/cost_table.h"
+#include "kernels/isa.h"
+#include "proto/bitpilot.pb.h"
+
+namespace bitpilot {
+
+// "bitpilotd 0.1.0"
+std::string DaemonBuild();
+
+// name: of the board; the host name if empty.   isa: highest instruction set the kernels may use.
+// cost_table: of a model backend.
+v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa,
+                                      const std::optional<CostTable>& cost_table);
+
+}  // namespace bitpilot

@@ -1,0 +1,123 @@
+// bitpilotd: runs and measures quantized networks on the board it runs on.
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "device_daemon/capabilities.h"
+#include "device_daemon/commands.h"
+#include "device_daemon/worker.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr char kIsaHelp[] =
+    "Highest instruction set the kernels may use: scalar, scalar-popcnt, sse4, avx2, avxvnni, "
+    "avx512vnni, amx. One machine can so stand for several classes of boards. Default: the best "
+    "this CPU has";
+constexpr char kJsonHelp[] = "Print one JSON object a line; the last has \"type\":\"result\"";
+
+void AddServe(CLI::App& app, ServeOptions& options) {
+  CLI::App* serve = app.add_subcommand("serve", "Serve agents until interrupted");
+  serve
+      ->add_option("--listen", options.endpoint,
+                   "Where to listen, e.g. tcp://0.0.0.0:7777; port 0 takes a free one")
+      ->required();
+  serve->add_option("--keys", options.keys_folder,
+                    "Folder with daemon.key (see keygen) and authorized_agents: a line \"NAME "
+                    "PUBLIC_KEY\" for each agent that may connect. SIGHUP reads the list again");
+  serve->add_option("--isa", options.isa, kIsaHelp);
+  serve
+      ->add_option("--backend", options.backend,
+                   "kernels: measure. model:FILE: answer from a cost table; every result says "
+                   "MODEL")
+      ->capture_default_str();
+  serve->add_option("--name", options.name, "This board's name. Default: the host name");
+  serve->add_option("--store", options.store_folder,
+                    "Folder for uploaded networks and the lease counter. Default: KEYS/store");
+  serve->add_option("--store-mib", options.store_mib, "Largest size of the store, in MiB")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  serve
+      ->add_option("--worker-memory", options.worker_memory_mib,
+                   "Memory limit of the process that runs networks, in MiB; a network that needs "
+                   "more is answered with OUT_OF_MEMORY")
+      ->check(CLI::Range(16, 1 << 20))
+      ->capture_default_str();
+  serve->add_flag("--json", options.json,
+                  "Print {\"type\":\"ready\",\"endpoint\",\"public_key\",\"pid\"} once agents can "
+                  "connect");
+  serve->add_flag("--exit-with-parent", options.exit_with_parent,
+                  "End when the program that started this one ends");
+}
+
+void AddKeygen(CLI::App& app, KeygenOptions& options) {
+  CLI::App* keygen = app.add_subcommand("keygen", "Make this board's key pair");
+  keygen->add_option("--keys", options.keys_folder, "Folder for the keys; made if missing")
+      ->required();
+  keygen->add_flag("--force", options.force, "Replace an existing key");
+  keygen->add_flag("--json", options.json, kJsonHelp);
+}
+
+void AddCheck(CLI::App& app, CheckOptions& options) {
+  CLI::App* check =
+      app.add_subcommand("check", "Print what this board is; exit code 1 if it cannot serve");
+  check->add_flag("--json", options.json, kJsonHelp);
+}
+
+void AddRun(CLI::App& app, RunOptions& options) {
+  CLI::App* run = app.add_subcommand("run", "Run a network on images and print the logits");
+  run->add_option("network", options.network_path, "Network file (.bpnet)")->required();
+  run->add_option("input", options.input_path,
+                  "Images: raw unsigned bytes [C, H, W], one after the other")
+      ->required();
+  run->add_option("--isa", options.isa, kIsaHelp);
+  run->add_flag("--cifar10", options.cifar10,
+                "The input is a CIFAR-10 binary file: a label byte before each image");
+  run->add_flag("--json", options.json, kJsonHelp);
+}
+
+// Started by the daemon only, so not in the help.
+void AddWorker(CLI::App& app, WorkerOptions& options) {
+  CLI::App* worker = app.add_subcommand("worker", "")->group("");
+  worker->add_option("--store", options.store)->required();
+  worker->add_option("--isa", options.isa)->required();
+  worker->add_option("--memory-bytes", options.memory_bytes)->required();
+  worker->add_option("--parent", options.parent)->required();
+  worker->add_option("--cost-table", options.cost_table_path);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{
+      "Runs and measures quantized networks on this board for bitpilot's search.\n"
+      "Start here: bitpilotd check; bitpilotd keygen --keys DIR; bitpilotd serve --listen "
+      "tcp://127.0.0.1:7777 --keys DIR",
+      "bitpilotd"};
+  app.set_version_flag("--version", DaemonBuild());
+  app.require_subcommand(1);
+  ServeOptions serve;
+  KeygenOptions keygen;
+  CheckOptions check;
+  RunOptions run;
+  WorkerOptions worker;
+  AddServe(app, serve);
+  AddKeygen(app, keygen);
+  AddCheck(app, check);
+  AddRun(app, run);
+  AddWorker(app, worker);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (app.got_subcommand("serve")) return RunServe(serve);
+  if (app.got_subcommand("keygen")) return RunKeygen(keygen);
+  if (app.got_subcommand("check")) return RunCheck(check);
+  if (app.got_subcommand("run")) return RunNetwork(run);
+  return RunWorker(worker);
+}
+
+}  // namespace
+}  // namespace bitpilot
+
+int main(int argc, char** argv) { return bitpilot::Main(argc, argv); }

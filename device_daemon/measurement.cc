@@ -1,0 +1,255 @@
+#include "device_daemon/measurement.h"
+
+#include <sys/resource.h>
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "device_daemon/system_info.h"
+#include "device_daemon/window_statistics.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kMaxTimedRuns = 101;
+
+// A status that ends the measurement, with its detail; OK goes on.
+struct Verdict {
+  v1::MeasureStatus status = v1::OK;
+  std::string detail;
+  bool ok() const { return status == v1::OK; }
+};
+
+Verdict ToVerdict(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return {};
+    case StatusCode::kUnsupported:
+      return {v1::UNSUPPORTED, status.message()};
+    case StatusCode::kResourceExhausted:
+      return {v1::OUT_OF_MEMORY, status.message()};
+    default:
+      return {v1::REJECTED, status.message()};
+  }
+}
+
+// One network of the request, ready to run.
+struct Subject {
+  Network network;
+  CompiledNetwork compiled;
+  std::string golden_logits;  // float32, as bytes
+  std::vector<float> logits;
+};
+
+std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request) {
+  return {reinterpret_cast<const std::uint8_t*>(request.golden_pixels().data()),
+          request.golden_pixels().size()};
+}
+
+Result<Subject> Prepare(const v1::MeasureRequest& request, int index,
+                        const MeasurementSetup& setup) {
+  Result<Network> network = setup.load(request.network_sha256(index));
+  if (!network.ok()) return network.status();
+  const std::size_t logits_bytes = static_cast<std::size_t>(network->num_classes()) * sizeof(float);
+  if (request.golden_pixels().size() != static_cast<std::size_t>(network->input_bytes())) {
+    return InvalidArgument(
+        "network " + std::to_string(index) + " takes " + std::to_string(network->input_bytes()) +
+        " bytes of golden pixels, got " + std::to_string(request.golden_pixels().size()));
+  }
+  if (request.golden_logits(index).size() != logits_bytes) {
+    return InvalidArgument("network " + std::to_string(index) + " has " +
+                           std::to_string(logits_bytes) + " bytes of logits, got " +
+                           std::to_string(request.golden_logits(index).size()));
+  }
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup.isa});
+  if (!compiled.ok()) return compiled.status();
+  std::vector<float> logits(static_cast<std::size_t>(network->num_classes()));
+  return Subject{std::move(*network), std::move(*compiled), request.golden_logits(index),
+                 std::move(logits)};
+}
+
+// Compares the logits of the last inference with the golden ones, bit for bit.
+Verdict CheckOutput(const Subject& subject, int index, std::string_view when) {
+  for (std::size_t i = 0; i < subject.logits.size(); ++i) {
+    float golden = 0.0F;
+    std::memcpy(&golden, subject.golden_logits.data() + i * sizeof golden, sizeof golden);
+    if (std::memcmp(&golden, &subject.logits[i], sizeof golden) != 0) {
+      return {v1::WRONG_OUTPUT, "network " + std::to_string(index) + ", logit " +
+                                    std::to_string(i) + " " + std::string(when) + ": expected " +
+                                    std::to_string(golden) + ", got " +
+                                    std::to_string(subject.logits[i])};
+    }
+  }
+  return {};
+}
+
+// Median thread CPU time of each operation over single timed inferences, for a small share of a
+// window's time.
+void TimeOperations(Subject& subject, std::span<const std::uint8_t> pixels, MeasureClock& clock,
+                    std::int64_t budget_ns, v1::NetworkMeasurement& out) {
+  const auto num_operations = static_cast<std::size_t>(subject.compiled.num_operations());
+  std::vector<std::vector<double>> samples(num_operations);
+  const std::int64_t start_ns = clock.WallNs();
+  for (int run = 0; run < kMaxTimedRuns; ++run) {
+    std::vector<std::int64_t> nanoseconds(num_operations, 0);
+    subject.compiled.RunTimed(pixels, subject.logits, nanoseconds);
+    for (std::size_t i = 0; i < num_operations; ++i) {
+      samples[i].push_back(static_cast<double>(nanoseconds[i]));
+    }
+    if (clock.WallNs() - start_ns > budget_ns) break;
+  }
+  for (std::size_t i = 0; i < num_operations; ++i) {
+    v1::OperationTime& time = *out.add_operations();
+    time.set_operation(static_cast<std::uint32_t>(i));
+    time.set_latency_median_ns(Median(samples[i]));
+  }
+}
+
+void AddKernelNames(const Subject& subject, v1::NetworkMeasurement& out) {
+  for (int i = 0; i < subject.compiled.num_operations(); ++i) {
+    out.add_kernels(subject.compiled.kernel_name(i));
+  }
+}
+
+void AddWindows(const WindowSeries& series, v1::NetworkMeasurement& out) {
+  const MedianInterval interval = SignTestInterval(series.wall_ns);
+  out.set_latency_median_ns(interval.median);
+  out.set_latency_low_ns(interval.low);
+  out.set_latency_high_ns(interval.high);
+  out.set_confidence(interval.confidence);
+  out.mutable_window_ns()->Add(series.wall_ns.begin(), series.wall_ns.end());
+  out.mutable_window_cpu_ns()->Add(series.cpu_ns.begin(), series.cpu_ns.end());
+  out.set_inferences_per_window(static_cast<std::uint32_t>(series.inferences_per_window));
+  out.set_drift(Drift(series.wall_ns));
+}
+
+std::uint64_t InvoluntaryContextSwitches() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return static_cast<std::uint64_t>(usage.ru_nivcsw);
+}
+
+// Times all subjects and fills result.networks; NOISY with its reason if any series was disturbed.
+Verdict TimeSubjects(const v1::MeasureRequest& request, std::vector<Subject>& subjects,
+                     MeasureClock& clock, const ProgressFunction& progress,
+                     v1::MeasureResult& result) {
+  const SamplerPlan plan = PlanFor(request.spec().tier());
+  const std::span<const std::uint8_t> pixels = GoldenPixels(request);
+  std::vector<std::function<void()>> workloads;
+  for (Subject& subject : subjects) {
+    workloads.emplace_back([&subject, pixels] { subject.compiled.Run(pixels, subject.logits); });
+  }
+  const std::uint64_t switches_before = InvoluntaryContextSwitches();
+  const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, progress);
+  if (!series.ok()) return ToVerdict(series.status());
+  result.mutable_conditions()->set_involuntary_context_switches(InvoluntaryContextSwitches() -
+                                                                switches_before);
+  Verdict verdict;
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    const Verdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
+    if (!output.ok()) return output;
+    v1::NetworkMeasurement& out = *result.add_networks();
+    AddWindows((*series)[i], out);
+    if (request.spec().per_operation()) {
+      progress("operations", static_cast<int>((*series)[i].wall_ns.size()));
+      TimeOperations(subjects[i], pixels, clock, 2 * plan.window_ns, out);
+    }
+    const std::string disturbance = FindDisturbance((*series)[i], plan);
+    if (verdict.ok() && !disturbance.empty()) {
+      verdict = {v1::NOISY, "network " + std::to_string(i) + ": " + disturbance};
+    }
+  }
+  return verdict;
+}
+
+void AddPredictedOperations(const std::vector<Cost>& costs, v1::NetworkMeasurement& out) {
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    v1::OperationTime& time = *out.add_operations();
+    time.set_operation(static_cast<std::uint32_t>(i));
+    time.set_latency_median_ns(costs[i].latency_ns);
+  }
+}
+
+// The cost table's figures in the shape of a measurement: every window is the table's value, the
+// interval is a point, and no time is spent.
+Verdict PredictSubjects(const v1::MeasureRequest& request, const std::vector<Subject>& subjects,
+                        const CostTable& table, v1::MeasureResult& result) {
+  const int num_windows = PlanFor(request.spec().tier()).checkpoints.front();
+  for (const Subject& subject : subjects) {
+    const Topology& topology = subject.network.topology;
+    const BitAssignment assignment = AssignmentOf(subject.network);
+    const Result<Cost> cost = PredictCost(table, topology, assignment);
+    if (!cost.ok()) {
+      return {v1::UNSUPPORTED, "cost table " + table.name + ": " + cost.status().message()};
+    }
+    if (!(cost->latency_ns > 0.0)) {
+      return {v1::UNSUPPORTED, "cost table " + table.name + " gives no positive latency"};
+    }
+    WindowSeries series;
+    series.inferences_per_window = 1;
+    series.wall_ns.assign(static_cast<std::size_t>(num_windows), cost->latency_ns);
+    series.cpu_ns = series.wall_ns;
+    v1::NetworkMeasurement& out = *result.add_networks();
+    AddWindows(series, out);
+    out.set_confidence(1.0);
+    if (request.spec().per_operation()) {
+      AddPredictedOperations(*PredictOperationCosts(table, topology, assignment), out);
+    }
+    if (cost->energy) {
+      out.set_model_energy(*cost->energy);
+      out.set_model_energy_unit(table.energy_unit);
+    }
+  }
+  return {};
+}
+
+Verdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                       MeasureClock& clock, const ProgressFunction& progress,
+                       v1::MeasureResult& result) {
+  std::vector<Subject> subjects;
+  for (int i = 0; i < request.network_sha256_size(); ++i) {
+    Result<Subject> subject = Prepare(request, i, setup);
+    if (!subject.ok()) return ToVerdict(subject.status());
+    subjects.push_back(std::move(*subject));
+    subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
+    const Verdict output = CheckOutput(subjects.back(), i, "before timing");
+    if (!output.ok()) return output;
+    progress("output check", 0);
+  }
+  const Verdict verdict = setup.cost_table
+                              ? PredictSubjects(request, subjects, *setup.cost_table, result)
+                              : TimeSubjects(request, subjects, clock, progress, result);
+  for (int i = 0; i < result.networks_size(); ++i) {
+    v1::NetworkMeasurement& out = *result.mutable_networks(i);
+    out.set_network_sha256(request.network_sha256(i));
+    AddKernelNames(subjects[static_cast<std::size_t>(i)], out);
+  }
+  return verdict;
+}
+
+}  // namespace
+
+std::string SourceOf(const MeasurementSetup& setup) {
+  return setup.cost_table ? "MODEL:" + setup.cost_table->name : "measured";
+}
+
+v1::MeasureResult Measure(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                          MeasureClock& clock, const ProgressFunction& progress) {
+  v1::MeasureResult result;
+  result.set_measure_id(request.measure_id());
+  result.set_source(SourceOf(setup));
+  RecordStartConditions(*result.mutable_conditions());
+  const std::int64_t start_ns = clock.WallNs();
+  const Verdict verdict = RunMeasurement(request, setup, clock, progress, result);
+  result.set_status(verdict.status);
+  result.set_detail(verdict.detail);
+  if (verdict.status != v1::OK && verdict.status != v1::NOISY) result.clear_networks();
+  RecordEndConditions(*result.mutable_conditions());
+  result.mutable_conditions()->set_duration_ms(static_cast<double>(clock.WallNs() - start_ns) *
+                                               1e-6);
+  return result;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,28 @@
+// What a process asks of the kernel about itself: ending with its parent, limits, its CPU.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// Makes this process receive `signal` when `parent` ends; ends it at once if that happened already.
+void DieWithParent(pid_t parent, int signal);
+
+// Limits of the worker, which runs networks that came over the wire: no new privileges, no files
+// written, no core dumps, at most `memory_bytes` of address space (not under sanitizers, whose
+// shadow memory is larger).
+Status ConfineWorker(std::uint64_t memory_bytes);
+
+// Pins this process to the last CPU it may use, where there are several: the first one serves
+// interrupts and the daemon's own sockets.
+void PinToLastCpu();
+
+// The path of the running program.
+std::string OwnProgramPath();
+
+}  // namespace bitpilot

@@ -1,0 +1,337 @@
+#include "device_daemon/server.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <random>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "device_daemon/artifact_store.h"
+#include "device_daemon/capabilities.h"
+#include "device_daemon/daemon_core.h"
+#include "device_daemon/gate.h"
+#include "device_daemon/system_info.h"
+#include "device_daemon/worker_process.h"
+#include "device_daemon/zmq_socket.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/sha256.h"
+
+namespace bitpilot {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMaxZmqFrameBytes = std::size_t{8} << 20;
+constexpr int kShutdownLingerMs = 1'000;
+constexpr std::size_t kBootIdBytes = 16;
+
+void LogLine(const std::string& text) {
+  std::fprintf(stderr, "bitpilotd: %s\n", text.c_str());
+  std::fflush(stderr);
+}
+
+// A flood of refused strangers must not fill the disk with lines: at most ten a second, then a
+// count.
+class RefusalLog {
+ public:
+  void Add(const std::string& line) {
+    const Clock::time_point now = Clock::now();
+    if (now - second_ > std::chrono::seconds{1}) {
+      if (hidden_ > 0) LogLine("refused " + std::to_string(hidden_) + " more");
+      second_ = now;
+      shown_ = 0;
+      hidden_ = 0;
+    }
+    if (shown_ < kLinesPerSecond) {
+      ++shown_;
+      LogLine(line);
+    } else {
+      ++hidden_;
+    }
+  }
+
+ private:
+  static constexpr int kLinesPerSecond = 10;
+  Clock::time_point second_ = Clock::now();
+  int shown_ = 0;
+  int hidden_ = 0;
+};
+
+std::string EpochPath(const std::string& store_folder) { return store_folder + "/lease_epoch"; }
+
+// The highest lease epoch ever granted; 0 on a new board. A damaged file must not bring old epochs
+// back.
+Result<std::uint64_t> ReadEpoch(const std::string& store_folder) {
+  const std::string path = EpochPath(store_folder);
+  const Result<std::string> text = ReadFile(path);
+  if (!text.ok() && text.status().code() == StatusCode::kNotFound) return std::uint64_t{0};
+  if (!text.ok()) return text.status();
+  char* end = nullptr;
+  const std::uint64_t epoch = std::strtoull(text->c_str(), &end, 10);
+  if (end == text->c_str() || std::string_view(end) != "\n") {
+    return DataCorrupt(path + ": expected a number, the highest lease epoch granted so far");
+  }
+  return epoch;
+}
+
+std::string RandomBytes(std::size_t size) {
+  std::random_device source;
+  std::string bytes;
+  for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(source() & 0xFF);
+  return bytes;
+}
+
+// Everything that must be right before a socket opens.
+struct Prepared {
+  CurveKeys keys;
+  AuthorizedAgents agents;
+  std::optional<CostTable> cost_table;
+  ArtifactStore store;
+  std::uint64_t last_epoch;
+};
+
+Result<Prepared> Prepare(const ServerOptions& options) {
+  BITPILOT_RETURN_IF_ERROR(CheckZmqSecurity());
+  Result<CurveKeys> keys = ReadDaemonKeys(options.keys_folder);
+  if (!keys.ok()) return keys.status();
+  Result<AuthorizedAgents> agents = ReadAuthorizedAgents(options.keys_folder);
+  if (!agents.ok()) return agents.status();
+  std::optional<CostTable> cost_table;
+  if (!options.cost_table_path.empty()) {
+    Result<CostTable> table = ReadCostTableFile(options.cost_table_path);
+    if (!table.ok()) return table.status();
+    cost_table = std::move(*table);
+  }
+  Result<ArtifactStore> store =
+      ArtifactStore::Open(options.store_folder, options.store_quota_bytes);
+  if (!store.ok()) return store.status();
+  const Result<std::uint64_t> epoch = ReadEpoch(options.store_folder);
+  if (!epoch.ok()) return epoch.status();
+  return Prepared{std::move(*keys), std::move(*agents), std::move(cost_table), std::move(*store),
+                  *epoch};
+}
+
+WorkerCommand WorkerCommandFor(const ServerOptions& options) {
+  std::vector<std::string> arguments{"worker",
+                                     "--store",
+                                     options.store_folder,
+                                     "--isa",
+                                     std::string(ToString(options.isa)),
+                                     "--memory-bytes",
+                                     std::to_string(options.worker_memory_bytes),
+                                     "--parent",
+                                     std::to_string(getpid())};
+  if (!options.cost_table_path.empty()) {
+    arguments.insert(arguments.end(), {"--cost-table", options.cost_table_path});
+  }
+  return {options.program, std::move(arguments)};
+}
+
+class Server {
+ public:
+  Server(const ServerOptions& options, Prepared prepared);
+
+  Status Open();
+  ServerAddress address() const { return {socket_.bound_endpoint(), keys_.public_key}; }
+  void Run() {
+    io_.restart();
+    io_.run();
+  }
+
+ private:
+  void OnMessage(ZmqMessage message);
+  void OnSignal(int signal);
+  void WaitForSignal();
+  void ReloadAgents();
+  void Feed(daemon::Event event);
+  void ArmTimer();
+
+  // One overload an action.
+  void Perform(const daemon::Send& send);
+  void Perform(const daemon::StoreEpoch& store);
+  void Perform(const daemon::PrepareArtifact& prepare);
+  void Perform(const daemon::AppendArtifact& append);
+  void Perform(const daemon::StartJob& start);
+  void Perform(const daemon::StopJob& stop) { worker_.Stop(stop.job); }
+  void Perform(const daemon::Log& log) { LogLine(log.text); }
+
+  daemon::Milliseconds Now() const {
+    return std::chrono::duration_cast<daemon::Milliseconds>(Clock::now() - start_);
+  }
+
+  const ServerOptions options_;
+  const Clock::time_point start_ = Clock::now();
+  CurveKeys keys_;
+  boost::asio::io_context io_;
+  ZmqContext context_;
+  RefusalLog refusals_;
+  bool serving_ = false;
+  ArtifactStore store_;
+  daemon::DaemonCore core_;
+  Gate gate_;
+  ZmqSocket socket_;
+  WorkerProcess worker_;
+  boost::asio::steady_timer timer_;
+  boost::asio::signal_set signals_;
+  std::deque<daemon::Event> events_;
+};
+
+Server::Server(const ServerOptions& options, Prepared prepared)
+    : options_(options),
+      keys_(std::move(prepared.keys)),
+      store_(std::move(prepared.store)),
+      core_({RandomBytes(kBootIdBytes), prepared.last_epoch,
+             DescribeDevice(options.name, options.isa, prepared.cost_table)}),
+      gate_(io_, context_, std::move(prepared.agents),
+            [this](const std::string& line) {
+              if (serving_) refusals_.Add(line);
+            }),
+      socket_(io_, context_, ZmqSocketKind::kRouter),
+      worker_(io_, WorkerCommandFor(options), [this](const daemon::Event& event) { Feed(event); }),
+      timer_(io_),
+      signals_(io_, SIGINT, SIGTERM, SIGHUP) {}
+
+Status Server::Open() {
+  BITPILOT_RETURN_IF_ERROR(gate_.Open());
+  BITPILOT_RETURN_IF_ERROR(TestGate(io_, context_, gate_));
+  BITPILOT_RETURN_IF_ERROR(socket_.SecureAsServer(keys_.secret_key));
+  BITPILOT_RETURN_IF_ERROR(socket_.LimitPeers(kMaxZmqFrameBytes));
+  BITPILOT_RETURN_IF_ERROR(socket_.OnHandshakeFailure([this](const HandshakeFailure& failure) {
+    refusals_.Add("refused " + failure.peer_address + ": " + failure.reason);
+  }));
+  BITPILOT_RETURN_IF_ERROR(socket_.Bind(options_.endpoint));
+  socket_.OnMessage([this](ZmqMessage message) { OnMessage(std::move(message)); });
+  socket_.SetLinger(kShutdownLingerMs);
+  serving_ = true;
+  WaitForSignal();
+  return {};
+}
+
+void Server::OnMessage(ZmqMessage message) {
+  if (message.frames.size() < 2) return;
+  daemon::Peer peer{message.frames[0], message.user_id};
+  // The second line of defence, should libzmq ever deliver what the gate did not let in; and the
+  // end of sessions whose key was taken off the list.
+  if (!gate_.IsAuthorized(peer.user_id)) {
+    refusals_.Add("dropped a message from " + message.peer_address + ": its key is not authorized");
+    return;
+  }
+  const std::vector<std::string_view> frames(message.frames.begin() + 1, message.frames.end());
+  Result<Message> decoded = DecodeMessage(frames);
+  if (!decoded.ok()) return Feed(daemon::FramesRefused{std::move(peer), decoded.status()});
+  const v1::Envelope& envelope = decoded->envelope;
+  daemon::MessageReceived event{std::move(peer), {}, {}};
+  const auto note_if_missing = [&](const std::string& sha256) {
+    if (sha256.size() != std::tuple_size_v<Sha256Digest>) return;
+    store_.Touch(sha256);
+    if (!store_.IsComplete(sha256)) event.missing_sha256.push_back(sha256);
+  };
+  if (envelope.has_infer_request()) note_if_missing(envelope.infer_request().network_sha256());
+  for (const std::string& sha256 : envelope.measure_request().network_sha256()) {
+    note_if_missing(sha256);
+  }
+  if (envelope.has_hello()) core_.set_free_memory_bytes(FreeMemoryBytes());
+  event.message = std::move(*decoded);
+  Feed(std::move(event));
+}
+
+// Events that actions cause wait until the actions of the step before them are done.
+void Server::Feed(daemon::Event event) {
+  events_.push_back(std::move(event));
+  if (events_.size() > 1) return;
+  while (!events_.empty()) {
+    for (const daemon::Action& action : core_.Step(events_.front(), Now())) {
+      std::visit([this](const auto& one) { Perform(one); }, action);
+    }
+    events_.pop_front();
+  }
+  ArmTimer();
+}
+
+void Server::ArmTimer() {
+  timer_.cancel();
+  const std::optional<daemon::Milliseconds> deadline = core_.NextDeadline();
+  if (!deadline) return;
+  timer_.expires_at(start_ + *deadline);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) Feed(daemon::TimePassed{});
+  });
+}
+
+void Server::Perform(const daemon::Send& send) {
+  std::vector<std::string> frames = EncodeMessage(send.message);
+  frames.insert(frames.begin(), send.routing_id);
+  const Status status = socket_.Send(frames);
+  // The peer is gone or does not read. Results are kept until they are acknowledged, so nothing is
+  // lost.
+  if (!status.ok()) {
+    LogLine(std::string(BodyName(send.message.envelope.body_case())) + ": " + status.message());
+  }
+}
+
+void Server::Perform(const daemon::StoreEpoch& store) {
+  Feed(daemon::EpochStored{store.epoch, WriteFileAtomically(EpochPath(options_.store_folder),
+                                                            std::to_string(store.epoch) + "\n")});
+}
+
+void Server::Perform(const daemon::PrepareArtifact& prepare) {
+  Feed(daemon::ArtifactAnswered{prepare.peer, prepare.request_id, prepare.session_id,
+                                prepare.sha256,
+                                store_.Prepare(prepare.sha256, prepare.total_bytes)});
+}
+
+void Server::Perform(const daemon::AppendArtifact& append) {
+  Feed(daemon::ArtifactAnswered{append.peer, append.request_id, append.session_id, append.sha256,
+                                store_.Append(append.sha256, append.offset, append.bytes)});
+}
+
+void Server::Perform(const daemon::StartJob& start) { worker_.Start(start.job, start.request); }
+
+void Server::WaitForSignal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (!error) OnSignal(signal);
+  });
+}
+
+void Server::OnSignal(int signal) {
+  if (signal == SIGHUP) {
+    ReloadAgents();
+    WaitForSignal();
+    return;
+  }
+  LogLine("stopping");
+  io_.stop();
+}
+
+void Server::ReloadAgents() {
+  Result<AuthorizedAgents> agents = ReadAuthorizedAgents(options_.keys_folder);
+  if (!agents.ok()) return LogLine(agents.status().message() + "; the old list stays in force");
+  LogLine(std::to_string(agents->size()) + " agents are authorized now");
+  gate_.Replace(std::move(*agents));
+}
+
+}  // namespace
+
+Status Serve(const ServerOptions& options,
+             const std::function<void(const ServerAddress&)>& on_ready) {
+  Result<Prepared> prepared = Prepare(options);
+  if (!prepared.ok()) return prepared.status();
+  Server server(options, std::move(*prepared));
+  BITPILOT_RETURN_IF_ERROR(server.Open());
+  on_ready(server.address());
+  server.Run();
+  return {};
+}
+
+}  // namespace bitpilot

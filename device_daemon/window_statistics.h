@@ -1,0 +1,47 @@
+// Statistics of a measurement: what a handful of window means says about the latency of one
+// inference.
+//
+// A *window* times many inferences in a row and divides; its mean is one sample. Medians are used
+// throughout: interruptions only ever add time, so a mean of means would be biased upward.
+#pragma once
+
+#include <span>
+
+namespace bitpilot {
+
+// The middle value, or the mean of the two middle ones.
+//
+// REQUIRES: values is not empty.
+double Median(std::span<const double> values);
+
+// A median and the exact interval that the sign test gives: an order statistic at each end, with no
+// assumption on the shape of the distribution.
+struct MedianInterval {
+  double median = 0.0;
+  double low = 0.0;
+  double high = 0.0;
+  double confidence =
+      0.0;  // Exact probability that [low, high] covers the true median, for independent samples.
+
+  // Half the interval's width as a fraction of the median.
+  double relative_half_width() const { return (high - low) / (2.0 * median); }
+};
+
+// The narrowest interval [x(k), x(n + 1 - k)] whose confidence 1 - 2 P(Binomial(n, 1/2) <= k - 1)
+// is at least 0.95: n = 9 gives [x2, x9-1] at 96.1 %, n = 15 [x4, x12] at 96.5 %, n = 21 [x6, x16]
+// at 97.3 %, n = 31 [x10, x22] at 97.1 %. Fewer than 6 samples cannot reach 95 %: then the interval
+// is their whole range and `confidence` says what that is worth.
+//
+// REQUIRES: values is not empty.
+MedianInterval SignTestInterval(std::span<const double> values);
+
+// median(last third) / median(first third) - 1: how far the latency moved while it was measured. 0
+// for fewer than three values.
+double Drift(std::span<const double> values);
+
+// Least-squares slope over the values' whole span as a fraction of their mean: 0 when steady.
+//
+// REQUIRES: at least two values, all positive.
+double RelativeSlope(std::span<const double> values);
+
+}  // namespace bitpilot

@@ -1,0 +1,106 @@
+// ZeroMQ inside one single-threaded Boost.Asio io_context. The only header of the daemon that
+// speaks of ZeroMQ; zmq.hpp itself stays in zmq_socket.cc.
+//
+// ZMQ_FD is edge triggered: one readable event may stand for many messages, and any send or receive
+// may swallow an edge that was meant for the other direction. So a socket always tries first,
+// drains until nothing is left, and looks at ZMQ_EVENTS again after every send and receive.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>  // Boost 1.74's Asio uses std::exchange without including it.
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// A CURVE key pair; both Z85, 40 characters.
+struct CurveKeys {
+  std::string public_key;
+  std::string secret_key;
+};
+
+CurveKeys MakeCurveKeys();
+// Errors: kInvalidArgument if `secret_key` is not a Z85 key.
+Result<std::string> CurvePublicKey(const std::string& secret_key);
+bool IsCurveKey(const std::string& text);
+// REQUIRES: key.size() == 32.
+std::string EncodeZ85(std::string_view key);
+
+std::string ZmqVersion();   // "4.3.4"
+Status CheckZmqSecurity();  // Refuses a libzmq without CURVE, or older than 4.3.3 (CVE-2020-15166).
+
+// Ends its sockets' I/O thread when destroyed; every ZmqSocket must be gone by then.
+class ZmqContext {
+ public:
+  ZmqContext();
+  ~ZmqContext();
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// One multipart message. A router's first frame is the peer's routing id.
+struct ZmqMessage {
+  std::vector<std::string> frames;
+  std::string user_id;  // What the ZAP handler called the peer; empty if it did not authenticate.
+  std::string peer_address;  // "192.0.2.7", for logs.
+};
+
+// What became of a connection, for logs.
+struct HandshakeFailure {
+  std::string peer_address;  // "192.0.2.7:40123"
+  std::string reason;
+};
+
+enum class ZmqSocketKind { kRouter, kDealer, kReply };
+
+// Not thread-safe: use it where the io_context runs. Handlers may send.
+class ZmqSocket {
+ public:
+  // Frames beyond this many of one message are counted, but not kept.
+  static constexpr std::size_t kMaxFramesKept = 8;
+
+  ZmqSocket(boost::asio::io_context& io, ZmqContext& context, ZmqSocketKind kind);
+  ~ZmqSocket();
+  ZmqSocket(const ZmqSocket&) = delete;
+  ZmqSocket& operator=(const ZmqSocket&) = delete;
+
+  // CURVE server: only peers whom the ZAP handler of domain "bitpilot" accepts get in, and nobody
+  // does while no handler answers (ZMQ_ZAP_ENFORCE_DOMAIN).
+  Status SecureAsServer(const std::string& secret_key);
+  Status SecureAsClient(const std::string& server_public_key, const CurveKeys& keys);
+  // Bounds for hostile and broken peers: sizes, queues, handshake time, heartbeats (router only).
+  Status LimitPeers(std::size_t max_frame_bytes);
+
+  // Errors: kUnavailable names the endpoint and says why, e.g. that another program listens there.
+  Status Bind(const std::string& endpoint);
+  Status Connect(const std::string& endpoint);
+  std::string bound_endpoint() const;  // With the port that the system chose for ":0".
+
+  // Calls `handler` for every message from now on.
+  void OnMessage(std::function<void(ZmqMessage)> handler);
+  // Calls `handler` for every connection that is refused before a message could come.
+  Status OnHandshakeFailure(std::function<void(HandshakeFailure)> handler);
+
+  // Never blocks.
+  //
+  // Errors: kUnavailable if the peer is gone or does not read; nothing was sent.
+  Status Send(const std::vector<std::string>& frames);
+
+  // How long unsent messages may delay the end of the program.
+  void SetLinger(int milliseconds);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace bitpilot
