@@ -1,0 +1,76 @@
+#include "agent/fleet/fleet_file.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace bitpilot {
+namespace {
+
+const std::string kKey(40, 'k');
+
+std::string Board(const std::string& name, const std::string& endpoint,
+                  const std::string& key = kKey) {
+  return "[[board]]\nname = \"" + name + "\"\nendpoint = \"" + endpoint + "\"\npublic_key = \"" +
+         key + "\"\n";
+}
+
+void ExpectError(const std::string& text, const std::string& place, const std::string& about) {
+  const Result<Fleet> fleet = ParseFleetFile(text, "lab/fleet.toml");
+  ASSERT_FALSE(fleet.ok());
+  EXPECT_EQ(fleet.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(fleet.status().message().rfind(place, 0), 0U) << fleet.status().message();
+  EXPECT_NE(fleet.status().message().find(about), std::string::npos) << fleet.status().message();
+}
+
+TEST(ParseFleetFileTest, ReadsBoardsInOrder) {
+  const Result<Fleet> fleet =
+      ParseFleetFile("keys = \"mine\"\n" + Board("rpi5-a", "tcp://192.0.2.7:7777") +
+                         Board("rpi5-b", "tcp://[2001:db8::7]:7777"),
+                     "lab/fleet.toml");
+  ASSERT_TRUE(fleet.ok()) << fleet.status().message();
+  EXPECT_EQ(fleet->keys_directory, "lab/mine");
+  ASSERT_EQ(fleet->boards.size(), 2U);
+  EXPECT_EQ(fleet->boards[0].name, "rpi5-a");
+  EXPECT_EQ(fleet->boards[0].endpoint, "tcp://192.0.2.7:7777");
+  EXPECT_EQ(fleet->boards[0].public_key, kKey);
+  EXPECT_EQ(fleet->boards[1].name, "rpi5-b");
+}
+
+TEST(ParseFleetFileTest, KeepsAnAbsoluteKeyFolder) {
+  const Result<Fleet> fleet = ParseFleetFile(
+      "keys = \"/etc/bitpilot\"\n" + Board("a", "tcp://127.0.0.1:1"), "lab/fleet.toml");
+  ASSERT_TRUE(fleet.ok());
+  EXPECT_EQ(fleet->keys_directory, "/etc/bitpilot");
+}
+
+TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
+  const std::string keys = "keys = \"k\"\n";
+  const std::string good = Board("a", "tcp://127.0.0.1:1");
+  ExpectError("keys = \n", "lab/fleet.toml:1:", "TOML");
+  ExpectError("", "lab/fleet.toml:", "keys");
+  ExpectError(keys, "lab/fleet.toml:", "no [[board]]");
+  ExpectError(keys + "board = []\n", "lab/fleet.toml:2:", "[[board]]");
+  ExpectError(keys + "board = 3\n", "lab/fleet.toml:2:", "[[board]]");
+  ExpectError("keys = 3\n" + good, "lab/fleet.toml:1:", "'keys'");
+  ExpectError(keys + "colour = 1\n" + good, "lab/fleet.toml:2:", "unknown key 'colour'");
+  ExpectError(keys + good + "secret = \"x\"\n", "lab/fleet.toml:6:", "unknown key 'secret'");
+  ExpectError(keys + "[[board]]\nname = \"a\"\n", "lab/fleet.toml:2:", "'endpoint' is missing");
+  ExpectError(keys + Board("a b", "tcp://127.0.0.1:1"), "lab/fleet.toml:3:", "'name'");
+  ExpectError(keys + Board("", "tcp://127.0.0.1:1"), "lab/fleet.toml:3:", "'name'");
+  ExpectError(keys + Board("a", "192.0.2.7:7777"), "lab/fleet.toml:4:", "'endpoint'");
+  ExpectError(keys + Board("a", "tcp://192.0.2.7"), "lab/fleet.toml:4:", "'endpoint'");
+  ExpectError(keys + Board("a", "tcp://192.0.2.7:7", "short"),
+              "lab/fleet.toml:5:", "40 characters");
+  ExpectError(keys + good + Board("a", "tcp://127.0.0.1:2"), "lab/fleet.toml:6:", "'a'");
+  ExpectError(keys + good + Board("b", "tcp://127.0.0.1:1"), "lab/fleet.toml:6:", "'b'");
+}
+
+TEST(ReadFleetFileTest, NamesAMissingFile) {
+  const Result<Fleet> fleet = ReadFleetFile("/nonexistent/fleet.toml");
+  EXPECT_EQ(fleet.status().code(), StatusCode::kNotFound);
+  EXPECT_NE(fleet.status().message().find("/nonexistent/fleet.toml"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bitpilot

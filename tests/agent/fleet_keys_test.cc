@@ -1,0 +1,99 @@
+#include "agent/fleet/keys.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace bitpilot {
+namespace {
+
+class AgentKeysTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "/keysXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern + "/keys";
+    root_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  void Write(const std::string& file, const std::string& text) {
+    std::ofstream(directory_ + "/" + file) << text;
+  }
+
+  std::string root_;
+  std::string directory_;
+};
+
+mode_t ModeOf(const std::string& path) {
+  struct stat info = {};
+  EXPECT_EQ(stat(path.c_str(), &info), 0);
+  return info.st_mode & 0777;
+}
+
+TEST_F(AgentKeysTest, ReadsBackWhatItCreated) {
+  const Result<AgentKeys> created = CreateAgentKeys(directory_, false);
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  EXPECT_EQ(created->public_key.size(), 40U);
+  EXPECT_NE(created->public_key, created->secret_key);
+  const Result<AgentKeys> read = ReadAgentKeys(directory_);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->public_key, created->public_key);
+  EXPECT_EQ(read->secret_key, created->secret_key);
+}
+
+TEST_F(AgentKeysTest, KeepsTheSecretPrivate) {
+  ASSERT_TRUE(CreateAgentKeys(directory_, false).ok());
+  EXPECT_EQ(ModeOf(directory_), 0700U);
+  EXPECT_EQ(ModeOf(directory_ + "/agent.key"), 0600U);
+  ASSERT_EQ(chmod((directory_ + "/agent.key").c_str(), 0644), 0);
+  const Result<AgentKeys> read = ReadAgentKeys(directory_);
+  EXPECT_EQ(read.status().code(), StatusCode::kPermissionDenied);
+  EXPECT_NE(read.status().message().find("chmod 600"), std::string::npos);
+}
+
+TEST_F(AgentKeysTest, ReplacesKeysOnlyWhenForced) {
+  const Result<AgentKeys> first = CreateAgentKeys(directory_, false);
+  ASSERT_TRUE(first.ok());
+  const Result<AgentKeys> second = CreateAgentKeys(directory_, false);
+  EXPECT_EQ(second.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadAgentKeys(directory_)->secret_key, first->secret_key);
+  const Result<AgentKeys> third = CreateAgentKeys(directory_, true);
+  ASSERT_TRUE(third.ok());
+  EXPECT_NE(third->secret_key, first->secret_key);
+  EXPECT_EQ(ReadAgentKeys(directory_)->secret_key, third->secret_key);
+  EXPECT_EQ(ModeOf(directory_ + "/agent.key"), 0600U);
+}
+
+TEST_F(AgentKeysTest, SaysHowToMakeMissingKeys) {
+  const Result<AgentKeys> read = ReadAgentKeys(directory_);
+  EXPECT_EQ(read.status().code(), StatusCode::kNotFound);
+  EXPECT_NE(read.status().message().find("bitpilot fleet keygen --keys " + directory_),
+            std::string::npos);
+}
+
+TEST_F(AgentKeysTest, RefusesDamagedAndForeignKeys) {
+  ASSERT_TRUE(CreateAgentKeys(directory_, false).ok());
+  const std::string other = root_ + "/other";
+  const Result<AgentKeys> foreign = CreateAgentKeys(other, false);
+  ASSERT_TRUE(foreign.ok());
+  Write("agent.pub", foreign->public_key + "\n");
+  EXPECT_EQ(ReadAgentKeys(directory_).status().code(), StatusCode::kDataCorrupt);
+  Write("agent.key", "not a key\n");
+  EXPECT_EQ(ReadAgentKeys(directory_).status().code(), StatusCode::kDataCorrupt);
+  Write("agent.key", "");
+  EXPECT_EQ(ReadAgentKeys(directory_).status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST_F(AgentKeysTest, NamesAFolderThatCannotBeMade) {
+  const Result<AgentKeys> created = CreateAgentKeys("/proc/keys", false);
+  ASSERT_FALSE(created.ok());
+  EXPECT_NE(created.status().message().find("/proc/keys"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bitpilot

@@ -1,0 +1,84 @@
+// SimulatedBoard: a board's side of the protocol in memory, for tests of ClientCore. It keeps the
+// promises of fleet.md 4.7 (artifacts by content, one lease, at most one execution of a measure_id
+// per boot, results kept until acknowledged) and computes answers from the request alone, so that a
+// test can tell whose result it got.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/fleet/client_core.h"
+#include "proto/framing.h"
+
+namespace bitpilot {
+
+class SimulatedBoard {
+ public:
+  static constexpr std::size_t kImageBytes = 4;
+  static constexpr int kNumClasses = 2;
+
+  // Replies to one message that arrives now.
+  std::vector<Message> Receive(const Message& message, Instant now);
+  // What the board sends by itself by now.
+  std::vector<Message> Advance(Instant now);
+
+  // Power cut and start: sessions, lease and the running measurement are gone; artifacts and
+  // finished results were on disk.
+  void Reboot();
+  // The network files are lost, too.
+  void WipeArtifacts() { artifacts_.clear(); }
+
+  // Latency that a measurement of this network reports.
+  static double LatencyOf(const std::string& sha256);
+  // Logits of one image.
+  static std::vector<float> LogitsOf(const std::string& pixels);
+
+  int num_boots() const { return boots_; }
+  std::uint64_t num_chunk_bytes() const { return num_chunk_bytes_; }
+  // Executions of a measure_id in one boot; a correct board and agent never reach 2.
+  int max_executions() const { return max_executions_; }
+
+  // Knobs.
+  std::string isa = "avx2";
+  std::string held_by;  // another agent has the lease
+  std::uint32_t eta_ms = 700;
+  std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
+  StatusCode refuse_code = StatusCode::kUnsupported;
+
+ private:
+  struct Running {
+    Message result;
+    Instant done_at{0};
+  };
+
+  Message Reply(const Message& request) const;
+  Message ErrorReply(const Message& request, StatusCode code, const std::string& detail) const;
+  Message OnHello(const Message& message);
+  Message OnLease(const Message& message);
+  Message OnQuery(const Message& message);
+  Message OnChunk(const Message& message);
+  Message OnInfer(const Message& message);
+  Message OnMeasure(const Message& message, Instant now);
+  Message StatusOf(const Message& request, const std::string& sha256) const;
+
+  int boots_ = 1;
+  int sessions_ = 0;
+  std::string session_id_;
+  std::set<std::uint64_t> seen_requests_;  // of the session: a doubled message acts once
+  std::uint64_t epoch_ = 0;
+  bool leased_ = false;
+  std::map<std::string, std::string> artifacts_;         // by hash: what is here of the file
+  std::map<std::string, std::uint64_t> artifact_bytes_;  // by hash: how long the file is
+  std::optional<Running> running_;
+  std::map<std::string, Message> finished_;                // by measure_id, until acknowledged
+  std::map<std::pair<std::string, int>, int> executions_;  // by measure_id and boot
+  int max_executions_ = 0;
+  std::uint64_t num_chunk_bytes_ = 0;
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,8 @@
+bitpilot_add_test(fleet_protocol_test
+  LABEL agent
+  SOURCES fleet_client_core_test.cc fleet_simulated_board.cc fleet_simulation_test.cc
+  DEPS bitpilot::fleet)
+bitpilot_add_test(fleet_files_test
+  LABEL agent
+  SOURCES fleet_file_test.cc fleet_job_requests_test.cc fleet_keys_test.cc
+  DEPS bitpilot::fleet)
