@@ -27,9 +27,8 @@ constexpr int kMaxUnansweredPings = 5;
 
 constexpr milliseconds kArtifactLimit{10'000};
 constexpr milliseconds kAcceptLimit{5000};
-// While a board infers it answers pings, which shows sooner that it is gone.
-constexpr milliseconds kInferLimit{600'000};
-constexpr milliseconds kMinMeasureLimit{10'000};
+// Longer than a daemon waits for a silent worker, so that its own report comes first.
+constexpr milliseconds kMinMeasureLimit{15'000};
 constexpr milliseconds kMaxMeasureLimit{600'000};
 constexpr milliseconds kBusyPause{200};
 
@@ -42,7 +41,7 @@ constexpr int kMaxRefusedHandshakes = 3;
 milliseconds ReplyLimit(v1::Envelope::BodyCase request) {
   switch (request) {
     case v1::Envelope::kInferRequest:
-      return kInferLimit;
+      return milliseconds(kMaxDeadlineMs);
     case v1::Envelope::kMeasureRequest:
       return kAcceptLimit;
     default:
@@ -99,21 +98,20 @@ void ClientCore::Handle(Started&) {
 void ClientCore::Handle(LinkUp&) {
   if (phase_ != Phase::kConnecting) return;
   refused_handshakes_ = 0;
-  session_id_.clear();
-  lease_epoch_ = 0;
-  Message hello;
-  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
-  hello.envelope.mutable_hello()->set_agent_build(options_.agent_build);
-  Send(std::move(hello));
-  EnterPhase(Phase::kGreeting, kHelloLimit);
+  if (session_id_.empty()) {
+    SayHello();
+  } else {
+    AskForLease();
+  }
 }
 
 void ClientCore::Handle(LinkRefused& event) {
   if (event.by_daemon) {
     FailBoard(Status(StatusCode::kPermissionDenied,
                      BoardLabel() +
-                         " refused this agent's key: add the key in agent.pub to the daemon's "
-                         "list of authorized agents"));
+                         " refused this agent's key: add a line \"NAME KEY\" with the key in "
+                         "agent.pub to authorized_agents in the daemon's key folder, and send the "
+                         "daemon SIGHUP"));
   } else if (++refused_handshakes_ >= kMaxRefusedHandshakes) {
     FailBoard(Status(StatusCode::kPermissionDenied,
                      BoardLabel() +
@@ -147,6 +145,8 @@ void ClientCore::Handle(MessageReceived& event) {
     case v1::Envelope::kLeaseReleased:
       if (phase_ == Phase::kClosing) End();
       return;
+    case v1::Envelope::kMeasureProgress:
+      return OnMeasureProgress(envelope.measure_progress());
     case v1::Envelope::kArtifactStatus:
     case v1::Envelope::kInferResult:
     case v1::Envelope::kMeasureAccepted:
@@ -285,6 +285,14 @@ void ClientCore::OnMeasureResult(const Message& message, const Status& validity)
   FinishJobIfDone();
 }
 
+// A slow measurement that advances is not a lost one.
+void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
+  if (phase_ != Phase::kReady || jobs_.empty()) return;
+  const FleetJob& job = jobs_.front();
+  if (!job.measuring() || job.measure_id() != progress.measure_id()) return;
+  reply_deadline_ = std::max(reply_deadline_, std::min(now_ + kMinMeasureLimit, measure_limit_));
+}
+
 void ClientCore::OnReplyToJob(const Message& message) {
   if (awaited_request_id_ == 0 || message.envelope.request_id() != awaited_request_id_) return;
   awaited_request_id_ = 0;
@@ -292,6 +300,7 @@ void ClientCore::OnReplyToJob(const Message& message) {
   switch (job.OnReply(message)) {
     case FleetJob::Next::kWait:
       reply_deadline_ = now_ + MeasureLimit(job.eta_ms());
+      measure_limit_ = now_ + kMaxMeasureLimit;
       break;
     case FleetJob::Next::kRetry:
       resume_at_ = now_ + kBusyPause;
@@ -314,6 +323,8 @@ void ClientCore::OnErrorOfSession(const v1::Envelope& envelope) {
   const bool ours = envelope.request_id() == 0 || envelope.request_id() == last_request_id_ ||
                     envelope.request_id() == last_ping_id_;
   if (!ours) return;
+  // The board restarted while we were away.
+  if (phase_ == Phase::kLeasing && error.code() == StatusCode::kNotFound) return SayHello();
   const bool final = error.code() == StatusCode::kVersionMismatch ||
                      error.code() == StatusCode::kPermissionDenied ||
                      error.code() == StatusCode::kInvalidArgument;
@@ -350,9 +361,9 @@ void ClientCore::RunTimers() {
 void ClientCore::RunReadyTimers() {
   const bool measuring = !jobs_.empty() && jobs_.front().measuring();
   if ((measuring || awaited_request_id_ != 0) && now_ >= reply_deadline_) {
-    return LoseSession(measuring ? "no result in three times the announced time"
-                                 : "no answer to a request in time",
-                       /*timed_out=*/measuring);
+    return LoseSession(
+        measuring ? "neither a result nor progress in time" : "no answer to a request in time",
+        /*timed_out=*/measuring);
   }
   if (measuring || now_ < next_ping_) return;
   if (unanswered_pings_ >= kMaxUnansweredPings)
@@ -402,6 +413,16 @@ void ClientCore::OpenNewLink() {
   EnterPhase(Phase::kConnecting, kConnectLimit);
 }
 
+void ClientCore::SayHello() {
+  session_id_.clear();
+  lease_epoch_ = 0;
+  Message hello;
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
+  hello.envelope.mutable_hello()->set_agent_build(options_.agent_build);
+  Send(std::move(hello));
+  EnterPhase(Phase::kGreeting, kHelloLimit);
+}
+
 void ClientCore::AskForLease() {
   Message request;
   request.envelope.mutable_lease_request()->set_ttl_ms(kLeaseTtlMs);
@@ -419,6 +440,8 @@ void ClientCore::LoseSession(const std::string& reason, bool timed_out) {
   if (phase_ == Phase::kNew || phase_ == Phase::kEnded || phase_ == Phase::kPausing) return;
   if (phase_ == Phase::kClosing) return End();
   const bool was_working = phase_ == Phase::kReady && !jobs_.empty();
+  // A session that could not be taken up again is not tried twice.
+  if (phase_ == Phase::kLeasing) session_id_.clear();
   last_loss_ = reason;
   held_by_other_ = false;
   if (!away_since_.has_value()) away_since_ = now_;

@@ -15,7 +15,7 @@
 //     it twice.
 //   - Pings flow every 2 s, except while the board measures: then silence is right, for at most
 //   three
-//     times as long as the board announced (10 s .. 600 s).
+//     times as long as the board announced (15 s .. 600 s); progress extends that.
 //   - Every result is acknowledged, also a duplicate or an unwanted one, which is then dropped.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
 //   its
@@ -143,6 +143,7 @@ class ClientCore {
   void OnLeaseGrant(const v1::LeaseGrant& grant);
   void OnLeaseDenied(const v1::LeaseDenied& denied);
   void OnMeasureResult(const Message& message, const Status& validity);
+  void OnMeasureProgress(const v1::MeasureProgress& progress);
   void OnReplyToJob(const Message& message);
   void OnErrorOfSession(const v1::Envelope& envelope);
 
@@ -152,6 +153,7 @@ class ClientCore {
   void FinishJobIfDone();
 
   void OpenNewLink();
+  void SayHello();
   void AskForLease();
   void EnterPhase(Phase phase, std::chrono::milliseconds limit);
   void LoseSession(const std::string& reason, bool timed_out = false);
@@ -195,7 +197,8 @@ class ClientCore {
   std::deque<FleetJob> jobs_;
   std::uint64_t awaited_request_id_ = 0;  // of the first job's request; 0 = none is out
   Instant reply_deadline_{0};
-  Instant resume_at_{0};  // a busy board is asked again then
+  Instant measure_limit_{0};  // progress does not extend it further
+  Instant resume_at_{0};      // a busy board is asked again then
 };
 
 }  // namespace bitpilot

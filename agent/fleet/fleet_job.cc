@@ -71,6 +71,9 @@ FleetJob::Next FleetJob::WriteInfer(std::size_t max_raw_bytes, Message* request)
   }
   const std::size_t left = input.pixels.size() / input.image_bytes - result_.logits.size();
   images_sent_ = std::min(left, fitting);
+  // Only the board knows how fast it is; while it infers it answers pings, so a dead one is
+  // noticed.
+  request->envelope.set_deadline_ms(kMaxDeadlineMs);
   v1::InferRequest* infer = request->envelope.mutable_infer_request();
   infer->set_network_sha256(artifact().sha256);
   infer->set_num_images(static_cast<std::uint32_t>(images_sent_));

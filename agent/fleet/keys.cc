@@ -1,6 +1,5 @@
 #include "agent/fleet/keys.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/fleet/private_file.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/file_io.h"
 
@@ -19,22 +19,6 @@ std::string SecretPath(const std::string& directory) { return directory + "/agen
 std::string PublicPath(const std::string& directory) { return directory + "/agent.pub"; }
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
-Status SystemError(const std::string& path, const std::string& what) {
-  return {StatusCode::kPermissionDenied, path + ": cannot " + what + ": " + std::strerror(errno)};
-}
-
-// A secret must never be readable by others, not even for a moment: the file is created with its
-// mode.
-Status WriteNewFile(const std::string& path, const std::string& text, mode_t mode) {
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return SystemError(path, "replace the file");
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return SystemError(path, "create the file");
-  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const bool closed = close(fd) == 0;
-  if (!written || !closed) return SystemError(path, "write the file");
-  return {};
-}
 
 // The key in a file, without the line end.
 Result<std::string> ReadKey(const std::string& path) {
@@ -57,7 +41,8 @@ Status CheckPrivate(const std::string& path) {
 
 Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite) {
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError(directory, "make the folder");
+    return Status(StatusCode::kPermissionDenied,
+                  directory + ": cannot make the folder: " + std::strerror(errno));
   }
   const std::string secret_path = SecretPath(directory);
   if (!overwrite && (Exists(secret_path) || Exists(PublicPath(directory)))) {
@@ -66,8 +51,8 @@ Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite) 
                            "--force to replace them, or another folder");
   }
   AgentKeys keys = GenerateCurveKeys();
-  BITPILOT_RETURN_IF_ERROR(WriteNewFile(secret_path, keys.secret_key + "\n", 0600));
-  BITPILOT_RETURN_IF_ERROR(WriteNewFile(PublicPath(directory), keys.public_key + "\n", 0644));
+  BITPILOT_RETURN_IF_ERROR(WriteFileWithMode(secret_path, keys.secret_key + "\n", 0600));
+  BITPILOT_RETURN_IF_ERROR(WriteFileWithMode(PublicPath(directory), keys.public_key + "\n", 0644));
   return keys;
 }
 

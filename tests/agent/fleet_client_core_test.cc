@@ -201,7 +201,7 @@ TEST_F(ClientCoreTest, SendsTheSameMeasureIdAfterAReboot) {
   Exchange();
   Pass(milliseconds(2000));
   EXPECT_EQ(CountSent(BodyCase::kHello), 2);
-  EXPECT_EQ(CountSent(BodyCase::kLeaseRequest), 2);
+  EXPECT_EQ(CountSent(BodyCase::kLeaseRequest), 3);  // the second in vain, for the old session
   EXPECT_EQ(CountSent(BodyCase::kMeasureRequest), 2);
   EXPECT_EQ(CountSent(BodyCase::kArtifactChunk), 2);
   ASSERT_EQ(results_.size(), 1U);
@@ -314,6 +314,37 @@ TEST_F(ClientCoreTest, EndsASilentMeasurementAfterThreeTimesTheAnnouncedTime) {
   EXPECT_EQ(links_, 1);
   Pass(milliseconds(1000), /*connected=*/false);
   EXPECT_GE(links_, 2);
+}
+
+TEST_F(ClientCoreTest, WaitsLongerForAMeasurementThatAdvances) {
+  board_.eta_ms = 1000;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Message progress;
+  progress.envelope.mutable_measure_progress()->set_measure_id(std::string(16, 'B'));
+  for (int i = 0; i < 59; ++i) {
+    Pass(milliseconds(10'000), /*connected=*/false);
+    Step(MessageReceived{progress});
+  }
+  EXPECT_EQ(links_, 1);
+  Pass(milliseconds(11'000), /*connected=*/false);  // 600 s and a little are too long
+  EXPECT_GE(links_, 2);
+}
+
+TEST_F(ClientCoreTest, TakesUpItsSessionAgainAfterALostLink) {
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Step(LinkDown{"cable"});
+  Pass(milliseconds(200));
+  Step(LinkUp{});
+  Exchange();
+  Pass(milliseconds(2000));
+  EXPECT_EQ(CountSent(BodyCase::kHello), 1);
+  EXPECT_EQ(CountSent(BodyCase::kLeaseRequest), 2);
+  ASSERT_EQ(results_.size(), 1U);
+  EXPECT_EQ(results_[0].measurement.status, MeasureStatus::kOk);
 }
 
 TEST_F(ClientCoreTest, GivesAResultThatWasFinishedWhileAway) {

@@ -9,6 +9,8 @@
 namespace bitpilot {
 namespace {
 
+constexpr std::chrono::milliseconds kLeaseTtl{30'000};
+
 std::string IdOf(char kind, int number) {
   std::string id(16, '\0');
   id[0] = kind;
@@ -28,7 +30,7 @@ std::vector<float> SimulatedBoard::LogitsOf(const std::string& pixels) {
 
 Message SimulatedBoard::Reply(const Message& request) const {
   Message reply;
-  reply.envelope.set_session_id(session_id_);
+  reply.envelope.set_session_id(request.envelope.session_id());
   reply.envelope.set_lease_epoch(epoch_);
   reply.envelope.set_request_id(request.envelope.request_id());
   return reply;
@@ -47,17 +49,20 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
     return {ErrorReply(message, valid.code(), valid.message())};
   }
   if (envelope.has_hello()) return {OnHello(message)};
-  if (envelope.session_id() != session_id_) {
+  const auto session = sessions_.find(envelope.session_id());
+  if (session == sessions_.end()) {
     return {ErrorReply(message, StatusCode::kNotFound, "unknown session")};
   }
-  if (!seen_requests_.insert(envelope.request_id()).second) return {};
-  if (envelope.has_lease_request()) return {OnLease(message)};
+  if (!session->second.insert(envelope.request_id()).second) return {};
+  const bool leased = lease_session_ == envelope.session_id() && now < lease_end_;
+  if (leased) lease_end_ = now + kLeaseTtl;
+  if (envelope.has_lease_request()) return {OnLease(message, now)};
   if (envelope.has_ping()) {
     Message reply = Reply(message);
     reply.envelope.mutable_pong()->set_agent_time_ns(envelope.ping().agent_time_ns());
     return {reply};
   }
-  if (!leased_ || envelope.lease_epoch() != epoch_) {
+  if (!leased || envelope.lease_epoch() != epoch_) {
     return {ErrorReply(message, StatusCode::kAborted, "the lease has ended")};
   }
   switch (envelope.body_case()) {
@@ -73,7 +78,7 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
       finished_.erase(envelope.result_ack().measure_id());
       return {};
     case v1::Envelope::kLeaseRelease: {
-      leased_ = false;
+      lease_session_.clear();
       Message reply = Reply(message);
       reply.envelope.mutable_lease_released();
       return {reply};
@@ -84,12 +89,12 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
 }
 
 Message SimulatedBoard::OnHello(const Message& message) {
-  session_id_ = IdOf('s', ++sessions_);
-  seen_requests_.clear();
+  const std::string session_id = IdOf('s', ++num_sessions_);
+  sessions_[session_id];
   Message reply = Reply(message);
   v1::HelloAck* ack = reply.envelope.mutable_hello_ack();
   ack->set_protocol_major(kProtocolMajor);
-  ack->set_session_id(session_id_);
+  ack->set_session_id(session_id);
   ack->set_boot_id(IdOf('b', boots_));
   ack->set_max_frame_bytes(kMaxRawBytes);
   ack->mutable_capabilities()->set_name("simulated");
@@ -98,16 +103,20 @@ Message SimulatedBoard::OnHello(const Message& message) {
   return reply;
 }
 
-Message SimulatedBoard::OnLease(const Message& message) {
+Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   Message reply = Reply(message);
-  if (!held_by.empty()) {
+  const std::string& session_id = message.envelope.session_id();
+  const bool held_by_session =
+      !lease_session_.empty() && lease_session_ != session_id && now < lease_end_;
+  if (!held_by.empty() || held_by_session) {
     v1::LeaseDenied* denied = reply.envelope.mutable_lease_denied();
     denied->set_reason(v1::LeaseDenied::HELD);
     denied->set_holder(held_by);
     denied->set_retry_after_ms(300);
     return reply;
   }
-  leased_ = true;
+  lease_session_ = session_id;
+  lease_end_ = now + kLeaseTtl;
   reply.envelope.mutable_lease_grant()->set_epoch(++epoch_);
   reply.envelope.mutable_lease_grant()->set_ttl_ms(message.envelope.lease_request().ttl_ms());
   return reply;
@@ -207,8 +216,8 @@ std::vector<Message> SimulatedBoard::Advance(Instant now) {
 
 void SimulatedBoard::Reboot() {
   ++boots_;
-  session_id_.clear();
-  leased_ = false;
+  sessions_.clear();
+  lease_session_.clear();
   running_.reset();
 }
 

@@ -59,7 +59,7 @@ class SimulatedBoard {
   Message Reply(const Message& request) const;
   Message ErrorReply(const Message& request, StatusCode code, const std::string& detail) const;
   Message OnHello(const Message& message);
-  Message OnLease(const Message& message);
+  Message OnLease(const Message& message, Instant now);
   Message OnQuery(const Message& message);
   Message OnChunk(const Message& message);
   Message OnInfer(const Message& message);
@@ -67,11 +67,12 @@ class SimulatedBoard {
   Message StatusOf(const Message& request, const std::string& sha256) const;
 
   int boots_ = 1;
-  int sessions_ = 0;
-  std::string session_id_;
-  std::set<std::uint64_t> seen_requests_;  // of the session: a doubled message acts once
+  int num_sessions_ = 0;
+  // Request ids seen in each session: a doubled message acts once.
+  std::map<std::string, std::set<std::uint64_t>> sessions_;
   std::uint64_t epoch_ = 0;
-  bool leased_ = false;
+  std::string lease_session_;  // empty: nobody's
+  Instant lease_end_{0};
   std::map<std::string, std::string> artifacts_;         // by hash: what is here of the file
   std::map<std::string, std::uint64_t> artifact_bytes_;  // by hash: how long the file is
   std::optional<Running> running_;
