@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdio>
 
-#include "device_daemon/window_statistics.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "device_daemon/system_info.h"
-#include "device_daemon/window_statistics.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {

@@ -1,4 +1,4 @@
-#include "device_daemon/window_statistics.h"
+#include "kernels/base/window_statistics.h"
 
 #include <algorithm>
 #include <cmath>
