@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "kernels/base/sha256.h"
 #include "kernels/base/standard_networks.h"
+#include "tests/kernels/network_file_bytes.h"
 #include "tests/kernels/random_networks.h"
 
 namespace bitpilot {
@@ -21,22 +21,6 @@ Network SmallNetwork() {
   const Topology topology = EveryOperationTopology();
   return RandomNetwork(topology, RandomAssignment(topology, 5), 17);
 }
-
-std::string LittleEndian(std::uint64_t value, int size) {
-  std::string bytes;
-  for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i));
-  return bytes;
-}
-
-// A file whose header and checksum fit `body`, so that only the body can be at fault.
-std::string FileOf(std::string_view body) {
-  std::string bytes = "BPNET1\r\n" + LittleEndian(body.size(), 8) + std::string(body);
-  const Sha256Digest digest = ComputeSha256(bytes);
-  bytes.append(digest.begin(), digest.end());
-  return bytes;
-}
-
-std::string BodyOf(const std::string& file) { return file.substr(16, file.size() - 16 - 32); }
 
 class NetworkFileRoundTripTest : public ::testing::TestWithParam<std::string> {};
 
@@ -90,7 +74,7 @@ TEST(NetworkFileTest, PacksWeightsAsTheHeaderSays) {
 TEST(NetworkFileTest, RefusesFillBitsThatAreNotZero) {
   std::string body = BodyOf(SerializeNetwork(PackingExample()));
   body.back() = 0x0d;  // A fourth 1-bit weight, where there are three.
-  const Status status = ParseNetwork(FileOf(body)).status();
+  const Status status = ParseNetwork(NetworkFileOf(body)).status();
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(status.message(),
               HasSubstr("operation f: the bits that fill a channel's last byte must be 0"));
@@ -109,7 +93,7 @@ TEST(NetworkFileTest, RefusesTruncationAtEveryByte) {
 TEST(NetworkFileTest, RefusesABodyThatEndsEarlyAtEveryByte) {
   const std::string body = BodyOf(SerializeNetwork(SmallNetwork()));
   for (std::size_t size = 0; size < body.size(); ++size) {
-    const Status status = ParseNetwork(FileOf(body.substr(0, size))).status();
+    const Status status = ParseNetwork(NetworkFileOf(body.substr(0, size))).status();
     EXPECT_EQ(status.code(), StatusCode::kDataCorrupt) << size << ": " << status.message();
   }
 }
@@ -126,7 +110,7 @@ TEST(NetworkFileTest, RefusesEveryFlippedBit) {
 TEST(NetworkFileTest, RefusesTrailingBytesInsideAndBehindTheBody) {
   const std::string file = SerializeNetwork(PackingExample());
   EXPECT_THAT(ParseNetwork(file + "x").status().message(), HasSubstr("promises a body of"));
-  const Status status = ParseNetwork(FileOf(BodyOf(file) + "xy")).status();
+  const Status status = ParseNetwork(NetworkFileOf(BodyOf(file) + "xy")).status();
   EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
   EXPECT_THAT(status.message(), HasSubstr("2 bytes follow"));
 }
@@ -161,7 +145,7 @@ constexpr std::size_t kKernelAt = 23 + 3 * 4;
 Status StatusWithField(std::size_t position, std::uint32_t value) {
   std::string body = BodyOf(SerializeNetwork(PackingExample()));
   body.replace(position, 4, LittleEndian(value, 4));
-  return ParseNetwork(FileOf(body)).status();
+  return ParseNetwork(NetworkFileOf(body)).status();
 }
 
 TEST(NetworkFileTest, RefusesForgedSizesWithoutAllocatingForThem) {
@@ -201,7 +185,7 @@ TEST(NetworkFileTest, RefusesWellFormedBytesThatDescribeNoNetwork) {
   const auto status_with = [&](std::size_t position, std::string_view bytes) {
     std::string changed = body;
     changed.replace(position, bytes.size(), bytes);
-    return ParseNetwork(FileOf(changed)).status();
+    return ParseNetwork(NetworkFileOf(changed)).status();
   };
   const std::string nan = LittleEndian(0x7fc00000, 4);
   const std::string zero = LittleEndian(0, 4);

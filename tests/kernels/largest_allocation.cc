@@ -1,0 +1,26 @@
+#include "tests/kernels/largest_allocation.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+std::atomic<std::size_t> largest = 0;
+}  // namespace
+
+// In a file of their own: inlined into their callers, GCC takes malloc and free for a mismatch with
+// new and delete.
+void* operator new(std::size_t size) {
+  if (size > largest) largest = size;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace bitpilot {
+
+std::size_t LargestAllocation() { return largest; }
+void ResetLargestAllocation() { largest = 0; }
+
+}  // namespace bitpilot
