@@ -39,7 +39,7 @@ enum class ConvOperand : std::uint8_t {
 // Consecutive input bytes of a window.
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
-  std::int32_t num_steps = 0;  // Of 4 bytes, whichever the operand; > 0.
+  std::int32_t num_steps = 0;  // Of 4 bytes, whichever the operand.
   // 16-bit accumulators are added to the 32-bit ones behind this run, because the next would
   // overflow them.
   bool widen = false;
@@ -50,9 +50,8 @@ struct ConvArgs {
   const std::uint8_t* input = nullptr;  // Window of output pixel (0, 0).
   std::ptrdiff_t input_row_bytes = 0;   // From one output row's windows to the next's.
   std::ptrdiff_t input_pixel_bytes = 0;
-  const DepthRun* runs =
-      nullptr;  // [num_runs], the same for every window; the last one does not widen.
-  int num_runs = 0;
+  const DepthRun* runs = nullptr;         // The same for every window; ended by a run of 0 steps.
+  bool widens = false;                    // True if any run does.
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
   OutputArgs output;

@@ -74,6 +74,7 @@ std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOper
     }
   }
   runs.back().widen = false;  // A kernel widens at the end in any case.
+  runs.push_back({});
   return runs;
 }
 

@@ -40,6 +40,7 @@ constexpr int ElementsPerStep(ConvOperand operand) {
 }
 
 // Runs of all segments; 16-bit accumulators widen after at most `period` steps. period 0: never.
+// Ends with a run of 0 steps.
 std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOperand operand,
                                int period);
 

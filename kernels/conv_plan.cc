@@ -36,7 +36,8 @@ ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
   const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
   piece.args.input_row_bytes = convolution.stride_h * context.input().row_bytes * element_bytes;
   piece.args.input_pixel_bytes = convolution.stride_w * context.input().pixel_bytes * element_bytes;
-  piece.args.num_runs = static_cast<int>(piece.runs.size());
+  piece.args.widens = std::any_of(piece.runs.begin(), piece.runs.end(),
+                                  [](const DepthRun& run) { return run.widen; });
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   return piece;

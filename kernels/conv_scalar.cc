@@ -9,9 +9,9 @@ namespace {
 // Sums of one pixel's window with one block of 16 channels.
 void AccumulateBlock(const ConvArgs& args, const std::uint8_t* window, const std::int8_t* weights,
                      std::int32_t* acc) {
-  for (int r = 0; r < args.num_runs; ++r) {
-    const std::uint8_t* input = window + args.runs[r].offset;
-    const std::uint8_t* end = input + 4 * static_cast<std::ptrdiff_t>(args.runs[r].num_steps);
+  for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+    const std::uint8_t* input = window + run->offset;
+    const std::uint8_t* end = input + 4 * static_cast<std::ptrdiff_t>(run->num_steps);
     for (; input != end; input += 4, weights += kStepBytes) {
       const int x0 = input[0];
       const int x1 = input[1];

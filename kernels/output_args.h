@@ -22,6 +22,8 @@ struct OutputArgs {
   float zero_point = 0.0F;
   float code_min = 0.0F;
   float code_max = 255.0F;
+  // No correction, zero_point 0 and code_min 0: kernels may leave these steps out.
+  bool is_plain = false;
 
   int width = 0;                  // Output pixels of a row.
   std::uint8_t* codes = nullptr;  // Pixel (0, 0), first channel.

@@ -1,5 +1,7 @@
 #include "kernels/owned_output_stage.h"
 
+#include <algorithm>
+
 namespace bitpilot {
 namespace {
 
@@ -16,6 +18,9 @@ OutputArgs OwnedOutputStage::Bind(const RunMemory& memory) const {
   bound.correction = correction.data();
   bound.scale = scale.data();
   bound.bias = bias.data();
+  bound.is_plain = args.zero_point == 0.0F && args.code_min == 0.0F &&
+                   std::all_of(correction.begin(), correction.end(),
+                               [](std::int32_t value) { return value == 0; });
   if (writes_logits) {
     bound.logits = memory.logits + first_channel;
   } else {
