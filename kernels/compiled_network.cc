@@ -9,6 +9,7 @@
 #include "kernels/base/check.h"
 #include "kernels/kernel_build_id.h"
 #include "kernels/operation.h"
+#include "kernels/pixel_converter.h"
 #include "kernels/tensor_layout.h"
 
 namespace bitpilot {
@@ -30,15 +31,14 @@ struct CompiledNetwork::Impl {
   Impl(const Network& network, Isa limit)
       : isa(limit),
         plan(PlanArena(network)),
-        input_codes(network.input_codes),
+        pixel_converter(network, plan.tensors.front()),
         logits(static_cast<std::size_t>(network.num_classes())) {}
 
   void Compile(const Network& network);
-  void ConvertPixels(const std::uint8_t* pixels);
 
   Isa isa;
   ArenaPlan plan;
-  std::vector<std::uint8_t> input_codes;  // [C, 256]
+  PixelConverter pixel_converter;
   std::vector<float> logits;
   std::vector<std::unique_ptr<BoundOperation>> operations;
   AlignedBuffer arena;
@@ -55,22 +55,6 @@ void CompiledNetwork::Impl::Compile(const Network& network) {
   scratch = AlignedBuffer(scratch_bytes);
   for (const auto& operation : operations) {
     operation->Bind({arena.data(), scratch.data(), logits.data()});
-  }
-}
-
-// [C, H, W] pixels become [H, W, C] codes through the network's table.
-void CompiledNetwork::Impl::ConvertPixels(const std::uint8_t* pixels) {
-  const TensorLayout& input = plan.tensors.front();
-  const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(input.shape.height) * input.shape.width;
-  for (int c = 0; c < input.shape.channels; ++c) {
-    const std::uint8_t* table = input_codes.data() + 256 * static_cast<std::ptrdiff_t>(c);
-    const std::uint8_t* pixel = pixels + c * plane;
-    for (int y = 0; y < input.shape.height; ++y) {
-      std::uint8_t* code = arena.data() + input.origin_offset() + y * input.row_bytes + c;
-      for (int x = 0; x < input.shape.width; ++x, code += input.pixel_bytes) {
-        *code = table[*pixel++];
-      }
-    }
   }
 }
 
@@ -105,7 +89,7 @@ void CompiledNetwork::Run(std::span<const std::uint8_t> pixels, std::span<float>
   BITPILOT_CHECK(pixels.size() ==
                  static_cast<std::size_t>(impl_->plan.tensors.front().shape.elements()));
   BITPILOT_CHECK(logits.size() == impl_->logits.size());
-  impl_->ConvertPixels(pixels.data());
+  impl_->pixel_converter.Convert(pixels.data(), impl_->arena.data());
   for (const auto& operation : impl_->operations) {
     operation->Run();
   }
@@ -119,7 +103,7 @@ void CompiledNetwork::RunTimed(std::span<const std::uint8_t> pixels, std::span<f
   BITPILOT_CHECK(logits.size() == impl_->logits.size());
   BITPILOT_CHECK(nanoseconds.size() == impl_->operations.size());
   std::int64_t last = ThreadCpuNs();
-  impl_->ConvertPixels(pixels.data());
+  impl_->pixel_converter.Convert(pixels.data(), impl_->arena.data());
   for (std::size_t i = 0; i < impl_->operations.size(); ++i) {
     impl_->operations[i]->Run();
     const std::int64_t now = ThreadCpuNs();

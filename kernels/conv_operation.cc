@@ -4,6 +4,7 @@
 
 #include "kernels/conv.h"
 #include "kernels/conv_plan.h"
+#include "kernels/elementwise.h"
 #include "kernels/operation.h"
 
 namespace bitpilot {
@@ -20,7 +21,8 @@ class ConvOperation final : public BoundOperation {
         input_(context.input()),
         output_height_(context.output_shape().height),
         output_width_(context.output_shape().width),
-        pieces_(PlanConvPieces(context)) {
+        pieces_(PlanConvPieces(context)),
+        elementwise_(&SelectElementwiseKernels(context.isa)) {
     reads_words_ = std::any_of(pieces_.begin(), pieces_.end(), [](const ConvPiece& piece) {
       return piece.kernel->operand == ConvOperand::kWords;
     });
@@ -56,10 +58,7 @@ class ConvOperation final : public BoundOperation {
 
   void Run() override {
     if (reads_words_) {
-      const std::size_t count = input_.total_bytes();
-      for (std::size_t i = 0; i < count; ++i) {
-        input_words_[i] = input_bytes_[i];
-      }
+      elementwise_->widen_codes(input_bytes_, input_.total_bytes(), input_words_);
     }
     const int band = BandRows();
     for (int row = 0; row < output_height_; row += band) {
@@ -95,6 +94,7 @@ class ConvOperation final : public BoundOperation {
   int output_width_;
   std::vector<ConvPiece> pieces_;
   bool reads_words_ = false;
+  const ElementwiseKernels* elementwise_;
   const std::uint8_t* input_bytes_ = nullptr;
   std::int16_t* input_words_ = nullptr;
 };

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "kernels/code_map.h"
+#include "kernels/elementwise.h"
 #include "kernels/operation.h"
 #include "kernels/owned_output_stage.h"
 #include "kernels/store_scalar.h"
@@ -19,7 +20,8 @@ class AveragePoolOperation final : public BoundOperation {
         input_(context.input()),
         output_height_(context.output_shape().height),
         stage_(MakeOutputStage(context, 0, operation_.out_channels)),
-        acc_(stage_.correction.size()) {
+        acc_(stage_.correction.size()),
+        elementwise_(&SelectElementwiseKernels(context.isa)) {
     std::fill(stage_.correction.begin(), stage_.correction.end(),
               -input_.zero_point * operation_.kernel_h * operation_.kernel_w);
   }
@@ -40,20 +42,16 @@ class AveragePoolOperation final : public BoundOperation {
     }
   }
 
-  std::string kernel_name() const override { return "average_pool_scalar"; }
+  std::string kernel_name() const override {
+    return "average_pool_" + std::string(elementwise_->suffix);
+  }
 
  private:
   void SumWindow(const std::uint8_t* window) {
     std::fill(acc_.begin(), acc_.end(), 0);
-    std::int32_t* acc = acc_.data();
-    const int channels = output_.channels;
     for (int y = 0; y < operation_.kernel_h; ++y) {
-      for (int x = 0; x < operation_.kernel_w; ++x) {
-        const std::uint8_t* pixel = window + y * input_.row_bytes + x * input_.pixel_bytes;
-        for (int c = 0; c < channels; ++c) {
-          acc[c] += pixel[c];
-        }
-      }
+      elementwise_->sum_pixels(window + y * input_.row_bytes, operation_.kernel_w,
+                               input_.pixel_bytes, output_.channels, acc_.data());
     }
   }
 
@@ -62,6 +60,7 @@ class AveragePoolOperation final : public BoundOperation {
   int output_height_;
   OwnedOutputStage stage_;
   std::vector<std::int32_t> acc_;  // [channels, padded]
+  const ElementwiseKernels* elementwise_;
   OutputArgs output_;
   const std::uint8_t* window_ = nullptr;
 };
@@ -74,7 +73,8 @@ class MaxPoolOperation final : public BoundOperation {
         input_(context.input()),
         output_shape_(context.output_shape()),
         largest_(static_cast<std::size_t>(input_.pixel_bytes)),
-        stage_(MakeOutputStage(context, 0, operation_.out_channels)) {
+        stage_(MakeOutputStage(context, 0, operation_.out_channels)),
+        elementwise_(&SelectElementwiseKernels(context.isa)) {
     std::fill(stage_.correction.begin(), stage_.correction.end(), -input_.zero_point);
     if (!context.is_last()) {
       map_.emplace(context, 0);
@@ -96,22 +96,20 @@ class MaxPoolOperation final : public BoundOperation {
     }
   }
 
-  std::string kernel_name() const override { return "max_pool_scalar"; }
+  std::string kernel_name() const override {
+    return "max_pool_" + std::string(elementwise_->suffix);
+  }
 
  private:
   // Largest codes of the window whose first pixel is (top, left).
   void FindLargest(int top, int left) {
     std::fill(largest_.begin(), largest_.end(), std::uint8_t{0});
-    std::uint8_t* largest = largest_.data();
-    const int channels = output_shape_.channels;
     for (int y = std::max(top, 0); y < std::min(top + operation_.kernel_h, input_.shape.height);
          ++y) {
       for (int x = std::max(left, 0); x < std::min(left + operation_.kernel_w, input_.shape.width);
            ++x) {
         const std::uint8_t* pixel = input_codes_ + y * input_.row_bytes + x * input_.pixel_bytes;
-        for (int c = 0; c < channels; ++c) {
-          largest[c] = std::max(largest[c], pixel[c]);
-        }
+        elementwise_->max_codes(pixel, output_shape_.channels, largest_.data());
       }
     }
   }
@@ -136,6 +134,7 @@ class MaxPoolOperation final : public BoundOperation {
   std::vector<std::uint8_t> largest_;  // [channels]
   OwnedOutputStage stage_;
   std::optional<CodeMap> map_;  // Absent in the last operation, which gives logits.
+  const ElementwiseKernels* elementwise_;
   OutputArgs output_;
   const std::uint8_t* input_codes_ = nullptr;
 };

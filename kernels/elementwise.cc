@@ -1,0 +1,40 @@
+#include "kernels/elementwise.h"
+
+#include <cstdlib>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                 \
+  void widen_codes_##suffix(const std::uint8_t* codes, std::size_t count, std::int16_t* words);   \
+  void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes, \
+                           int count, std::int32_t* sums);                                        \
+  void max_codes_##suffix(const std::uint8_t* codes, int count, std::uint8_t* largest);
+#include "kernels/elementwise_kernels.inc"
+#undef BITPILOT_ELEMENTWISE_KERNELS
+
+namespace {
+
+constexpr ElementwiseKernels kElementwiseKernels[] = {
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa) \
+  {#suffix, Isa::isa, widen_codes_##suffix, sum_pixels_##suffix, max_codes_##suffix},
+#include "kernels/elementwise_kernels.inc"
+#undef BITPILOT_ELEMENTWISE_KERNELS
+};
+
+}  // namespace
+
+std::span<const ElementwiseKernels> AllElementwiseKernels() { return kElementwiseKernels; }
+
+const ElementwiseKernels& SelectElementwiseKernels(Isa limit) {
+  for (const ElementwiseKernels& kernels : kElementwiseKernels) {
+    if (Allows(limit, kernels.isa)) {
+      return kernels;
+    }
+  }
+  BITPILOT_CHECK(!"the scalar set is always allowed");
+  std::abort();
+}
+
+}  // namespace bitpilot

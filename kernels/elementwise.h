@@ -1,0 +1,32 @@
+// Small loops over codes that no accumulating kernel covers: one set of functions for each
+// instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/isa.h"
+
+namespace bitpilot {
+
+struct ElementwiseKernels {
+  std::string_view suffix;  // Of kernel names: "avx2".
+  Isa isa;
+  // words[i] = codes[i] for i in [0, count).
+  void (*widen_codes)(const std::uint8_t* codes, std::size_t count, std::int16_t* words);
+  // sums[c] += the sum over pixels of codes[pixel * pixel_bytes + c], for c in [0, count).
+  void (*sum_pixels)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                     int count, std::int32_t* sums);
+  // largest[c] = max(largest[c], codes[c]) for c in [0, count).
+  void (*max_codes)(const std::uint8_t* codes, int count, std::uint8_t* largest);
+};
+
+// Every set in this build. Not all can run on this CPU.
+std::span<const ElementwiseKernels> AllElementwiseKernels();
+
+// The widest set that `limit` allows.
+const ElementwiseKernels& SelectElementwiseKernels(Isa limit);
+
+}  // namespace bitpilot

@@ -1,0 +1,32 @@
+// AVX2 elementwise kernels. Compiled with -mavx2 on top of the project's flags: use no inline
+// function or template here but intrinsics and this file's own.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise.h"
+
+namespace bitpilot {
+namespace {
+
+#include "kernels/vector_avx2.inc"
+
+#include "kernels/elementwise_vector.inc"
+
+}  // namespace
+
+void widen_codes_avx2(const std::uint8_t* codes, std::size_t count, std::int16_t* words) {
+  WidenAll(codes, count, words);
+}
+
+void sum_pixels_avx2(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                     int count, std::int32_t* sums) {
+  SumPixels(codes, num_pixels, pixel_bytes, count, sums);
+}
+
+void max_codes_avx2(const std::uint8_t* codes, int count, std::uint8_t* largest) {
+  MaxCodes(codes, count, largest);
+}
+
+}  // namespace bitpilot

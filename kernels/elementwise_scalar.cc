@@ -1,0 +1,27 @@
+// Portable elementwise kernels.
+#include "kernels/elementwise.h"
+
+namespace bitpilot {
+
+void widen_codes_scalar(const std::uint8_t* codes, std::size_t count, std::int16_t* words) {
+  for (std::size_t i = 0; i < count; ++i) {
+    words[i] = codes[i];
+  }
+}
+
+void sum_pixels_scalar(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                       int count, std::int32_t* sums) {
+  for (int pixel = 0; pixel < num_pixels; ++pixel, codes += pixel_bytes) {
+    for (int c = 0; c < count; ++c) {
+      sums[c] += codes[c];
+    }
+  }
+}
+
+void max_codes_scalar(const std::uint8_t* codes, int count, std::uint8_t* largest) {
+  for (int c = 0; c < count; ++c) {
+    largest[c] = largest[c] > codes[c] ? largest[c] : codes[c];
+  }
+}
+
+}  // namespace bitpilot
