@@ -22,8 +22,9 @@ class LeasedBoard : public Board {
 
   Status WaitUntilReady() {
     Result<BoardInfo> info = thread_.WaitUntilReady(stop_);
-    if (info.ok()) info_ = std::move(info).value();
-    return info.status();
+    if (!info.ok()) return info.status();
+    info_ = std::move(info).value();
+    return Status();
   }
 
   const BoardInfo& info() const override { return info_; }

@@ -118,6 +118,7 @@ std::optional<Event> ZmqLink::Impl::NextMessage() {
     return std::nullopt;
   }
   std::vector<std::string_view> views;
+  views.reserve(frames.size());
   for (const zmq::message_t& frame : frames) views.push_back(frame.to_string_view());
   Result<Message> message = DecodeMessage(views);
   if (!message.ok()) return GarbageReceived{message.status()};
