@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/report/figures.h"
+#include "agent/report/html.h"
+#include "agent/report/marks.h"
+
+namespace bitpilot {
+namespace {
+
+std::string Cell(const std::string& text) {
+  return "<td class=\"number\">" + EscapeHtml(text) + "</td>";
+}
+
+std::string KeyValue(const std::string& key, const std::string& value) {
+  if (value.empty()) return "";
+  return "<tr>" + Element("th", "", key) + Element("td", "", value) + "</tr>\n";
+}
+
+std::string BoardTable(const ReportData& data) {
+  if (!data.board) return "";
+  const BoardInfo& board = data.board->board;
+  return "<table class=\"facts\"><tbody>" + KeyValue("board", board.name) +
+         KeyValue("processor", board.cpu_model) + KeyValue("instruction set", board.isa) +
+         KeyValue("backend", board.backend) + KeyValue("model source", board.model_source) +
+         KeyValue("daemon build", board.daemon_build) +
+         KeyValue("kernel build", board.kernel_build) + KeyValue("system", board.os) +
+         KeyValue("architecture", board.architecture) +
+         KeyValue("frequency governor", board.governor) +
+         KeyValue("processors", board.cpu_count > 0 ? std::to_string(board.cpu_count) : "") +
+         KeyValue("host's CPU class", data.board->cpu_class) + "</tbody></table>\n";
+}
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// What the measurements of one tier have in common.
+struct TierSummary {
+  int ok = 0;
+  int noisy = 0;
+  int failed = 0;
+  std::vector<double> windows;      // per measurement
+  std::vector<double> half_widths;  // of the interval, relative to the median
+  std::vector<double> cpu_shares;   // CPU time / wall time
+  double worst_drift = 0.0;
+  std::optional<double> highest_load;
+};
+
+void Add(const MeasurementRow& row, const MeasurementConditions& conditions, TierSummary& summary) {
+  if (conditions.load_average) {
+    summary.highest_load = std::max(summary.highest_load.value_or(0.0), *conditions.load_average);
+  }
+  if (!row.latency_median_ns) {
+    ++summary.failed;
+    return;
+  }
+  ++(row.status == "NOISY" ? summary.noisy : summary.ok);
+  summary.windows.push_back(static_cast<double>(row.window_ns.size()));
+  summary.half_widths.push_back((*row.latency_high_ns - *row.latency_low_ns) / 2 /
+                                *row.latency_median_ns);
+  if (!row.window_cpu_ns.empty()) {
+    summary.cpu_shares.push_back(Median(row.window_cpu_ns) / Median(row.window_ns));
+  }
+  if (std::abs(conditions.drift) > std::abs(summary.worst_drift)) {
+    summary.worst_drift = conditions.drift;
+  }
+}
+
+std::string TierTable(const ReportData& data) {
+  std::map<std::string, TierSummary> tiers;
+  for (std::size_t i = 0; i < data.measurements.size(); ++i) {
+    Add(data.measurements[i], data.conditions[i], tiers[data.measurements[i].tier]);
+  }
+  if (tiers.empty()) return "";
+  std::string html =
+      "<div class=\"scroll\"><table><thead><tr><th>tier</th><th>measurements</th><th>noisy</th>"
+      "<th>failed</th><th>windows each</th><th>interval half-width, median</th>"
+      "<th>largest drift</th><th>CPU time / wall time, lowest</th><th>highest load average</th>"
+      "</tr></thead><tbody>\n";
+  for (const auto& [tier, summary] : tiers) {
+    const int measured = summary.ok + summary.noisy;
+    const int all = measured + summary.failed;
+    html +=
+        "<tr>" + Element("th", "", tier) + Cell(std::to_string(all)) +
+        Cell(std::to_string(summary.noisy) + " (" +
+             FormatPercent(measured > 0 ? static_cast<double>(summary.noisy) / measured : 0.0, 0) +
+             ")") +
+        Cell(std::to_string(summary.failed)) +
+        Cell(measured > 0 ? FormatFixed(Median(summary.windows), 0) : "\u2013") +
+        Cell(measured > 0 ? FormatPercent(Median(summary.half_widths), 2) : "\u2013") +
+        Cell(measured > 0 ? FormatPoints(summary.worst_drift, 2) + " %" : "\u2013") +
+        Cell(summary.cpu_shares.empty() ? "\u2013"
+                                        : FormatFixed(*std::min_element(summary.cpu_shares.begin(),
+                                                                        summary.cpu_shares.end()),
+                                                      3)) +
+        Cell(summary.highest_load ? FormatFixed(*summary.highest_load, 2) : "\u2013") + "</tr>\n";
+  }
+  return html + "</tbody></table></div>\n";
+}
+
+std::string FailuresTable(const ReportData& data) {
+  std::string rows;
+  for (const MeasurementRow& row : data.measurements) {
+    if (row.status == "OK") continue;
+    rows += "<tr>" + Element("td", "", row.measurement_id) + Element("td", "", row.tier) +
+            Element("td", "missed", row.status) + Element("td", "", row.detail) + "</tr>\n";
+  }
+  if (rows.empty()) return "";
+  return "<h3>Noisy and failed measurements</h3><div class=\"scroll\"><table><thead><tr>"
+         "<th>measurement</th><th>tier</th><th>status</th><th>detail</th></tr></thead><tbody>\n" +
+         rows + "</tbody></table></div>\n";
+}
+
+std::string KernelsTable(const ReportData& data) {
+  if (!data.final) return "";
+  std::map<std::string, std::map<std::size_t, int>> operations;  // [kernel][final row]
+  for (std::size_t r = 0; r < data.final->rows.size(); ++r) {
+    for (const std::string& kernel : data.final->rows[r].kernels) ++operations[kernel][r];
+  }
+  if (operations.empty()) return "";
+  std::string html =
+      "<h3>Kernels that ran, operations by candidate</h3><div class=\"scroll\"><table><thead><tr>"
+      "<th>kernel</th>";
+  for (const FinalRow& row : data.final->rows) {
+    html +=
+        "<th class=\"label " + MarkOf(row).css + "\">" + EscapeHtml(MarkOf(row).label) + "</th>";
+  }
+  html += "</tr></thead><tbody>\n";
+  for (const auto& [kernel, counts] : operations) {
+    html += "<tr>" + Element("th", "code", kernel);
+    for (std::size_t r = 0; r < data.final->rows.size(); ++r) {
+      const auto count = counts.find(r);
+      html += Cell(count == counts.end() ? "\u00b7" : std::to_string(count->second));
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table></div>\n";
+}
+
+}  // namespace
+
+std::string ConditionsTables(const ReportData& data) {
+  return "<div class=\"panels\">" + BoardTable(data) + "<div>" + TierTable(data) +
+         FailuresTable(data) + KernelsTable(data) + "</div></div>\n";
+}
+
+}  // namespace bitpilot

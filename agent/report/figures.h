@@ -1,0 +1,33 @@
+// The report's pictures and tables, each as a fragment of HTML with inline SVG. All take what they
+// show from ReportData, leave out what the study does not hold (yet), and escape every string.
+#pragma once
+
+#include <string>
+
+#include "agent/report/report_data.h"
+
+namespace bitpilot {
+
+// One line a final candidate: test accuracy, difference to 8 bit, latency, ratio, size, budget.
+std::string SummaryTable(const ReportData& data);
+
+// Accuracy over latency ratio: final candidates with intervals, searched ones faint, references and
+// budgets marked.
+std::string ParetoPlot(const ReportData& data);
+
+// Bits of every layer's weights and of every stored tensor, by candidate.
+std::string BitsMaps(const ReportData& data);
+
+// Hypervolume so far, latency ratio and accuracy over the steps of the search.
+std::string CoursePlot(const ReportData& data);
+
+// Every step: why it was proposed and what came of it.
+std::string StepsTable(const ReportData& data);
+
+// Every timing window of the final measurements, as deviation from its candidate's median.
+std::string WindowsPlot(const ReportData& data);
+
+// Who measured, how often, how noisy, and which kernels ran.
+std::string ConditionsTables(const ReportData& data);
+
+}  // namespace bitpilot

@@ -1,0 +1,284 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "agent/report/figures.h"
+#include "agent/report/html.h"
+#include "agent/report/marks.h"
+#include "agent/report/svg.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kWidth = 960;
+constexpr int kHeight = 500;
+constexpr double kLeft = 74;
+constexpr double kRight = kWidth - 26;
+constexpr double kTop = 16;
+constexpr double kBottom = kHeight - 58;
+
+struct Range {
+  double low = 0.0;
+  double high = 0.0;
+  void Include(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  double span() const { return high - low; }
+};
+
+struct Box {
+  Point corner;
+  double width = 0.0;
+  double height = 0.0;
+};
+
+double Overlap(const Box& a, const Box& b) {
+  const double w =
+      std::min(a.corner.x + a.width, b.corner.x + b.width) - std::max(a.corner.x, b.corner.x);
+  const double h =
+      std::min(a.corner.y + a.height, b.corner.y + b.height) - std::max(a.corner.y, b.corner.y);
+  return w > 0 && h > 0 ? w * h : 0.0;
+}
+
+// Puts labels where they cover least of what is drawn already.
+class LabelPlacer {
+ public:
+  void AddObstacle(const Box& box) { taken_.push_back(box); }
+
+  // Returns the label's baseline start for a mark at `center`.
+  Point Place(Point center, std::string_view text) {
+    const double width = 7.2 * static_cast<double>(text.size()) + 2;
+    constexpr double kTextHeight = 13;
+    const std::array<Point, 8> corners = {{{center.x + 10, center.y - 17},
+                                           {center.x + 10, center.y + 4},
+                                           {center.x - 10 - width, center.y - 17},
+                                           {center.x - 10 - width, center.y + 4},
+                                           {center.x + 14, center.y - 6},
+                                           {center.x - 14 - width, center.y - 6},
+                                           {center.x - width / 2, center.y - 26},
+                                           {center.x - width / 2, center.y + 13}}};
+    Box best{corners[0], width, kTextHeight};
+    double best_cost = 1e300;
+    for (const Point& corner : corners) {
+      const Box box{corner, width, kTextHeight};
+      double cost = 0.0;
+      for (const Box& other : taken_) cost += Overlap(box, other);
+      const Box inside{{kLeft, kTop}, kRight - kLeft, kBottom - kTop};
+      cost += 10.0 * (width * kTextHeight - Overlap(box, inside));
+      if (cost < best_cost) {
+        best_cost = cost;
+        best = box;
+      }
+    }
+    taken_.push_back(best);
+    return {best.corner.x, best.corner.y + 11};
+  }
+
+ private:
+  std::vector<Box> taken_;
+};
+
+bool Measured(const TransitionEvent& event) { return event.transition.latency_ns.has_value(); }
+
+// A configured budget, if the configuration has one under `key`.
+std::optional<double> Budget(const ReportData& data, const char* key) {
+  const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object() || !config.contains(key) || !config[key].is_number()) return std::nullopt;
+  return config[key].get<double>();
+}
+
+class ParetoDrawing {
+ public:
+  explicit ParetoDrawing(const ReportData& data)
+      : data_(data), svg_(kWidth, kHeight, "Accuracy over latency of all candidates") {
+    if (data.final) {
+      for (const FinalRow& row : data.final->rows) {
+        if (row.ratio) rows_.push_back(&row);
+      }
+    }
+    ChooseAxes();
+  }
+
+  std::string Draw() {
+    DrawGrid();
+    DrawReferences();
+    DrawSearched();
+    DrawIntervals();
+    DrawFront();
+    DrawRows();
+    return svg_.Finish();
+  }
+
+ private:
+  void ChooseAxes() {
+    Range x{1.0, 1.0};
+    Range all{data_.problem->uniform8.accuracy, data_.problem->uniform8.accuracy};
+    for (const TransitionEvent& event : data_.transitions) {
+      if (!Measured(event)) continue;
+      x.Include(data_.RatioOf(*event.transition.latency_ns));
+      all.Include(event.transition.accuracy);
+    }
+    Range core = all;  // what must be seen well
+    if (!rows_.empty()) core = {rows_[0]->accuracy_low, rows_[0]->accuracy_high};
+    for (const FinalRow* row : rows_) {
+      x.Include(row->ratio_low);
+      x.Include(row->ratio_high);
+      all.Include(row->accuracy_low);
+      all.Include(row->accuracy_high);
+      if (row->origin != "front" && row->origin != "ilp") continue;
+      core.Include(row->accuracy_low);
+      core.Include(row->accuracy_high);
+    }
+    // Hopeless candidates would squeeze the interesting ones: they are marked at the lower edge
+    // instead.
+    const double floor = core.low - std::max(core.span(), 0.01);
+    const Range y{std::max(all.low, floor), all.high};
+    const double x_pad = std::max(0.05 * x.span(), 0.01);
+    const double y_pad = std::max(0.06 * y.span(), 0.002);
+    x_ = {std::max(0.0, x.low - x_pad), x.high + x_pad, kLeft, kRight};
+    y_ = {std::max(0.0, y.low - y_pad), std::min(1.0 + y_pad, y.high + y_pad), kBottom, kTop};
+  }
+
+  void DrawGrid() {
+    const Ticks xs = RoundTicks(x_.low, x_.high, 8);
+    for (const double value : xs.values) {
+      svg_.Line({x_(value), kTop}, {x_(value), kBottom}, "grid");
+      svg_.Text({x_(value), kBottom + 20}, FormatFixed(value, std::max(1, xs.digits)) + "\u00d7",
+                "tick middle");
+    }
+    const Ticks ys = RoundTicks(y_.low, y_.high, 7);
+    for (const double value : ys.values) {
+      svg_.Line({kLeft, y_(value)}, {kRight, y_(value)}, "grid");
+      svg_.Text({kLeft - 8, y_(value) + 4}, FormatPercent(value, std::max(0, ys.digits - 2)),
+                "tick end");
+    }
+    svg_.Text({(kLeft + kRight) / 2, kHeight - 12.0},
+              std::string("latency relative to uniform 8 bit") +
+                  (data_.is_model() ? " \u2014 MODEL, not measured" : "") + "  (left is faster)",
+              "axis middle");
+    svg_.Text({-(kTop + kBottom) / 2, 16}, "accuracy", "axis middle turned");
+  }
+
+  void DrawReferences() {
+    labels_.AddObstacle({{x_(1.0) - 1, kTop}, 2, kBottom - kTop});
+    svg_.Line({x_(1.0), kTop}, {x_(1.0), kBottom}, "reference");
+    for (const FinalRow* row : rows_) {
+      if (MarkOf(*row).css != "uniform8") continue;
+      svg_.Line({kLeft, y_(row->test_accuracy)}, {kRight, y_(row->test_accuracy)}, "reference");
+    }
+    const std::optional<double> latency = Budget(data_, "max_latency_ratio");
+    if (latency && *latency >= x_.low && *latency <= x_.high) {
+      svg_.Line({x_(*latency), kTop}, {x_(*latency), kBottom}, "budget");
+      svg_.Text({x_(*latency) + 5, kBottom - 8}, "budget " + FormatFixed(*latency, 2) + "\u00d7",
+                "note");
+    }
+    const std::optional<double> accuracy = Budget(data_, "min_accuracy");
+    if (accuracy && *accuracy >= y_.low && *accuracy <= y_.high) {
+      svg_.Line({kLeft, y_(*accuracy)}, {kRight, y_(*accuracy)}, "budget");
+      svg_.Text({kRight - 4, y_(*accuracy) - 5}, "budget " + FormatPercent(*accuracy, 1),
+                "note end");
+    }
+  }
+
+  void DrawSearched() {
+    for (const TransitionEvent& event : data_.transitions) {
+      if (!Measured(event)) continue;
+      const double ratio = data_.RatioOf(*event.transition.latency_ns);
+      const double accuracy = event.transition.accuracy;
+      const std::string title = "step " + std::to_string(event.step + 1) + ": " +
+                                FormatFixed(ratio, 3) + "\u00d7, validation " +
+                                FormatPercent(accuracy, 1);
+      Mark({x_(ratio), y_(accuracy)}, "searched", title);
+    }
+  }
+
+  // A mark, or an arrow at the lower edge. Returns where it is.
+  Point Mark(Point point, std::string_view css, std::string_view title) {
+    if (point.y <= kBottom) {
+      DrawMark(svg_, point, css, title);
+      return point;
+    }
+    point.y = kBottom - 2;
+    DrawBeyond(svg_, point, /*below=*/true, css, title);
+    return {point.x, point.y - 5};
+  }
+
+  void DrawIntervals() {
+    for (const FinalRow* row : rows_) {
+      const std::string css = "interval " + MarkOf(*row).css;
+      const double y = y_(row->test_accuracy);
+      if (y > kBottom) continue;
+      const double bottom = std::min(y_(row->accuracy_low), kBottom);
+      const double top = y_(row->accuracy_high);
+      const double x = x_(*row->ratio);
+      svg_.Line({x, bottom}, {x, top}, css);
+      svg_.Line({x_(row->ratio_low), y}, {x_(row->ratio_high), y}, css);
+      labels_.AddObstacle({{x - 1.5, top}, 3, bottom - top});
+      labels_.AddObstacle({{x - 8, y - 8}, 16, 16});
+    }
+  }
+
+  void DrawFront() {
+    std::vector<Point> points;
+    for (const FinalRow* row : rows_) {
+      if (row->origin != "front") continue;
+      points.push_back({x_(*row->ratio), std::min(y_(row->test_accuracy), kBottom)});
+    }
+    std::sort(points.begin(), points.end(),
+              [](const Point& a, const Point& b) { return a.x < b.x; });
+    for (std::size_t i = 1; i < points.size(); ++i) {
+      labels_.AddObstacle({{points[i - 1].x, (points[i - 1].y + points[i].y) / 2 - 2},
+                           points[i].x - points[i - 1].x,
+                           4});
+    }
+    if (points.size() > 1) svg_.Path(points, "frontline");
+  }
+
+  void DrawRows() {
+    for (const FinalRow* row : rows_) {
+      const RowMark mark = MarkOf(*row);
+      const std::string title =
+          row->label + ": " + FormatFixed(*row->ratio, 3) + "\u00d7 [" +
+          FormatFixed(row->ratio_low, 3) + ", " + FormatFixed(row->ratio_high, 3) + "], test " +
+          FormatPercent(row->test_accuracy, 2) + " [" + FormatPercent(row->accuracy_low, 2) + ", " +
+          FormatPercent(row->accuracy_high, 2) + "], " + FormatBytes(row->weight_bytes);
+      const Point at = Mark({x_(*row->ratio), y_(row->test_accuracy)}, mark.css, title);
+      std::string label = mark.label;
+      if (y_(row->test_accuracy) > kBottom) label += " " + FormatPercent(row->test_accuracy, 1);
+      svg_.Text(labels_.Place(at, label), label, "label " + mark.css);
+    }
+  }
+
+  const ReportData& data_;
+  Svg svg_;
+  std::vector<const FinalRow*> rows_;  // with a latency
+  Axis x_;
+  Axis y_;
+  LabelPlacer labels_;
+};
+
+std::string Legend(const ReportData& data) {
+  const auto entry = [](std::string_view css, const std::string& text) {
+    return "<li>" + MarkSwatch(css) + EscapeHtml(text) + "</li>";
+  };
+  std::string html = "<ul class=\"legend\">";
+  if (data.final) {
+    html += entry("front", "found front, test accuracy") + entry("uniform8", "uniform 8 bit") +
+            entry("uniform4", "uniform 4 bit") + entry("ilp", "integer-program start");
+  }
+  return html + entry("searched", "every measured candidate, validation accuracy") + "</ul>";
+}
+
+}  // namespace
+
+std::string ParetoPlot(const ReportData& data) {
+  if (!data.problem) return "";
+  return "<figure>" + ParetoDrawing(data).Draw() + Legend(data) +
+         "<figcaption>Bars are 95 % intervals: Wilson's of the test accuracy, and of the median "
+         "ratio over interleaved rounds. Arrows at the lower edge are candidates below the axis. "
+         "Point at a mark for its numbers.</figcaption></figure>\n";
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,49 @@
+// What a report shows, read from one study and nothing else.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/study/events.h"
+#include "agent/study/study.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct ReportData {
+  std::string file_name;  // of the study, without its folder
+  std::string config_json;
+  std::vector<Run> runs;
+  LogHead head;
+  std::optional<LogProblem> problem_in_log;  // VerifyLog()
+
+  std::optional<BoardEvent> board;
+  std::optional<ProblemEvent> problem;
+  std::vector<ProposalEvent> proposals;      // by step
+  std::vector<TransitionEvent> transitions;  // by step; may be one shorter while the search runs
+  std::optional<FinalEvent> final;
+  std::optional<EndEvent> end;
+
+  std::vector<MeasurementRow> measurements;              // in the order of the log
+  std::vector<MeasurementConditions> conditions;         // parallel to `measurements`
+  std::map<std::string, std::size_t> measurement_by_id;  // index into both
+
+  // "" for a real board; else who answered, e.g. "MODEL:mpic": then no number is a measurement.
+  std::string model_source;
+
+  bool is_model() const { return !model_source.empty(); }
+
+  // Latency of `ns` relative to the 8-bit reference of the search. REQUIRES: problem.
+  double RatioOf(double ns) const { return ns / problem->uniform8.latency_ns; }
+
+  // The measurement of a final row, if there was one.
+  std::optional<std::size_t> MeasurementOf(const FinalRow& row) const;
+};
+
+// Errors: as Study::OpenReadOnly(), and kDataCorrupt for an event whose payload cannot be read;
+// names its seq.
+Result<ReportData> ReadReportData(const std::string& study_path);
+
+}  // namespace bitpilot

@@ -1,0 +1,82 @@
+#include <string>
+
+#include "agent/report/figures.h"
+#include "agent/report/html.h"
+#include "agent/report/marks.h"
+
+namespace bitpilot {
+namespace {
+
+std::string Interval(const std::string& low, const std::string& high) {
+  return " <span class=\"interval-text\">[" + EscapeHtml(low) + ", " + EscapeHtml(high) +
+         "]</span>";
+}
+
+std::string Cell(const std::string& html) { return "<td class=\"number\">" + html + "</td>"; }
+
+std::string AccuracyCells(const FinalRow& row, bool is_anchor) {
+  std::string html =
+      Cell(FormatPercent(row.test_accuracy, 2) + Interval(FormatFixed(100 * row.accuracy_low, 2),
+                                                          FormatFixed(100 * row.accuracy_high, 2)));
+  if (is_anchor) return html + Cell("\u2013");
+  return html + Cell(FormatPoints(row.paired_difference, 2) +
+                     Interval(FormatPoints(row.paired_low, 2), FormatPoints(row.paired_high, 2)));
+}
+
+std::string LatencyCells(const FinalRow& row, double scale_ns) {
+  if (!row.latency_median_ns) return Cell("not measured") + Cell("\u2013");
+  std::string html = Cell(FormatLatency(*row.latency_median_ns, scale_ns) +
+                          Interval(FormatLatency(row.latency_low_ns, scale_ns),
+                                   FormatLatency(row.latency_high_ns, scale_ns)));
+  if (!row.ratio) return html + Cell("\u2013");
+  return html + Cell(FormatFixed(*row.ratio, 3) + "\u00d7" +
+                     Interval(FormatFixed(row.ratio_low, 3), FormatFixed(row.ratio_high, 3)));
+}
+
+// The ratio on the full instruction set, "–" where it was not measured.
+std::string FullIsaCell(const FullIsa& full_isa, const FinalRow& row) {
+  for (const FullIsaRow& other : full_isa.rows) {
+    if (other.assignment_id != row.assignment_id) continue;
+    return Cell(FormatFixed(other.ratio, 3) + "\u00d7" + " <span class=\"interval-text\">" +
+                FormatLatency(other.latency_median_ns, other.latency_median_ns) + "</span>");
+  }
+  return Cell("\u2013");
+}
+
+std::string Header(const ReportData& data) {
+  const std::string model = data.is_model() ? " <span class=\"model\">MODEL</span>" : std::string();
+  std::string html =
+      "<thead><tr><th>candidate</th><th>test accuracy</th><th>difference to 8 bit, points</th>"
+      "<th>latency, median" +
+      model + "</th><th>ratio to 8 bit" + model + "</th><th>weights</th>";
+  if (data.final->full_isa) {
+    html += "<th>ratio on " + EscapeHtml(data.final->full_isa->isa) + "</th>";
+  }
+  return html + "<th>budget</th></tr></thead>\n";
+}
+
+}  // namespace
+
+std::string SummaryTable(const ReportData& data) {
+  if (!data.final) return "";
+  double scale_ns = 1.0;
+  for (const FinalRow& row : data.final->rows) {
+    scale_ns = std::max(scale_ns, row.latency_median_ns.value_or(0.0));
+  }
+  std::string html = "<div class=\"scroll\"><table class=\"summary\">" + Header(data) + "<tbody>\n";
+  for (const FinalRow& row : data.final->rows) {
+    const RowMark mark = MarkOf(row);
+    html += "<tr class=\"" + EscapeHtml(row.origin) + "\"><th>" + MarkSwatch(mark.css) +
+            EscapeHtml(row.label) + "</th>" + AccuracyCells(row, mark.css == "uniform8") +
+            LatencyCells(row, scale_ns) + Cell(FormatBytes(row.weight_bytes));
+    if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, row);
+    html += row.budget_met ? "<td>met</td></tr>\n" : "<td class=\"missed\">missed</td></tr>\n";
+  }
+  return html +
+         "</tbody></table></div>\n<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for "
+         "accuracies, the paired one on the same images for differences, the exact one of the "
+         "median for latencies and ratios. Ratios compare windows of the same interleaved rounds. "
+         "Weights are packed at their own widths; kB = 1,000 B.</p>\n";
+}
+
+}  // namespace bitpilot
