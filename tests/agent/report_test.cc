@@ -1,0 +1,174 @@
+#include "agent/report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "agent/report/report_data.h"
+#include "agent/study/sqlite_database.h"
+#include "tests/agent/sample_study.h"
+#include "tests/agent/study_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class WriteReportTest : public testing::Test {
+ protected:
+  std::string Render(const SampleStudyOptions& options = {}) {
+    WriteSampleStudy(study_path_, options);
+    return RenderFile();
+  }
+
+  std::string RenderFile() {
+    const Status status = WriteReport(study_path_, html_path_);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return ReadBytes(html_path_);
+  }
+
+  StudyFolder folder_;
+  std::string study_path_ = folder_.Path("a.db");
+  std::string html_path_ = folder_.Path("a.html");
+};
+
+int Count(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+// True if every element of `html` is closed in order. Void and self-closed elements need no end.
+bool IsBalanced(const std::string& html) {
+  std::vector<std::string> open;
+  const std::regex tag("<(/?)([a-zA-Z0-9]+)[^>]*?(/?)>");
+  for (auto it = std::sregex_iterator(html.begin(), html.end(), tag); it != std::sregex_iterator();
+       ++it) {
+    const std::string name = (*it)[2];
+    if (name == "meta" || (*it)[3] == "/") continue;
+    if ((*it)[1] != "/") {
+      open.push_back(name);
+      continue;
+    }
+    if (open.empty() || open.back() != name) return false;
+    open.pop_back();
+  }
+  return open.empty();
+}
+
+TEST_F(WriteReportTest, ShowsEveryFinalCandidateWithItsNumbers) {
+  const std::string html = Render();
+  for (const char* label : {"uniform 8 bit", "uniform 4 bit", "ilp start", "front 1", "front 6"}) {
+    EXPECT_THAT(html, HasSubstr(label));
+  }
+  EXPECT_THAT(html, HasSubstr("86.60 %"));         // 1732 of 2000
+  EXPECT_THAT(html, HasSubstr("[85.10, 88.00]"));  // its interval
+  EXPECT_THAT(html, HasSubstr("\u22124.30"));      // uniform 4 bit, paired: 82.3 - 86.6
+  EXPECT_THAT(html, HasSubstr("ratio on avx512vnni"));
+  EXPECT_THAT(html, HasSubstr("met</td>"));
+  EXPECT_THAT(html, HasSubstr(">missed</td>"));
+  EXPECT_THAT(html, HasSubstr("verified"));
+  EXPECT_THAT(html, Not(HasSubstr("MODEL")));
+}
+
+TEST_F(WriteReportTest, LoadsNothingAndRunsNothing) {
+  const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("default-src 'none'"));
+  for (const char* part :
+       {"http://", "https://", "src=", "href=", "url(", "<script", "@import", "onload"}) {
+    EXPECT_THAT(html, Not(HasSubstr(part)));
+  }
+}
+
+TEST_F(WriteReportTest, ClosesEveryElement) { EXPECT_TRUE(IsBalanced(Render())); }
+
+TEST_F(WriteReportTest, DrawsEveryWindowAndEveryMeasuredCandidate) {
+  const std::string html = Render();
+  EXPECT_EQ(Count(html, "class=\"window "), 9 * 21);  // nine final candidates, 21 windows each
+  EXPECT_EQ(Count(html, ", hypervolume so far "), 3 * 23);  // 24 steps, one failed; three panels
+}
+
+TEST_F(WriteReportTest, NamesEveryLayerAndShowsGroupsAsRuns) {
+  SampleStudyOptions options;
+  options.channel_groups = true;
+  const std::string html = Render(options);
+  const ReportData data = ValueOrDie(ReadReportData(study_path_));
+  for (const std::string& layer : data.problem->layers)
+    EXPECT_THAT(html, HasSubstr(">" + layer + "<"));
+  for (const std::string& tensor : data.problem->tensors) {
+    EXPECT_THAT(html, HasSubstr(">" + tensor + "<"));
+  }
+  EXPECT_THAT(html, HasSubstr("4 channels x 8 bits"));
+}
+
+TEST_F(WriteReportTest, LabelsAModelsNumbers) {
+  SampleStudyOptions options;
+  options.from_model = true;
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("MODEL: every latency below was computed from a cost table"));
+  EXPECT_THAT(html, HasSubstr("latency, median <span class=\"model\">MODEL</span>"));
+  EXPECT_THAT(html, HasSubstr("MODEL, not measured"));
+  EXPECT_TRUE(IsBalanced(html));
+}
+
+TEST_F(WriteReportTest, EscapesWhatABoardCallsItself) {
+  SampleStudyOptions options;
+  options.board_name = "<img src=x onerror=alert(1)>";
+  const std::string html = Render(options);
+  EXPECT_THAT(html, Not(HasSubstr("<img")));
+  EXPECT_THAT(html, HasSubstr("&lt;img src=x onerror=alert(1)&gt;"));
+}
+
+TEST_F(WriteReportTest, ReportsASearchThatHasNotFinished) {
+  SampleStudyOptions options;
+  options.finished = false;
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("has not finished"));
+  EXPECT_THAT(html, HasSubstr("Course of the search"));
+  EXPECT_TRUE(IsBalanced(html));
+}
+
+TEST_F(WriteReportTest, ReportsAStudyThatHoldsOnlyItsConfiguration) {
+  ASSERT_TRUE(Study::Create(study_path_, "{}").ok());
+  EXPECT_TRUE(IsBalanced(RenderFile()));
+}
+
+TEST_F(WriteReportTest, SaysThatALogIsDamaged) {
+  WriteSampleStudy(study_path_);
+  ASSERT_TRUE(
+      ValueOrDie(SqliteDatabase::Open(study_path_, SqliteMode::kReadWrite))
+          ->Execute("DROP TRIGGER measurement_no_update; UPDATE measurement SET detail = 'x' "
+                    "WHERE measurement_id = 'step-0'")
+          .ok());
+  const std::string html = RenderFile();
+  EXPECT_THAT(html, HasSubstr("does not verify"));
+  EXPECT_THAT(html, HasSubstr("measurement step-0 was altered"));
+}
+
+TEST_F(WriteReportTest, NamesAnEventThatCannotBeRead) {
+  {
+    const auto study = ValueOrDie(Study::Create(study_path_, "{}"));
+    ASSERT_TRUE(study->Append("transition", R"({"step":0})").ok());
+  }
+  const Status status = WriteReport(study_path_, html_path_);
+  EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(status.message(), HasSubstr("event 2 (transition)"));
+  EXPECT_FALSE(std::filesystem::exists(html_path_));
+}
+
+TEST_F(WriteReportTest, NamesAStudyThatIsMissing) {
+  EXPECT_EQ(WriteReport(study_path_, html_path_).code(), StatusCode::kNotFound);
+}
+
+TEST_F(WriteReportTest, DrawsDeepNetworks) {
+  SampleStudyOptions options;
+  options.model = "resnet56";
+  EXPECT_TRUE(IsBalanced(Render(options)));
+}
+
+}  // namespace
+}  // namespace bitpilot

@@ -1,0 +1,276 @@
+#include "tests/agent/sample_study.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "agent/study/events.h"
+#include "agent/study/study.h"
+#include "kernels/base/bit_assignment.h"
+#include "kernels/base/check.h"
+#include "kernels/base/standard_networks.h"
+#include "kernels/base/topology.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kUniform8Ns = 1.184e6;
+
+void Check(const Status& status) {
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.message().c_str());
+  BITPILOT_CHECK(status.ok());
+}
+
+// Uniform in [0, 1), the same with every standard library.
+double Uniform(std::mt19937& random) { return random() / 4294967296.0; }
+
+class SampleWriter {
+ public:
+  SampleWriter(const std::string& path, const SampleStudyOptions& options)
+      : options_(options), topology_(StandardTopology(options.model).value()) {
+    Result<std::unique_ptr<Study>> study = Study::Create(
+        path,
+        R"({"activation_widths":[2,3,4,5,6,7,8],"batch_size":128,"board":"",)"
+        R"("calibration_images":512,"data":"sample","data_sha256":"0f343b0931126a20f133d67c2b018a3b",)"
+        R"("device":")" +
+            std::string(options.from_model ? "model:mpic.txt" : "local:avx2") +
+            R"(","distill":true,"fleet":"","learning_rate":0.0002,"max_latency_ratio":0.75,)"
+            R"("max_weight_bytes":null,"measurements":24,"min_accuracy":null,"model":")" +
+            options.model +
+            R"(","policy":"amed","search_ends":false,"seed":7,"table_seconds":30,)"
+            R"("train_batches":50,"weight_widths":[2,3,4,5,6,7,8],)"
+            R"("weights":"experiments/data/resnet8.safetensors","weights_sha256":"6b86b273ff34fce1"})");
+    Check(study.status());
+    study_ = std::move(study).value();
+  }
+
+  void Write() {
+    WriteBoard();
+    WriteProblem();
+    for (int step = 0; step < options_.steps; ++step) WriteStep(step);
+    if (!options_.finished) return;
+    WriteFinal();
+    Check(AppendEvent(*study_, EndEvent{"done"}));
+    Check(study_->Close());
+  }
+
+ private:
+  void WriteBoard() {
+    BoardInfo& board = board_.board;
+    board.name = options_.board_name;
+    board.cpu_model = "Example CPU 9575F";
+    board.isa = "avx2";
+    board.daemon_build = "0.1.0";
+    board.kernel_build = "0.1.0+9f2c11d0a3";
+    board.backend = options_.from_model ? "model:mpic" : "kernels";
+    board.model_source = options_.from_model ? "Example et al., 2022, table 4" : "";
+    board.os = "Linux 6.1";
+    board.architecture = "x86_64";
+    board.cpu_count = 2;
+    board_.cpu_class = "Example family 26 model 2, torch 1.13";
+    Check(AppendEvent(*study_, board_));
+  }
+
+  void WriteProblem() {
+    ProblemEvent problem;
+    const std::vector<int> layers = LayerOperations(topology_);
+    for (const int operation : layers) {
+      problem.layers.push_back(topology_.operations[static_cast<std::size_t>(operation)].name);
+    }
+    for (int tensor = 0; tensor < topology_.num_stored_tensors(); ++tensor) {
+      problem.tensors.push_back(TensorName(topology_, tensor));
+    }
+    for (int layer = 1; layer + 1 < static_cast<int>(layers.size()); ++layer) {
+      problem.variables.push_back({DecisionVariable::Kind::kWeights,
+                                   layer,
+                                   problem.layers[static_cast<std::size_t>(layer)],
+                                   {2, 4, 8},
+                                   {0.4, 0.05, 0.0}});
+    }
+    problem.table = "bitpilot-cost-table 1\nname example\n";
+    problem.uniform8 = {kUniform8Ns, 0.412, 0.868};
+    problem.float_accuracy = 0.872;
+    Check(AppendEvent(*study_, problem));
+  }
+
+  // `effort` in [0, 1]: 0 keeps few bits, 1 keeps eight.
+  BitAssignment RandomAssignment(double effort) {
+    BitAssignment assignment = UniformAssignment(topology_, 8, 8);
+    const auto draw = [&] {
+      const double bits = 2.0 + 6.0 * std::clamp(effort + 0.5 * (Uniform(random_) - 0.5), 0.0, 1.0);
+      return static_cast<int>(std::lround(bits));
+    };
+    for (std::size_t layer = 1; layer + 1 < assignment.weight_bits.size(); ++layer) {
+      const int channels = assignment.weight_bits[layer][0].channels;
+      if (options_.channel_groups && layer % 3 == 1) {
+        assignment.weight_bits[layer] = {{channels / 4, 8}, {channels - channels / 4, draw()}};
+      } else {
+        assignment.weight_bits[layer][0].bits = draw();
+      }
+    }
+    for (std::size_t tensor = 1; tensor + 1 < assignment.activation_bits.size(); ++tensor) {
+      assignment.activation_bits[tensor] = draw();
+    }
+    return assignment;
+  }
+
+  // A made-up law with the shape of real ones: time nearly linear in the mean width, accuracy
+  // falling below 4 bits.
+  double MeanBits(const BitAssignment& assignment) const {
+    double sum = 0.0;
+    for (const auto& runs : assignment.weight_bits) sum += runs.back().bits;
+    return sum / static_cast<double>(assignment.weight_bits.size());
+  }
+  double Ratio(const BitAssignment& assignment) const {
+    return 0.30 + 0.70 * MeanBits(assignment) / 8.0;
+  }
+  double Accuracy(const BitAssignment& assignment) const {
+    const double bits = MeanBits(assignment);
+    return 0.869 - 0.35 * std::exp(-0.85 * (bits - 2.0)) - 0.02 * Uniform(jitter_);
+  }
+
+  MeasurementRow MakeRow(const std::string& id, const BitAssignment& assignment, const char* tier,
+                         int num_windows, double noise) {
+    MeasurementRow row;
+    row.measurement_id = id;
+    row.candidate_id = AssignmentId(assignment);
+    row.assignment = CanonicalText(assignment);
+    row.board = ToJson(board_.board);
+    row.tier = tier;
+    row.status = noise > 0.02 ? "NOISY" : "OK";
+    row.detail = noise > 0.02 ? "drift 3.1 %: another program ran" : "";
+    row.source = options_.from_model ? "MODEL:mpic" : "measured";
+    for (int window = 0; window < num_windows; ++window) {
+      const double tail = Uniform(jitter_) > 0.93 ? 2.0 * noise : 0.0;
+      const double deviation = options_.from_model ? 0.0 : noise * (Uniform(jitter_) - 0.4) + tail;
+      row.window_ns.push_back(kUniform8Ns * Ratio(assignment) * (1.0 + deviation));
+      row.window_cpu_ns.push_back(row.window_ns.back() * 0.998);
+    }
+    std::vector<double> sorted = row.window_ns;
+    std::sort(sorted.begin(), sorted.end());
+    row.latency_median_ns = sorted[sorted.size() / 2];
+    row.latency_low_ns = sorted[sorted.size() / 4];
+    row.latency_high_ns = sorted[sorted.size() * 3 / 4];
+    MeasurementConditions conditions;
+    conditions.confidence = 0.961;
+    conditions.inferences_per_window = 25;
+    conditions.drift = noise / 3;
+    conditions.duration_ms = 310.0;
+    conditions.load_average = 0.42;
+    row.conditions = ToJson(conditions);
+    return row;
+  }
+
+  void WriteStep(int step) {
+    const BitAssignment assignment = RandomAssignment(
+        0.1 + 0.85 * static_cast<double>(step * 7 % options_.steps) / options_.steps);
+    const bool fails = step == 9;
+    ProposalEvent proposal;
+    proposal.step = step;
+    proposal.choice = {step % 7 + 2};
+    proposal.assignment_id = AssignmentId(assignment);
+    proposal.reason =
+        step < 8 ? "integer program at " + std::to_string(40 + 7 * step) + " % latency"
+                 : "neighbour of step " + std::to_string(step / 2) + ": conv_3 weights 4 -> 3";
+    Check(AppendEvent(*study_, proposal));
+
+    MeasurementRow row =
+        MakeRow("step-" + std::to_string(step), assignment, "SCREEN", 9, step == 5 ? 0.03 : 0.008);
+    if (fails) {
+      row.status = "TIMED_OUT";
+      row.detail = "no answer from the worker in 20 s";
+      row.latency_median_ns = row.latency_low_ns = row.latency_high_ns = std::nullopt;
+      row.window_ns.clear();
+      row.window_cpu_ns.clear();
+    }
+    Check(study_->AppendMeasurement(row));
+
+    TransitionEvent event;
+    event.step = step;
+    event.transition.choice = proposal.choice;
+    event.transition.status = fails ? TransitionStatus::kFailed : TransitionStatus::kMeasured;
+    event.transition.latency_ns = row.latency_median_ns;
+    event.transition.latency_low_ns = row.latency_low_ns.value_or(0.0);
+    event.transition.latency_high_ns = row.latency_high_ns.value_or(0.0);
+    event.transition.accuracy = Accuracy(assignment);
+    event.transition.loss = -std::log(event.transition.accuracy);
+    event.transition.weight_bytes = WeightBytes(topology_, assignment);
+    event.train_loss = event.transition.loss * 0.9;
+    Check(AppendEvent(*study_, event));
+  }
+
+  FinalRow MakeFinalRow(const std::string& label, const char* origin,
+                        const BitAssignment& assignment, double accuracy) {
+    FinalRow row;
+    row.label = label;
+    row.origin = origin;
+    row.assignment = CanonicalText(assignment);
+    row.assignment_id = AssignmentId(assignment);
+    row.test_total = 2000;
+    row.test_correct = std::lround(2000 * accuracy);
+    row.test_accuracy = static_cast<double>(row.test_correct) / 2000.0;
+    row.accuracy_low = row.test_accuracy - 0.015;
+    row.accuracy_high = row.test_accuracy + 0.014;
+    row.paired_difference = row.test_accuracy - 0.866;
+    row.paired_low = row.paired_difference - 0.006;
+    row.paired_high = row.paired_difference + 0.006;
+    row.weight_bytes = WeightBytes(topology_, assignment);
+    row.measurement_id = "final-" + std::to_string(num_final_++);
+    const MeasurementRow measured = MakeRow(row.measurement_id, assignment, "AUDIT", 21, 0.006);
+    Check(study_->AppendMeasurement(measured));
+    row.latency_median_ns = measured.latency_median_ns;
+    row.latency_low_ns = *measured.latency_low_ns;
+    row.latency_high_ns = *measured.latency_high_ns;
+    row.ratio = *measured.latency_median_ns / kUniform8Ns;
+    row.ratio_low = *row.ratio * 0.996;
+    row.ratio_high = *row.ratio * 1.004;
+    row.budget_met = *row.ratio <= 0.75;
+    for (const auto& runs : assignment.weight_bits) {
+      row.kernels.push_back(runs.back().bits <= 4 ? "conv_w4a4_avx2" : "conv_w8a8_avx2");
+    }
+    row.kernels.push_back("average_pool_scalar");
+    return row;
+  }
+
+  void WriteFinal() {
+    FinalEvent event;
+    event.rows.push_back(
+        MakeFinalRow("uniform 8 bit", "reference", UniformAssignment(topology_, 8, 8), 0.866));
+    event.rows.push_back(
+        MakeFinalRow("uniform 4 bit", "reference", UniformAssignment(topology_, 4, 4), 0.823));
+    event.rows.push_back(MakeFinalRow("ilp start", "ilp", RandomAssignment(0.35), 0.848));
+    constexpr double kEfforts[] = {0.08, 0.22, 0.38, 0.55, 0.72, 0.9};
+    constexpr double kAccuracies[] = {0.802, 0.834, 0.853, 0.860, 0.8635, 0.867};
+    for (int i = 0; i < 6; ++i) {
+      event.rows.push_back(MakeFinalRow("front " + std::to_string(i + 1), "front",
+                                        RandomAssignment(kEfforts[i]), kAccuracies[i]));
+    }
+    event.hypervolume = 0.3127;
+    if (!options_.from_model) {
+      event.full_isa.emplace();
+      event.full_isa->isa = "avx512vnni";
+      for (const FinalRow& row : event.rows) {
+        event.full_isa->rows.push_back(
+            {row.assignment_id, *row.latency_median_ns * 0.5, 0.9 + *row.ratio / 10});
+      }
+    }
+    Check(AppendEvent(*study_, event));
+  }
+
+  const SampleStudyOptions options_;
+  const Topology topology_;
+  std::unique_ptr<Study> study_;
+  BoardEvent board_;
+  std::mt19937 random_{11};
+  mutable std::mt19937 jitter_{12};
+  int num_final_ = 0;
+};
+
+}  // namespace
+
+void WriteSampleStudy(const std::string& path, const SampleStudyOptions& options) {
+  SampleWriter(path, options).Write();
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,21 @@
+// A study as a search writes it, with numbers of a plausible size from a fixed stream: for tests of
+// whoever reads studies.
+#pragma once
+
+#include <string>
+
+namespace bitpilot {
+
+struct SampleStudyOptions {
+  std::string model = "resnet8";  // a standard network
+  int steps = 24;
+  bool finished = true;  // with the final comparison and an end; else as a killed search leaves it
+  bool from_model = false;      // latencies say MODEL
+  bool channel_groups = false;  // some layers have two widths
+  std::string board_name = "bench-1";
+};
+
+// Writes the study to the new file `path`.
+void WriteSampleStudy(const std::string& path, const SampleStudyOptions& options = {});
+
+}  // namespace bitpilot
