@@ -2,13 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/network.h"
 #include "kernels/base/standard_networks.h"
+#include "kernels/conv.h"
 #include "kernels/reference.h"
+#include "tests/kernels/largest_allocation.h"
+#include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"
 
 namespace bitpilot {
@@ -17,33 +23,48 @@ namespace {
 std::vector<std::uint8_t> RandomPixels(std::int64_t count, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count));
-  for (std::uint8_t& pixel : pixels) {
-    pixel = static_cast<std::uint8_t>(random());
-  }
+  std::generate(pixels.begin(), pixels.end(),
+                [&random] { return static_cast<std::uint8_t>(random()); });
   return pixels;
 }
 
 std::string Describe(const Network& network) {
   std::string text = ToString(AssignmentOf(network));
   for (const Operation& op : network.topology.operations) {
-    text += "\n  " + std::string(ToString(op.kind)) + " in " + std::to_string(op.input) + " out " +
-            std::to_string(op.out_channels) + " k " + std::to_string(op.kernel_h) + "x" +
-            std::to_string(op.kernel_w) + " s " + std::to_string(op.stride_h) + "x" +
-            std::to_string(op.stride_w) + " g " + std::to_string(op.groups) + " res " +
-            std::to_string(op.residual);
+    text += "\n  " + std::string(ToString(op.kind)) + " input " + std::to_string(op.input) +
+            " channels " + std::to_string(op.out_channels) + " kernel " +
+            std::to_string(op.kernel_h) + "x" + std::to_string(op.kernel_w) + " stride " +
+            std::to_string(op.stride_h) + "x" + std::to_string(op.stride_w) + " groups " +
+            std::to_string(op.groups) + " residual " + std::to_string(op.residual);
   }
   return text;
 }
 
-void ExpectMatchesReference(const Network& network, Isa isa, std::uint64_t seed) {
+CompiledNetwork Compile(const Network& network, Isa isa) {
   Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = isa});
-  ASSERT_TRUE(compiled.ok()) << compiled.status().message();
-  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  BITPILOT_CHECK(compiled.ok());
+  return std::move(compiled).value();
+}
+
+std::vector<float> Infer(CompiledNetwork& compiled, const Network& network,
+                         const std::vector<std::uint8_t>& pixels) {
+  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()), -1.0F);
+  compiled.Run(pixels, logits);
+  return logits;
+}
+
+// Two images, because the first leaves its codes in shared memory.
+void ExpectMatchesReference(const Network& network, Isa isa, std::uint64_t seed) {
+  CompiledNetwork compiled = Compile(network, isa);
   for (std::uint64_t image = 0; image < 2; ++image) {
     const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), seed + image);
-    compiled.value().Run(pixels, logits);
-    ASSERT_EQ(logits, RunReference(network, pixels)) << Describe(network);
+    ASSERT_EQ(Infer(compiled, network, pixels), RunReference(network, pixels)) << Describe(network);
   }
+}
+
+Network StandardNetwork(const std::string& name, std::uint64_t seed) {
+  const Topology topology = StandardTopology(name).value();
+  return RandomNetwork(topology, RandomAssignment(topology, seed), seed);
 }
 
 class CompiledNetworkIsaTest : public ::testing::TestWithParam<Isa> {};
@@ -51,21 +72,181 @@ class CompiledNetworkIsaTest : public ::testing::TestWithParam<Isa> {};
 TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnRandomNetworks) {
   for (std::uint64_t seed = 0; seed < 1500; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
-    RandomTopologyMaker maker(seed);
-    const Topology topology = maker.Make(5);
-    ASSERT_TRUE(ValidateTopology(topology).ok()) << ValidateTopology(topology).message();
-    const Network network = RandomNetwork(topology, maker.MakeAssignment(topology), seed);
-    ASSERT_TRUE(ValidateNetwork(network).ok()) << ValidateNetwork(network).message();
+    const Topology topology = RandomTopologyMaker(seed).Make(5);
+    ASSERT_EQ(ValidateTopology(topology).message(), "");
+    const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
+    ASSERT_EQ(ValidateNetwork(network).message(), "");
     ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
+  }
+}
+
+TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnEveryKindOfOperation) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const Topology topology = EveryOperationTopology();
+    const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
+    ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
+  }
+}
+
+TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnStandardNetworks) {
+  for (const char* name : {"resnet8", "resnet20", "mobilenet-v1-025"}) {
+    SCOPED_TRACE(name);
+    ASSERT_NO_FATAL_FAILURE(
+        ExpectMatchesReference(StandardNetwork(name, /*seed=*/5), GetParam(), /*seed=*/6));
+  }
+}
+
+TEST_P(CompiledNetworkIsaTest, AllocatesNothingInARun) {
+  const Network network = StandardNetwork("resnet20", /*seed=*/7);
+  CompiledNetwork compiled = Compile(network, GetParam());
+  const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), /*seed=*/8);
+  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  std::vector<std::int64_t> nanoseconds(static_cast<std::size_t>(compiled.num_operations()));
+  ResetLargestAllocation();
+  compiled.Run(pixels, logits);
+  compiled.RunTimed(pixels, logits, nanoseconds);
+  EXPECT_EQ(LargestAllocation(), 0U);
+}
+
+// A limit must not merely be reported: no kernel of a higher level may be bound.
+TEST_P(CompiledNetworkIsaTest, RunsOnlyKernelsThatTheLimitAllows) {
+  const Network network = StandardNetwork("mobilenet-v1-025", /*seed=*/9);
+  const CompiledNetwork compiled = Compile(network, GetParam());
+  EXPECT_EQ(compiled.isa(), GetParam());
+  for (int i = 0; i < compiled.num_operations(); ++i) {
+    const std::string name = compiled.kernel_name(i);
+    for (const ConvKernel& kernel : AllConvKernels()) {
+      const std::string suffix = "_" + std::string(ToString(kernel.isa));
+      if (!Allows(GetParam(), kernel.isa)) {
+        EXPECT_EQ((name + "+").find(suffix + "+"), std::string::npos) << name;
+      }
+    }
+  }
+}
+
+// ... and where a level has kernels of its own, they are the ones that run.
+TEST_P(CompiledNetworkIsaTest, RunsTheKernelsOfTheForcedLevel) {
+  const Topology topology = StandardTopology("resnet8").value();
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 8, 8), /*seed=*/10);
+  const std::string forced(ToString(GetParam()));
+  ASSERT_EQ(setenv("BITPILOT_FORCE_ISA", forced.c_str(), /*replace=*/1), 0);
+  const Result<Isa> isa = DefaultIsa();
+  unsetenv("BITPILOT_FORCE_ISA");
+  ASSERT_TRUE(isa.ok()) << isa.status().message();
+  const CompiledNetwork compiled = Compile(network, *isa);
+  const bool has_kernels =
+      std::any_of(AllConvKernels().begin(), AllConvKernels().end(),
+                  [](const ConvKernel& kernel) { return kernel.isa == GetParam(); });
+  if (!has_kernels) {
+    GTEST_SKIP() << forced << " has no convolution kernel of its own; the level below serves it";
+  }
+  EXPECT_TRUE(compiled.kernel_name(0).ends_with("_" + forced)) << compiled.kernel_name(0);
+}
+
+TEST_P(CompiledNetworkIsaTest, ChargesEveryOperationForItsTime) {
+  const Network network = StandardNetwork("resnet8", /*seed=*/11);
+  CompiledNetwork compiled = Compile(network, GetParam());
+  const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), /*seed=*/12);
+  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  std::vector<std::int64_t> nanoseconds(static_cast<std::size_t>(compiled.num_operations()));
+  for (int i = 0; i < 100; ++i) {
+    compiled.RunTimed(pixels, logits, nanoseconds);
+  }
+  EXPECT_EQ(logits, RunReference(network, pixels));
+  for (const std::int64_t time : nanoseconds) {
+    EXPECT_GT(time, 0);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryIsa, CompiledNetworkIsaTest, ::testing::ValuesIn(SupportedIsas()),
                          [](const auto& param) {
-                           std::string name(ToString(param.param));
-                           std::erase(name, '-');
-                           return name;
+                           return TestName(std::string(ToString(param.param)));
                          });
+
+// 48 channels of which the middle block is wide: the layer runs in three pieces with two kernels.
+TEST(CompiledNetworkTest, GivesEachBlockOfChannelsTheKernelOfItsWidestChannel) {
+  if (!CpuSupports(Isa::kAvx2)) {
+    GTEST_SKIP() << "this CPU lacks avx2";
+  }
+  Topology topology = StandardTopology("resnet8").value();
+  topology.operations[1].out_channels = 48;
+  topology.operations.resize(2);
+  Operation last;
+  last.kind = OperationKind::kFullyConnected;
+  last.name = "last";
+  last.input = 2;
+  last.out_channels = 3;
+  topology.operations.push_back(last);
+  BitAssignment assignment = UniformAssignment(topology, 8, 4);
+  assignment.activation_bits[1] = 4;
+  assignment.weight_bits[1] = {{17, 4}, {1, 8}, {30, 4}};
+  const Network network = RandomNetwork(topology, assignment, /*seed=*/13);
+  ASSERT_EQ(ValidateNetwork(network).message(), "");
+  const CompiledNetwork compiled = Compile(network, Isa::kAvx2);
+  EXPECT_EQ(compiled.kernel_name(1), "conv_w4a4_i16_avx2+conv_w8a6_i16_avx2");
+  ExpectMatchesReference(network, Isa::kAvx2, /*seed=*/14);
+}
+
+TEST(CompiledNetworkTest, RefusesAnInstructionSetThatTheCpuLacks) {
+  const Network network = StandardNetwork("resnet8", /*seed=*/15);
+  for (const Isa isa : {Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx}) {
+    if (!CpuSupports(isa)) {
+      const Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = isa});
+      ASSERT_FALSE(compiled.ok());
+      EXPECT_EQ(compiled.status().code(), StatusCode::kUnsupported);
+      EXPECT_NE(compiled.status().message().find(ToString(isa)), std::string::npos);
+      return;
+    }
+  }
+  GTEST_SKIP() << "this CPU has every instruction set that there is a name for";
+}
+
+TEST(CompiledNetworkTest, RefusesAnInvalidNetwork) {
+  Network network = StandardNetwork("resnet8", /*seed=*/16);
+  network.operations.front().output.scale.pop_back();
+  const Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {});
+  ASSERT_FALSE(compiled.ok());
+  EXPECT_EQ(compiled.status().code(), StatusCode::kInvalidArgument);
+}
+
+// A halo of 256 pixels around one pixel of 16384 channels: gigabytes for a network of 2 MB.
+TEST(CompiledNetworkTest, RefusesANetworkWhoseActivationsNeedTooMuchMemory) {
+  Topology topology;
+  topology.name = "halo";
+  topology.input = {1, 1, 16'384};
+  Operation wide = MakeOperation(OperationKind::kAveragePool, "wide", 0, 16'384);
+  wide.kernel_h = wide.kernel_w = 257;
+  wide.padding = {256, 256, 256, 256};
+  wide.stride_h = wide.stride_w = 257;
+  topology.operations = {wide};
+  ASSERT_EQ(ValidateTopology(topology).message(), "");
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 8, 8), /*seed=*/17);
+  const Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {});
+  ASSERT_FALSE(compiled.ok());
+  EXPECT_EQ(compiled.status().code(), StatusCode::kResourceExhausted);
+}
+
+TEST(CompiledNetworkTest, KeepsRunningAfterAMove) {
+  const Network network = StandardNetwork("resnet8", /*seed=*/18);
+  CompiledNetwork first = Compile(network, Isa::kScalar);
+  CompiledNetwork second = std::move(first);
+  const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), /*seed=*/19);
+  EXPECT_EQ(Infer(second, network, pixels), RunReference(network, pixels));
+}
+
+// Tensors of one geometry share memory: resnet20's 21 stored tensors need few places.
+TEST(CompiledNetworkTest, ReportsTheBytesItHolds) {
+  const CompiledNetwork compiled = Compile(StandardNetwork("resnet20", /*seed=*/20), Isa::kScalar);
+  EXPECT_GE(compiled.weight_arena_bytes(), 268'336);  // One byte a weight, padding on top.
+  EXPECT_LT(compiled.weight_arena_bytes(), 300'000);
+  EXPECT_LT(compiled.activation_arena_bytes(), 150'000);
+}
+
+TEST(KernelBuildIdTest, IsASha256InHexadecimal) {
+  const std::string id = KernelBuildId();
+  EXPECT_EQ(id.size(), 64U);
+  EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace bitpilot

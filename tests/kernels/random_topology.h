@@ -7,8 +7,8 @@
 #include <random>
 #include <string>
 
-#include "kernels/base/bit_assignment.h"
 #include "kernels/base/topology.h"
+#include "tests/kernels/random_networks.h"
 
 namespace bitpilot {
 
@@ -35,29 +35,9 @@ class RandomTopologyMaker {
     return topology_;
   }
 
-  // Any widths, channel runs that cut blocks of 16 anywhere.
-  BitAssignment MakeAssignment(const Topology& topology) {
-    BitAssignment assignment = UniformAssignment(topology, 8, 8);
-    for (int& bits : assignment.activation_bits) {
-      bits = Pick(1, 8);
-    }
-    assignment.activation_bits.front() = 8;
-    for (std::vector<ChannelRun>& runs : assignment.weight_bits) {
-      int left = runs.front().channels;
-      const bool mixed = Pick(0, 1) == 1;
-      runs.clear();
-      while (left > 0) {
-        const int channels = mixed ? Pick(1, left) : left;
-        runs.push_back({channels, Pick(1, 8)});
-        left -= channels;
-      }
-    }
-    return assignment;
-  }
-
-  int Pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
-
  private:
+  int Pick(int low, int high) { return RandomInteger(random_, low, high); }
+
   void AddRandomOperation() {
     Operation operation;
     operation.input = Pick(std::max(0, static_cast<int>(shapes_.size()) - 3),
@@ -94,28 +74,21 @@ class RandomTopologyMaker {
   }
 
   void SetWindow(Operation& operation, const TensorShape& input) {
-    operation.kernel_h = Pick(1, 4);
-    operation.kernel_w = Pick(1, 4);
-    operation.padding = {Pick(0, operation.kernel_h - 1), Pick(0, operation.kernel_w - 1),
-                         Pick(0, operation.kernel_h - 1), Pick(0, operation.kernel_w - 1)};
-    const Padding& padding = operation.padding;
-    operation.kernel_h = std::min(operation.kernel_h, input.height + padding.top + padding.bottom);
-    operation.kernel_w = std::min(operation.kernel_w, input.width + padding.left + padding.right);
-    ShrinkPadding(operation.kernel_h, operation.padding.top, operation.padding.bottom);
-    ShrinkPadding(operation.kernel_w, operation.padding.left, operation.padding.right);
-    operation.kernel_h = std::min(operation.kernel_h,
-                                  input.height + operation.padding.top + operation.padding.bottom);
-    operation.kernel_w = std::min(operation.kernel_w,
-                                  input.width + operation.padding.left + operation.padding.right);
-    ShrinkPadding(operation.kernel_h, operation.padding.top, operation.padding.bottom);
-    ShrinkPadding(operation.kernel_w, operation.padding.left, operation.padding.right);
+    SetWindowSide(input.height, operation.kernel_h, operation.padding.top,
+                  operation.padding.bottom);
+    SetWindowSide(input.width, operation.kernel_w, operation.padding.left, operation.padding.right);
     operation.stride_h = Pick(1, 3);
     operation.stride_w = Pick(1, 3);
   }
 
-  static void ShrinkPadding(int kernel, int& before, int& after) {
-    before = std::min(before, kernel - 1);
-    after = std::min(after, kernel - 1);
+  // Windows may be larger than the image where padding makes up for it.
+  void SetWindowSide(int size, int& kernel, int& before, int& after) {
+    kernel = Pick(1, 4);
+    before = Pick(0, kernel - 1);
+    after = kernel - 1;
+    if (size + before + after > kernel) {
+      after = Pick(std::max(0, kernel - size - before), kernel - 1);
+    }
   }
 
   void SetChannels(Operation& operation, const TensorShape& input) {
