@@ -100,11 +100,9 @@ Result<FloatWeights> LoadFloatWeights(const ModelDefinition& definition, const s
 }
 
 Status SaveFloatWeights(const ModelDefinition& definition, const FloatWeights& weights,
-                        const std::map<std::string, std::string>& metadata,
-                        const std::string& path) {
+                        SafetensorsFile beside, const std::string& path) {
   BITPILOT_CHECK(weights.layers.size() == definition.layers.size());
-  SafetensorsFile file;
-  file.metadata = metadata;
+  SafetensorsFile file = std::move(beside);
   for (std::size_t index = 0; index < weights.layers.size(); ++index) {
     const LayerParameters& parameters = definition.layers[index];
     const FloatLayerWeights& layer = weights.layers[index];

@@ -52,13 +52,13 @@ std::vector<std::int64_t> WeightShape(const ModelDefinition& definition, std::si
 //   kNotFound, kPermissionDenied  the file cannot be opened.
 Result<FloatWeights> LoadFloatWeights(const ModelDefinition& definition, const std::string& path);
 
-// Writes `weights` under the names that LoadFloatWeights() reads, with `metadata` beside them.
+// Writes `weights` under the names that LoadFloatWeights() reads, and the tensors and metadata of
+// `beside`.
 //
 // Errors: as WriteSafetensors().
 //
 // REQUIRES: `weights` has every parameter that `definition` names, in its shape.
 Status SaveFloatWeights(const ModelDefinition& definition, const FloatWeights& weights,
-                        const std::map<std::string, std::string>& metadata,
-                        const std::string& path);
+                        SafetensorsFile beside, const std::string& path);
 
 }  // namespace bitpilot

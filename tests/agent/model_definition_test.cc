@@ -110,7 +110,9 @@ TEST(FloatWeightsTest, ReadsBackWhatItSaved) {
   const Result<FloatWeights> weights = LoadFloatWeights(resnet8, Resnet8File());
   ASSERT_TRUE(weights.ok());
   const std::string path = testing::TempDir() + "saved.safetensors";
-  ASSERT_TRUE(SaveFloatWeights(resnet8, *weights, {{"bits", "w4a4"}}, path).ok());
+  SafetensorsFile beside;
+  beside.metadata["bits"] = "w4a4";
+  ASSERT_TRUE(SaveFloatWeights(resnet8, *weights, beside, path).ok());
   const Result<FloatWeights> again = LoadFloatWeights(resnet8, path);
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(*again, *weights);

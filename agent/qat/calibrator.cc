@@ -1,0 +1,178 @@
+#include "agent/qat/calibrator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/qat/channel_statistics.h"
+#include "agent/qat/fake_quant.h"
+#include "agent/qat/step_search.h"
+
+namespace bitpilot {
+namespace {
+
+// Values of a tensor that a step size is searched on.
+constexpr std::size_t kMaxSamples = 1U << 15;
+// Batch variances below this are noise of dead channels: no ratio is formed with them.
+constexpr float kMinVariance = 1e-10F;
+
+// Batch norm with given statistics, and the bias before it.
+at::Tensor Normalize(const LayerTensors& layer, const std::vector<ChannelStatistics>& statistics,
+                     const at::Tensor& value) {
+  const ChannelAffine affine = FoldBatchNorm(layer, statistics);
+  const auto channels = static_cast<std::int64_t>(statistics.size());
+  at::Tensor scale = at::empty({1, channels, 1, 1});
+  at::Tensor shift = at::empty({1, channels, 1, 1});
+  for (std::size_t c = 0; c < statistics.size(); ++c) {
+    // The layer's output already holds its bias, which FoldBatchNorm() would add again.
+    const float bias = layer.bias.defined() ? layer.bias.data_ptr<float>()[c] : 0.0F;
+    scale.data_ptr<float>()[c] = static_cast<float>(affine.scale[c]);
+    shift.data_ptr<float>()[c] = static_cast<float>(affine.shift[c] - bias * affine.scale[c]);
+  }
+  return value.mul(scale).add_(shift);
+}
+
+// Every k-th value, k odd so that all channels are hit.
+std::vector<float> Sample(const at::Tensor& value) {
+  const std::span<const float> values = Values(value);
+  const std::size_t stride = (values.size() / kMaxSamples) | 1U;
+  std::vector<float> sample;
+  sample.reserve(values.size() / stride + 1);
+  for (std::size_t i = 0; i < values.size(); i += stride) sample.push_back(values[i]);
+  return sample;
+}
+
+ChannelStatistics TakeOverChange(const ChannelStatistics& running, const ChannelStatistics& batch,
+                                 const ChannelStatistics& quantized) {
+  const float mean = running.mean + (quantized.mean - batch.mean);
+  if (batch.variance < kMinVariance) return {mean, quantized.variance};
+  return {mean, running.variance * (quantized.variance / batch.variance)};
+}
+
+class ReferenceHooks : public OperationHooks {
+ public:
+  ReferenceHooks(const Topology& topology, const std::vector<LayerTensors>& layers,
+                 FloatReference& reference)
+      : topology_(topology),
+        layers_(layers),
+        reference_(reference),
+        layer_of_operation_(LayerIndices(topology)) {
+    reference_.batch.resize(layers.size());
+  }
+
+  at::Tensor RunLayer(int operation, const at::Tensor& input) override {
+    const auto index = static_cast<std::size_t>(operation);
+    const auto l = static_cast<std::size_t>(layer_of_operation_[index]);
+    const LayerTensors& layer = layers_[l];
+    const at::Tensor value =
+        ApplyLayer(topology_.operations[index], input, layer.weight, layer.bias);
+    if (!layer.has_batch_norm()) return value;
+    reference_.batch[l] = MeasureChannels(Values(value), static_cast<std::size_t>(value.size(1)));
+    return Normalize(layer, reference_.running[l], value);
+  }
+
+  at::Tensor Store(int tensor, at::Tensor value) override {
+    const auto index = static_cast<std::size_t>(tensor);
+    return ApplyActivation(topology_.operations[index - 1].activation, std::move(value));
+  }
+
+ private:
+  const Topology& topology_;
+  const std::vector<LayerTensors>& layers_;
+  FloatReference& reference_;
+  std::vector<int> layer_of_operation_;
+};
+
+}  // namespace
+
+std::vector<int> LayerIndices(const Topology& topology) {
+  std::vector<int> indices(topology.operations.size(), -1);
+  int next = 0;
+  for (const int operation : LayerOperations(topology)) {
+    indices[static_cast<std::size_t>(operation)] = next++;
+  }
+  return indices;
+}
+
+FloatReference MeasureFloatReference(const Topology& topology,
+                                     const std::vector<LayerTensors>& float_layers,
+                                     const LayerStatistics& running, const at::Tensor& images) {
+  const torch::NoGradGuard no_gradient;
+  FloatReference reference;
+  reference.running = running;
+  ReferenceHooks hooks(topology, float_layers, reference);
+  reference.logits = RunNetwork(topology, hooks, images);
+  return reference;
+}
+
+at::Tensor QuantizedWeights(const LayerTensors& layer, const LayerState& state,
+                            const std::vector<int>& bits) {
+  const torch::NoGradGuard no_gradient;
+  at::Tensor steps = at::empty({static_cast<std::int64_t>(bits.size())});
+  for (std::size_t c = 0; c < bits.size(); ++c) {
+    steps.data_ptr<float>()[c] = state[static_cast<std::size_t>(bits[c] - 1)].steps[c].step;
+  }
+  return FakeQuantizeWeights(layer.weight.detach(), steps, bits);
+}
+
+std::vector<ChannelStatistics> ActiveStatistics(const LayerState& state,
+                                                const std::vector<int>& bits) {
+  std::vector<ChannelStatistics> active;
+  if (state[0].statistics.empty()) return active;
+  for (std::size_t c = 0; c < bits.size(); ++c) {
+    active.push_back(state[static_cast<std::size_t>(bits[c] - 1)].statistics[c]);
+  }
+  return active;
+}
+
+Calibrator::Calibrator(const Topology& topology, const std::vector<LayerTensors>& layers,
+                       const FloatReference& reference, const BitAssignment& assignment,
+                       bool input_non_negative, StateBank& bank)
+    : topology_(topology),
+      layers_(layers),
+      reference_(reference),
+      assignment_(assignment),
+      input_non_negative_(input_non_negative),
+      bank_(bank),
+      layer_of_operation_(LayerIndices(topology)) {}
+
+at::Tensor Calibrator::RunLayer(int operation, const at::Tensor& input) {
+  const auto index = static_cast<std::size_t>(operation);
+  const auto l = static_cast<std::size_t>(layer_of_operation_[index]);
+  const LayerTensors& layer = layers_[l];
+  const std::vector<int> bits = ExpandRuns(assignment_.weight_bits[l]);
+  const at::Tensor weight = QuantizedWeights(layer, bank_.layers[l], bits);
+  const at::Tensor value = ApplyLayer(topology_.operations[index], input, weight, layer.bias);
+  if (!layer.has_batch_norm()) return value;
+  std::vector<ChannelStatistics> statistics =
+      MeasureChannels(Values(value), static_cast<std::size_t>(value.size(1)));
+  for (std::size_t c = 0; c < bits.size(); ++c) {
+    statistics[c] = TakeOverChange(reference_.running[l][c], reference_.batch[l][c], statistics[c]);
+    bank_.layers[l][static_cast<std::size_t>(bits[c] - 1)].statistics[c] = statistics[c];
+  }
+  return Normalize(layer, statistics, value);
+}
+
+at::Tensor Calibrator::Store(int tensor, at::Tensor value) {
+  const auto index = static_cast<std::size_t>(tensor);
+  const bool non_negative = IsNonNegative(topology_, tensor, input_non_negative_);
+  at::Tensor activated =
+      ApplyActivation(topology_.operations[index - 1].activation, std::move(value));
+  const std::vector<float> sample = Sample(activated);
+  const int bits = assignment_.activation_bits[index];
+  for (int width = 1; width <= kMaxBits; ++width) {
+    TensorWidthState& state = bank_.tensors[index][static_cast<std::size_t>(width - 1)];
+    if (width != bits && state.calibrated_step > 0.0F) continue;
+    const ActivationStep choice = SearchActivationStep(sample, width, non_negative);
+    state.calibrated_step = choice.step;
+    if (width != bits && state.learned.updates > 0) continue;
+    state.zero_point = choice.zero_point;
+    state.learned = LearnedStep{choice.step};
+  }
+  const TensorWidthState& state = bank_.tensors[index][static_cast<std::size_t>(bits - 1)];
+  const std::span<float> values = Values(activated);
+  FakeQuantize(values.data(), values.data(), values.size(), state.learned.step,
+               ActivationRange(bits, state.zero_point));
+  return activated;
+}
+
+}  // namespace bitpilot

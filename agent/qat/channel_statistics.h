@@ -1,0 +1,23 @@
+// Mean and variance per channel: what batch normalization keeps and calibration measures.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace bitpilot {
+
+struct ChannelStatistics {
+  float mean = 0.0F;
+  float variance = -1.0F;  // below 0: never set
+  bool is_set() const { return variance >= 0.0F; }
+  friend bool operator==(const ChannelStatistics&, const ChannelStatistics&) = default;
+};
+
+// Statistics over all rows of `values`, [rows, channels]; the variance is the biased one, as batch
+// norm normalizes with.
+//
+// REQUIRES: at least one row.
+std::vector<ChannelStatistics> MeasureChannels(std::span<const float> values, std::size_t channels);
+
+}  // namespace bitpilot

@@ -1,0 +1,21 @@
+// Accuracy of an exported integer network, run on this host by the same kernels that boards run. No
+// LibTorch.
+#pragma once
+
+#include "agent/model/image_dataset.h"
+#include "agent/qat/quantized_model.h"
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// Loss, accuracy and predictions over `data`, on the calling thread. Every instruction set gives
+// the same logits, so the answer does not depend on the machine.
+//
+// Errors:
+//   kInvalidArgument    the network is not valid, or `data` has another shape than its input.
+//   kResourceExhausted  no memory for the compiled network.
+//   kUnsupported        BITPILOT_FORCE_ISA names an instruction set that this CPU lacks.
+Result<Evaluation> EvaluateInteger(const Network& network, const ImageDataset& data);
+
+}  // namespace bitpilot

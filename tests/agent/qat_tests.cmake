@@ -1,0 +1,7 @@
+bitpilot_add_test(qat_test LABEL agent ONE_PROCESS
+  SOURCES
+    fake_quant_test.cc
+    lsq_kernels_test.cc
+    qat_state_test.cc
+    quantized_model_test.cc
+  DEPS bitpilot::qat bitpilot::model torch)
