@@ -1,0 +1,229 @@
+#include "agent/search/final_comparison.h"
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "agent/qat/integer_evaluation.h"
+#include "agent/search/accuracy_statistics.h"
+#include "agent/search/front.h"
+#include "agent/search/measurement_rows.h"
+#include "agent/search/problem_setup.h"
+#include "agent/search/ratio_interval.h"
+#include "kernels/base/network_file.h"
+#include "kernels/base/sha256.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::size_t kUniform8 = 0;  // index of the finalist that all others are compared with
+constexpr char kUniform4File[] = "networks/uniform-4.bpnet";
+
+std::string FileOf(const Finalist& finalist, std::size_t index) {
+  if (finalist.step) return SearchEnvironment::NetworkFile(*finalist.step);
+  return index == kUniform8 ? kUniform8File : kUniform4File;
+}
+
+// The finalists' networks, read from their files once the first live part asks for them.
+class FinalistNetworks {
+ public:
+  FinalistNetworks(const std::vector<Finalist>& finalists, SearchEnvironment& environment,
+                   const StudyFiles& files)
+      : finalists_(finalists), environment_(environment), files_(files) {}
+
+  Result<const std::vector<Network>*> Get() {
+    if (!networks_.empty()) return &networks_;
+    std::vector<Network> networks;
+    for (std::size_t i = 0; i < finalists_.size(); ++i) {
+      const std::string file = FileOf(finalists_[i], i);
+      if (file == kUniform4File) BITPILOT_RETURN_IF_ERROR(MakeUniform4(finalists_[i]));
+      const Result<std::string> bytes = files_.Get(file);
+      if (!bytes.ok()) return bytes.status();
+      Result<Network> network = ParseNetwork(*bytes);
+      if (!network.ok()) return network.status().WithContext(files_.AbsolutePath(file));
+      networks.push_back(std::move(*network));
+    }
+    networks_ = std::move(networks);
+    return &networks_;
+  }
+
+ private:
+  // Prepared like a candidate (calibrated, or trained one more step), so that the comparison is
+  // fair.
+  Status MakeUniform4(const Finalist& finalist) {
+    const Result<Network> network = environment_.TrainReference(finalist.assignment);
+    if (!network.ok()) return network.status();
+    return files_.Put(kUniform4File, SerializeNetwork(*network)).status();
+  }
+
+  const std::vector<Finalist>& finalists_;
+  SearchEnvironment& environment_;
+  const StudyFiles& files_;
+  std::vector<Network> networks_;
+};
+
+// One interleaved measurement of all finalists; ids are `prefix`-0, `prefix`-1, ...
+Result<std::vector<MeasurementRow>> MeasureInterleaved(const std::string& prefix,
+                                                       const std::vector<Finalist>& finalists,
+                                                       FinalistNetworks& networks,
+                                                       const std::function<Result<Board*>()>& board,
+                                                       Journal& journal) {
+  std::vector<std::string> ids;
+  std::vector<MeasuredCandidate> candidates;
+  for (std::size_t i = 0; i < finalists.size(); ++i) {
+    ids.push_back(prefix + "-" + std::to_string(i));
+    candidates.push_back({ids.back(), finalists[i].assignment});
+  }
+  return journal.ObserveMeasurements(ids, [&]() -> Result<std::vector<MeasurementRow>> {
+    const Result<const std::vector<Network>*> loaded = networks.Get();
+    if (!loaded.ok()) return loaded.status();
+    const Result<Board*> connected = board();
+    if (!connected.ok()) return connected.status();
+    MeasureJob job;
+    job.tier = Tier::kAudit;
+    for (const Network& network : **loaded) job.networks.push_back(&network);
+    const Result<Measurement> measurement = (*connected)->Measure(job);
+    if (!measurement.ok()) return measurement.status();
+    return ToRows(*measurement, job.tier, (*connected)->info(), candidates);
+  });
+}
+
+void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, FinalRow& result) {
+  result.measurement_id = row.measurement_id;
+  if (!row.latency_median_ns || !uniform8.latency_median_ns) return;
+  result.latency_median_ns = row.latency_median_ns;
+  result.latency_low_ns = row.latency_low_ns.value_or(0.0);
+  result.latency_high_ns = row.latency_high_ns.value_or(0.0);
+  const MedianInterval ratio = RatioOfRounds(row.window_ns, uniform8.window_ns);
+  result.ratio = ratio.median;
+  result.ratio_low = ratio.low;
+  result.ratio_high = ratio.high;
+  if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
+    result.kernels = conditions->kernels;
+  }
+}
+
+void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,
+                  const ImageDataset& test, FinalRow& result) {
+  result.test_total = static_cast<std::int64_t>(test.size());
+  result.test_correct = 0;
+  for (std::size_t i = 0; i < test.size(); ++i)
+    result.test_correct += evaluation.predictions[i] == test.labels[i];
+  result.test_accuracy = evaluation.accuracy;
+  const Interval wilson = WilsonInterval(result.test_correct, result.test_total);
+  result.accuracy_low = wilson.low;
+  result.accuracy_high = wilson.high;
+  const PairedDifference paired =
+      ComparePredictions(uniform8.predictions, evaluation.predictions, test.labels);
+  result.paired_difference = paired.difference;
+  result.paired_low = paired.interval.low;
+  result.paired_high = paired.interval.high;
+}
+
+bool KeepsBudgets(const Budgets& budgets, const FinalRow& row) {
+  return (!budgets.max_latency_ratio || (row.ratio && *row.ratio <= *budgets.max_latency_ratio)) &&
+         (!budgets.max_weight_bytes || row.weight_bytes <= *budgets.max_weight_bytes) &&
+         (!budgets.min_accuracy || row.test_accuracy >= *budgets.min_accuracy);
+}
+
+FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const std::vector<MeasurementRow>& rows) {
+  FullIsa full;
+  if (const auto board = ParseEvent<BoardInfo>(rows.front().board); board.ok())
+    full.isa = board->isa;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].latency_median_ns || !rows[kUniform8].latency_median_ns) continue;
+    full.rows.push_back({AssignmentId(finalists[i].assignment), *rows[i].latency_median_ns,
+                         RatioOfRounds(rows[i].window_ns, rows[kUniform8].window_ns).median});
+  }
+  return full;
+}
+
+Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks& networks,
+                        Journal& journal, const StudyFiles& files) {
+  std::set<std::string> registered;  // the start and a member of the front may be one candidate
+  for (std::size_t i = 0; i < finalists.size(); ++i) {
+    const std::string file = FileOf(finalists[i], i);
+    if (!registered.insert(file).second) continue;
+    std::string sha256;
+    if (journal.recording()) {
+      const Result<const std::vector<Network>*> loaded = networks.Get();
+      if (!loaded.ok()) return loaded.status();
+      sha256 = Sha256Hex(SerializeNetwork((**loaded)[i]));
+    }
+    BITPILOT_RETURN_IF_ERROR(journal.PutArtifact(sha256, "network", files.RelativeName(file)));
+  }
+  return Status();
+}
+
+}  // namespace
+
+Result<FinalEvent> CompareFinalists(
+    const SearchProblem& problem, const std::vector<Finalist>& finalists,
+    SearchEnvironment& environment, const SearchResources& resources,
+    const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
+    const StudyFiles& files, SearchObserver& observer) {
+  FinalistNetworks networks(finalists, environment, files);
+  observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit", 0);
+  const auto search_board = [&]() -> Result<Board*> { return resources.board; };
+  const Result<std::vector<MeasurementRow>> rows =
+      MeasureInterleaved("final", finalists, networks, search_board, journal);
+  if (!rows.ok()) return rows.status();
+
+  std::optional<FullIsa> full_isa;
+  if (full_isa_board) {
+    observer.OnPhase("measuring the finalists on the machine's full instruction set", 0);
+    std::unique_ptr<Board> whole_machine;
+    const auto connect = [&]() -> Result<Board*> {
+      Result<std::unique_ptr<Board>> board = full_isa_board();
+      if (!board.ok()) return board.status();
+      whole_machine = std::move(*board);
+      return whole_machine.get();
+    };
+    const Result<std::vector<MeasurementRow>> full_rows =
+        MeasureInterleaved("full-isa", finalists, networks, connect, journal);
+    if (!full_rows.ok()) return full_rows.status();
+    full_isa = FullIsaOf(finalists, *full_rows);
+  }
+  BITPILOT_RETURN_IF_ERROR(RegisterNetworks(finalists, networks, journal, files));
+
+  observer.OnPhase("reading the test images", static_cast<int>(finalists.size()));
+  Result<FinalEvent> logged = journal.Observe<FinalEvent>([&]() -> Result<FinalEvent> {
+    const Result<const std::vector<Network>*> loaded = networks.Get();
+    if (!loaded.ok()) return loaded.status();
+    FinalEvent event;
+    event.hypervolume = MeasuredHypervolume(problem, environment.transitions());
+    event.full_isa = full_isa;
+    std::optional<Evaluation> uniform8;
+    for (std::size_t i = 0; i < finalists.size(); ++i) {
+      const Result<Evaluation> evaluation = EvaluateInteger((**loaded)[i], resources.data->test);
+      if (!evaluation.ok()) return evaluation.status();
+      if (i == kUniform8) uniform8 = *evaluation;
+      FinalRow row;
+      row.label = finalists[i].label;
+      row.origin = finalists[i].origin;
+      row.assignment = CanonicalText(finalists[i].assignment);
+      row.assignment_id = AssignmentId(finalists[i].assignment);
+      row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
+      FillAccuracy(*evaluation, *uniform8, resources.data->test, row);
+      FillLatency((*rows)[i], (*rows)[kUniform8], row);
+      row.budget_met = KeepsBudgets(problem.budgets, row);
+      event.rows.push_back(std::move(row));
+      observer.OnProgress(static_cast<int>(i) + 1, finalists[i].label);
+    }
+    return event;
+  });
+  if (!logged.ok()) return logged;
+  // Which candidates are reported is a decision: a replay must choose the same.
+  bool same = logged->rows.size() == finalists.size();
+  for (std::size_t i = 0; same && i < finalists.size(); ++i) {
+    same = logged->rows[i].assignment_id == AssignmentId(finalists[i].assignment);
+  }
+  if (!same) {
+    return DataCorrupt("replay diverges at seq " + std::to_string(journal.seq()) +
+                       ": the logged final candidates are not the ones recomputed from the log");
+  }
+  return logged;
+}
+
+}  // namespace bitpilot

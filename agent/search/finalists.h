@@ -1,0 +1,34 @@
+// What a search reports at its end: the references, the integer program's start, and the found
+// Pareto front.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/study/events.h"
+#include "kernels/base/bit_assignment.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+struct Finalist {
+  std::string label;   // "uniform 8 bit", "uniform 4 bit", "ilp start", "front 1", ...
+  std::string origin;  // "reference", "ilp" or "front"
+  BitAssignment assignment;
+  std::optional<int> step;  // that trained and exported it; absent for references
+};
+
+inline constexpr std::size_t kMaxFrontFinalists = 8;
+
+// Uniform 8 and 4 bit; of the candidates that the integer program proposed the one with the largest
+// area to the hypervolume's reference point; and the front of the measured candidates that keep the
+// budgets as far as the search saw (of all, if none keeps them), thinned to kMaxFrontFinalists by
+// dropping whoever adds least hypervolume.
+//
+// proposals and transitions are parallel.
+std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
+                                      const std::vector<ProposalEvent>& proposals,
+                                      const std::vector<TransitionEvent>& transitions);
+
+}  // namespace bitpilot

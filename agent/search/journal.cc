@@ -1,0 +1,119 @@
+#include "agent/search/journal.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace bitpilot {
+namespace {
+
+constexpr const char* kResumeKind = "resume";
+constexpr const char* kEndOfLog = "the log ends here";
+
+Status Divergence(std::int64_t seq, const std::string& logged, const std::string& recomputed) {
+  return DataCorrupt("replay diverges at seq " + std::to_string(seq) + ": the log holds " + logged +
+                     ", recomputed " + recomputed);
+}
+
+}  // namespace
+
+bool IsEndOfLog(const Status& status) {
+  return status.code() == StatusCode::kAborted && status.message() == kEndOfLog;
+}
+
+Journal::Journal(Study& study, AtEnd at_end, std::deque<Event> pending)
+    : study_(&study), at_end_(at_end), pending_(std::move(pending)) {}
+
+Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
+  Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  if (events->empty() || events->front().kind != "config") {
+    return DataCorrupt(study.path() + ": the log must begin with the configuration");
+  }
+  std::deque<Event> pending;
+  for (auto event = events->begin() + 1; event != events->end(); ++event) {
+    if (event->kind != kResumeKind)
+      pending.push_back(std::move(*event));  // who went on where: nothing that decides
+  }
+  Journal journal(study, at_end, std::move(pending));
+  return journal;
+}
+
+Result<std::string> Journal::Take(const std::string& kind) {
+  Event event = std::move(pending_.front());
+  pending_.pop_front();
+  seq_ = event.seq;
+  if (event.kind != kind)
+    return Divergence(event.seq, event.kind + " " + event.payload, "an event of kind " + kind);
+  return std::move(event.payload);
+}
+
+Status Journal::NoteClassChange(const std::string& cpu_class) {
+  return study_->Append(kResumeKind, nlohmann::json{{"cpu_class", cpu_class}}.dump());
+}
+
+Status Journal::RequireRecording() const {
+  return at_end_ == AtEnd::kStop ? Status(StatusCode::kAborted, kEndOfLog) : Status();
+}
+
+Status Journal::Append(const std::string& kind, const std::string& payload) {
+  BITPILOT_RETURN_IF_ERROR(study_->Append(kind, payload));
+  return Status();
+}
+
+Status Journal::DecideText(const std::string& kind, const std::string& payload,
+                           const std::function<std::string(const std::string&)>& normalize) {
+  if (!replaying()) {
+    BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    return Append(kind, payload);
+  }
+  const Result<std::string> logged = Take(kind);
+  if (!logged.ok()) return logged.status();
+  // Compared after a round trip: another version may space or order the same object differently.
+  if (normalize(*logged) != payload) return Divergence(seq_, *logged, payload);
+  return Status();
+}
+
+Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
+    const std::vector<std::string>& measurement_ids,
+    const std::function<Result<std::vector<MeasurementRow>>()>& measure) {
+  if (!replaying()) {
+    BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    Result<std::vector<MeasurementRow>> rows = measure();
+    if (!rows.ok()) return rows;
+    BITPILOT_CHECK(rows->size() == measurement_ids.size());
+    BITPILOT_RETURN_IF_ERROR(study_->AppendMeasurements(*rows));
+    return rows;
+  }
+  std::vector<MeasurementRow> rows;
+  for (const std::string& id : measurement_ids) {
+    const Result<std::string> payload = Take(std::string(MeasurementEvent::kKind));
+    if (!payload.ok()) return payload.status();
+    const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(*payload);
+    if (!event.ok()) return event.status();
+    if (event->measurement_id != id) return Divergence(seq_, *payload, "measurement " + id);
+    Result<std::optional<MeasurementRow>> row = study_->FindMeasurement(id);
+    if (!row.ok()) return row.status();
+    if (!row->has_value())
+      return DataCorrupt("seq " + std::to_string(seq_) + ": the row of measurement " + id +
+                         " is missing");
+    rows.push_back(std::move(**row));
+  }
+  return rows;
+}
+
+Status Journal::PutArtifact(const std::string& sha256, const std::string& kind,
+                            const std::string& file) {
+  if (!replaying()) {
+    BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    BITPILOT_RETURN_IF_ERROR(study_->PutArtifact(sha256, kind, file));
+    return Status();
+  }
+  const Result<std::string> payload = Take(std::string(ArtifactEvent::kKind));
+  if (!payload.ok()) return payload.status();
+  const Result<ArtifactEvent> logged = ParseEvent<ArtifactEvent>(*payload);
+  if (!logged.ok()) return logged.status();
+  if (logged->kind != kind) return Divergence(seq_, *payload, "a " + kind + " file");
+  return Status();
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,110 @@
+// Journal: the one path through which a search decides and observes, so that running, resuming and
+// verifying are the same code.
+//
+//   recording   Decide() and Observe() append to the study.
+//   replaying   while the study still holds events that this process has not consumed, Decide()
+//   recomputes and compares,
+//               and Observe() answers from the log without measuring or training.
+//
+// A resume replays what is logged and then records; a verification replays and stops where the log
+// ends.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/study/events.h"
+#include "agent/study/study.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+class Journal {
+ public:
+  enum class AtEnd : std::uint8_t {
+    kRecord,  // append from there: a new search, or a resume
+    kStop,    // fail with kAborted: a verification
+  };
+
+  // Reads what `study` already holds, after its "config" event. `study` must outlive the journal.
+  static Result<Journal> Open(Study& study, AtEnd at_end);
+
+  // True while logged events are left: the next Observe() is answered from the log.
+  bool replaying() const { return !pending_.empty(); }
+
+  // True if the next observation has to be made, and may be.
+  bool recording() const { return !replaying() && at_end_ == AtEnd::kRecord; }
+
+  // Sequence number of the last event answered from the log; 0 before the first.
+  std::int64_t seq() const { return seq_; }
+
+  // A decision, recomputed from what was observed so far. Event is a struct of
+  // agent/study/events.h.
+  //
+  // Errors:
+  //   kDataCorrupt  the log holds another event here: the message names its seq, what was logged
+  //   and recomputed. kAborted      the log ended (kStop only; IsEndOfLog() tells).
+  template <typename Event>
+  Status Decide(const Event& decision) {
+    return DecideText(std::string(Event::kKind), ToJson(decision),
+                      [](const std::string& logged) -> std::string {
+                        const Result<Event> parsed = ParseEvent<Event>(logged);
+                        return parsed.ok() ? ToJson(*parsed) : logged;
+                      });
+  }
+
+  // Something the world told: from the log, or from `observe`, which runs only when recording.
+  //
+  // Errors: as Decide(), and whatever `observe` returns (then nothing is appended).
+  template <typename Event>
+  Result<Event> Observe(const std::function<Result<Event>()>& observe) {
+    if (replaying()) {
+      Result<std::string> payload = Take(std::string(Event::kKind));
+      if (!payload.ok()) return payload.status();
+      return ParseEvent<Event>(*payload);
+    }
+    BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    Result<Event> event = observe();
+    if (event.ok()) BITPILOT_RETURN_IF_ERROR(Append(std::string(Event::kKind), ToJson(*event)));
+    return event;
+  }
+
+  // The same for a board's answer to one request, whose windows live in rows of their own: one row
+  // a network, stored all or none. The rows that `measure` returns must carry `measurement_ids`,
+  // which are unique in the study and the same in every replay.
+  Result<std::vector<MeasurementRow>> ObserveMeasurements(
+      const std::vector<std::string>& measurement_ids,
+      const std::function<Result<std::vector<MeasurementRow>>()>& measure);
+
+  // Registers a file beside the study (Study::PutArtifact). While replaying, the logged name is
+  // compared.
+  Status PutArtifact(const std::string& sha256, const std::string& kind, const std::string& file);
+
+  // Notes that a resume goes on under another CPU class. Replays skip such events: they decide
+  // nothing.
+  Status NoteClassChange(const std::string& cpu_class);
+
+ private:
+  Journal(Study& study, AtEnd at_end, std::deque<Event> pending);
+
+  Status DecideText(const std::string& kind, const std::string& payload,
+                    const std::function<std::string(const std::string&)>& normalize);
+  // Payload of the next logged event, which must be of `kind`.
+  Result<std::string> Take(const std::string& kind);
+  Status Append(const std::string& kind, const std::string& payload);
+  Status RequireRecording() const;
+
+  Study* study_;
+  AtEnd at_end_;
+  std::deque<Event> pending_;
+  std::int64_t seq_ = 0;
+};
+
+// True if `status` says that a verification reached the end of the log: success, not failure.
+bool IsEndOfLog(const Status& status);
+
+}  // namespace bitpilot

@@ -1,0 +1,92 @@
+#include "agent/search/live_parts.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/fleet/fleet_file.h"
+#include "agent/fleet/keys.h"
+#include "agent/model/sample_data.h"
+#include "agent/search/cpu_class.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/sha256.h"
+
+namespace bitpilot {
+namespace {
+
+// The board that --board names, or the file's only one.
+Result<BoardAddress> ChooseBoard(const Fleet& fleet, const SearchConfig& config) {
+  if (config.board.empty() && fleet.boards.size() == 1) return fleet.boards.front();
+  std::string names;
+  for (const BoardAddress& board : fleet.boards) {
+    if (board.name == config.board) return board;
+    names += (names.empty() ? "" : ", ") + board.name;
+  }
+  if (config.board.empty()) {
+    return InvalidArgument(config.fleet + " lists several boards (" + names +
+                           "): choose one with --board NAME");
+  }
+  return Status(StatusCode::kNotFound,
+                config.fleet + " lists no board \"" + config.board + "\", only: " + names);
+}
+
+Result<std::unique_ptr<Board>> OpenBoard(const SearchConfig& config,
+                                         const std::function<bool()>& stop) {
+  BoardOptions options;
+  options.stop = stop;
+  if (config.fleet.empty()) return StartLocalBoard(config.device, options);
+  const Result<Fleet> fleet = ReadFleetFile(config.fleet);
+  if (!fleet.ok()) return fleet.status();
+  const Result<BoardAddress> address = ChooseBoard(*fleet, config);
+  if (!address.ok()) return address.status();
+  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
+  if (!keys.ok()) return keys.status();
+  return ConnectBoard(*address, *keys, options);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
+                                                 SearchConfig& config, SearchObserver& observer,
+                                                 const std::function<bool()>& stop) {
+  observer.OnPhase("loading " + config.model + " and the images", 0);
+  if (config.weights.empty()) {
+    Result<std::string> shipped = ShippedWeightsFile(config.model);
+    if (!shipped.ok()) return shipped.status();
+    config.weights = std::move(*shipped);
+  }
+  const auto settle = [](std::string& recorded, std::string found, const std::string& what) {
+    if (!recorded.empty() && recorded != found) {
+      return DataCorrupt(what + " changed since the study began: expected SHA-256 " + recorded +
+                         ", got " + found);
+    }
+    recorded = std::move(found);
+    return Status();
+  };
+  const Result<std::string> weights = ReadFile(config.weights);
+  if (!weights.ok()) return weights.status().WithContext("--weights");
+  BITPILOT_RETURN_IF_ERROR(settle(config.weights_sha256, Sha256Hex(*weights), config.weights));
+
+  auto parts = std::make_unique<LiveParts>();
+  Result<DataSplits> data = LoadDataSplits(config.data);
+  if (!data.ok()) return data.status();
+  parts->data = std::move(*data);
+  const std::string fingerprint =
+      Sha256Hex(parts->data.train.Fingerprint() + parts->data.validation.Fingerprint() +
+                parts->data.test.Fingerprint());
+  BITPILOT_RETURN_IF_ERROR(settle(config.data_sha256, fingerprint, "--data " + config.data));
+  const std::size_t num_calibration =
+      std::min(parts->data.train.size(), static_cast<std::size_t>(config.calibration_images));
+  parts->calibration = parts->data.train.Slice(0, num_calibration);
+
+  Result<QuantizedModel> model = QuantizedModel::Create(definition, config.weights, config.seed);
+  if (!model.ok()) return model.status();
+  parts->model.emplace(std::move(*model));
+  observer.OnPhase("connecting to the board", 0);
+  Result<std::unique_ptr<Board>> board = OpenBoard(config, stop);
+  if (!board.ok()) return board.status();
+  parts->board = std::move(*board);
+  if (config.device.starts_with("local")) LeaveLastCpuToTheBoard();
+  return parts;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,40 @@
+// What a live search works with: images, the network, the board.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "agent/fleet/board.h"
+#include "agent/model/image_dataset.h"
+#include "agent/model/model_definition.h"
+#include "agent/qat/quantized_model.h"
+#include "agent/search/search_config.h"
+#include "agent/search/search_environment.h"
+#include "agent/search/search_observer.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct LiveParts {
+  DataSplits data;
+  ImageDataset calibration;
+  std::optional<QuantizedModel> model;
+  std::unique_ptr<Board> board;
+
+  // Borrows; valid while this object stays where it is.
+  SearchResources resources() { return {&*model, board.get(), &data, &calibration}; }
+};
+
+// Loads what `config` names and connects to its board. What the flags left out is filled in
+// (weights that ship, checksums); a checksum that is there already, because a study recorded it,
+// must match.
+//
+// Errors:
+//   kDataCorrupt  weights or images changed since the study began.
+//   Also those of the readers and of the board; the message names the file, flag or board.
+Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
+                                                 SearchConfig& config, SearchObserver& observer,
+                                                 const std::function<bool()>& stop);
+
+}  // namespace bitpilot

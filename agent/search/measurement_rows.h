@@ -1,0 +1,26 @@
+// From a board's answer to the rows that the study keeps.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/study/study.h"
+#include "kernels/base/bit_assignment.h"
+
+namespace bitpilot {
+
+// Whose measurement a row is.
+struct MeasuredCandidate {
+  std::string measurement_id;
+  BitAssignment assignment;
+};
+
+// One row a network, in the job's order. Rows of a measurement without numbers hold none.
+std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
+                                   const BoardInfo& board,
+                                   const std::vector<MeasuredCandidate>& candidates);
+
+std::string_view ToString(Tier tier);
+
+}  // namespace bitpilot

@@ -1,0 +1,136 @@
+#include "agent/search/problem_setup.h"
+
+#include <optional>
+#include <utility>
+
+#include "agent/qat/integer_evaluation.h"
+#include "agent/qat/sensitivity.h"
+#include "agent/search/decision_variables.h"
+#include "agent/search/layer_table.h"
+#include "agent/search/measurement_rows.h"
+#include "kernels/base/network_file.h"
+
+namespace bitpilot {
+namespace {
+
+std::vector<std::string> LayerNames(const Topology& topology) {
+  std::vector<std::string> names;
+  for (const int operation : LayerOperations(topology)) {
+    names.push_back(topology.operations[static_cast<std::size_t>(operation)].name);
+  }
+  return names;
+}
+
+std::vector<std::string> TensorNames(const Topology& topology) {
+  std::vector<std::string> names;
+  for (int tensor = 0; tensor < topology.num_stored_tensors(); ++tensor)
+    names.push_back(TensorName(topology, tensor));
+  return names;
+}
+
+// Uniform 8 bit, calibrated from the float weights: made when the first live part of the setup asks
+// for it.
+class Uniform8 {
+ public:
+  Uniform8(const Topology& topology, const SearchResources& resources, const StudyFiles& files)
+      : assignment_(UniformAssignment(topology, 8, 8)), resources_(resources), files_(files) {}
+
+  const BitAssignment& assignment() const { return assignment_; }
+
+  Result<const Network*> Get() {
+    if (!network_) {
+      BITPILOT_RETURN_IF_ERROR(resources_.model->SetAssignment(assignment_));
+      resources_.model->Calibrate(*resources_.calibration);
+      network_ = resources_.model->Export();
+      const Result<StoredFile> file = files_.Put(kUniform8File, SerializeNetwork(*network_));
+      if (!file.ok()) return file.status();
+    }
+    return &*network_;
+  }
+
+ private:
+  BitAssignment assignment_;
+  const SearchResources& resources_;
+  const StudyFiles& files_;
+  std::optional<Network> network_;
+};
+
+Result<double> MeasureLatencyNs(Uniform8& uniform8, Board* board, Journal& journal) {
+  const std::string id = "reference-uniform-8";
+  const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
+    const Result<const Network*> network = uniform8.Get();
+    if (!network.ok()) return network.status();
+    MeasureJob job;
+    job.networks = {*network};
+    job.tier = Tier::kStandard;
+    const Result<Measurement> measurement = board->Measure(job);
+    if (!measurement.ok()) return measurement.status();
+    return ToRows(*measurement, job.tier, board->info(), {{id, uniform8.assignment()}});
+  };
+  const Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements({id}, measure);
+  if (!rows.ok()) return rows.status();
+  const MeasurementRow& row = rows->front();
+  if (row.latency_median_ns) return *row.latency_median_ns;
+  return Status(StatusCode::kUnavailable,
+                "the board could not measure uniform 8 bit: " + row.status + " " + row.detail);
+}
+
+}  // namespace
+
+Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig& config,
+                                   const SearchResources& resources, Journal& journal,
+                                   const StudyFiles& files, SearchObserver& observer,
+                                   const std::function<bool()>& stop) {
+  observer.OnPhase("calibrating and measuring uniform 8 bit", 0);
+  Uniform8 uniform8(topology, resources, files);
+  const Result<double> latency_ns = MeasureLatencyNs(uniform8, resources.board, journal);
+  if (!latency_ns.ok()) return latency_ns.status();
+  Result<CostTable> table =
+      MeasureLayerTable(topology, config, resources.board, journal, observer, stop);
+  if (!table.ok()) return table.status();
+
+  const auto observe = [&]() -> Result<ProblemEvent> {
+    ProblemEvent event;
+    event.layers = LayerNames(topology);
+    event.tensors = TensorNames(topology);
+    event.variables = MakeDecisionVariables(topology, config);
+    event.table = FormatCostTable(*table);
+    const Result<const Network*> network = uniform8.Get();
+    if (!network.ok()) return network.status();
+    const Result<Evaluation> evaluation = EvaluateInteger(**network, resources.data->validation);
+    if (!evaluation.ok()) return evaluation.status();
+    event.uniform8 = {*latency_ns, evaluation->loss, evaluation->accuracy};
+    event.float_accuracy = resources.model->EvaluateFloat(resources.data->validation).accuracy;
+    observer.OnPhase("probing how sensitive the loss is to every width",
+                     static_cast<int>(event.variables.size()));
+    const auto progress = [&](int done, const std::string& name) {
+      observer.OnProgress(done, name);
+      return !stop();
+    };
+    const Result<std::vector<std::vector<double>>> sensitivities =
+        ProbeSensitivity(*resources.model, *resources.calibration, event.variables, progress);
+    if (!sensitivities.ok()) return sensitivities.status();
+    for (std::size_t v = 0; v < event.variables.size(); ++v)
+      event.variables[v].sensitivity = (*sensitivities)[v];
+    return event;
+  };
+  Result<ProblemEvent> event = journal.Observe<ProblemEvent>(observe);
+  if (!event.ok()) return event.status();
+  // The logged table is what decisions used: its text rounds, so the parsed form counts in a live
+  // run too.
+  Result<CostTable> logged_table = ParseCostTable(event->table);
+  if (!logged_table.ok()) return logged_table.status();
+
+  SearchProblem problem;
+  problem.topology = topology;
+  problem.base = UniformAssignment(topology, 8, 8);
+  problem.variables = std::move(event->variables);
+  problem.table = std::move(*logged_table);
+  problem.uniform8 = event->uniform8;
+  problem.budgets = config.budgets;
+  problem.max_measurements = config.measurements;
+  problem.batches_per_step = config.train_batches;
+  return problem;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,30 @@
+// From a configuration to a SearchProblem: the 8-bit reference, the board's table, the
+// sensitivities.
+#pragma once
+
+#include <functional>
+
+#include "agent/search/journal.h"
+#include "agent/search/search_config.h"
+#include "agent/search/search_environment.h"
+#include "agent/search/search_observer.h"
+#include "agent/search/study_files.h"
+#include "kernels/base/status.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+// Calibrates and measures uniform 8 bit, measures the layer table, probes the sensitivity of every
+// variable, and logs it all as the "problem" event. The 8-bit network is kept as kUniform8File.
+//
+// resources: all null in a verification.
+//
+// Errors: the journal's, the board's and the model's; kAborted if `stop` became true.
+Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig& config,
+                                   const SearchResources& resources, Journal& journal,
+                                   const StudyFiles& files, SearchObserver& observer,
+                                   const std::function<bool()>& stop);
+
+inline constexpr char kUniform8File[] = "networks/uniform-8.bpnet";
+
+}  // namespace bitpilot

@@ -1,0 +1,55 @@
+// SearchConfig: everything that defines a search. Stored in the study, so that resuming and
+// verifying need no flags.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "kernels/base/status.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+struct SearchConfig {
+  std::string model = "resnet8";
+  std::string weights;  // float weights (.safetensors); filled in for models whose weights ship
+  std::string weights_sha256;   // of that file; filled in when the search starts
+  std::string data = "sample";  // "sample" or a folder
+  std::string data_sha256;      // fingerprint of all three splits; filled in when the search starts
+
+  std::string device = "local";  // "local[:ISA]" or "model:FILE"; empty with a fleet
+  std::string fleet;             // fleet.toml, or empty
+  std::string board;             // name in the fleet file; empty: its only board
+
+  std::string policy = "amed";
+  std::vector<int> weight_widths = {2, 3, 4, 5, 6, 7, 8};
+  std::vector<int> activation_widths = {2, 3, 4, 5, 6, 7, 8};
+  bool search_ends = false;  // also search the first and last layer and the last layer's input
+  Budgets budgets;
+  int measurements =
+      24;  // whole-network runs of candidates on the board; references and final runs come on top
+  std::uint64_t seed = 1;
+
+  int train_batches = 0;  // mini-batches between decisions; 0 = post-training calibration only
+  int batch_size = 128;
+  double learning_rate = 2e-4;  // Adam; cosine to zero over the whole search
+  bool distill = true;
+
+  int calibration_images = 512;  // training images that calibration and the sensitivity probe read
+  int table_seconds = 30;        // board time for the per-operation table, at most
+
+  friend bool operator==(const SearchConfig&, const SearchConfig&);
+};
+
+nlohmann::json ToJson(const SearchConfig& config);
+
+// Errors: kInvalidArgument names the missing, unknown or out-of-range key.
+Result<SearchConfig> SearchConfigFromJson(const nlohmann::json& json);
+
+// Errors: kInvalidArgument names the flag, its range and what came.
+Status ValidateSearchConfig(const SearchConfig& config);
+
+}  // namespace bitpilot

@@ -1,0 +1,233 @@
+#include "agent/search/search_environment.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/qat/integer_evaluation.h"
+#include "agent/search/front.h"
+#include "agent/search/measurement_rows.h"
+#include "kernels/base/network_file.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr Tier kStepTier = Tier::kStandard;
+constexpr int kMaxNoisyRetries = 1;
+
+std::string CheckpointFile(int step) {
+  return "checkpoints/step-" + std::to_string(step) + ".ckpt";
+}
+
+Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
+
+TrainOptions TrainOptionsOf(const SearchConfig& config) {
+  TrainOptions options;
+  options.batch_size = config.batch_size;
+  options.learning_rate = config.learning_rate;
+  options.distill = config.distill;
+  options.cosine = true;
+  options.total_batches = static_cast<std::int64_t>(config.train_batches) * config.measurements;
+  return options;
+}
+
+bool IsNoisy(const MeasurementRow& row) { return row.status == ToString(MeasureStatus::kNoisy); }
+
+}  // namespace
+
+SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
+                                     Journal& journal, const StudyFiles& files,
+                                     const SearchResources& resources, std::function<bool()> stop)
+    : config_(config),
+      problem_(problem),
+      journal_(journal),
+      files_(files),
+      resources_(resources),
+      stop_(std::move(stop)) {}
+
+std::optional<Transition> SearchEnvironment::Step(const Proposal& proposal) {
+  BITPILOT_CHECK(measurements_left() > 0);
+  Work work;
+  work.assignment = ToAssignment(problem_, proposal.choice);
+  Result<TransitionEvent> answer = RunStep(proposal, work);
+  if (!answer.ok()) {
+    if (work.measuring) (void)resources_.board->FinishMeasure();
+    status_ = stop_() ? Status() : answer.status();
+    return std::nullopt;
+  }
+  ++step_;
+  kept_steps_.push_back(static_cast<int>(transitions_.size()));
+  transitions_.push_back(*answer);
+  DropDominatedNetworks();
+  return answer->transition;
+}
+
+Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Work& work) {
+  const std::int64_t weight_bytes = WeightBytes(problem_.topology, work.assignment);
+  const auto& max_bytes = problem_.budgets.max_weight_bytes;
+  if (max_bytes && weight_bytes > *max_bytes) {
+    return journal_.Observe<TransitionEvent>(
+        [&] { return Result<TransitionEvent>(Reject(proposal, weight_bytes)); });
+  }
+  if (journal_.recording()) {
+    // The board works while the network trains.
+    BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
+    BITPILOT_RETURN_IF_ERROR(Train(work));
+  }
+  const Result<MeasurementRow> row = Measure(work);
+  if (!row.ok()) return row.status();
+  if (config_.train_batches > 0) BITPILOT_RETURN_IF_ERROR(Checkpoint(work));
+  return journal_.Observe<TransitionEvent>([&] { return Evaluate(proposal, *row, work); });
+}
+
+Status SearchEnvironment::RestoreModel() {
+  const int logged_steps = checkpoint_ ? checkpoint_->step : 0;
+  if (model_steps_ == logged_steps) return Status();
+  Result<std::string> bytes = files_.Get(CheckpointFile(logged_steps), checkpoint_->sha256);
+  if (!bytes.ok()) return bytes.status();
+  BITPILOT_RETURN_IF_ERROR(resources_.model->LoadCheckpoint(*bytes));
+  model_steps_ = logged_steps;
+  return Status();
+}
+
+Status SearchEnvironment::Prepare(Work& work) {
+  if (work.network) return Status();
+  if (stop_()) return Stopped();
+  BITPILOT_RETURN_IF_ERROR(RestoreModel());
+  BITPILOT_RETURN_IF_ERROR(resources_.model->SetAssignment(work.assignment));
+  if (config_.train_batches == 0) resources_.model->Calibrate(*resources_.calibration);
+  work.network = resources_.model->Export();
+  return Status();
+}
+
+Status SearchEnvironment::StartMeasuring(Work& work) {
+  BITPILOT_RETURN_IF_ERROR(Prepare(work));
+  MeasureJob job;
+  job.networks = {&*work.network};
+  job.tier = kStepTier;
+  BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
+  work.measuring = true;
+  return Status();
+}
+
+Status SearchEnvironment::Train(Work& work) {
+  if (work.trained) return Status();
+  BITPILOT_RETURN_IF_ERROR(Prepare(work));
+  const bool restored_after_training = model_steps_ > step_;
+  if (config_.train_batches > 0 && !restored_after_training) {
+    const double loss = resources_.model->Train(resources_.data->train, config_.train_batches,
+                                                TrainOptionsOf(config_), stop_);
+    if (stop_()) return Stopped();
+    work.train_loss = loss;
+    work.network = resources_.model->Export();
+    model_steps_ = step_ + 1;
+  }
+  work.trained = true;
+  return Status();
+}
+
+Result<MeasurementRow> SearchEnvironment::Measure(Work& work) {
+  const std::string id = "step-" + std::to_string(step_);
+  Result<MeasurementRow> row = MeasureOnce(work, id);
+  for (int retry = 1; row.ok() && IsNoisy(*row) && retry <= kMaxNoisyRetries; ++retry) {
+    row = MeasureOnce(work, id + "-retry-" + std::to_string(retry));
+  }
+  if (row.ok() && row->status == ToString(MeasureStatus::kWrongOutput)) {
+    return Status(StatusCode::kInternal,
+                  "the board's output differs from the host's reference (" + row->detail +
+                      "): a kernel is wrong on that board, so the search stops");
+  }
+  return row;
+}
+
+Result<MeasurementRow> SearchEnvironment::MeasureOnce(Work& work,
+                                                      const std::string& measurement_id) {
+  const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
+    if (!work.measuring) BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
+    work.measuring = false;
+    const Result<Measurement> measurement = resources_.board->FinishMeasure();
+    if (!measurement.ok()) return measurement.status();
+    return ToRows(*measurement, kStepTier, resources_.board->info(),
+                  {{measurement_id, work.assignment}});
+  };
+  Result<std::vector<MeasurementRow>> rows =
+      journal_.ObserveMeasurements({measurement_id}, measure);
+  if (!rows.ok()) return rows.status();
+  return std::move(rows->front());
+}
+
+Status SearchEnvironment::Checkpoint(Work& work) {
+  Result<CheckpointEvent> checkpoint =
+      journal_.Observe<CheckpointEvent>([&]() -> Result<CheckpointEvent> {
+        BITPILOT_RETURN_IF_ERROR(Train(work));
+        const Result<StoredFile> file =
+            files_.Put(CheckpointFile(step_ + 1), resources_.model->SaveCheckpoint());
+        if (!file.ok()) return file.status();
+        return CheckpointEvent{step_ + 1, file->sha256, file->file};
+      });
+  if (!checkpoint.ok()) return checkpoint.status();
+  checkpoint_ = std::move(*checkpoint);
+  files_.Remove(CheckpointFile(step_ - 1));  // the last two stay
+  return Status();
+}
+
+Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal,
+                                                    const MeasurementRow& row, Work& work) {
+  BITPILOT_RETURN_IF_ERROR(Train(work));
+  const Result<Evaluation> evaluation = EvaluateInteger(*work.network, resources_.data->validation);
+  if (!evaluation.ok()) return evaluation.status();
+  const Result<StoredFile> file = files_.Put(NetworkFile(step_), SerializeNetwork(*work.network));
+  if (!file.ok()) return file.status();
+  TransitionEvent answer;
+  answer.step = step_;
+  answer.train_loss = work.train_loss;
+  Transition& transition = answer.transition;
+  transition.choice = proposal.choice;
+  transition.status =
+      row.latency_median_ns ? TransitionStatus::kMeasured : TransitionStatus::kFailed;
+  transition.latency_ns = row.latency_median_ns;
+  transition.latency_low_ns = row.latency_low_ns.value_or(0.0);
+  transition.latency_high_ns = row.latency_high_ns.value_or(0.0);
+  transition.loss = evaluation->loss;
+  transition.accuracy = evaluation->accuracy;
+  transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
+  return answer;
+}
+
+TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,
+                                          std::int64_t weight_bytes) const {
+  TransitionEvent answer;
+  answer.step = step_;
+  answer.transition.choice = proposal.choice;
+  answer.transition.status = TransitionStatus::kRejected;
+  answer.transition.weight_bytes = weight_bytes;
+  return answer;
+}
+
+std::vector<std::size_t> SearchEnvironment::Front() const {
+  return MeasuredFront(problem_, transitions_);
+}
+
+void SearchEnvironment::DropDominatedNetworks() {
+  if (!journal_.recording()) return;
+  const std::vector<std::size_t> front = Front();
+  std::vector<int> kept;
+  for (const int step : kept_steps_) {
+    const bool on_front =
+        std::find(front.begin(), front.end(), static_cast<std::size_t>(step)) != front.end();
+    if (on_front) {
+      kept.push_back(step);
+    } else {
+      files_.Remove(NetworkFile(step));
+    }
+  }
+  kept_steps_ = std::move(kept);
+}
+
+Result<Network> SearchEnvironment::TrainReference(const BitAssignment& assignment) {
+  Work work;
+  work.assignment = assignment;
+  BITPILOT_RETURN_IF_ERROR(Train(work));
+  return std::move(*work.network);
+}
+
+}  // namespace bitpilot

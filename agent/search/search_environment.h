@@ -1,0 +1,104 @@
+// SearchEnvironment: policies/environment.h over a training network, a board and the study's
+// journal.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/model/image_dataset.h"
+#include "agent/qat/quantized_model.h"
+#include "agent/search/journal.h"
+#include "agent/search/search_config.h"
+#include "agent/search/study_files.h"
+#include "policies/environment.h"
+
+namespace bitpilot {
+
+// What a live search works with. All borrowed; a verification has none of them.
+struct SearchResources {
+  QuantizedModel* model = nullptr;
+  Board* board = nullptr;
+  const DataSplits* data = nullptr;
+  const ImageDataset* calibration = nullptr;  // the training images that Calibrate() reads
+};
+
+// One step: the board measures the candidate while the network trains at its widths; then the
+// held-out loss is read from the exported integer network, which is what the board would run. While
+// the journal replays, nothing trains and nothing is measured; the first live step restores the
+// last checkpoint.
+//
+// Files: networks/step-K.bpnet of every step on the current front; checkpoints/step-K.ckpt, the
+// last two.
+class SearchEnvironment final : public Environment {
+ public:
+  // `stop` is polled: once true, Step() returns nullopt and nothing of that step is logged as done.
+  SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, Journal& journal,
+                    const StudyFiles& files, const SearchResources& resources,
+                    std::function<bool()> stop);
+
+  const SearchProblem& problem() const override { return problem_; }
+  int measurements_left() const override { return config_.measurements - step_; }
+  std::optional<Transition> Step(const Proposal& proposal) override;
+
+  // Why Step() returned nullopt: OK if it was asked to stop.
+  const Status& status() const { return status_; }
+
+  const std::vector<TransitionEvent>& transitions() const { return transitions_; }
+
+  // Indices into transitions() of the Pareto front of everything measured, by ascending latency.
+  std::vector<std::size_t> Front() const;
+
+  // The network that one more step at `assignment` would give, for references that are compared
+  // with candidates.
+  //
+  // REQUIRES: the journal records.
+  Result<Network> TrainReference(const BitAssignment& assignment);
+
+  static std::string NetworkFile(int step) {
+    return "networks/step-" + std::to_string(step) + ".bpnet";
+  }
+
+ private:
+  // The step in flight. Each part of its work happens at most once, and only if the log does not
+  // answer it.
+  struct Work {
+    BitAssignment assignment;
+    std::optional<Network>
+        network;             // what the board measures: exported before this step's training
+    bool measuring = false;  // a job is started and not finished
+    bool trained = false;
+    std::optional<double> train_loss;
+  };
+
+  Result<TransitionEvent> RunStep(const Proposal& proposal, Work& work);
+  // Restores the model, switches it to the assignment and exports the network to measure.
+  Status Prepare(Work& work);
+  Status StartMeasuring(Work& work);
+  Status Train(Work& work);
+  // The row that counts: a noisy answer is measured again once.
+  Result<MeasurementRow> Measure(Work& work);
+  Result<MeasurementRow> MeasureOnce(Work& work, const std::string& measurement_id);
+  Status Checkpoint(Work& work);
+  Result<TransitionEvent> Evaluate(const Proposal& proposal, const MeasurementRow& row, Work& work);
+  Status RestoreModel();
+  TransitionEvent Reject(const Proposal& proposal, std::int64_t weight_bytes) const;
+  void DropDominatedNetworks();
+
+  const SearchConfig& config_;
+  const SearchProblem& problem_;
+  Journal& journal_;
+  const StudyFiles& files_;
+  SearchResources resources_;
+  std::function<bool()> stop_;
+  int step_ = 0;
+  int model_steps_ = 0;                        // steps whose training the model in memory contains
+  std::optional<CheckpointEvent> checkpoint_;  // the last one logged
+  std::vector<TransitionEvent> transitions_;
+  std::vector<int> kept_steps_;  // whose network files may exist
+  Status status_;
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,26 @@
+// SearchObserver: what a running search tells whoever watches it (terminal, JSON lines). Never
+// influences it.
+#pragma once
+
+#include <string>
+
+#include "agent/study/events.h"
+
+namespace bitpilot {
+
+class SearchObserver {
+ public:
+  virtual ~SearchObserver() = default;
+
+  // A part of the work began, e.g. "measuring layers"; `total` items, 0 if unknown.
+  virtual void OnPhase(const std::string& name, int total) = 0;
+  // `done` of the phase's items; `note` says what was just done.
+  virtual void OnProgress(int done, const std::string& note) = 0;
+  // One decision was answered. `hypervolume`: of everything measured so far.
+  virtual void OnStep(const ProposalEvent& proposal, const TransitionEvent& answer,
+                      double latency_ratio, double hypervolume) = 0;
+  // Something the user should know and may want to act on.
+  virtual void OnNotice(const std::string& text) = 0;
+};
+
+}  // namespace bitpilot

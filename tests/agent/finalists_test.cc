@@ -1,0 +1,100 @@
+#include "agent/search/finalists.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/search/decision_variables.h"
+#include "agent/search/front.h"
+#include "kernels/base/standard_networks.h"
+
+namespace bitpilot {
+namespace {
+
+class FinalistsTest : public testing::Test {
+ protected:
+  FinalistsTest() {
+    problem_.topology = StandardTopology("resnet8").value();
+    problem_.base = UniformAssignment(problem_.topology, 8, 8);
+    problem_.variables = MakeDecisionVariables(problem_.topology, SearchConfig());
+    problem_.uniform8 = {1000.0, 0.4, 0.87};
+  }
+
+  void AddStep(double accuracy, double latency_ratio, const std::string& reason,
+               TransitionStatus status = TransitionStatus::kMeasured) {
+    const int step = static_cast<int>(transitions_.size());
+    TransitionEvent answer;
+    answer.step = step;
+    answer.transition.choice = Choice(problem_.variables.size(), 2 + step % 7);
+    answer.transition.status = status;
+    if (status == TransitionStatus::kMeasured)
+      answer.transition.latency_ns = 1000.0 * latency_ratio;
+    answer.transition.accuracy = accuracy;
+    transitions_.push_back(answer);
+    proposals_.push_back({step, answer.transition.choice, "id", reason});
+  }
+
+  std::vector<Finalist> Choose() const {
+    return ChooseFinalists(problem_, proposals_, transitions_);
+  }
+
+  SearchProblem problem_;
+  std::vector<ProposalEvent> proposals_;
+  std::vector<TransitionEvent> transitions_;
+};
+
+TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
+  AddStep(0.80, 0.9, "ilp at 0.90x");
+  AddStep(0.80, 0.6, "ilp at 0.60x");  // 0.3 x 0.9 is the larger area
+  AddStep(0.85, 0.5, "neighbour");
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 4U);
+  EXPECT_EQ(finalists[0].label, "uniform 8 bit");
+  EXPECT_EQ(finalists[1].label, "uniform 4 bit");
+  EXPECT_EQ(finalists[2].origin, "ilp");
+  EXPECT_EQ(finalists[2].step, 1);
+  EXPECT_EQ(finalists[3].step, 2);  // dominates everything else
+}
+
+TEST_F(FinalistsTest, IgnoresFailedAndRejectedCandidates) {
+  AddStep(0.99, 0.1, "ilp", TransitionStatus::kFailed);
+  AddStep(0.99, 0.1, "ilp", TransitionStatus::kRejected);
+  AddStep(0.70, 0.8, "random");
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 3U);
+  EXPECT_EQ(finalists[2].step, 2);
+}
+
+TEST_F(FinalistsTest, PrefersCandidatesThatKeepTheBudget) {
+  problem_.budgets.max_latency_ratio = 0.7;
+  AddStep(0.86, 0.9, "random");
+  AddStep(0.80, 0.6, "random");
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 3U);
+  EXPECT_EQ(finalists[2].step, 1);
+}
+
+TEST_F(FinalistsTest, ReportsTheClosestWhereNobodyKeepsTheBudget) {
+  problem_.budgets.max_latency_ratio = 0.1;
+  AddStep(0.86, 0.9, "random");
+  EXPECT_EQ(Choose().size(), 3U);
+}
+
+TEST_F(FinalistsTest, ThinsALongFrontAndKeepsItsOrder) {
+  for (int i = 0; i < 20; ++i) AddStep(0.60 + 0.01 * i, 0.5 + 0.02 * i, "random");
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 2 + kMaxFrontFinalists);
+  for (std::size_t i = 3; i < finalists.size(); ++i)
+    EXPECT_GT(finalists[i].step, finalists[i - 1].step);
+}
+
+TEST(DecisionVariablesTest, LeavesTheEndsOutUnlessAskedFor) {
+  const Topology topology = StandardTopology("resnet8").value();
+  SearchConfig config;
+  // 10 layers less first and last; 11 stored tensors less the input and the pooled tensor that the
+  // last layer reads.
+  EXPECT_EQ(MakeDecisionVariables(topology, config).size(), 8U + 9U);
+  config.search_ends = true;
+  EXPECT_EQ(MakeDecisionVariables(topology, config).size(), 10U + 10U);
+}
+
+}  // namespace
+}  // namespace bitpilot

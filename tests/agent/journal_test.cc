@@ -1,0 +1,138 @@
+#include "agent/search/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/agent/study_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr char kConfig[] = R"({"model":"resnet8"})";
+
+ProposalEvent ProposalAt(int step, int width) {
+  return {step, {width, 8}, "id-" + std::to_string(width), "test"};
+}
+
+TransitionEvent Answer(int step) {
+  TransitionEvent answer;
+  answer.step = step;
+  answer.transition.choice = {4, 8};
+  answer.transition.loss = 0.25;
+  return answer;
+}
+
+class JournalTest : public testing::Test {
+ protected:
+  // Writes one proposal, one measurement and one transition.
+  void Record() {
+    Result<std::unique_ptr<Study>> study = Study::Create(path_, kConfig);
+    ASSERT_TRUE(study.ok()) << study.status().message();
+    Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
+    ASSERT_TRUE(journal.ok());
+    EXPECT_TRUE(journal->recording());
+    ASSERT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
+    ASSERT_TRUE(journal
+                    ->ObserveMeasurements(
+                        {"m-0"}, [] { return Result(std::vector{MeasuredRow("m-0", 1e5)}); })
+                    .ok());
+    ASSERT_TRUE(journal->Observe<TransitionEvent>([] { return Result(Answer(0)); }).ok());
+    ASSERT_TRUE((*study)->Close().ok());
+  }
+
+  StudyFolder folder_;
+  std::string path_ = folder_.Path("study.db");
+};
+
+TEST_F(JournalTest, AnswersFromTheLogWithoutObservingAgain) {
+  Record();
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  ASSERT_TRUE(journal.ok());
+  EXPECT_TRUE(journal->replaying());
+  EXPECT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
+  const auto never = []() -> Result<std::vector<MeasurementRow>> {
+    ADD_FAILURE() << "measured during a replay";
+    return Status(StatusCode::kInternal, "measured");
+  };
+  const auto rows = journal->ObserveMeasurements({"m-0"}, never);
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_EQ(rows->front().window_ns, MeasuredRow("m-0", 1e5).window_ns);
+  const auto answer = journal->Observe<TransitionEvent>([]() -> Result<TransitionEvent> {
+    ADD_FAILURE() << "trained during a replay";
+    return Status(StatusCode::kInternal, "trained");
+  });
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->transition.loss, 0.25);
+  EXPECT_EQ(journal->seq(), 4);  // config, proposal, measurement, transition
+}
+
+TEST_F(JournalTest, NamesTheSeqOfADecisionThatDiffers) {
+  Record();
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  ASSERT_TRUE(journal.ok());
+  const Status status = journal->Decide(ProposalAt(0, 5));
+  EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(status.message(), testing::HasSubstr("seq 2"));
+}
+
+TEST_F(JournalTest, RefusesAnEventOfAnotherKind) {
+  Record();
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  ASSERT_TRUE(journal.ok());
+  EXPECT_EQ(journal->Decide(EndEvent{"done"}).code(), StatusCode::kDataCorrupt);
+}
+
+TEST_F(JournalTest, StopsAVerificationWhereTheLogEnds) {
+  Record();
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  ASSERT_TRUE(journal.ok());
+  ASSERT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
+  ASSERT_TRUE(journal->ObserveMeasurements({"m-0"}, {}).ok());
+  ASSERT_TRUE(journal->Observe<TransitionEvent>({}).ok());
+  EXPECT_FALSE(journal->recording());
+  EXPECT_TRUE(IsEndOfLog(journal->Decide(ProposalAt(1, 4))));
+}
+
+TEST_F(JournalTest, RecordsBehindWhatAResumeReplayed) {
+  Record();
+  {
+    Result<std::unique_ptr<Study>> study = Study::OpenForResume(path_);
+    ASSERT_TRUE(study.ok()) << study.status().message();
+    Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
+    ASSERT_TRUE(journal.ok());
+    ASSERT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
+    ASSERT_TRUE(journal->ObserveMeasurements({"m-0"}, {}).ok());
+    ASSERT_TRUE(journal->Observe<TransitionEvent>({}).ok());
+    EXPECT_TRUE(journal->recording());
+    ASSERT_TRUE(journal->Decide(ProposalAt(1, 3)).ok());
+    ASSERT_TRUE((*study)->Close().ok());
+  }
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+  ASSERT_TRUE(study.ok());
+  const auto events = (*study)->Events();
+  ASSERT_TRUE(events.ok());
+  ASSERT_EQ(events->size(), 5U);
+  EXPECT_EQ(events->back().kind, "proposal");
+}
+
+TEST_F(JournalTest, AppendsNothingIfObservingFails) {
+  Result<std::unique_ptr<Study>> study = Study::Create(path_, kConfig);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
+  ASSERT_TRUE(journal.ok());
+  const auto answer = journal->Observe<TransitionEvent>(
+      [] { return Result<TransitionEvent>(Status(StatusCode::kUnavailable, "board away")); });
+  EXPECT_EQ(answer.status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ((*study)->Events()->size(), 1U);
+}
+
+}  // namespace
+}  // namespace bitpilot

@@ -1,0 +1,57 @@
+#include "agent/search/search_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(SearchConfigTest, SurvivesARoundTripThroughJson) {
+  SearchConfig config;
+  config.policy = "random";
+  config.learning_rate = 0.1 + 0.2;  // a double that shortens badly
+  config.budgets.max_latency_ratio = 0.7;
+  config.budgets.max_weight_bytes = 40'000;
+  config.seed = 0xFFFF'FFFF'FFFF'FFFFULL;
+  const auto read = SearchConfigFromJson(nlohmann::json::parse(ToJson(config).dump()));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(*read, config);
+}
+
+TEST(SearchConfigTest, NamesAMissingOrUnknownKey) {
+  nlohmann::json json = ToJson(SearchConfig());
+  json.erase("policy");
+  EXPECT_THAT(SearchConfigFromJson(json).status().message(), HasSubstr("policy"));
+  json = ToJson(SearchConfig());
+  json["polcy"] = "amed";
+  EXPECT_THAT(SearchConfigFromJson(json).status().message(), HasSubstr("polcy"));
+}
+
+TEST(SearchConfigTest, NamesTheFlagThatIsOutOfRange) {
+  const auto message_of = [](const auto& change) {
+    SearchConfig config;
+    change(config);
+    return ValidateSearchConfig(config).message();
+  };
+  EXPECT_THAT(message_of([](auto& c) { c.weight_widths = {2, 9}; }), HasSubstr("--weight-widths"));
+  EXPECT_THAT(message_of([](auto& c) {
+                c.activation_widths = {4, 4};
+              }),
+              HasSubstr("--activation-widths"));
+  EXPECT_THAT(message_of([](auto& c) { c.weight_widths = {}; }), HasSubstr("--weight-widths"));
+  EXPECT_THAT(message_of([](auto& c) { c.measurements = 0; }), HasSubstr("--measurements"));
+  EXPECT_THAT(message_of([](auto& c) { c.train_batches = -1; }), HasSubstr("--train-batches"));
+  EXPECT_THAT(message_of([](auto& c) { c.budgets.min_accuracy = 85.0; }),
+              HasSubstr("--min-accuracy"));
+  EXPECT_THAT(message_of([](auto& c) { c.budgets.max_latency_ratio = 0.0; }),
+              HasSubstr("--max-latency"));
+  EXPECT_THAT(message_of([](auto& c) { c.device.clear(); }), HasSubstr("--device"));
+  EXPECT_THAT(message_of([](auto& c) { c.fleet = "fleet.toml"; }), HasSubstr("--fleet"));
+}
+
+}  // namespace
+}  // namespace bitpilot
