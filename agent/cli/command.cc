@@ -1,0 +1,51 @@
+#include "agent/cli/command.h"
+
+#include <unistd.h>
+#include <csignal>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+namespace bitpilot {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+void RequestStop(int signal) {
+  if (stop_requested != 0) _exit(128 + signal);
+  stop_requested = 1;
+}
+
+}  // namespace
+
+void AddJsonFlag(CLI::App& command, bool& json) {
+  command.add_flag(
+      "--json", json,
+      "Print one JSON object a line on standard output; the last has \"type\":\"result\"");
+}
+
+void PrintJson(const nlohmann::json& line) {
+  std::printf("%s\n", line.dump().c_str());
+  std::fflush(stdout);
+}
+
+int Fail(const Status& status, bool json) {
+  std::fprintf(stderr, "bitpilot: %s\n", status.message().c_str());
+  if (json) {
+    PrintJson({{"type", "error"},
+               {"code", std::string(ToString(status.code()))},
+               {"message", status.message()}});
+  }
+  return status.code() == StatusCode::kInvalidArgument ? kExitUsage : kExitFailed;
+}
+
+void StopOnSignals() {
+  struct sigaction action {};
+  action.sa_handler = RequestStop;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool StopRequested() { return stop_requested != 0; }
+
+}  // namespace bitpilot

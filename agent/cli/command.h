@@ -1,0 +1,43 @@
+// What the subcommands share: registration, exit codes, output.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// Exit codes of the program; scripts rely on them.
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitBudgetMissed = 3;
+
+// One subcommand's share of `app`. Each Add*Command() registers flags and a callback that does the
+// work and sets `exit_code`; nothing runs before all arguments are parsed.
+void AddSearchCommand(CLI::App& app, int& exit_code);
+void AddTrainCommand(CLI::App& app, int& exit_code);
+void AddEvaluateCommand(CLI::App& app, int& exit_code);
+void AddReplayCommand(CLI::App& app, int& exit_code);
+void AddReportCommand(CLI::App& app, int& exit_code);
+void AddLogCommand(CLI::App& app, int& exit_code);
+void AddFleetCommand(CLI::App& app, int& exit_code);
+
+// Registers --json.
+void AddJsonFlag(CLI::App& command, bool& json);
+
+// Prints `line` as one JSON object on standard output. It must have a "type".
+void PrintJson(const nlohmann::json& line);
+
+// Prints the failure on standard error ("bitpilot: <message>") and, with `json`, an object of type
+// "error"; returns the exit code for it.
+int Fail(const Status& status, bool json);
+
+// Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
+void StopOnSignals();
+bool StopRequested();
+
+}  // namespace bitpilot

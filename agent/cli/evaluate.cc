@@ -1,0 +1,213 @@
+// bitpilot evaluate: accuracy of a network, float or at given widths; and its latency on a board.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+#include "agent/fleet/board.h"
+#include "agent/model/image_dataset.h"
+#include "agent/model/model_definition.h"
+#include "agent/model/sample_data.h"
+#include "agent/qat/integer_evaluation.h"
+#include "agent/qat/quantized_model.h"
+#include "agent/search/accuracy_statistics.h"
+#include "agent/search/bit_spec.h"
+#include "agent/search/ratio_interval.h"
+#include "kernels/base/network_file.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+struct EvaluateFlags {
+  std::string model;
+  std::string weights;
+  std::string data = "sample";
+  std::string bits;
+  std::string calibration;
+  std::string device;
+  std::string export_file;
+  bool integer = false;
+  bool json = false;
+};
+
+// One file is evaluated whole; of a folder or the sample the test range is.
+Result<ImageDataset> LoadEvaluationData(const std::string& source) {
+  if (source != "sample" && !std::filesystem::is_directory(source)) return ReadCifar10File(source);
+  Result<DataSplits> splits = LoadDataSplits(source);
+  if (!splits.ok()) return splits.status();
+  return std::move(splits->test);
+}
+
+Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
+                const BitAssignment& assignment) {
+  BITPILOT_RETURN_IF_ERROR(model.SetAssignment(assignment));
+  // Weights that bitpilot trained bring their own step sizes; an explicit --calibration replaces
+  // them.
+  if (model.is_calibrated() && flags.calibration.empty()) return Status();
+  const Result<DataSplits> splits =
+      LoadDataSplits(flags.calibration.empty() ? "sample" : flags.calibration);
+  if (!splits.ok()) return splits.status().WithContext("--calibration");
+  model.Calibrate(splits->train);
+  return Status();
+}
+
+// Latency on the board, interleaved with uniform 8 bit of the same weights.
+Status MeasureOn(const std::string& device, QuantizedModel& model, const EvaluateFlags& flags,
+                 Json& line) {
+  const Network network = model.Export();
+  BITPILOT_RETURN_IF_ERROR(
+      Quantize(model, flags, UniformAssignment(model.definition().topology, 8, 8)));
+  const Network uniform8 = model.Export();
+  BoardOptions options;
+  options.stop = StopRequested;
+  const Result<std::unique_ptr<Board>> board = StartLocalBoard(device, options);
+  if (!board.ok()) return board.status();
+  MeasureJob job;
+  job.networks = {&network, &uniform8};
+  job.tier = Tier::kAudit;
+  const Result<Measurement> measurement = (*board)->Measure(job);
+  if (!measurement.ok()) return measurement.status();
+  if (!HasNumbers(measurement->status)) {
+    return Status(StatusCode::kUnavailable, "--device " + device + ": " +
+                                                std::string(ToString(measurement->status)) + " " +
+                                                measurement->detail);
+  }
+  const NetworkMeasurement& measured = measurement->networks.front();
+  const MedianInterval ratio =
+      RatioOfRounds(measured.window_ns, measurement->networks.back().window_ns);
+  line["device"] = device;
+  line["isa"] = (*board)->info().isa;
+  line["measure_status"] = std::string(ToString(measurement->status));
+  line["source"] = measurement->source;
+  line["latency_median_ns"] = measured.latency_median_ns;
+  line["latency_low_ns"] = measured.latency_low_ns;
+  line["latency_high_ns"] = measured.latency_high_ns;
+  line["latency_ratio_int8"] = ratio.median;
+  line["latency_ratio_int8_low"] = ratio.low;
+  line["latency_ratio_int8_high"] = ratio.high;
+  line["kernels"] = measured.kernels;
+  return Status();
+}
+
+Json Describe(const EvaluateFlags& flags, const ImageDataset& data, const Evaluation& evaluation,
+              const std::string& arithmetic) {
+  std::int64_t correct = 0;
+  for (std::size_t i = 0; i < data.size(); ++i)
+    correct += evaluation.predictions[i] == data.labels[i];
+  const Interval wilson = WilsonInterval(correct, static_cast<std::int64_t>(data.size()));
+  return {
+      {"type", "result"},           {"model", flags.model},
+      {"data", flags.data},         {"bits", flags.bits.empty() ? Json(nullptr) : Json(flags.bits)},
+      {"arithmetic", arithmetic},   {"images", data.size()},
+      {"correct", correct},         {"accuracy", evaluation.accuracy},
+      {"accuracy_low", wilson.low}, {"accuracy_high", wilson.high},
+      {"loss", evaluation.loss}};
+}
+
+void PrintForPeople(const Json& line) {
+  std::printf("%s, %s arithmetic%s: %lld of %lld right, accuracy %.4f (%.4f..%.4f), loss %.4f\n",
+              line["model"].get<std::string>().c_str(),
+              line["arithmetic"].get<std::string>().c_str(),
+              line["bits"].is_null() ? "" : (" at " + line["bits"].get<std::string>()).c_str(),
+              line["correct"].get<long long>(), line["images"].get<long long>(),
+              line["accuracy"].get<double>(), line["accuracy_low"].get<double>(),
+              line["accuracy_high"].get<double>(), line["loss"].get<double>());
+  if (line.contains("weight_bytes"))
+    std::printf("packed weights: %lld bytes\n", line["weight_bytes"].get<long long>());
+  if (!line.contains("latency_median_ns")) return;
+  std::printf("%s latency on %s (%s): %.2f us (%.2f..%.2f), %.3fx of uniform 8 bit (%.3f..%.3f)\n",
+              line["source"].get<std::string>().c_str(), line["device"].get<std::string>().c_str(),
+              line["isa"].get<std::string>().c_str(), line["latency_median_ns"].get<double>() / 1e3,
+              line["latency_low_ns"].get<double>() / 1e3,
+              line["latency_high_ns"].get<double>() / 1e3, line["latency_ratio_int8"].get<double>(),
+              line["latency_ratio_int8_low"].get<double>(),
+              line["latency_ratio_int8_high"].get<double>());
+}
+
+Result<Json> Evaluate(const EvaluateFlags& flags) {
+  if (flags.bits.empty() &&
+      (flags.integer || !flags.device.empty() || !flags.export_file.empty())) {
+    return InvalidArgument(
+        "--integer, --device and --export need --bits: the float network has no integer form");
+  }
+  const Result<ModelDefinition> definition = FindModel(flags.model);
+  if (!definition.ok()) return definition.status().WithContext("--model");
+  std::optional<BitAssignment> assignment;
+  if (!flags.bits.empty()) {
+    Result<BitAssignment> parsed = ParseBitSpec(flags.bits, definition->topology);
+    if (!parsed.ok()) return parsed.status();
+    assignment = std::move(*parsed);
+  }
+  Result<std::string> weights = flags.weights;
+  if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
+  if (!weights.ok()) return weights.status();
+  const Result<ImageDataset> data = LoadEvaluationData(flags.data);
+  if (!data.ok()) return data.status().WithContext("--data");
+  Result<QuantizedModel> model = QuantizedModel::Create(*definition, *weights, /*seed=*/1);
+  if (!model.ok()) return model.status();
+  if (!assignment) return Describe(flags, *data, model->EvaluateFloat(*data), "float32");
+
+  BITPILOT_RETURN_IF_ERROR(Quantize(*model, flags, *assignment));
+  const Network network = model->Export();
+  if (!flags.export_file.empty())
+    BITPILOT_RETURN_IF_ERROR(WriteNetworkFile(flags.export_file, network));
+  Json line;
+  if (flags.integer) {
+    const Result<Evaluation> evaluation = EvaluateInteger(network, *data);
+    if (!evaluation.ok()) return evaluation.status();
+    line = Describe(flags, *data, *evaluation, "integer");
+  } else {
+    line = Describe(flags, *data, model->Evaluate(*data), "fake-quantized");
+  }
+  line["weight_bytes"] = WeightBytes(definition->topology, *assignment);
+  line["assignment"] = AssignmentToJson(definition->topology, *assignment);
+  if (!flags.device.empty()) BITPILOT_RETURN_IF_ERROR(MeasureOn(flags.device, *model, flags, line));
+  return line;
+}
+
+int RunEvaluateCommand(const EvaluateFlags& flags) {
+  StopOnSignals();
+  const Result<Json> line = Evaluate(flags);
+  if (!line.ok()) return Fail(line.status(), flags.json);
+  if (flags.json) {
+    PrintJson(*line);
+  } else {
+    PrintForPeople(*line);
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddEvaluateCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "evaluate", "Accuracy of a network, float or at given widths; its latency on a board");
+  const auto flags = std::make_shared<EvaluateFlags>();
+  command->add_option("--model", flags->model, "Network, e.g. resnet8")->required();
+  command->add_option("--weights", flags->weights,
+                      "Its weights (.safetensors), float or trained by bitpilot");
+  command
+      ->add_option("--data", flags->data,
+                   "A CIFAR-10 binary file (.bin or .bin.xz), a folder, or \"sample\"")
+      ->capture_default_str();
+  command->add_option("--bits", flags->bits,
+                      "Widths: w4a4 (8-bit ends) or a JSON file; float without it");
+  command->add_option("--calibration", flags->calibration,
+                      "Images that calibrate the widths: a folder or \"sample\" (the default, "
+                      "unless the weights bring step sizes)");
+  command->add_flag("--integer", flags->integer,
+                    "Use the integer network that boards run, not its float simulation");
+  command->add_option("--device", flags->device, "Also measure it: local, local:ISA or model:FILE");
+  command->add_option("--export", flags->export_file,
+                      "Write the integer network (.bpnet), e.g. for bitpilotd run");
+  AddJsonFlag(*command, flags->json);
+  command->callback([flags, &exit_code] { exit_code = RunEvaluateCommand(*flags); });
+}
+
+}  // namespace bitpilot

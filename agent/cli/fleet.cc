@@ -1,0 +1,54 @@
+// bitpilot fleet: the boards that searches run on.
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+#include "agent/fleet/keys.h"
+
+namespace bitpilot {
+namespace {
+
+struct KeygenFlags {
+  std::string directory;
+  bool force = false;
+  bool json = false;
+};
+
+int RunKeygen(const KeygenFlags& flags) {
+  const Result<AgentKeys> keys = CreateAgentKeys(flags.directory, flags.force);
+  if (!keys.ok()) return Fail(keys.status(), flags.json);
+  if (flags.json) {
+    PrintJson({{"type", "result"}, {"keys", flags.directory}, {"public_key", keys->public_key}});
+    return kExitDone;
+  }
+  std::printf(
+      "This agent's public key: %s\n\n"
+      "1. On each board, allow it: add it to authorized_agents in the daemon's key folder "
+      "(bitpilotd serve --help).\n"
+      "2. In fleet.toml, set  keys = \"%s\"  and list the boards with their endpoint and "
+      "public_key\n"
+      "   (bitpilotd keygen prints a board's public key).\n"
+      "3. bitpilot search --fleet fleet.toml ...\n",
+      keys->public_key.c_str(), flags.directory.c_str());
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddFleetCommand(CLI::App& app, int& exit_code) {
+  CLI::App* fleet = app.add_subcommand("fleet", "Boards on the network");
+  fleet->require_subcommand(1);
+  CLI::App* keygen = fleet->add_subcommand(
+      "keygen", "Make this agent's CURVE key pair and say what to do with it");
+  const auto flags = std::make_shared<KeygenFlags>();
+  keygen->add_option("--keys", flags->directory, "Folder for agent.key and agent.pub")->required();
+  keygen->add_flag("--force", flags->force,
+                   "Replace existing keys; boards that know the old one will refuse this agent");
+  AddJsonFlag(*keygen, flags->json);
+  keygen->callback([flags, &exit_code] { exit_code = RunKeygen(*flags); });
+}
+
+}  // namespace bitpilot

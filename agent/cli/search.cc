@@ -1,0 +1,221 @@
+// bitpilot search: trains and searches; or resumes.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+#include "agent/cli/search_display.h"
+#include "agent/model/model_definition.h"
+#include "agent/search/search_session.h"
+#include "policies/policy.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+struct SearchFlags {
+  SearchConfig config;
+  std::string study;
+  std::vector<int> widths;
+  std::string max_latency;
+  bool no_distill = false;
+  bool resume = false;
+  bool allow_class_change = false;
+  bool json = false;
+};
+
+std::string Joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// "0.7x" or "0.7".
+Result<double> ParseRatio(const std::string& flag, std::string text) {
+  if (!text.empty() && text.back() == 'x') text.pop_back();
+  char* end = nullptr;
+  const double ratio = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(ratio > 0)) {
+    return InvalidArgument(flag + " takes a ratio to uniform 8 bit such as 0.7x, got \"" + text +
+                           "\"");
+  }
+  return ratio;
+}
+
+// The flags that define a search; a resume takes them from the study instead.
+void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
+  SearchConfig& config = flags.config;
+  command.add_option("--model", config.model, "Network: " + Joined(ModelNames()))
+      ->capture_default_str();
+  command.add_option("--weights", config.weights,
+                     "Its float weights (.safetensors); resnet8's are shipped");
+  command
+      .add_option("--data", config.data,
+                  "\"sample\" (shipped), or a folder with CIFAR-10's binary files")
+      ->capture_default_str();
+  auto* device = command.add_option(
+      "--device", config.device,
+      "local, local:ISA (this machine restricted, e.g. local:avx2) or model:FILE (a cost table)");
+  device->capture_default_str();
+  command.add_option("--fleet", config.fleet, "fleet.toml with boards on the network")
+      ->excludes(device);
+  command.add_option("--board", config.board, "Which board of the fleet file");
+  command.add_option("--policy", config.policy, "Search policy: " + Joined(PolicyNames()))
+      ->capture_default_str();
+  command
+      .add_option("--widths", flags.widths,
+                  "Widths for weights and activations, e.g. 2,4,8 (default 2,3,...,8)")
+      ->delimiter(',');
+  command.add_option("--weight-widths", config.weight_widths, "Widths for weights only")
+      ->delimiter(',');
+  command
+      .add_option("--activation-widths", config.activation_widths, "Widths for activations only")
+      ->delimiter(',');
+  command.add_flag("--search-ends", config.search_ends,
+                   "Also search the first and last layer (8 bit otherwise)");
+  command.add_option("--max-latency", flags.max_latency,
+                     "Budget: ratio to uniform 8 bit, e.g. 0.7x");
+  command.add_option("--max-size", config.budgets.max_weight_bytes, "Budget: packed weight bytes");
+  command.add_option("--min-accuracy", config.budgets.min_accuracy, "Budget: fraction in [0, 1]");
+  command.add_option("--measurements", config.measurements, "Candidates to run on the board")
+      ->capture_default_str();
+  command
+      .add_option("--train-batches", config.train_batches,
+                  "Mini-batches trained between decisions; 0 searches by calibration alone")
+      ->capture_default_str();
+  command.add_option("--batch-size", config.batch_size, "Images in a mini-batch")
+      ->capture_default_str();
+  command
+      .add_option("--learning-rate", config.learning_rate, "Adam's, decays to 0 over the search")
+      ->capture_default_str();
+  command.add_flag("--no-distill", flags.no_distill,
+                   "Train on labels alone, not on the float network's outputs too");
+  command
+      .add_option("--calibration-images", config.calibration_images,
+                  "Training images that calibration reads")
+      ->capture_default_str();
+  command
+      .add_option("--table-seconds", config.table_seconds,
+                  "Board time for the layer table, at most")
+      ->capture_default_str();
+  command.add_option("--seed", config.seed, "Of every random stream")->capture_default_str();
+}
+
+Status ApplyDerivedFlags(SearchFlags& flags) {
+  SearchConfig& config = flags.config;
+  if (!flags.widths.empty()) config.weight_widths = config.activation_widths = flags.widths;
+  if (!config.fleet.empty()) config.device.clear();
+  config.distill = !flags.no_distill;
+  if (!flags.max_latency.empty()) {
+    const Result<double> ratio = ParseRatio("--max-latency", flags.max_latency);
+    if (!ratio.ok()) return ratio.status();
+    config.budgets.max_latency_ratio = *ratio;
+  }
+  return Status();
+}
+
+// A resume continues what the study says; flags that define a search would be ignored, so they are
+// refused.
+Status RefuseConfigFlags(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    const bool allowed = name == "--study" || name == "--resume" || name == "--json" ||
+                         name == "--allow-class-change" || name == "--help,-h" ||
+                         name == "-h,--help";
+    if (!allowed && option->count() > 0) {
+      return InvalidArgument(
+          name + " cannot be given with --resume: the study holds the search's settings");
+    }
+  }
+  return Status();
+}
+
+bool AnyFrontRowMeetsBudgets(const FinalEvent& final) {
+  for (const FinalRow& row : final.rows) {
+    if (row.origin != "reference" && row.budget_met) return true;
+  }
+  return false;
+}
+
+int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
+  if (outcome.interrupted) {
+    std::fprintf(stderr,
+                 "\nstopped after %d decisions; everything is saved. Go on with:\n  bitpilot "
+                 "search --study %s --resume\n",
+                 outcome.decisions, flags.study.c_str());
+    if (flags.json)
+      PrintJson({{"type", "result"},
+                 {"interrupted", true},
+                 {"decisions", outcome.decisions},
+                 {"study", flags.study}});
+    return kExitFailed;
+  }
+  const bool met = AnyFrontRowMeetsBudgets(outcome.final);
+  if (flags.json) {
+    Json line = Json::parse(ToJson(outcome.final));
+    line["type"] = "result";
+    line["interrupted"] = false;
+    line["decisions"] = outcome.decisions;
+    line["budget_met"] = met;
+    line["study"] = flags.study;
+    PrintJson(line);
+  } else {
+    PrintFinalTable(outcome.final, outcome.config.device.starts_with("model:"));
+    std::printf("\nhypervolume (validation) %.4f; study %s\n", outcome.final.hypervolume,
+                flags.study.c_str());
+  }
+  if (met) return kExitDone;
+  std::fprintf(stderr,
+               "bitpilot: no candidate met the budget when it was measured again; the closest are "
+               "in the table\n");
+  return kExitBudgetMissed;
+}
+
+int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
+  StopOnSignals();
+  SearchDisplay display(flags.json);
+  SearchOptions options;
+  options.study_path = flags.study;
+  options.observer = &display;
+  options.stop = StopRequested;
+  options.allow_class_change = flags.allow_class_change;
+  Result<SearchOutcome> outcome = [&]() -> Result<SearchOutcome> {
+    if (flags.resume) {
+      BITPILOT_RETURN_IF_ERROR(RefuseConfigFlags(command));
+      return ResumeSearch(options);
+    }
+    BITPILOT_RETURN_IF_ERROR(ApplyDerivedFlags(flags));
+    if (std::filesystem::exists(flags.study)) {
+      return InvalidArgument(
+          flags.study + " exists: go on with it (--resume) or name another file (--study FILE)");
+    }
+    return StartSearch(flags.config, options);
+  }();
+  if (!outcome.ok()) return Fail(outcome.status(), flags.json);
+  return ReportOutcome(*outcome, flags);
+}
+
+}  // namespace
+
+void AddSearchCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "search", "Search bit-widths on a board while training; or resume a search");
+  const auto flags = std::make_shared<SearchFlags>();
+  command->add_option("--study", flags->study, "The SQLite file that records the search")
+      ->required();
+  command->add_flag("--resume", flags->resume, "Go on where the study ends");
+  command->add_flag(
+      "--allow-class-change", flags->allow_class_change,
+      "Resume a training search on another CPU class; its training can then not be repeated");
+  AddConfigFlags(*command, *flags);
+  AddJsonFlag(*command, flags->json);
+  command->callback(
+      [command, flags, &exit_code] { exit_code = RunSearchCommand(*command, *flags); });
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,142 @@
+#include "agent/cli/search_display.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::steady_clock;
+
+constexpr int kBarWidth = 24;
+constexpr auto kLineInterval = std::chrono::seconds(5);  // between plain progress lines
+
+template <typename... Args>
+std::string Format(const char* format, Args... args) {
+  char text[512];
+  std::snprintf(text, sizeof(text), format, args...);
+  return text;
+}
+
+std::string Bar(int done, int total) {
+  const int filled = total > 0 ? std::clamp(done * kBarWidth / total, 0, kBarWidth) : 0;
+  return "[" + std::string(static_cast<std::size_t>(filled), '#') +
+         std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "]";
+}
+
+std::string TimeLeft(int done, int total, double elapsed_s) {
+  if (done <= 0 || total <= done) return {};
+  const int left_s = static_cast<int>(elapsed_s / done * (total - done) + 0.5);
+  return Format("%.1f s each, %d:%02d left", elapsed_s / done, left_s / 60, left_s % 60);
+}
+
+}  // namespace
+
+SearchDisplay::SearchDisplay(bool json) : json_(json), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+SearchDisplay::~SearchDisplay() { EndLine(); }
+
+void SearchDisplay::EndLine() {
+  if (line_open_) std::fputc('\n', stderr);
+  line_open_ = false;
+}
+
+void SearchDisplay::OnPhase(const std::string& name, int total) {
+  EndLine();
+  phase_ = name;
+  total_ = total;
+  phase_start_ = last_line_ = steady_clock::now();
+  std::fprintf(stderr, "%s\n", name.c_str());
+  if (json_) PrintJson({{"type", "phase"}, {"name", name}, {"total", total}});
+}
+
+void SearchDisplay::OnProgress(int done, const std::string& note) {
+  const auto now = steady_clock::now();
+  if (!terminal_ && done < total_ && now - last_line_ < kLineInterval) return;
+  last_line_ = now;
+  Show(done, note);
+}
+
+void SearchDisplay::Show(int done, const std::string& note) {
+  const double elapsed_s =
+      std::chrono::duration<double>(steady_clock::now() - phase_start_).count();
+  const std::string line = "  " + Bar(done, total_) + Format(" %d/%d ", done, total_) + note +
+                           "  " + TimeLeft(done, total_, elapsed_s);
+  if (terminal_) {
+    std::fprintf(stderr, "\r\033[K%s", line.c_str());
+    line_open_ = true;
+  } else {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+  std::fflush(stderr);
+}
+
+void SearchDisplay::OnStep(const ProposalEvent& proposal, const TransitionEvent& answer,
+                           double latency_ratio, double hypervolume) {
+  const Transition& transition = answer.transition;
+  const bool measured = transition.status == TransitionStatus::kMeasured;
+  std::string note =
+      measured ? Format("accuracy %.4f at %.3fx  (%s)  hypervolume %.4f", transition.accuracy,
+                        latency_ratio, proposal.reason.c_str(), hypervolume)
+               : "not measured  (" + proposal.reason + ")";
+  Show(proposal.step + 1, note);
+  if (!json_) return;
+  PrintJson({{"type", "step"},
+             {"step", proposal.step},
+             {"assignment_id", proposal.assignment_id},
+             {"reason", proposal.reason},
+             {"measured", measured},
+             {"latency_ns", measured ? Json(*transition.latency_ns) : Json(nullptr)},
+             {"latency_ratio", measured ? Json(latency_ratio) : Json(nullptr)},
+             {"validation_accuracy", transition.accuracy},
+             {"validation_loss", transition.loss},
+             {"weight_bytes", transition.weight_bytes},
+             {"hypervolume", hypervolume}});
+}
+
+void SearchDisplay::OnNotice(const std::string& text) {
+  EndLine();
+  std::fprintf(stderr, "note: %s\n", text.c_str());
+  if (json_) PrintJson({{"type", "notice"}, {"text", text}});
+}
+
+void PrintFinalTable(const FinalEvent& final, bool is_model) {
+  std::printf("\n%-16s %-25s %-27s %-30s %-20s %9s %s\n", "candidate", "test accuracy (95 %)",
+              "vs 8 bit, paired (95 %)", is_model ? "MODEL latency us" : "latency us (interval)",
+              "ratio (interval)", "weights B", "budget");
+  for (const FinalRow& row : final.rows) {
+    const std::string latency = row.latency_median_ns
+                                    ? Format("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
+                                             row.latency_low_ns / 1e3, row.latency_high_ns / 1e3)
+                                    : "not measured";
+    const std::string ratio =
+        row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
+    std::printf(
+        "%-16s %-25s %-27s %-30s %-20s %9lld %s\n", row.label.c_str(),
+        Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
+        Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
+            .c_str(),
+        latency.c_str(), ratio.c_str(), static_cast<long long>(row.weight_bytes),
+        row.budget_met ? "met" : "MISSED");
+  }
+  if (!final.full_isa) return;
+  std::printf("\nThe same candidates on this machine's full instruction set (%s):\n",
+              final.full_isa->isa.c_str());
+  for (const FullIsaRow& full : final.full_isa->rows) {
+    const auto row =
+        std::find_if(final.rows.begin(), final.rows.end(), [&full](const FinalRow& candidate) {
+          return candidate.assignment_id == full.assignment_id;
+        });
+    std::printf("%-16s %10.2f us %8.3fx\n", row == final.rows.end() ? "?" : row->label.c_str(),
+                full.latency_median_ns / 1e3, full.ratio);
+  }
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,42 @@
+// How a running search looks: a bar on a terminal, plain lines elsewhere, JSON objects with --json.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "agent/search/search_observer.h"
+
+namespace bitpilot {
+
+// Writes progress to standard error, so that standard output stays for results.
+class SearchDisplay final : public SearchObserver {
+ public:
+  explicit SearchDisplay(bool json);
+  ~SearchDisplay() override;
+
+  void OnPhase(const std::string& name, int total) override;
+  void OnProgress(int done, const std::string& note) override;
+  void OnStep(const ProposalEvent& proposal, const TransitionEvent& answer, double latency_ratio,
+              double hypervolume) override;
+  void OnNotice(const std::string& text) override;
+
+ private:
+  // Replaces the bar's line on a terminal; prints a line of its own elsewhere.
+  void Show(int done, const std::string& note);
+  void EndLine();
+
+  bool json_;
+  bool terminal_;
+  bool line_open_ = false;
+  std::string phase_;
+  int total_ = 0;
+  std::chrono::steady_clock::time_point phase_start_;
+  std::chrono::steady_clock::time_point last_line_;
+};
+
+// The table that ends a search, on standard output: accuracy with its interval, paired difference,
+// latency with its interval, ratio, weight bytes, budget; then what the candidates cost on the full
+// instruction set.
+void PrintFinalTable(const FinalEvent& final, bool is_model);
+
+}  // namespace bitpilot

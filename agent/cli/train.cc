@@ -1,0 +1,167 @@
+// bitpilot train: trains a network at fixed widths.
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+#include "agent/model/image_dataset.h"
+#include "agent/model/model_definition.h"
+#include "agent/model/sample_data.h"
+#include "agent/qat/integer_evaluation.h"
+#include "agent/qat/quantized_model.h"
+#include "agent/search/bit_spec.h"
+#include "kernels/base/file_io.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int64_t kBatchesPerReport = 25;
+
+struct TrainFlags {
+  std::string model;
+  std::string weights;
+  std::string data = "sample";
+  std::string bits;
+  std::string output;
+  double epochs = 1.0;
+  TrainOptions options{.cosine = true};
+  std::uint64_t seed = 1;
+  bool no_distill = false;
+  bool resume = false;
+  bool json = false;
+};
+
+std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ckpt"; }
+
+// Trains in short runs and reports between them. Returns false if it was stopped.
+bool TrainWithReports(QuantizedModel& model, const ImageDataset& train, const TrainFlags& flags) {
+  const std::int64_t total = flags.options.total_batches;
+  const std::int64_t first = model.batches_trained();
+  const auto start = std::chrono::steady_clock::now();
+  while (model.batches_trained() < total && !StopRequested()) {
+    const std::int64_t batches = std::min(kBatchesPerReport, total - model.batches_trained());
+    const double loss = model.Train(train, batches, flags.options, StopRequested);
+    const double elapsed_s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto done = model.batches_trained();
+    const double images_per_s =
+        static_cast<double>((done - first) * flags.options.batch_size) / elapsed_s;
+    const double left_s =
+        static_cast<double>((total - done) * flags.options.batch_size) / images_per_s;
+    std::fprintf(stderr, "  batch %lld/%lld  loss %.4f  %.0f images/s  %.0f s left\n",
+                 static_cast<long long>(done), static_cast<long long>(total), loss, images_per_s,
+                 left_s);
+    if (flags.json)
+      PrintJson({{"type", "progress"}, {"batch", done}, {"batches", total}, {"loss", loss}});
+  }
+  return model.batches_trained() >= total;
+}
+
+Result<Json> Train(TrainFlags& flags) {
+  const Result<ModelDefinition> definition = FindModel(flags.model);
+  if (!definition.ok()) return definition.status().WithContext("--model");
+  const Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
+  if (!assignment.ok()) return assignment.status();
+  Result<std::string> weights = flags.weights;
+  if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
+  if (!weights.ok()) return weights.status();
+  const Result<DataSplits> data = LoadDataSplits(flags.data);
+  if (!data.ok()) return data.status().WithContext("--data");
+  Result<QuantizedModel> model = QuantizedModel::Create(*definition, *weights, flags.seed);
+  if (!model.ok()) return model.status();
+  if (flags.resume) {
+    const Result<std::string> checkpoint = ReadFile(CheckpointFile(flags));
+    if (!checkpoint.ok()) return checkpoint.status().WithContext("--resume");
+    BITPILOT_RETURN_IF_ERROR(model->LoadCheckpoint(*checkpoint));
+    if (model->assignment() != *assignment) {
+      return InvalidArgument(CheckpointFile(flags) + " was saved at other widths (" +
+                             ToString(model->assignment()) + ") than --bits " + flags.bits);
+    }
+  } else {
+    BITPILOT_RETURN_IF_ERROR(model->SetAssignment(*assignment));
+    model->Calibrate(data->train);
+  }
+  flags.options.distill = !flags.no_distill;
+  flags.options.total_batches = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(flags.epochs * static_cast<double>(data->train.size()) /
+                                   flags.options.batch_size));
+  if (!TrainWithReports(*model, data->train, flags)) {
+    BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(CheckpointFile(flags), model->SaveCheckpoint()));
+    return Status(StatusCode::kAborted, "stopped after " +
+                                            std::to_string(model->batches_trained()) +
+                                            " batches; saved in " + CheckpointFile(flags) +
+                                            ": repeat the command with --resume to go on");
+  }
+  BITPILOT_RETURN_IF_ERROR(model->SaveWeights(flags.output));
+  const Network network = model->Export();
+  const Result<Evaluation> validation = EvaluateInteger(network, data->validation);
+  if (!validation.ok()) return validation.status();
+  const Result<Evaluation> test = EvaluateInteger(network, data->test);
+  if (!test.ok()) return test.status();
+  return Json{{"type", "result"},
+              {"model", flags.model},
+              {"bits", flags.bits},
+              {"batches", model->batches_trained()},
+              {"validation_accuracy", validation->accuracy},
+              {"accuracy", test->accuracy},
+              {"weight_bytes", WeightBytes(definition->topology, *assignment)},
+              {"output", flags.output}};
+}
+
+int RunTrainCommand(TrainFlags& flags) {
+  StopOnSignals();
+  const Result<Json> line = Train(flags);
+  if (!line.ok()) return Fail(line.status(), flags.json);
+  if (flags.json) {
+    PrintJson(*line);
+  } else {
+    std::printf(
+        "%s at %s after %lld batches: accuracy %.4f on the test range, %.4f on validation (integer "
+        "network); wrote %s\n",
+        flags.model.c_str(), flags.bits.c_str(), (*line)["batches"].get<long long>(),
+        (*line)["accuracy"].get<double>(), (*line)["validation_accuracy"].get<double>(),
+        flags.output.c_str());
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("train", "Train a network at fixed widths");
+  const auto flags = std::make_shared<TrainFlags>();
+  command->add_option("--model", flags->model, "Network, e.g. resnet8")->required();
+  command->add_option("--weights", flags->weights,
+                      "Float weights (.safetensors) to start from; resnet8's are shipped");
+  command
+      ->add_option("--data", flags->data,
+                   "\"sample\" (shipped), or a folder with CIFAR-10's binary files")
+      ->capture_default_str();
+  command->add_option("--bits", flags->bits, "Widths: w4a4 (8-bit ends) or a JSON file")
+      ->required();
+  command->add_option("--epochs", flags->epochs, "Passes over the training images")
+      ->capture_default_str();
+  command->add_option("--batch-size", flags->options.batch_size, "Images in a mini-batch")
+      ->capture_default_str();
+  command
+      ->add_option("--learning-rate", flags->options.learning_rate,
+                   "Adam's, decays to 0 by a cosine")
+      ->capture_default_str();
+  command->add_flag("--no-distill", flags->no_distill,
+                    "Train on labels alone, not on the float network's outputs too");
+  command->add_option("--seed", flags->seed, "Of the order and augmentation of images")
+      ->capture_default_str();
+  command->add_option("-o,--output", flags->output, "The trained weights (.safetensors)")
+      ->required();
+  command->add_flag("--resume", flags->resume,
+                    "Go on from the checkpoint that Ctrl-C left beside the output");
+  AddJsonFlag(*command, flags->json);
+  command->callback([flags, &exit_code] { exit_code = RunTrainCommand(*flags); });
+}
+
+}  // namespace bitpilot
