@@ -1,0 +1,274 @@
+// The whole product as processes: bitpilot searches with a bitpilotd that it starts itself, is
+// killed, resumes, replays and notices tampering. The board is a cost table, so that runs repeat
+// exactly.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "agent/study/study.h"
+#include "kernels/base/cost_table.h"
+#include "kernels/base/standard_networks.h"
+#include "tests/agent/study_fixture.h"
+#include "tests/loopback/program.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+// A board on which fewer bits are faster, but not evenly: as real kernels are.
+std::string WriteModelBoard(const StudyFolder& folder) {
+  const Topology topology = StandardTopology("resnet8").value();
+  CostTable table;
+  table.name = "steps";
+  table.source = "made for tests";
+  table.overhead_latency_ns = 2000.0;
+  for (int operation = 0; operation < topology.num_operations(); ++operation) {
+    const Operation& op = topology.operations[static_cast<std::size_t>(operation)];
+    if (!HasWeights(op)) continue;
+    const double ns_at_8_bit = 1e-2 * static_cast<double>(Macs(topology, operation));
+    for (int weights = 1; weights <= 8; ++weights) {
+      for (int activations = 1; activations <= 8; ++activations) {
+        const double speed = weights == 8                ? 1.0
+                             : weights + activations > 8 ? 0.8
+                                                         : 0.5 + 0.01 * weights;
+        table.operations[{op.name, weights, activations}] = Cost{ns_at_8_bit * speed, std::nullopt};
+      }
+    }
+  }
+  const std::string path = folder.Path("steps.table");
+  std::ofstream(path) << FormatCostTable(table);
+  return path;
+}
+
+class SearchProgramTest : public testing::Test {
+ protected:
+  std::vector<std::string> Search(const std::string& study,
+                                  std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {ProgramPath("bitpilot"),
+                                          "search",
+                                          "--model",
+                                          "resnet8",
+                                          "--device",
+                                          "model:" + table_,
+                                          "--widths",
+                                          "4,8",
+                                          "--measurements",
+                                          "10",
+                                          "--study",
+                                          folder_.Path(study),
+                                          "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  std::vector<std::string> Resume(const std::string& study) const {
+    return {ProgramPath("bitpilot"), "search",   "--study",
+            folder_.Path(study),     "--resume", "--json"};
+  }
+  ProgramResult Run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), ProgramPath("bitpilot"));
+    return RunProgram(arguments);
+  }
+
+  std::size_t NumEvents(const std::string& study) const {
+    const auto opened = Study::OpenReadOnly(folder_.Path(study));
+    if (!opened.ok()) return 0;
+    const auto events = (*opened)->Events();
+    return events.ok() ? events->size() : 0;
+  }
+  std::string ContentHash(const std::string& study) const {
+    const auto opened = Study::OpenReadOnly(folder_.Path(study));
+    if (!opened.ok()) return opened.status().message();
+    const auto hash = (*opened)->ContentHash();
+    return hash.ok() ? *hash : hash.status().message();
+  }
+
+  StudyFolder folder_;
+  std::string table_ = WriteModelBoard(folder_);
+};
+
+TEST_F(SearchProgramTest, FindsAFrontReplaysAndReports) {
+  const ProgramResult search = RunProgram(Search("a.db"));
+  ASSERT_EQ(search.exit_code, 0) << search.err;
+  const auto results = LinesOfType(search.out, "result");
+  ASSERT_EQ(results.size(), 1U);
+  const Json result = Json::parse(results.front());
+  EXPECT_EQ(result["decisions"], 10);
+  ASSERT_GE(result["rows"].size(), 3U);
+  EXPECT_EQ(result["rows"][0]["label"], "uniform 8 bit");
+  EXPECT_EQ(result["rows"][0]["ratio"], 1.0);
+  EXPECT_EQ(result["rows"][0]["test_total"], 2000);
+  EXPECT_EQ(LinesOfType(search.out, "step").size(), 10U);
+
+  const ProgramResult replay = Run({"replay", folder_.Path("a.db"), "--verify", "--json"});
+  EXPECT_EQ(replay.exit_code, 0) << replay.err;
+  EXPECT_EQ(Json::parse(LinesOfType(replay.out, "result").front())["decisions"], 10);
+  EXPECT_EQ(Run({"log", "verify", folder_.Path("a.db")}).exit_code, 0);
+  const std::string html = folder_.Path("a.html");
+  EXPECT_EQ(Run({"report", folder_.Path("a.db"), "-o", html}).exit_code, 0);
+  EXPECT_GT(std::filesystem::file_size(html), 10'000U);
+
+  // A finished study answers a resume with its result, without a board.
+  std::filesystem::remove(table_);
+  const ProgramResult again = RunProgram(Resume("a.db"));
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(LinesOfType(again.out, "result"), results);
+}
+
+TEST_F(SearchProgramTest, MeetsOrReportsABudget) {
+  const ProgramResult met = RunProgram(Search("met.db", {"--max-latency", "0.9x"}));
+  EXPECT_EQ(met.exit_code, 0) << met.err;
+  const ProgramResult missed = RunProgram(Search("missed.db", {"--max-latency", "0.1x"}));
+  EXPECT_EQ(missed.exit_code, 3) << missed.err;
+  EXPECT_EQ(Json::parse(LinesOfType(missed.out, "result").front())["budget_met"], false);
+}
+
+TEST_F(SearchProgramTest, DecidesTheSameAfterTenKillsAsUndisturbed) {
+  ASSERT_EQ(RunProgram(Search("calm.db")).exit_code, 0);
+  const std::size_t total = NumEvents("calm.db");
+  ASSERT_GT(total, 20U);
+
+  std::mt19937_64 random(7);
+  std::vector<std::size_t> kill_points(10);
+  for (std::size_t& point : kill_points) point = 1 + random() % (total - 1);
+  std::sort(kill_points.begin(), kill_points.end());
+  std::vector<std::string> arguments = Search("killed.db");
+  for (const std::size_t point : kill_points) {
+    const ProgramResult killed =
+        RunProgramUntil(arguments, SIGKILL, [&] { return NumEvents("killed.db") >= point; });
+    ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << "at event " << point << ": " << killed.err;
+    ASSERT_EQ(Run({"log", "verify", folder_.Path("killed.db")}).exit_code, 0)
+        << "after a kill at event " << point;
+    arguments = Resume("killed.db");
+  }
+  const ProgramResult last = RunProgram(arguments);
+  ASSERT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_EQ(ContentHash("killed.db"), ContentHash("calm.db"));
+  EXPECT_EQ(Run({"replay", folder_.Path("killed.db"), "--verify"}).exit_code, 0);
+}
+
+TEST_F(SearchProgramTest, ResumesTrainingFromItsCheckpointExactly) {
+  const std::vector<std::string> training = {"--train-batches", "2", "--batch-size", "16",
+                                             "--measurements",  "4"};
+  ASSERT_EQ(RunProgram(Search("calm.db", training)).exit_code, 0);
+  const std::size_t total = NumEvents("calm.db");
+  std::vector<std::string> arguments = Search("killed.db", training);
+  for (const std::size_t point : {total - 12, total - 5}) {
+    const ProgramResult killed =
+        RunProgramUntil(arguments, SIGKILL, [&] { return NumEvents("killed.db") >= point; });
+    ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.err;
+    arguments = Resume("killed.db");
+  }
+  const ProgramResult last = RunProgram(arguments);
+  ASSERT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_EQ(ContentHash("killed.db"), ContentHash("calm.db"));
+}
+
+TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {
+  const ProgramResult stopped =
+      RunProgramUntil(Search("a.db"), SIGINT, [&] { return NumEvents("a.db") >= 8; });
+  EXPECT_EQ(stopped.exit_code, 1);
+  EXPECT_THAT(stopped.err, HasSubstr("--resume"));
+  const ProgramResult resumed = RunProgram(Resume("a.db"));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(Json::parse(LinesOfType(resumed.out, "result").front())["decisions"], 10);
+}
+
+TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
+  const std::vector<std::string> real = {ProgramPath("bitpilot"),
+                                         "search",
+                                         "--model",
+                                         "resnet8",
+                                         "--device",
+                                         "local:scalar-popcnt",
+                                         "--widths",
+                                         "8",
+                                         "--measurements",
+                                         "3",
+                                         "--study",
+                                         folder_.Path("r.db"),
+                                         "--json",
+                                         "--policy",
+                                         "uniform"};
+  const ProgramResult killed =
+      RunProgramUntil(real, SIGKILL, [&] { return NumEvents("r.db") >= 6; });
+  ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.err;
+  const auto before = Study::OpenReadOnly(folder_.Path("r.db"));
+  ASSERT_TRUE(before.ok()) << before.status().message();
+  const std::vector<MeasurementRow> acknowledged = (*before)->Measurements().value();
+  EXPECT_FALSE(acknowledged.empty());
+  const ProgramResult resumed = RunProgram(Resume("r.db"));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const auto after = Study::OpenReadOnly(folder_.Path("r.db"));
+  ASSERT_TRUE(after.ok());
+  const std::vector<MeasurementRow> all = (*after)->Measurements().value();
+  ASSERT_GT(all.size(), acknowledged.size());
+  for (std::size_t i = 0; i < acknowledged.size(); ++i) {
+    EXPECT_EQ(all[i].measurement_id, acknowledged[i].measurement_id);
+    EXPECT_EQ(all[i].window_ns, acknowledged[i].window_ns);
+    EXPECT_EQ(all[i].source, "measured");
+  }
+  EXPECT_EQ(Run({"replay", folder_.Path("r.db"), "--verify"}).exit_code, 0);
+}
+
+TEST_F(SearchProgramTest, ExplainsBadInput) {
+  struct Case {
+    std::vector<std::string> arguments;
+    int exit_code;
+    std::string says;
+  };
+  const std::string not_a_study = folder_.Path("text.db");
+  std::ofstream(not_a_study) << "hello";
+  const std::string odd = folder_.Path("odd.bin");
+  std::ofstream(odd) << std::string(3073 + 5, '\1');
+  const std::string torn = folder_.Path("torn.safetensors");
+  std::ofstream(torn) << "torn";
+  const std::string study = folder_.Path("new.db");
+  const std::vector<Case> cases = {
+      {{"search", "--model", "resnet9", "--study", study}, 1, "resnet8"},
+      {{"search", "--weights", folder_.Path("none.safetensors"), "--study", study},
+       1,
+       "none.safetensors"},
+      {{"search", "--weights", torn, "--study", study}, 1, "torn.safetensors"},
+      {{"search", "--data", folder_.Path("nowhere"), "--study", study}, 1, "nowhere"},
+      {{"search", "--policy", "magic", "--study", study}, 1, "amed"},
+      {{"search", "--widths", "2,9", "--study", study}, 2, "1..8"},
+      {{"search", "--device", "local:sse9", "--study", study}, 2, "sse9"},
+      {{"search", "--device", "model:" + folder_.Path("none.table"), "--study", study},
+       1,
+       "none.table"},
+      {{"search", "--max-latency", "fast", "--study", study}, 2, "--max-latency"},
+      {{"search", "--study", not_a_study}, 2, "text.db"},
+      {{"search", "--study", not_a_study, "--resume"}, 1, "text.db"},
+      {{"search", "--study", study, "--resume"}, 1, "new.db"},
+      {{"evaluate", "--model", "resnet8", "--bits", "w9a4"}, 2, "1..8"},
+      {{"evaluate", "--model", "resnet8", "--bits", "w-1a4"}, 1, "w-1a4"},
+      {{"evaluate", "--model", "resnet8", "--data", odd}, 1, "odd.bin"},
+      {{"evaluate", "--model", "resnet20"}, 2, "--weights"},
+      {{"replay", folder_.Path("none.db"), "--verify"}, 1, "none.db"},
+      {{"log", "verify", not_a_study}, 1, "text.db"},
+      {{"report", not_a_study, "-o", folder_.Path("x.html")}, 1, "text.db"},
+      {{"fly"}, 2, "fly"},
+  };
+  for (const Case& bad : cases) {
+    const ProgramResult result = Run(bad.arguments);
+    SCOPED_TRACE(bad.arguments[0] + " ... " + bad.says + "\n" + result.err);
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_LT(result.exit_code, 3);
+    EXPECT_EQ(result.exit_code, bad.exit_code);
+    EXPECT_THAT(result.err, HasSubstr(bad.says));
+    EXPECT_FALSE(std::filesystem::exists(study));
+  }
+}
+
+}  // namespace
+}  // namespace bitpilot
