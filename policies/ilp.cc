@@ -32,9 +32,9 @@ std::vector<double> LatencyRatios(const Budgets& budgets, double fastest, int co
 }
 
 std::string Reason(double ratio) {
-  char text[48];
-  std::snprintf(text, sizeof text, "integer program at %.3fx latency", ratio);
-  return text;
+  char text[32];
+  std::snprintf(text, sizeof text, " at %.3fx latency", ratio);
+  return std::string(kIlpReasonPrefix) + text;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@
 namespace bitpilot {
 
 inline constexpr int kNumIlpAnswers = 8;
+
+// How the reason of each of its proposals begins, whichever policy proposes it.
+inline constexpr std::string_view kIlpReasonPrefix = "integer program";
 
 // Lowest predicted loss at up to `num_answers` predicted latency ratios, by ascending latency,
 // without repeats.

@@ -4,11 +4,10 @@
 #include <limits>
 
 #include "agent/search/front.h"
+#include "policies/ilp.h"
 
 namespace bitpilot {
 namespace {
-
-constexpr std::string_view kIlpReasonPrefix = "ilp";
 
 bool KeepsBudgets(const SearchProblem& problem, const Transition& transition) {
   const Budgets& budgets = problem.budgets;

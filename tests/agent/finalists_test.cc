@@ -42,8 +42,8 @@ class FinalistsTest : public testing::Test {
 };
 
 TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
-  AddStep(0.80, 0.9, "ilp at 0.90x");
-  AddStep(0.80, 0.6, "ilp at 0.60x");  // 0.3 x 0.9 is the larger area
+  AddStep(0.80, 0.9, "integer program at 0.90x");
+  AddStep(0.80, 0.6, "integer program at 0.60x");  // 0.3 x 0.9 is the larger area
   AddStep(0.85, 0.5, "neighbour");
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 4U);
@@ -55,8 +55,8 @@ TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
 }
 
 TEST_F(FinalistsTest, IgnoresFailedAndRejectedCandidates) {
-  AddStep(0.99, 0.1, "ilp", TransitionStatus::kFailed);
-  AddStep(0.99, 0.1, "ilp", TransitionStatus::kRejected);
+  AddStep(0.99, 0.1, "integer program", TransitionStatus::kFailed);
+  AddStep(0.99, 0.1, "integer program", TransitionStatus::kRejected);
   AddStep(0.70, 0.8, "random");
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 3U);

@@ -17,7 +17,7 @@
 #include "kernels/base/cost_table.h"
 #include "kernels/base/standard_networks.h"
 #include "tests/agent/study_fixture.h"
-#include "tests/loopback/program.h"
+#include "tests/agent/program.h"
 
 namespace bitpilot {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/loopback/program.h"
+#include "tests/agent/program.h"
 
 #include <fcntl.h>
 #include <spawn.h>
