@@ -181,10 +181,17 @@ Result<BoardAddress> LocalDaemon::WaitUntilReady() {
 bool LocalDaemon::HasEnded() {
   if (pid_ <= 0) return true;
   int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
+  const pid_t ended = waitpid(pid_, &status, WNOHANG);
+  if (ended == 0) return false;
+  // Without a status, somebody else in this program collected it.
+  if (ended != pid_) {
+    ending_ = "unknown reason";
+  } else if (WIFSIGNALED(status)) {
+    ending_ = "signal " + std::to_string(WTERMSIG(status));
+  } else {
+    ending_ = "exit code " + std::to_string(WEXITSTATUS(status));
+  }
   pid_ = -1;
-  ending_ = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
-                                : "exit code " + std::to_string(WEXITSTATUS(status));
   return true;
 }
 

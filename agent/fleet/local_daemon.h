@@ -43,6 +43,10 @@ class LocalDaemon {
   //   kUnavailable  it does not start, or died again; the message has the end of its log.
   Result<BoardAddress> Address();
 
+  // Of the running process; -1 if none was started.
+  pid_t pid() const { return pid_; }
+  const std::string& directory() const { return directory_; }
+
  private:
   LocalDaemon(LocalDaemonOptions options, std::string directory)
       : options_(std::move(options)), directory_(std::move(directory)) {}

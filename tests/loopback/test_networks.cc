@@ -1,0 +1,106 @@
+#include "tests/loopback/test_networks.h"
+
+#include <algorithm>
+#include <random>
+#include <span>
+#include <utility>
+
+#include "kernels/base/check.h"
+#include "kernels/reference.h"
+
+namespace bitpilot {
+namespace {
+
+Operation Dense(int input, int out_channels) {
+  Operation dense;
+  dense.kind = OperationKind::kFullyConnected;
+  dense.name = "dense";
+  dense.input = input;
+  dense.out_channels = out_channels;
+  return dense;
+}
+
+}  // namespace
+
+Network SmallNetwork(std::uint64_t seed) {
+  Topology topology;
+  topology.name = "small";
+  topology.input = {8, 8, 3};
+  Operation conv;
+  conv.name = "conv";
+  conv.out_channels = 8;
+  conv.kernel_h = 3;
+  conv.kernel_w = 3;
+  conv.activation = Activation::kRelu;
+  topology.operations = {conv, Dense(1, 10)};
+  return RandomNetwork(topology, UniformAssignment(topology, 4, 4, /*search_ends=*/true), seed);
+}
+
+Network LargeNetwork(int megabytes, std::uint64_t seed) {
+  Topology topology;
+  topology.name = "large";
+  topology.input = {64, 64, 3};
+  const int depth = 64 * 64 * 3;
+  topology.operations = {Dense(0, megabytes * 1'000'000 / depth)};
+  return RandomNetwork(topology, UniformAssignment(topology, 8, 8), seed);
+}
+
+BitAssignment RandomAssignment(const Topology& topology, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto between = [&random](int low, int high) {
+    return low + static_cast<int>(random() % static_cast<std::uint64_t>(high - low + 1));
+  };
+  BitAssignment assignment = UniformAssignment(topology, 8, 8);
+  const std::vector<int> layers = LayerOperations(topology);
+  for (std::size_t layer = 1; layer + 1 < layers.size(); ++layer) {
+    const int channels = topology.operations[static_cast<std::size_t>(layers[layer])].out_channels;
+    std::vector<ChannelRun>& runs = assignment.weight_bits[layer];
+    runs.clear();
+    for (int left = channels; left > 0; left -= runs.back().channels) {
+      runs.push_back({between(1, left), between(1, 8)});
+    }
+  }
+  const std::vector<int> uniform = UniformAssignment(topology, 4, 4).activation_bits;
+  for (std::size_t tensor = 0; tensor < uniform.size(); ++tensor) {
+    if (uniform[tensor] == 4) assignment.activation_bits[tensor] = between(2, 8);
+  }
+  return assignment;
+}
+
+std::vector<std::uint8_t> RandomImages(const Network& network, int num_images, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::uint8_t> images(static_cast<std::size_t>(num_images * network.input_bytes()));
+  std::generate(images.begin(), images.end(),
+                [&random] { return static_cast<std::uint8_t>(random() >> 56); });
+  return images;
+}
+
+std::vector<std::vector<float>> ReferenceLogits(const Network& network,
+                                                const std::vector<std::uint8_t>& images) {
+  const auto image_bytes = static_cast<std::size_t>(network.input_bytes());
+  std::vector<std::vector<float>> logits;
+  for (std::size_t at = 0; at < images.size(); at += image_bytes) {
+    logits.push_back(RunReference(network, std::span(images).subspan(at, image_bytes)));
+  }
+  return logits;
+}
+
+RunningDaemon StartDaemon(const AgentKeys& agent, const std::string& isa) {
+  Result<std::string> program = FindDaemonProgram();
+  BITPILOT_CHECK(program.ok());
+  Result<std::unique_ptr<LocalDaemon>> daemon =
+      LocalDaemon::Create({*program, isa, ""}, agent.public_key);
+  BITPILOT_CHECK(daemon.ok());
+  Result<BoardAddress> address = (*daemon)->Address();
+  BITPILOT_CHECK(address.ok());
+  return {std::move(daemon).value(), std::move(address).value()};
+}
+
+BoardOptions ShortWaits() {
+  BoardOptions options;
+  options.connect_timeout = std::chrono::milliseconds(4000);
+  options.reconnect_timeout = std::chrono::milliseconds(1500);
+  return options;
+}
+
+}  // namespace bitpilot
