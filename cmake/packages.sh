@@ -8,7 +8,7 @@ BITPILOT_PACKAGES=(
   libzmq3-dev cppzmq-dev libboost-dev
   libprotobuf-dev protobuf-compiler
   libsqlite3-dev coinor-libcbc-dev liblzma-dev xz-utils
-  libcli11-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev
+  libcli11-dev nlohmann-json3-dev libtomlplusplus-dev
   libgtest-dev libgmock-dev
 )
 # A bare Debian 12 takes 1.7 GB for them; a build folder takes up to 3 GB (precompiled LibTorch headers).
@@ -26,7 +26,7 @@ stop_by_hand() {
   say "  apt-get install --no-install-recommends ${missing_packages[*]:-${BITPILOT_PACKAGES[*]}}"
   say ""
   say "On another system: GCC 12 or newer, CMake 3.25, Ninja, LibTorch 1.13 with OpenBLAS, ZeroMQ and cppzmq 4.9,"
-  say "Protobuf 3.21, Boost 1.74, SQLite 3.37, CBC 2.10, liblzma, CLI11, spdlog, nlohmann-json, toml++, GoogleTest."
+  say "Protobuf 3.21, Boost 1.74, SQLite 3.37, CBC 2.10, liblzma, CLI11, nlohmann-json, toml++, GoogleTest."
   say "Set BITPILOT_SKIP_PACKAGES=1 once they are there: this script then does not look for packages."
   exit 1
 }
