@@ -138,6 +138,23 @@ int BasicBlock(TopologyBuilder& net, const std::string& prefix, int input, int c
   return output;
 }
 
+// `stages` stages of basic blocks named "layer<stage>.<block>."; the first stage has `channels`,
+// each further one twice as many at half the size. Gives the last tensor.
+template <typename Shortcut>
+int BasicStages(TopologyBuilder& net, int input, int stages, int blocks, int channels,
+                const Shortcut& shortcut) {
+  int x = input;
+  for (int stage = 1; stage <= stages; ++stage, channels *= 2) {
+    for (int block = 0; block < blocks; ++block) {
+      const std::string prefix =
+          "layer" + std::to_string(stage) + "." + std::to_string(block) + ".";
+      const int stride = stage > 1 && block == 0 ? 2 : 1;
+      x = BasicBlock(net, prefix, x, channels, stride, shortcut);
+    }
+  }
+  return x;
+}
+
 enum class Shortcuts { kOptionA, kProjection };
 
 Topology CifarResNet(std::string_view name, int blocks, Shortcuts shortcuts) {
@@ -148,14 +165,7 @@ Topology CifarResNet(std::string_view name, int blocks, Shortcuts shortcuts) {
     return net.Convolution(prefix + "shortcut", input, channels, 1, 2, {}, Activation::kNone);
   };
   int x = net.Convolution("conv1", 0, 16, 3, 1, kPadding1, Activation::kRelu);
-  for (int stage = 1; stage <= 3; ++stage) {
-    for (int block = 0; block < blocks; ++block) {
-      const std::string prefix =
-          "layer" + std::to_string(stage) + "." + std::to_string(block) + ".";
-      const int stride = stage > 1 && block == 0 ? 2 : 1;
-      x = BasicBlock(net, prefix, x, 8 << stage, stride, shortcut);
-    }
-  }
+  x = BasicStages(net, x, 3, blocks, 16, shortcut);
   x = net.GlobalAveragePool("avgpool", x);
   net.FullyConnected("linear", x, 10);
   return std::move(net).Build();
@@ -168,14 +178,7 @@ Topology ResNet18() {
   };
   int x = net.Convolution("conv1", 0, 64, 7, 2, kPadding3, Activation::kRelu);
   x = net.Pool(OperationKind::kMaxPool, "maxpool", x, 3, 2, kPadding1);
-  for (int stage = 1; stage <= 4; ++stage) {
-    for (int block = 0; block < 2; ++block) {
-      const std::string prefix =
-          "layer" + std::to_string(stage) + "." + std::to_string(block) + ".";
-      const int stride = stage > 1 && block == 0 ? 2 : 1;
-      x = BasicBlock(net, prefix, x, 32 << stage, stride, shortcut);
-    }
-  }
+  x = BasicStages(net, x, 4, 2, 64, shortcut);
   x = net.GlobalAveragePool("avgpool", x);
   net.FullyConnected("fc", x, 1000);
   return std::move(net).Build();
@@ -205,6 +208,24 @@ Topology MobileNetV1Quarter() {
   return std::move(net).Build();
 }
 
+// Expands (unless `expansion` is 1), convolves depthwise, projects without activation; adds the
+// input where shapes allow.
+int InvertedResidual(TopologyBuilder& net, const std::string& prefix, int input, int expansion,
+                     int channels, int stride) {
+  const int hidden = net.channels(input) * expansion;
+  int x = input;
+  int part = 0;
+  if (expansion > 1) {
+    x = net.Convolution(prefix + "0.0", x, hidden, 1, 1, {}, Activation::kRelu6);
+    part = 1;
+  }
+  x = net.Convolution(prefix + std::to_string(part) + ".0", x, hidden, 3, stride, kPadding1,
+                      Activation::kRelu6, hidden);
+  x = net.Convolution(prefix + std::to_string(part + 1), x, channels, 1, 1, {}, Activation::kNone);
+  if (stride == 1 && net.channels(input) == channels) net.AddResidual(x, input);
+  return x;
+}
+
 // Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, table 2;
 // layer names as in torchvision.
 Topology MobileNetV2() {
@@ -222,19 +243,8 @@ Topology MobileNetV2() {
   for (const Stage& stage : kStages) {
     for (int block = 0; block < stage.blocks; ++block, ++index) {
       const std::string prefix = "features." + std::to_string(index) + ".conv.";
-      const int stride = block == 0 ? stage.stride : 1;
-      const int input = x;
-      const int hidden = net.channels(input) * stage.expansion;
-      int part = 0;
-      if (stage.expansion > 1) {
-        x = net.Convolution(prefix + "0.0", x, hidden, 1, 1, {}, Activation::kRelu6);
-        part = 1;
-      }
-      x = net.Convolution(prefix + std::to_string(part) + ".0", x, hidden, 3, stride, kPadding1,
-                          Activation::kRelu6, hidden);
-      x = net.Convolution(prefix + std::to_string(part + 1), x, stage.channels, 1, 1, {},
-                          Activation::kNone);
-      if (stride == 1 && net.channels(input) == stage.channels) net.AddResidual(x, input);
+      x = InvertedResidual(net, prefix, x, stage.expansion, stage.channels,
+                           block == 0 ? stage.stride : 1);
     }
   }
   x = net.Convolution("features.18.0", x, 1280, 1, 1, {}, Activation::kRelu6);

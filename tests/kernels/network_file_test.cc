@@ -17,11 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Network SmallNetwork() {
-  const Topology topology = EveryOperationTopology();
-  return RandomNetwork(topology, RandomAssignment(topology, 5), 17);
-}
-
 class NetworkFileRoundTripTest : public ::testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(Networks, NetworkFileRoundTripTest,

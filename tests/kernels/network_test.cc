@@ -15,11 +15,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Network SmallNetwork() {
-  const Topology topology = EveryOperationTopology();
-  return RandomNetwork(topology, RandomAssignment(topology, 5), 17);
-}
-
 // The error for SmallNetwork() with one change.
 template <typename Change>
 std::string ErrorAfter(const Change& change) {

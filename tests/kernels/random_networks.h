@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/base/bit_assignment.h"
+#include "kernels/base/network.h"
 #include "kernels/base/topology.h"
 
 namespace bitpilot {
@@ -89,6 +90,12 @@ inline Topology EveryOperationTopology() {
   ops[6].padding = {1, 1, 0, 0};
   ops.push_back(MakeOperation(OperationKind::kFullyConnected, "fc", 7, 5));
   return topology;
+}
+
+// A network with every kind of operation, mixed widths and channel runs, of 3 KB.
+inline Network SmallNetwork() {
+  const Topology topology = EveryOperationTopology();
+  return RandomNetwork(topology, RandomAssignment(topology, 5), 17);
 }
 
 }  // namespace bitpilot
