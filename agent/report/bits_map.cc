@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr double kCellWidth = 38;
+constexpr double kCellWidth = 42;
 constexpr double kCellHeight = 20;
 constexpr double kHeader = 26;
 
@@ -77,14 +77,20 @@ void DrawCell(Svg& svg, Point corner, const Runs& runs, const std::string& name,
                  : " " + std::to_string(count) + " channels x " + std::to_string(bits) + " bits";
   }
   double x = corner.x;
+  double widest = 0.0;
+  Point text{corner.x + (kCellWidth - 2) / 2, corner.y + 13};
+  int shade = 0;  // under the text, which stands in the widest run
   for (const auto& [count, bits] : runs) {
     const double width = channels > 0 ? (kCellWidth - 2) * count / channels : 0.0;
     svg.Rect({x, corner.y}, width, kCellHeight - 2, BitsClass(bits), title);
+    if (width > widest) {
+      widest = width;
+      text.x = x + width / 2;
+      shade = bits;
+    }
     x += width;
   }
-  const int shade = runs.empty() ? 0 : runs[runs.size() / 2].second;
-  svg.Text({corner.x + (kCellWidth - 2) / 2, corner.y + 13}, runs.empty() ? "?" : MeanBits(runs),
-           "cell middle on" + BitsClass(shade));
+  svg.Text(text, runs.empty() ? "?" : MeanBits(runs), "cell middle on" + BitsClass(shade));
 }
 
 std::string Panel(const std::string& heading, const std::vector<std::string>& names,
@@ -131,7 +137,9 @@ std::string BitsMaps(const ReportData& data) {
          Panel("Weights, by layer", data.problem->layers, ReadColumns(*data.final, "weight_bits")) +
          Panel("Activations, by stored tensor", data.problem->tensors,
                ReadColumns(*data.final, "activation_bits")) +
-         "</div>\n";
+         "</div>\n<p class=\"caption\">A cell of several shades has channel groups; its number is "
+         "the "
+         "mean over the channels. Point at a cell for the runs.</p>\n";
 }
 
 }  // namespace bitpilot

@@ -11,29 +11,6 @@
 namespace bitpilot {
 namespace {
 
-std::string Cell(const std::string& text) {
-  return "<td class=\"number\">" + EscapeHtml(text) + "</td>";
-}
-
-std::string KeyValue(const std::string& key, const std::string& value) {
-  if (value.empty()) return "";
-  return "<tr>" + Element("th", "", key) + Element("td", "", value) + "</tr>\n";
-}
-
-std::string BoardTable(const ReportData& data) {
-  if (!data.board) return "";
-  const BoardInfo& board = data.board->board;
-  return "<table class=\"facts\"><tbody>" + KeyValue("board", board.name) +
-         KeyValue("processor", board.cpu_model) + KeyValue("instruction set", board.isa) +
-         KeyValue("backend", board.backend) + KeyValue("model source", board.model_source) +
-         KeyValue("daemon build", board.daemon_build) +
-         KeyValue("kernel build", board.kernel_build) + KeyValue("system", board.os) +
-         KeyValue("architecture", board.architecture) +
-         KeyValue("frequency governor", board.governor) +
-         KeyValue("processors", board.cpu_count > 0 ? std::to_string(board.cpu_count) : "") +
-         KeyValue("host's CPU class", data.board->cpu_class) + "</tbody></table>\n";
-}
-
 double Median(std::vector<double> values) {
   if (values.empty()) return 0.0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -87,20 +64,22 @@ std::string TierTable(const ReportData& data) {
   for (const auto& [tier, summary] : tiers) {
     const int measured = summary.ok + summary.noisy;
     const int all = measured + summary.failed;
-    html +=
-        "<tr>" + Element("th", "", tier) + Cell(std::to_string(all)) +
-        Cell(std::to_string(summary.noisy) + " (" +
-             FormatPercent(measured > 0 ? static_cast<double>(summary.noisy) / measured : 0.0, 0) +
-             ")") +
-        Cell(std::to_string(summary.failed)) +
-        Cell(measured > 0 ? FormatFixed(Median(summary.windows), 0) : "\u2013") +
-        Cell(measured > 0 ? FormatPercent(Median(summary.half_widths), 2) : "\u2013") +
-        Cell(measured > 0 ? FormatPoints(summary.worst_drift, 2) + " %" : "\u2013") +
-        Cell(summary.cpu_shares.empty() ? "\u2013"
-                                        : FormatFixed(*std::min_element(summary.cpu_shares.begin(),
-                                                                        summary.cpu_shares.end()),
-                                                      3)) +
-        Cell(summary.highest_load ? FormatFixed(*summary.highest_load, 2) : "\u2013") + "</tr>\n";
+    html += "<tr>" + Element("th", "", tier) + NumberCell(std::to_string(all)) +
+            NumberCell(std::to_string(summary.noisy) + " (" +
+                       FormatPercent(
+                           measured > 0 ? static_cast<double>(summary.noisy) / measured : 0.0, 0) +
+                       ")") +
+            NumberCell(std::to_string(summary.failed)) +
+            NumberCell(measured > 0 ? FormatFixed(Median(summary.windows), 0) : "\u2013") +
+            NumberCell(measured > 0 ? FormatPercent(Median(summary.half_widths), 2) : "\u2013") +
+            NumberCell(measured > 0 ? FormatPoints(summary.worst_drift, 2) + " %" : "\u2013") +
+            NumberCell(summary.cpu_shares.empty()
+                           ? "\u2013"
+                           : FormatFixed(*std::min_element(summary.cpu_shares.begin(),
+                                                           summary.cpu_shares.end()),
+                                         3)) +
+            NumberCell(summary.highest_load ? FormatFixed(*summary.highest_load, 2) : "\u2013") +
+            "</tr>\n";
   }
   return html + "</tbody></table></div>\n";
 }
@@ -113,9 +92,9 @@ std::string FailuresTable(const ReportData& data) {
             Element("td", "missed", row.status) + Element("td", "", row.detail) + "</tr>\n";
   }
   if (rows.empty()) return "";
-  return "<h3>Noisy and failed measurements</h3><div class=\"scroll\"><table><thead><tr>"
+  return "<div><h3>Noisy and failed measurements</h3><div class=\"scroll\"><table><thead><tr>"
          "<th>measurement</th><th>tier</th><th>status</th><th>detail</th></tr></thead><tbody>\n" +
-         rows + "</tbody></table></div>\n";
+         rows + "</tbody></table></div></div>\n";
 }
 
 std::string KernelsTable(const ReportData& data) {
@@ -126,7 +105,8 @@ std::string KernelsTable(const ReportData& data) {
   }
   if (operations.empty()) return "";
   std::string html =
-      "<h3>Kernels that ran, operations by candidate</h3><div class=\"scroll\"><table><thead><tr>"
+      "<div><h3>Kernels that ran, operations by candidate</h3><div "
+      "class=\"scroll\"><table><thead><tr>"
       "<th>kernel</th>";
   for (const FinalRow& row : data.final->rows) {
     html +=
@@ -137,18 +117,18 @@ std::string KernelsTable(const ReportData& data) {
     html += "<tr>" + Element("th", "code", kernel);
     for (std::size_t r = 0; r < data.final->rows.size(); ++r) {
       const auto count = counts.find(r);
-      html += Cell(count == counts.end() ? "\u00b7" : std::to_string(count->second));
+      html += NumberCell(count == counts.end() ? "\u00b7" : std::to_string(count->second));
     }
     html += "</tr>\n";
   }
-  return html + "</tbody></table></div>\n";
+  return html + "</tbody></table></div></div>\n";
 }
 
 }  // namespace
 
 std::string ConditionsTables(const ReportData& data) {
-  return "<div class=\"panels\">" + BoardTable(data) + "<div>" + TierTable(data) +
-         FailuresTable(data) + KernelsTable(data) + "</div></div>\n";
+  return TierTable(data) + "<div class=\"panels\">" + FailuresTable(data) + KernelsTable(data) +
+         "</div>\n";
 }
 
 }  // namespace bitpilot

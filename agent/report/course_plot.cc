@@ -11,7 +11,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr int kWidth = 960;
+constexpr int kWidth = 1032;
 constexpr double kLeft = 74;
 constexpr double kRight = kWidth - 26;
 constexpr double kPanelHeight = 120;

@@ -27,7 +27,15 @@ std::string StepsTable(const ReportData& data);
 // Every timing window of the final measurements, as deviation from its candidate's median.
 std::string WindowsPlot(const ReportData& data);
 
-// Who measured, how often, how noisy, and which kernels ran.
+// How often was measured, how noisy it was, what failed, and which kernels ran.
 std::string ConditionsTables(const ReportData& data);
+
+// What was searched, by whom, on which board, and whether the log verifies: one line, and all of it
+// as tables.
+std::string FactsLine(const ReportData& data);
+std::string FactsTables(const ReportData& data);
+
+// The commands that repeat and check the search.
+std::string Reproduction(const ReportData& data);
 
 }  // namespace bitpilot

@@ -87,4 +87,6 @@ std::string Element(std::string_view tag, std::string_view css, std::string_view
   return html + ">" + EscapeHtml(text) + "</" + std::string(tag) + ">";
 }
 
+std::string NumberCell(std::string_view text) { return Element("td", "number", text); }
+
 }  // namespace bitpilot

@@ -29,6 +29,9 @@ std::string FormatBytes(std::int64_t bytes);
 // "2026-11-20 22:56 UTC"
 std::string FormatUtc(std::int64_t utc_ns);
 
+// A table cell with a number.
+std::string NumberCell(std::string_view text);
+
 // <tag class="css">escaped text</tag>
 std::string Element(std::string_view tag, std::string_view css, std::string_view text);
 

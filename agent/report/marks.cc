@@ -23,7 +23,7 @@ void DrawMark(Svg& svg, Point center, std::string_view css, std::string_view tit
     const std::array<Point, 4> corners = {{{x, y - 7.5}, {x + 7.5, y}, {x, y + 7.5}, {x - 7.5, y}}};
     svg.Polygon(corners, mark, title);
   } else if (css == "ilp") {
-    const std::array<Point, 3> corners = {{{x, y - 10}, {x + 9.5, y + 7}, {x - 9.5, y + 7}}};
+    const std::array<Point, 3> corners = {{{x, y - 8.5}, {x + 8.5, y + 6.5}, {x - 8.5, y + 6.5}}};
     svg.Polygon(corners, mark, title);
   } else {
     svg.Circle(center, css == "searched" ? 3.5 : 6, mark, title);

@@ -1,17 +1,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
+#include "agent/report/report_config.h"
 #include "agent/report/svg.h"
 
 namespace bitpilot {
 namespace {
 
-constexpr int kWidth = 960;
+constexpr int kWidth = 1032;
 constexpr int kHeight = 500;
 constexpr double kLeft = 74;
 constexpr double kRight = kWidth - 26;
@@ -72,7 +72,8 @@ class LabelPlacer {
         best = box;
       }
     }
-    taken_.push_back(best);
+    constexpr double kAir = 6;  // Two labels that touch read as one.
+    taken_.push_back({{best.corner.x - kAir, best.corner.y}, width + 2 * kAir, kTextHeight});
     return {best.corner.x, best.corner.y + 11};
   }
 
@@ -81,13 +82,6 @@ class LabelPlacer {
 };
 
 bool Measured(const TransitionEvent& event) { return event.transition.latency_ns.has_value(); }
-
-// A configured budget, if the configuration has one under `key`.
-std::optional<double> Budget(const ReportData& data, const char* key) {
-  const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
-  if (!config.is_object() || !config.contains(key) || !config[key].is_number()) return std::nullopt;
-  return config[key].get<double>();
-}
 
 class ParetoDrawing {
  public:
@@ -168,13 +162,13 @@ class ParetoDrawing {
       if (MarkOf(*row).css != "uniform8") continue;
       svg_.Line({kLeft, y_(row->test_accuracy)}, {kRight, y_(row->test_accuracy)}, "reference");
     }
-    const std::optional<double> latency = Budget(data_, "max_latency_ratio");
+    const std::optional<double> latency = ConfigNumber(data_, "max_latency_ratio");
     if (latency && *latency >= x_.low && *latency <= x_.high) {
       svg_.Line({x_(*latency), kTop}, {x_(*latency), kBottom}, "budget");
       svg_.Text({x_(*latency) + 5, kBottom - 8}, "budget " + FormatFixed(*latency, 2) + "\u00d7",
                 "note");
     }
-    const std::optional<double> accuracy = Budget(data_, "min_accuracy");
+    const std::optional<double> accuracy = ConfigNumber(data_, "min_accuracy");
     if (accuracy && *accuracy >= y_.low && *accuracy <= y_.high) {
       svg_.Line({kLeft, y_(*accuracy)}, {kRight, y_(*accuracy)}, "budget");
       svg_.Text({kRight - 4, y_(*accuracy) - 5}, "budget " + FormatPercent(*accuracy, 1),
@@ -228,10 +222,15 @@ class ParetoDrawing {
     }
     std::sort(points.begin(), points.end(),
               [](const Point& a, const Point& b) { return a.x < b.x; });
+    constexpr int kPieces = 12;  // A slanted line covers less than the box around it.
     for (std::size_t i = 1; i < points.size(); ++i) {
-      labels_.AddObstacle({{points[i - 1].x, (points[i - 1].y + points[i].y) / 2 - 2},
-                           points[i].x - points[i - 1].x,
-                           4});
+      const Point step{(points[i].x - points[i - 1].x) / kPieces,
+                       (points[i].y - points[i - 1].y) / kPieces};
+      for (int piece = 0; piece < kPieces; ++piece) {
+        const double top = points[i - 1].y + step.y * piece + std::min(step.y, 0.0);
+        labels_.AddObstacle(
+            {{points[i - 1].x + step.x * piece, top - 1}, step.x, std::abs(step.y) + 2});
+      }
     }
     if (points.size() > 1) svg_.Path(points, "frontline");
   }

@@ -32,10 +32,10 @@ p { margin: 6px 0; max-width: 76ch; }
 .model { background: var(--model-back); color: var(--model); font-size: 11px; font-weight: 700; padding: 1px 5px;
   border-radius: 3px; letter-spacing: 0.04em; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(215px, 1fr)); gap: 12px; margin: 22px 0 6px; }
-.tile { background: var(--panel); border-radius: 8px; padding: 14px 16px; }
+.tile { background: var(--panel); border-radius: 8px; padding: 14px 15px; }
 .tile b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
-.tile .name { display: block; font-weight: 600; }
+.tile .name { display: block; font-weight: 600; font-size: 12.5px; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; margin: 8px 0; }
 th, td { padding: 5px 10px; text-align: left; vertical-align: middle; border-bottom: 1px solid var(--hair); }
 thead th { color: var(--soft); font-weight: 600; font-size: 12px; vertical-align: bottom; border-bottom: 1px solid var(--rule); }
@@ -43,8 +43,11 @@ tbody th { font-weight: 600; white-space: nowrap; }
 tbody th svg { vertical-align: -6px; margin-right: 5px; }
 .summary { width: 100%; }
 .number { white-space: nowrap; }
-.facts th { color: var(--soft); font-weight: 500; }
+.facts th { color: var(--soft); font-weight: 500; vertical-align: top; }
+.facts td { overflow-wrap: anywhere; }
 .interval-text { color: var(--soft); font-size: 12px; }
+.line { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 10px 0 0; padding: 0; list-style: none; font-size: 13.5px; }
+.line b { color: var(--soft); font-weight: 500; margin-right: 5px; }
 .missed { color: var(--bad); font-weight: 700; }
 .verified { color: var(--good); font-weight: 600; }
 .scroll { overflow-x: auto; }
@@ -53,6 +56,7 @@ tbody th svg { vertical-align: -6px; margin-right: 5px; }
 figure { margin: 8px 0; }
 figure.panel h3 { margin-top: 4px; }
 svg { max-width: 100%; height: auto; overflow: visible; }
+th svg, li svg { max-width: none; }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; fill: var(--ink);
   font-variant-numeric: tabular-nums; }
 svg .tick { fill: var(--soft); }

@@ -7,24 +7,20 @@
 namespace bitpilot {
 namespace {
 
-std::string Cell(const std::string& text) {
-  return "<td class=\"number\">" + EscapeHtml(text) + "</td>";
-}
-
 std::string Outcome(const ReportData& data, const TransitionEvent& event) {
   const Transition& transition = event.transition;
   std::string html;
   if (transition.latency_ns && data.problem) {
-    html = Cell(FormatFixed(data.RatioOf(*transition.latency_ns), 3) + "\u00d7") +
-           Cell(FormatLatency(*transition.latency_ns, *transition.latency_ns));
+    html = NumberCell(FormatFixed(data.RatioOf(*transition.latency_ns), 3) + "\u00d7") +
+           NumberCell(FormatLatency(*transition.latency_ns, *transition.latency_ns));
   } else {
     const bool rejected = transition.status == TransitionStatus::kRejected;
-    html = Cell(rejected ? "rejected" : "failed") + Cell("\u2013");
+    html = NumberCell(rejected ? "rejected" : "failed") + NumberCell("\u2013");
   }
-  return html + Cell(FormatPercent(transition.accuracy, 2)) +
-         Cell(FormatFixed(transition.loss, 4)) +
-         Cell(event.train_loss ? FormatFixed(*event.train_loss, 4) : "\u2013") +
-         Cell(FormatBytes(transition.weight_bytes));
+  return html + NumberCell(FormatPercent(transition.accuracy, 2)) +
+         NumberCell(FormatFixed(transition.loss, 4)) +
+         NumberCell(event.train_loss ? FormatFixed(*event.train_loss, 4) : "\u2013") +
+         NumberCell(FormatBytes(transition.weight_bytes));
 }
 
 }  // namespace
@@ -40,7 +36,8 @@ std::string StepsTable(const ReportData& data) {
                      "<th>validation accuracy</th><th>loss</th><th>training loss</th>"
                      "<th>weights</th></tr></thead><tbody>\n";
   for (const ProposalEvent& proposal : data.proposals) {
-    html += "<tr>" + Cell(std::to_string(proposal.step + 1)) + Element("td", "", proposal.reason);
+    html +=
+        "<tr>" + NumberCell(std::to_string(proposal.step + 1)) + Element("td", "", proposal.reason);
     const auto outcome = outcomes.find(proposal.step);
     html += outcome == outcomes.end() ? "<td colspan=\"6\">in progress</td>"
                                       : Outcome(data, *outcome->second);

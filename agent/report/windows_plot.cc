@@ -10,7 +10,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr int kWidth = 960;
+constexpr int kWidth = 1032;
 constexpr double kLeft = 130;
 constexpr double kRight = kWidth - 230;
 constexpr double kTop = 14;
@@ -71,9 +71,9 @@ void DrawStrip(Svg& svg, const Strip& strip, const Axis& x, double middle) {
                             *measurement.latency_median_ns;
   svg.Text({kRight + 14, middle + 4},
            FormatLatency(*measurement.latency_median_ns, *measurement.latency_median_ns) +
-               "  \u00b1" + FormatPercent(half_width, 2) +
-               "  n = " + std::to_string(measurement.window_ns.size()) +
-               (measurement.status == "NOISY" ? "  NOISY" : ""),
+               " \u00b1 " + FormatPercent(half_width, 2) +
+               ", n = " + std::to_string(measurement.window_ns.size()) +
+               (measurement.status == "NOISY" ? ", NOISY" : ""),
            "tick");
 }
 

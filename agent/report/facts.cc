@@ -1,0 +1,97 @@
+#include <string>
+
+#include "agent/report/figures.h"
+#include "agent/report/html.h"
+#include "agent/report/report_config.h"
+
+namespace bitpilot {
+namespace {
+
+std::string State(const ReportData& data) {
+  if (data.end) return data.end->reason;
+  if (data.runs.empty() || data.runs.back().exit_reason.empty()) return "running, or killed";
+  return data.runs.back().exit_reason;
+}
+
+std::string Period(const ReportData& data) {
+  if (data.runs.empty()) return "";
+  std::string text = FormatUtc(data.runs.front().started_utc_ns);
+  const std::int64_t end = data.runs.back().ended_utc_ns;
+  if (end != 0) text += " to " + FormatUtc(end);
+  if (data.runs.size() > 1) text += ", in " + std::to_string(data.runs.size()) + " runs";
+  return text;
+}
+
+std::string Training(const ReportData& data) {
+  const std::string batches = ConfigText(data, "train_batches");
+  if (batches.empty()) return "";
+  return batches == "0" ? "none: calibration only" : batches + " mini-batches a step";
+}
+
+std::string LogState(const ReportData& data, bool with_hash) {
+  if (data.problem_in_log) {
+    return Element("span", "missed",
+                   "damaged at event " + std::to_string(data.problem_in_log->seq) + ": " +
+                       data.problem_in_log->what);
+  }
+  std::string html = Element("span", "verified", "verified") +
+                     EscapeHtml(", " + std::to_string(data.head.seq) + " events");
+  if (with_hash) html += ", head " + Element("code", "", data.head.sha256);
+  return html;
+}
+
+std::string Row(const std::string& key, const std::string& value) {
+  if (value.empty()) return "";
+  return "<tr>" + Element("th", "", key) + Element("td", "", value) + "</tr>\n";
+}
+
+std::string Item(const std::string& key, const std::string& value) {
+  if (value.empty()) return "";
+  return "<li>" + Element("b", "", key) + EscapeHtml(value) + "</li>";
+}
+
+std::string StudyTable(const ReportData& data) {
+  return "<table class=\"facts\"><tbody>" + Row("model", ConfigText(data, "model")) +
+         Row("weights, SHA-256", ConfigText(data, "weights_sha256")) +
+         Row("data", ConfigText(data, "data")) +
+         Row("data, SHA-256", ConfigText(data, "data_sha256")) +
+         Row("device", ConfigText(data, "device")) + Row("fleet", ConfigText(data, "fleet")) +
+         Row("policy", ConfigText(data, "policy")) + Row("seed", ConfigText(data, "seed")) +
+         Row("training", Training(data)) + Row("when", Period(data)) + Row("state", State(data)) +
+         "<tr><th>log</th><td>" + LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
+}
+
+std::string BoardTable(const ReportData& data) {
+  if (!data.board) return "";
+  const BoardInfo& board = data.board->board;
+  return "<table class=\"facts\"><tbody>" + Row("board", board.name) +
+         Row("processor", board.cpu_model) + Row("instruction set", board.isa) +
+         Row("processors", board.cpu_count > 0 ? std::to_string(board.cpu_count) : "") +
+         Row("frequency governor", board.governor) + Row("system", board.os) +
+         Row("architecture", board.architecture) + Row("backend", board.backend) +
+         Row("model source", board.model_source) + Row("daemon build", board.daemon_build) +
+         Row("kernel build", board.kernel_build) + Row("host's CPU class", data.board->cpu_class) +
+         "</tbody></table>";
+}
+
+}  // namespace
+
+std::string FactsLine(const ReportData& data) {
+  std::string html = "<ul class=\"line\">" + Item("model", ConfigText(data, "model")) +
+                     Item("device", ConfigText(data, "device"));
+  if (data.board) {
+    const BoardInfo& board = data.board->board;
+    html += Item("board", board.name) + Item("processor", board.cpu_model) +
+            Item("kernels", board.kernel_build);
+  }
+  html += Item("policy", ConfigText(data, "policy")) + Item("seed", ConfigText(data, "seed")) +
+          Item("when", Period(data)) + Item("state", State(data));
+  return html + "<li><b>log</b>" + LogState(data, /*with_hash=*/false) + "</li></ul>\n";
+}
+
+std::string FactsTables(const ReportData& data) {
+  return "<div class=\"panels\"><div>" + StudyTable(data) + "</div><div>" + BoardTable(data) +
+         "</div></div>\n";
+}
+
+}  // namespace bitpilot
