@@ -7,13 +7,13 @@ std::string_view ReportStyle() {
 :root {
   --page: #ffffff; --panel: #f6f7f9; --ink: #1b1f24; --soft: #5b6570; --hair: #e1e5ea; --rule: #9aa4af;
   --front: #0072b2; --uniform8: #3a3f45; --uniform4: #d55e00; --ilp: #00805f; --searched: #6f7a86;
-  --bad: #b3261e; --good: #00805f; --model: #8a4b00; --model-back: #fff1d6;
+  --bad: #b3261e; --good: #00805f; --faint: 0.42; --model: #8a4b00; --model-back: #fff1d6;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171b; --panel: #1d2126; --ink: #e8ebee; --soft: #a3adb8; --hair: #2d333a; --rule: #6d7782;
     --front: #56b4e9; --uniform8: #d5dade; --uniform4: #f0883e; --ilp: #2fc79b; --searched: #98a3ae;
-    --bad: #ff8a80; --good: #2fc79b; --model: #ffd28a; --model-back: #3a2c10;
+    --bad: #ff8a80; --good: #2fc79b; --faint: 0.62; --model: #ffd28a; --model-back: #3a2c10;
   }
 }
 * { box-sizing: border-box; }
@@ -31,7 +31,7 @@ p { margin: 6px 0; max-width: 76ch; }
 @media (prefers-color-scheme: dark) { .banner.damaged { color: #14171b; } }
 .model { background: var(--model-back); color: var(--model); font-size: 11px; font-weight: 700; padding: 1px 5px;
   border-radius: 3px; letter-spacing: 0.04em; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(215px, 1fr)); gap: 12px; margin: 22px 0 6px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(215px, 1fr)); gap: 12px; margin: 22px 0 6px; }
 .tile { background: var(--panel); border-radius: 8px; padding: 14px 15px; }
 .tile b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
@@ -48,12 +48,14 @@ tbody th svg { vertical-align: -6px; margin-right: 5px; }
 .interval-text { color: var(--soft); font-size: 12px; }
 .line { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 10px 0 0; padding: 0; list-style: none; font-size: 13.5px; }
 .line b { color: var(--soft); font-weight: 500; margin-right: 5px; }
+.summary .interval-text { display: block; line-height: 1.25; }
 .missed { color: var(--bad); font-weight: 700; }
 .verified { color: var(--good); font-weight: 600; }
 .scroll { overflow-x: auto; }
 .panels { display: flex; flex-wrap: wrap; gap: 12px 44px; align-items: flex-start; }
 .panels > div { min-width: 0; flex: 1 1 420px; }
 figure { margin: 8px 0; }
+.panels > figure.panel { flex: 0 1 calc(50% - 22px); min-width: 300px; }
 figure.panel h3 { margin-top: 4px; }
 svg { max-width: 100%; height: auto; overflow: visible; }
 th svg, li svg { max-width: none; }
@@ -82,9 +84,9 @@ svg .uniform4 { fill: var(--uniform4); } svg line.uniform4, svg .beyond.uniform4
 svg .ilp { fill: var(--ilp); } svg line.ilp, svg .beyond.ilp { stroke: var(--ilp); }
 svg .beyond { fill: none; }
 svg polygon.mark.ilp { fill: none; stroke: var(--ilp); stroke-width: 2; }
-svg .mark.searched { fill: var(--searched); opacity: 0.42; stroke: none; }
+svg .mark.searched { fill: var(--searched); opacity: var(--faint); stroke: none; }
 svg .failed { fill: var(--bad); }
-th.label { text-align: left; } th.front { color: var(--front); } th.uniform4 { color: var(--uniform4); } th.ilp { color: var(--ilp); }
+th.label { text-align: left; white-space: nowrap; } th.front { color: var(--front); } th.uniform4 { color: var(--uniform4); } th.ilp { color: var(--ilp); }
 svg .cell { font-size: 11.5px; font-weight: 600; }
 .bits0 { fill: #f4f4f4; } .bits1 { fill: #eef4fb; } .bits2 { fill: #d6e6f4; } .bits3 { fill: #b3d2ea; }
 .bits4 { fill: #85bbdd; } .bits5 { fill: #559dcb; } .bits6 { fill: #2e7db8; } .bits7 { fill: #125c9d; } .bits8 { fill: #08366b; }
