@@ -13,9 +13,7 @@ constexpr double kStatisticsMomentum = 0.1;
 
 std::size_t Index(int bits) { return static_cast<std::size_t>(bits - 1); }
 
-at::Tensor Leaf(std::int64_t size) {
-  return at::empty({size}).requires_grad_(true);
-}
+at::Tensor Leaf(std::int64_t size) { return at::empty({size}).requires_grad_(true); }
 
 // The gradient in its parameter's memory order; clears it.
 at::Tensor TakeGradient(const at::Tensor& parameter) {

@@ -16,8 +16,8 @@
 #include "agent/study/study.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/standard_networks.h"
-#include "tests/agent/study_fixture.h"
 #include "tests/agent/program.h"
+#include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
 namespace {
