@@ -4,7 +4,7 @@
 
 namespace bitpilot {
 
-#define BITPILOT_DEPTHWISE_KERNEL(name, isa, max_sum) \
+#define BITPILOT_DEPTHWISE_KERNEL(name, isa, max_sum, taps) \
   void name(const DepthwiseArgs& args, int row_begin, int row_end);
 #include "kernels/depthwise_kernels.inc"
 #undef BITPILOT_DEPTHWISE_KERNEL
@@ -12,7 +12,8 @@ namespace bitpilot {
 namespace {
 
 constexpr DepthwiseKernel kDepthwiseKernels[] = {
-#define BITPILOT_DEPTHWISE_KERNEL(name, isa, max_sum) {#name, Isa::isa, max_sum, name},
+#define BITPILOT_DEPTHWISE_KERNEL(name, isa, max_sum, taps) \
+  {#name, Isa::isa, max_sum, TapOrder::taps, name},
 #include "kernels/depthwise_kernels.inc"
 #undef BITPILOT_DEPTHWISE_KERNEL
 };

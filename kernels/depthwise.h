@@ -14,14 +14,19 @@
 
 namespace bitpilot {
 
+// How weights are packed, block of 16 channels after block.
+enum class TapOrder : std::uint8_t {
+  kPairs = 0,    // [num_taps / 2][16][2]: two taps of a channel beside each other
+  kSingles = 1,  // [num_taps][16]
+};
+
 struct DepthwiseArgs {
   const std::uint8_t* input = nullptr;  // Window of output pixel (0, 0), first channel.
   std::ptrdiff_t input_row_bytes = 0;   // From one output row's windows to the next's.
   std::ptrdiff_t input_pixel_bytes = 0;
   const std::int32_t* tap_offsets = nullptr;  // [num_taps], bytes from the window's first pixel
   int num_taps = 0;                           // Even: an odd filter has one more tap of weight 0.
-  // [blocks of 16 channels][num_taps / 2][16][2]: pairs of taps beside each other.
-  const std::int16_t* weights = nullptr;
+  const std::int16_t* weights = nullptr;      // As the kernel's TapOrder says.
   OutputArgs output;
 };
 
@@ -33,6 +38,7 @@ struct DepthwiseKernel {
   Isa isa;
   // Largest sum of products that the accumulators hold: num_taps * largest weight * largest code.
   std::int64_t max_sum;
+  TapOrder taps;
   DepthwiseFn run;
 };
 

@@ -23,15 +23,19 @@ std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
   return num_taps * weight_max * ((1 << activation_bits) - 1);
 }
 
-// Channels [first, first + count): codes [C, taps] become [block][pair of taps][16][2].
-std::vector<std::int16_t> PackTaps(const std::int8_t* codes, int num_taps, int first, int count) {
-  const int num_pairs = (num_taps + 1) / 2;
-  std::vector<std::int16_t> packed(static_cast<std::size_t>(NumBlocks(count)) * num_pairs *
-                                   kBlockChannels * 2);
+// Channels [first, first + count) of codes [C, taps], in the order that the kernel wants.
+std::vector<std::int16_t> PackTaps(const std::int8_t* codes, int num_taps, int first, int count,
+                                   TapOrder order) {
+  const int padded_taps = (num_taps + 1) / 2 * 2;
+  std::vector<std::int16_t> packed(static_cast<std::size_t>(NumBlocks(count)) * kBlockChannels *
+                                   static_cast<std::size_t>(padded_taps));
   for (int c = 0; c < count; ++c) {
+    const int block = c / kBlockChannels * padded_taps * kBlockChannels;
+    const int lane = c % kBlockChannels;
     for (int tap = 0; tap < num_taps; ++tap) {
-      const int pair = c / kBlockChannels * num_pairs + tap / 2;
-      packed[static_cast<std::size_t>((pair * kBlockChannels + c % kBlockChannels) * 2 + tap % 2)] =
+      const int place = order == TapOrder::kPairs ? (tap / 2 * kBlockChannels + lane) * 2 + tap % 2
+                                                  : tap * kBlockChannels + lane;
+      packed[static_cast<std::size_t>(block + place)] =
           codes[static_cast<std::ptrdiff_t>(first + c) * num_taps + tap];
     }
   }
@@ -119,7 +123,7 @@ class DepthwiseOperation final : public BoundOperation {
   void AddPiece(const OperationContext& context, DepthwisePiece piece, int first, int count) {
     const std::vector<std::int8_t>& codes = context.numbers().weights.codes;
     const int num_taps = static_cast<int>(tap_offsets_.size());
-    piece.weights = PackTaps(codes.data(), num_taps, first, count);
+    piece.weights = PackTaps(codes.data(), num_taps, first, count, piece.kernel->taps);
     piece.stage = MakeOutputStage(context, first, count);
     for (int c = 0; c < count; ++c) {
       std::int32_t sum = 0;
