@@ -1,0 +1,88 @@
+#include "kernels/elementwise.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <ostream>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace bitpilot {
+
+// Names the set in a failure's message.
+void PrintTo(const ElementwiseKernels& kernels, std::ostream* os) { *os << kernels.suffix; }
+
+namespace {
+
+// Around every vector's width, and its remainders.
+constexpr int kCounts[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 129};
+
+std::vector<std::uint8_t> RandomCodes(std::size_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::uint8_t> codes(count);
+  std::generate(codes.begin(), codes.end(),
+                [&random] { return static_cast<std::uint8_t>(random()); });
+  return codes;
+}
+
+class ElementwiseKernelsTest : public ::testing::TestWithParam<ElementwiseKernels> {
+ protected:
+  void SetUp() override {
+    if (!CpuSupports(GetParam().isa)) {
+      GTEST_SKIP() << "this CPU lacks " << ToString(GetParam().isa);
+    }
+  }
+};
+
+TEST_P(ElementwiseKernelsTest, WidensEveryCodeAndNoMore) {
+  for (const int count : kCounts) {
+    const auto size = static_cast<std::size_t>(count);
+    const std::vector<std::uint8_t> codes = RandomCodes(size, /*seed=*/1);
+    std::vector<std::int16_t> words(size + 1, -7);
+    GetParam().widen_codes(codes.data(), size, words.data());
+    EXPECT_TRUE(std::equal(codes.begin(), codes.end(), words.begin()));
+    EXPECT_EQ(words.back(), -7);
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, AddsPixelsToTheSums) {
+  constexpr int kPixels = 5;
+  for (const int count : kCounts) {
+    const auto size = static_cast<std::size_t>(count);
+    const std::size_t pixel_bytes = size + 3;
+    const std::vector<std::uint8_t> codes = RandomCodes(kPixels * pixel_bytes, /*seed=*/2);
+    std::vector<std::int32_t> sums(size + 1, 1000);
+    std::vector<std::int32_t> expected = sums;
+    for (std::size_t pixel = 0; pixel < kPixels; ++pixel) {
+      for (std::size_t c = 0; c < size; ++c) {
+        expected[c] += codes[pixel * pixel_bytes + c];
+      }
+    }
+    GetParam().sum_pixels(codes.data(), kPixels, static_cast<std::ptrdiff_t>(pixel_bytes), count,
+                          sums.data());
+    EXPECT_EQ(sums, expected) << count;
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, KeepsTheLargestCodes) {
+  for (const int count : kCounts) {
+    const auto size = static_cast<std::size_t>(count);
+    const std::vector<std::uint8_t> codes = RandomCodes(size, /*seed=*/3);
+    std::vector<std::uint8_t> largest = RandomCodes(size + 1, /*seed=*/4);
+    std::vector<std::uint8_t> expected = largest;
+    std::transform(codes.begin(), codes.end(), expected.begin(), expected.begin(),
+                   [](std::uint8_t a, std::uint8_t b) { return std::max(a, b); });
+    GetParam().max_codes(codes.data(), count, largest.data());
+    EXPECT_EQ(largest, expected) << count;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKernels, ElementwiseKernelsTest,
+                         ::testing::ValuesIn(AllElementwiseKernels().begin(),
+                                             AllElementwiseKernels().end()),
+                         [](const auto& param) { return std::string(param.param.suffix); });
+
+}  // namespace
+}  // namespace bitpilot
