@@ -85,16 +85,20 @@ std::string TierTable(const ReportData& data) {
 }
 
 std::string FailuresTable(const ReportData& data) {
+  int count = 0;
   std::string rows;
   for (const MeasurementRow& row : data.measurements) {
     if (row.status == "OK") continue;
+    ++count;
     rows += "<tr>" + Element("td", "", row.measurement_id) + Element("td", "", row.tier) +
             Element("td", "missed", row.status) + Element("td", "", row.detail) + "</tr>\n";
   }
-  if (rows.empty()) return "";
-  return "<div><h3>Noisy and failed measurements</h3><div class=\"scroll\"><table><thead><tr>"
-         "<th>measurement</th><th>tier</th><th>status</th><th>detail</th></tr></thead><tbody>\n" +
-         rows + "</tbody></table></div></div>\n";
+  if (count == 0) return "";
+  return "<details><summary>Noisy and failed measurements: " + std::to_string(count) + " of " +
+         std::to_string(data.measurements.size()) +
+         "</summary><div class=\"scroll\"><table><thead><tr><th>measurement</th><th>tier</th>"
+         "<th>status</th><th>detail</th></tr></thead><tbody>\n" +
+         rows + "</tbody></table></div></details>\n";
 }
 
 std::string KernelsTable(const ReportData& data) {
@@ -105,7 +109,7 @@ std::string KernelsTable(const ReportData& data) {
   }
   if (operations.empty()) return "";
   std::string html =
-      "<div><h3>Kernels that ran, operations by candidate</h3><div "
+      "<h3>Kernels that ran, operations by candidate</h3><div "
       "class=\"scroll\"><table><thead><tr>"
       "<th>kernel</th>";
   for (const FinalRow& row : data.final->rows) {
@@ -121,14 +125,13 @@ std::string KernelsTable(const ReportData& data) {
     }
     html += "</tr>\n";
   }
-  return html + "</tbody></table></div></div>\n";
+  return html + "</tbody></table></div>\n";
 }
 
 }  // namespace
 
 std::string ConditionsTables(const ReportData& data) {
-  return TierTable(data) + "<div class=\"panels\">" + FailuresTable(data) + KernelsTable(data) +
-         "</div>\n";
+  return TierTable(data) + FailuresTable(data) + KernelsTable(data);
 }
 
 }  // namespace bitpilot

@@ -82,7 +82,7 @@ std::string FactsLine(const ReportData& data) {
   if (data.board) {
     const BoardInfo& board = data.board->board;
     html += Item("board", board.name) + Item("processor", board.cpu_model) +
-            Item("kernels", board.kernel_build);
+            Item("kernels", board.kernel_build.substr(0, 16));
   }
   html += Item("policy", ConfigText(data, "policy")) + Item("seed", ConfigText(data, "seed")) +
           Item("when", Period(data)) + Item("state", State(data));

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
@@ -258,16 +259,21 @@ class ParetoDrawing {
   LabelPlacer labels_;
 };
 
+// Of the roles that the plot has.
 std::string Legend(const ReportData& data) {
-  const auto entry = [](std::string_view css, const std::string& text) {
-    return "<li>" + MarkSwatch(css) + EscapeHtml(text) + "</li>";
-  };
-  std::string html = "<ul class=\"legend\">";
-  if (data.final) {
-    html += entry("front", "found front, test accuracy") + entry("uniform8", "uniform 8 bit") +
-            entry("uniform4", "uniform 4 bit") + entry("ilp", "integer-program start");
+  std::map<std::string, std::string> roles;
+  for (const FinalRow& row : data.final ? data.final->rows : std::vector<FinalRow>()) {
+    const std::string css = MarkOf(row).css;
+    roles[css] = css == "front" ? "found front, test accuracy"
+                 : css == "ilp" ? "integer-program start"
+                                : row.label;
   }
-  return html + entry("searched", "every measured candidate, validation accuracy") + "</ul>";
+  roles["searched"] = "every measured candidate, validation accuracy";
+  std::string html = "<ul class=\"legend\">";
+  for (const auto& [css, text] : roles) {
+    html += "<li>" + MarkSwatch(css) + EscapeHtml(text) + "</li>";
+  }
+  return html + "</ul>";
 }
 
 }  // namespace

@@ -24,9 +24,16 @@ std::string AccuracyCells(const FinalRow& row, bool is_anchor) {
                      Interval(FormatPoints(row.paired_low, 2), FormatPoints(row.paired_high, 2)));
 }
 
-std::string LatencyCells(const FinalRow& row, double scale_ns) {
+// " noisy" where the board said so: the number stands, but was disturbed.
+std::string NoisyChip(const ReportData& data, const FinalRow& row) {
+  const std::optional<std::size_t> index = data.MeasurementOf(row);
+  if (!index || data.measurements[*index].status != "NOISY") return "";
+  return " " + Element("span", "missed", "noisy");
+}
+
+std::string LatencyCells(const ReportData& data, const FinalRow& row, double scale_ns) {
   if (!row.latency_median_ns) return Cell("not measured") + Cell("\u2013");
-  std::string html = Cell(FormatLatency(*row.latency_median_ns, scale_ns) +
+  std::string html = Cell(FormatLatency(*row.latency_median_ns, scale_ns) + NoisyChip(data, row) +
                           Interval(FormatLatency(row.latency_low_ns, scale_ns),
                                    FormatLatency(row.latency_high_ns, scale_ns)));
   if (!row.ratio) return html + Cell("\u2013");
@@ -75,7 +82,7 @@ std::string SummaryTable(const ReportData& data) {
     const RowMark mark = MarkOf(row);
     html += "<tr class=\"" + EscapeHtml(row.origin) + "\"><th>" + MarkSwatch(mark.css) +
             EscapeHtml(row.label) + "</th>" + AccuracyCells(row, mark.css == "uniform8") +
-            LatencyCells(row, scale_ns) + Cell(FormatBytes(row.weight_bytes));
+            LatencyCells(data, row, scale_ns) + Cell(FormatBytes(row.weight_bytes));
     if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, row);
     html += BudgetCell(row) + "</tr>\n";
   }

@@ -72,6 +72,7 @@ TEST_F(WriteReportTest, ShowsEveryFinalCandidateWithItsNumbers) {
   EXPECT_THAT(html, HasSubstr("met</td>"));
   EXPECT_THAT(html, HasSubstr(">missed</td>"));
   EXPECT_THAT(html, HasSubstr("verified"));
+  EXPECT_THAT(html, HasSubstr("Noisy and failed measurements: 2 of 33"));
   EXPECT_THAT(html, Not(HasSubstr("MODEL")));
 }
 
