@@ -10,6 +10,7 @@
 #include "agent/fleet/board.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/isa.h"
+#include "tests/kernels/random_networks.h"
 #include "tests/loopback/test_networks.h"
 
 namespace bitpilot {
@@ -45,7 +46,9 @@ const std::vector<ExactnessCase>& Cases() {
       made.push_back(
           MakeCase(RandomNetwork(resnet20, RandomAssignment(resnet20, seed), seed), 4, seed));
     }
-    made.push_back(MakeCase(SmallNetwork(10), 300, 10));  // two requests
+    const Topology all = EveryOperationTopology();
+    made.push_back(MakeCase(RandomNetwork(all, RandomAssignment(all, 10), 10), 20, 10));
+    made.push_back(MakeCase(SmallNetwork(11), 300, 11));  // two requests
     return made;
   }();
   return cases;

@@ -7,32 +7,19 @@
 
 #include "kernels/base/check.h"
 #include "kernels/reference.h"
+#include "tests/kernels/random_networks.h"
 
 namespace bitpilot {
-namespace {
-
-Operation Dense(int input, int out_channels) {
-  Operation dense;
-  dense.kind = OperationKind::kFullyConnected;
-  dense.name = "dense";
-  dense.input = input;
-  dense.out_channels = out_channels;
-  return dense;
-}
-
-}  // namespace
 
 Network SmallNetwork(std::uint64_t seed) {
   Topology topology;
   topology.name = "small";
   topology.input = {8, 8, 3};
-  Operation conv;
-  conv.name = "conv";
-  conv.out_channels = 8;
+  Operation conv = MakeOperation(OperationKind::kConvolution, "conv", 0, 8);
   conv.kernel_h = 3;
   conv.kernel_w = 3;
   conv.activation = Activation::kRelu;
-  topology.operations = {conv, Dense(1, 10)};
+  topology.operations = {conv, MakeOperation(OperationKind::kFullyConnected, "dense", 1, 10)};
   return RandomNetwork(topology, UniformAssignment(topology, 4, 4, /*search_ends=*/true), seed);
 }
 
@@ -41,30 +28,9 @@ Network LargeNetwork(int megabytes, std::uint64_t seed) {
   topology.name = "large";
   topology.input = {64, 64, 3};
   const int depth = 64 * 64 * 3;
-  topology.operations = {Dense(0, megabytes * 1'000'000 / depth)};
+  topology.operations = {
+      MakeOperation(OperationKind::kFullyConnected, "dense", 0, megabytes * 1'000'000 / depth)};
   return RandomNetwork(topology, UniformAssignment(topology, 8, 8), seed);
-}
-
-BitAssignment RandomAssignment(const Topology& topology, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  const auto between = [&random](int low, int high) {
-    return low + static_cast<int>(random() % static_cast<std::uint64_t>(high - low + 1));
-  };
-  BitAssignment assignment = UniformAssignment(topology, 8, 8);
-  const std::vector<int> layers = LayerOperations(topology);
-  for (std::size_t layer = 1; layer + 1 < layers.size(); ++layer) {
-    const int channels = topology.operations[static_cast<std::size_t>(layers[layer])].out_channels;
-    std::vector<ChannelRun>& runs = assignment.weight_bits[layer];
-    runs.clear();
-    for (int left = channels; left > 0; left -= runs.back().channels) {
-      runs.push_back({between(1, left), between(1, 8)});
-    }
-  }
-  const std::vector<int> uniform = UniformAssignment(topology, 4, 4).activation_bits;
-  for (std::size_t tensor = 0; tensor < uniform.size(); ++tensor) {
-    if (uniform[tensor] == 4) assignment.activation_bits[tensor] = between(2, 8);
-  }
-  return assignment;
 }
 
 std::vector<std::uint8_t> RandomImages(const Network& network, int num_images, std::uint64_t seed) {

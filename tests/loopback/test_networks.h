@@ -18,9 +18,6 @@ Network SmallNetwork(std::uint64_t seed);
 // One fully connected layer with weights of about `megabytes` MB.
 Network LargeNetwork(int megabytes, std::uint64_t seed);
 
-// Seeded widths: weights 1..8 with several runs of channels a layer, activations 2..8, ends 8 bit.
-BitAssignment RandomAssignment(const Topology& topology, std::uint64_t seed);
-
 // Seeded pixels for `num_images` images of `network`.
 std::vector<std::uint8_t> RandomImages(const Network& network, int num_images, std::uint64_t seed);
 
