@@ -144,9 +144,11 @@ struct BoardOptions {
 // Connects, authenticates, says Hello and takes the lease.
 //
 // Errors:
+//   kInvalidArgument   the endpoint or a key cannot be read.
 //   kPermissionDenied  the daemon refused our key, or is not who public_key says.
-//   kUnavailable       another agent holds the lease (the message names it), or nobody answers at
-//   the endpoint. kVersionMismatch   protocol versions do not overlap.
+//   kUnavailable       another agent holds the lease (the message names it), or nobody answers.
+//   kVersionMismatch   protocol versions do not overlap.
+//   kAborted           options.stop returned true.
 Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
                                             const BoardOptions& options);
 
@@ -155,7 +157,9 @@ Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const A
 //
 // device: what follows "--device": "local", "local:avx2", "model:FILE".
 //
-// Errors: as ConnectBoard, and kNotFound if no bitpilotd is beside this program or in PATH.
+// Errors: as ConnectBoard, and
+//   kNotFound      no bitpilotd is beside this program or in PATH, or FILE does not exist.
+//   kUnsupported   this CPU lacks the instruction set.
 Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
                                                const BoardOptions& options);
 

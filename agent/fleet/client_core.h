@@ -8,18 +8,16 @@
 //
 // A session: link up, Hello, HelloAck, LeaseRequest, LeaseGrant; then jobs, one at a time, in the
 // order submitted. Rules:
-//   - A request that is not answered in its time ends the session. So do a lost link and five
-//   unanswered
-//     pings. The core then opens a new link and says Hello again, with growing pauses; what it was
-//     doing is sent again (FleetJob). A measurement keeps its measure_id, so the board never runs
-//     it twice.
+//   - A request that is not answered in its time breaks the link. So do five unanswered pings. The
+//     core then opens a new one, with growing pauses, and takes up its session and lease again. A
+//     board that was restarted does not know the session: Hello, lease and uploads begin anew. What
+//     was under way is sent again (FleetJob); a measurement keeps its id, so no daemon runs it
+//     twice.
 //   - Pings flow every 2 s, except while the board measures: then silence is right, for at most
-//   three
-//     times as long as the board announced (15 s .. 600 s); progress extends that.
+//     three times as long as the board announced (15 s .. 600 s); progress extends that.
 //   - Every result is acknowledged, also a duplicate or an unwanted one, which is then dropped.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
-//   its
-//     numbers must not be mixed with the earlier ones.
+//     its numbers must not be mixed with the earlier ones.
 #pragma once
 
 #include <chrono>

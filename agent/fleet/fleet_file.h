@@ -25,9 +25,8 @@ struct Fleet {
 // path: names the file in messages and anchors a relative `keys`.
 //
 // Errors:
-//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name twice, no boards; the
-//   message
-//                     names file, line and key.
+//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name or endpoint twice, no
+//                     boards; the message names file, line and key.
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
 
 // Errors: as ParseFleetFile; kNotFound / kPermissionDenied if the file cannot be read.

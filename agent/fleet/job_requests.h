@@ -15,8 +15,8 @@ namespace bitpilot {
 // Logits of `images`.
 //
 // Errors:
-//   kInvalidArgument    the network is not valid, or `images` is not a positive number of its
-//   images. kResourceExhausted  the network file is larger than boards take.
+//   kInvalidArgument    the network is not valid, or `images` is not a positive number of images.
+//   kResourceExhausted  the network file is larger than boards take.
 Result<JobRequest> MakeInferRequest(const Network& network, std::span<const std::uint8_t> images);
 
 // A measurement with the host reference's logits of one seeded image, which the board must

@@ -26,8 +26,7 @@ struct ExpectedNetwork {
 
 // Errors:
 //   kDataCorrupt  the answer is not about these networks in this order, or lacks operation times
-//   that
-//                 were asked for.
+//                 that were asked for.
 //
 // REQUIRES: ValidateReply() passed.
 Result<Measurement> ToMeasurement(const v1::MeasureResult& result,

@@ -15,7 +15,7 @@ namespace bitpilot {
 
 // A DEALER socket with CURVE, without a routing id (a rebooted board would ignore a known one). It
 // never reconnects by itself: ClientCore decides when a new link is opened, because a new
-// connection needs a new Hello.
+// connection needs the lease again.
 //
 // Not thread-safe: belongs to one thread, except Wake().
 class ZmqLink {

@@ -1,4 +1,7 @@
 // Daemons that end while an agent works: every outcome is defined, and nothing hangs.
+//
+// Where a test pauses, it is so that the daemon is likely in the middle of its work when it is
+// killed; the expected outcome is the same if it is not.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>

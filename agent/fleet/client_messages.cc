@@ -1,0 +1,185 @@
+// ClientCore's part that understands what the board says.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "agent/fleet/client_core.h"
+#include "agent/fleet/wire_conversion.h"
+#include "proto/validation.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kMinLeaseRetry{100};
+constexpr milliseconds kMaxLeaseRetry{1000};
+// Longer than a daemon waits for a silent worker, so that its own report comes first.
+constexpr milliseconds kMinMeasureLimit{15'000};
+constexpr milliseconds kMaxMeasureLimit{600'000};
+constexpr milliseconds kBusyPause{200};
+
+milliseconds MeasureLimit(std::uint32_t eta_ms) {
+  return std::clamp(3 * milliseconds(eta_ms), kMinMeasureLimit, kMaxMeasureLimit);
+}
+
+}  // namespace
+
+void ClientCore::Handle(MessageReceived& event) {
+  if (phase_ == Phase::kEnded || phase_ == Phase::kNew) return;
+  const v1::Envelope& envelope = event.message.envelope;
+  unanswered_pings_ = 0;
+  const Status validity = ValidateReply(event.message);
+  if (envelope.body_case() == v1::Envelope::kMeasureResult) {
+    return OnMeasureResult(event.message, validity);
+  }
+  if (!validity.ok()) return LoseSession("it sent an invalid message: " + validity.message());
+  const bool answers_last = envelope.request_id() == last_request_id_;
+  switch (envelope.body_case()) {
+    case v1::Envelope::kHelloAck:
+      if (phase_ == Phase::kGreeting && answers_last) OnHelloAck(envelope.hello_ack());
+      return;
+    case v1::Envelope::kLeaseGrant:
+      if (phase_ == Phase::kLeasing && answers_last) OnLeaseGrant(envelope.lease_grant());
+      return;
+    case v1::Envelope::kLeaseDenied:
+      if (phase_ == Phase::kLeasing && answers_last) OnLeaseDenied(envelope.lease_denied());
+      return;
+    case v1::Envelope::kLeaseReleased:
+      if (phase_ == Phase::kClosing) End();
+      return;
+    case v1::Envelope::kMeasureProgress:
+      return OnMeasureProgress(envelope.measure_progress());
+    case v1::Envelope::kArtifactStatus:
+    case v1::Envelope::kInferResult:
+    case v1::Envelope::kMeasureAccepted:
+      return OnReplyToJob(event.message);
+    case v1::Envelope::kError:
+      if (phase_ == Phase::kReady && envelope.request_id() != last_ping_id_) {
+        return OnReplyToJob(event.message);
+      }
+      return OnErrorOfSession(envelope);
+    default:
+      return;
+  }
+}
+
+void ClientCore::Handle(GarbageReceived& event) {
+  if (event.status.code() == StatusCode::kVersionMismatch) {
+    FailBoard(event.status.WithContext(BoardLabel()));
+  } else {
+    LoseSession("it sent something unreadable: " + event.status.message());
+  }
+}
+
+void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
+  if (ack.protocol_major() != kProtocolMajor) {
+    return FailBoard(Status(StatusCode::kVersionMismatch,
+                            BoardLabel() + " speaks protocol version " +
+                                std::to_string(ack.protocol_major()) + ", this agent " +
+                                std::to_string(kProtocolMajor) + ": install matching builds"));
+  }
+  if (ack.max_frame_bytes() < kChunkBytes) {
+    return FailBoard(Unsupported(BoardLabel() + " takes frames of at most " +
+                                 std::to_string(ack.max_frame_bytes()) + " bytes, expected " +
+                                 std::to_string(kChunkBytes) + " or more"));
+  }
+  BoardInfo info = ToBoardInfo(ack.capabilities());
+  if (info_.has_value()) {
+    const std::string difference = FingerprintDifference(*info_, info);
+    if (!difference.empty()) {
+      return FailBoard(Status(StatusCode::kVersionMismatch,
+                              BoardLabel() + " came back as another board: " + difference +
+                                  "; its measurements cannot be mixed with the earlier ones"));
+    }
+  } else {
+    info_ = std::move(info);
+  }
+  session_id_ = ack.session_id();
+  max_raw_bytes_ = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
+  AskForLease();
+}
+
+void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
+  if (denied.reason() == v1::LeaseDenied::UNAUTHORISED) {
+    return FailBoard(Status(StatusCode::kPermissionDenied,
+                            BoardLabel() + " does not lease itself to this agent's key"));
+  }
+  if (denied.reason() == v1::LeaseDenied::DRAINING) {
+    last_loss_ = "it is shutting down and takes no new work";
+    held_by_other_ = false;
+  } else {
+    last_loss_ = denied.holder();
+    held_by_other_ = true;
+  }
+  if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());
+  EnterPhase(Phase::kHeld,
+             std::clamp(milliseconds(denied.retry_after_ms()), kMinLeaseRetry, kMaxLeaseRetry));
+}
+
+void ClientCore::OnMeasureResult(const Message& message, const Status& validity) {
+  const std::string& measure_id = message.envelope.measure_result().measure_id();
+  if (phase_ != Phase::kReady || measure_id.size() != kMeasureIdBytes) return;
+  Message ack;
+  ack.envelope.mutable_result_ack()->set_measure_id(measure_id);
+  Send(std::move(ack));
+  if (jobs_.empty() || jobs_.front().measure_id() != measure_id) return;
+  if (validity.ok()) {
+    jobs_.front().OnReply(message);
+  } else {
+    jobs_.front().OnInvalidResult(validity);
+  }
+  FinishJobIfDone();
+}
+
+// A slow measurement that advances is not a lost one.
+void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
+  if (phase_ != Phase::kReady || jobs_.empty()) return;
+  const FleetJob& job = jobs_.front();
+  if (!job.measuring() || job.measure_id() != progress.measure_id()) return;
+  reply_deadline_ = std::max(reply_deadline_, std::min(now_ + kMinMeasureLimit, measure_limit_));
+}
+
+void ClientCore::OnReplyToJob(const Message& message) {
+  if (awaited_request_id_ == 0 || message.envelope.request_id() != awaited_request_id_) return;
+  awaited_request_id_ = 0;
+  FleetJob& job = jobs_.front();
+  switch (job.OnReply(message)) {
+    case FleetJob::Next::kWait:
+      reply_deadline_ = now_ + MeasureLimit(job.eta_ms());
+      measure_limit_ = now_ + kMaxMeasureLimit;
+      break;
+    case FleetJob::Next::kRetry:
+      resume_at_ = now_ + kBusyPause;
+      break;
+    case FleetJob::Next::kLost:
+      LoseSession(message.envelope.has_error() ? message.envelope.error().detail()
+                                               : "its answer does not fit the request");
+      break;
+    case FleetJob::Next::kSend:
+    case FleetJob::Next::kFinished:
+      break;
+  }
+  FinishJobIfDone();
+}
+
+// An error that answers Hello, LeaseRequest or Ping (or bytes that the daemon could not read: id
+// 0).
+void ClientCore::OnErrorOfSession(const v1::Envelope& envelope) {
+  const Status error = FromProto(envelope.error());
+  const bool ours = envelope.request_id() == 0 || envelope.request_id() == last_request_id_ ||
+                    envelope.request_id() == last_ping_id_;
+  if (!ours) return;
+  // The board restarted while we were away.
+  if (phase_ == Phase::kLeasing && error.code() == StatusCode::kNotFound) return SayHello();
+  const bool final = error.code() == StatusCode::kVersionMismatch ||
+                     error.code() == StatusCode::kPermissionDenied ||
+                     error.code() == StatusCode::kInvalidArgument;
+  if (final && phase_ != Phase::kReady) {
+    FailBoard(error.WithContext(BoardLabel()));
+  } else {
+    LoseSession(error.message());
+  }
+}
+
+}  // namespace bitpilot
