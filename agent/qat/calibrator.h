@@ -5,9 +5,10 @@
 // Batch-norm statistics of a few hundred images are noisy. The float network's statistics on the
 // same images are known too, so only the *change* that quantization makes is taken over:
 //
-//   mean     = running mean of the float network + (batch mean quantized - batch mean float)
-//   variance = running variance of the float network * batch variance quantized / batch variance
-//   float
+//   mean     = running mean + (batch mean quantized - batch mean float)
+//   variance = running variance * batch variance quantized / batch variance float
+//
+// with the running statistics of the float network as it was loaded.
 #pragma once
 
 #include <torch/torch.h>
@@ -22,8 +23,8 @@
 
 namespace bitpilot {
 
-using LayerStatistics =
-    std::vector<std::vector<ChannelStatistics>>;  // [layers][O], [] without batch norm
+// [layers][O], [] where a layer has no batch norm.
+using LayerStatistics = std::vector<std::vector<ChannelStatistics>>;
 
 // The float network on the calibration images.
 struct FloatReference {

@@ -29,8 +29,8 @@ struct Evaluation {
 struct TrainOptions {
   int batch_size = 128;
   double learning_rate = 1e-3;  // Adam, weights and step sizes
-  bool distill =
-      true;  // 0.5 cross entropy + 0.5 KL to the float network at temperature 2 (times 4)
+  // 0.5 cross entropy + 0.5 KL to the float network at temperature 2 (times 4).
+  bool distill = true;
   bool augment = true;  // random crop (padding 4) and horizontal flip
   bool cosine = false;  // cosine decay to 0 over `total_batches`
   std::int64_t total_batches = 0;

@@ -55,8 +55,8 @@ class TrainingNetwork : public OperationHooks {
   StateBank& bank_;
   std::vector<int> layer_of_operation_;
   std::vector<ActiveLayer> active_;
-  std::vector<at::Tensor>
-      tensor_steps_;  // [num_stored_tensors], leaves [1]; the input's is undefined
+  // [num_stored_tensors], leaves [1]; the input's is undefined.
+  std::vector<at::Tensor> tensor_steps_;
 };
 
 // 0.5 cross entropy + 0.5 KL(teacher || student) at temperature 2, times 4 so that its gradients

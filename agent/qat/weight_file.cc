@@ -1,5 +1,6 @@
 #include "agent/qat/weight_file.h"
 
+#include <cmath>
 #include <utility>
 
 #include "agent/model/safetensors.h"
@@ -45,6 +46,15 @@ void AddTensor(std::size_t index, const TensorState& tensor, SafetensorsFile* fi
 // A step size of a file, as one that training must not search anew; 0 stays "never set".
 LearnedStep Restored(float step) { return {step, 0.0F, 0.0F, step > 0.0F ? 1 : 0}; }
 
+// Finite and at least 0.
+bool IsStep(float value) { return value >= 0.0F && std::isfinite(value); }
+
+Status NoState(const std::string& name) {
+  return DataCorrupt("tensor '" + name +
+                     "': expected finite step sizes and variances of at least 0, and zero points "
+                     "inside their width");
+}
+
 Status LoadLayer(const SafetensorsFile& file, std::size_t index, LayerState* layer) {
   for (int bits = 1; bits <= kMaxBits; ++bits) {
     LayerWidthState& width = (*layer)[static_cast<std::size_t>(bits - 1)];
@@ -53,13 +63,20 @@ Status LoadLayer(const SafetensorsFile& file, std::size_t index, LayerState* lay
     const Result<const FloatTensor*> steps = file.Find(prefix + ".step", {channels});
     if (!steps.ok()) return steps.status();
     for (std::size_t c = 0; c < width.steps.size(); ++c) {
-      width.steps[c] = Restored((*steps)->values[c]);
+      const float step = (*steps)->values[c];
+      if (!IsStep(step)) return NoState(prefix + ".step");
+      width.steps[c] = Restored(step);
     }
     if (width.statistics.empty()) continue;
     const Result<const FloatTensor*> statistics = file.Find(prefix + ".statistics", {channels, 2});
     if (!statistics.ok()) return statistics.status();
     for (std::size_t c = 0; c < width.statistics.size(); ++c) {
-      width.statistics[c] = {(*statistics)->values[2 * c], (*statistics)->values[2 * c + 1]};
+      const float mean = (*statistics)->values[2 * c];
+      const float variance = (*statistics)->values[2 * c + 1];
+      if (!std::isfinite(mean) || !std::isfinite(variance)) {
+        return NoState(prefix + ".statistics");
+      }
+      width.statistics[c] = {mean, variance};
     }
   }
   return Status();
@@ -71,10 +88,8 @@ Status LoadTensor(const SafetensorsFile& file, std::size_t index, TensorState* t
   const float* value = (*state)->values.data();
   for (std::size_t i = 0; i < tensor->size(); ++i, value += 3) {
     const float max_code = static_cast<float>((2 << i) - 1);
-    if (!(value[0] >= 0.0F && value[1] >= 0.0F && value[1] <= max_code && value[2] >= 0.0F)) {
-      return DataCorrupt("tensor '" + TensorStateName(index) +
-                         "': expected a step size and a zero point inside " +
-                         std::to_string(i + 1) + " bits");
+    if (!IsStep(value[0]) || !IsStep(value[1]) || value[1] > max_code || !IsStep(value[2])) {
+      return NoState(TensorStateName(index));
     }
     (*tensor)[i] = {Restored(value[0]), static_cast<int>(value[1]), value[2]};
   }

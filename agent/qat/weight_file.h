@@ -1,10 +1,12 @@
 // Trained weights as a weight file: the float network's tensors under its own names, and beside
-// them the state of every bit-width.
+// them the state of every bit-width:
 //
-//   bitpilot.layer.<l>.w<b>.step        [O]      step sizes of layer l at b bits; 0 where b was
-//   never used bitpilot.layer.<l>.w<b>.statistics  [O, 2]   mean, variance; variance below 0 where
-//   never set bitpilot.tensor.<t>.state           [8, 3]   step size, zero point and calibrated
-//   step size of tensor t at 1..8 bits
+//   bitpilot.layer.<l>.w<b>.step        [O]     step sizes of layer l at b bits
+//   bitpilot.layer.<l>.w<b>.statistics  [O, 2]  mean and variance at b bits
+//   bitpilot.tensor.<t>.state           [8, 3]  step size, zero point and calibrated step size of
+//                                               stored tensor t at 1..8 bits
+//
+// A step size of 0 or a variance below 0 means that the width was never used.
 #pragma once
 
 #include <string>
@@ -23,7 +25,8 @@ Status WriteTrainedWeights(const ModelDefinition& definition, const FloatWeights
 // any of these tensors is a plain float network and leaves `bank` as it is. What is restored counts
 // as trained: a new width does not change it.
 //
-// Errors: as ReadSafetensors(); kInvalidArgument for a tensor of another shape.
+// Errors: as ReadSafetensors(); kInvalidArgument for a tensor of another shape; kDataCorrupt for
+// numbers that are no state; the message names file and tensor. *bank is undefined then.
 Status LoadWidthState(const std::string& path, StateBank* bank);
 
 }  // namespace bitpilot
