@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "tests/kernels/random_networks.h"
 
@@ -168,6 +169,7 @@ TEST_P(PublishedLayersTest, HaveTheSameNamesWindowsAndStrides) {
   if (!file) GTEST_SKIP() << "needs the published layers: " << path << " is missing";
   const nlohmann::json model = nlohmann::json::parse(file);
   const Topology topology = *StandardTopology(GetParam().network);
+  using Pair = std::pair<int, int>;  // height, width
   std::size_t num_layers = 0;
   for (const nlohmann::json& layer : model.at("layers")) {
     const std::string kind = layer.at("op");
@@ -176,8 +178,8 @@ TEST_P(PublishedLayersTest, HaveTheSameNamesWindowsAndStrides) {
     const Operation& op = Find(topology, layer.at("name").get<std::string>());
     EXPECT_EQ(op.kind == OperationKind::kFullyConnected, kind == "Dense") << op.name;
     if (kind == "Dense") continue;
-    EXPECT_THAT(layer.at("kernel"), ElementsAre(op.kernel_h, op.kernel_w)) << op.name;
-    EXPECT_THAT(layer.at("stride"), ElementsAre(op.stride_h, op.stride_w)) << op.name;
+    EXPECT_EQ(layer.at("kernel").get<Pair>(), Pair(op.kernel_h, op.kernel_w)) << op.name;
+    EXPECT_EQ(layer.at("stride").get<Pair>(), Pair(op.stride_h, op.stride_w)) << op.name;
     EXPECT_EQ(op.groups == op.out_channels, kind == "DepthwiseConv2D") << op.name;
     EXPECT_EQ(op.activation == Activation::kRelu6, layer.value("activation", "") == "relu6")
         << op.name;
