@@ -1,9 +1,11 @@
-# Fails if an object file compiled for an instruction set could harm a CPU without it, or spills in a hot loop.
+# Fails if an object file compiled for an instruction set could harm a CPU without it, or spills in a
+# hot loop.
 #
-#   no weak symbols      the linker keeps one copy of an inline function for the whole program: it could be this one
-#   no stack in tiles    an accumulator or address in memory costs a tile tens of per cent, and compilers put one
-#                        there silently. Tile functions are named ConvTile; their hot loops are the innermost ones
-#                        that multiply.
+#   no weak symbols    the linker keeps one copy of an inline function for the whole program: it
+#                      could be this one
+#   no stack in tiles  an accumulator or address in memory costs a tile tens of per cent, and compilers
+#                      put one there silently. Tile functions are named ConvTile; their hot loops are
+#                      the innermost ones that multiply.
 #
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
 cmake_minimum_required(VERSION 3.25)
@@ -69,7 +71,7 @@ foreach(object IN LISTS OBJECTS)
             endif()
           endif()
         endif()
-        # What follows belongs to another loop or to the one around this; the hot ones are innermost.
+        # What follows belongs to another loop, or to the one around this: not innermost.
         set(body "")
       endif()
     endif()

@@ -308,14 +308,15 @@ class ConvKernelTest : public ::testing::TestWithParam<ConvKernel> {
   }
 };
 
-// The sum of a whole window of largest products overflows every accumulator that may not hold it.
+// A window of 342 steps: more than the 156 that 16 bits hold of the narrowest row's (w4a4) largest
+// products.
 TEST_P(ConvKernelTest, HoldsTheLargestSumsOfEveryWidth) {
   ForEachWidth([&](int weight_bits, int activation_bits) {
     for (const Operands operands : {Operands::kAllLargest, Operands::kAllMostNegative}) {
       ConvCase conv = {.height = 3,
                        .width = 3,
-                       .channels = 50,
-                       .group_channels = 50,
+                       .channels = 150,
+                       .group_channels = 150,
                        .filter_h = 3,
                        .filter_w = 3,
                        .padding = {1, 1, 1, 1},
