@@ -26,6 +26,11 @@ bool NeedsLease(BodyCase body) {
   }
 }
 
+ArtifactRequest ArtifactRequestOf(const MessageReceived& event, const std::string& sha256) {
+  const v1::Envelope& envelope = event.message.envelope;
+  return {event.peer, envelope.session_id(), envelope.request_id(), sha256};
+}
+
 }  // namespace
 
 DaemonCore::DaemonCore(CoreConfig config) : config_(std::move(config)), lease_(config_.last_epoch) {
@@ -124,14 +129,6 @@ Status DaemonCore::CheckSession(const MessageReceived& event) {
   return {};
 }
 
-Status DaemonCore::CheckLease(const v1::Envelope& envelope) const {
-  if (envelope.lease_epoch() != lease_.epoch() || !lease_.IsHeldBy(envelope.session_id(), now_)) {
-    return {StatusCode::kAborted, "lease epoch " + std::to_string(envelope.lease_epoch()) +
-                                      " is over; ask for a lease again"};
-  }
-  return {};
-}
-
 Status DaemonCore::Dispatch(const MessageReceived& event) {
   const v1::Envelope& envelope = event.message.envelope;
   if (NeedsLease(envelope.body_case())) BITPILOT_RETURN_IF_ERROR(CheckLease(envelope));
@@ -142,14 +139,14 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
       ReleaseLease(envelope);
       return {};
     case BodyCase::kArtifactQuery:
-      actions_.push_back(PrepareArtifact{event.peer, envelope.request_id(), envelope.session_id(),
-                                         envelope.artifact_query().sha256(),
-                                         envelope.artifact_query().total_bytes()});
+      actions_.push_back(
+          PrepareArtifact{ArtifactRequestOf(event, envelope.artifact_query().sha256()),
+                          envelope.artifact_query().total_bytes()});
       return {};
     case BodyCase::kArtifactChunk:
-      actions_.push_back(AppendArtifact{event.peer, envelope.request_id(), envelope.session_id(),
-                                        envelope.artifact_chunk().sha256(),
-                                        envelope.artifact_chunk().offset(), event.message.raw});
+      actions_.push_back(
+          AppendArtifact{ArtifactRequestOf(event, envelope.artifact_chunk().sha256()),
+                         envelope.artifact_chunk().offset(), event.message.raw});
       return {};
     case BodyCase::kInferRequest:
       return StartInfer(event);
@@ -157,10 +154,9 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
       return StartMeasure(event);
     case BodyCase::kMeasureCancel:
       return CancelMeasure(event);
-    case BodyCase::kResultAck: {
+    case BodyCase::kResultAck:
       jobs_.Forget(envelope.result_ack().measure_id(), event.peer.user_id);
       return {};
-    }
     case BodyCase::kPing:
       AnswerPing(event);
       return {};
@@ -169,73 +165,17 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
   }
 }
 
-Status DaemonCore::RequestLease(const MessageReceived& event) {
-  const v1::Envelope& envelope = event.message.envelope;
-  const v1::LeaseRequest& request = envelope.lease_request();
-  const bool held_by_other =
-      lease_.IsHeld(now_) && lease_.holder_session() != envelope.session_id();
-  if (held_by_other || lease_.HasReservation()) {
-    Message reply;
-    v1::LeaseDenied& denied = *reply.envelope.mutable_lease_denied();
-    denied.set_reason(v1::LeaseDenied::HELD);
-    denied.set_holder(lease_.has_holder() ? lease_.holder_name() : "");
-    const Milliseconds left = std::max(lease_.expires() - now_, Milliseconds{100});
-    denied.set_retry_after_ms(static_cast<std::uint32_t>(left.count()));
-    ReplyTo(event, std::move(reply));
-    return {};
-  }
-  const std::string holder = request.holder().empty() ? event.peer.user_id : request.holder();
-  lease_request_id_ = envelope.request_id();
-  const std::uint64_t epoch =
-      lease_.Reserve(envelope.session_id(), holder, Milliseconds{request.ttl_ms()});
-  actions_.push_back(StoreEpoch{epoch});
-  return {};
-}
-
-void DaemonCore::On(const EpochStored& event) {
-  if (!event.status.ok()) {
-    const std::optional<std::string> session = lease_.CancelReservation();
-    if (!session) return;
-    Message reply;
-    *reply.envelope.mutable_error() =
-        ToProto(event.status.WithContext("the board cannot store the lease"));
-    return SendToSession(*session, lease_request_id_, std::move(reply));
-  }
-  const std::optional<std::string> session = lease_.Confirm(event.epoch, now_);
-  if (!session) return;
-  Message reply;
-  reply.envelope.mutable_lease_grant()->set_epoch(event.epoch);
-  reply.envelope.mutable_lease_grant()->set_ttl_ms(
-      static_cast<std::uint32_t>(lease_.ttl().count()));
-  SendToSession(*session, lease_request_id_, std::move(reply));
-}
-
-void DaemonCore::ReleaseLease(const v1::Envelope& envelope) {
-  if (lease_.IsHeldBy(envelope.session_id(), now_)) {
-    lease_.Release();
-    for (Job& job : jobs_.RemoveWaiting(envelope.session_id())) {
-      FinishWithStatus(std::move(job), v1::CANCELLED, "the lease was released");
-    }
-    const Job* running = jobs_.running();
-    if (running != nullptr && running->session_id == envelope.session_id()) {
-      StopRunning(v1::CANCELLED);
-    }
-  }
-  Message reply;
-  reply.envelope.mutable_lease_released();
-  SendToSession(envelope.session_id(), envelope.request_id(), std::move(reply));
-}
-
 void DaemonCore::On(const ArtifactAnswered& event) {
+  const ArtifactRequest& request = event.request;
   if (!event.state.ok()) {
-    return SendError(event.peer, event.session_id, event.request_id, event.state.status());
+    return SendError(request.peer, request.session_id, request.request_id, event.state.status());
   }
   Message reply;
   v1::ArtifactStatus& status = *reply.envelope.mutable_artifact_status();
-  status.set_sha256(event.sha256);
+  status.set_sha256(request.sha256);
   status.set_have_bytes(event.state->have_bytes);
   status.set_complete(event.state->complete);
-  SendToSession(event.session_id, event.request_id, std::move(reply));
+  SendToSession(request.session_id, request.request_id, std::move(reply));
 }
 
 void DaemonCore::AnswerPing(const MessageReceived& event) {
@@ -250,30 +190,6 @@ void DaemonCore::AnswerPing(const MessageReceived& event) {
   }
   pong.set_worker_progress(worker_progress_);
   ReplyTo(event, std::move(reply));
-}
-
-// A holder whose job runs may be silent on purpose: its messages would disturb the measurement.
-void DaemonCore::KeepLeaseOfRunningJob() {
-  const Job* running = jobs_.running();
-  if (running != nullptr && lease_.has_holder() && running->session_id == lease_.holder_session()) {
-    lease_.Renew(now_);
-  }
-}
-
-void DaemonCore::On(const TimePassed&) {
-  const Job* running = jobs_.running();
-  if (running != nullptr && !running->stop_reason &&
-      (now_ >= running->started + running->limit || now_ >= running->last_progress + kStallLimit)) {
-    StopRunning(v1::TIMED_OUT);
-  }
-  if (lease_.has_holder() && !lease_.IsHeld(now_)) {
-    actions_.push_back(Log{"the lease of " + lease_.holder_name() + " expired"});
-    const std::string session_id = lease_.holder_session();
-    lease_.Release();
-    for (Job& job : jobs_.RemoveWaiting(session_id)) {
-      FinishWithStatus(std::move(job), v1::CANCELLED, "the lease expired");
-    }
-  }
 }
 
 void DaemonCore::ReplyTo(const MessageReceived& event, Message reply) {

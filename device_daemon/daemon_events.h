@@ -28,6 +28,14 @@ struct Peer {
 
 using JobId = std::uint64_t;
 
+// A request that concerns the store, and where its answer goes.
+struct ArtifactRequest {
+  Peer peer;
+  std::string session_id;
+  std::uint64_t request_id = 0;
+  std::string sha256;
+};
+
 // ----------------------------------------------------------------------------------------------------
 // events
 
@@ -49,10 +57,7 @@ struct EpochStored {  // Answers StoreEpoch.
 };
 
 struct ArtifactAnswered {  // Answers PrepareArtifact and AppendArtifact.
-  Peer peer;
-  std::uint64_t request_id = 0;
-  std::string session_id;
-  std::string sha256;
+  ArtifactRequest request;
   Result<ArtifactState> state;
 };
 
@@ -91,18 +96,12 @@ struct StoreEpoch {  // Must be on the disk before EpochStored says so.
 };
 
 struct PrepareArtifact {
-  Peer peer;
-  std::uint64_t request_id = 0;
-  std::string session_id;
-  std::string sha256;
+  ArtifactRequest request;
   std::uint64_t total_bytes = 0;
 };
 
 struct AppendArtifact {
-  Peer peer;
-  std::uint64_t request_id = 0;
-  std::string session_id;
-  std::string sha256;
+  ArtifactRequest request;
   std::uint64_t offset = 0;
   std::string bytes;
 };

@@ -13,6 +13,8 @@
 namespace bitpilot {
 namespace {
 
+constexpr std::uint64_t kMaxLogBytes = std::uint64_t{16} << 20;
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
 #else
@@ -37,7 +39,9 @@ Status ConfineWorker(std::uint64_t memory_bytes) {
     return {StatusCode::kInternal, std::string("cannot set no_new_privs: ") + std::strerror(errno)};
   }
   BITPILOT_RETURN_IF_ERROR(Limit(RLIMIT_CORE, "core dumps", 0));
-  BITPILOT_RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, "written files", 0));
+  // Standard error may be a log file; a write beyond the limit is to fail, not to kill.
+  std::signal(SIGXFSZ, SIG_IGN);
+  BITPILOT_RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, "written files", kMaxLogBytes));
   if (kSanitized) return {};
   return Limit(RLIMIT_AS, "memory", memory_bytes);
 }

@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <random>
 #include <string_view>
@@ -21,10 +19,11 @@
 #include "device_daemon/capabilities.h"
 #include "device_daemon/daemon_core.h"
 #include "device_daemon/gate.h"
+#include "device_daemon/lease_epoch_file.h"
+#include "device_daemon/log.h"
 #include "device_daemon/system_info.h"
 #include "device_daemon/worker_process.h"
 #include "device_daemon/zmq_socket.h"
-#include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
@@ -35,55 +34,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxZmqFrameBytes = std::size_t{8} << 20;
 constexpr int kShutdownLingerMs = 1'000;
 constexpr std::size_t kBootIdBytes = 16;
-
-void LogLine(const std::string& text) {
-  std::fprintf(stderr, "bitpilotd: %s\n", text.c_str());
-  std::fflush(stderr);
-}
-
-// A flood of refused strangers must not fill the disk with lines: at most ten a second, then a
-// count.
-class RefusalLog {
- public:
-  void Add(const std::string& line) {
-    const Clock::time_point now = Clock::now();
-    if (now - second_ > std::chrono::seconds{1}) {
-      if (hidden_ > 0) LogLine("refused " + std::to_string(hidden_) + " more");
-      second_ = now;
-      shown_ = 0;
-      hidden_ = 0;
-    }
-    if (shown_ < kLinesPerSecond) {
-      ++shown_;
-      LogLine(line);
-    } else {
-      ++hidden_;
-    }
-  }
-
- private:
-  static constexpr int kLinesPerSecond = 10;
-  Clock::time_point second_ = Clock::now();
-  int shown_ = 0;
-  int hidden_ = 0;
-};
-
-std::string EpochPath(const std::string& store_folder) { return store_folder + "/lease_epoch"; }
-
-// The highest lease epoch ever granted; 0 on a new board. A damaged file must not bring old epochs
-// back.
-Result<std::uint64_t> ReadEpoch(const std::string& store_folder) {
-  const std::string path = EpochPath(store_folder);
-  const Result<std::string> text = ReadFile(path);
-  if (!text.ok() && text.status().code() == StatusCode::kNotFound) return std::uint64_t{0};
-  if (!text.ok()) return text.status();
-  char* end = nullptr;
-  const std::uint64_t epoch = std::strtoull(text->c_str(), &end, 10);
-  if (end == text->c_str() || std::string_view(end) != "\n") {
-    return DataCorrupt(path + ": expected a number, the highest lease epoch granted so far");
-  }
-  return epoch;
-}
 
 std::string RandomBytes(std::size_t size) {
   std::random_device source;
@@ -116,7 +66,7 @@ Result<Prepared> Prepare(const ServerOptions& options) {
   Result<ArtifactStore> store =
       ArtifactStore::Open(options.store_folder, options.store_quota_bytes);
   if (!store.ok()) return store.status();
-  const Result<std::uint64_t> epoch = ReadEpoch(options.store_folder);
+  const Result<std::uint64_t> epoch = ReadLeaseEpoch(options.store_folder);
   if (!epoch.ok()) return epoch.status();
   return Prepared{std::move(*keys), std::move(*agents), std::move(cost_table), std::move(*store),
                   *epoch};
@@ -281,19 +231,17 @@ void Server::Perform(const daemon::Send& send) {
 }
 
 void Server::Perform(const daemon::StoreEpoch& store) {
-  Feed(daemon::EpochStored{store.epoch, WriteFileAtomically(EpochPath(options_.store_folder),
-                                                            std::to_string(store.epoch) + "\n")});
+  Feed(daemon::EpochStored{store.epoch, WriteLeaseEpoch(options_.store_folder, store.epoch)});
 }
 
 void Server::Perform(const daemon::PrepareArtifact& prepare) {
-  Feed(daemon::ArtifactAnswered{prepare.peer, prepare.request_id, prepare.session_id,
-                                prepare.sha256,
-                                store_.Prepare(prepare.sha256, prepare.total_bytes)});
+  Feed(daemon::ArtifactAnswered{prepare.request,
+                                store_.Prepare(prepare.request.sha256, prepare.total_bytes)});
 }
 
 void Server::Perform(const daemon::AppendArtifact& append) {
-  Feed(daemon::ArtifactAnswered{append.peer, append.request_id, append.session_id, append.sha256,
-                                store_.Append(append.sha256, append.offset, append.bytes)});
+  Feed(daemon::ArtifactAnswered{append.request,
+                                store_.Append(append.request.sha256, append.offset, append.bytes)});
 }
 
 void Server::Perform(const daemon::StartJob& start) { worker_.Start(start.job, start.request); }

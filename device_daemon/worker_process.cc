@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -132,10 +133,12 @@ Status WorkerProcess::Spawn() {
 }
 
 void WorkerProcess::Write(const Message& request) {
-  outgoing_ = EncodeForChannel(request);
+  // The write owns its bytes: a worker that answers before it read them all must not see them
+  // change.
+  const auto bytes = std::make_shared<const std::string>(EncodeForChannel(request));
   // A failure shows as the worker's end.
-  asio::async_write(socket_, asio::buffer(outgoing_),
-                    [](const boost::system::error_code&, std::size_t) {});
+  asio::async_write(socket_, asio::buffer(*bytes),
+                    [bytes](const boost::system::error_code&, std::size_t) {});
 }
 
 void WorkerProcess::Read() {

@@ -66,7 +66,6 @@ class WorkerProcess {
   boost::asio::steady_timer kill_timer_;
   ChannelDecoder decoder_;
   std::array<char, std::size_t{64} << 10> buffer_;
-  std::string outgoing_;
   pid_t pid_ = 0;
   std::optional<daemon::JobId> job_;
   bool stopping_ = false;

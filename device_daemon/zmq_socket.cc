@@ -1,9 +1,5 @@
 #include "device_daemon/zmq_socket.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -11,9 +7,10 @@
 #include <deque>
 #include <utility>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <zmq.hpp>
+
+#include "device_daemon/edge_waiter.h"
+#include "device_daemon/peer_address.h"
 
 namespace bitpilot {
 namespace {
@@ -58,22 +55,6 @@ std::string Property(zmq::message_t& message, const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string PeerOfDescriptor(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
-  }
-  if (address.ss_family != AF_INET6) return {};
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-  inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-  return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
-}
-
 bool IsReadable(zmq::socket_t& socket) {
   int events = 0;
   std::size_t size = sizeof events;
@@ -82,64 +63,6 @@ bool IsReadable(zmq::socket_t& socket) {
   }
   return (events & ZMQ_POLLIN) != 0;
 }
-
-// Calls `drain` whenever the socket may have something to read. Owned by shared_ptr, because a wait
-// may complete after its owner is gone.
-class Waiter : public std::enable_shared_from_this<Waiter> {
- public:
-  Waiter(asio::io_context& io, zmq::socket_t& socket, std::function<void()> drain)
-      : socket_(socket), descriptor_(io, socket.get(zmq::sockopt::fd)), drain_(std::move(drain)) {}
-
-  void Start() { Wake(); }
-
-  // Looks at the socket soon: its edge may have been swallowed by a call just made.
-  void Wake() {
-    if (wake_posted_) return;
-    wake_posted_ = true;
-    asio::post(descriptor_.get_executor(), [self = shared_from_this()] {
-      self->wake_posted_ = false;
-      self->Drain();
-    });
-  }
-
-  void WakeIfReadable() {
-    if (IsReadable(socket_)) Wake();
-  }
-
-  // The descriptor belongs to libzmq: it is given back, never closed.
-  void Stop() {
-    stopped_ = true;
-    descriptor_.release();
-  }
-
- private:
-  void Drain() {
-    if (stopped_) return;
-    drain_();
-    if (stopped_) return;
-    if (IsReadable(socket_)) {
-      Wake();
-    } else if (!waiting_) {
-      Wait();
-    }
-  }
-
-  void Wait() {
-    waiting_ = true;
-    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
-                           [self = shared_from_this()](const boost::system::error_code& error) {
-                             self->waiting_ = false;
-                             if (!error) self->Drain();
-                           });
-  }
-
-  zmq::socket_t& socket_;
-  asio::posix::stream_descriptor descriptor_;
-  std::function<void()> drain_;
-  bool waiting_ = false;
-  bool wake_posted_ = false;
-  bool stopped_ = false;
-};
 
 // One message, or nothing if none waits.
 bool ReceiveOne(zmq::socket_t& socket, ZmqMessage& out) {
@@ -223,10 +146,10 @@ struct ZmqSocket::Impl {
   zmq::context_t& context;
   zmq::socket_t socket;
   std::function<void(ZmqMessage)> on_message;
-  std::shared_ptr<Waiter> waiter;
+  std::shared_ptr<EdgeWaiter> waiter;
   zmq::socket_t monitor;
   std::function<void(HandshakeFailure)> on_failure;
-  std::shared_ptr<Waiter> monitor_waiter;
+  std::shared_ptr<EdgeWaiter> monitor_waiter;
   std::deque<std::string> handshaking;  // Peers that connected and have not finished, oldest first.
 };
 
@@ -251,10 +174,13 @@ void ZmqSocket::Impl::DrainMonitor() {
 void ZmqSocket::Impl::OnMonitorEvent(const zmq_event_t& event) {
   constexpr std::size_t kMaxRemembered = 256;
   if (event.event == ZMQ_EVENT_ACCEPTED) {
-    handshaking.push_back(PeerOfDescriptor(event.value));
+    handshaking.push_back(PeerAddressOf(event.value));
     if (handshaking.size() > kMaxRemembered) handshaking.pop_front();
     return;
   }
+  // Later events do not name their connection. Handshakes mostly end in the order in which they
+  // began, so the oldest open one is meant; under a flood of strangers the address may be a
+  // neighbour's.
   std::string peer = "an unknown address";
   if (!handshaking.empty()) {
     if (!handshaking.front().empty()) peer = handshaking.front();
@@ -341,10 +267,13 @@ void ZmqSocket::OnMessage(std::function<void(ZmqMessage)> handler) {
   BITPILOT_CHECK(impl_->waiter == nullptr);
   impl_->on_message = std::move(handler);
   const std::weak_ptr<Impl> weak = impl_;
-  impl_->waiter = std::make_shared<Waiter>(impl_->io, impl_->socket, [weak] {
-    if (const std::shared_ptr<Impl> impl = weak.lock()) impl->DrainMessages();
-  });
-  impl_->waiter->Start();
+  impl_->waiter = std::make_shared<EdgeWaiter>(
+      impl_->io, impl_->socket.get(zmq::sockopt::fd),
+      [impl = impl_.get()] { return IsReadable(impl->socket); },
+      [weak] {
+        if (const std::shared_ptr<Impl> impl = weak.lock()) impl->DrainMessages();
+      });
+  impl_->waiter->Wake();
 }
 
 Status ZmqSocket::OnHandshakeFailure(std::function<void(HandshakeFailure)> handler) {
@@ -362,10 +291,13 @@ Status ZmqSocket::OnHandshakeFailure(std::function<void(HandshakeFailure)> handl
   impl_->monitor.connect(endpoint);
   impl_->on_failure = std::move(handler);
   const std::weak_ptr<Impl> weak = impl_;
-  impl_->monitor_waiter = std::make_shared<Waiter>(impl_->io, impl_->monitor, [weak] {
-    if (const std::shared_ptr<Impl> impl = weak.lock()) impl->DrainMonitor();
-  });
-  impl_->monitor_waiter->Start();
+  impl_->monitor_waiter = std::make_shared<EdgeWaiter>(
+      impl_->io, impl_->monitor.get(zmq::sockopt::fd),
+      [impl = impl_.get()] { return IsReadable(impl->monitor); },
+      [weak] {
+        if (const std::shared_ptr<Impl> impl = weak.lock()) impl->DrainMonitor();
+      });
+  impl_->monitor_waiter->Wake();
   return {};
 }
 

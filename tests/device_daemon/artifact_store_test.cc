@@ -1,0 +1,158 @@
+#include "device_daemon/artifact_store.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <string>
+
+#include "tests/device_daemon/temporary_folder.h"
+#include "tests/device_daemon/test_networks.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::uint64_t kQuotaBytes = 1 << 20;
+
+class ArtifactStoreTest : public testing::Test {
+ protected:
+  ArtifactStore Open(std::uint64_t quota_bytes = kQuotaBytes) {
+    Result<ArtifactStore> store = ArtifactStore::Open(folder_.path(), quota_bytes);
+    EXPECT_TRUE(store.ok()) << store.status().message();
+    return std::move(store).value();
+  }
+
+  static Result<ArtifactState> Upload(ArtifactStore& store, const TestNetwork& network) {
+    Result<ArtifactState> state = store.Prepare(network.sha256, network.file.size());
+    while (state.ok() && !state->complete) {
+      const std::uint64_t at = state->have_bytes;
+      state = store.Append(network.sha256, at, network.file.substr(at, 10'000));
+    }
+    return state;
+  }
+
+  std::set<std::string> Files() const {
+    std::set<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
+      names.insert(file.path().filename().string());
+    }
+    return names;
+  }
+
+  TemporaryFolder folder_;
+  const TestNetwork network_ = MakeTestNetwork(4, 1);
+};
+
+TEST_F(ArtifactStoreTest, StoresACheckedNetworkUnderItsHash) {
+  ArtifactStore store = Open();
+  EXPECT_FALSE(store.IsComplete(network_.sha256));
+  const Result<ArtifactState> state = Upload(store, network_);
+  ASSERT_TRUE(state.ok()) << state.status().message();
+  EXPECT_TRUE(store.IsComplete(network_.sha256));
+  EXPECT_TRUE(Files().contains(Sha256Hex(network_.file) + ".bpnet"));
+  const Result<Network> back = ReadArtifact(folder_.path(), network_.sha256);
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(*back, network_.network);
+}
+
+TEST_F(ArtifactStoreTest, ContinuesAnUploadAfterARestart) {
+  {
+    ArtifactStore store = Open();
+    ASSERT_TRUE(store.Prepare(network_.sha256, network_.file.size()).ok());
+    ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, 1'000)).ok());
+  }
+  ArtifactStore store = Open();
+  EXPECT_EQ(store.Prepare(network_.sha256, network_.file.size())->have_bytes, 1'000U);
+  EXPECT_TRUE(Upload(store, network_)->complete);
+}
+
+TEST_F(ArtifactStoreTest, FindsCompleteNetworksAfterARestart) {
+  {
+    ArtifactStore store = Open();
+    ASSERT_TRUE(Upload(store, network_).ok());
+  }
+  EXPECT_TRUE(Open().IsComplete(network_.sha256));
+}
+
+TEST_F(ArtifactStoreTest, TakesADuplicateChunkAsDone) {
+  ArtifactStore store = Open();
+  ASSERT_TRUE(store.Prepare(network_.sha256, network_.file.size()).ok());
+  ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, 1'000)).ok());
+  const auto again = store.Append(network_.sha256, 0, network_.file.substr(0, 1'000));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->have_bytes, 1'000U);
+}
+
+TEST_F(ArtifactStoreTest, RefusesGapsOverlapsAndOverflowingOffsets) {
+  ArtifactStore store = Open();
+  EXPECT_EQ(store.Append(network_.sha256, 0, "x").status().code(), StatusCode::kInvalidArgument);
+  const std::uint64_t total = network_.file.size();
+  ASSERT_TRUE(store.Prepare(network_.sha256, total).ok());
+  ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, 1'000)).ok());
+  for (const std::uint64_t offset : {std::uint64_t{500}, std::uint64_t{1'001}, total, total + 1,
+                                     std::numeric_limits<std::uint64_t>::max(),
+                                     std::numeric_limits<std::uint64_t>::max() - 99}) {
+    EXPECT_EQ(store.Append(network_.sha256, offset, std::string(1'000, 'x')).status().code(),
+              StatusCode::kInvalidArgument)
+        << offset;
+  }
+  EXPECT_EQ(store.Prepare(network_.sha256, total)->have_bytes, 1'000U);
+}
+
+TEST_F(ArtifactStoreTest, DropsBytesThatDoNotHaveTheirHash) {
+  ArtifactStore store = Open();
+  TestNetwork wrong = network_;
+  wrong.file[wrong.file.size() / 2] ^= 1;
+  EXPECT_EQ(Upload(store, wrong).status().code(), StatusCode::kDataCorrupt);
+  EXPECT_FALSE(store.IsComplete(network_.sha256));
+  EXPECT_TRUE(Upload(store, network_).ok());
+}
+
+TEST_F(ArtifactStoreTest, DropsBytesThatAreNoNetwork) {
+  ArtifactStore store = Open();
+  TestNetwork junk;
+  junk.file = "not a network";
+  const Sha256Digest digest = ComputeSha256(junk.file);
+  junk.sha256.assign(digest.begin(), digest.end());
+  EXPECT_FALSE(Upload(store, junk).ok());
+  EXPECT_EQ(Files(), std::set<std::string>{"lock"});
+}
+
+TEST_F(ArtifactStoreTest, RefusesWhatIsLargerThanTheQuota) {
+  ArtifactStore store = Open(1'000);
+  EXPECT_EQ(store.Prepare(network_.sha256, 1'001).status().code(), StatusCode::kResourceExhausted);
+}
+
+TEST_F(ArtifactStoreTest, MakesRoomWithTheLeastRecentlyUsed) {
+  const TestNetwork second = MakeTestNetwork(4, 2);
+  const TestNetwork third = MakeTestNetwork(4, 3);
+  ArtifactStore store = Open(2 * network_.file.size() + 100);
+  ASSERT_TRUE(Upload(store, network_).ok());
+  ASSERT_TRUE(Upload(store, second).ok());
+  store.Touch(network_.sha256);
+  ASSERT_TRUE(Upload(store, third).ok());
+  EXPECT_TRUE(store.IsComplete(network_.sha256));
+  EXPECT_FALSE(store.IsComplete(second.sha256));
+  EXPECT_TRUE(store.IsComplete(third.sha256));
+  EXPECT_FALSE(Files().contains(Sha256Hex(second.file) + ".bpnet"));
+}
+
+TEST_F(ArtifactStoreTest, LetsOneDaemonUseAFolder) {
+  const ArtifactStore store = Open();
+  EXPECT_EQ(ArtifactStore::Open(folder_.path(), kQuotaBytes).status().code(),
+            StatusCode::kUnavailable);
+}
+
+TEST_F(ArtifactStoreTest, LeavesForeignFilesAlone) {
+  std::ofstream(folder_ / "notes.txt") << "mine";
+  std::ofstream(folder_ / "short.bpnet") << "mine";
+  ArtifactStore store = Open(network_.file.size());
+  ASSERT_TRUE(Upload(store, network_).ok());
+  EXPECT_TRUE(Files().contains("notes.txt"));
+  EXPECT_TRUE(Files().contains("short.bpnet"));
+}
+
+}  // namespace
+}  // namespace bitpilot

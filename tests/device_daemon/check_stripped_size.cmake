@@ -1,0 +1,10 @@
+# Fails if PROGRAM, stripped, has more than MAX_BYTES. Run by CTest.
+cmake_minimum_required(VERSION 3.25)
+set(stripped "${WORK}/bitpilotd.stripped")
+execute_process(COMMAND "${STRIP}" -o "${stripped}" "${PROGRAM}" COMMAND_ERROR_IS_FATAL ANY)
+file(SIZE "${stripped}" bytes)
+file(REMOVE "${stripped}")
+if(bytes GREATER MAX_BYTES)
+  message(FATAL_ERROR "bitpilotd has ${bytes} bytes when stripped, at most ${MAX_BYTES} are allowed")
+endif()
+message(STATUS "bitpilotd has ${bytes} bytes when stripped")

@@ -1,0 +1,199 @@
+// Sessions, leases, artifacts and hostile envelopes.
+#include "device_daemon/daemon_core.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+#include <string>
+
+#include "tests/device_daemon/core_driver.h"
+
+namespace bitpilot::daemon {
+namespace {
+
+TEST(DaemonCoreTest, GivesEverySessionItsOwnId) {
+  CoreDriver driver;
+  const std::string first = driver.SayHello(kAlice);
+  const std::string second = driver.SayHello(kAlice);
+  EXPECT_EQ(first.size(), kSessionIdBytes);
+  EXPECT_NE(first, second);
+}
+
+TEST(DaemonCoreTest, RefusesAnotherProtocolVersion) {
+  CoreDriver driver;
+  Message hello;
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor + 1);
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, hello)), StatusCode::kVersionMismatch);
+}
+
+TEST(DaemonCoreTest, DropsMessagesWithoutAUser) {
+  CoreDriver driver;
+  Message hello;
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
+  EXPECT_TRUE(CoreDriver::Of<Send>(driver.Deliver("", hello)).empty());
+}
+
+TEST(DaemonCoreTest, RefusesUnknownSessionsAndThoseOfOthers) {
+  CoreDriver driver;
+  const std::string session = driver.SayHello(kAlice);
+  Message ping = driver.Request(session);
+  ping.envelope.mutable_ping();
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kBob, ping)), StatusCode::kNotFound);
+  ping.envelope.set_session_id(std::string(kSessionIdBytes, 'x'));
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, ping)), StatusCode::kNotFound);
+  ping.envelope.set_session_id("");
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, ping)), StatusCode::kNotFound);
+}
+
+TEST(DaemonCoreTest, RefusesReplayedRequestIds) {
+  CoreDriver driver;
+  const std::string session = driver.SayHello(kAlice);
+  Message ping = driver.Request(session);
+  ping.envelope.mutable_ping()->set_agent_time_ns(9);
+  EXPECT_EQ(CoreDriver::OnlyReply(driver.Deliver(kAlice, ping)).pong().agent_time_ns(), 9U);
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, ping)), StatusCode::kInvalidArgument);
+  ping.envelope.set_request_id(0);
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, ping)), StatusCode::kInvalidArgument);
+}
+
+TEST(DaemonCoreTest, PairsErrorsWithTheirRequest) {
+  CoreDriver driver;
+  const std::string session = driver.SayHello(kAlice);
+  Message grant = driver.Request(session);
+  grant.envelope.mutable_lease_grant();
+  const v1::Envelope reply = CoreDriver::OnlyReply(driver.Deliver(kAlice, grant));
+  EXPECT_EQ(reply.error().code(), static_cast<std::uint32_t>(StatusCode::kInvalidArgument));
+  EXPECT_EQ(reply.request_id(), grant.envelope.request_id());
+  EXPECT_EQ(reply.session_id(), session);
+}
+
+TEST(DaemonCoreTest, AnswersUnparsableFramesWithAnError) {
+  CoreDriver driver;
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Step(FramesRefused{{"r", kAlice}, DataCorrupt("what")})),
+            StatusCode::kDataCorrupt);
+}
+
+TEST(DaemonCoreTest, AnswersWhereTheLatestMessageCameFrom) {
+  CoreDriver driver;
+  const std::string session = driver.SayHello(kAlice);
+  Message ping = driver.Request(session);
+  ping.envelope.mutable_ping();
+  const auto actions = driver.Step(MessageReceived{{"after reconnect", kAlice}, ping, {}});
+  EXPECT_EQ(CoreDriver::Of<Send>(actions).front().routing_id, "after reconnect");
+}
+
+TEST(DaemonCoreTest, GrantsGrowingEpochsThatWereStoredFirst) {
+  CoreDriver driver(/*last_epoch=*/41);
+  const std::string session = driver.SayHello(kAlice);
+  EXPECT_EQ(driver.AskForLease(kAlice, session).lease_grant().epoch(), 42U);
+  EXPECT_EQ(driver.AskForLease(kAlice, session).lease_grant().epoch(), 43U);
+  EXPECT_EQ(driver.stored_epochs, (std::vector<std::uint64_t>{42, 43}));
+}
+
+TEST(DaemonCoreTest, GrantsNothingThatCouldNotBeStored) {
+  CoreDriver driver;
+  const std::string session = driver.SayHello(kAlice);
+  Message request = driver.Request(session);
+  request.envelope.mutable_lease_request()->set_ttl_ms(30'000);
+  const auto actions = driver.core.Step(MessageReceived{{"r", kAlice}, request, {}}, driver.now);
+  ASSERT_EQ(CoreDriver::Of<StoreEpoch>(actions).size(), 1U);
+  EXPECT_TRUE(CoreDriver::Of<Send>(actions).empty());
+  const Status full(StatusCode::kResourceExhausted, "disk full");
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Step(EpochStored{1, full})), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(driver.AskForLease(kAlice, session).has_lease_grant());  // The disk has room again.
+}
+
+TEST(DaemonCoreTest, TellsOthersWhoHoldsTheLease) {
+  CoreDriver driver;
+  driver.Connect(kAlice);
+  driver.now += Milliseconds{10'000};
+  const std::string bob = driver.SayHello(kBob);
+  const v1::LeaseDenied denied = driver.AskForLease(kBob, bob).lease_denied();
+  EXPECT_EQ(denied.reason(), v1::LeaseDenied::HELD);
+  EXPECT_EQ(denied.holder(), "alice's study");
+  EXPECT_EQ(denied.retry_after_ms(), 20'000U);
+}
+
+TEST(DaemonCoreTest, RenewsTheLeaseWithAnyMessageOfItsHolder) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  for (int i = 0; i < 5; ++i) {
+    driver.PassTime(Milliseconds{29'999});
+    Message ping = driver.Request(alice);
+    ping.envelope.mutable_ping();
+    EXPECT_EQ(CoreDriver::OnlyReply(driver.Deliver(kAlice, ping)).pong().state(), "LEASED");
+  }
+}
+
+TEST(DaemonCoreTest, FencesTheOldHolderAfterExpiry) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  Message late = driver.MeasureRequest(alice, 'm');
+  EXPECT_EQ(driver.core.NextDeadline(), driver.now + Milliseconds{30'000});
+  driver.PassTime(Milliseconds{30'000});
+  const std::string bob = driver.SayHello(kBob);
+  EXPECT_TRUE(driver.AskForLease(kBob, bob).has_lease_grant());
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, late)), StatusCode::kAborted);
+}
+
+TEST(DaemonCoreTest, RefusesWorkWithoutALeaseOrWithAnotherEpoch) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  for (const std::uint64_t epoch :
+       {std::uint64_t{0}, std::uint64_t{2}, std::numeric_limits<std::uint64_t>::max()}) {
+    Message request = driver.InferRequest(alice);
+    request.envelope.set_lease_epoch(epoch);
+    EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, request)), StatusCode::kAborted) << epoch;
+  }
+  const std::string bob = driver.SayHello(kBob);
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kBob, driver.InferRequest(bob))),
+            StatusCode::kAborted);
+}
+
+TEST(DaemonCoreTest, PassesOnAReleasedLeaseAtOnce) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  Message release = driver.Request(alice);
+  release.envelope.mutable_lease_release();
+  EXPECT_TRUE(CoreDriver::OnlyReply(driver.Deliver(kAlice, release)).has_lease_released());
+  const std::string bob = driver.SayHello(kBob);
+  EXPECT_TRUE(driver.AskForLease(kBob, bob).has_lease_grant());
+}
+
+TEST(DaemonCoreTest, HandsChunksToTheStoreAndReportsItsAnswer) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  Message chunk = driver.Request(alice);
+  const std::string sha256(kSha256Bytes, 'n');
+  chunk.envelope.mutable_artifact_chunk()->set_sha256(sha256);
+  chunk.envelope.mutable_artifact_chunk()->set_offset(5);
+  chunk.envelope.mutable_artifact_chunk()->set_crc32(Crc32("bytes"));
+  chunk.raw = "bytes";
+  const auto appends = CoreDriver::Of<AppendArtifact>(driver.Deliver(kAlice, chunk));
+  ASSERT_EQ(appends.size(), 1U);
+  EXPECT_EQ(appends[0].offset, 5U);
+  EXPECT_EQ(appends[0].bytes, "bytes");
+  const v1::Envelope reply = CoreDriver::OnlyReply(
+      driver.Step(ArtifactAnswered{appends[0].request, ArtifactState{10, true}}));
+  EXPECT_EQ(reply.artifact_status().have_bytes(), 10U);
+  EXPECT_TRUE(reply.artifact_status().complete());
+  EXPECT_EQ(reply.request_id(), chunk.envelope.request_id());
+}
+
+TEST(DaemonCoreTest, BoundsItsSessionsAndKeepsTheHolder) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  std::set<std::string> ids;
+  for (std::size_t i = 0; i < 3 * DaemonCore::kMaxSessions; ++i) ids.insert(driver.SayHello(kBob));
+  EXPECT_EQ(ids.size(), 3 * DaemonCore::kMaxSessions);
+  Message ping = driver.Request(alice);
+  ping.envelope.mutable_ping();
+  EXPECT_TRUE(CoreDriver::OnlyReply(driver.Deliver(kAlice, ping)).has_pong());
+  Message old = driver.Request(*ids.begin());
+  old.envelope.mutable_ping();
+  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kBob, old)), StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace bitpilot::daemon

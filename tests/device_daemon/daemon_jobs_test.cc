@@ -1,0 +1,241 @@
+// Inference and measurements: order, idempotence, time limits, a worker that fails or lies.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "device_daemon/daemon_core.h"
+#include "tests/device_daemon/core_driver.h"
+
+namespace bitpilot::daemon {
+namespace {
+
+class DaemonJobsTest : public testing::Test {
+ protected:
+  // Delivers a request that must start a job at once.
+  JobId Start(Message request) {
+    const auto started = CoreDriver::Of<StartJob>(driver_.Deliver(kAlice, std::move(request)));
+    EXPECT_EQ(started.size(), 1U);
+    return started.empty() ? 0 : started.front().job;
+  }
+
+  static v1::MeasureResult ResultIn(const std::vector<Action>& actions) {
+    for (const Send& send : CoreDriver::Of<Send>(actions)) {
+      if (send.message.envelope.has_measure_result()) {
+        return send.message.envelope.measure_result();
+      }
+    }
+    return {};
+  }
+
+  CoreDriver driver_;
+  const std::string alice_ = driver_.Connect(kAlice);
+};
+
+TEST_F(DaemonJobsTest, MeasuresAndDeliversTheResult) {
+  const Message request = driver_.MeasureRequest(alice_, 'm');
+  const auto actions = driver_.Deliver(kAlice, request);
+  EXPECT_TRUE(CoreDriver::OnlyReply(actions).has_measure_accepted());
+  EXPECT_FALSE(CoreDriver::OnlyReply(actions).measure_accepted().duplicate());
+  const JobId job = CoreDriver::Of<StartJob>(actions).front().job;
+  const v1::Envelope reply =
+      CoreDriver::OnlyReply(driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')}));
+  EXPECT_EQ(reply.request_id(), request.envelope.request_id());
+  EXPECT_EQ(reply.measure_result().status(), v1::OK);
+  EXPECT_EQ(reply.measure_result().source(), "measured");
+}
+
+TEST_F(DaemonJobsTest, NeverRunsAMeasureIdTwice) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  const auto again = driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'm'));
+  EXPECT_TRUE(CoreDriver::OnlyReply(again).measure_accepted().duplicate());
+  EXPECT_TRUE(CoreDriver::Of<StartJob>(again).empty());
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m', 7'777.0)});
+  const auto later = driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'm'));
+  EXPECT_TRUE(CoreDriver::Of<StartJob>(later).empty());
+  EXPECT_DOUBLE_EQ(ResultIn(later).networks(0).latency_median_ns(), 7'777.0);
+}
+
+TEST_F(DaemonJobsTest, RefusesAMeasureIdWithOtherContent) {
+  Start(driver_.MeasureRequest(alice_, 'm'));
+  Message other = driver_.MeasureRequest(alice_, 'm');
+  other.envelope.mutable_measure_request()->mutable_spec()->set_tier(v1::MeasureSpec::AUDIT);
+  EXPECT_EQ(ResultIn(driver_.Deliver(kAlice, other)).status(), v1::REJECTED);
+}
+
+TEST_F(DaemonJobsTest, ForgetsAcknowledgedResultsOfTheirOwnerOnly) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')});
+  Message ack;
+  ack.envelope.mutable_result_ack()->set_measure_id(std::string(kMeasureIdBytes, 'm'));
+  const std::string bob = driver_.SayHello(kBob);
+  ack.envelope.set_session_id(bob);
+  ack.envelope.set_request_id(++driver_.last_request_id);
+  driver_.Deliver(kBob, ack);
+  EXPECT_EQ(ResultIn(driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'm'))).status(),
+            v1::OK);
+  ack.envelope.set_session_id(alice_);
+  ack.envelope.set_request_id(++driver_.last_request_id);
+  driver_.Deliver(kAlice, ack);
+  Start(driver_.MeasureRequest(alice_, 'm'));  // Unknown again: runs.
+}
+
+TEST_F(DaemonJobsTest, BoundsTheResultsItKeeps) {
+  for (int i = 0; i <= static_cast<int>(JobLedger::kMaxFinished); ++i) {
+    const char id = static_cast<char>(i + 1);
+    const JobId job = Start(driver_.MeasureRequest(alice_, id));
+    driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply(id)});
+  }
+  Start(driver_.MeasureRequest(alice_, 1));  // The oldest was dropped.
+}
+
+TEST_F(DaemonJobsTest, LetsOneMeasurementWaitAndStartsItNext) {
+  const JobId first = Start(driver_.MeasureRequest(alice_, 'a'));
+  const auto second = driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'b'));
+  EXPECT_TRUE(CoreDriver::OnlyReply(second).has_measure_accepted());
+  EXPECT_TRUE(CoreDriver::Of<StartJob>(second).empty());
+  EXPECT_EQ(CoreDriver::ErrorOf(driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'c'))),
+            StatusCode::kUnavailable);
+  const auto done = driver_.Step(WorkerAnswered{first, CoreDriver::MeasureReply('a')});
+  ASSERT_EQ(CoreDriver::Of<StartJob>(done).size(), 1U);
+  EXPECT_EQ(CoreDriver::Of<StartJob>(done)[0].request.envelope.measure_request().measure_id()[0],
+            'b');
+}
+
+TEST_F(DaemonJobsTest, NamesTheNetworkThatIsMissing) {
+  Message request = driver_.MeasureRequest(alice_, 'm');
+  const std::string sha256(kSha256Bytes, '\x0F');
+  const auto actions = driver_.Step(MessageReceived{{"r", kAlice}, std::move(request), {sha256}});
+  EXPECT_EQ(CoreDriver::ErrorOf(actions), StatusCode::kNotFound);
+  EXPECT_NE(CoreDriver::OnlyReply(actions).error().detail().find("0f0f0f0f"), std::string::npos);
+}
+
+TEST_F(DaemonJobsTest, KeepsTheLeaseWhileTheHoldersMeasurementRuns) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  for (int i = 0; i < 9; ++i) {
+    driver_.now += Milliseconds{6'000};
+    driver_.Step(WorkerProgressed{job, "timing", 1});
+  }
+  EXPECT_EQ(ResultIn(driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')})).status(),
+            v1::OK);
+  Message ping = driver_.Request(alice_);
+  ping.envelope.mutable_ping();
+  EXPECT_EQ(CoreDriver::OnlyReply(driver_.Deliver(kAlice, ping)).pong().state(), "LEASED");
+}
+
+TEST_F(DaemonJobsTest, StopsAJobAtItsDeadlineOnce) {
+  Message request = driver_.MeasureRequest(alice_, 'm');
+  request.envelope.set_deadline_ms(2'000);
+  const JobId job = Start(std::move(request));
+  EXPECT_EQ(driver_.core.NextDeadline(), driver_.now + Milliseconds{2'000});
+  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1'999})).empty());
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1})).size(), 1U);
+  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{500})).empty());
+  const auto failed = driver_.Step(WorkerFailed{job, v1::CRASH, "signal 15"});
+  EXPECT_EQ(ResultIn(failed).status(), v1::TIMED_OUT);
+}
+
+TEST_F(DaemonJobsTest, BoundsTheLongestDeadline) {
+  Message request = driver_.MeasureRequest(alice_, 'm');
+  request.envelope.set_deadline_ms(0xFFFFFFFFU);
+  const JobId job = Start(std::move(request));
+  for (int i = 0; i < 100 - 1; ++i) {
+    driver_.now += Milliseconds{6'000};
+    driver_.Step(WorkerProgressed{job, "timing", 1});
+    ASSERT_TRUE(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).empty());
+  }
+  driver_.now += Milliseconds{6'000};
+  driver_.Step(WorkerProgressed{job, "timing", 1});
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).size(), 1U);
+}
+
+TEST_F(DaemonJobsTest, StopsAWorkerWithoutSignsOfLife) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  driver_.now += Milliseconds{9'000};
+  driver_.Step(WorkerProgressed{job, "warm-up", 0});
+  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{9'999})).empty());
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1})).size(), 1U);
+}
+
+TEST_F(DaemonJobsTest, ReportsACrashAndServesTheNextRequest) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'a'));
+  const auto failed = driver_.Step(WorkerFailed{job, v1::CRASH, "ended by signal 11"});
+  EXPECT_EQ(ResultIn(failed).status(), v1::CRASH);
+  EXPECT_EQ(ResultIn(failed).detail(), "ended by signal 11");
+  EXPECT_EQ(ResultIn(failed).networks_size(), 0);
+  Start(driver_.MeasureRequest(alice_, 'b'));
+}
+
+TEST_F(DaemonJobsTest, CancelsWaitingAndRunningMeasurements) {
+  const JobId running = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'b'));
+  Message cancel = driver_.Request(alice_);
+  cancel.envelope.mutable_measure_cancel()->set_measure_id(std::string(kMeasureIdBytes, 'b'));
+  EXPECT_EQ(ResultIn(driver_.Deliver(kAlice, cancel)).status(), v1::CANCELLED);
+  cancel = driver_.Request(alice_);
+  cancel.envelope.mutable_measure_cancel()->set_measure_id(std::string(kMeasureIdBytes, 'a'));
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.Deliver(kAlice, cancel)).size(), 1U);
+  EXPECT_EQ(ResultIn(driver_.Step(WorkerFailed{running, v1::CRASH, ""})).status(), v1::CANCELLED);
+  cancel = driver_.Request(alice_);
+  cancel.envelope.mutable_measure_cancel()->set_measure_id(std::string(kMeasureIdBytes, 'a'));
+  EXPECT_EQ(CoreDriver::ErrorOf(driver_.Deliver(kAlice, cancel)), StatusCode::kNotFound);
+}
+
+TEST_F(DaemonJobsTest, DropsWaitingWorkWhenTheLeaseIsReleased) {
+  const JobId running = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'b'));
+  Message release = driver_.Request(alice_);
+  release.envelope.mutable_lease_release();
+  const auto actions = driver_.Deliver(kAlice, release);
+  EXPECT_EQ(ResultIn(actions).status(), v1::CANCELLED);
+  EXPECT_EQ(CoreDriver::Of<StopJob>(actions).size(), 1U);
+  EXPECT_TRUE(CoreDriver::Of<StartJob>(driver_.Step(WorkerFailed{running, v1::CRASH, ""})).empty());
+}
+
+// The agent went away while the board measured; it comes back with a new session and asks again.
+TEST_F(DaemonJobsTest, KeepsAResultForAnAgentThatReconnects) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m', 4'242.0)});
+  driver_.PassTime(Milliseconds{60'000});
+  const std::string again = driver_.Connect(kAlice);
+  const auto actions = driver_.Deliver(kAlice, driver_.MeasureRequest(again, 'm'));
+  EXPECT_DOUBLE_EQ(ResultIn(actions).networks(0).latency_median_ns(), 4'242.0);
+}
+
+TEST_F(DaemonJobsTest, ReportsAWorkerThatAnswersSomethingElse) {
+  const auto answered_with = [&](char id, Message reply) {
+    const JobId job = Start(driver_.MeasureRequest(alice_, id));
+    return ResultIn(driver_.Step(WorkerAnswered{job, std::move(reply)})).status();
+  };
+  EXPECT_EQ(answered_with('a', CoreDriver::MeasureReply('x')), v1::PROTOCOL_ERROR);
+  EXPECT_EQ(answered_with('b', CoreDriver::MeasureReply('b', -1.0)), v1::PROTOCOL_ERROR);
+  Message pong;
+  pong.envelope.mutable_pong();
+  EXPECT_EQ(answered_with('c', pong), v1::PROTOCOL_ERROR);
+  Message huge = CoreDriver::MeasureReply('d');
+  huge.envelope.mutable_measure_result()->set_detail(std::string(kMaxEnvelopeBytes, 'x'));
+  EXPECT_EQ(answered_with('d', huge), v1::PROTOCOL_ERROR);
+}
+
+TEST_F(DaemonJobsTest, IgnoresAnswersToJobsThatAreOver) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('a')});
+  EXPECT_TRUE(driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('a')}).empty());
+  EXPECT_TRUE(driver_.Step(WorkerFailed{job, v1::CRASH, ""}).empty());
+  EXPECT_TRUE(driver_.Step(WorkerProgressed{job + 1, "timing", 1}).empty());
+}
+
+TEST_F(DaemonJobsTest, AnswersInferRequestsWithLogitsOrTheWorkersError) {
+  const JobId job = Start(driver_.InferRequest(alice_));
+  Message logits;
+  logits.envelope.mutable_infer_result()->set_num_images(1);
+  logits.envelope.mutable_infer_result()->set_num_classes(1);
+  logits.raw = "1234";
+  const auto actions = driver_.Step(WorkerAnswered{job, logits});
+  EXPECT_EQ(CoreDriver::Of<Send>(actions).front().message.raw, "1234");
+  const JobId crashing = Start(driver_.InferRequest(alice_));
+  EXPECT_EQ(CoreDriver::ErrorOf(driver_.Step(WorkerFailed{crashing, v1::CRASH, "signal 11"})),
+            StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace bitpilot::daemon

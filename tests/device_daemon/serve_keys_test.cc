@@ -1,0 +1,238 @@
+// Who gets in, and how bitpilotd starts and ends.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/device_daemon/daemon_process.h"
+#include "tests/device_daemon/test_agent.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+Message Hello() {
+  Message hello;
+  hello.envelope.set_request_id(1);
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
+  return hello;
+}
+
+// Sends Hello and expects silence.
+void ExpectRefused(TestAgent& agent) {
+  agent.Send(Hello());
+  EXPECT_FALSE(agent.Receive(milliseconds{400}));
+}
+
+// A raw TCP connection that writes `bytes` and then says nothing. Returns its descriptor.
+int ConnectRaw(const std::string& endpoint, const std::string& bytes) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(bytes.size()));
+  return descriptor;
+}
+
+TEST(ServeKeysTest, RefusesStrangersAndKeepsServing) {
+  DaemonProcess daemon;
+  TestAgent stranger(daemon.endpoint(), daemon.public_key(), MakeCurveKeys());
+  ExpectRefused(stranger);
+  EXPECT_TRUE(daemon.WaitForLog("refused 127.0.0.1: its key is not authorized")) << daemon.Log();
+  TestAgent misled(daemon.endpoint(), MakeCurveKeys().public_key, daemon.agent_keys());
+  ExpectRefused(misled);
+  TestAgent plain(daemon.endpoint(), "", std::nullopt);
+  ExpectRefused(plain);
+  EXPECT_TRUE(daemon.WaitForLog("it has no CURVE key, or not this daemon's public key"))
+      << daemon.Log();
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  EXPECT_EQ(agent.Connect(), 1U);
+}
+
+TEST(ServeKeysTest, SurvivesBytesThatAreNotZeroMq) {
+  DaemonProcess daemon;
+  std::vector<int> idlers;
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1'000, '\xFF'), std::string(1, '\x01'),
+        std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03", 11)}) {
+    idlers.push_back(ConnectRaw(daemon.endpoint(), bytes));
+  }
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  EXPECT_EQ(agent.Connect(), 1U);
+  for (const int descriptor : idlers) close(descriptor);
+}
+
+TEST(ServeKeysTest, AnswersGarbageOfAListedAgentWithAnError) {
+  DaemonProcess daemon;
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  ASSERT_EQ(agent.Connect(), 1U);
+  agent.SendFrames({"what", "is", "this"});
+  agent.SendFrames({"BPLT\x01", std::string(100, '\xEE')});
+  agent.SendFrames(std::vector<std::string>(1'000, "x"));
+  for (int i = 0; i < 3; ++i) {
+    const std::optional<Message> reply = agent.Receive();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(FromProto(reply->envelope.error()).code(), StatusCode::kDataCorrupt);
+  }
+  Message ping = agent.Request();
+  ping.envelope.mutable_ping();
+  EXPECT_TRUE(agent.Ask(ping).envelope.has_pong());
+}
+
+TEST(ServeKeysTest, CutsOffAnAgentThatWasTakenOffTheList) {
+  DaemonProcess daemon;
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  ASSERT_EQ(agent.Connect(), 1U);
+  const CurveKeys successor = MakeCurveKeys();
+  std::ofstream(AuthorizedAgentsPath(daemon.keys_folder()))
+      << "successor " << successor.public_key << "\n";
+  kill(daemon.pid(), SIGHUP);
+  ASSERT_TRUE(daemon.WaitForLog("1 agents are authorized now"));
+  Message ping = agent.Request();
+  ping.envelope.mutable_ping();
+  agent.Send(ping);
+  EXPECT_FALSE(agent.Receive(milliseconds{300}));
+  TestAgent next(daemon.endpoint(), daemon.public_key(), successor);
+  next.Send(Hello());
+  EXPECT_TRUE(next.Receive());
+}
+
+TEST(ServeKeysTest, KeepsTheOldListWhenTheNewOneIsDamaged) {
+  DaemonProcess daemon;
+  std::ofstream(AuthorizedAgentsPath(daemon.keys_folder())) << "rubbish\n";
+  kill(daemon.pid(), SIGHUP);
+  ASSERT_TRUE(daemon.WaitForLog("the old list stays in force"));
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  EXPECT_EQ(agent.Connect(), 1U);
+}
+
+TEST(ServeKeysTest, GrantsHigherEpochsAfterARestart) {
+  DaemonProcess daemon;
+  for (std::uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+    EXPECT_EQ(agent.Connect(), epoch);
+    daemon.Restart();
+  }
+}
+
+TEST(ServeKeysTest, NamesThePortThatIsInUse) {
+  DaemonProcess daemon;
+  const TemporaryFolder store;
+  const ProgramEnd end = RunBitpilotd({"serve", "--listen", daemon.endpoint(), "--keys",
+                                       daemon.keys_folder(), "--store", store.path()});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_NE(end.standard_error.find(daemon.endpoint() + " is in use"), std::string::npos)
+      << end.standard_error;
+}
+
+TEST(ServeKeysTest, NamesTheStoreThatIsInUse) {
+  DaemonProcess daemon;
+  const ProgramEnd end =
+      RunBitpilotd({"serve", "--listen", "tcp://127.0.0.1:0", "--keys", daemon.keys_folder()});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_NE(end.standard_error.find("--store"), std::string::npos) << end.standard_error;
+}
+
+TEST(ServeKeysTest, RefusesToServeWithoutKeysAndSaysHowToMakeThem) {
+  for (const char* endpoint : {"tcp://0.0.0.0:7777", "tcp://127.0.0.1:0"}) {
+    const ProgramEnd end = RunBitpilotd({"serve", "--listen", endpoint});
+    EXPECT_EQ(end.exit_code, 2);
+    EXPECT_NE(end.standard_error.find("bitpilotd keygen --keys DIR"), std::string::npos);
+  }
+  const TemporaryFolder empty;
+  const ProgramEnd end =
+      RunBitpilotd({"serve", "--listen", "tcp://127.0.0.1:0", "--keys", empty.path()});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_NE(end.standard_error.find("bitpilotd keygen --keys " + empty.path()), std::string::npos);
+}
+
+TEST(ServeKeysTest, StopsCleanlyOnSigterm) {
+  DaemonProcess daemon;
+  EXPECT_EQ(daemon.Stop(SIGTERM), 0);
+}
+
+TEST(BitpilotdTest, ReportsWrongUsageWithExitCodeTwo) {
+  EXPECT_EQ(RunBitpilotd({}).exit_code, 2);
+  EXPECT_EQ(RunBitpilotd({"fly"}).exit_code, 2);
+  EXPECT_EQ(RunBitpilotd({"serve"}).exit_code, 2);
+  EXPECT_EQ(RunBitpilotd({"serve", "--listen", "carrier-pigeon", "--keys", "k"}).exit_code, 2);
+  EXPECT_EQ(RunBitpilotd({"--help"}).exit_code, 0);
+}
+
+TEST(BitpilotdTest, ChecksThisMachine) {
+  const ProgramEnd end = RunBitpilotd({"check", "--json"});
+  EXPECT_EQ(end.exit_code, 0) << end.standard_error;
+  const nlohmann::json line = nlohmann::json::parse(end.standard_output);
+  EXPECT_EQ(line["type"], "result");
+  EXPECT_TRUE(line["ready"]);
+  EXPECT_TRUE(line["curve"]);
+  EXPECT_GT(line["free_memory_bytes"], 0);
+}
+
+TEST(BitpilotdTest, MakesKeysOnce) {
+  const TemporaryFolder folder;
+  const ProgramEnd first = RunBitpilotd({"keygen", "--keys", folder / "keys", "--json"});
+  EXPECT_EQ(first.exit_code, 0);
+  const nlohmann::json line = nlohmann::json::parse(first.standard_output);
+  EXPECT_EQ(line["public_key"], ReadDaemonKeys(folder / "keys")->public_key);
+  const ProgramEnd second = RunBitpilotd({"keygen", "--keys", folder / "keys"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_NE(second.standard_error.find("--force"), std::string::npos);
+}
+
+TEST(BitpilotdTest, RunsANetworkOnRawImagesAndRecords) {
+  const TemporaryFolder folder;
+  const TestNetwork made = MakeTestNetwork(4, 3);
+  const std::string image = RandomPixels(3 * 32 * 32, 8);
+  ASSERT_TRUE(WriteNetworkFile(folder / "n.bpnet", made.network).ok());
+  std::ofstream(folder / "raw", std::ios::binary) << image << image;
+  std::ofstream(folder / "records", std::ios::binary) << '\x07' << image;
+  const std::string golden = GoldenLogits(made.network, image);
+  const ProgramEnd raw = RunBitpilotd({"run", folder / "n.bpnet", folder / "raw", "--json"});
+  ASSERT_EQ(raw.exit_code, 0) << raw.standard_error;
+  const nlohmann::json first =
+      nlohmann::json::parse(raw.standard_output.substr(0, raw.standard_output.find('\n')));
+  const auto logits = first["logits"].get<std::vector<float>>();
+  ASSERT_EQ(logits.size() * sizeof(float), golden.size());
+  EXPECT_EQ(std::memcmp(logits.data(), golden.data(), golden.size()), 0);
+  EXPECT_NE(raw.standard_output.find("\"type\":\"result\",\"images\":2"), std::string::npos);
+  const ProgramEnd records =
+      RunBitpilotd({"run", folder / "n.bpnet", folder / "records", "--cifar10"});
+  EXPECT_EQ(records.exit_code, 0) << records.standard_error;
+  EXPECT_EQ(records.standard_output.find("image 0: class "), 0U);
+}
+
+TEST(BitpilotdTest, NamesTheFileThatIsWrong) {
+  const TemporaryFolder folder;
+  const TestNetwork made = MakeTestNetwork(4, 3);
+  ASSERT_TRUE(WriteNetworkFile(folder / "n.bpnet", made.network).ok());
+  std::ofstream(folder / "odd") << "odd";
+  std::ofstream(folder / "cut.bpnet", std::ios::binary) << made.file.substr(0, 100);
+  for (const auto& [network, input, named] :
+       {std::array{folder / "missing.bpnet", folder / "odd", folder / "missing.bpnet"},
+        std::array{folder / "cut.bpnet", folder / "odd", folder / "cut.bpnet"},
+        std::array{folder / "n.bpnet", folder / "missing", folder / "missing"},
+        std::array{folder / "n.bpnet", folder / "odd", folder / "odd"}}) {
+    const ProgramEnd end = RunBitpilotd({"run", network, input});
+    EXPECT_EQ(end.exit_code, 1);
+    EXPECT_NE(end.standard_error.find(named), std::string::npos) << end.standard_error;
+  }
+}
+
+}  // namespace
+}  // namespace bitpilot
