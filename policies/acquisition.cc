@@ -40,9 +40,10 @@ Acquisition::Acquisition(const SearchProblem& problem, const CostModel& cost,
 }
 
 double Acquisition::ExpectedImprovement(const Choice& choice) const {
+  const std::vector<double> operation_ratios = cost_.OperationLatencyRatios(choice);
   double sum = 0.0;
   for (const World& world : worlds_) {
-    sum += Improvement(world.Predict(cost_, choice));
+    sum += Improvement(world.Predict(choice, operation_ratios));
   }
   return sum / static_cast<double>(worlds_.size());
 }

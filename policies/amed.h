@@ -9,10 +9,9 @@
 //
 //   first    the answers of policy "ilp"
 //   then     draw worlds from the surrogate (policies/surrogate.h); collect candidates: neighbours
-//   of the front and
-//            of the incumbent, crossovers of the front, the best choices of single worlds (Thompson
-//            sampling); propose the one with the highest expected improvement of the hypervolume
-//            within the budgets, after climbing it by changes of single variables
+//            of the front and of the incumbent, crossovers of the front, the best choices of single
+//            worlds (Thompson sampling); propose the one with the highest expected improvement of
+//            the hypervolume within the budgets, after climbing it by changes of single variables
 //
 // Source: Behar et al., "AMED: Automatic Mixed-Precision Quantization for Edge Devices",
 // Mathematics 12(12), 2024, arXiv:2205.15437; expected improvement over draws: Daulton et al.,

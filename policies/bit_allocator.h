@@ -1,7 +1,7 @@
 // BitAllocator: the best widths by the tables alone, as an integer program.
 //
-//   minimize  sum of sensitivities   subject to   predicted latency <= limit, and the size and
-//   energy budgets
+//   minimize    sum of sensitivities
+//   subject to  predicted latency <= limit, and the size and energy budgets
 //
 // An operation's cost depends on two variables: its weights' width and the width of the tensor that
 // it reads. A tensor's variable and the weights of the layers that read it therefore form a group,

@@ -221,6 +221,15 @@ double CostModel::LatencyRatio(const Choice& choice) const {
   return latency;
 }
 
+std::vector<double> CostModel::OperationLatencyRatios(const Choice& choice) const {
+  std::vector<double> ratios;
+  ratios.reserve(operations_.size());
+  for (const SearchedOperation& operation : operations_) {
+    ratios.push_back(operation.LatencyRatio(choice));
+  }
+  return ratios;
+}
+
 double CostModel::LatencyRatioDelta(const Choice& choice, int variable, int bits) const {
   double delta = 0.0;
   for (const int index : OperationsOf(variable)) {

@@ -27,8 +27,8 @@ struct PredictedCost {
 struct SearchedOperation {
   int weight_variable = -1;      // index into SearchProblem::variables, or -1: the width is fixed
   int activation_variable = -1;  // of the tensor it reads, or -1
-  // Share of the predicted uniform 8-bit latency (energy) of the network, by [weight
-  // bits][activation bits]. An index whose variable is -1 is 0.
+  // Share of the network's predicted uniform 8-bit latency (energy), by weight bits and activation
+  // bits. An index whose variable is -1 is 0.
   std::array<std::array<double, 9>, 9> latency_ratio{};
   std::array<std::array<double, 9>, 9> energy_ratio{};
 
@@ -43,16 +43,18 @@ struct SearchedOperation {
 class CostModel {
  public:
   // Errors:
-  //   kInvalidArgument  a variable that names no layer or tensor, has no widths, widths
-  //   outside 1..8 or not
-  //                     ascending, sensitivities that are not parallel or not finite; or a table
-  //                     whose uniform 8-bit latency is not positive.
+  //   kInvalidArgument  a variable that names no layer or tensor, has no widths, widths outside
+  //                     1..8 or not ascending, sensitivities that are not parallel or not finite;
+  //                     or a table whose uniform 8-bit latency is not positive.
   //   kNotFound         a row that the table lacks, as PredictCost() names it.
   static Result<CostModel> Create(const SearchProblem& problem);
 
   // REQUIRES: choice has a legal width for every variable.
   PredictedCost Predict(const Choice& choice) const;
   double LatencyRatio(const Choice& choice) const;
+
+  // What each of operations() adds to LatencyRatio(), in their order.
+  std::vector<double> OperationLatencyRatios(const Choice& choice) const;
 
   // LatencyRatio(choice with `bits` at `variable`) - LatencyRatio(choice), up to rounding. Looks
   // only at the operations that the variable touches.

@@ -1,19 +1,19 @@
 // Environment: bit-width allocation as a Markov decision process, while the network trains.
 //
 //   state       per-layer features and tables (SearchProblem), the last transition, what is left of
-//   the budget action      a Proposal: one width per variable transition  train `batches_per_step`
-//   mini-batches at the proposal's widths, then read the held-out loss and
-//               the board's measurement
+//               the budget
+//   action      a Proposal: one width per variable
+//   transition  train `batches_per_step` mini-batches at the proposal's widths, then read the
+//               held-out loss and the board's measurement
 //
 // Laws (tests/policies/environment_conformance.h checks every one):
 //   - problem() never changes.
 //   - Step() returns a transition whose choice equals the proposal's.
 //   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is
-//   never a number.
+//     never a number.
 //   - measurements_left() falls by one with every Step() and never below zero.
 //   - With the same seed and proposals, losses and accuracies repeat exactly. Latencies repeat only
-//   where the
-//     implementation is a model or a log.
+//     where the implementation is a model or a log.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ enum class TransitionStatus : std::uint8_t {
 struct Transition {
   Choice choice;
   TransitionStatus status = TransitionStatus::kFailed;
-  std::optional<double> latency_ns;  // median; present exactly if kMeasured
+  std::optional<double> latency_ns = std::nullopt;  // median; present exactly if kMeasured
   double latency_low_ns = 0.0;       // exact interval of the median; 0 unless measured
   double latency_high_ns = 0.0;
   double loss = 0.0;      // held-out loss at these widths, nats

@@ -17,8 +17,8 @@ namespace bitpilot {
 // What one measured transition is worth; every term is relative to uniform 8 bit:
 //
 //   u = -(loss - loss_8) / loss_8 - latency ratio
-//       - k max(0, min_accuracy - accuracy)^2 - k_latency max(0, latency ratio / max_latency_ratio
-//       - 1)
+//       - k max(0, min_accuracy - accuracy)^2
+//       - k_latency max(0, latency ratio / max_latency_ratio - 1)
 //
 // REQUIRES: transition.status == kMeasured.
 //

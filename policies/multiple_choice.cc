@@ -16,6 +16,9 @@ using Groups = std::vector<std::vector<ChoiceOption>>;
 // Steps of losses and costs. CBC takes 1e-6 of an option for none, which is then one step.
 constexpr double kGrid = 0x1p20;
 
+// For the last bits of a sum.
+constexpr double kRoundingAllowance = 1.0 + 1e-12;
+
 // Totals are whole steps, so a gap below one proves an optimum.
 constexpr const char* kAllowableGap = "0.9";
 
@@ -59,15 +62,6 @@ double HighestLoss(const std::vector<ChoiceOption>& group) {
   return highest;
 }
 
-// Cost in whole steps of limit / kGrid, rounded up. More than the limit counts as one step too
-// many, so that numbers stay small.
-double CostSteps(double cost, double limit) {
-  if (cost > limit) {
-    return kGrid + 1.0;
-  }
-  return limit > 0.0 ? std::ceil(cost / limit * kGrid) : 0.0;
-}
-
 // An option in whole steps, and where it came from.
 struct GridOption {
   std::size_t index = 0;
@@ -84,7 +78,7 @@ bool Dominates(const GridOption& a, const GridOption& b) {
 }
 
 // The group's options that could be part of an optimum whose total loss, above the groups' lowest,
-// is at most `loss_range`.
+// is at most `loss_range`; none if every option alone breaks a limit.
 std::vector<GridOption> ToGrid(const std::vector<ChoiceOption>& group,
                                const std::vector<double>& limits, double loss_range) {
   const double lowest = LowestLoss(group);
@@ -93,10 +87,13 @@ std::vector<GridOption> ToGrid(const std::vector<ChoiceOption>& group,
     const double loss = group[k].loss - lowest;
     GridOption option{.index = k, .loss = 0.0, .costs = {}};
     option.loss = loss_range > 0.0 ? std::round(loss / loss_range * kGrid) : 0.0;
+    bool possible = loss <= loss_range;
     for (std::size_t r = 0; r < limits.size(); ++r) {
-      option.costs.push_back(CostSteps(group[k].costs[r], limits[r]));
+      const double share = limits[r] > 0.0 ? group[k].costs[r] / limits[r] : 0.0;
+      option.costs.push_back(std::round(share * kGrid));
+      possible = possible && group[k].costs[r] <= limits[r];
     }
-    if (loss <= loss_range) {
+    if (possible) {
       options.push_back(std::move(option));
     }
   }
@@ -120,8 +117,9 @@ ModelPtr NewSilentModel() {
   return model;
 }
 
-// One binary column for each option, group after group.
-ModelPtr BuildModel(const std::vector<std::vector<GridOption>>& groups, std::size_t num_limits) {
+// One binary column for each option, group after group. Total costs may reach `limit_steps`.
+ModelPtr BuildModel(const std::vector<std::vector<GridOption>>& groups, std::size_t num_limits,
+                    double limit_steps) {
   ModelPtr model = NewSilentModel();
   std::vector<std::vector<double>> coefficients(num_limits);
   std::vector<int> columns;
@@ -140,19 +138,15 @@ ModelPtr BuildModel(const std::vector<std::vector<GridOption>>& groups, std::siz
   }
   for (const std::vector<double>& row : coefficients) {
     Cbc_addRow(model.get(), "", static_cast<int>(row.size()), columns.data(), row.data(), 'L',
-               kGrid);
+               limit_steps);
   }
   return model;
 }
 
-// The optimum on the grid of `loss_range`; empty if there is none.
-OptionIndices SolveOnGrid(const Groups& groups, const std::vector<double>& limits,
-                          double loss_range) {
-  std::vector<std::vector<GridOption>> grid;
-  for (const auto& group : groups) {
-    grid.push_back(ToGrid(group, limits, loss_range));
-  }
-  const ModelPtr model = BuildModel(grid, limits.size());
+// Empty if CBC finds no combination.
+OptionIndices Solve(const std::vector<std::vector<GridOption>>& grid, std::size_t num_limits,
+                    double limit_steps) {
+  const ModelPtr model = BuildModel(grid, num_limits, limit_steps);
   Cbc_solve(model.get());
   if (Cbc_isProvenOptimal(model.get()) == 0) {
     return {};
@@ -164,6 +158,42 @@ OptionIndices SolveOnGrid(const Groups& groups, const std::vector<double>& limit
     solution += group.size();
   }
   return chosen;
+}
+
+bool KeepsLimits(const Groups& groups, const std::vector<double>& limits,
+                 const OptionIndices& chosen) {
+  bool keeps = true;
+  for (std::size_t r = 0; r < limits.size(); ++r) {
+    double total = 0.0;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      total += groups[g][chosen[g]].costs[r];
+    }
+    keeps = keeps && total <= limits[r] * kRoundingAllowance;
+  }
+  return keeps;
+}
+
+// The optimum on the grid of `loss_range`; empty if there is none.
+OptionIndices SolveOnGrid(const Groups& groups, const std::vector<double>& limits,
+                          double loss_range) {
+  std::vector<std::vector<GridOption>> grid;
+  for (const auto& group : groups) {
+    grid.push_back(ToGrid(group, limits, loss_range));
+    if (grid.back().empty()) {
+      return {};
+    }
+  }
+  // Rounding moves a total by half a step a group at most, CBC's tolerance by one or two steps
+  // more. With that much room a combination that meets a limit exactly is found; without it, none
+  // that breaks one.
+  const double room = static_cast<double>(groups.size()) + 2.0;
+  for (const double limit_steps : {kGrid + room, kGrid - room}) {
+    OptionIndices chosen = Solve(grid, limits.size(), limit_steps);
+    if (chosen.empty() || KeepsLimits(groups, limits, chosen)) {
+      return chosen;
+    }
+  }
+  return {};
 }
 
 }  // namespace

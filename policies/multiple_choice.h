@@ -1,8 +1,8 @@
 // The multiple-choice knapsack problem: pick one option of every group at the lowest total loss,
 // within limits on their total costs.
 //
-//   minimize  sum_g loss[g][x_g]   subject to   sum_g cost[g][x_g][r] <= limit[r]  for every
-//   resource r
+//   minimize    sum_g loss[g][x_g]
+//   subject to  sum_g cost[g][x_g][r] <= limit[r]  for every resource r
 //
 // Hides CBC (COIN-OR branch and cut), the integer-program solver.
 #pragma once
@@ -22,16 +22,15 @@ struct ChoiceOption {
 // Index of the chosen option of every group: [groups].
 using OptionIndices = std::vector<std::size_t>;
 
-// Exact up to the grid that makes answers robust against the solver's tolerances: losses are
-// rounded to 2^-20 of about the optimum's total (above the sum of the groups' lowest), costs up to
-// 2^-20 of their limit, so that an answer always keeps its limits. Of two options that differ in
-// nothing but costs, the cheaper one is taken. Deterministic: one thread, fixed options, no time
-// limit. Not thread-safe (CBC has globals). Prints nothing.
+// An answer always keeps its limits. It is exact up to the grid that makes answers robust against
+// the solver's tolerances: losses are rounded to 2^-20 of about the optimum's total (above the sum
+// of the groups' lowest), and a combination within (groups + 2) x 2^-19 of a limit may be passed
+// over. Of two options that differ in nothing but costs, the cheaper one is taken. Deterministic:
+// one thread, fixed options, no time limit. Not thread-safe (CBC has globals). Prints nothing.
 //
 // Errors:
 //   kInvalidArgument  no group, a group without options, a cost list that is not as long as
-//   `limits`, a number
-//                     that is not finite, a negative cost or limit.
+//                     `limits`, a number that is not finite, a negative cost or limit.
 //   kNotFound         no combination keeps all limits.
 //
 // Source: Yao et al., "HAWQ-V3: Dyadic Neural Network Quantization", ICML 2021, arXiv:2011.10680,

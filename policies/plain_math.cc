@@ -92,12 +92,4 @@ double PlainLog(double x) {
          ((half_square - (s * (half_square + remainder) + exponent * kLn2Low)) - f);
 }
 
-double PlainLogistic(double x) {
-  if (x >= 0.0) {
-    return 1.0 / (1.0 + PlainExp(-x));
-  }
-  const double exponential = PlainExp(x);
-  return exponential / (1.0 + exponential);
-}
-
 }  // namespace bitpilot

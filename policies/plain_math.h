@@ -16,7 +16,4 @@ double PlainExp(double x);
 // +infinity.
 double PlainLog(double x);
 
-// 1 / (1 + e^-x) without overflow.
-double PlainLogistic(double x);
-
 }  // namespace bitpilot

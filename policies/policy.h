@@ -2,10 +2,10 @@
 //
 // Laws (tests/policies/policy_conformance.h runs them on every policy):
 //   - Propose() and Observe() depend only on the problem, the seed and the transitions observed so
-//   far. Decisions
-//     are float64 in plain code, so that a study verifies on any machine (policies/plain_math.h).
+//     far. Decisions are float64 in plain code, so that a study verifies on any machine
+//     (policies/plain_math.h).
 //   - Load(Save()) gives a policy that continues exactly like the original, random streams
-//   included.
+//     included.
 //   - Every proposed choice is legal.
 #pragma once
 

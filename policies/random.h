@@ -1,5 +1,4 @@
-// Policy "random": every variable's width uniformly at random. The baseline that any learner must
-// beat.
+// Policy "random": every variable's width uniformly at random, the baseline for any learner.
 #pragma once
 
 #include <string>

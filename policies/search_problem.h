@@ -28,10 +28,10 @@ struct DecisionVariable {
 // Promises that a reported candidate must keep when it is measured again. Ratios are to uniform 8
 // bit.
 struct Budgets {
-  std::optional<double> max_latency_ratio;
-  std::optional<double> max_energy_ratio;
-  std::optional<std::int64_t> max_weight_bytes;
-  std::optional<double> min_accuracy;  // In [0, 1], on the validation range.
+  std::optional<double> max_latency_ratio = std::nullopt;
+  std::optional<double> max_energy_ratio = std::nullopt;
+  std::optional<std::int64_t> max_weight_bytes = std::nullopt;
+  std::optional<double> min_accuracy = std::nullopt;  // In [0, 1], on the validation range.
 };
 
 // The uniform 8-bit network, measured and evaluated: the anchor of every ratio.

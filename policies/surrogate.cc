@@ -18,6 +18,7 @@ constexpr double kAllLossSpread = 0.5;       // probes miss what all errors do t
 constexpr double kVariableLossSpread = 0.5;  // a probe's log-normal error, sigma about 0.5
 constexpr double kWidthLossSpread = 0.25;
 constexpr double kTrainingOffsetSpread = 0.1;  // nats; training moves all choices
+constexpr double kFixedLatencySpread = 0.08;   // of uniform 8 bit: time that no operation owns
 constexpr double kAllLatencySpread = 0.08;
 constexpr double kOperationLatencySpread = 0.15;
 
@@ -96,17 +97,12 @@ double World::LossIncrease(const Choice& choice) const {
   return sum;
 }
 
-double World::LatencyRatio(const CostModel& cost, const Choice& choice) const {
-  double sum = fixed_latency_ratio;
+Objectives World::Predict(const Choice& choice, const std::vector<double>& operation_ratios) const {
+  double latency_ratio = fixed_latency_ratio;
   for (std::size_t i = 0; i < latency_factor.size(); ++i) {
-    sum += latency_factor[i] * cost.operations()[i].LatencyRatio(choice);
+    latency_ratio += latency_factor[i] * operation_ratios[i];
   }
-  return sum;
-}
-
-Objectives World::Predict(const CostModel& cost, const Choice& choice) const {
-  return {.error_rate = link.ErrorRate(LossIncrease(choice)),
-          .latency_ratio = LatencyRatio(cost, choice)};
+  return {.error_rate = link.ErrorRate(LossIncrease(choice)), .latency_ratio = latency_ratio};
 }
 
 Surrogate::Surrogate(const SearchProblem& problem, const CostModel& cost,
@@ -150,11 +146,12 @@ SparseFeatures Surrogate::LossFeatures(const Choice& choice) const {
   return features;
 }
 
-// Feature 0: everything, then one for each operation.
+// Feature 0: every choice alike, 1: in proportion to the prediction, then one for each operation.
 SparseFeatures Surrogate::LatencyFeatures(const Choice& choice) const {
-  SparseFeatures features = {{0, kAllLatencySpread * cost_.LatencyRatio(choice)}};
+  SparseFeatures features = {{0, kFixedLatencySpread},
+                             {1, kAllLatencySpread * cost_.LatencyRatio(choice)}};
   for (std::size_t i = 0; i < cost_.operations().size(); ++i) {
-    features.emplace_back(1 + static_cast<int>(i),
+    features.emplace_back(2 + static_cast<int>(i),
                           kOperationLatencySpread * cost_.operations()[i].LatencyRatio(choice));
   }
   return features;
@@ -201,7 +198,7 @@ RidgePosterior Surrogate::FitLatency(const std::vector<Transition>& history) con
       add(transition.choice, *transition.latency_ns / problem_.uniform8.latency_ns);
     }
   }
-  const int num_features = 1 + static_cast<int>(cost_.operations().size());
+  const int num_features = 2 + static_cast<int>(cost_.operations().size());
   return RidgePosterior(num_features, std::move(rows), std::move(targets), std::move(variances));
 }
 
@@ -223,11 +220,12 @@ World Surrogate::ToWorld(const std::vector<double>& loss_weights,
                                       prior_loss_[i][width] + factor * loss_spread_[i][width]);
     }
   }
-  const double all = 1.0 + kAllLatencySpread * latency_weights[0];
-  world.fixed_latency_ratio = all * cost_.fixed_latency_ratio();
+  const double all = 1.0 + kAllLatencySpread * latency_weights[1];
+  world.fixed_latency_ratio =
+      all * cost_.fixed_latency_ratio() + kFixedLatencySpread * latency_weights[0];
   for (std::size_t i = 0; i < cost_.operations().size(); ++i) {
     world.latency_factor.push_back(
-        std::max(0.05, all + kOperationLatencySpread * latency_weights[1 + i]));
+        std::max(0.05, all + kOperationLatencySpread * latency_weights[2 + i]));
   }
   return world;
 }

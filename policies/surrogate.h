@@ -1,15 +1,14 @@
 // Surrogate: what the transitions so far say about choices that were not measured.
 //
 // Three models, fitted to all transitions seen, all anchored at uniform 8 bit:
-//   loss     additive over variables: prior is the probed sensitivity, corrected by ridge
-//   regression with one factor
-//            for all variables, one for each variable and one for each width of it
-//   error    1 - accuracy = chance-level saturation of the loss, rate fitted; the ridge
-//   regression's target is the
-//            mean of what the loss and the error rate each say, because the loss is smoother and
-//            the error rate is what counts
-//   latency  the board's table, corrected by ridge regression with one factor for all and one for
-//   each operation
+//   loss     additive over variables: the prior is the probed sensitivity, corrected by ridge
+//            regression with one factor for all variables, one for each variable and one for each
+//            width of it
+//   error    1 - accuracy: grows with the loss up to guessing, at a fitted rate; the ridge
+//            regression's target is the mean of what the loss and the error rate each say, because
+//            the loss is smoother and the error rate is what counts
+//   latency  the board's table, corrected by ridge regression with an offset, one factor for all
+//            operations and one for each
 // A World is one joint draw of all of them: every choice has one loss, error rate and latency in
 // it.
 #pragma once
@@ -47,8 +46,8 @@ struct World {
   ErrorLink link;
 
   double LossIncrease(const Choice& choice) const;
-  double LatencyRatio(const CostModel& cost, const Choice& choice) const;
-  Objectives Predict(const CostModel& cost, const Choice& choice) const;
+  // operation_ratios: CostModel::OperationLatencyRatios(choice), which all worlds share.
+  Objectives Predict(const Choice& choice, const std::vector<double>& operation_ratios) const;
 };
 
 // Immutable. `problem` and `cost` must outlive it.

@@ -27,7 +27,7 @@ struct SyntheticOptions {
   std::vector<int> widths = {2, 3, 4, 5, 6, 7, 8};
   std::uint64_t seed = 1;
   int max_measurements = 24;
-  Budgets budgets;
+  Budgets budgets = {};
   double probe_log_sigma = 0.5;  // log-normal error of sensitivities
   double table_log_sigma = 0.1;  // log-normal error of each operation's times
   double interaction = 0.5;      // of neighbours, relative to their geometric mean

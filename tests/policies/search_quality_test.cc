@@ -1,0 +1,79 @@
+// The search bar in miniature: equal budgets of 24 measurements on synthetic networks, all seeds
+// literal.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "policies/pareto.h"
+#include "policies/policy.h"
+#include "tests/policies/policy_conformance.h"
+#include "tests/policies/synthetic_environment.h"
+
+namespace bitpilot {
+namespace {
+
+double SearchHypervolume(const std::string& policy, const SyntheticOptions& options,
+                         std::uint64_t seed) {
+  SyntheticEnvironment environment(options);
+  SearchTrace trace;
+  SearchAndCheck(policy, environment, seed, /*restore_each_step=*/false, trace);
+  std::vector<Objectives> points;
+  for (const Transition& transition : trace.transitions) {
+    if (transition.latency_ns) {
+      points.push_back({1.0 - transition.accuracy,
+                        *transition.latency_ns / environment.problem().uniform8.latency_ns});
+    }
+  }
+  return Hypervolume(points);
+}
+
+TEST(SearchQualityTest, AmedBeatsRandomAndUniformAndIsNeverBelowTheIntegerProgram) {
+  int above_random = 0;
+  int above_ilp = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    const SyntheticOptions options{.seed = seed};
+    const double amed = SearchHypervolume("amed", options, seed);
+    const double ilp = SearchHypervolume("ilp", options, seed);
+    above_random += amed > SearchHypervolume("random", options, seed) ? 1 : 0;
+    above_ilp += amed > ilp ? 1 : 0;
+    EXPECT_GE(amed, ilp);
+    EXPECT_GT(amed, SearchHypervolume("uniform", options, seed));
+  }
+  EXPECT_GE(above_random, 9);
+  EXPECT_GE(above_ilp, 9);
+}
+
+// Probes and tables that are wrong by factors: what is measured must correct them.
+TEST(SearchQualityTest, AmedGainsOverTheIntegerProgramWhenProbesAreBad) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    const SyntheticOptions options{.seed = seed, .probe_log_sigma = 1.2, .table_log_sigma = 0.2};
+    EXPECT_GT(SearchHypervolume("amed", options, seed),
+              SearchHypervolume("ilp", options, seed) + 0.002);
+  }
+}
+
+// With budgets, what counts is the best accuracy among the measured choices that keep them.
+TEST(SearchQualityTest, AmedFindsMoreAccuracyWithinTheLatencyBudget) {
+  const SyntheticOptions options{.budgets = {.max_latency_ratio = 0.7}};
+  SyntheticEnvironment environment(options);
+  SearchTrace trace;
+  SearchAndCheck("amed", environment, /*seed=*/1, /*restore_each_step=*/false, trace);
+  ASSERT_EQ(trace.transitions.size(), 24U);
+  const double limit_ns = 0.7 * environment.problem().uniform8.latency_ns;
+  double best_start = 0.0;
+  double best_learned = 0.0;
+  for (std::size_t i = 0; i < trace.transitions.size(); ++i) {
+    const Transition& transition = trace.transitions[i];
+    if (*transition.latency_ns <= limit_ns) {
+      (i < 8 ? best_start : best_learned) =
+          std::max(i < 8 ? best_start : best_learned, transition.accuracy);
+    }
+  }
+  EXPECT_GT(best_learned, best_start);
+}
+
+}  // namespace
+}  // namespace bitpilot

@@ -1,0 +1,222 @@
+#include "policies/surrogate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "policies/acquisition.h"
+#include "policies/incumbent.h"
+#include "policies/moves.h"
+#include "tests/policies/synthetic_environment.h"
+
+namespace bitpilot {
+namespace {
+
+Choice RandomChoice(const SearchProblem& problem, RandomStream& random) {
+  Choice choice;
+  for (const DecisionVariable& variable : problem.variables) {
+    const int count = static_cast<int>(variable.widths.size());
+    choice.push_back(variable.widths[static_cast<std::size_t>(random.NextIndex(count))]);
+  }
+  return choice;
+}
+
+Objectives Predict(const World& world, const CostModel& cost, const Choice& choice) {
+  return world.Predict(choice, cost.OperationLatencyRatios(choice));
+}
+
+TEST(ErrorLinkTest, GoesFromTheReferenceToGuessingAndBack) {
+  const ErrorLink link{.reference = 0.1, .ceiling = 0.8, .rate = 0.5};
+  EXPECT_DOUBLE_EQ(link.ErrorRate(0.0), 0.1);
+  EXPECT_NEAR(link.ErrorRate(1000.0), 0.9, 1e-12);
+  // 0.1 + 0.8 x (1 - 1/2) at rate x loss = ln 2.
+  EXPECT_NEAR(link.ErrorRate(2.0 * std::log(2.0)), 0.5, 1e-15);
+  EXPECT_NEAR(link.LossIncrease(0.5), 2.0 * std::log(2.0), 1e-14);
+  EXPECT_TRUE(std::isfinite(link.LossIncrease(1.0)));
+  EXPECT_TRUE(std::isfinite(link.LossIncrease(0.0)));
+}
+
+TEST(SurrogateTest, StartsAtTheProbesAndTheTable) {
+  const SyntheticEnvironment environment({});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  const World world = Surrogate(problem, cost, {}).MeanWorld();
+  EXPECT_DOUBLE_EQ(world.LossIncrease(UniformChoice(problem, 8)), 0.0);
+  double expected = 0.0;
+  for (const DecisionVariable& variable : problem.variables) {
+    expected += variable.sensitivity[2];  // width 4
+  }
+  const Choice four = UniformChoice(problem, 4);
+  EXPECT_NEAR(world.LossIncrease(four), expected, 1e-12);
+  EXPECT_NEAR(Predict(world, cost, four).latency_ratio, cost.LatencyRatio(four), 1e-12);
+}
+
+// Mean absolute error of predictions for choices that were not seen: halved, at least, by 60
+// measurements.
+TEST(SurrogateTest, LearnsLossesAndLatenciesFromMeasurements) {
+  SyntheticEnvironment environment(
+      {.max_measurements = 100, .probe_log_sigma = 0.8, .table_log_sigma = 0.15});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  RandomStream random(1, "learning");
+  std::vector<Transition> seen;
+  for (int i = 0; i < 60; ++i) {
+    seen.push_back(*environment.Step({.choice = RandomChoice(problem, random), .reason = "test"}));
+  }
+  const World before = Surrogate(problem, cost, {}).MeanWorld();
+  const World after = Surrogate(problem, cost, seen).MeanWorld();
+  double error_before[2] = {};
+  double error_after[2] = {};
+  for (int i = 0; i < 40; ++i) {
+    const Transition truth =
+        *environment.Step({.choice = RandomChoice(problem, random), .reason = "test"});
+    const Objectives actual = MeasuredObjectives(problem, truth);
+    const Objectives prior = Predict(before, cost, truth.choice);
+    const Objectives learned = Predict(after, cost, truth.choice);
+    error_before[0] += std::abs(prior.error_rate - actual.error_rate);
+    error_before[1] += std::abs(prior.latency_ratio - actual.latency_ratio);
+    error_after[0] += std::abs(learned.error_rate - actual.error_rate);
+    error_after[1] += std::abs(learned.latency_ratio - actual.latency_ratio);
+  }
+  EXPECT_LT(error_after[0], 0.5 * error_before[0]);
+  EXPECT_LT(error_after[1], 0.5 * error_before[1]);
+}
+
+TEST(SurrogateTest, SurvivesCollapsedAndUnmeasuredTransitions) {
+  const SyntheticEnvironment environment({});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  std::vector<Transition> history(3);
+  history[0] = {.choice = UniformChoice(problem, 2), .loss = 1e6, .accuracy = 0.0};
+  history[1] = {.choice = UniformChoice(problem, 2), .loss = -1e6, .accuracy = 1.0};
+  history[2] = {.choice = UniformChoice(problem, 8), .loss = 0.4, .accuracy = 0.87};
+  const Surrogate surrogate(problem, cost, history);
+  RandomStream random(1, "collapsed");
+  for (int i = 0; i < 20; ++i) {
+    const World world = surrogate.SampleWorld(random);
+    const Objectives outcome = Predict(world, cost, UniformChoice(problem, 3));
+    EXPECT_TRUE(std::isfinite(outcome.error_rate));
+    EXPECT_TRUE(std::isfinite(outcome.latency_ratio));
+    EXPECT_GT(outcome.latency_ratio, 0.0);
+  }
+}
+
+// The added area must be what Hypervolume() says with the point added.
+TEST(AcquisitionTest, EqualsTheDifferenceOfHypervolumes) {
+  SyntheticEnvironment environment({});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  RandomStream random(1, "acquisition");
+  std::vector<Transition> history;
+  std::vector<Objectives> points;
+  for (const int bits : {8, 6, 5, 4, 3, 2}) {
+    history.push_back(
+        *environment.Step({.choice = UniformChoice(problem, bits), .reason = "uniform"}));
+    points.push_back(MeasuredObjectives(problem, history.back()));
+  }
+  const World world = Surrogate(problem, cost, history).MeanWorld();
+  const Acquisition acquisition(problem, cost, history, {world});
+  int improving = 0;
+  for (int i = 0; i < 300; ++i) {
+    Choice choice = UniformChoice(problem, 4 + random.NextIndex(4));
+    choice = NeighbourMove(problem, choice, random);
+    std::vector<Objectives> more = points;
+    more.push_back(Predict(world, cost, choice));
+    const double expected = Hypervolume(more) - Hypervolume(points);
+    EXPECT_NEAR(acquisition.ExpectedImprovement(choice), expected, 1e-14);
+    improving += expected > 1e-6 ? 1 : 0;
+  }
+  EXPECT_GT(improving, 10);
+}
+
+TEST(AcquisitionTest, GivesNothingForWhatBreaksABudget) {
+  SyntheticEnvironment environment({.budgets = {.max_latency_ratio = 0.5, .min_accuracy = 0.5}});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  const World world = Surrogate(problem, cost, {}).MeanWorld();
+  const Acquisition acquisition(problem, cost, {}, {world});
+  EXPECT_EQ(acquisition.ExpectedImprovement(UniformChoice(problem, 8)), 0.0);
+  EXPECT_TRUE(acquisition.front().empty());
+}
+
+TEST(NeighbourMoveTest, MovesOneToThreeVariablesByOneWidth) {
+  const SyntheticEnvironment environment({.widths = {2, 4, 8}});
+  const SearchProblem& problem = environment.problem();
+  RandomStream random(1, "moves");
+  for (int i = 0; i < 500; ++i) {
+    const Choice choice = UniformChoice(problem, i % 2 == 0 ? 8 : 4);
+    const Choice moved = NeighbourMove(problem, choice, random);
+    int changed = 0;
+    for (std::size_t v = 0; v < choice.size(); ++v) {
+      changed += moved[v] != choice[v] ? 1 : 0;
+    }
+    EXPECT_LE(changed, 3);
+    EXPECT_GE(changed, 0);  // two moves of one variable may cancel
+  }
+}
+
+TEST(BestChoiceTest, CannotBeImprovedByTwoChanges) {
+  const SyntheticEnvironment environment({.widths = {2, 4, 8}});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  RandomStream random(1, "best");
+  const World world = Surrogate(problem, cost, {}).SampleWorld(random);
+  for (const double price : {0.0, 0.5, 3.0, 100.0}) {
+    SCOPED_TRACE(price);
+    const auto value = [&](const Choice& choice) {
+      return world.LossIncrease(choice) + price * Predict(world, cost, choice).latency_ratio;
+    };
+    const Choice best = BestChoice(problem, cost, world, price);
+    for (const Choice& once : SingleChanges(problem, best)) {
+      for (const Choice& twice : SingleChanges(problem, once)) {
+        ASSERT_GE(value(twice), value(best) - 1e-12);
+      }
+    }
+  }
+}
+
+Transition Measured(double loss, double accuracy, double latency_ns) {
+  return {.choice = {},
+          .status = TransitionStatus::kMeasured,
+          .latency_ns = latency_ns,
+          .loss = loss,
+          .accuracy = accuracy};
+}
+
+// By hand: -(0.6 - 0.4) / 0.4 - 0.8 = -1.3; 100 x 0.1^2 for the accuracy; 10 x (0.8 / 0.5 - 1) for
+// the latency.
+TEST(UtilityTest, EqualsTheFormulaComputedByHand) {
+  SearchProblem problem;
+  problem.uniform8 = {.latency_ns = 1000.0, .loss = 0.4, .accuracy = 0.9};
+  const Transition transition = Measured(0.6, 0.7, 800.0);
+  EXPECT_NEAR(Utility(problem, transition), -1.3, 1e-12);
+  problem.budgets.min_accuracy = 0.8;
+  EXPECT_NEAR(Utility(problem, transition), -2.3, 1e-12);
+  problem.budgets.max_latency_ratio = 0.5;
+  EXPECT_NEAR(Utility(problem, transition), -8.3, 1e-12);
+}
+
+TEST(IncumbentTest, ClimbsAlwaysAndDescendsLessAndLess) {
+  SearchProblem problem;
+  problem.uniform8 = {.latency_ns = 1000.0, .loss = 0.4, .accuracy = 0.9};
+  problem.max_measurements = 2;
+  EXPECT_FALSE(Incumbent(problem, {}, 1).has_value());
+  EXPECT_FALSE(Incumbent(problem, {Transition{}}, 1).has_value());
+  const Transition good = Measured(0.4, 0.9, 900.0);
+  const Transition bad = Measured(0.6, 0.9, 900.0);
+  EXPECT_EQ(Incumbent(problem, {bad, good}, 1), 1U);
+  int early = 0;
+  int late = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    problem.max_measurements = 1'000'000;  // T = 1: e^-1 = 0.368
+    early += Incumbent(problem, {good, bad}, seed) == 1U ? 1 : 0;
+    problem.max_measurements = 1;  // T = 0.05: e^-20
+    late += Incumbent(problem, {good, bad}, seed) == 1U ? 1 : 0;
+  }
+  EXPECT_NEAR(early, 368, 77);  // five standard deviations
+  EXPECT_EQ(late, 0);
+}
+
+}  // namespace
+}  // namespace bitpilot
