@@ -21,12 +21,14 @@ Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& tr
 // Immutable. `cost` must outlive it.
 class Acquisition {
  public:
-  // Improvements are over the measured transitions of `history` that keep the budgets.
+  // Improvements are over the measured transitions of `history` that keep the budgets, within the
+  // reference box; a box in which nothing was measured yet is widened to every error rate. A
+  // latency budget that nothing measured has kept yet stands for "faster than anything so far".
   Acquisition(const SearchProblem& problem, const CostModel& cost,
               const std::vector<Transition>& history, std::vector<World> worlds);
 
-  // Mean over the worlds of the area that `choice` would add; a world in which it breaks a budget
-  // counts 0.
+  // Mean over the worlds of the area that `choice` would add; a world in which it breaks a budget,
+  // or comes nearer to the latency budget than predictions are good for, counts 0.
   double ExpectedImprovement(const Choice& choice) const;
 
   // Indices into `history` of the front that is to be improved, by ascending latency.
@@ -36,6 +38,7 @@ class Acquisition {
   double Improvement(const Objectives& outcome) const;
 
   Budgets budgets_;
+  Objectives reference_ = kHypervolumeReference;
   const CostModel& cost_;
   std::vector<World> worlds_;
   std::vector<std::size_t> front_;

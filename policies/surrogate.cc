@@ -27,6 +27,10 @@ constexpr double kLossNoise = 0.01;
 constexpr double kRelativeLossNoise = 0.1;
 constexpr double kRelativeLatencyNoise = 0.01;
 
+// What one choice's latency differs by from all that the latency model can say, relative:
+// measurement noise and the table's error at a pair of widths that was never tried.
+constexpr double kLatencyMisfit = 0.01;
+
 // A transition `age` steps old counts kForgetting^age while training, which moves the losses.
 constexpr double kForgetting = 0.95;
 
@@ -234,7 +238,13 @@ World Surrogate::MeanWorld() const { return ToWorld(loss_.Mean(), latency_.Mean(
 
 World Surrogate::SampleWorld(RandomStream& random) const {
   const std::vector<double> loss_weights = loss_.Sample(random);
-  return ToWorld(loss_weights, latency_.Sample(random));
+  World world = ToWorld(loss_weights, latency_.Sample(random));
+  const double misfit = 1.0 + kLatencyMisfit * random.NextNormal();
+  world.fixed_latency_ratio *= misfit;
+  for (double& factor : world.latency_factor) {
+    factor *= misfit;
+  }
+  return world;
 }
 
 }  // namespace bitpilot

@@ -140,6 +140,20 @@ TEST(AcquisitionTest, GivesNothingForWhatBreaksABudget) {
   EXPECT_TRUE(acquisition.front().empty());
 }
 
+// All that was measured misses the budgets: a faster choice and a better one must still count for
+// something.
+TEST(AcquisitionTest, StillPrefersFasterAndBetterWhereNothingKeptTheBudgetsYet) {
+  SyntheticEnvironment environment({.budgets = {.max_latency_ratio = 0.1}});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  const std::vector<Transition> history = {
+      *environment.Step({.choice = UniformChoice(problem, 8), .reason = "uniform"})};
+  const World world = Surrogate(problem, cost, history).MeanWorld();
+  const Acquisition acquisition(problem, cost, history, {world});
+  EXPECT_GT(acquisition.ExpectedImprovement(UniformChoice(problem, 4)), 0.0);
+  EXPECT_EQ(acquisition.ExpectedImprovement(UniformChoice(problem, 8)), 0.0);
+}
+
 TEST(NeighbourMoveTest, MovesOneToThreeVariablesByOneWidth) {
   const SyntheticEnvironment environment({.widths = {2, 4, 8}});
   const SearchProblem& problem = environment.problem();
