@@ -6,19 +6,11 @@
 #include <limits>
 
 #include "policies/random_stream.h"
+#include "tests/policies/random_choice.h"
 #include "tests/policies/synthetic_environment.h"
 
 namespace bitpilot {
 namespace {
-
-Choice RandomChoice(const SearchProblem& problem, RandomStream& random) {
-  Choice choice;
-  for (const DecisionVariable& variable : problem.variables) {
-    const int count = static_cast<int>(variable.widths.size());
-    choice.push_back(variable.widths[static_cast<std::size_t>(random.NextIndex(count))]);
-  }
-  return choice;
-}
 
 TEST(CostModelTest, AgreesWithThePredictionOfTheTable) {
   for (const char* network : {"resnet8", "resnet20", "mobilenet-v1-025"}) {

@@ -10,6 +10,7 @@
 
 #include "policies/environment.h"
 #include "policies/random_stream.h"
+#include "tests/policies/random_choice.h"
 
 namespace bitpilot {
 
@@ -22,11 +23,7 @@ inline void PlayAndCheckEnvironment(Environment& environment, std::uint64_t seed
   const std::size_t num_variables = problem->variables.size();
   const CostTable table = problem->table;
   while (environment.measurements_left() > 0) {
-    Proposal proposal;
-    for (const DecisionVariable& variable : problem->variables) {
-      const int count = static_cast<int>(variable.widths.size());
-      proposal.choice.push_back(variable.widths[static_cast<std::size_t>(random.NextIndex(count))]);
-    }
+    const Proposal proposal{.choice = RandomChoice(*problem, random), .reason = "random"};
     const int left = environment.measurements_left();
     const std::optional<Transition> transition = environment.Step(proposal);
     ASSERT_EQ(&environment.problem(), problem);

@@ -8,19 +8,11 @@
 #include "policies/acquisition.h"
 #include "policies/incumbent.h"
 #include "policies/moves.h"
+#include "tests/policies/random_choice.h"
 #include "tests/policies/synthetic_environment.h"
 
 namespace bitpilot {
 namespace {
-
-Choice RandomChoice(const SearchProblem& problem, RandomStream& random) {
-  Choice choice;
-  for (const DecisionVariable& variable : problem.variables) {
-    const int count = static_cast<int>(variable.widths.size());
-    choice.push_back(variable.widths[static_cast<std::size_t>(random.NextIndex(count))]);
-  }
-  return choice;
-}
 
 Objectives Predict(const World& world, const CostModel& cost, const Choice& choice) {
   return world.Predict(choice, cost.OperationLatencyRatios(choice));
