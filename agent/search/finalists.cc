@@ -1,7 +1,6 @@
 #include "agent/search/finalists.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "agent/search/front.h"
 #include "policies/ilp.h"
@@ -17,32 +16,50 @@ bool KeepsBudgets(const SearchProblem& problem, const Transition& transition) {
          (!budgets.min_accuracy || transition.accuracy >= *budgets.min_accuracy);
 }
 
-// The front of `steps`, by ascending latency, thinned.
-std::vector<std::size_t> ThinnedFront(const SearchProblem& problem,
-                                      const std::vector<TransitionEvent>& transitions,
-                                      const std::vector<std::size_t>& steps) {
+// The front of the candidates that keep the budgets, or of all if none does: steps by ascending
+// latency.
+std::vector<std::size_t> EligibleFront(const SearchProblem& problem,
+                                       const std::vector<TransitionEvent>& transitions) {
+  std::vector<std::size_t> measured, feasible;
+  for (std::size_t step = 0; step < transitions.size(); ++step) {
+    const Transition& transition = transitions[step].transition;
+    if (transition.status != TransitionStatus::kMeasured) continue;
+    measured.push_back(step);
+    if (KeepsBudgets(problem, transition)) feasible.push_back(step);
+  }
+  const std::vector<std::size_t>& eligible = feasible.empty() ? measured : feasible;
   std::vector<Objectives> points;
-  for (const std::size_t step : steps)
+  for (const std::size_t step : eligible) {
     points.push_back(ObjectivesOf(problem, transitions[step].transition));
-  std::vector<std::size_t> front = ParetoFront(points);
+  }
+  std::vector<std::size_t> front;
+  for (const std::size_t index : ParetoFront(points)) front.push_back(eligible[index]);
+  return front;
+}
+
+// Drops steps until at most kMaxFrontFinalists are left, each time the one that adds least
+// hypervolume.
+void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& transitions,
+          std::vector<std::size_t>& front) {
+  const auto hypervolume_without = [&](std::size_t dropped) {
+    std::vector<Objectives> rest;
+    for (const std::size_t step : front) {
+      if (step != dropped) rest.push_back(ObjectivesOf(problem, transitions[step].transition));
+    }
+    return Hypervolume(rest);
+  };
   while (front.size() > kMaxFrontFinalists) {
-    std::size_t least = 0;
+    std::size_t least = front.front();
     double most_left = -1.0;
-    for (std::size_t drop = 0; drop < front.size(); ++drop) {
-      std::vector<Objectives> rest;
-      for (std::size_t i = 0; i < front.size(); ++i) {
-        if (i != drop) rest.push_back(points[front[i]]);
-      }
-      const double left = Hypervolume(rest);
+    for (const std::size_t step : front) {
+      const double left = hypervolume_without(step);
       if (left > most_left) {
         most_left = left;
-        least = drop;
+        least = step;
       }
     }
-    front.erase(front.begin() + static_cast<std::ptrdiff_t>(least));
+    std::erase(front, least);
   }
-  for (std::size_t& index : front) index = steps[index];
-  return front;
 }
 
 std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
@@ -66,6 +83,16 @@ std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
 
 }  // namespace
 
+std::vector<int> ReportableSteps(const SearchProblem& problem,
+                                 const std::vector<ProposalEvent>& proposals,
+                                 const std::vector<TransitionEvent>& transitions) {
+  std::vector<std::size_t> steps = EligibleFront(problem, transitions);
+  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) steps.push_back(*ilp);
+  std::sort(steps.begin(), steps.end());
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+  return {steps.begin(), steps.end()};
+}
+
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions) {
@@ -80,19 +107,10 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                          static_cast<int>(step)});
   };
   if (const auto ilp = BestIlpStep(problem, proposals, transitions)) add("ilp start", "ilp", *ilp);
-
-  std::vector<std::size_t> measured, feasible;
-  for (std::size_t step = 0; step < transitions.size(); ++step) {
-    const Transition& transition = transitions[step].transition;
-    if (transition.status != TransitionStatus::kMeasured) continue;
-    measured.push_back(step);
-    if (KeepsBudgets(problem, transition)) feasible.push_back(step);
-  }
+  std::vector<std::size_t> front = EligibleFront(problem, transitions);
+  Thin(problem, transitions, front);
   int number = 0;
-  for (const std::size_t step :
-       ThinnedFront(problem, transitions, feasible.empty() ? measured : feasible)) {
-    add("front " + std::to_string(++number), "front", step);
-  }
+  for (const std::size_t step : front) add("front " + std::to_string(++number), "front", step);
   return finalists;
 }
 

@@ -21,12 +21,18 @@ struct Finalist {
 
 inline constexpr std::size_t kMaxFrontFinalists = 8;
 
-// Uniform 8 and 4 bit; of the candidates that the integer program proposed the one with the largest
-// area to the hypervolume's reference point; and the front of the measured candidates that keep the
-// budgets as far as the search saw (of all, if none keeps them), thinned to kMaxFrontFinalists by
-// dropping whoever adds least hypervolume.
+// Steps that a report may show now or after more steps, ascending; any other step's files can go.
+// Of the candidates that the integer program proposed the one with the largest area to the
+// hypervolume's reference point; and the front of the measured candidates that keep the budgets as
+// far as the search saw (of all, if none keeps them).
 //
 // proposals and transitions are parallel.
+std::vector<int> ReportableSteps(const SearchProblem& problem,
+                                 const std::vector<ProposalEvent>& proposals,
+                                 const std::vector<TransitionEvent>& transitions);
+
+// Uniform 8 and 4 bit, then the reportable steps; the front is thinned to kMaxFrontFinalists by
+// dropping whoever adds least hypervolume.
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "agent/qat/integer_evaluation.h"
-#include "agent/search/front.h"
 #include "agent/search/measurement_rows.h"
 #include "kernels/base/network_file.h"
 
@@ -57,7 +56,6 @@ std::optional<Transition> SearchEnvironment::Step(const Proposal& proposal) {
   ++step_;
   kept_steps_.push_back(static_cast<int>(transitions_.size()));
   transitions_.push_back(*answer);
-  DropDominatedNetworks();
   return answer->transition;
 }
 
@@ -203,24 +201,13 @@ TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,
   return answer;
 }
 
-std::vector<std::size_t> SearchEnvironment::Front() const {
-  return MeasuredFront(problem_, transitions_);
-}
-
-void SearchEnvironment::DropDominatedNetworks() {
+void SearchEnvironment::KeepNetworks(const std::vector<int>& steps) {
   if (!journal_.recording()) return;
-  const std::vector<std::size_t> front = Front();
-  std::vector<int> kept;
-  for (const int step : kept_steps_) {
-    const bool on_front =
-        std::find(front.begin(), front.end(), static_cast<std::size_t>(step)) != front.end();
-    if (on_front) {
-      kept.push_back(step);
-    } else {
-      files_.Remove(NetworkFile(step));
-    }
-  }
-  kept_steps_ = std::move(kept);
+  std::erase_if(kept_steps_, [&](int step) {
+    const bool keep = std::find(steps.begin(), steps.end(), step) != steps.end();
+    if (!keep) files_.Remove(NetworkFile(step));
+    return !keep;
+  });
 }
 
 Result<Network> SearchEnvironment::TrainReference(const BitAssignment& assignment) {

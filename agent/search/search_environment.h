@@ -30,7 +30,7 @@ struct SearchResources {
 // the journal replays, nothing trains and nothing is measured; the first live step restores the
 // last checkpoint.
 //
-// Files: networks/step-K.bpnet of every step on the current front; checkpoints/step-K.ckpt, the
+// Files: networks/step-K.bpnet of every step that is kept; checkpoints/step-K.ckpt, the
 // last two.
 class SearchEnvironment final : public Environment {
  public:
@@ -48,8 +48,9 @@ class SearchEnvironment final : public Environment {
 
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
 
-  // Indices into transitions() of the Pareto front of everything measured, by ascending latency.
-  std::vector<std::size_t> Front() const;
+  // Removes the network files of all steps but `steps`. A step that was not kept once must never be
+  // kept again.
+  void KeepNetworks(const std::vector<int>& steps);
 
   // The network that one more step at `assignment` would give, for references that are compared
   // with candidates.
@@ -85,7 +86,6 @@ class SearchEnvironment final : public Environment {
   Result<TransitionEvent> Evaluate(const Proposal& proposal, const MeasurementRow& row, Work& work);
   Status RestoreModel();
   TransitionEvent Reject(const Proposal& proposal, std::int64_t weight_bytes) const;
-  void DropDominatedNetworks();
 
   const SearchConfig& config_;
   const SearchProblem& problem_;
@@ -97,7 +97,7 @@ class SearchEnvironment final : public Environment {
   int model_steps_ = 0;                        // steps whose training the model in memory contains
   std::optional<CheckpointEvent> checkpoint_;  // the last one logged
   std::vector<TransitionEvent> transitions_;
-  std::vector<int> kept_steps_;  // whose network files may exist
+  std::vector<int> kept_steps_;  // whose network files may exist, ascending
   Status status_;
 };
 

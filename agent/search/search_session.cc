@@ -127,6 +127,8 @@ class Driver {
         }
         policy.Observe(*transition);
         proposals_.push_back(std::move(event));
+        environment.KeepNetworks(
+            ReportableSteps(environment.problem(), proposals_, environment.transitions()));
         Report(environment);
       }
     }
