@@ -1,5 +1,6 @@
 // bitpilot: searches, on the real board, how many bits each layer of a convolutional network should
 // have.
+#include <cstdio>
 #include <exception>
 
 #include "agent/cli/command.h"
@@ -25,6 +26,11 @@ int main(int argc, char** argv) {
   bitpilot::AddReplayCommand(app, exit_code);
   bitpilot::AddLogCommand(app, exit_code);
   bitpilot::AddFleetCommand(app, exit_code);
+  const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+    std::fprintf(stderr, "bitpilot: unknown command \"%s\"; bitpilot --help lists them\n", argv[1]);
+    return bitpilot::kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,7 @@
 #include "agent/search/live_parts.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "agent/fleet/fleet_file.h"
@@ -33,6 +34,8 @@ Result<std::unique_ptr<Board>> OpenBoard(const SearchConfig& config,
                                          const std::function<bool()>& stop) {
   BoardOptions options;
   options.stop = stop;
+  // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
+  options.lease_wait = std::chrono::seconds(40);
   if (config.fleet.empty()) return StartLocalBoard(config.device, options);
   const Result<Fleet> fleet = ReadFleetFile(config.fleet);
   if (!fleet.ok()) return fleet.status();

@@ -252,7 +252,7 @@ TEST_F(SearchProgramTest, ExplainsBadInput) {
       {{"search", "--study", not_a_study, "--resume"}, 1, "text.db"},
       {{"search", "--study", study, "--resume"}, 1, "new.db"},
       {{"evaluate", "--model", "resnet8", "--bits", "w9a4"}, 2, "1..8"},
-      {{"evaluate", "--model", "resnet8", "--bits", "w-1a4"}, 1, "w-1a4"},
+      {{"evaluate", "--model", "resnet8", "--bits", "w-1a4"}, 2, "1..8"},
       {{"evaluate", "--model", "resnet8", "--data", odd}, 1, "odd.bin"},
       {{"evaluate", "--model", "resnet20"}, 2, "--weights"},
       {{"replay", folder_.Path("none.db"), "--verify"}, 1, "none.db"},
