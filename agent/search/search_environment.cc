@@ -160,10 +160,11 @@ Status SearchEnvironment::Checkpoint(Work& work) {
         const Result<StoredFile> file =
             files_.Put(CheckpointFile(step_ + 1), resources_.model->SaveCheckpoint());
         if (!file.ok()) return file.status();
-        return CheckpointEvent{step_ + 1, file->sha256, file->file};
+        return CheckpointEvent{step_ + 1, file->sha256, file->file, work.train_loss.value()};
       });
   if (!checkpoint.ok()) return checkpoint.status();
   checkpoint_ = std::move(*checkpoint);
+  work.train_loss = checkpoint_->train_loss;
   files_.Remove(CheckpointFile(step_ - 1));  // the last two stay
   return Status();
 }

@@ -57,7 +57,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256,
                                    status)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Transition, choice, status, latency_ns, latency_low_ns,
                                    latency_high_ns, loss, accuracy, weight_bytes)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointEvent, step, sha256, file)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointEvent, step, sha256, file, train_loss)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalRow, label, origin, assignment, assignment_id,
                                    test_accuracy, test_correct, test_total, accuracy_low,

@@ -80,6 +80,8 @@ struct CheckpointEvent {
   int step = 0;  // the first step that is not contained in it
   std::string sha256;
   std::string file;  // relative to the study
+  // Of the step's training, nats: its transition repeats it, also if another process writes that.
+  double train_loss = 0.0;
 };
 
 struct ArtifactEvent {
