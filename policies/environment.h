@@ -40,7 +40,7 @@ struct Transition {
   Choice choice;
   TransitionStatus status = TransitionStatus::kFailed;
   std::optional<double> latency_ns = std::nullopt;  // median; present exactly if kMeasured
-  double latency_low_ns = 0.0;       // exact interval of the median; 0 unless measured
+  double latency_low_ns = 0.0;  // exact interval of the median; 0 unless measured
   double latency_high_ns = 0.0;
   double loss = 0.0;      // held-out loss at these widths, nats
   double accuracy = 0.0;  // validation, in [0, 1]

@@ -1,14 +1,15 @@
 // CostTable: what a board (or a published model of one) charges for each operation at each width.
 //
-// One text format serves the daemon's `--backend model:FILE`, the agent's `--device model:FILE` and exports:
+// One text format serves the daemon's `--backend model:FILE`, the agent's `--device model:FILE` and
+// exports:
 //
 //   bitpilot-cost-table 1
 //   name mpic                                   # who answers
 //   source "Risso et al., IGSC 2022, D.4"       # where the numbers come from; required
-//   energy_unit uJ-model                        # optional; energies carry this label, never plain joules
-//   overhead latency_ns 1200                    # per inference: what no operation owns
-//   op conv1 w 8 a 8 latency_ns 15000 energy 1.9
-//   op pool latency_ns 300                      # operations without weights: no widths
+//   energy_unit uJ-model                        # optional; energies carry this label, never plain
+//   joules overhead latency_ns 1200                    # per inference: what no operation owns op
+//   conv1 w 8 a 8 latency_ns 15000 energy 1.9 op pool latency_ns 300                      #
+//   operations without weights: no widths
 //
 // '#' starts a comment. A layer's `w` is its weights' width, `a` the width of the tensor it reads.
 #pragma once
@@ -46,15 +47,18 @@ Result<CostTable> ParseCostTable(std::string_view text);
 std::string FormatCostTable(const CostTable& table);
 Result<CostTable> ReadCostTableFile(const std::string& path);
 
-// Cost of one inference of `topology` at `assignment`: the overhead plus every operation's row. A layer with
-// channel runs is charged the rows of its widths in proportion to the channels. Operations without weights that
-// the table does not list are free.
+// Cost of one inference of `topology` at `assignment`: the overhead plus every operation's row. A
+// layer with channel runs is charged the rows of its widths in proportion to the channels.
+// Operations without weights that the table does not list are free.
 //
 // Errors:
-//   kNotFound  a layer or width the table does not list; names the missing row as it should be written.
-Result<Cost> PredictCost(const CostTable& table, const Topology& topology, const BitAssignment& assignment);
+//   kNotFound  a layer or width the table does not list; names the missing row as it should be
+//   written.
+Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
+                         const BitAssignment& assignment);
 
-// The share of each operation in PredictCost(), [num_operations]; the overhead belongs to none of them.
+// The share of each operation in PredictCost(), [num_operations]; the overhead belongs to none of
+// them.
 //
 // Errors: as PredictCost.
 Result<std::vector<Cost>> PredictOperationCosts(const CostTable& table, const Topology& topology,

@@ -1,7 +1,7 @@
 // Status and Result<T>: failures that a peer, a file or a device can cause, as values.
 //
-// Codes answer one question for the caller: retry, choose differently, or stop. A message says what was
-// expected, what came, and where it helps what to do.
+// Codes answer one question for the caller: retry, choose differently, or stop. A message says what
+// was expected, what came, and where it helps what to do.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +17,17 @@ namespace bitpilot {
 // Values are part of the wire format (proto/bitpilot.proto, ErrorCode): append only.
 enum class StatusCode : std::uint8_t {
   kOk = 0,
-  kInvalidArgument = 1,   // The request can never succeed as written.
-  kUnsupported = 2,       // Valid, but this build, board or CPU cannot do it.
-  kNotFound = 3,          // A file, network or session that was named does not exist.
-  kDataCorrupt = 4,       // A checksum, magic number or structure is wrong.
-  kTimeout = 5,           // The deadline passed; retrying is safe.
-  kUnavailable = 6,       // The peer is away or busy; retry later.
-  kPermissionDenied = 7,  // Keys, roles or file modes forbid it.
-  kResourceExhausted = 8, // Memory, disk or quota; a smaller request may succeed.
-  kAborted = 9,           // Stopped by the user, a newer lease or a shutdown.
-  kVersionMismatch = 10,  // Peer, file or study of another version; the message names both.
-  kInternal = 11,         // A bug on our side.
+  kInvalidArgument = 1,    // The request can never succeed as written.
+  kUnsupported = 2,        // Valid, but this build, board or CPU cannot do it.
+  kNotFound = 3,           // A file, network or session that was named does not exist.
+  kDataCorrupt = 4,        // A checksum, magic number or structure is wrong.
+  kTimeout = 5,            // The deadline passed; retrying is safe.
+  kUnavailable = 6,        // The peer is away or busy; retry later.
+  kPermissionDenied = 7,   // Keys, roles or file modes forbid it.
+  kResourceExhausted = 8,  // Memory, disk or quota; a smaller request may succeed.
+  kAborted = 9,            // Stopped by the user, a newer lease or a shutdown.
+  kVersionMismatch = 10,   // Peer, file or study of another version; the message names both.
+  kInternal = 11,          // A bug on our side.
 };
 
 // Name as in logs and JSON, e.g. "INVALID_ARGUMENT".
@@ -64,7 +64,7 @@ inline Status DataCorrupt(std::string message) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
   Result(Status status) : state_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     BITPILOT_CHECK(!std::get<Status>(state_).ok());
   }
@@ -88,11 +88,11 @@ class [[nodiscard]] Result {
 };
 
 // Returns a failed Status from the enclosing function.
-#define BITPILOT_RETURN_IF_ERROR(expression)                        \
-  do {                                                              \
+#define BITPILOT_RETURN_IF_ERROR(expression)                                          \
+  do {                                                                                \
     if (::bitpilot::Status bitpilot_status_ = (expression); !bitpilot_status_.ok()) { \
-      return bitpilot_status_;                                      \
-    }                                                               \
+      return bitpilot_status_;                                                        \
+    }                                                                                 \
   } while (false)
 
 }  // namespace bitpilot
