@@ -226,36 +226,42 @@ Evaluation QuantizedModel::Evaluate(const ImageDataset& data) const {
   return EvaluateNetwork(topology, network, data, impl_->quantized_pixels);
 }
 
+double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOptions& options,
+                                        TrainingNetwork& network) {
+  const auto batch_size = std::min(static_cast<std::size_t>(options.batch_size), data.size());
+  const std::vector<std::uint32_t> indices = state.stream.NextBatch(batch_size, data.size());
+  std::vector<Augmentation> augmentations;
+  for (std::size_t i = 0; options.augment && i < indices.size(); ++i) {
+    augmentations.push_back(state.stream.NextAugmentation(kMaxShift));
+  }
+  const auto run = [&](OperationHooks& hooks, const PixelTable& table) {
+    return RunNetwork(definition.topology, hooks, ImageTensor(data, indices, augmentations, table));
+  };
+  at::Tensor teacher_logits;
+  if (options.distill) {
+    const torch::NoGradGuard no_gradient;
+    teacher_logits = run(*float_network, float_pixels);
+  }
+  const at::Tensor logits = run(network, quantized_pixels);
+  const at::Tensor loss = DistillationLoss(logits, LabelTensor(data, indices), teacher_logits);
+  loss.backward();
+  network.Update(LearningRate(options, state.batches_trained));
+  ++state.batches_trained;
+  return loss.item<double>();
+}
+
 double QuantizedModel::Train(const ImageDataset& data, std::int64_t num_batches,
                              const TrainOptions& options, const std::function<bool()>& stop) {
   BITPILOT_CHECK(data.size() > 0);
   BITPILOT_CHECK(!options.cosine || options.total_batches > 0);
   if (!impl_->Prepare()) Calibrate(data);
   TrainingState& state = impl_->state;
-  const Topology& topology = impl_->definition.topology;
-  const auto batch_size = std::min(static_cast<std::size_t>(options.batch_size), data.size());
-  TrainingNetwork network(topology, state.layers, state.moments, state.assignment, state.bank);
+  TrainingNetwork network(impl_->definition.topology, state.layers, state.moments, state.assignment,
+                          state.bank);
   double loss_sum = 0.0;
   std::int64_t done = 0;
   for (; done < num_batches && !(stop && stop()); ++done) {
-    const std::vector<std::uint32_t> indices = state.stream.NextBatch(batch_size, data.size());
-    std::vector<Augmentation> augmentations;
-    for (std::size_t i = 0; options.augment && i < indices.size(); ++i) {
-      augmentations.push_back(state.stream.NextAugmentation(kMaxShift));
-    }
-    at::Tensor teacher_logits;
-    if (options.distill) {
-      const torch::NoGradGuard no_gradient;
-      teacher_logits = RunNetwork(topology, *impl_->float_network,
-                                  ImageTensor(data, indices, augmentations, impl_->float_pixels));
-    }
-    const at::Tensor logits = RunNetwork(
-        topology, network, ImageTensor(data, indices, augmentations, impl_->quantized_pixels));
-    const at::Tensor loss = DistillationLoss(logits, LabelTensor(data, indices), teacher_logits);
-    loss.backward();
-    network.Update(LearningRate(options, state.batches_trained));
-    ++state.batches_trained;
-    loss_sum += loss.item<double>();
+    loss_sum += impl_->TrainBatch(data, options, network);
   }
   network.Commit();
   return done == 0 ? 0.0 : loss_sum / static_cast<double>(done);

@@ -11,6 +11,7 @@
 #include "agent/qat/image_batch.h"
 #include "agent/qat/layer_tensors.h"
 #include "agent/qat/quantized_model.h"
+#include "agent/qat/trainer.h"
 #include "agent/qat/training_state.h"
 
 namespace bitpilot {
@@ -32,6 +33,10 @@ struct QuantizedModel::Impl {
 
   // The calibration images that count: the first kCalibrationImages.
   at::Tensor CalibrationImages(const ImageDataset& images, const PixelTable& table) const;
+
+  // One mini-batch: forward, backward, update. Returns its loss.
+  double TrainBatch(const ImageDataset& data, const TrainOptions& options,
+                    TrainingNetwork& network);
 
   ModelDefinition definition;
   std::vector<LayerTensors> float_layers;  // as loaded; never trained

@@ -142,8 +142,11 @@ TEST(QuantizedModelTest, TrainingRecoversAccuracyThatLowBitsLost) {
   model.Calibrate(Sample().train);
   const ImageDataset images = Sample().validation.Slice(0, 500);
   const double calibrated = model.Evaluate(images).loss;
-  model.Train(Sample().train, 30, SmallBatches());
-  EXPECT_EQ(model.batches_trained(), 30);
+  TrainOptions options;
+  options.batch_size = 64;
+  options.learning_rate = 2e-4;
+  model.Train(Sample().train, 25, options);
+  EXPECT_EQ(model.batches_trained(), 25);
   EXPECT_LT(model.Evaluate(images).loss, 0.95 * calibrated);
 }
 
