@@ -54,13 +54,18 @@ endfunction()
 # bitpilot_add_test(<program> LABEL <folder> SOURCES <cc>... DEPS <target>... [ONE_PROCESS])
 #
 # One CTest test per GoogleTest case. ONE_PROCESS makes the binary a single CTest test: programs that load
-# LibTorch take 0.3 s and more to start.
+# LibTorch take 0.3 s and more to start. Tests are compiled for a short build: little optimization, and GoogleTest's
+# headers precompiled once for all (tests/CMakeLists.txt).
 function(bitpilot_add_test program)
   cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL" "SOURCES;DEPS")
   add_executable(${program} ${arg_SOURCES})
   target_link_libraries(${program} PRIVATE ${arg_DEPS} GTest::gtest_main GTest::gmock bitpilot_private_flags)
+  target_compile_options(${program} PRIVATE ${BITPILOT_TEST_OPTIONS})
   target_compile_definitions(${program} PRIVATE
     BITPILOT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" BITPILOT_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(NOT "torch" IN_LIST arg_DEPS)
+    target_precompile_headers(${program} REUSE_FROM bitpilot_test_headers)
+  endif()
   if(arg_ONE_PROCESS)
     add_test(NAME ${program} COMMAND ${program})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)

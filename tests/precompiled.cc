@@ -1,0 +1,1 @@
+// Nothing: gives the precompiled headers (tests/CMakeLists.txt) a target to belong to.
