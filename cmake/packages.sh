@@ -96,9 +96,10 @@ build_jobs() {
   echo $((processors < memory_gb ? processors : memory_gb))
 }
 
-# build PRESET: configures and builds in build/PRESET; ninja shows its progress and rebuilds only what changed.
+# build PRESET [TARGET...]: configures and builds in build/PRESET; ninja shows its progress and rebuilds only what changed.
 build() {
   local preset=$1 log
+  local targets=("${@:2}")
   [[ -e build/$preset/build.ninja ]] || require_disk .
   mkdir -p "build/$preset"
   log=build/$preset/configure.log
@@ -109,5 +110,5 @@ build() {
     exit 1
   fi
   say "Building build/$preset (the first build takes several minutes) ..."
-  cmake --build --preset "$preset" --parallel "$(build_jobs)" >&2
+  cmake --build --preset "$preset" --parallel "$(build_jobs)" ${targets[0]:+--target "${targets[@]}"} >&2
 }
