@@ -67,9 +67,10 @@ Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Wor
         [&] { return Result<TransitionEvent>(Reject(proposal, weight_bytes)); });
   }
   if (journal_.recording()) {
-    // The board works while the network trains.
     BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
-    BITPILOT_RETURN_IF_ERROR(Train(work));
+    // A board of its own works while the network trains. On this machine training would slow the
+    // kernels down, by more than the differences that the search looks for.
+    if (!config_.device.starts_with("local")) BITPILOT_RETURN_IF_ERROR(Train(work));
   }
   const Result<MeasurementRow> row = Measure(work);
   if (!row.ok()) return row.status();
