@@ -14,6 +14,9 @@ BITPILOT_PACKAGES=(
 # A bare Debian 12 takes 1.7 GB for them; a build folder takes up to 3 GB (precompiled LibTorch headers).
 BITPILOT_NEEDED_GB=6
 
+# More flags for a configure step: build() passes them to CMake.
+CONFIGURE_FLAGS=()
+
 # Messages go to standard error: standard output belongs to the program that the script runs.
 say() { printf '%s\n' "$*" >&2; }
 
@@ -104,7 +107,7 @@ build() {
   mkdir -p "build/$preset"
   log=build/$preset/configure.log
   say "Configuring build/$preset ..."
-  if ! cmake --preset "$preset" >"$log" 2>&1; then
+  if ! cmake --preset "$preset" "${CONFIGURE_FLAGS[@]}" >"$log" 2>&1; then
     cat "$log" >&2
     say "Configuring failed; the messages above are also in $log."
     exit 1

@@ -25,5 +25,10 @@ mapfile -t sources < <(
   grep -o '"file": "[^"]*"' "$build/compile_commands.json" | cut -d'"' -f4 | sort -u |
     grep -E "^$PWD/(kernels|proto|device_daemon|policies|agent)/.*\.cc$" | grep -v '/agent/qat/\|/kernels/isa\.cc$'
 )
+if ((${#sources[@]} == 0)); then
+  echo "$build was configured by ./check, to compile several sources together: give a folder made with" >&2
+  echo "  cmake --preset dev -B build/tidy" >&2
+  exit 1
+fi
 echo "clang-tidy: ${#sources[@]} sources" >&2
 printf '%s\0' "${sources[@]}" | xargs -0 -n 2 -P "$(nproc)" "${tidy[@]}" -p "$build"

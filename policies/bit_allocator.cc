@@ -5,12 +5,11 @@
 #include <string>
 #include <utility>
 
+#include "policies/index.h"
 #include "policies/multiple_choice.h"
 
 namespace bitpilot {
 namespace {
-
-std::size_t AsIndex(int index) { return static_cast<std::size_t>(index); }
 
 bool IsActivation(const SearchProblem& problem, int variable) {
   return problem.variables[AsIndex(variable)].kind == DecisionVariable::Kind::kActivations;

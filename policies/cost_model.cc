@@ -7,11 +7,10 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "policies/index.h"
 
 namespace bitpilot {
 namespace {
-
-std::size_t AsIndex(int index) { return static_cast<std::size_t>(index); }
 
 Status ValidateVariable(const DecisionVariable& variable, std::size_t limit) {
   const std::string who = "decision variable \"" + variable.name + "\"";

@@ -39,7 +39,9 @@ enum class TransitionStatus : std::uint8_t {
 struct Transition {
   Choice choice;
   TransitionStatus status = TransitionStatus::kFailed;
-  std::optional<double> latency_ns = std::nullopt;  // median; present exactly if kMeasured
+  // Median; present exactly if kMeasured. On the scale of problem().uniform8: an environment whose
+  // board drifts divides by uniform 8 bit of the same rounds and multiplies by that reference.
+  std::optional<double> latency_ns = std::nullopt;
   double latency_low_ns = 0.0;  // exact interval of the median; 0 unless measured
   double latency_high_ns = 0.0;
   double loss = 0.0;      // held-out loss at these widths, nats

@@ -5,11 +5,10 @@
 #include <limits>
 
 #include "policies/bit_allocator.h"
+#include "policies/index.h"
 
 namespace bitpilot {
 namespace {
-
-std::size_t AsIndex(int index) { return static_cast<std::size_t>(index); }
 
 // Latency of the variable's operations, by the world.
 double LatencyOf(const CostModel& cost, const World& world, const Choice& choice, int variable) {

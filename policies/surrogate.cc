@@ -4,12 +4,11 @@
 #include <cmath>
 #include <cstddef>
 
+#include "policies/index.h"
 #include "policies/plain_math.h"
 
 namespace bitpilot {
 namespace {
-
-std::size_t AsIndex(int index) { return static_cast<std::size_t>(index); }
 
 constexpr std::size_t kMaxHistory = 256;
 

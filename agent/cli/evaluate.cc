@@ -58,31 +58,26 @@ Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
 }
 
 // Latency on the board, interleaved with uniform 8 bit of the same weights.
-Status MeasureOn(const std::string& device, QuantizedModel& model, const EvaluateFlags& flags,
-                 Json& line) {
-  const Network network = model.Export();
+Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
+                 const EvaluateFlags& flags, Json& line) {
   BITPILOT_RETURN_IF_ERROR(
       Quantize(model, flags, UniformAssignment(model.definition().topology, 8, 8)));
   const Network uniform8 = model.Export();
-  BoardOptions options;
-  options.stop = StopRequested;
-  const Result<std::unique_ptr<Board>> board = StartLocalBoard(device, options);
-  if (!board.ok()) return board.status();
   MeasureJob job;
   job.networks = {&network, &uniform8};
   job.tier = Tier::kAudit;
-  const Result<Measurement> measurement = (*board)->Measure(job);
+  const Result<Measurement> measurement = board.Measure(job);
   if (!measurement.ok()) return measurement.status();
   if (!HasNumbers(measurement->status)) {
-    return Status(StatusCode::kUnavailable, "--device " + device + ": " +
+    return Status(StatusCode::kUnavailable, "--device " + flags.device + ": " +
                                                 std::string(ToString(measurement->status)) + " " +
                                                 measurement->detail);
   }
   const NetworkMeasurement& measured = measurement->networks.front();
   const MedianInterval ratio =
       RatioOfRounds(measured.window_ns, measurement->networks.back().window_ns);
-  line["device"] = device;
-  line["isa"] = (*board)->info().isa;
+  line["device"] = flags.device;
+  line["isa"] = board.info().isa;
   line["measure_status"] = std::string(ToString(measurement->status));
   line["source"] = measurement->source;
   line["latency_median_ns"] = measured.latency_median_ns;
@@ -108,6 +103,18 @@ Json Describe(const EvaluateFlags& flags, const ImageDataset& data, const Evalua
       {"correct", correct},         {"accuracy", evaluation.accuracy},
       {"accuracy_low", wilson.low}, {"accuracy_high", wilson.high},
       {"loss", evaluation.loss}};
+}
+
+// The integer network's answers: the board's where there is one, else this host's.
+Result<Json> RunInteger(const EvaluateFlags& flags, const ImageDataset& data,
+                        const Network& network, Board* board) {
+  const auto infer = [&](std::span<const std::uint8_t> pixels) {
+    return board->Infer(network, pixels);
+  };
+  const Result<Evaluation> evaluation =
+      board ? EvaluateInteger(network, data, infer) : EvaluateInteger(network, data);
+  if (!evaluation.ok()) return evaluation.status();
+  return Describe(flags, data, *evaluation, board ? "integer, on the board" : "integer");
 }
 
 void PrintForPeople(const Json& line) {
@@ -157,17 +164,21 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   const Network network = model->Export();
   if (!flags.export_file.empty())
     BITPILOT_RETURN_IF_ERROR(WriteNetworkFile(flags.export_file, network));
-  Json line;
-  if (flags.integer) {
-    const Result<Evaluation> evaluation = EvaluateInteger(network, *data);
-    if (!evaluation.ok()) return evaluation.status();
-    line = Describe(flags, *data, *evaluation, "integer");
-  } else {
-    line = Describe(flags, *data, model->Evaluate(*data), "fake-quantized");
+  std::unique_ptr<Board> board;
+  if (!flags.device.empty()) {
+    BoardOptions options;
+    options.stop = StopRequested;
+    Result<std::unique_ptr<Board>> started = StartLocalBoard(flags.device, options);
+    if (!started.ok()) return started.status();
+    board = std::move(*started);
   }
-  line["weight_bytes"] = WeightBytes(definition->topology, *assignment);
-  line["assignment"] = AssignmentToJson(definition->topology, *assignment);
-  if (!flags.device.empty()) BITPILOT_RETURN_IF_ERROR(MeasureOn(flags.device, *model, flags, line));
+  Result<Json> line = flags.integer
+                          ? RunInteger(flags, *data, network, board.get())
+                          : Describe(flags, *data, model->Evaluate(*data), "fake-quantized");
+  if (!line.ok()) return line;
+  (*line)["weight_bytes"] = WeightBytes(definition->topology, *assignment);
+  (*line)["assignment"] = AssignmentToJson(definition->topology, *assignment);
+  if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, *line));
   return line;
 }
 
@@ -201,9 +212,12 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
   command->add_option("--calibration", flags->calibration,
                       "Images that calibrate the widths: a folder or \"sample\" (the default, "
                       "unless the weights bring step sizes)");
-  command->add_flag("--integer", flags->integer,
-                    "Use the integer network that boards run, not its float simulation");
-  command->add_option("--device", flags->device, "Also measure it: local, local:ISA or model:FILE");
+  command->add_flag(
+      "--integer", flags->integer,
+      "Use the integer network that boards run (with --device: on that board), not its "
+      "float simulation");
+  command->add_option("--device", flags->device,
+                      "Also measure its latency there: local, local:ISA or model:FILE");
   command->add_option("--export", flags->export_file,
                       "Write the integer network (.bpnet), e.g. for bitpilotd run");
   AddJsonFlag(*command, flags->json);

@@ -9,14 +9,13 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/search_display.h"
+#include "agent/cli/search_result.h"
 #include "agent/model/model_definition.h"
 #include "agent/search/search_session.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
 namespace {
-
-using Json = nlohmann::json;
 
 struct SearchFlags {
   SearchConfig config;
@@ -135,13 +134,6 @@ Status RefuseConfigFlags(const CLI::App& command) {
   return Status();
 }
 
-bool AnyFrontRowMeetsBudgets(const FinalEvent& final) {
-  for (const FinalRow& row : final.rows) {
-    if (row.origin != "reference" && row.budget_met) return true;
-  }
-  return false;
-}
-
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (outcome.interrupted) {
     std::fprintf(stderr,
@@ -151,25 +143,18 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
     if (flags.json)
       PrintJson({{"type", "result"},
                  {"interrupted", true},
-                 {"decisions", outcome.decisions},
+                 {"measurements", outcome.decisions},
                  {"study", flags.study}});
     return kExitFailed;
   }
-  const bool met = AnyFrontRowMeetsBudgets(outcome.final);
   if (flags.json) {
-    Json line = Json::parse(ToJson(outcome.final));
-    line["type"] = "result";
-    line["interrupted"] = false;
-    line["decisions"] = outcome.decisions;
-    line["budget_met"] = met;
-    line["study"] = flags.study;
-    PrintJson(line);
+    PrintJson(SearchResultLine(outcome, flags.study));
   } else {
     PrintFinalTable(outcome.final, outcome.config.device.starts_with("model:"));
     std::printf("\nhypervolume (validation) %.4f; study %s\n", outcome.final.hypervolume,
                 flags.study.c_str());
   }
-  if (met) return kExitDone;
+  if (AnyCandidateMeetsBudgets(outcome.final)) return kExitDone;
   std::fprintf(stderr,
                "bitpilot: no candidate met the budget when it was measured again; the closest are "
                "in the table\n");

@@ -129,13 +129,9 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
   if (!final.full_isa) return;
   std::printf("\nThe same candidates on this machine's full instruction set (%s):\n",
               final.full_isa->isa.c_str());
-  for (const FullIsaRow& full : final.full_isa->rows) {
-    const auto row =
-        std::find_if(final.rows.begin(), final.rows.end(), [&full](const FinalRow& candidate) {
-          return candidate.assignment_id == full.assignment_id;
-        });
-    std::printf("%-16s %10.2f us %8.3fx\n", row == final.rows.end() ? "?" : row->label.c_str(),
-                full.latency_median_ns / 1e3, full.ratio);
+  for (const FullIsaRow& row : final.full_isa->rows) {
+    std::printf("%-16s %10.2f us %8.3fx\n", row.label.c_str(), row.latency_median_ns / 1e3,
+                row.ratio);
   }
 }
 

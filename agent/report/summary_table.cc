@@ -44,7 +44,7 @@ std::string LatencyCells(const ReportData& data, const FinalRow& row, double sca
 // The ratio on the full instruction set, "–" where it was not measured.
 std::string FullIsaCell(const FullIsa& full_isa, const FinalRow& row) {
   for (const FullIsaRow& other : full_isa.rows) {
-    if (other.assignment_id != row.assignment_id) continue;
+    if (other.label != row.label) continue;
     return Cell(FormatFixed(other.ratio, 3) + "\u00d7" + " <span class=\"interval-text\">" +
                 FormatLatency(other.latency_median_ns, other.latency_median_ns) + "</span>");
   }

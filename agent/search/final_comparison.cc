@@ -99,8 +99,11 @@ void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, Fina
   result.ratio = ratio.median;
   result.ratio_low = ratio.low;
   result.ratio_high = ratio.high;
+  result.source = row.source;
   if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
     result.kernels = conditions->kernels;
+    result.model_energy = conditions->model_energy;
+    result.model_energy_unit = conditions->model_energy_unit;
   }
 }
 
@@ -133,7 +136,7 @@ FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const std::vector<Meas
     full.isa = board->isa;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].latency_median_ns || !rows[kUniform8].latency_median_ns) continue;
-    full.rows.push_back({AssignmentId(finalists[i].assignment), *rows[i].latency_median_ns,
+    full.rows.push_back({finalists[i].label, *rows[i].latency_median_ns,
                          RatioOfRounds(rows[i].window_ns, rows[kUniform8].window_ns).median});
   }
   return full;

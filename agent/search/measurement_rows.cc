@@ -46,6 +46,8 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
       conditions.drift = network.drift;
       conditions.kernels = network.kernels;
       conditions.operation_ns = network.operation_ns;
+      conditions.model_energy = network.model_energy;
+      conditions.model_energy_unit = network.model_energy_unit;
     }
     row.conditions = ToJson(conditions);
     rows.push_back(std::move(row));

@@ -25,6 +25,4 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
                                    const StudyFiles& files, SearchObserver& observer,
                                    const std::function<bool()>& stop);
 
-inline constexpr char kUniform8File[] = "networks/uniform-8.bpnet";
-
 }  // namespace bitpilot

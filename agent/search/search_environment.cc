@@ -5,6 +5,7 @@
 
 #include "agent/qat/integer_evaluation.h"
 #include "agent/search/measurement_rows.h"
+#include "agent/search/ratio_interval.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
@@ -72,10 +73,10 @@ Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Wor
     // kernels down, by more than the differences that the search looks for.
     if (!config_.device.starts_with("local")) BITPILOT_RETURN_IF_ERROR(Train(work));
   }
-  const Result<MeasurementRow> row = Measure(work);
-  if (!row.ok()) return row.status();
+  const Result<StepRows> rows = Measure(work);
+  if (!rows.ok()) return rows.status();
   if (config_.train_batches > 0) BITPILOT_RETURN_IF_ERROR(Checkpoint(work));
-  return journal_.Observe<TransitionEvent>([&] { return Evaluate(proposal, *row, work); });
+  return journal_.Observe<TransitionEvent>([&] { return Evaluate(proposal, *rows, work); });
 }
 
 Status SearchEnvironment::RestoreModel() {
@@ -100,8 +101,10 @@ Status SearchEnvironment::Prepare(Work& work) {
 
 Status SearchEnvironment::StartMeasuring(Work& work) {
   BITPILOT_RETURN_IF_ERROR(Prepare(work));
+  const Result<const Network*> uniform8 = Uniform8();
+  if (!uniform8.ok()) return uniform8.status();
   MeasureJob job;
-  job.networks = {&*work.network};
+  job.networks = {&*work.network, *uniform8};
   job.tier = kStepTier;
   BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
   work.measuring = true;
@@ -124,34 +127,47 @@ Status SearchEnvironment::Train(Work& work) {
   return Status();
 }
 
-Result<MeasurementRow> SearchEnvironment::Measure(Work& work) {
-  const std::string id = "step-" + std::to_string(step_);
-  Result<MeasurementRow> row = MeasureOnce(work, id);
-  for (int retry = 1; row.ok() && IsNoisy(*row) && retry <= kMaxNoisyRetries; ++retry) {
-    row = MeasureOnce(work, id + "-retry-" + std::to_string(retry));
+Result<const Network*> SearchEnvironment::Uniform8() {
+  if (!uniform8_) {
+    const Result<std::string> bytes = files_.Get(kUniform8File);
+    if (!bytes.ok()) return bytes.status();
+    Result<Network> network = ParseNetwork(*bytes);
+    if (!network.ok()) return network.status().WithContext(files_.AbsolutePath(kUniform8File));
+    uniform8_ = std::move(*network);
   }
-  if (row.ok() && row->status == ToString(MeasureStatus::kWrongOutput)) {
-    return Status(StatusCode::kInternal,
-                  "the board's output differs from the host's reference (" + row->detail +
-                      "): a kernel is wrong on that board, so the search stops");
-  }
-  return row;
+  return &*uniform8_;
 }
 
-Result<MeasurementRow> SearchEnvironment::MeasureOnce(Work& work,
-                                                      const std::string& measurement_id) {
+Result<SearchEnvironment::StepRows> SearchEnvironment::Measure(Work& work) {
+  const std::string id = "step-" + std::to_string(step_);
+  Result<StepRows> rows = MeasureOnce(work, id);
+  for (int retry = 1; rows.ok() && IsNoisy(rows->candidate) && retry <= kMaxNoisyRetries; ++retry) {
+    rows = MeasureOnce(work, id + "-retry-" + std::to_string(retry));
+  }
+  if (rows.ok() && rows->candidate.status == ToString(MeasureStatus::kWrongOutput)) {
+    return Status(StatusCode::kInternal,
+                  "the board's output differs from the host's reference (" +
+                      rows->candidate.detail +
+                      "): a kernel is wrong on that board, so the search stops");
+  }
+  return rows;
+}
+
+Result<SearchEnvironment::StepRows> SearchEnvironment::MeasureOnce(
+    Work& work, const std::string& measurement_id) {
+  const std::string uniform8_id = measurement_id + "-uniform-8";
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     if (!work.measuring) BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
     work.measuring = false;
     const Result<Measurement> measurement = resources_.board->FinishMeasure();
     if (!measurement.ok()) return measurement.status();
     return ToRows(*measurement, kStepTier, resources_.board->info(),
-                  {{measurement_id, work.assignment}});
+                  {{measurement_id, work.assignment}, {uniform8_id, problem_.base}});
   };
   Result<std::vector<MeasurementRow>> rows =
-      journal_.ObserveMeasurements({measurement_id}, measure);
+      journal_.ObserveMeasurements({measurement_id, uniform8_id}, measure);
   if (!rows.ok()) return rows.status();
-  return std::move(rows->front());
+  return StepRows{std::move(rows->front()), std::move(rows->back())};
 }
 
 Status SearchEnvironment::Checkpoint(Work& work) {
@@ -170,8 +186,8 @@ Status SearchEnvironment::Checkpoint(Work& work) {
   return Status();
 }
 
-Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal,
-                                                    const MeasurementRow& row, Work& work) {
+Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, const StepRows& rows,
+                                                    Work& work) {
   BITPILOT_RETURN_IF_ERROR(Train(work));
   const Result<Evaluation> evaluation = EvaluateInteger(*work.network, resources_.data->validation);
   if (!evaluation.ok()) return evaluation.status();
@@ -182,15 +198,22 @@ Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal,
   answer.train_loss = work.train_loss;
   Transition& transition = answer.transition;
   transition.choice = proposal.choice;
-  transition.status =
-      row.latency_median_ns ? TransitionStatus::kMeasured : TransitionStatus::kFailed;
-  transition.latency_ns = row.latency_median_ns;
-  transition.latency_low_ns = row.latency_low_ns.value_or(0.0);
-  transition.latency_high_ns = row.latency_high_ns.value_or(0.0);
+  FillLatency(rows, transition);
   transition.loss = evaluation->loss;
   transition.accuracy = evaluation->accuracy;
   transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
   return answer;
+}
+
+void SearchEnvironment::FillLatency(const StepRows& rows, Transition& transition) const {
+  transition.status = TransitionStatus::kFailed;
+  if (!rows.candidate.latency_median_ns || !rows.uniform8.latency_median_ns) return;
+  const MedianInterval ratio = RatioOfRounds(rows.candidate.window_ns, rows.uniform8.window_ns);
+  const double reference_ns = problem_.uniform8.latency_ns;
+  transition.status = TransitionStatus::kMeasured;
+  transition.latency_ns = ratio.median * reference_ns;
+  transition.latency_low_ns = ratio.low * reference_ns;
+  transition.latency_high_ns = ratio.high * reference_ns;
 }
 
 TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,

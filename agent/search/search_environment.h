@@ -30,6 +30,11 @@ struct SearchResources {
 // the journal replays, nothing trains and nothing is measured; the first live step restores the
 // last checkpoint.
 //
+// The candidate and uniform 8 bit are measured in interleaved rounds, because boards drift by more
+// than the differences that a search looks for. A transition's latency is the ratio of the two
+// times the problem's 8-bit reference, so that all steps share one scale; the rows keep what was
+// measured.
+//
 // Files: networks/step-K.bpnet of every step that is kept; checkpoints/step-K.ckpt, the
 // last two.
 class SearchEnvironment final : public Environment {
@@ -74,16 +79,25 @@ class SearchEnvironment final : public Environment {
     std::optional<double> train_loss;
   };
 
+  // What one interleaved measurement says of the candidate and of uniform 8 bit.
+  struct StepRows {
+    MeasurementRow candidate;
+    MeasurementRow uniform8;
+  };
+
   Result<TransitionEvent> RunStep(const Proposal& proposal, Work& work);
   // Restores the model, switches it to the assignment and exports the network to measure.
   Status Prepare(Work& work);
   Status StartMeasuring(Work& work);
   Status Train(Work& work);
-  // The row that counts: a noisy answer is measured again once.
-  Result<MeasurementRow> Measure(Work& work);
-  Result<MeasurementRow> MeasureOnce(Work& work, const std::string& measurement_id);
+  // The answer that counts: a noisy one is measured again once.
+  Result<StepRows> Measure(Work& work);
+  Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);
-  Result<TransitionEvent> Evaluate(const Proposal& proposal, const MeasurementRow& row, Work& work);
+  Result<TransitionEvent> Evaluate(const Proposal& proposal, const StepRows& rows, Work& work);
+  void FillLatency(const StepRows& rows, Transition& transition) const;
+  // The problem's 8-bit network, from its file when the first live step asks for it.
+  Result<const Network*> Uniform8();
   Status RestoreModel();
   TransitionEvent Reject(const Proposal& proposal, std::int64_t weight_bytes) const;
 
@@ -96,6 +110,7 @@ class SearchEnvironment final : public Environment {
   int step_ = 0;
   int model_steps_ = 0;                        // steps whose training the model in memory contains
   std::optional<CheckpointEvent> checkpoint_;  // the last one logged
+  std::optional<Network> uniform8_;
   std::vector<TransitionEvent> transitions_;
   std::vector<int> kept_steps_;  // whose network files may exist, ascending
   Status status_;

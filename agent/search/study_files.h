@@ -12,6 +12,9 @@
 
 namespace bitpilot {
 
+// The network that all candidates are compared with, calibrated from the float weights.
+inline constexpr char kUniform8File[] = "networks/uniform-8.bpnet";
+
 struct StoredFile {
   std::string sha256;  // of the content
   std::string file;    // relative to the study's folder

@@ -63,15 +63,15 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalRow, label, origin, assignment, assignme
                                    test_accuracy, test_correct, test_total, accuracy_low,
                                    accuracy_high, paired_difference, paired_low, paired_high,
                                    latency_median_ns, latency_low_ns, latency_high_ns, ratio,
-                                   ratio_low, ratio_high, weight_bytes, budget_met, measurement_id,
-                                   kernels)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, assignment_id, latency_median_ns, ratio)
+                                   ratio_low, ratio_high, model_energy, model_energy_unit, source,
+                                   weight_bytes, budget_met, measurement_id, kernels)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalEvent, rows, hypervolume, full_isa)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementConditions, confidence, inferences_per_window, drift,
                                    duration_ms, involuntary_context_switches, load_average, kernels,
-                                   operation_ns)
+                                   operation_ns, model_energy, model_energy_unit)
 
 // These two add a key to the members of the struct they hold.
 static void to_json(nlohmann::json& j, const BoardEvent& event) {

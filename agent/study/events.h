@@ -112,6 +112,10 @@ struct FinalRow {
   std::optional<double> ratio;  // to uniform 8 bit of the same rounds; null with the latency
   double ratio_low = 0.0;
   double ratio_high = 0.0;
+  // A cost table's figure in the unit that the table names; null unless the board is a model.
+  std::optional<double> model_energy;
+  std::string model_energy_unit;
+  std::string source;  // "measured", or "MODEL:<table name>"
   std::int64_t weight_bytes = 0;
   bool budget_met = true;
   std::string measurement_id;        // empty if nothing was measured
@@ -120,7 +124,7 @@ struct FinalRow {
 
 // What a final candidate costs on the machine's full instruction set.
 struct FullIsaRow {
-  std::string assignment_id;
+  std::string label;  // as in FinalRow
   double latency_median_ns = 0.0;
   double ratio = 0.0;  // to uniform 8 bit on the same instruction set
 };
@@ -149,8 +153,10 @@ struct MeasurementConditions {
   double duration_ms = 0.0;  // device time of the whole request
   std::uint64_t involuntary_context_switches = 0;
   std::optional<double> load_average;
-  std::vector<std::string> kernels;  // per operation
-  std::vector<double> operation_ns;  // per operation, if asked for
+  std::vector<std::string> kernels;    // per operation
+  std::vector<double> operation_ns;    // per operation, if asked for
+  std::optional<double> model_energy;  // of a model board whose table has energies
+  std::string model_energy_unit;
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

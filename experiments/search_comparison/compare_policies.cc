@@ -3,7 +3,8 @@
 //
 // One setup (8-bit reference, layer table, sensitivities) serves all runs, and a candidate's
 // latency and accuracy are kept by content, so that two policies that try the same candidate see
-// the same numbers.
+// the same numbers. As in a search, latency is the ratio to uniform 8 bit of the same rounds times
+// the setup's 8-bit reference.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -20,6 +21,8 @@
 #include "agent/search/front.h"
 #include "agent/search/live_parts.h"
 #include "agent/search/problem_setup.h"
+#include "agent/search/ratio_interval.h"
+#include "kernels/base/network_file.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
@@ -38,8 +41,13 @@ struct Known {
 class CachingEnvironment final : public Environment {
  public:
   CachingEnvironment(const SearchProblem& problem, const SearchResources& resources,
-                     const std::string& cache_file, std::map<std::string, Known>& known)
-      : problem_(problem), resources_(resources), cache_file_(cache_file), known_(known) {}
+                     const Network& uniform8, const std::string& cache_file,
+                     std::map<std::string, Known>& known)
+      : problem_(problem),
+        resources_(resources),
+        uniform8_(uniform8),
+        cache_file_(cache_file),
+        known_(known) {}
 
   const SearchProblem& problem() const override { return problem_; }
   int measurements_left() const override {
@@ -85,8 +93,8 @@ class CachingEnvironment final : public Environment {
     resources_.model->Calibrate(*resources_.calibration);
     const Network network = resources_.model->Export();
     MeasureJob job;
-    job.networks = {&network};
-    job.tier = Tier::kScreen;
+    job.networks = {&network, &uniform8_};
+    job.tier = Tier::kStandard;
     const Result<Measurement> measurement = resources_.board->Measure(job);
     if (!measurement.ok()) return measurement.status();
     if (!HasNumbers(measurement->status)) {
@@ -95,12 +103,15 @@ class CachingEnvironment final : public Environment {
     }
     const Result<Evaluation> evaluation = EvaluateInteger(network, resources_.data->validation);
     if (!evaluation.ok()) return evaluation.status();
-    return Known{measurement->networks.front().latency_median_ns, evaluation->loss,
-                 evaluation->accuracy};
+    const double ratio = RatioOfRounds(measurement->networks.front().window_ns,
+                                       measurement->networks.back().window_ns)
+                             .median;
+    return Known{ratio * problem_.uniform8.latency_ns, evaluation->loss, evaluation->accuracy};
   }
 
   const SearchProblem& problem_;
   SearchResources resources_;
+  const Network& uniform8_;
   const std::string& cache_file_;
   std::map<std::string, Known>& known_;
   std::vector<TransitionEvent> transitions_;
@@ -165,6 +176,11 @@ Status Compare(Arguments& arguments) {
                                                      resources, *journal, files, display, never);
   if (!problem.ok()) return problem.status();
 
+  const Result<std::string> uniform8_bytes = files.Get(kUniform8File);
+  if (!uniform8_bytes.ok()) return uniform8_bytes.status();
+  const Result<Network> uniform8 = ParseNetwork(*uniform8_bytes);
+  if (!uniform8.ok()) return uniform8.status();
+
   const std::string cache_file = arguments.work + ".jsonl";
   std::map<std::string, Known> known = LoadCache(cache_file);
   std::printf("\n%s on %s, %d measurements, hypervolume (validation) by seed\n\n%-8s",
@@ -175,7 +191,7 @@ Status Compare(Arguments& arguments) {
   for (int seed = 1; seed <= arguments.seeds; ++seed) {
     std::printf("%-8d", seed);
     for (const std::string& policy : arguments.policies) {
-      CachingEnvironment environment(*problem, resources, cache_file, known);
+      CachingEnvironment environment(*problem, resources, *uniform8, cache_file, known);
       const Result<double> hypervolume =
           RunPolicy(policy, static_cast<std::uint64_t>(seed), environment);
       if (!hypervolume.ok()) return hypervolume.status();

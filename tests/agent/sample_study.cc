@@ -215,6 +215,7 @@ class SampleWriter {
     row.paired_difference = row.test_accuracy - 0.866;
     row.paired_low = row.paired_difference - 0.006;
     row.paired_high = row.paired_difference + 0.006;
+    row.source = options_.from_model ? "MODEL:sample" : "measured";
     row.weight_bytes = WeightBytes(topology_, assignment);
     row.measurement_id = "final-" + std::to_string(num_final_++);
     const MeasurementRow measured = MakeRow(row.measurement_id, assignment, "AUDIT", 21, 0.006);
@@ -252,7 +253,7 @@ class SampleWriter {
       event.full_isa->isa = "avx512vnni";
       for (const FinalRow& row : event.rows) {
         event.full_isa->rows.push_back(
-            {row.assignment_id, *row.latency_median_ns * 0.5, 0.9 + *row.ratio / 10});
+            {row.label, *row.latency_median_ns * 0.5, 0.9 + *row.ratio / 10});
       }
     }
     Check(AppendEvent(*study_, event));

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/standard_networks.h"
@@ -101,11 +102,22 @@ TEST_F(SearchProgramTest, FindsAFrontReplaysAndReports) {
   const auto results = LinesOfType(search.out, "result");
   ASSERT_EQ(results.size(), 1U);
   const Json result = Json::parse(results.front());
-  EXPECT_EQ(result["decisions"], 10);
-  ASSERT_GE(result["rows"].size(), 3U);
-  EXPECT_EQ(result["rows"][0]["label"], "uniform 8 bit");
-  EXPECT_EQ(result["rows"][0]["ratio"], 1.0);
-  EXPECT_EQ(result["rows"][0]["test_total"], 2000);
+  EXPECT_EQ(result["measurements"], 10);
+  EXPECT_EQ(result["policy"], "amed");
+  EXPECT_EQ(result["study"], folder_.Path("a.db"));
+  const Json& w8a8 = result["reference"]["w8a8"];
+  EXPECT_EQ(w8a8["latency_ratio_int8"], 1.0);
+  EXPECT_EQ(w8a8["weight_bits"], Json::parse("[8,8,8,8,8,8,8,8,8,8]"));
+  EXPECT_EQ(w8a8["test_images"], 2000);
+  EXPECT_EQ(result["reference"]["w4a4"]["activation_bits"].front(), 8);
+  ASSERT_GE(result["front"].size(), 1U);
+  for (const Json& candidate : result["front"]) {
+    EXPECT_EQ(candidate["latency_ci_ns"].size(), 2U);
+    EXPECT_LT(candidate["latency_ratio_int8"], 1.1);
+    EXPECT_EQ(candidate["source"], "MODEL:steps");
+    EXPECT_EQ(candidate["energy_uj"], nullptr);
+    EXPECT_EQ(candidate["energy_source"], "NONE");
+  }
   EXPECT_EQ(LinesOfType(search.out, "step").size(), 10U);
 
   const ProgramResult replay = Run({"replay", folder_.Path("a.db"), "--verify", "--json"});
@@ -181,7 +193,7 @@ TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {
   EXPECT_THAT(stopped.err, HasSubstr("--resume"));
   const ProgramResult resumed = RunProgram(Resume("a.db"));
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
-  EXPECT_EQ(Json::parse(LinesOfType(resumed.out, "result").front())["decisions"], 10);
+  EXPECT_EQ(Json::parse(LinesOfType(resumed.out, "result").front())["measurements"], 10);
 }
 
 TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
@@ -219,6 +231,59 @@ TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
     EXPECT_EQ(all[i].source, "measured");
   }
   EXPECT_EQ(Run({"replay", folder_.Path("r.db"), "--verify"}).exit_code, 0);
+}
+
+// The board's daemon was replaced by one with other kernels: their times cannot be mixed.
+TEST_F(SearchProgramTest, RefusesToResumeOnADaemonOfAnotherKernelBuild) {
+  ASSERT_EQ(
+      RunProgramUntil(Search("a.db"), SIGKILL, [&] { return NumEvents("a.db") >= 2; }).exit_code,
+      128 + SIGKILL);
+  const auto original = Study::OpenReadOnly(folder_.Path("a.db"));
+  ASSERT_TRUE(original.ok()) << original.status().message();
+  Result<BoardEvent> board = ParseEvent<BoardEvent>((*original)->Events()->at(1).payload);
+  ASSERT_TRUE(board.ok()) << board.status().message();
+  board->board.kernel_build = "another-build";
+  const std::string study = folder_.Path("b.db");
+  {
+    auto changed = Study::Create(study, (*original)->config_json());
+    ASSERT_TRUE(changed.ok()) << changed.status().message();
+    ASSERT_TRUE(AppendEvent(**changed, *board).ok());
+    ASSERT_TRUE((*changed)->Close().ok());
+  }
+  const ProgramResult resumed = RunProgram(Resume("b.db"));
+  EXPECT_EQ(resumed.exit_code, 1);
+  EXPECT_THAT(resumed.err, HasSubstr("kernel build \"another-build\""));
+  EXPECT_THAT(resumed.err, HasSubstr("start a new study"));
+  EXPECT_EQ(NumEvents("b.db"), 2U);
+  EXPECT_EQ(Run({"log", "verify", study}).exit_code, 0);
+}
+
+TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
+  const std::string few = folder_.Path("few.bin");
+  std::string records;
+  std::mt19937 random(5);
+  for (int image = 0; image < 40; ++image) {
+    records.push_back(static_cast<char>(image % 10));
+    for (int pixel = 0; pixel < 3072; ++pixel) records.push_back(static_cast<char>(random()));
+  }
+  std::ofstream(few, std::ios::binary) << records;
+  const std::vector<std::string> host = {"evaluate", "--model", "resnet8",   "--data", few,
+                                         "--bits",   "w4a4",    "--integer", "--json"};
+  std::vector<std::string> board = host;
+  board.insert(board.end(), {"--device", "model:" + table_});
+  const ProgramResult on_host = Run(host);
+  const ProgramResult on_board = Run(board);
+  ASSERT_EQ(on_host.exit_code, 0) << on_host.err;
+  ASSERT_EQ(on_board.exit_code, 0) << on_board.err;
+  const Json expected = Json::parse(LinesOfType(on_host.out, "result").front());
+  const Json measured = Json::parse(LinesOfType(on_board.out, "result").front());
+  EXPECT_EQ(expected["arithmetic"], "integer");
+  EXPECT_EQ(measured["arithmetic"], "integer, on the board");
+  EXPECT_EQ(measured["images"], 40);
+  EXPECT_EQ(measured["correct"], expected["correct"]);
+  EXPECT_EQ(measured["loss"], expected["loss"]);
+  EXPECT_EQ(measured["source"], "MODEL:steps");
+  EXPECT_LT(measured["latency_ratio_int8"], 1.0);
 }
 
 TEST_F(SearchProgramTest, ExplainsBadInput) {

@@ -30,7 +30,8 @@ std::vector<Setting> Settings() {
   settings.push_back({"Training", {.max_measurements = 12, .training = true}});
   // ResNet-8's searched weights have 76,752 numbers; ends take 1,072 bytes at 8 bits.
   settings.push_back(
-      {"SmallSize", {.max_measurements = 12, .budgets = {.max_weight_bytes = 26'000}}});
+      {"SmallSize",
+       {.widths = {2, 4, 8}, .max_measurements = 12, .budgets = {.max_weight_bytes = 26'000}}});
   settings.push_back(
       {"Budgets",
        {.max_measurements = 12, .budgets = {.max_latency_ratio = 0.7, .min_accuracy = 0.8}}});

@@ -1,0 +1,95 @@
+#include "agent/cli/search_result.h"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kModelSource = "MODEL:";
+
+Json ModelEnergy(const FinalRow& row) {
+  if (!row.model_energy || !row.source.starts_with(kModelSource)) return nullptr;
+  return {{"value", *row.model_energy},
+          {"unit", row.model_energy_unit},
+          {"table", row.source.substr(kModelSource.size())}};
+}
+
+Json Candidate(const FinalRow& row) {
+  const Json assignment = Json::parse(row.assignment);
+  Json candidate = {{"label", row.label},
+                    {"weight_bits", assignment.at("weight_bits")},
+                    {"activation_bits", assignment.at("activation_bits")},
+                    {"accuracy", row.test_accuracy},
+                    {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
+                    {"accuracy_difference_int8", row.paired_difference},
+                    {"accuracy_difference_int8_ci", {row.paired_low, row.paired_high}},
+                    {"test_correct", row.test_correct},
+                    {"test_images", row.test_total},
+                    {"latency_median_ns", nullptr},
+                    {"latency_ci_ns", nullptr},
+                    {"latency_ratio_int8", nullptr},
+                    {"latency_ratio_int8_ci", nullptr},
+                    {"source", row.source},
+                    {"weight_bytes", row.weight_bytes},
+                    {"energy_uj", nullptr},
+                    {"energy_source", "NONE"},
+                    {"model_energy", ModelEnergy(row)},
+                    {"budget_met", row.budget_met},
+                    {"kernels", row.kernels}};
+  if (row.latency_median_ns) {
+    candidate["latency_median_ns"] = *row.latency_median_ns;
+    candidate["latency_ci_ns"] = {row.latency_low_ns, row.latency_high_ns};
+  }
+  if (row.ratio) {
+    candidate["latency_ratio_int8"] = *row.ratio;
+    candidate["latency_ratio_int8_ci"] = {row.ratio_low, row.ratio_high};
+  }
+  return candidate;
+}
+
+Json FullIsaObject(const FullIsa& full_isa) {
+  Json rows = Json::array();
+  for (const FullIsaRow& row : full_isa.rows) {
+    rows.push_back({{"label", row.label},
+                    {"latency_median_ns", row.latency_median_ns},
+                    {"latency_ratio_int8", row.ratio}});
+  }
+  return {{"isa", full_isa.isa}, {"rows", rows}};
+}
+
+}  // namespace
+
+nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path) {
+  const FinalEvent& final = outcome.final;
+  Json line = {{"type", "result"},
+               {"study", study_path},
+               {"policy", outcome.config.policy},
+               {"seed", outcome.config.seed},
+               {"measurements", outcome.decisions},
+               {"hypervolume", final.hypervolume},
+               {"front", Json::array()},
+               {"reference", Json::object()},
+               {"ilp_start", nullptr},
+               {"budget_met", AnyCandidateMeetsBudgets(final)},
+               {"interrupted", false},
+               {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)}};
+  for (const FinalRow& row : final.rows) {
+    if (row.origin == "front") line["front"].push_back(Candidate(row));
+    if (row.origin == "ilp") line["ilp_start"] = Candidate(row);
+    if (row.label == "uniform 8 bit") line["reference"]["w8a8"] = Candidate(row);
+    if (row.label == "uniform 4 bit") line["reference"]["w4a4"] = Candidate(row);
+  }
+  return line;
+}
+
+bool AnyCandidateMeetsBudgets(const FinalEvent& final) {
+  for (const FinalRow& row : final.rows) {
+    if (row.origin != "reference" && row.budget_met) return true;
+  }
+  return false;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,35 @@
+// The `result` line that `bitpilot search --json` ends with. Scripts read it: keys are only added.
+//
+//   {"type":"result","study":FILE,"policy":NAME,"seed":N,"measurements":N,"hypervolume":H,
+//    "front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},"ilp_start":CANDIDATE,
+//    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...]}|null}
+//
+// A CANDIDATE:
+//   label                 "front 1", "uniform 8 bit", ...
+//   weight_bits           a number a layer; [channels, bits] pairs where a layer has groups
+//   activation_bits       a number a stored tensor
+//   accuracy              on the test images, in [0, 1]; accuracy_ci its 95 % interval;
+//                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
+//   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];
+//                         latency_ratio_int8(_ci) of interleaved rounds; source
+//   weight_bytes
+//   energy_uj             from a meter, else null; energy_source names it, or is "NONE"
+//   model_energy          a cost table's figure {"value","unit","table"}, or null: not a
+//   measurement
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "agent/search/search_session.h"
+
+namespace bitpilot {
+
+// REQUIRES: !outcome.interrupted.
+nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path);
+
+// True if a candidate of the search, references aside, kept its budgets when measured again.
+bool AnyCandidateMeetsBudgets(const FinalEvent& final);
+
+}  // namespace bitpilot
