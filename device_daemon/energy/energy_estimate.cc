@@ -1,0 +1,219 @@
+#include "device_daemon/energy/energy_estimate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "kernels/base/window_statistics.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::int64_t kMinWindowNs = 2'000'000'000;
+constexpr std::int64_t kMinPeriods = 200;
+constexpr double kMaxMissingShare = 1e-3;
+constexpr double kMaxGapPeriods = 3.0;
+constexpr double kMaxClockShare = 1e-3;
+constexpr double kMaxIdleShift = 0.03;
+constexpr double kMaxLatencyShift = 0.02;
+
+// Without exact repetitions of a sample. Errors: times that go back, two values at one time.
+Result<std::vector<EnergySample>> InOrder(const EnergyTrace& trace) {
+  std::vector<EnergySample> samples;
+  for (const EnergySample& sample : trace.samples) {
+    if (!samples.empty() && sample.time_ns <= samples.back().time_ns) {
+      const bool repeated =
+          sample.time_ns == samples.back().time_ns && sample.value == samples.back().value;
+      if (repeated) continue;
+      return DataCorrupt("a sample at " + std::to_string(sample.time_ns) +
+                         " ns came after the one at " + std::to_string(samples.back().time_ns) +
+                         " ns: the meter's clock is not to be trusted");
+    }
+    samples.push_back(sample);
+  }
+  return samples;
+}
+
+Status CheckGaps(const EnergySourceInfo& source, std::span<const EnergySample> samples) {
+  const auto period_ns = static_cast<double>(source.period_ns);
+  double missing = 0.0;
+  double longest = 0.0;
+  for (std::size_t i = 1; i < samples.size(); ++i) {
+    const double periods =
+        static_cast<double>(samples[i].time_ns - samples[i - 1].time_ns) / period_ns;
+    missing += std::max(0.0, std::round(periods) - 1.0);
+    longest = std::max(longest, periods);
+  }
+  if (longest > kMaxGapPeriods) {
+    return DataCorrupt("a gap of " + std::to_string(longest) + " sampling periods; at most 3");
+  }
+  const double share = missing / (missing + static_cast<double>(samples.size()));
+  if (share > kMaxMissingShare) {
+    return DataCorrupt(std::to_string(share * 100.0) +
+                       " % of the samples are missing; at most 0.1");
+  }
+  return {};
+}
+
+double Interpolate(const EnergySample& a, const EnergySample& b, std::int64_t time_ns) {
+  const double share =
+      static_cast<double>(time_ns - a.time_ns) / static_cast<double>(b.time_ns - a.time_ns);
+  return a.value + share * (b.value - a.value);
+}
+
+// The samples inside the window, with interpolated ones at its edges.
+//
+// REQUIRES: the samples are in order and cover the window.
+std::vector<EnergySample> Cut(const std::vector<EnergySample>& samples, std::int64_t begin_ns,
+                              std::int64_t end_ns) {
+  std::vector<EnergySample> inside;
+  for (std::size_t i = 1; i < samples.size(); ++i) {
+    const EnergySample& a = samples[i - 1];
+    const EnergySample& b = samples[i];
+    if (b.time_ns <= begin_ns || a.time_ns >= end_ns) continue;
+    if (a.time_ns <= begin_ns) inside.push_back({begin_ns, Interpolate(a, b, begin_ns)});
+    if (b.time_ns < end_ns) {
+      inside.push_back(b);
+    } else {
+      inside.push_back({end_ns, Interpolate(a, b, end_ns)});
+    }
+  }
+  return inside;
+}
+
+Status CheckPower(const EnergySourceInfo& source, double power_w) {
+  if (power_w > 0.0 && power_w <= source.max_power_w) return {};
+  return DataCorrupt("a power of " + std::to_string(power_w) + " W is not in (0, " +
+                     std::to_string(source.max_power_w) + "]: wrong unit, sign or wiring?");
+}
+
+Result<double> TakePower(const EnergySourceInfo& source, std::span<const EnergySample> inside) {
+  double energy_j = 0.0;
+  for (std::size_t i = 0; i < inside.size(); ++i) {
+    BITPILOT_RETURN_IF_ERROR(CheckPower(source, inside[i].value));
+    if (i == 0) continue;
+    const double seconds = static_cast<double>(inside[i].time_ns - inside[i - 1].time_ns) * 1e-9;
+    energy_j += 0.5 * (inside[i].value + inside[i - 1].value) * seconds;
+  }
+  return energy_j;
+}
+
+Result<double> TakeCounter(std::span<const EnergySample> inside) {
+  for (std::size_t i = 1; i < inside.size(); ++i) {
+    if (inside[i].value < inside[i - 1].value) {
+      return DataCorrupt("the energy counter went back from " +
+                         std::to_string(inside[i - 1].value) + " to " +
+                         std::to_string(inside[i].value) + " J");
+    }
+  }
+  return inside.back().value - inside.front().value;
+}
+
+Status CheckWindow(const EnergyTrace& trace, std::int64_t begin_ns, std::int64_t end_ns) {
+  const std::int64_t min_ns = MinWindowNs(trace.source);
+  if (end_ns - begin_ns < min_ns) {
+    return InvalidArgument("a window of " + std::to_string(end_ns - begin_ns) +
+                           " ns is too short for a sampling period of " +
+                           std::to_string(trace.source.period_ns) + " ns; at least " +
+                           std::to_string(min_ns) + " ns");
+  }
+  const double clock_share =
+      static_cast<double>(trace.clock_uncertainty_ns) / static_cast<double>(end_ns - begin_ns);
+  if (clock_share > kMaxClockShare) {
+    return DataCorrupt("the meter's clock is known to " +
+                       std::to_string(trace.clock_uncertainty_ns) +
+                       " ns, which is more than 0.1 % of the window");
+  }
+  return {};
+}
+
+Result<WindowEnergy> Integrate(const EnergyTrace& trace, std::int64_t begin_ns,
+                               std::int64_t end_ns) {
+  BITPILOT_RETURN_IF_ERROR(CheckWindow(trace, begin_ns, end_ns));
+  const Result<std::vector<EnergySample>> samples = InOrder(trace);
+  if (!samples.ok()) return samples.status();
+  if (samples->empty() || samples->front().time_ns > begin_ns || samples->back().time_ns < end_ns) {
+    return DataCorrupt("the samples do not cover the window: the meter began late or ended early");
+  }
+  const std::vector<EnergySample> inside = Cut(*samples, begin_ns, end_ns);
+  const bool is_power = trace.source.quantity == EnergyQuantity::kPowerW;
+  if (is_power) BITPILOT_RETURN_IF_ERROR(CheckGaps(trace.source, *samples));
+  const Result<double> energy_j = is_power ? TakePower(trace.source, inside) : TakeCounter(inside);
+  if (!energy_j.ok()) return energy_j.status();
+  WindowEnergy window{.energy_j = *energy_j,
+                      .seconds = static_cast<double>(end_ns - begin_ns) * 1e-9};
+  BITPILOT_RETURN_IF_ERROR(CheckPower(trace.source, window.power_w()));
+  const double edge_share =
+      2.0 * static_cast<double>(trace.source.period_ns) * 1e-9 / window.seconds;
+  window.uncertainty_j = window.energy_j * std::hypot(edge_share, trace.source.relative_accuracy);
+  return window;
+}
+
+// Median with the half-width of its scatter: 1.96 times the standard error that the median absolute
+// deviation gives for a normal distribution (1.4826), and that of a median (1.2533).
+EnergyFigure MedianFigure(const std::vector<double>& values, double systematic) {
+  const double median = Median(values);
+  std::vector<double> deviations;
+  for (const double value : values) deviations.push_back(std::fabs(value - median));
+  const double scatter =
+      1.96 * 1.2533 * 1.4826 * Median(deviations) / std::sqrt(static_cast<double>(values.size()));
+  return {median, std::hypot(scatter, systematic)};
+}
+
+}  // namespace
+
+std::int64_t MinWindowNs(const EnergySourceInfo& source) {
+  return std::max(kMinWindowNs, kMinPeriods * source.period_ns);
+}
+
+Result<WindowEnergy> IntegrateWindow(const EnergyTrace& trace, std::int64_t begin_ns,
+                                     std::int64_t end_ns) {
+  Result<WindowEnergy> window = Integrate(trace, begin_ns, end_ns);
+  if (!window.ok()) return window.status().WithContext("energy source " + trace.source.name);
+  return window;
+}
+
+Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows, double latency_ns) {
+  if (windows.busy.empty() || windows.inferences.size() != windows.busy.size()) {
+    return InvalidArgument("an energy estimate needs windows and their inferences");
+  }
+  const double idle_w = 0.5 * (windows.idle_before.power_w() + windows.idle_after.power_w());
+  const double idle_uncertainty_w =
+      std::max(windows.idle_before.uncertainty_j / windows.idle_before.seconds,
+               windows.idle_after.uncertainty_j / windows.idle_after.seconds);
+  std::vector<double> gross_uj;
+  std::vector<double> net_uj;
+  std::vector<double> durations_ns;
+  double gross_systematic = 0.0;
+  double net_systematic = 0.0;
+  for (std::size_t i = 0; i < windows.busy.size(); ++i) {
+    const WindowEnergy& window = windows.busy[i];
+    if (windows.inferences[i] <= 0) {
+      return InvalidArgument("an energy window holds at least one inference");
+    }
+    const auto count = static_cast<double>(windows.inferences[i]);
+    gross_uj.push_back(window.energy_j / count * 1e6);
+    net_uj.push_back((window.energy_j - idle_w * window.seconds) / count * 1e6);
+    durations_ns.push_back(window.seconds / count * 1e9);
+    const double uncertainty_uj = window.uncertainty_j / count * 1e6;
+    gross_systematic = std::max(gross_systematic, uncertainty_uj);
+    net_systematic =
+        std::max(net_systematic,
+                 std::hypot(uncertainty_uj, idle_uncertainty_w * window.seconds / count * 1e6));
+  }
+  const double idle_shift =
+      std::fabs(windows.idle_after.power_w() / windows.idle_before.power_w() - 1.0);
+  const bool idle_shifted = !(idle_shift <= kMaxIdleShift);
+  std::optional<EnergyFigure> net;
+  if (!idle_shifted) net = MedianFigure(net_uj, net_systematic);
+  Result<MeasuredEnergy> energy = MeasuredEnergy::Create(
+      windows.source.sensor, windows.source.name, MedianFigure(gross_uj, gross_systematic), net);
+  if (!energy.ok()) return energy.status();
+  const double latency_shift = std::fabs(Median(durations_ns) / latency_ns - 1.0);
+  return EnergyEstimate{.energy = std::move(energy).value(),
+                        .idle_power_w = idle_w,
+                        .idle_shifted = idle_shifted,
+                        .observer_effect = !(latency_shift <= kMaxLatencyShift)};
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,221 @@
+#include "device_daemon/energy/meter_program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+namespace bitpilot {
+namespace {
+
+constexpr std::int64_t kAnswerTimeoutNs = 5'000'000'000;
+constexpr std::size_t kMaxLineBytes = 256;
+
+std::int64_t NowNs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+Status Unavailable(std::string message) {
+  return Status(StatusCode::kUnavailable, std::move(message));
+}
+
+// The child process: standard input and output are one end of a socket pair.
+class Child {
+ public:
+  static Result<std::unique_ptr<Child>> Spawn(const std::string& command);
+  ~Child() {
+    close(descriptor_);
+    kill(-pid_, SIGTERM);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  Status Write(std::string_view line);
+  // The next line, or nothing if none came before `deadline_ns`.
+  Result<std::optional<std::string>> ReadLine(std::int64_t deadline_ns);
+
+ private:
+  Child(pid_t pid, int descriptor) : pid_(pid), descriptor_(descriptor) {}
+
+  pid_t pid_;
+  int descriptor_;
+  std::string buffer_;
+  std::size_t begin_ = 0;  // Of what is not yet read in buffer_.
+};
+
+Result<std::unique_ptr<Child>> Child::Spawn(const std::string& command) {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return Unavailable(std::string("cannot make a pipe to the meter: ") + std::strerror(errno));
+  }
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    setpgid(0, 0);  // The shell and what it starts end together.
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(127);
+    dup2(ends[1], STDIN_FILENO);
+    dup2(ends[1], STDOUT_FILENO);
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  const int error = errno;
+  close(ends[1]);
+  if (pid < 0) {
+    close(ends[0]);
+    return Unavailable(std::string("cannot start the meter program: ") + std::strerror(error));
+  }
+  setpgid(pid, pid);
+  return std::unique_ptr<Child>(new Child(pid, ends[0]));
+}
+
+Status Child::Write(std::string_view line) {
+  const std::string bytes = std::string(line) + "\n";
+  const ssize_t sent = send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent == static_cast<ssize_t>(bytes.size())) return {};
+  return Unavailable("the meter program does not take '" + std::string(line) + "'; it has ended?");
+}
+
+Result<std::optional<std::string>> Child::ReadLine(std::int64_t deadline_ns) {
+  for (;;) {
+    const std::size_t end = buffer_.find('\n', begin_);
+    if (end != std::string::npos) {
+      std::string line = buffer_.substr(begin_, end - begin_);
+      begin_ = end + 1;
+      return std::optional(std::move(line));
+    }
+    buffer_.erase(0, std::exchange(begin_, 0));
+    if (buffer_.size() > kMaxLineBytes) {
+      return DataCorrupt("the meter program printed a line of more than " +
+                         std::to_string(kMaxLineBytes) + " bytes");
+    }
+    pollfd ready{descriptor_, POLLIN, 0};
+    const std::int64_t wait_ms = std::max<std::int64_t>(0, (deadline_ns - NowNs()) / 1'000'000);
+    const int events = poll(&ready, 1, static_cast<int>(wait_ms));
+    if (events < 0 && errno == EINTR) continue;
+    if (events <= 0) return std::optional<std::string>();
+    std::array<char, 65536> piece;
+    const ssize_t size = read(descriptor_, piece.data(), piece.size());
+    if (size <= 0) return Unavailable("the meter program has ended");
+    buffer_.append(piece.data(), static_cast<std::size_t>(size));
+  }
+}
+
+class MeterSource : public EnergySource {
+ public:
+  MeterSource(EnergySourceInfo info, std::unique_ptr<Child> child)
+      : info_(std::move(info)), child_(std::move(child)) {}
+
+  const EnergySourceInfo& info() const override { return info_; }
+
+  Status Start(std::int64_t /*now_ns*/) override {
+    samples_.clear();
+    has_quantity_ = false;
+    return Exchange("start", "started ", clock_.own_start_ns, clock_.meter_start_ns,
+                    start_delay_ns_);
+  }
+
+  Status Poll(std::int64_t /*now_ns*/) override {
+    for (;;) {
+      const Result<std::optional<std::string>> line = child_->ReadLine(0);
+      if (!line.ok()) return line.status().WithContext("energy source " + info_.name);
+      if (!line->has_value()) return {};
+      BITPILOT_RETURN_IF_ERROR(AddSample(**line));
+    }
+  }
+
+  Result<EnergyTrace> Finish(std::int64_t /*now_ns*/) override {
+    std::int64_t stop_delay_ns = 0;
+    BITPILOT_RETURN_IF_ERROR(
+        Exchange("stop", "stopped ", clock_.own_stop_ns, clock_.meter_stop_ns, stop_delay_ns));
+    clock_.uncertainty_ns = std::max(start_delay_ns_, stop_delay_ns) / 2;
+    EnergyTrace trace{info_, std::exchange(samples_, {}), clock_.uncertainty_ns};
+    const Status aligned = AlignSamples(clock_, trace.samples);
+    if (!aligned.ok()) return aligned.WithContext("energy source " + info_.name);
+    return trace;
+  }
+
+ private:
+  Status AddSample(std::string_view line) {
+    EnergyQuantity quantity = info_.quantity;
+    const Result<EnergySample> sample = ParseMeterSample(line, quantity);
+    if (!sample.ok()) return sample.status().WithContext("energy source " + info_.name);
+    if (has_quantity_ && quantity != info_.quantity) {
+      return DataCorrupt("energy source " + info_.name + " mixes samples of power and of energy");
+    }
+    info_.quantity = quantity;
+    has_quantity_ = true;
+    samples_.push_back(*sample);
+    return {};
+  }
+
+  // Sends `question`, takes samples until the answer, and stamps both clocks.
+  Status Exchange(std::string_view question, std::string_view answer, std::int64_t& own_ns,
+                  std::int64_t& meter_ns, std::int64_t& delay_ns) {
+    BITPILOT_RETURN_IF_ERROR(Poll(0));  // What waits in the pipe must not count as delay.
+    const std::int64_t asked_ns = NowNs();
+    BITPILOT_RETURN_IF_ERROR(child_->Write(question));
+    for (;;) {
+      const Result<std::optional<std::string>> line = child_->ReadLine(asked_ns + kAnswerTimeoutNs);
+      if (!line.ok()) return line.status().WithContext("energy source " + info_.name);
+      if (!line->has_value()) {
+        return Unavailable("energy source " + info_.name + " did not answer '" +
+                           std::string(question) + "' within 5 s");
+      }
+      if (!(*line)->starts_with(answer)) {
+        BITPILOT_RETURN_IF_ERROR(AddSample(**line));
+        continue;
+      }
+      const std::string_view number = std::string_view(**line).substr(answer.size());
+      const auto [stop, error] =
+          std::from_chars(number.data(), number.data() + number.size(), meter_ns);
+      if (error != std::errc() || stop != number.data() + number.size()) {
+        return DataCorrupt("energy source " + info_.name + ": expected '" + std::string(answer) +
+                           "TIME_NS', got '" + **line + "'");
+      }
+      delay_ns = NowNs() - asked_ns;
+      own_ns = asked_ns + delay_ns / 2;
+      return {};
+    }
+  }
+
+  EnergySourceInfo info_;
+  std::unique_ptr<Child> child_;
+  std::vector<EnergySample> samples_;
+  MeterClock clock_;
+  std::int64_t start_delay_ns_ = 0;
+  bool has_quantity_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EnergySource>> StartMeterProgram(const std::string& command) {
+  Result<std::unique_ptr<Child>> child = Child::Spawn(command);
+  if (!child.ok()) return child.status();
+  const std::string context = "--meter '" + command + "'";
+  const Result<std::optional<std::string>> line = (*child)->ReadLine(NowNs() + kAnswerTimeoutNs);
+  if (!line.ok()) return line.status().WithContext(context);
+  if (!line->has_value()) return Unavailable(context + ": no greeting within 5 s");
+  Result<EnergySourceInfo> info = ParseMeterGreeting(**line);
+  if (!info.ok()) return info.status().WithContext(context);
+  return std::unique_ptr<EnergySource>(
+      std::make_unique<MeterSource>(std::move(*info), std::move(*child)));
+}
+
+}  // namespace bitpilot

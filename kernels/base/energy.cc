@@ -1,0 +1,47 @@
+#include "kernels/base/energy.h"
+
+#include <cmath>
+
+namespace bitpilot {
+namespace {
+
+bool IsFigure(const EnergyFigure& figure) {
+  return std::isfinite(figure.value_uj) && std::isfinite(figure.uncertainty_uj) &&
+         figure.uncertainty_uj >= 0.0;
+}
+
+}  // namespace
+
+std::string_view ToString(EnergyTier tier) {
+  switch (tier) {
+    case EnergyTier::kNone:
+      return "NONE";
+    case EnergyTier::kMeterExternal:
+      return "METER_EXTERNAL";
+    case EnergyTier::kSensorOnboard:
+      return "SENSOR_ONBOARD";
+    case EnergyTier::kModelFitted:
+      return "MODEL_FITTED";
+    case EnergyTier::kModelTable:
+      return "MODEL_TABLE";
+  }
+  return "UNKNOWN";
+}
+
+Result<MeasuredEnergy> MeasuredEnergy::Create(EnergySensor sensor, std::string source,
+                                              EnergyFigure gross, std::optional<EnergyFigure> net) {
+  if (source.empty()) return InvalidArgument("a measured energy names its source");
+  if (!IsFigure(gross) || !(gross.value_uj > 0.0)) {
+    return DataCorrupt("energy source " + source + ": gross energy must be positive, got " +
+                       std::to_string(gross.value_uj) + " +- " +
+                       std::to_string(gross.uncertainty_uj) + " uJ");
+  }
+  if (net && !IsFigure(*net)) {
+    return DataCorrupt("energy source " + source + ": net energy must be finite, got " +
+                       std::to_string(net->value_uj) + " +- " +
+                       std::to_string(net->uncertainty_uj) + " uJ");
+  }
+  return MeasuredEnergy(sensor, std::move(source), gross, net);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,75 @@
+// Energies, and why a model's figure can never pass for a measured one.
+//
+// A measured energy and a model's estimate are different types without a conversion in either
+// direction: a MeasuredEnergy names the sensor that it came from, and there is no sensor called
+// "model"; a ModelEnergy is a number in the model's own unit, which is never plain joules. What was
+// not measured is an absent std::optional<MeasuredEnergy>, never a zero.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// Where a figure comes from. Only the first two can be measured with.
+enum class EnergyTier : std::uint8_t {
+  kNone = 0,
+  kMeterExternal = 1,  // An instrument in the board's supply.
+  kSensorOnboard = 2,  // The board's own sensor or counter; its scope may be a part of the board.
+  kModelFitted = 3,    // A formula fitted against a meter on a board of the same kind.
+  kModelTable = 4,     // A table of costs per operation.
+};
+
+// Name as in logs and JSON, e.g. "METER_EXTERNAL".
+std::string_view ToString(EnergyTier tier);
+
+// What can measure. Values are those of EnergyTier.
+enum class EnergySensor : std::uint8_t { kMeterExternal = 1, kSensorOnboard = 2 };
+
+constexpr EnergyTier TierOf(EnergySensor sensor) { return static_cast<EnergyTier>(sensor); }
+
+// A measured quantity in microjoules with the half-width of its 95 % interval.
+struct EnergyFigure {
+  double value_uj = 0.0;
+  double uncertainty_uj = 0.0;
+};
+
+// Energy of one inference as a sensor saw it.
+class MeasuredEnergy {
+ public:
+  // `gross`: everything that the source's scope drew while inferences ran back to back. `net`: the
+  // same less what it draws when idle; absent if idle was not measured, or not steadily enough.
+  //
+  // Errors: kDataCorrupt unless gross is positive, and all figures are finite with uncertainties
+  // that are not negative; kInvalidArgument if `source` is empty.
+  static Result<MeasuredEnergy> Create(EnergySensor sensor, std::string source, EnergyFigure gross,
+                                       std::optional<EnergyFigure> net);
+
+  EnergySensor sensor() const { return sensor_; }
+  const std::string& source() const { return source_; }  // E.g. "rapl:package-0".
+  const EnergyFigure& gross() const { return gross_; }
+  const std::optional<EnergyFigure>& net() const { return net_; }
+
+ private:
+  MeasuredEnergy(EnergySensor sensor, std::string source, EnergyFigure gross,
+                 std::optional<EnergyFigure> net)
+      : sensor_(sensor), source_(std::move(source)), gross_(gross), net_(net) {}
+
+  EnergySensor sensor_;
+  std::string source_;
+  EnergyFigure gross_;
+  std::optional<EnergyFigure> net_;
+};
+
+// Energy of one inference as a model claims it: comparable only with figures of the same model.
+struct ModelEnergy {
+  double value = 0.0;
+  std::string unit;  // Says that it is a model's, e.g. "uJ-model"; never "J" or "uJ".
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,291 @@
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "device_daemon/energy/battery.h"
+#include "device_daemon/energy/board_state.h"
+#include "device_daemon/energy/discovery.h"
+#include "device_daemon/energy/hwmon.h"
+#include "device_daemon/energy/pmic.h"
+#include "device_daemon/energy/rapl.h"
+#include "tests/device_daemon/fake_sysfs.h"
+
+namespace bitpilot {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr char kPackage0[] = "sys/class/powercap/intel-rapl:0/";
+
+void WriteZone(const FakeSysfs& tree, const std::string& zone, std::string_view name,
+               std::string_view energy_uj) {
+  const std::string folder = "sys/class/powercap/" + zone + "/";
+  tree.Write(folder + "name", name);
+  tree.Write(folder + "max_energy_range_uj", "262143328850");
+  tree.Write(folder + "energy_uj", energy_uj);
+}
+
+// The values of a recording with one Poll() between; `change` runs before each poll but the first.
+template <typename Change>
+std::vector<double> Record(EnergySource& source, Change change) {
+  EXPECT_TRUE(source.Start(0).ok());
+  change();
+  const Result<EnergyTrace> trace = source.Finish(1'000'000'000);
+  EXPECT_TRUE(trace.ok()) << trace.status().message();
+  std::vector<double> values;
+  if (trace.ok()) {
+    for (const EnergySample& sample : trace->samples) values.push_back(sample.value);
+  }
+  return values;
+}
+
+TEST(WrappingCounterTest, AddsAcrossTheWrap) {
+  WrappingCounter counter(1000);
+  EXPECT_EQ(*counter.Advance(900), 0);
+  EXPECT_EQ(*counter.Advance(1000), 100);
+  EXPECT_EQ(*counter.Advance(50), 150);
+  EXPECT_EQ(*counter.Advance(50), 150);
+  EXPECT_EQ(counter.Advance(1001).status().code(), StatusCode::kDataCorrupt);
+  EXPECT_EQ(counter.Advance(-1).status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST(RaplTest, CountsThroughTheWrapOfTheCounter) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "262143000000");
+  const auto found = FindRapl(tree.sys());
+  ASSERT_THAT(found, SizeIs(1));
+  ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
+  const auto values = Record(*found[0].source, [&] {
+    tree.Write(std::string(kPackage0) + "energy_uj", "1671150");  // 328850 uJ before zero
+  });
+  EXPECT_THAT(values, ::testing::ElementsAre(0.0, ::testing::DoubleNear(2.0, 1e-9)));
+}
+
+TEST(RaplTest, CountsPackagesOnceAndNeitherTheirPartsNorThePlatform) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "100");
+  WriteZone(tree, "intel-rapl:0:0", "core", "100");
+  WriteZone(tree, "intel-rapl:0:1", "dram", "100");
+  WriteZone(tree, "intel-rapl:1", "package-1", "100");
+  WriteZone(tree, "intel-rapl:2", "psys", "100");
+  WriteZone(tree, "intel-rapl-mmio:0", "package-0", "100");
+  const auto found = FindRapl(tree.sys());
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].name, "rapl:package-0+package-1");
+  const auto values = Record(*found[0].source, [&] {
+    for (const char* zone : {"intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1",
+                             "intel-rapl:2", "intel-rapl-mmio:0"}) {
+      tree.Write(std::string("sys/class/powercap/") + zone + "/energy_uj", "1000100");
+    }
+  });
+  EXPECT_THAT(values, ::testing::ElementsAre(0.0, 2.0));
+}
+
+TEST(RaplTest, SaysWhichFileToPermitWhenTheCounterIsForRootOnly) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "100");
+  const std::filesystem::path counter = tree.root() / kPackage0 / "energy_uj";
+  std::filesystem::permissions(counter, std::filesystem::perms::none);
+  const bool is_root = geteuid() == 0;
+  if (is_root) {
+    ASSERT_EQ(seteuid(65534), 0);  // Root may read everything: look as nobody.
+  }
+  const auto found = FindRapl(tree.sys());
+  if (is_root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].source, nullptr);
+  EXPECT_EQ(found[0].status.code(), StatusCode::kPermissionDenied);
+  EXPECT_THAT(found[0].status.message(), HasSubstr("sudo chmod a+r " + counter.string()));
+}
+
+TEST(RaplTest, RefusesCountersThatTheyCannotFollow) {
+  for (const std::string_view range : {"0", "-1", "", "12x", "99999999999999999999"}) {
+    const FakeSysfs tree;
+    WriteZone(tree, "intel-rapl:0", "package-0", "100");
+    tree.Write(std::string(kPackage0) + "max_energy_range_uj", range);
+    const auto found = FindRapl(tree.sys());
+    ASSERT_THAT(found, SizeIs(1)) << range;
+    EXPECT_EQ(found[0].status.code(), StatusCode::kDataCorrupt) << range;
+  }
+}
+
+// A Jetson's chip at any index: three rails, the second switched off, the third without a shunt.
+void WriteIna3221(const FakeSysfs& tree, const std::string& hwmon) {
+  const std::string folder = "sys/class/hwmon/" + hwmon + "/";
+  tree.Write(folder + "name", "ina3221");
+  tree.Write(folder + "update_interval", "110");
+  const char* labels[] = {"VDD_IN", "VDD_CPU", "VDD_SOC"};
+  for (int rail = 1; rail <= 3; ++rail) {
+    const std::string number = std::to_string(rail);
+    tree.Write(folder + "in" + number + "_label", labels[rail - 1]);
+    tree.Write(folder + "in" + number + "_enable", rail == 2 ? "0" : "1");
+    tree.Write(folder + "in" + number + "_input", "5000");
+    tree.Write(folder + "curr" + number + "_input", "2000");
+    tree.Write(folder + "shunt" + number + "_resistor", rail == 3 ? "0" : "5000");
+    tree.Write(folder + "in" + std::to_string(rail + 3) + "_input", "10");  // Shunt voltage.
+  }
+}
+
+TEST(HwmonTest, FindsRailsByNameAndLabelWhateverTheIndex) {
+  for (const char* hwmon : {"hwmon0", "hwmon7"}) {
+    const FakeSysfs tree;
+    tree.Write("sys/class/hwmon/hwmon3/name", "coretemp");
+    WriteIna3221(tree, hwmon);
+    const auto found = FindHwmonRails(tree.sys());
+    ASSERT_THAT(found, SizeIs(3));
+    EXPECT_EQ(found[0].name, "hwmon:ina3221/VDD_CPU");
+    EXPECT_EQ(found[0].status.code(), StatusCode::kUnsupported);
+    EXPECT_THAT(found[0].status.message(), HasSubstr("in2_enable"));
+    EXPECT_EQ(found[1].name, "hwmon:ina3221/VDD_IN");
+    ASSERT_TRUE(found[1].status.ok()) << found[1].status.message();
+    EXPECT_EQ(found[1].source->info().period_ns, 110'000'000);
+    EXPECT_THAT(Record(*found[1].source, [] {}), ::testing::ElementsAre(10.0, 10.0));
+    EXPECT_EQ(found[2].name, "hwmon:ina3221/VDD_SOC");
+    EXPECT_EQ(found[2].status.code(), StatusCode::kDataCorrupt);
+    EXPECT_THAT(found[2].status.message(), HasSubstr("shunt3_resistor"));
+  }
+}
+
+TEST(HwmonTest, RefusesARailThatNobodyLabelled) {
+  const FakeSysfs tree;
+  WriteIna3221(tree, "hwmon0");
+  std::filesystem::remove(tree.sys() / "class/hwmon/hwmon0/in1_label");
+  const auto found = FindHwmonRails(tree.sys());
+  ASSERT_THAT(found, SizeIs(3));
+  EXPECT_EQ(found[2].name, "hwmon:ina3221/channel 1");
+  EXPECT_EQ(found[2].status.code(), StatusCode::kNotFound);
+}
+
+TEST(HwmonTest, ReadsAChipWithOneRail) {
+  const FakeSysfs tree;
+  tree.Write("sys/class/hwmon/hwmon2/name", "ina226");
+  tree.Write("sys/class/hwmon/hwmon2/in0_input", "12");
+  tree.Write("sys/class/hwmon/hwmon2/in1_input", "12000");
+  tree.Write("sys/class/hwmon/hwmon2/curr1_input", "250");
+  tree.Write("sys/class/hwmon/hwmon2/update_interval", "35");
+  tree.Write("sys/class/hwmon/hwmon2/shunt_resistor", "10000");
+  auto found = FindHwmonRails(tree.sys());
+  ASSERT_THAT(found, SizeIs(1));
+  ASSERT_TRUE(found[0].status.ok());
+  EXPECT_THAT(Record(*found[0].source, [] {}), ::testing::ElementsAre(3.0, 3.0));
+  tree.Write("sys/class/hwmon/hwmon2/shunt_resistor", "0");
+  EXPECT_EQ(FindHwmonRails(tree.sys())[0].status.code(), StatusCode::kDataCorrupt);
+}
+
+constexpr char kPmicText[] =
+    "        VDD_CORE_A current(7)=2.0A\n"
+    "    3V3_SYS_A current(2)=0.5A\n"
+    "     VDD_CORE_V volt(15)=0.75V\n"
+    "      3V3_SYS_V volt(10)=3.0V\n"
+    "       EXT5V_V volt(24)=5.15V\n";
+
+TEST(PmicTest, SumsRailsThatHaveVoltageAndCurrent) {
+  EXPECT_DOUBLE_EQ(*ParsePmicPower(kPmicText), 2.0 * 0.75 + 0.5 * 3.0);
+}
+
+TEST(PmicTest, RefusesTextThatIsNotItsOwn) {
+  for (const std::string_view text :
+       {"", "error: permission denied\n", "A current(1)=1A\n", "X_A current(1)=1A\n",
+        "X_A current(1)=nanA\nX_V volt(2)=1V\n", "X_A current(1)=1V\nX_V volt(2)=1V\n",
+        "X_A current(1)=-1A\nX_V volt(2)=1V\n", "X_V volt(2)=1V\n", "X_A current(1)=A\n"}) {
+    EXPECT_EQ(ParsePmicPower(text).status().code(), StatusCode::kDataCorrupt) << text;
+  }
+}
+
+TEST(PmicTest, IsThereOnARaspberryPi5Only) {
+  const FakeSysfs tree;
+  const auto text = [] { return Result<std::string>(kPmicText); };
+  tree.Write("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4");
+  EXPECT_THAT(FindPmic(tree.root(), text), IsEmpty());
+  tree.Write("proc/device-tree/model", "Raspberry Pi 5 Model B Rev 1.0");
+  const auto found = FindPmic(tree.root(), text);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_TRUE(found[0].status.ok());
+  const auto broken = FindPmic(
+      tree.root(), [] { return Result<std::string>(Status(StatusCode::kUnavailable, "no")); });
+  ASSERT_THAT(broken, SizeIs(1));
+  EXPECT_EQ(broken[0].status.code(), StatusCode::kUnavailable);
+}
+
+TEST(BatteryTest, ReadsPowerWhateverTheSignAndOnlyWhileDischarging) {
+  const FakeSysfs tree;
+  tree.Write("sys/class/power_supply/AC/type", "Mains");
+  tree.Write("sys/class/power_supply/BAT0/type", "Battery");
+  tree.Write("sys/class/power_supply/BAT0/status", "Discharging");
+  tree.Write("sys/class/power_supply/BAT0/current_now", "-1500000");
+  tree.Write("sys/class/power_supply/BAT0/voltage_now", "4000000");
+  auto found = FindBatteries(tree.sys());
+  ASSERT_THAT(found, SizeIs(1));
+  ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
+  const auto values = Record(
+      *found[0].source, [&] { tree.Write("sys/class/power_supply/BAT0/power_now", "7000000"); });
+  EXPECT_THAT(values, ::testing::ElementsAre(::testing::DoubleNear(6.0, 1e-9),
+                                             ::testing::DoubleNear(7.0, 1e-9)));
+  tree.Write("sys/class/power_supply/BAT0/status", "Charging");
+  found = FindBatteries(tree.sys());
+  EXPECT_EQ(found[0].status.code(), StatusCode::kUnavailable);
+  EXPECT_THAT(found[0].status.message(), HasSubstr("unplug"));
+}
+
+TEST(DiscoveryTest, FindsNothingAndNoModelOnABoardWithoutSensors) {
+  const FakeSysfs tree;
+  EXPECT_THAT(FindEnergySources(tree.root()), IsEmpty());
+}
+
+TEST(DiscoveryTest, ListsTheSourcesOfAllKinds) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "1");
+  WriteIna3221(tree, "hwmon4");
+  tree.Write("sys/class/power_supply/BAT1/type", "Battery");
+  tree.Write("sys/class/power_supply/BAT1/status", "Full");
+  const auto found = FindEnergySources(tree.root());
+  ASSERT_THAT(found, SizeIs(5));
+  for (const FoundEnergySource& one : found) EXPECT_EQ(one.source != nullptr, one.status.ok());
+}
+
+TEST(BoardStateTest, ReadsFrequenciesZonesAndThrottleBits) {
+  const FakeSysfs tree;
+  const std::string cpu = "sys/devices/system/cpu/cpu0/cpufreq/";
+  tree.Write(cpu + "scaling_governor", "ondemand");
+  tree.Write(cpu + "scaling_cur_freq", "1500000");
+  tree.Write(cpu + "scaling_min_freq", "600000");
+  tree.Write(cpu + "scaling_max_freq", "2400000");
+  tree.Write("sys/devices/system/cpu/cpufreq/boost", "1");
+  tree.Write("sys/class/thermal/thermal_zone0/type", "cpu-thermal");
+  tree.Write("sys/class/thermal/thermal_zone0/temp", "61250");
+  tree.Write("sys/devices/platform/soc/soc:firmware/get_throttled", "50005");
+  const BoardState state = ReadBoardState(tree.root());
+  ASSERT_THAT(state.frequencies, SizeIs(1));
+  EXPECT_EQ(state.frequencies[0].current_khz, 1'500'000);
+  EXPECT_EQ(state.frequencies[0].max_khz, 2'400'000);
+  ASSERT_THAT(state.zones, SizeIs(1));
+  EXPECT_EQ(state.zones[0].celsius, 61.25);
+  ASSERT_TRUE(state.throttle.has_value());
+  EXPECT_TRUE(state.throttle->under_voltage);
+  EXPECT_FALSE(state.throttle->frequency_capped);
+  EXPECT_TRUE(state.throttle->throttled);
+  EXPECT_TRUE(state.throttle->any_since_boot);
+  EXPECT_THAT(FindStateConcerns(state),
+              ::testing::ElementsAre(HasSubstr("cpu0 has the governor ondemand"),
+                                     HasSubstr("voltage"), HasSubstr("cool")));
+}
+
+TEST(BoardStateTest, AcceptsPinnedFrequenciesAndWhatTheSystemDoesNotTell) {
+  BoardState state;
+  EXPECT_THAT(FindStateConcerns(state), IsEmpty());
+  state.frequencies.push_back({"cpu0", "userspace", 1'800'000, 1'800'000, 1'800'000});
+  state.frequencies.push_back({"cpu1", "performance", 1'700'000, 600'000, 1'800'000});
+  state.throttle = ParseThrottleBits(0x50000);  // Only in the past.
+  EXPECT_THAT(FindStateConcerns(state), IsEmpty());
+}
+
+}  // namespace
+}  // namespace bitpilot

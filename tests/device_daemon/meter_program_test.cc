@@ -1,0 +1,124 @@
+#include "device_daemon/energy/meter_program.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bitpilot {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+TEST(MeterGreetingTest, NamesTheMeterAndItsLimits) {
+  const Result<EnergySourceInfo> info = ParseMeterGreeting("meter 1 js220 500000 0.005 15");
+  ASSERT_TRUE(info.ok()) << info.status().message();
+  EXPECT_EQ(info->name, "meter:js220");
+  EXPECT_EQ(info->sensor, EnergySensor::kMeterExternal);
+  EXPECT_EQ(info->period_ns, 500'000);
+  EXPECT_EQ(info->relative_accuracy, 0.005);
+  EXPECT_EQ(info->max_power_w, 15.0);
+}
+
+TEST(MeterGreetingTest, RefusesWhatIsNotOne) {
+  EXPECT_EQ(ParseMeterGreeting("meter 2 x 1 0 1").status().code(), StatusCode::kVersionMismatch);
+  for (const std::string_view line :
+       {"", "meter 1", "meter 1 x 0 0.1 5", "meter 1 x -5 0.1 5", "meter 1 x 10 1.0 5",
+        "meter 1 x 10 nan 5", "meter 1 x 10 0.1 0", "meter 1 x 10 0.1 inf", "meter 1  10 0.1 5",
+        "meter 1 x 10 0.1 5 6", "metre 1 x 10 0.1 5"}) {
+    EXPECT_EQ(ParseMeterGreeting(line).status().code(), StatusCode::kDataCorrupt) << line;
+  }
+}
+
+TEST(MeterSampleTest, ReadsPowerAndEnergy) {
+  EnergyQuantity quantity = EnergyQuantity::kEnergyJ;
+  const Result<EnergySample> power = ParseMeterSample("1200,5.0,0.5", quantity);
+  ASSERT_TRUE(power.ok());
+  EXPECT_EQ(quantity, EnergyQuantity::kPowerW);
+  EXPECT_EQ(power->time_ns, 1200);
+  EXPECT_EQ(power->value, 2.5);
+  const Result<EnergySample> energy = ParseMeterSample("-7,2000000", quantity);
+  ASSERT_TRUE(energy.ok());
+  EXPECT_EQ(quantity, EnergyQuantity::kEnergyJ);
+  EXPECT_EQ(energy->time_ns, -7);
+  EXPECT_EQ(energy->value, 2.0);
+}
+
+TEST(MeterSampleTest, RefusesWhatIsNotOne) {
+  EnergyQuantity quantity = EnergyQuantity::kPowerW;
+  for (const std::string_view line : {"", "1", "1,", "1,2,", "1,2,3,4", "a,2,3", "1,nan,3",
+                                      "1,2,inf", "1.5,2,3", "1, 2,3", "99999999999999999999,1,1"}) {
+    EXPECT_EQ(ParseMeterSample(line, quantity).status().code(), StatusCode::kDataCorrupt) << line;
+  }
+}
+
+TEST(AlignSamplesTest, CorrectsOffsetAndSkew) {
+  // A meter whose clock is 1 s ahead and 200 ppm fast.
+  const MeterClock clock{.meter_start_ns = kSecond,
+                         .meter_stop_ns = kSecond + 10 * kSecond + 2'000'000,
+                         .own_start_ns = 0,
+                         .own_stop_ns = 10 * kSecond};
+  std::vector<EnergySample> samples = {{kSecond, 1.0}, {kSecond + 5 * kSecond + 1'000'000, 2.0}};
+  ASSERT_TRUE(AlignSamples(clock, samples).ok());
+  EXPECT_EQ(samples[0].time_ns, 0);
+  EXPECT_EQ(samples[1].time_ns, 5 * kSecond);
+  EXPECT_EQ(samples[1].value, 2.0);
+}
+
+TEST(AlignSamplesTest, RefusesClocksThatRunAtAnotherSpeed) {
+  std::vector<EnergySample> samples;
+  MeterClock clock{.meter_start_ns = 0,
+                   .meter_stop_ns = 10 * kSecond + 10'000'001,
+                   .own_start_ns = 0,
+                   .own_stop_ns = 10 * kSecond};
+  EXPECT_EQ(AlignSamples(clock, samples).code(), StatusCode::kDataCorrupt);
+  clock.uncertainty_ns = 1;  // Explains the last nanosecond.
+  EXPECT_TRUE(AlignSamples(clock, samples).ok());
+  clock.meter_stop_ns = 0;
+  EXPECT_EQ(AlignSamples(clock, samples).code(), StatusCode::kDataCorrupt);
+}
+
+// A meter in the shell: the words of `samples` are printed after the start.
+std::string ShellMeter(const std::string& samples) {
+  return "echo meter 1 shell 1000 0.01 20; read start; echo started $(date +%s%N); for s in " +
+         samples + "; do echo $s; done; read stop; echo stopped $(date +%s%N)";
+}
+
+TEST(MeterProgramTest, RecordsWhatTheProgramPrints) {
+  Result<std::unique_ptr<EnergySource>> meter = StartMeterProgram(ShellMeter("10,5,1 20,5,2"));
+  ASSERT_TRUE(meter.ok()) << meter.status().message();
+  EXPECT_EQ((*meter)->info().name, "meter:shell");
+  ASSERT_TRUE((*meter)->Start(0).ok());
+  const Result<EnergyTrace> trace = (*meter)->Finish(0);
+  ASSERT_TRUE(trace.ok()) << trace.status().message();
+  ASSERT_EQ(trace->samples.size(), 2U);
+  EXPECT_EQ(trace->samples[0].value, 5.0);
+  EXPECT_EQ(trace->samples[1].value, 10.0);
+  EXPECT_GT(trace->clock_uncertainty_ns, 0);
+}
+
+TEST(MeterProgramTest, TellsWhatIsWrongWithTheProgram) {
+  const Status missing = StartMeterProgram("exec /nonexistent/meter 2>/dev/null").status();
+  EXPECT_EQ(missing.code(), StatusCode::kUnavailable);
+  EXPECT_THAT(missing.message(), HasSubstr("--meter 'exec /nonexistent/meter"));
+  EXPECT_EQ(StartMeterProgram("echo hello").status().code(), StatusCode::kDataCorrupt);
+  EXPECT_EQ(StartMeterProgram("head -c 1000 /dev/zero").status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST(MeterProgramTest, RefusesAMeterThatDiesOrMixesKinds) {
+  Result<std::unique_ptr<EnergySource>> dies =
+      StartMeterProgram("echo meter 1 dies 1000 0.01 20; read start; echo started 0; echo 10,5,1");
+  ASSERT_TRUE(dies.ok());
+  ASSERT_TRUE((*dies)->Start(0).ok());
+  EXPECT_EQ((*dies)->Finish(0).status().code(), StatusCode::kUnavailable);
+  Result<std::unique_ptr<EnergySource>> mixes = StartMeterProgram(ShellMeter("10,5,1 20,5"));
+  ASSERT_TRUE(mixes.ok());
+  ASSERT_TRUE((*mixes)->Start(0).ok());
+  EXPECT_EQ((*mixes)->Finish(0).status().code(), StatusCode::kDataCorrupt);
+}
+
+}  // namespace
+}  // namespace bitpilot
