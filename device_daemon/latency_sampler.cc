@@ -86,6 +86,16 @@ Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const Sampler
   }
 }
 
+// How far the round's windows are above their series' medians, all but `skipped`: geometric mean.
+double RoundFactor(const std::vector<WindowSeries>& series, const std::vector<double>& median_ns,
+                   std::size_t skipped, std::size_t round) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    if (i != skipped) sum += std::log(series[i].wall_ns[round] / median_ns[i]);
+  }
+  return std::exp(sum / static_cast<double>(series.size() - 1));
+}
+
 bool IsNarrowEnough(const std::vector<WindowSeries>& series, double target) {
   return std::all_of(series.begin(), series.end(), [&](const WindowSeries& one) {
     return SignTestInterval(one.wall_ns).relative_half_width() <= target;
@@ -169,7 +179,22 @@ Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<vo
       TimeRound(workloads, done % 2 == 1, clock, series);
       progress("timing", done + 1);
     }
-    if (IsNarrowEnough(series, plan.target_half_width)) break;
+    if (IsNarrowEnough(WithoutCommonDrift(series), plan.target_half_width)) break;
+  }
+  return series;
+}
+
+std::vector<WindowSeries> WithoutCommonDrift(std::vector<WindowSeries> series) {
+  if (series.size() < 2) return series;
+  std::vector<double> median_ns;
+  for (const WindowSeries& one : series) median_ns.push_back(Median(one.wall_ns));
+  const std::vector<WindowSeries> measured = series;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    for (std::size_t round = 0; round < series[i].wall_ns.size(); ++round) {
+      const double factor = RoundFactor(measured, median_ns, i, round);
+      series[i].wall_ns[round] /= factor;
+      series[i].cpu_ns[round] /= factor;
+    }
   }
   return series;
 }

@@ -65,13 +65,22 @@ struct WindowSeries {
 // Called between windows with what is going on and how many timed rounds are complete.
 using ProgressFunction = std::function<void(std::string_view phase, int windows_done)>;
 
-// Runs and times every workload (one call = one inference) on the calling thread.
+// Runs and times every workload (one call = one inference) on the calling thread: one alone, or
+// several in interleaved rounds, a window of each in turn. Ends at the first checkpoint where every
+// interval is narrow enough; of several workloads, the interval of WithoutCommonDrift().
 //
 // Errors:
 //   kUnsupported  the clock does not advance over 2^24 calls of a workload.
 Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<void()>> workloads,
                                                 const SamplerPlan& plan, MeasureClock& clock,
                                                 const ProgressFunction& progress);
+
+// Interleaved rounds are there to compare. A machine that slows down for a while slows all of a
+// round: that moves each latency but none of their ratios. Returns the series with every window
+// divided by what the round's other windows were above their own medians; a single series as it is.
+//
+// REQUIRES: equally many windows in each.
+std::vector<WindowSeries> WithoutCommonDrift(std::vector<WindowSeries> series);
 
 // Why a series must not be trusted as it is, or an empty string. Reasons: other work on the CPU
 // (wall time above CPU time by more than 2 % in the median window), drift above the plan's limit,

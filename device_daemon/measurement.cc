@@ -146,6 +146,7 @@ Verdict TimeSubjects(const v1::MeasureRequest& request, std::vector<Subject>& su
   if (!series.ok()) return ToVerdict(series.status());
   result.mutable_conditions()->set_involuntary_context_switches(InvoluntaryContextSwitches() -
                                                                 switches_before);
+  const std::vector<WindowSeries> judged = WithoutCommonDrift(*series);
   Verdict verdict;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
     const Verdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
@@ -156,7 +157,7 @@ Verdict TimeSubjects(const v1::MeasureRequest& request, std::vector<Subject>& su
       progress("operations", static_cast<int>((*series)[i].wall_ns.size()));
       TimeOperations(subjects[i], pixels, clock, 2 * plan.window_ns, out);
     }
-    const std::string disturbance = FindDisturbance((*series)[i], plan);
+    const std::string disturbance = FindDisturbance(judged[i], plan);
     if (verdict.ok() && !disturbance.empty()) {
       verdict = {v1::NOISY, "network " + std::to_string(i) + ": " + disturbance};
     }

@@ -11,8 +11,8 @@
 namespace bitpilot {
 namespace {
 
-constexpr Tier kStepTier = Tier::kStandard;
-constexpr int kMaxNoisyRetries = 1;
+// A candidate whose ratio to 8 bit the short measurement leaves less certain gets the longer one.
+constexpr double kMaxScreenHalfWidth = 0.02;
 
 std::string CheckpointFile(int step) {
   return "checkpoints/step-" + std::to_string(step) + ".ckpt";
@@ -29,8 +29,6 @@ TrainOptions TrainOptionsOf(const SearchConfig& config) {
   options.total_batches = static_cast<std::int64_t>(config.train_batches) * config.measurements;
   return options;
 }
-
-bool IsNoisy(const MeasurementRow& row) { return row.status == ToString(MeasureStatus::kNoisy); }
 
 }  // namespace
 
@@ -105,7 +103,7 @@ Status SearchEnvironment::StartMeasuring(Work& work) {
   if (!uniform8.ok()) return uniform8.status();
   MeasureJob job;
   job.networks = {&*work.network, *uniform8};
-  job.tier = kStepTier;
+  job.tier = work.tier;
   BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
   work.measuring = true;
   return Status();
@@ -141,8 +139,10 @@ Result<const Network*> SearchEnvironment::Uniform8() {
 Result<SearchEnvironment::StepRows> SearchEnvironment::Measure(Work& work) {
   const std::string id = "step-" + std::to_string(step_);
   Result<StepRows> rows = MeasureOnce(work, id);
-  for (int retry = 1; rows.ok() && IsNoisy(rows->candidate) && retry <= kMaxNoisyRetries; ++retry) {
-    rows = MeasureOnce(work, id + "-retry-" + std::to_string(retry));
+  if (rows.ok() && rows->HasNumbers() &&
+      rows->Ratio().relative_half_width() > kMaxScreenHalfWidth) {
+    work.tier = Tier::kStandard;
+    rows = MeasureOnce(work, id + "-standard");
   }
   if (rows.ok() && rows->candidate.status == ToString(MeasureStatus::kWrongOutput)) {
     return Status(StatusCode::kInternal,
@@ -161,7 +161,7 @@ Result<SearchEnvironment::StepRows> SearchEnvironment::MeasureOnce(
     work.measuring = false;
     const Result<Measurement> measurement = resources_.board->FinishMeasure();
     if (!measurement.ok()) return measurement.status();
-    return ToRows(*measurement, kStepTier, resources_.board->info(),
+    return ToRows(*measurement, work.tier, resources_.board->info(),
                   {{measurement_id, work.assignment}, {uniform8_id, problem_.base}});
   };
   Result<std::vector<MeasurementRow>> rows =
@@ -205,10 +205,18 @@ Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, co
   return answer;
 }
 
+bool SearchEnvironment::StepRows::HasNumbers() const {
+  return candidate.latency_median_ns && uniform8.latency_median_ns;
+}
+
+MedianInterval SearchEnvironment::StepRows::Ratio() const {
+  return RatioOfRounds(candidate.window_ns, uniform8.window_ns);
+}
+
 void SearchEnvironment::FillLatency(const StepRows& rows, Transition& transition) const {
   transition.status = TransitionStatus::kFailed;
-  if (!rows.candidate.latency_median_ns || !rows.uniform8.latency_median_ns) return;
-  const MedianInterval ratio = RatioOfRounds(rows.candidate.window_ns, rows.uniform8.window_ns);
+  if (!rows.HasNumbers()) return;
+  const MedianInterval ratio = rows.Ratio();
   const double reference_ns = problem_.uniform8.latency_ns;
   transition.status = TransitionStatus::kMeasured;
   transition.latency_ns = ratio.median * reference_ns;

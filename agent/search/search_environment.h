@@ -13,6 +13,7 @@
 #include "agent/search/journal.h"
 #include "agent/search/search_config.h"
 #include "agent/search/study_files.h"
+#include "kernels/base/window_statistics.h"
 #include "policies/environment.h"
 
 namespace bitpilot {
@@ -73,7 +74,8 @@ class SearchEnvironment final : public Environment {
   struct Work {
     BitAssignment assignment;
     std::optional<Network>
-        network;             // what the board measures: exported before this step's training
+        network;  // what the board measures: exported before this step's training
+    Tier tier = Tier::kScreen;
     bool measuring = false;  // a job is started and not finished
     bool trained = false;
     std::optional<double> train_loss;
@@ -83,6 +85,9 @@ class SearchEnvironment final : public Environment {
   struct StepRows {
     MeasurementRow candidate;
     MeasurementRow uniform8;
+
+    bool HasNumbers() const;
+    MedianInterval Ratio() const;
   };
 
   Result<TransitionEvent> RunStep(const Proposal& proposal, Work& work);
@@ -90,7 +95,7 @@ class SearchEnvironment final : public Environment {
   Status Prepare(Work& work);
   Status StartMeasuring(Work& work);
   Status Train(Work& work);
-  // The answer that counts: a noisy one is measured again once.
+  // The answer that counts: SCREEN, or STANDARD where that leaves the ratio too uncertain.
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);

@@ -94,7 +94,7 @@ class CachingEnvironment final : public Environment {
     const Network network = resources_.model->Export();
     MeasureJob job;
     job.networks = {&network, &uniform8_};
-    job.tier = Tier::kStandard;
+    job.tier = Tier::kScreen;
     const Result<Measurement> measurement = resources_.board->Measure(job);
     if (!measurement.ok()) return measurement.status();
     if (!HasNumbers(measurement->status)) {

@@ -133,6 +133,39 @@ TEST(LatencySamplerTest, AlternatesTheOrderOfRounds) {
   EXPECT_EQ(timed, "abababababab");
 }
 
+TEST(WithoutCommonDriftTest, LeavesWhatOneNetworkDoesAlone) {
+  // The machine slows by 10 % and 20 %: common. The second network slows by 10 % more at the end.
+  WindowSeries first{1, true, {100, 110, 120, 100, 110, 120}, {}};
+  WindowSeries second{1, true, {200, 220, 240, 220, 242, 264}, {}};
+  first.cpu_ns = first.wall_ns;
+  second.cpu_ns = second.wall_ns;
+  const std::vector<WindowSeries> judged = WithoutCommonDrift({first, second});
+  const std::vector<double>& alone = judged[1].wall_ns;
+  EXPECT_NEAR(alone[1] / alone[0], 1.0, 1e-12);
+  EXPECT_NEAR(alone[2] / alone[0], 1.0, 1e-12);
+  for (int round = 3; round < 6; ++round) EXPECT_NEAR(alone[round] / alone[0], 1.1, 1e-12);
+  EXPECT_EQ(judged[1].cpu_ns, judged[1].wall_ns);
+}
+
+TEST(WithoutCommonDriftTest, ForgivesADriftThatAllShare) {
+  WindowSeries first{1, true, {100, 100, 100, 105, 105, 105, 110, 110, 110}, {}};
+  WindowSeries second{1, true, {50, 50, 50, 52.5, 52.5, 52.5, 55, 55, 55}, {}};
+  first.cpu_ns = first.wall_ns;
+  second.cpu_ns = second.wall_ns;
+  const SamplerPlan plan = PlanFor(v1::MeasureSpec::STANDARD);
+  EXPECT_NE(FindDisturbance(first, plan), "");
+  for (const WindowSeries& judged : WithoutCommonDrift({first, second})) {
+    EXPECT_EQ(FindDisturbance(judged, plan), "");
+  }
+}
+
+TEST(WithoutCommonDriftTest, KeepsASingleSeriesAsItIs) {
+  const WindowSeries alone{1, true, {100, 120, 140}, {100, 100, 100}};
+  const std::vector<WindowSeries> judged = WithoutCommonDrift({alone});
+  EXPECT_EQ(judged.front().wall_ns, alone.wall_ns);
+  EXPECT_EQ(judged.front().cpu_ns, alone.cpu_ns);
+}
+
 TEST(FindDisturbanceTest, NamesOtherWorkOnTheCpu) {
   SimulatedClock clock;
   const auto series = Sample({[&] { clock.Pass(100'000, 5'000); }}, v1::MeasureSpec::SCREEN, clock);
