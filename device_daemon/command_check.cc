@@ -1,11 +1,16 @@
 #include <cstdio>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "device_daemon/board_report.h"
 #include "device_daemon/capabilities.h"
 #include "device_daemon/commands.h"
+#include "device_daemon/energy/discovery.h"
+#include "device_daemon/energy/meter_program.h"
 #include "device_daemon/system_info.h"
 #include "device_daemon/zmq_socket.h"
 
@@ -57,6 +62,22 @@ nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
   return json;
 }
 
+// What the system shows, and the meter program if one was named.
+std::vector<FoundEnergySource> FindSources(const std::string& meter) {
+  std::vector<FoundEnergySource> sources;
+  if (!meter.empty()) {
+    Result<std::unique_ptr<EnergySource>> source = StartMeterProgram(meter);
+    if (source.ok()) {
+      const std::string name = (*source)->info().name;
+      sources.push_back({name, {}, std::move(*source)});
+    } else {
+      sources.push_back({"meter", source.status(), nullptr});
+    }
+  }
+  for (FoundEnergySource& one : FindEnergySources("/")) sources.push_back(std::move(one));
+  return sources;
+}
+
 void PrintText(const nlohmann::ordered_json& json) {
   for (const auto& [key, value] : json.items()) {
     if (key == "type" || key == "ready" || key == "problems") continue;
@@ -68,6 +89,13 @@ void PrintText(const nlohmann::ordered_json& json) {
     }
     std::printf("%-20s %s\n", key.c_str(), text.c_str());
   }
+}
+
+void PrintLines(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) std::printf("%s\n", line.c_str());
+}
+
+void PrintVerdict(const nlohmann::ordered_json& json) {
   for (const auto& problem : json["problems"]) {
     std::printf("PROBLEM: %s\n", problem.get<std::string>().c_str());
   }
@@ -81,11 +109,18 @@ int RunCheck(const CheckOptions& options) {
   if (!isa.ok()) return ReportFailure(isa.status());
   const v1::DeviceCapabilities device = DescribeDevice("", *isa, std::nullopt);
   const std::vector<std::string> problems = FindProblems(device);
-  const nlohmann::ordered_json json = ToJson(device, problems);
+  const std::vector<FoundEnergySource> sources = FindSources(options.meter);
+  const BoardState state = ReadBoardState("/");
+  nlohmann::ordered_json json = ToJson(device, problems);
   if (options.json) {
+    json["energy_sources"] = EnergySourcesJson(sources);
+    json["board_state"] = BoardStateJson(state);
     std::printf("%s\n", json.dump().c_str());
   } else {
     PrintText(json);
+    PrintLines(EnergySourcesText(sources));
+    PrintLines(BoardStateText(state));
+    PrintVerdict(json);
   }
   return problems.empty() ? 0 : 1;
 }

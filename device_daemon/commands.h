@@ -34,6 +34,7 @@ struct KeygenOptions {
 int RunKeygen(const KeygenOptions& options);
 
 struct CheckOptions {
+  std::string meter;  // A meter program's command line (energy/meter_program.h), or empty.
   bool json = false;
 };
 int RunCheck(const CheckOptions& options);

@@ -62,6 +62,9 @@ void AddKeygen(CLI::App& app, KeygenOptions& options) {
 void AddCheck(CLI::App& app, CheckOptions& options) {
   CLI::App* check =
       app.add_subcommand("check", "Print what this board is; exit code 1 if it cannot serve");
+  check->add_option("--meter", options.meter,
+                    "Also start this meter program and list it; the line protocol is in "
+                    "device_daemon/energy/meter_program.h");
   check->add_flag("--json", options.json, kJsonHelp);
 }
 

@@ -1,5 +1,10 @@
 #include "device_daemon/energy/meter_program.h"
 
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -118,6 +123,55 @@ TEST(MeterProgramTest, RefusesAMeterThatDiesOrMixesKinds) {
   ASSERT_TRUE(mixes.ok());
   ASSERT_TRUE((*mixes)->Start(0).ok());
   EXPECT_EQ((*mixes)->Finish(0).status().code(), StatusCode::kDataCorrupt);
+}
+
+// Every sample must lie on the wave within what the clocks' alignment allows; t counts from the
+// first.
+void ExpectWave(const EnergyTrace& trace) {
+  ASSERT_FALSE(trace.samples.empty());
+  // Steepest slope: 2 W * 2 pi / 1.7 s; plus the rate error that short recordings cannot exclude.
+  const double tolerance_w = 7.4 * 4e-9 * static_cast<double>(trace.clock_uncertainty_ns) + 1e-3;
+  for (const EnergySample& sample : trace.samples) {
+    const double t = static_cast<double>(sample.time_ns - trace.samples[0].time_ns) * 1e-9;
+    EXPECT_NEAR(sample.value, 4.0 + 2.0 * std::sin(2.0 * std::numbers::pi * t / 1.7), tolerance_w);
+  }
+}
+
+TEST(MeterProgramTest, RecordsTheWaveOfTheSyntheticMeterWhateverItsClock) {
+  for (const char* clock : {"", " --clock-offset-ms 1000 --clock-skew-ppm 200"}) {
+    Result<std::unique_ptr<EnergySource>> meter =
+        StartMeterProgram(std::string("exec ").append(METER_SYNTHETIC_PATH).append(clock));
+    ASSERT_TRUE(meter.ok()) << meter.status().message();
+    EXPECT_EQ((*meter)->info().max_power_w, 12.0);
+    for (int recording = 0; recording < 2; ++recording) {
+      ASSERT_TRUE((*meter)->Start(0).ok());
+      const auto start = std::chrono::steady_clock::now();
+      while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(30)) {
+        ASSERT_TRUE((*meter)->Poll(0).ok());
+      }
+      const Result<EnergyTrace> trace = (*meter)->Finish(0);
+      ASSERT_TRUE(trace.ok()) << trace.status().message();
+      EXPECT_GE(trace->samples.size(), 30U);  // One each millisecond.
+      ExpectWave(*trace);
+    }
+  }
+}
+
+TEST(MeterProgramTest, PlaysARecordingEveryTime) {
+  const std::string path = ::testing::TempDir() + "/meter_replay_test.txt";
+  std::ofstream(path) << "meter 1 bench 1000 0.01 20\nstarted 4\n5000,5,0.5\nstopped 9\n";
+  Result<std::unique_ptr<EnergySource>> meter =
+      StartMeterProgram(std::string("exec ").append(METER_REPLAY_PATH).append(" ").append(path));
+  ASSERT_TRUE(meter.ok()) << meter.status().message();
+  EXPECT_EQ((*meter)->info().name, "meter:bench");
+  for (int recording = 0; recording < 2; ++recording) {
+    ASSERT_TRUE((*meter)->Start(0).ok());
+    const Result<EnergyTrace> trace = (*meter)->Finish(0);
+    ASSERT_TRUE(trace.ok()) << trace.status().message();
+    ASSERT_EQ(trace->samples.size(), 1U);
+    EXPECT_EQ(trace->samples[0].value, 2.5);
+  }
+  std::remove(path.c_str());
 }
 
 }  // namespace

@@ -184,6 +184,27 @@ TEST(BitpilotdTest, ChecksThisMachine) {
   EXPECT_GT(line["free_memory_bytes"], 0);
 }
 
+TEST(BitpilotdTest, ListsEnergySourcesWithTheReasonsOfThoseThatCannotBeUsed) {
+  const ProgramEnd end = RunBitpilotd(
+      {"check", "--json", "--meter", "echo meter 1 bench 10000000 0.01 20; read stop"});
+  EXPECT_EQ(end.exit_code, 0) << end.standard_error;
+  const nlohmann::json line = nlohmann::json::parse(end.standard_output);
+  ASSERT_FALSE(line["energy_sources"].empty());
+  const nlohmann::json& meter = line["energy_sources"][0];
+  EXPECT_EQ(meter["name"], "meter:bench");
+  EXPECT_EQ(meter["tier"], "METER_EXTERNAL");
+  EXPECT_EQ(meter["min_window_s"], 2.0);
+  for (const nlohmann::json& source : line["energy_sources"]) {
+    EXPECT_EQ(source["usable"].get<bool>(), !source.contains("reason")) << source;
+  }
+  EXPECT_TRUE(line["board_state"]["concerns"].is_array());
+  const ProgramEnd broken = RunBitpilotd({"check", "--json", "--meter", "exit 3"});
+  const nlohmann::json refused = nlohmann::json::parse(broken.standard_output)["energy_sources"][0];
+  EXPECT_EQ(refused["usable"], false);
+  EXPECT_EQ(refused["status"], "UNAVAILABLE");
+  EXPECT_NE(refused["reason"].get<std::string>().find("--meter 'exit 3'"), std::string::npos);
+}
+
 TEST(BitpilotdTest, MakesKeysOnce) {
   const TemporaryFolder folder;
   const ProgramEnd first = RunBitpilotd({"keygen", "--keys", folder / "keys", "--json"});
