@@ -21,7 +21,9 @@ namespace bitpilot {
 namespace {
 
 constexpr std::int64_t kAnswerTimeoutNs = 5'000'000'000;
+constexpr std::int64_t kTerminationNs = 200'000'000;
 constexpr std::size_t kMaxLineBytes = 256;
+constexpr std::size_t kMaxSamples = 4'000'000;  // 64 MB; 200 s at 20 kHz.
 
 std::int64_t NowNs() {
   timespec now{};
@@ -37,12 +39,7 @@ Status Unavailable(std::string message) {
 class Child {
  public:
   static Result<std::unique_ptr<Child>> Spawn(const std::string& command);
-  ~Child() {
-    close(descriptor_);
-    kill(-pid_, SIGTERM);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-  }
+  ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
@@ -83,6 +80,20 @@ Result<std::unique_ptr<Child>> Child::Spawn(const std::string& command) {
   }
   setpgid(pid, pid);
   return std::unique_ptr<Child>(new Child(pid, ends[0]));
+}
+
+// SIGTERM, and SIGKILL for a program that does not mind it: a meter must not hold up the daemon.
+Child::~Child() {
+  close(descriptor_);
+  kill(-pid_, SIGTERM);
+  const std::int64_t deadline_ns = NowNs() + kTerminationNs;
+  while (NowNs() < deadline_ns) {
+    if (waitpid(pid_, nullptr, WNOHANG) != 0) return;
+    poll(nullptr, 0, 1);
+  }
+  kill(-pid_, SIGKILL);
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 Status Child::Write(std::string_view line) {
@@ -161,6 +172,11 @@ class MeterSource : public EnergySource {
     }
     info_.quantity = quantity;
     has_quantity_ = true;
+    if (samples_.size() == kMaxSamples) {
+      return Status(StatusCode::kResourceExhausted,
+                    "energy source " + info_.name + " sent more than " +
+                        std::to_string(kMaxSamples) + " samples; let it sample more slowly");
+    }
     samples_.push_back(*sample);
     return {};
   }

@@ -47,7 +47,8 @@ struct MeterClock {
 Status AlignSamples(const MeterClock& clock, std::vector<EnergySample>& samples);
 
 // Starts `command` with /bin/sh and waits up to five seconds for its greeting. The times that
-// Start() and Finish() take are those of CLOCK_MONOTONIC_RAW. The program ends with the source.
+// Start() and Finish() take are those of CLOCK_MONOTONIC_RAW. A recording of more than four million
+// samples fails. The program ends with the source.
 //
 // Errors: kUnavailable if it cannot be started or does not greet in time, and as above.
 Result<std::unique_ptr<EnergySource>> StartMeterProgram(const std::string& command);

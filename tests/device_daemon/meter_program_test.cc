@@ -1,5 +1,7 @@
 #include "device_daemon/energy/meter_program.h"
 
+#include <sys/wait.h>
+
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -111,6 +113,14 @@ TEST(MeterProgramTest, TellsWhatIsWrongWithTheProgram) {
   EXPECT_THAT(missing.message(), HasSubstr("--meter 'exec /nonexistent/meter"));
   EXPECT_EQ(StartMeterProgram("echo hello").status().code(), StatusCode::kDataCorrupt);
   EXPECT_EQ(StartMeterProgram("head -c 1000 /dev/zero").status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST(MeterProgramTest, EndsAProgramThatIgnoresTermination) {
+  Result<std::unique_ptr<EnergySource>> meter = StartMeterProgram(
+      "trap '' TERM; echo meter 1 stubborn 1000 0.01 20; while :; do sleep 100; done");
+  ASSERT_TRUE(meter.ok()) << meter.status().message();
+  meter->reset();
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);  // No child is left.
 }
 
 TEST(MeterProgramTest, RefusesAMeterThatDiesOrMixesKinds) {
