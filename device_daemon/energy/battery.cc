@@ -29,6 +29,7 @@ class BatterySource : public PolledSource {
   BatterySource(EnergySourceInfo info, fs::path battery)
       : PolledSource(std::move(info)), battery_(std::move(battery)) {}
 
+ protected:
   Result<double> Read() override {
     BITPILOT_RETURN_IF_ERROR(CheckDischarging(battery_));
     const Result<std::int64_t> microwatt = ReadSysfsNumber(battery_ / "power_now");
@@ -59,14 +60,7 @@ std::vector<FoundEnergySource> FindBatteries(const fs::path& sysfs_root) {
                           .period_ns = kPeriodNs,
                           .relative_accuracy = kAccuracy,
                           .max_power_w = kMaxPowerW};
-    const std::string name = info.name;
-    auto source = std::make_unique<BatterySource>(std::move(info), supply);
-    const Result<double> power_w = source->Read();
-    if (power_w.ok()) {
-      found.push_back({name, {}, std::move(source)});
-    } else {
-      found.push_back({name, power_w.status(), nullptr});
-    }
+    found.push_back(TryToRead(std::make_unique<BatterySource>(std::move(info), supply)));
   }
   return found;
 }

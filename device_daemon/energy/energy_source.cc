@@ -19,4 +19,11 @@ Result<EnergyTrace> PolledSource::Finish(std::int64_t now_ns) {
   return EnergyTrace{info_, std::exchange(samples_, {}), 0};
 }
 
+FoundEnergySource TryToRead(std::unique_ptr<PolledSource> source) {
+  const std::string name = source->info().name;
+  const Status status = source->Start(0);
+  if (!status.ok()) return {name, status, nullptr};
+  return {name, {}, std::move(source)};
+}
+
 }  // namespace bitpilot

@@ -84,4 +84,7 @@ struct FoundEnergySource {
   std::unique_ptr<EnergySource> source;
 };
 
+// `source` if it can be read now, else why not.
+FoundEnergySource TryToRead(std::unique_ptr<PolledSource> source);
+
 }  // namespace bitpilot

@@ -80,10 +80,6 @@ std::int64_t PeriodNs(const fs::path& chip, int rails) {
 FoundEnergySource OpenRail(const std::string& name, RailFiles files, std::int64_t period_ns,
                            const Status& usable) {
   if (!usable.ok()) return {name, usable, nullptr};
-  for (const fs::path& file : {files.voltage, files.current}) {
-    const Result<std::int64_t> value = ReadSysfsNumber(file);
-    if (!value.ok()) return {name, value.status(), nullptr};
-  }
   EnergySourceInfo info{.name = name,
                         .scope = "this rail only",
                         .sensor = EnergySensor::kSensorOnboard,
@@ -91,7 +87,7 @@ FoundEnergySource OpenRail(const std::string& name, RailFiles files, std::int64_
                         .period_ns = period_ns,
                         .relative_accuracy = kAccuracy,
                         .max_power_w = kMaxRailW};
-  return {name, {}, std::make_unique<HwmonSource>(std::move(info), std::move(files))};
+  return TryToRead(std::make_unique<HwmonSource>(std::move(info), std::move(files)));
 }
 
 // in0 is the shunt's voltage, in1 the bus's.

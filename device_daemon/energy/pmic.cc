@@ -60,6 +60,7 @@ class PmicSource : public PolledSource {
   PmicSource(EnergySourceInfo info, std::function<Result<std::string>()> read_text)
       : PolledSource(std::move(info)), read_text_(std::move(read_text)) {}
 
+ protected:
   Result<double> Read() override {
     const Result<std::string> text = read_text_();
     if (!text.ok()) return text.status();
@@ -105,14 +106,7 @@ std::vector<FoundEnergySource> FindPmic(const fs::path& root,
       .period_ns = kPeriodNs,
       .relative_accuracy = kAccuracy,
       .max_power_w = kMaxPowerW};
-  const std::string name = info.name;
-  auto source = std::make_unique<PmicSource>(std::move(info), std::move(read_text));
-  const Result<double> power_w = source->Read();
-  if (power_w.ok()) {
-    found.push_back({name, {}, std::move(source)});
-  } else {
-    found.push_back({name, power_w.status(), nullptr});
-  }
+  found.push_back(TryToRead(std::make_unique<PmicSource>(std::move(info), std::move(read_text))));
   return found;
 }
 
