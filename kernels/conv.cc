@@ -4,7 +4,7 @@
 
 namespace bitpilot {
 
-#define BITPILOT_CONV_KERNEL(name, isa, max_w, max_a, operand, acc_bits) \
+#define BITPILOT_CONV_KERNEL(name, isa, max_w, max_a, max_products, depth, operand, acc_bits) \
   void name(const ConvArgs& args, int row_begin, int row_end);
 #include "kernels/conv_kernels.inc"
 #undef BITPILOT_CONV_KERNEL
@@ -12,8 +12,8 @@ namespace bitpilot {
 namespace {
 
 constexpr ConvKernel kConvKernels[] = {
-#define BITPILOT_CONV_KERNEL(name, isa, max_w, max_a, operand, acc_bits) \
-  {#name, Isa::isa, max_w, max_a, ConvOperand::operand, acc_bits, name},
+#define BITPILOT_CONV_KERNEL(name, isa, max_w, max_a, max_products, depth, operand, acc_bits) \
+  {#name, Isa::isa, max_w, max_a, ConvOperand::operand, max_products, depth, acc_bits, name},
 #include "kernels/conv_kernels.inc"
 #undef BITPILOT_CONV_KERNEL
 };
@@ -22,10 +22,13 @@ constexpr ConvKernel kConvKernels[] = {
 
 std::span<const ConvKernel> AllConvKernels() { return kConvKernels; }
 
-const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits) {
+const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits,
+                                   std::ptrdiff_t depth) {
+  const int product = weight_bits * activation_bits;
   for (const ConvKernel& kernel : kConvKernels) {
     if (Allows(limit, kernel.isa) && weight_bits <= kernel.max_weight_bits &&
-        activation_bits <= kernel.max_activation_bits) {
+        activation_bits <= kernel.max_activation_bits && product <= kernel.max_bit_products &&
+        depth >= static_cast<std::ptrdiff_t>(product - 1) * kernel.depth_per_product) {
       return kernel;
     }
   }

@@ -34,16 +34,26 @@ inline constexpr int kStepBytes = 64;  // Packed weights of one step of one bloc
 enum class ConvOperand : std::uint8_t {
   kBytes = 0,  // uint8 codes, 4 a step
   kWords = 1,  // codes widened to int16, 2 a step
+  // Bit planes of codes (kernels/elementwise.h, pack_planes), one image a plane: 32 or 64 bits of
+  // one plane a step. Weights are planes of two's complement: [plane][step][16 channels][4 or 8
+  // bytes]. 1-bit weights have a plane where a set bit is +1 and any other -1, and behind it one
+  // that masks the window's elements.
+  kPlanes32 = 2,
+  kPlanes64 = 3,
 };
 
 // Consecutive input bytes of a window.
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
-  std::int32_t num_steps = 0;  // Of 4 bytes, whichever the operand.
+  std::int32_t num_steps = 0;  // Of 4 bytes, of 8 where the operand is kPlanes64.
   // 16-bit accumulators are added to the 32-bit ones behind this run, because the next would
   // overflow them.
   bool widen = false;
 };
+
+constexpr bool IsPlanes(ConvOperand operand) {
+  return operand == ConvOperand::kPlanes32 || operand == ConvOperand::kPlanes64;
+}
 
 // Plain data, as OutputArgs is.
 struct ConvArgs {
@@ -54,6 +64,11 @@ struct ConvArgs {
   bool widens = false;                    // True if any run does.
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
+  // Of operands in planes only:
+  int weight_planes = 0;  // The mask not counted.
+  int input_planes = 0;
+  std::ptrdiff_t weight_plane_bytes = 0;  // Within a block.
+  std::ptrdiff_t input_plane_bytes = 0;
   OutputArgs output;
 };
 
@@ -68,6 +83,9 @@ struct ConvKernel {
   int max_weight_bits;
   int max_activation_bits;
   ConvOperand operand;
+  int max_bit_products;  // Preferred while weight bits x activation bits are no more.
+  // ... and the window has (product - 1) * depth_per_product elements or more.
+  int depth_per_product;
   int accumulator_bits;  // 16: runs must widen in time (Int16Period()).
   ConvFn run;
 };
@@ -78,8 +96,9 @@ std::span<const ConvKernel> AllConvKernels();
 // Fastest kernel that `limit` allows and that is exact for these widths. Total: a scalar kernel
 // takes them all.
 //
-// REQUIRES: both widths in [1, 8].
-const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits);
+// REQUIRES: both widths in [1, 8]; `depth`, the window's elements, at least 1.
+const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits,
+                                   std::ptrdiff_t depth);
 
 // Steps whose sums of products fit 16-bit accumulators at worst: each step adds two products to a
 // lane.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/conv.h"
+#include "kernels/conv_packing.h"
 #include "kernels/conv_plan.h"
 #include "kernels/elementwise.h"
 #include "kernels/operation.h"
@@ -26,10 +27,13 @@ class ConvOperation final : public BoundOperation {
     reads_words_ = std::any_of(pieces_.begin(), pieces_.end(), [](const ConvPiece& piece) {
       return piece.kernel->operand == ConvOperand::kWords;
     });
+    for (const ConvPiece& piece : pieces_) {
+      num_planes_ = std::max(num_planes_, piece.args.input_planes);
+    }
   }
 
   std::size_t scratch_bytes() const override {
-    return reads_words_ ? 2 * (input_.total_bytes() + kTensorSlackBytes) : 0;
+    return WordBytes() + static_cast<std::size_t>(num_planes_ * InputPlaneBytes(input_));
   }
 
   std::int64_t weight_bytes() const override {
@@ -43,13 +47,19 @@ class ConvOperation final : public BoundOperation {
   void Bind(const RunMemory& memory) override {
     input_bytes_ = memory.arena + input_.arena_offset;
     input_words_ = reinterpret_cast<std::int16_t*>(memory.scratch);
+    input_planes_ = memory.scratch + WordBytes();
     const std::ptrdiff_t window =
         static_cast<std::ptrdiff_t>(input_.origin_offset() - input_.arena_offset) -
         operation_.padding.top * input_.row_bytes - operation_.padding.left * input_.pixel_bytes;
     for (ConvPiece& piece : pieces_) {
       ConvArgs& args = piece.args;
-      args.input = piece.kernel->operand == ConvOperand::kWords ? memory.scratch + 2 * window
-                                                                : input_bytes_ + window;
+      if (IsPlanes(piece.kernel->operand)) {
+        args.input =
+            input_planes_ + window / input_.pixel_bytes * PlanePixelBytes(input_.pixel_bytes);
+      } else {
+        args.input = piece.kernel->operand == ConvOperand::kWords ? memory.scratch + 2 * window
+                                                                  : input_bytes_ + window;
+      }
       args.runs = piece.runs.data();
       args.weights = piece.weights.data();
       args.output = piece.stage.Bind(memory);
@@ -59,6 +69,11 @@ class ConvOperation final : public BoundOperation {
   void Run() override {
     if (reads_words_) {
       elementwise_->widen_codes(input_bytes_, input_.total_bytes(), input_words_);
+    }
+    if (num_planes_ > 0) {
+      elementwise_->pack_planes(
+          input_bytes_, static_cast<std::ptrdiff_t>(input_.total_bytes()) / input_.pixel_bytes,
+          input_.pixel_bytes, num_planes_, input_planes_, InputPlaneBytes(input_));
     }
     const int band = BandRows();
     for (int row = 0; row < output_height_; row += band) {
@@ -78,6 +93,11 @@ class ConvOperation final : public BoundOperation {
   }
 
  private:
+  // Of the input widened to int16, at the scratch memory's begin.
+  std::size_t WordBytes() const {
+    return reads_words_ ? 2 * (input_.total_bytes() + kTensorSlackBytes) : 0;
+  }
+
   // Rows after which the next block of channels has its turn: bands where all weights stay cached,
   // so that the input and output rows do too; otherwise the whole image, so that one block's
   // weights do.
@@ -94,9 +114,11 @@ class ConvOperation final : public BoundOperation {
   int output_width_;
   std::vector<ConvPiece> pieces_;
   bool reads_words_ = false;
+  int num_planes_ = 0;  // 0: no kernel reads planes.
   const ElementwiseKernels* elementwise_;
   const std::uint8_t* input_bytes_ = nullptr;
   std::int16_t* input_words_ = nullptr;
+  std::uint8_t* input_planes_ = nullptr;
 };
 
 }  // namespace

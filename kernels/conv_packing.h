@@ -44,6 +44,21 @@ constexpr int ElementsPerStep(ConvOperand operand) {
 std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOperand operand,
                                int period);
 
+// The same for operands in planes, whose image has ceil(pixel_bytes / 8) bytes a pixel.
+constexpr std::ptrdiff_t PlanePixelBytes(std::ptrdiff_t pixel_bytes) {
+  return (pixel_bytes + 7) / 8;
+}
+std::vector<DepthRun> PlanPlaneRuns(const ConvWindow& window, ConvOperand operand);
+
+// Planes of `weight_bits` bits, the layout of ConvOperand::kPlanes32 and kPlanes64.
+//
+// REQUIRES: codes in [-2^(weight_bits - 1), 2^(weight_bits - 1) - 1]; -1 or 1 at 1 bit.
+AlignedBuffer PackWeightPlanes(const ConvWindow& window, ConvOperand operand, int weight_bits,
+                               const std::int8_t* codes, int num_channels);
+
+// Bytes of one plane of one block.
+std::ptrdiff_t WeightPlaneBytes(const ConvWindow& window, ConvOperand operand);
+
 // Packs output channels [0, num_channels) whose codes are [num_channels, filter_h, filter_w,
 // group_channels]. Elements that are no input channel (padding of a pixel, the end of a run) and
 // channels that fill up the last block get zero weights.

@@ -23,8 +23,11 @@ ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
       kernel.accumulator_bits == 16 ? Int16Period(weight_bits, InputBits(context)) : 0;
   ConvPiece piece;
   piece.kernel = &kernel;
-  piece.runs = PlanRuns(WindowSegments(window), kernel.operand, period);
-  piece.weights = PackWeights(window, kernel.operand, codes, count);
+  const bool planes = IsPlanes(kernel.operand);
+  piece.runs = planes ? PlanPlaneRuns(window, kernel.operand)
+                      : PlanRuns(WindowSegments(window), kernel.operand, period);
+  piece.weights = planes ? PackWeightPlanes(window, kernel.operand, weight_bits, codes, count)
+                         : PackWeights(window, kernel.operand, codes, count);
   piece.stage = MakeOutputStage(context, first, count);
   for (int o = 0; o < count; ++o) {
     // What the input's zero point adds to the channel's sum.
@@ -33,9 +36,18 @@ ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
     piece.stage.correction[static_cast<std::size_t>(o)] = -context.input().zero_point * sum;
   }
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
-  const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
-  piece.args.input_row_bytes = convolution.stride_h * context.input().row_bytes * element_bytes;
-  piece.args.input_pixel_bytes = convolution.stride_w * context.input().pixel_bytes * element_bytes;
+  const std::ptrdiff_t byte_pixel = context.input().pixel_bytes;
+  std::ptrdiff_t pixel_bytes = byte_pixel * (kernel.operand == ConvOperand::kWords ? 2 : 1);
+  if (planes) {
+    pixel_bytes = PlanePixelBytes(byte_pixel);
+    piece.args.weight_planes = weight_bits;
+    piece.args.input_planes = InputBits(context);
+    piece.args.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
+    piece.args.input_plane_bytes = InputPlaneBytes(context.input());
+  }
+  piece.args.input_row_bytes =
+      convolution.stride_h * (context.input().row_bytes / byte_pixel) * pixel_bytes;
+  piece.args.input_pixel_bytes = convolution.stride_w * pixel_bytes;
   piece.args.widens = std::any_of(piece.runs.begin(), piece.runs.end(),
                                   [](const DepthRun& run) { return run.widen; });
   piece.args.weight_block_bytes =
@@ -56,6 +68,12 @@ Operation AsConvolution(const Operation& operation, const TensorShape& input) {
     convolution.groups = 1;
   }
   return convolution;
+}
+
+std::ptrdiff_t InputPlaneBytes(const TensorLayout& input) {
+  const auto pixels = static_cast<std::ptrdiff_t>(input.total_bytes()) / input.pixel_bytes;
+  return pixels * PlanePixelBytes(input.pixel_bytes) +
+         static_cast<std::ptrdiff_t>(kTensorSlackBytes);
 }
 
 std::vector<ConvPiece> PlanConvPieces(const OperationContext& context) {
@@ -81,7 +99,9 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context) {
       while (last < end) {
         const int block_end = std::min(last + kBlockChannels, end);
         const int block_bits = *std::max_element(bits.begin() + last, bits.begin() + block_end);
-        const ConvKernel& choice = SelectConvKernel(context.isa, block_bits, InputBits(context));
+        const ConvKernel& choice = SelectConvKernel(
+            context.isa, block_bits, InputBits(context),
+            static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels);
         if (kernel != nullptr && kernel != &choice) {
           break;
         }

@@ -26,6 +26,9 @@ struct ConvPiece {
 // `operation` as a convolution: a fully connected layer's filter covers the whole image.
 Operation AsConvolution(const Operation& operation, const TensorShape& input);
 
+// Of one bit plane of `input`, and what kernels may read behind it.
+std::ptrdiff_t InputPlaneBytes(const TensorLayout& input);
+
 // Pieces in channel order. A block of 16 channels takes the kernel of its widest channel.
 std::vector<ConvPiece> PlanConvPieces(const OperationContext& context);
 

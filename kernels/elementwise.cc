@@ -8,6 +8,9 @@ namespace bitpilot {
 
 #define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                 \
   void widen_codes_##suffix(const std::uint8_t* codes, std::size_t count, std::int16_t* words);   \
+  void pack_planes_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                 \
+                            std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,     \
+                            std::ptrdiff_t plane_bytes);                                          \
   void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes, \
                            int count, std::int32_t* sums);                                        \
   void max_codes_##suffix(const std::uint8_t* codes, int count, std::uint8_t* largest);
@@ -17,8 +20,9 @@ namespace bitpilot {
 namespace {
 
 constexpr ElementwiseKernels kElementwiseKernels[] = {
-#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa) \
-  {#suffix, Isa::isa, widen_codes_##suffix, sum_pixels_##suffix, max_codes_##suffix},
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                \
+  {#suffix,           Isa::isa, widen_codes_##suffix, pack_planes_##suffix, sum_pixels_##suffix, \
+   max_codes_##suffix},
 #include "kernels/elementwise_kernels.inc"
 #undef BITPILOT_ELEMENTWISE_KERNELS
 };

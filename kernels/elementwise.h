@@ -16,6 +16,13 @@ struct ElementwiseKernels {
   Isa isa;
   // words[i] = codes[i] for i in [0, count).
   void (*widen_codes)(const std::uint8_t* codes, std::size_t count, std::int16_t* words);
+  // planes[r * plane_bytes + pixel * ceil(pixel_bytes / 8) + c / 8], bit c % 8 = bit r of
+  // codes[pixel * pixel_bytes + c], for r in [0, num_planes).
+  //
+  // REQUIRES: pixel_bytes is a multiple of 4.
+  void (*pack_planes)(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                      std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,
+                      std::ptrdiff_t plane_bytes);
   // sums[c] += the sum over pixels of codes[pixel * pixel_bytes + c], for c in [0, count).
   void (*sum_pixels)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                      int count, std::int32_t* sums);

@@ -2,10 +2,25 @@
 #include "kernels/elementwise.h"
 
 namespace bitpilot {
+namespace {
+
+#include "kernels/pack_planes.inc"
+
+}  // namespace
 
 void widen_codes_scalar(const std::uint8_t* codes, std::size_t count, std::int16_t* words) {
   for (std::size_t i = 0; i < count; ++i) {
     words[i] = codes[i];
+  }
+}
+
+void pack_planes_scalar(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                        std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,
+                        std::ptrdiff_t plane_bytes) {
+  for (; num_pixels > 0; --num_pixels, codes += pixel_bytes, planes += (pixel_bytes + 7) / 8) {
+    for (int r = 0; r < num_planes; ++r) {
+      PackPlaneBytes(codes, pixel_bytes, r, planes + r * plane_bytes);
+    }
   }
 }
 

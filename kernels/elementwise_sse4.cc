@@ -20,6 +20,12 @@ void widen_codes_sse4(const std::uint8_t* codes, std::size_t count, std::int16_t
   WidenAll(codes, count, words);
 }
 
+void pack_planes_sse4(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                      std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,
+                      std::ptrdiff_t plane_bytes) {
+  PackPlanes(codes, num_pixels, pixel_bytes, num_planes, planes, plane_bytes);
+}
+
 void sum_pixels_sse4(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                      int count, std::int32_t* sums) {
   SumPixels(codes, num_pixels, pixel_bytes, count, sums);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/conv_packing.h"
+#include "kernels/elementwise.h"
 #include "kernels/requantize.h"
 
 namespace bitpilot {
@@ -122,9 +123,14 @@ class ConvProblem {
                                .all_channels = conv_.group_channels == conv_.channels};
     const int period =
         kernel.accumulator_bits == 16 ? Int16Period(conv_.weight_bits, conv_.activation_bits) : 0;
-    const std::vector<DepthRun> runs = PlanRuns(WindowSegments(window), kernel.operand, period);
+    const bool in_planes = IsPlanes(kernel.operand);
+    const std::vector<DepthRun> runs =
+        in_planes ? PlanPlaneRuns(window, kernel.operand)
+                  : PlanRuns(WindowSegments(window), kernel.operand, period);
     const AlignedBuffer packed =
-        PackWeights(window, kernel.operand, weights_.data(), conv_.out_channels);
+        in_planes ? PackWeightPlanes(window, kernel.operand, conv_.weight_bits, weights_.data(),
+                                     conv_.out_channels)
+                  : PackWeights(window, kernel.operand, weights_.data(), conv_.out_channels);
     const std::vector<std::int16_t> words(input_.begin(), input_.end());
     const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
     const auto* input =
@@ -133,6 +139,11 @@ class ConvProblem {
     args.input = input + kTensorSlackBytes * static_cast<std::size_t>(element_bytes);
     args.input_row_bytes = conv_.stride_h * row_bytes_ * element_bytes;
     args.input_pixel_bytes = conv_.stride_w * pixel_bytes_ * element_bytes;
+    std::vector<std::uint8_t> planes;
+    if (in_planes) {
+      planes = PackInput(&args);
+      args.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
+    }
     args.runs = runs.data();
     args.widens = std::any_of(runs.begin(), runs.end(), [](const DepthRun& r) { return r.widen; });
     args.weights = packed.data();
@@ -170,6 +181,26 @@ class ConvProblem {
     }
     const int weight = conv_.weight_bits == 1 ? 2 * Pick(0, 1) - 1 : Pick(-limit, limit);
     return static_cast<std::int8_t>(weight);
+  }
+
+  // The input as planes, and what `args` says about it.
+  std::vector<std::uint8_t> PackInput(ConvArgs* args) const {
+    const std::ptrdiff_t pixel = PlanePixelBytes(pixel_bytes_);
+    const std::ptrdiff_t num_pixels =
+        (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
+    args->weight_planes = conv_.weight_bits;
+    args->input_planes = conv_.activation_bits;
+    args->input_plane_bytes = num_pixels * pixel + static_cast<std::ptrdiff_t>(kTensorSlackBytes);
+    args->input_row_bytes = conv_.stride_h * (row_bytes_ / pixel_bytes_) * pixel;
+    args->input_pixel_bytes = conv_.stride_w * pixel;
+    // What lies behind a plane must not count.
+    std::vector<std::uint8_t> planes(
+        static_cast<std::size_t>(conv_.activation_bits * args->input_plane_bytes), 0xFF);
+    SelectElementwiseKernels(Isa::kScalar)
+        .pack_planes(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
+                     conv_.activation_bits, planes.data(), args->input_plane_bytes);
+    args->input = planes.data();
+    return planes;
   }
 
   // Of pixel (y, x), which may lie in the halo.
@@ -417,13 +448,30 @@ TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
                           Isa::kAvx512Vnni, Isa::kAmx}) {
     for (int weight_bits = 1; weight_bits <= 8; ++weight_bits) {
       for (int activation_bits = 1; activation_bits <= 8; ++activation_bits) {
-        const ConvKernel& kernel = SelectConvKernel(limit, weight_bits, activation_bits);
+        const ConvKernel& kernel = SelectConvKernel(limit, weight_bits, activation_bits, 1);
         EXPECT_TRUE(Allows(limit, kernel.isa));
         EXPECT_LE(weight_bits, kernel.max_weight_bits);
         EXPECT_LE(activation_bits, kernel.max_activation_bits);
+        EXPECT_LE(weight_bits * activation_bits, kernel.max_bit_products);
       }
     }
   }
+}
+
+// 8 bits are faster in shallow windows, and always where both operands have more than 2 bits.
+TEST(SelectConvKernelTest, PrefersPlanesWhereTheirPassesAreFewOrLong) {
+  const auto takes_planes = [](int weight_bits, int activation_bits, int depth) {
+    return IsPlanes(
+        SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, depth).operand);
+  };
+  if (!takes_planes(1, 1, 1)) {
+    GTEST_SKIP() << "this build has no bit planes for AVX-512";
+  }
+  EXPECT_FALSE(takes_planes(1, 2, 287));
+  EXPECT_TRUE(takes_planes(1, 2, 288));
+  EXPECT_FALSE(takes_planes(2, 2, 863));
+  EXPECT_TRUE(takes_planes(2, 2, 864));
+  EXPECT_FALSE(takes_planes(1, 5, 1 << 20));
 }
 
 // With fewer steps between widenings a row is no faster than the 32-bit sums behind it.

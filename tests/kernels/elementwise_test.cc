@@ -47,6 +47,31 @@ TEST_P(ElementwiseKernelsTest, WidensEveryCodeAndNoMore) {
   }
 }
 
+TEST_P(ElementwiseKernelsTest, PacksEveryBitOfEveryPixel) {
+  constexpr int kPixels = 5;
+  constexpr int kPlanes = 8;
+  for (const std::size_t pixel_bytes : {4U, 8U, 12U, 16U, 36U, 64U, 100U, 136U}) {
+    const std::vector<std::uint8_t> codes = RandomCodes(kPixels * pixel_bytes, /*seed=*/5);
+    const std::size_t plane_pixel = (pixel_bytes + 7) / 8;
+    const std::size_t plane_bytes = kPixels * plane_pixel + 1;
+    std::vector<std::uint8_t> expected(kPlanes * plane_bytes, 0);
+    for (std::size_t r = 0; r < kPlanes; ++r) {
+      expected[r * plane_bytes + plane_bytes - 1] = 0xEE;  // Not to be written.
+      for (std::size_t pixel = 0; pixel < kPixels; ++pixel) {
+        for (std::size_t c = 0; c < pixel_bytes; ++c) {
+          const int bit = codes[pixel * pixel_bytes + c] >> r & 1;
+          expected[r * plane_bytes + pixel * plane_pixel + c / 8] |=
+              static_cast<std::uint8_t>(bit << c % 8);
+        }
+      }
+    }
+    std::vector<std::uint8_t> planes(kPlanes * plane_bytes, 0xEE);
+    GetParam().pack_planes(codes.data(), kPixels, static_cast<std::ptrdiff_t>(pixel_bytes), kPlanes,
+                           planes.data(), static_cast<std::ptrdiff_t>(plane_bytes));
+    EXPECT_EQ(planes, expected) << pixel_bytes;
+  }
+}
+
 TEST_P(ElementwiseKernelsTest, AddsPixelsToTheSums) {
   constexpr int kPixels = 5;
   for (const int count : kCounts) {

@@ -1,0 +1,97 @@
+// Convolution over bit planes with the POPCNT instruction and nothing else. Only the functions that
+// count are compiled for it, so that inline functions of the project are not.
+#include <algorithm>
+
+#include "kernels/conv.h"
+#include "kernels/store_scalar.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kStepBytes64 = 8;
+
+inline std::uint64_t Load64(const std::uint8_t* data) {
+  std::uint64_t value;
+  __builtin_memcpy(&value, data, sizeof(value));
+  return value;
+}
+
+// counts[o] = set bits that one plane of the window shares with one plane of each channel.
+[[gnu::target("popcnt")]] void CountBlock(const DepthRun* run, const std::uint8_t* window,
+                                          const std::uint8_t* weights, std::int32_t* counts) {
+  for (int first = 0; first < kBlockChannels; first += 4) {  // Four counts stay in registers.
+    const std::uint8_t* lane = weights + first * kStepBytes64;
+    std::int64_t count0 = 0;
+    std::int64_t count1 = 0;
+    std::int64_t count2 = 0;
+    std::int64_t count3 = 0;
+    for (const DepthRun* r = run; r->num_steps != 0; ++r) {
+      const std::uint8_t* input = window + r->offset;
+      for (int i = 0; i < r->num_steps; ++i, input += kStepBytes64) {
+        const std::uint64_t x = Load64(input);
+        count0 += __builtin_popcountll(x & Load64(lane));
+        count1 += __builtin_popcountll(x & Load64(lane + kStepBytes64));
+        count2 += __builtin_popcountll(x & Load64(lane + 2 * kStepBytes64));
+        count3 += __builtin_popcountll(x & Load64(lane + 3 * kStepBytes64));
+        lane += kBlockChannels * kStepBytes64;
+      }
+    }
+    counts[first] = static_cast<std::int32_t>(count0);
+    counts[first + 1] = static_cast<std::int32_t>(count1);
+    counts[first + 2] = static_cast<std::int32_t>(count2);
+    counts[first + 3] = static_cast<std::int32_t>(count3);
+  }
+}
+
+// Set bits of one plane of the window. The mask is a plane of weights, the same for every channel.
+[[gnu::target("popcnt")]] std::int32_t CountWindow(const DepthRun* run, const std::uint8_t* window,
+                                                   const std::uint8_t* mask) {
+  std::int64_t count = 0;
+  for (; run->num_steps != 0; ++run) {
+    for (int i = 0; i < run->num_steps; ++i, mask += kBlockChannels * kStepBytes64) {
+      count += __builtin_popcountll(Load64(window + run->offset + i * kStepBytes64) & Load64(mask));
+    }
+  }
+  return static_cast<std::int32_t>(count);
+}
+
+void AccumulateBlock(const ConvArgs& args, const std::uint8_t* window, const std::uint8_t* weights,
+                     std::int32_t* acc) {
+  std::int32_t counts[kBlockChannels];
+  const int top = args.weight_planes - 1;
+  for (int r = 0; r < args.input_planes; ++r, window += args.input_plane_bytes) {
+    if (top == 0) {  // Set bits are 1, others -1: twice the shared bits less the window's.
+      const std::int32_t sum = CountWindow(args.runs, window, weights + args.weight_plane_bytes);
+      for (int o = 0; o < kBlockChannels; ++o) {
+        acc[o] -= sum << r;
+      }
+    }
+    for (int q = 0; q <= top; ++q) {
+      CountBlock(args.runs, window, weights + q * args.weight_plane_bytes, counts);
+      // Two's complement: the top plane counts negative.
+      const std::int32_t factor = top == 0 ? 2 << r : q == top ? -(1 << (q + r)) : 1 << (q + r);
+      for (int o = 0; o < kBlockChannels; ++o) {
+        acc[o] += factor * counts[o];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void conv_w8a8_planes_scalar_popcnt(const ConvArgs& args, int row_begin, int row_end) {
+  for (int first = 0; first < args.output.channels; first += kBlockChannels) {
+    const int count = std::min(args.output.channels - first, kBlockChannels);
+    const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+    for (int y = row_begin; y < row_end; ++y) {
+      for (int x = 0; x < args.output.width; ++x) {
+        std::int32_t acc[kBlockChannels] = {};
+        AccumulateBlock(args, args.input + y * args.input_row_bytes + x * args.input_pixel_bytes,
+                        weights, acc);
+        StoreBlock(args.output, y, x, first, count, acc);
+      }
+    }
+  }
+}
+
+}  // namespace bitpilot
