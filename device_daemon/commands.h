@@ -48,6 +48,15 @@ struct RunOptions {
 };
 int RunNetwork(const RunOptions& options);
 
+struct BenchOptions {
+  std::string network = "resnet20";  // a standard network's name, or a network file
+  std::string bits;                  // "w4a8" for a named network; empty: w8a8
+  std::string isa;
+  bool layers = false;
+  bool json = false;
+};
+int RunBench(const BenchOptions& options);
+
 // The instruction set that `name` asks for, or the best one if it is empty.
 //
 // Errors: kInvalidArgument for an unknown name, kUnsupported if this CPU lacks it.

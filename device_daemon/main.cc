@@ -7,6 +7,7 @@
 #include "device_daemon/capabilities.h"
 #include "device_daemon/commands.h"
 #include "device_daemon/worker.h"
+#include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
 namespace {
@@ -80,6 +81,28 @@ void AddRun(CLI::App& app, RunOptions& options) {
   run->add_flag("--json", options.json, kJsonHelp);
 }
 
+std::string NetworkNames() {
+  std::string names;
+  for (const std::string& name : StandardNetworkNames())
+    names += (names.empty() ? "" : ", ") + name;
+  return names;
+}
+
+void AddBench(CLI::App& app, BenchOptions& options) {
+  CLI::App* bench =
+      app.add_subcommand("bench", "Time a network on this CPU: warm, cold, and layer by layer");
+  bench
+      ->add_option("--network", options.network,
+                   "A network file (.bpnet), or one of " + NetworkNames() +
+                       ", which then has random weights: times do not depend on them")
+      ->capture_default_str();
+  bench->add_option("--bits", options.bits,
+                    "Widths of a named network, w1a1 to w8a8: its ends keep 8 bits. Default: w8a8");
+  bench->add_option("--isa", options.isa, kIsaHelp);
+  bench->add_flag("--layers", options.layers, "Also print each operation's kernel and time");
+  bench->add_flag("--json", options.json, kJsonHelp);
+}
+
 // Started by the daemon only, so not in the help.
 void AddWorker(CLI::App& app, WorkerOptions& options) {
   CLI::App* worker = app.add_subcommand("worker", "")->group("");
@@ -102,11 +125,13 @@ int Main(int argc, char** argv) {
   KeygenOptions keygen;
   CheckOptions check;
   RunOptions run;
+  BenchOptions bench;
   WorkerOptions worker;
   AddServe(app, serve);
   AddKeygen(app, keygen);
   AddCheck(app, check);
   AddRun(app, run);
+  AddBench(app, bench);
   AddWorker(app, worker);
   try {
     app.parse(argc, argv);
@@ -117,6 +142,7 @@ int Main(int argc, char** argv) {
   if (app.got_subcommand("keygen")) return RunKeygen(keygen);
   if (app.got_subcommand("check")) return RunCheck(check);
   if (app.got_subcommand("run")) return RunNetwork(run);
+  if (app.got_subcommand("bench")) return RunBench(bench);
   return RunWorker(worker);
 }
 

@@ -7,13 +7,12 @@
 #include <span>
 #include <utility>
 
+#include "device_daemon/operation_timer.h"
 #include "device_daemon/system_info.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {
-
-constexpr int kMaxTimedRuns = 101;
 
 // A status that ends the measurement, with its detail; OK goes on.
 struct Verdict {
@@ -85,25 +84,14 @@ Verdict CheckOutput(const Subject& subject, int index, std::string_view when) {
   return {};
 }
 
-// Median thread CPU time of each operation over single timed inferences, for a small share of a
-// window's time.
-void TimeOperations(Subject& subject, std::span<const std::uint8_t> pixels, MeasureClock& clock,
-                    std::int64_t budget_ns, v1::NetworkMeasurement& out) {
-  const auto num_operations = static_cast<std::size_t>(subject.compiled.num_operations());
-  std::vector<std::vector<double>> samples(num_operations);
-  const std::int64_t start_ns = clock.WallNs();
-  for (int run = 0; run < kMaxTimedRuns; ++run) {
-    std::vector<std::int64_t> nanoseconds(num_operations, 0);
-    subject.compiled.RunTimed(pixels, subject.logits, nanoseconds);
-    for (std::size_t i = 0; i < num_operations; ++i) {
-      samples[i].push_back(static_cast<double>(nanoseconds[i]));
-    }
-    if (clock.WallNs() - start_ns > budget_ns) break;
-  }
-  for (std::size_t i = 0; i < num_operations; ++i) {
+void AddOperationTimes(Subject& subject, std::span<const std::uint8_t> pixels, MeasureClock& clock,
+                       std::int64_t budget_ns, v1::NetworkMeasurement& out) {
+  const std::vector<double> medians_ns =
+      OperationMediansNs(subject.compiled, pixels, subject.logits, clock, budget_ns);
+  for (std::size_t i = 0; i < medians_ns.size(); ++i) {
     v1::OperationTime& time = *out.add_operations();
     time.set_operation(static_cast<std::uint32_t>(i));
-    time.set_latency_median_ns(Median(samples[i]));
+    time.set_latency_median_ns(medians_ns[i]);
   }
 }
 
@@ -155,7 +143,7 @@ Verdict TimeSubjects(const v1::MeasureRequest& request, std::vector<Subject>& su
     AddWindows((*series)[i], out);
     if (request.spec().per_operation()) {
       progress("operations", static_cast<int>((*series)[i].wall_ns.size()));
-      TimeOperations(subjects[i], pixels, clock, 2 * plan.window_ns, out);
+      AddOperationTimes(subjects[i], pixels, clock, 2 * plan.window_ns, out);
     }
     const std::string disturbance = FindDisturbance(judged[i], plan);
     if (verdict.ok() && !disturbance.empty()) {

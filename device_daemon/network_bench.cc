@@ -1,0 +1,84 @@
+#include "device_daemon/network_bench.h"
+
+#include <cstddef>
+#include <span>
+
+#include "device_daemon/operation_timer.h"
+#include "kernels/compiled_network.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kColdRuns = 15;
+// More than the last-level cache that one core can fill on the machines that this runs on.
+constexpr std::size_t kEvictionBytes = std::size_t{64} << 20;
+constexpr std::size_t kCacheLineBytes = 64;
+constexpr std::uint32_t kImageSeed = 1;
+
+// Bytes that use the whole range: times do not depend on them.
+std::vector<std::uint8_t> SomePixels(std::size_t num_bytes) {
+  std::vector<std::uint8_t> pixels(num_bytes);
+  std::uint32_t state = kImageSeed;
+  for (std::uint8_t& pixel : pixels) {
+    state = state * 1664525U + 1013904223U;
+    pixel = static_cast<std::uint8_t>(state >> 24);
+  }
+  return pixels;
+}
+
+// Fills the caches with other data: writes, so that no page is shared and every line is owned.
+void EvictCaches(std::vector<std::uint8_t>& memory) {
+  for (std::size_t i = 0; i < memory.size(); i += kCacheLineBytes) ++memory[i];
+}
+
+double ColdMedianNs(const std::function<void()>& inference, MeasureClock& clock,
+                    const ProgressFunction& progress) {
+  std::vector<std::uint8_t> other_data(kEvictionBytes);
+  std::vector<double> samples;
+  for (int run = 0; run < kColdRuns; ++run) {
+    EvictCaches(other_data);
+    const std::int64_t start_ns = clock.ThreadCpuNs();
+    inference();
+    samples.push_back(static_cast<double>(clock.ThreadCpuNs() - start_ns));
+    progress("cold caches", run + 1);
+  }
+  return Median(samples);
+}
+
+}  // namespace
+
+Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock& clock,
+                                  const ProgressFunction& progress) {
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {isa});
+  if (!compiled.ok()) return compiled.status();
+  const std::vector<std::uint8_t> pixels =
+      SomePixels(static_cast<std::size_t>(network.input_bytes()));
+  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  const std::function<void()> inference = [&] { compiled->Run(pixels, logits); };
+
+  const SamplerPlan plan = PlanFor(v1::MeasureSpec::STANDARD);
+  const Result<std::vector<WindowSeries>> series =
+      SampleLatency(std::span(&inference, 1), plan, clock, progress);
+  if (!series.ok()) return series.status();
+  const WindowSeries& warm = series->front();
+
+  NetworkBench bench;
+  bench.latency_ns = SignTestInterval(warm.wall_ns);
+  bench.cpu_median_ns = Median(warm.cpu_ns);
+  bench.disturbance = FindDisturbance(warm, plan);
+  bench.cold_cpu_median_ns = ColdMedianNs(inference, clock, progress);
+  bench.weight_arena_bytes = compiled->weight_arena_bytes();
+  bench.activation_arena_bytes = compiled->activation_arena_bytes();
+  const std::vector<double> operation_ns =
+      OperationMediansNs(*compiled, pixels, logits, clock, plan.window_ns);
+  for (std::size_t i = 0; i < operation_ns.size(); ++i) {
+    const int operation = static_cast<int>(i);
+    const Operation& op = network.topology.operations[i];
+    const std::int64_t macs = HasWeights(op) ? Macs(network.topology, operation) : 0;
+    bench.operations.push_back({op.name, compiled->kernel_name(operation), operation_ns[i], macs});
+    bench.macs += macs;
+  }
+  return bench;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,59 @@
+// bitpilotd bench as users and scripts call it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/isa.h"
+#include "tests/device_daemon/daemon_process.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+TEST(BenchCommandTest, TimesTheForcedInstructionSetOperationByOperation) {
+  for (const Isa isa : SupportedIsas()) {
+    const std::string name(ToString(isa));
+    const ProgramEnd end =
+        RunBitpilotd({"bench", "--network", "resnet8", "--bits", "w4a4", "--isa", name, "--json"});
+    ASSERT_EQ(end.exit_code, 0) << end.standard_error;
+    const Json line = Json::parse(end.standard_output);
+    EXPECT_EQ(line["type"], "result");
+    EXPECT_EQ(line["isa"], name);
+    EXPECT_GT(line["latency_median_ns"], 0.0);
+    EXPECT_GT(line["cpu_median_ns"], 0.0);
+    EXPECT_GT(line["cold_cpu_median_ns"], 0.0);
+    // Wall time of a window is never below its CPU time, but for the clocks' resolution.
+    EXPECT_GE(line["latency_median_ns"].get<double>(), 0.99 * line["cpu_median_ns"].get<double>());
+    EXPECT_EQ(line["macs"], 12'501'632);
+    EXPECT_EQ(line["operations"].size(), 11U);
+    EXPECT_EQ(line["operations"][0]["name"], "conv2d");
+  }
+}
+
+TEST(BenchCommandTest, PrintsATableForPeople) {
+  const ProgramEnd end = RunBitpilotd({"bench", "--network", "resnet8", "--layers"});
+  ASSERT_EQ(end.exit_code, 0) << end.standard_error;
+  EXPECT_THAT(end.standard_output, HasSubstr("warm"));
+  EXPECT_THAT(end.standard_output, HasSubstr("cold"));
+  EXPECT_THAT(end.standard_output, HasSubstr("conv2d_7"));
+  EXPECT_THAT(end.standard_output, HasSubstr("GMAC/s"));
+}
+
+TEST(BenchCommandTest, ExplainsBadInput) {
+  const ProgramEnd network = RunBitpilotd({"bench", "--network", "resnet9"});
+  EXPECT_EQ(network.exit_code, 1);
+  EXPECT_THAT(network.standard_error, HasSubstr("resnet9"));
+  EXPECT_THAT(network.standard_error, HasSubstr("resnet20-proj"));
+  const ProgramEnd bits = RunBitpilotd({"bench", "--bits", "w9a4"});
+  EXPECT_EQ(bits.exit_code, 1);
+  EXPECT_THAT(bits.standard_error, HasSubstr("w9a4"));
+  const ProgramEnd isa = RunBitpilotd({"bench", "--isa", "sse9"});
+  EXPECT_EQ(isa.exit_code, 1);
+  EXPECT_THAT(isa.standard_error, HasSubstr("sse9"));
+}
+
+}  // namespace
+}  // namespace bitpilot
