@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using Json = nlohmann::json;
 
 TEST(BenchCommandTest, TimesTheForcedInstructionSetOperationByOperation) {
-  for (const Isa isa : SupportedIsas()) {
+  for (const Isa isa : {SupportedIsas().front(), SupportedIsas().back()}) {
     const std::string name(ToString(isa));
     const ProgramEnd end =
         RunBitpilotd({"bench", "--network", "resnet8", "--bits", "w4a4", "--isa", name, "--json"});
