@@ -1,9 +1,7 @@
 // Convolution over bit planes with the POPCNT instruction and nothing else. Only the functions that
 // count are compiled for it, so that inline functions of the project are not.
-#include <algorithm>
-
 #include "kernels/conv.h"
-#include "kernels/store_scalar.h"
+#include "kernels/conv_scalar_driver.h"
 
 namespace bitpilot {
 namespace {
@@ -80,18 +78,9 @@ void AccumulateBlock(const ConvArgs& args, const std::uint8_t* window, const std
 }  // namespace
 
 void conv_w8a8_planes_scalar_popcnt(const ConvArgs& args, int row_begin, int row_end) {
-  for (int first = 0; first < args.output.channels; first += kBlockChannels) {
-    const int count = std::min(args.output.channels - first, kBlockChannels);
-    const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
-    for (int y = row_begin; y < row_end; ++y) {
-      for (int x = 0; x < args.output.width; ++x) {
-        std::int32_t acc[kBlockChannels] = {};
-        AccumulateBlock(args, args.input + y * args.input_row_bytes + x * args.input_pixel_bytes,
-                        weights, acc);
-        StoreBlock(args.output, y, x, first, count, acc);
-      }
-    }
-  }
+  ConvolveScalar(args, row_begin, row_end,
+                 [&args](const std::uint8_t* window, const std::uint8_t* weights,
+                         std::int32_t* acc) { AccumulateBlock(args, window, weights, acc); });
 }
 
 }  // namespace bitpilot

@@ -1,7 +1,7 @@
 // Portable convolution kernels, for CPUs without vector instructions. Compiled without the
 // vectorizer, so that on a large CPU `--isa scalar` stands for a small one.
 #include "kernels/conv.h"
-#include "kernels/store_scalar.h"
+#include "kernels/conv_scalar_driver.h"
 
 namespace bitpilot {
 namespace {
@@ -28,20 +28,11 @@ void AccumulateBlock(const ConvArgs& args, const std::uint8_t* window, const std
 }  // namespace
 
 void conv_w8a8_i32_scalar(const ConvArgs& args, int row_begin, int row_end) {
-  for (int first = 0; first < args.output.channels; first += kBlockChannels) {
-    const int count = args.output.channels - first < kBlockChannels ? args.output.channels - first
-                                                                    : kBlockChannels;
-    const auto* weights = reinterpret_cast<const std::int8_t*>(
-        args.weights + first / kBlockChannels * args.weight_block_bytes);
-    for (int y = row_begin; y < row_end; ++y) {
-      for (int x = 0; x < args.output.width; ++x) {
-        std::int32_t acc[kBlockChannels] = {};
-        AccumulateBlock(args, args.input + y * args.input_row_bytes + x * args.input_pixel_bytes,
-                        weights, acc);
-        StoreBlock(args.output, y, x, first, count, acc);
-      }
-    }
-  }
+  ConvolveScalar(
+      args, row_begin, row_end,
+      [&args](const std::uint8_t* window, const std::uint8_t* weights, std::int32_t* acc) {
+        AccumulateBlock(args, window, reinterpret_cast<const std::int8_t*>(weights), acc);
+      });
 }
 
 }  // namespace bitpilot
