@@ -40,13 +40,16 @@ enum class ConvOperand : std::uint8_t {
   // that masks the window's elements.
   kPlanes32 = 2,
   kPlanes64 = 3,
+  // uint8 codes, 4 a step. Weights of several channels are fields of one 64-bit word, of as many
+  // bits as the kernel's accumulators: [step][4 input bytes][FieldWords() words of 8 bytes].
+  kFields = 4,
 };
 
 // Consecutive input bytes of a window.
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
   std::int32_t num_steps = 0;  // Of 4 bytes, of 8 where the operand is kPlanes64.
-  // 16-bit accumulators are added to the 32-bit ones behind this run, because the next would
+  // Narrow accumulators are added to the 32-bit ones behind this run, because the next would
   // overflow them.
   bool widen = false;
 };
@@ -86,7 +89,8 @@ struct ConvKernel {
   int max_bit_products;  // Preferred while weight bits x activation bits are no more.
   // ... and the window has (product - 1) * depth_per_product elements or more.
   int depth_per_product;
-  int accumulator_bits;  // 16: runs must widen in time (Int16Period()).
+  // Below 32, and of fields: runs must widen in time (Int16Period(), FieldPeriod()).
+  int accumulator_bits;
   ConvFn run;
 };
 
@@ -100,12 +104,29 @@ std::span<const ConvKernel> AllConvKernels();
 const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits,
                                    std::ptrdiff_t depth);
 
+// Largest magnitude of a product of a weight and an activation.
+constexpr int MaxProduct(int weight_bits, int activation_bits) {
+  const int weight_max = weight_bits == 1 ? 1 : (1 << (weight_bits - 1)) - 1;
+  return weight_max * ((1 << activation_bits) - 1);
+}
+
 // Steps whose sums of products fit 16-bit accumulators at worst: each step adds two products to a
 // lane.
 constexpr int Int16Period(int weight_bits, int activation_bits) {
-  const int weight_max = weight_bits == 1 ? 1 : (1 << (weight_bits - 1)) - 1;
-  const int activation_max = (1 << activation_bits) - 1;
-  return 32'767 / (2 * weight_max * activation_max);
+  return 32'767 / (2 * MaxProduct(weight_bits, activation_bits));
+}
+
+// The same for fields of `field_bits` bits: each step adds four products to a field.
+constexpr int FieldPeriod(int field_bits, int weight_bits, int activation_bits) {
+  const std::int64_t field_max = (std::int64_t{1} << (field_bits - 1)) - 1;
+  return static_cast<int>(field_max / (4 * MaxProduct(weight_bits, activation_bits)));
+}
+
+constexpr int FieldsPerWord(int field_bits) { return 64 / field_bits; }
+
+// Words that hold the fields of a block of channels; some fields of the last may be unused.
+constexpr int FieldWords(int field_bits) {
+  return (kBlockChannels + FieldsPerWord(field_bits) - 1) / FieldsPerWord(field_bits);
 }
 
 }  // namespace bitpilot

@@ -26,6 +26,35 @@ std::int8_t WeightAt(const ConvWindow& window, const WindowSegment& segment, std
   return channel_codes[(segment.y * window.filter_w + x) * window.group_channels + channel];
 }
 
+std::ptrdiff_t NumSteps(const ConvWindow& window, ConvOperand operand) {
+  std::ptrdiff_t steps = 0;
+  for (const WindowSegment& segment : WindowSegments(window)) {
+    steps += NumSteps(segment, operand);
+  }
+  return steps;
+}
+
+// Calls f(step, element of the step, weight) for every place in a channel's steps.
+template <class F>
+void ForEachWeight(const ConvWindow& window, ConvOperand operand, const std::int8_t* channel_codes,
+                   F f) {
+  std::ptrdiff_t first_step = 0;
+  for (const WindowSegment& segment : WindowSegments(window)) {
+    const std::ptrdiff_t num_steps = NumSteps(segment, operand);
+    for (std::ptrdiff_t step = 0; step < num_steps; ++step) {
+      for (int i = 0; i < ElementsPerStep(operand); ++i) {
+        f(first_step + step, i,
+          WeightAt(window, segment, step * ElementsPerStep(operand) + i, channel_codes));
+      }
+    }
+    first_step += num_steps;
+  }
+}
+
+std::ptrdiff_t Depth(const ConvWindow& window) {
+  return static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
+}
+
 void StoreWeight(ConvOperand operand, std::int8_t weight, int element, std::uint8_t* lane) {
   if (operand == ConvOperand::kBytes) {
     lane[element] = static_cast<std::uint8_t>(weight);
@@ -33,6 +62,14 @@ void StoreWeight(ConvOperand operand, std::int8_t weight, int element, std::uint
     const std::int16_t word = weight;
     std::memcpy(lane + 2 * element, &word, sizeof(word));
   }
+}
+
+// Steps between which the kernel's accumulators need no widening, 0 for any number.
+int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits) {
+  if (kernel.operand == ConvOperand::kFields) {
+    return FieldPeriod(kernel.accumulator_bits, weight_bits, activation_bits);
+  }
+  return kernel.accumulator_bits == 16 ? Int16Period(weight_bits, activation_bits) : 0;
 }
 
 }  // namespace
@@ -80,29 +117,56 @@ std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOper
 
 AlignedBuffer PackWeights(const ConvWindow& window, ConvOperand operand, const std::int8_t* codes,
                           int num_channels) {
-  const std::vector<WindowSegment> segments = WindowSegments(window);
-  std::ptrdiff_t steps_per_block = 0;
-  for (const WindowSegment& segment : segments) {
-    steps_per_block += NumSteps(segment, operand);
-  }
-  const std::ptrdiff_t depth =
-      static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
-  const int num_blocks = (num_channels + kBlockChannels - 1) / kBlockChannels;
-  AlignedBuffer packed(static_cast<std::size_t>(num_blocks * steps_per_block * kStepBytes));
+  const std::ptrdiff_t block_bytes = NumSteps(window, operand) * kStepBytes;
+  AlignedBuffer packed(static_cast<std::size_t>(NumBlocks(num_channels) * block_bytes));
   for (int o = 0; o < num_channels; ++o) {
-    std::uint8_t* lane = packed.data() + o / kBlockChannels * steps_per_block * kStepBytes +
-                         4 * (o % kBlockChannels);
-    for (const WindowSegment& segment : segments) {
-      for (std::ptrdiff_t step = 0; step < NumSteps(segment, operand); ++step) {
-        for (int i = 0; i < ElementsPerStep(operand); ++i) {
-          const std::int8_t weight =
-              WeightAt(window, segment, step * ElementsPerStep(operand) + i, codes + o * depth);
-          StoreWeight(operand, weight, i, lane);
-        }
-        lane += kStepBytes;
-      }
-    }
+    std::uint8_t* lane =
+        packed.data() + o / kBlockChannels * block_bytes + 4 * (o % kBlockChannels);
+    ForEachWeight(window, operand, codes + o * Depth(window),
+                  [&](std::ptrdiff_t step, int element, std::int8_t weight) {
+                    StoreWeight(operand, weight, element, lane + step * kStepBytes);
+                  });
   }
+  return packed;
+}
+
+AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const std::int8_t* codes,
+                               int num_channels) {
+  constexpr std::ptrdiff_t kWordBytes = sizeof(std::uint64_t);
+  const std::ptrdiff_t element_bytes = FieldWords(field_bits) * kWordBytes;
+  const std::ptrdiff_t block_bytes = NumSteps(window, ConvOperand::kFields) * 4 * element_bytes;
+  AlignedBuffer packed(static_cast<std::size_t>(NumBlocks(num_channels) * block_bytes));
+  for (int o = 0; o < num_channels; ++o) {
+    const int field = o % kBlockChannels;
+    std::uint8_t* block = packed.data() + o / kBlockChannels * block_bytes +
+                          field / FieldsPerWord(field_bits) * kWordBytes;
+    const int shift = field % FieldsPerWord(field_bits) * field_bits;
+    ForEachWeight(window, ConvOperand::kFields, codes + o * Depth(window),
+                  [&](std::ptrdiff_t step, int element, std::int8_t weight) {
+                    std::uint8_t* place = block + (4 * step + element) * element_bytes;
+                    std::uint64_t word;
+                    std::memcpy(&word, place, sizeof(word));
+                    word += static_cast<std::uint64_t>(std::int64_t{weight}) << shift;
+                    std::memcpy(place, &word, sizeof(word));
+                  });
+  }
+  return packed;
+}
+
+PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weight_bits,
+                    int activation_bits, const std::int8_t* codes, int num_channels) {
+  PackedConv packed;
+  if (IsPlanes(kernel.operand)) {
+    packed.runs = PlanPlaneRuns(window, kernel.operand);
+    packed.weights = PackWeightPlanes(window, kernel.operand, weight_bits, codes, num_channels);
+    packed.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
+    return packed;
+  }
+  packed.runs = PlanRuns(WindowSegments(window), kernel.operand,
+                         WidenPeriod(kernel, weight_bits, activation_bits));
+  packed.weights = kernel.operand == ConvOperand::kFields
+                       ? PackWeightFields(window, kernel.accumulator_bits, codes, num_channels)
+                       : PackWeights(window, kernel.operand, codes, num_channels);
   return packed;
 }
 

@@ -36,10 +36,10 @@ std::vector<WindowSegment> WindowSegments(const ConvWindow& window);
 
 // Input elements that one step of 4 bytes holds.
 constexpr int ElementsPerStep(ConvOperand operand) {
-  return operand == ConvOperand::kBytes ? 4 : 2;
+  return operand == ConvOperand::kWords ? 2 : 4;
 }
 
-// Runs of all segments; 16-bit accumulators widen after at most `period` steps. period 0: never.
+// Runs of all segments; narrow accumulators widen after at most `period` steps. period 0: never.
 // Ends with a run of 0 steps.
 std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOperand operand,
                                int period);
@@ -60,9 +60,25 @@ AlignedBuffer PackWeightPlanes(const ConvWindow& window, ConvOperand operand, in
 std::ptrdiff_t WeightPlaneBytes(const ConvWindow& window, ConvOperand operand);
 
 // Packs output channels [0, num_channels) whose codes are [num_channels, filter_h, filter_w,
-// group_channels]. Elements that are no input channel (padding of a pixel, the end of a run) and
-// channels that fill up the last block get zero weights.
+// group_channels]: the layout of ConvOperand::kBytes and kWords. Elements that are no input channel
+// (padding of a pixel, the end of a run) and channels that fill up the last block get zero weights.
 AlignedBuffer PackWeights(const ConvWindow& window, ConvOperand operand, const std::int8_t* codes,
                           int num_channels);
+
+// The same for ConvOperand::kFields. Fields are added up modulo 2^64, so a negative one borrows
+// from the next.
+AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const std::int8_t* codes,
+                               int num_channels);
+
+// Everything that a kernel reads but the input.
+struct PackedConv {
+  std::vector<DepthRun> runs;
+  AlignedBuffer weights;
+  std::ptrdiff_t weight_plane_bytes = 0;  // Of operands in planes only.
+};
+
+// Runs and weights as `kernel` wants them, for codes of at most these widths.
+PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weight_bits,
+                    int activation_bits, const std::int8_t* codes, int num_channels);
 
 }  // namespace bitpilot

@@ -19,15 +19,11 @@ ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
   const std::ptrdiff_t depth =
       static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
   const std::int8_t* codes = context.numbers().weights.codes.data() + first * depth;
-  const int period =
-      kernel.accumulator_bits == 16 ? Int16Period(weight_bits, InputBits(context)) : 0;
   ConvPiece piece;
   piece.kernel = &kernel;
-  const bool planes = IsPlanes(kernel.operand);
-  piece.runs = planes ? PlanPlaneRuns(window, kernel.operand)
-                      : PlanRuns(WindowSegments(window), kernel.operand, period);
-  piece.weights = planes ? PackWeightPlanes(window, kernel.operand, weight_bits, codes, count)
-                         : PackWeights(window, kernel.operand, codes, count);
+  PackedConv packed = PackConv(kernel, window, weight_bits, InputBits(context), codes, count);
+  piece.runs = std::move(packed.runs);
+  piece.weights = std::move(packed.weights);
   piece.stage = MakeOutputStage(context, first, count);
   for (int o = 0; o < count; ++o) {
     // What the input's zero point adds to the channel's sum.
@@ -38,11 +34,11 @@ ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
   const std::ptrdiff_t byte_pixel = context.input().pixel_bytes;
   std::ptrdiff_t pixel_bytes = byte_pixel * (kernel.operand == ConvOperand::kWords ? 2 : 1);
-  if (planes) {
+  if (IsPlanes(kernel.operand)) {
     pixel_bytes = PlanePixelBytes(byte_pixel);
     piece.args.weight_planes = weight_bits;
     piece.args.input_planes = InputBits(context);
-    piece.args.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
+    piece.args.weight_plane_bytes = packed.weight_plane_bytes;
     piece.args.input_plane_bytes = InputPlaneBytes(context.input());
   }
   piece.args.input_row_bytes =

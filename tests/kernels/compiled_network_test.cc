@@ -244,8 +244,9 @@ TEST(CompiledNetworkTest, KeepsRunningAfterAMove) {
 // Tensors of one geometry share memory: resnet20's 21 stored tensors need few places.
 TEST(CompiledNetworkTest, ReportsTheBytesItHolds) {
   const CompiledNetwork compiled = Compile(StandardNetwork("resnet20", /*seed=*/20), Isa::kScalar);
-  EXPECT_GE(compiled.weight_arena_bytes(), 268'336);  // One byte a weight, padding on top.
-  EXPECT_LT(compiled.weight_arena_bytes(), 300'000);
+  // From one byte a weight, in fields of 8 bits, to three, in fields of 21; padding on top.
+  EXPECT_GE(compiled.weight_arena_bytes(), 268'336);
+  EXPECT_LT(compiled.weight_arena_bytes(), 900'000);
   EXPECT_LT(compiled.activation_arena_bytes(), 150'000);
 }
 

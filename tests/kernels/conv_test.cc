@@ -121,16 +121,8 @@ class ConvProblem {
                                .pixel_bytes = pixel_bytes_,
                                .row_bytes = row_bytes_,
                                .all_channels = conv_.group_channels == conv_.channels};
-    const int period =
-        kernel.accumulator_bits == 16 ? Int16Period(conv_.weight_bits, conv_.activation_bits) : 0;
-    const bool in_planes = IsPlanes(kernel.operand);
-    const std::vector<DepthRun> runs =
-        in_planes ? PlanPlaneRuns(window, kernel.operand)
-                  : PlanRuns(WindowSegments(window), kernel.operand, period);
-    const AlignedBuffer packed =
-        in_planes ? PackWeightPlanes(window, kernel.operand, conv_.weight_bits, weights_.data(),
-                                     conv_.out_channels)
-                  : PackWeights(window, kernel.operand, weights_.data(), conv_.out_channels);
+    const PackedConv packed = PackConv(kernel, window, conv_.weight_bits, conv_.activation_bits,
+                                       weights_.data(), conv_.out_channels);
     const std::vector<std::int16_t> words(input_.begin(), input_.end());
     const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
     const auto* input =
@@ -140,15 +132,16 @@ class ConvProblem {
     args.input_row_bytes = conv_.stride_h * row_bytes_ * element_bytes;
     args.input_pixel_bytes = conv_.stride_w * pixel_bytes_ * element_bytes;
     std::vector<std::uint8_t> planes;
-    if (in_planes) {
+    if (IsPlanes(kernel.operand)) {
       planes = PackInput(&args);
-      args.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
+      args.weight_plane_bytes = packed.weight_plane_bytes;
     }
-    args.runs = runs.data();
-    args.widens = std::any_of(runs.begin(), runs.end(), [](const DepthRun& r) { return r.widen; });
-    args.weights = packed.data();
+    args.runs = packed.runs.data();
+    args.widens = std::any_of(packed.runs.begin(), packed.runs.end(),
+                              [](const DepthRun& r) { return r.widen; });
+    args.weights = packed.weights.data();
     args.weight_block_bytes =
-        static_cast<std::ptrdiff_t>(packed.size()) / NumBlocks(conv_.out_channels);
+        static_cast<std::ptrdiff_t>(packed.weights.size()) / NumBlocks(conv_.out_channels);
     std::vector<std::int32_t> correction = Correction();
     correction.resize(scale_.size());
     codes_.assign(output_size(), kUntouched);
@@ -443,6 +436,22 @@ TEST(Int16PeriodTest, CountsStepsThatCannotOverflow) {
   EXPECT_EQ(Int16Period(2, 1), 16383);
 }
 
+// 4 * 255 * 127 = 129540 a step at worst; 8 of them are below 2^20, a ninth would not be.
+TEST(FieldPeriodTest, CountsStepsThatCannotOverflow) {
+  EXPECT_EQ(FieldPeriod(21, 8, 8), 8);
+  EXPECT_EQ(FieldPeriod(16, 4, 4), 78);
+  EXPECT_EQ(FieldPeriod(8, 1, 1), 31);
+  EXPECT_EQ(FieldPeriod(32, 8, 8), 16577);
+}
+
+TEST(FieldWordsTest, HoldABlockOfChannels) {
+  EXPECT_EQ(FieldWords(32), 8);
+  EXPECT_EQ(FieldWords(21), 6);  // 18 fields.
+  EXPECT_EQ(FieldWords(16), 4);
+  EXPECT_EQ(FieldWords(10), 3);
+  EXPECT_EQ(FieldWords(8), 2);
+}
+
 TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
   for (const Isa limit : {Isa::kScalar, Isa::kScalarPopcnt, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni,
                           Isa::kAvx512Vnni, Isa::kAmx}) {
@@ -474,10 +483,15 @@ TEST(SelectConvKernelTest, PrefersPlanesWhereTheirPassesAreFewOrLong) {
   EXPECT_FALSE(takes_planes(1, 5, 1 << 20));
 }
 
-// With fewer steps between widenings a row is no faster than the 32-bit sums behind it.
-TEST(ConvKernelTableTest, SixteenBitRowsHoldFourStepsOfTheirWidestOperands) {
+// With fewer steps between widenings a row is no faster than the wider sums behind it.
+TEST(ConvKernelTableTest, NarrowSumsHoldSeveralStepsOfTheWidestOperands) {
   for (const ConvKernel& kernel : AllConvKernels()) {
-    if (kernel.accumulator_bits == 16) {
+    if (kernel.operand == ConvOperand::kFields) {
+      EXPECT_GE(
+          FieldPeriod(kernel.accumulator_bits, kernel.max_weight_bits, kernel.max_activation_bits),
+          8)
+          << kernel.name;
+    } else if (kernel.accumulator_bits == 16) {
       EXPECT_GE(Int16Period(kernel.max_weight_bits, kernel.max_activation_bits), 4) << kernel.name;
     }
   }
