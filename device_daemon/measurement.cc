@@ -3,10 +3,10 @@
 #include <sys/resource.h>
 
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <utility>
 
+#include "device_daemon/measure_subject.h"
 #include "device_daemon/operation_timer.h"
 #include "device_daemon/system_info.h"
 #include "kernels/base/window_statistics.h"
@@ -14,78 +14,8 @@
 namespace bitpilot {
 namespace {
 
-// A status that ends the measurement, with its detail; OK goes on.
-struct Verdict {
-  v1::MeasureStatus status = v1::OK;
-  std::string detail;
-  bool ok() const { return status == v1::OK; }
-};
-
-Verdict ToVerdict(const Status& status) {
-  switch (status.code()) {
-    case StatusCode::kOk:
-      return {};
-    case StatusCode::kUnsupported:
-      return {v1::UNSUPPORTED, status.message()};
-    case StatusCode::kResourceExhausted:
-      return {v1::OUT_OF_MEMORY, status.message()};
-    default:
-      return {v1::REJECTED, status.message()};
-  }
-}
-
-// One network of the request, ready to run.
-struct Subject {
-  Network network;
-  CompiledNetwork compiled;
-  std::string golden_logits;  // float32, as bytes
-  std::vector<float> logits;
-};
-
-std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request) {
-  return {reinterpret_cast<const std::uint8_t*>(request.golden_pixels().data()),
-          request.golden_pixels().size()};
-}
-
-Result<Subject> Prepare(const v1::MeasureRequest& request, int index,
-                        const MeasurementSetup& setup) {
-  Result<Network> network = setup.load(request.network_sha256(index));
-  if (!network.ok()) return network.status();
-  const std::size_t logits_bytes = static_cast<std::size_t>(network->num_classes()) * sizeof(float);
-  if (request.golden_pixels().size() != static_cast<std::size_t>(network->input_bytes())) {
-    return InvalidArgument(
-        "network " + std::to_string(index) + " takes " + std::to_string(network->input_bytes()) +
-        " bytes of golden pixels, got " + std::to_string(request.golden_pixels().size()));
-  }
-  if (request.golden_logits(index).size() != logits_bytes) {
-    return InvalidArgument("network " + std::to_string(index) + " has " +
-                           std::to_string(logits_bytes) + " bytes of logits, got " +
-                           std::to_string(request.golden_logits(index).size()));
-  }
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup.isa});
-  if (!compiled.ok()) return compiled.status();
-  std::vector<float> logits(static_cast<std::size_t>(network->num_classes()));
-  return Subject{std::move(*network), std::move(*compiled), request.golden_logits(index),
-                 std::move(logits)};
-}
-
-// Compares the logits of the last inference with the golden ones, bit for bit.
-Verdict CheckOutput(const Subject& subject, int index, std::string_view when) {
-  for (std::size_t i = 0; i < subject.logits.size(); ++i) {
-    float golden = 0.0F;
-    std::memcpy(&golden, subject.golden_logits.data() + i * sizeof golden, sizeof golden);
-    if (std::memcmp(&golden, &subject.logits[i], sizeof golden) != 0) {
-      return {v1::WRONG_OUTPUT, "network " + std::to_string(index) + ", logit " +
-                                    std::to_string(i) + " " + std::string(when) + ": expected " +
-                                    std::to_string(golden) + ", got " +
-                                    std::to_string(subject.logits[i])};
-    }
-  }
-  return {};
-}
-
-void AddOperationTimes(Subject& subject, std::span<const std::uint8_t> pixels, MeasureClock& clock,
-                       std::int64_t budget_ns, v1::NetworkMeasurement& out) {
+void AddOperationTimes(MeasureSubject& subject, std::span<const std::uint8_t> pixels,
+                       MeasureClock& clock, std::int64_t budget_ns, v1::NetworkMeasurement& out) {
   const std::vector<double> medians_ns =
       OperationMediansNs(subject.compiled, pixels, subject.logits, clock, budget_ns);
   for (std::size_t i = 0; i < medians_ns.size(); ++i) {
@@ -95,7 +25,7 @@ void AddOperationTimes(Subject& subject, std::span<const std::uint8_t> pixels, M
   }
 }
 
-void AddKernelNames(const Subject& subject, v1::NetworkMeasurement& out) {
+void AddKernelNames(const MeasureSubject& subject, v1::NetworkMeasurement& out) {
   for (int i = 0; i < subject.compiled.num_operations(); ++i) {
     out.add_kernels(subject.compiled.kernel_name(i));
   }
@@ -120,13 +50,13 @@ std::uint64_t InvoluntaryContextSwitches() {
 }
 
 // Times all subjects and fills result.networks; NOISY with its reason if any series was disturbed.
-Verdict TimeSubjects(const v1::MeasureRequest& request, std::vector<Subject>& subjects,
-                     MeasureClock& clock, const ProgressFunction& progress,
-                     v1::MeasureResult& result) {
+MeasureVerdict TimeSubjects(const v1::MeasureRequest& request,
+                            std::vector<MeasureSubject>& subjects, MeasureClock& clock,
+                            const ProgressFunction& progress, v1::MeasureResult& result) {
   const SamplerPlan plan = PlanFor(request.spec().tier());
   const std::span<const std::uint8_t> pixels = GoldenPixels(request);
   std::vector<std::function<void()>> workloads;
-  for (Subject& subject : subjects) {
+  for (MeasureSubject& subject : subjects) {
     workloads.emplace_back([&subject, pixels] { subject.compiled.Run(pixels, subject.logits); });
   }
   const std::uint64_t switches_before = InvoluntaryContextSwitches();
@@ -135,9 +65,9 @@ Verdict TimeSubjects(const v1::MeasureRequest& request, std::vector<Subject>& su
   result.mutable_conditions()->set_involuntary_context_switches(InvoluntaryContextSwitches() -
                                                                 switches_before);
   const std::vector<WindowSeries> judged = WithoutCommonDrift(*series);
-  Verdict verdict;
+  MeasureVerdict verdict;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
-    const Verdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
+    const MeasureVerdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
     if (!output.ok()) return output;
     v1::NetworkMeasurement& out = *result.add_networks();
     AddWindows((*series)[i], out);
@@ -163,10 +93,11 @@ void AddPredictedOperations(const std::vector<Cost>& costs, v1::NetworkMeasureme
 
 // The cost table's figures in the shape of a measurement: every window is the table's value, the
 // interval is a point, and no time is spent.
-Verdict PredictSubjects(const v1::MeasureRequest& request, const std::vector<Subject>& subjects,
-                        const CostTable& table, v1::MeasureResult& result) {
+MeasureVerdict PredictSubjects(const v1::MeasureRequest& request,
+                               const std::vector<MeasureSubject>& subjects, const CostTable& table,
+                               v1::MeasureResult& result) {
   const int num_windows = PlanFor(request.spec().tier()).checkpoints.front();
-  for (const Subject& subject : subjects) {
+  for (const MeasureSubject& subject : subjects) {
     const Topology& topology = subject.network.topology;
     const BitAssignment assignment = AssignmentOf(subject.network);
     const Result<Cost> cost = PredictCost(table, topology, assignment);
@@ -194,22 +125,22 @@ Verdict PredictSubjects(const v1::MeasureRequest& request, const std::vector<Sub
   return {};
 }
 
-Verdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
-                       MeasureClock& clock, const ProgressFunction& progress,
-                       v1::MeasureResult& result) {
-  std::vector<Subject> subjects;
+MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                              MeasureClock& clock, const ProgressFunction& progress,
+                              v1::MeasureResult& result) {
+  std::vector<MeasureSubject> subjects;
   for (int i = 0; i < request.network_sha256_size(); ++i) {
-    Result<Subject> subject = Prepare(request, i, setup);
+    Result<MeasureSubject> subject = PrepareSubject(request, i, setup);
     if (!subject.ok()) return ToVerdict(subject.status());
     subjects.push_back(std::move(*subject));
     subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
-    const Verdict output = CheckOutput(subjects.back(), i, "before timing");
+    const MeasureVerdict output = CheckOutput(subjects.back(), i, "before timing");
     if (!output.ok()) return output;
     progress("output check", 0);
   }
-  const Verdict verdict = setup.cost_table
-                              ? PredictSubjects(request, subjects, *setup.cost_table, result)
-                              : TimeSubjects(request, subjects, clock, progress, result);
+  const MeasureVerdict verdict = setup.cost_table
+                                     ? PredictSubjects(request, subjects, *setup.cost_table, result)
+                                     : TimeSubjects(request, subjects, clock, progress, result);
   for (int i = 0; i < result.networks_size(); ++i) {
     v1::NetworkMeasurement& out = *result.mutable_networks(i);
     out.set_network_sha256(request.network_sha256(i));
@@ -231,7 +162,7 @@ v1::MeasureResult Measure(const v1::MeasureRequest& request, const MeasurementSe
   result.set_source(SourceOf(setup));
   RecordStartConditions(*result.mutable_conditions());
   const std::int64_t start_ns = clock.WallNs();
-  const Verdict verdict = RunMeasurement(request, setup, clock, progress, result);
+  const MeasureVerdict verdict = RunMeasurement(request, setup, clock, progress, result);
   result.set_status(verdict.status);
   result.set_detail(verdict.detail);
   if (verdict.status != v1::OK && verdict.status != v1::NOISY) result.clear_networks();

@@ -41,6 +41,8 @@ constexpr BodyInfo kBodies[] = {
     {BodyCase::kPing, "ping", false},
     {BodyCase::kPong, "pong", false},
     {BodyCase::kError, "error", false},
+    {BodyCase::kEnergyRunRequest, "energy_run_request", false},
+    {BodyCase::kEnergyRunResult, "energy_run_result", false},
 };
 
 const BodyInfo* FindBody(int type) {

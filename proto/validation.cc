@@ -1,5 +1,6 @@
 #include "proto/validation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -23,10 +24,16 @@ Status CheckName(std::string_view field, std::string_view name) {
                          " bytes, got " + std::to_string(name.size()));
 }
 
-Status CheckLatency(std::string_view field, double nanoseconds) {
-  if (std::isfinite(nanoseconds) && nanoseconds > 0.0) return {};
+Status CheckPositive(std::string_view field, double value) {
+  if (std::isfinite(value) && value > 0.0) return {};
   return InvalidArgument(std::string(field) + " must be finite and positive, got " +
-                         std::to_string(nanoseconds));
+                         std::to_string(value));
+}
+
+Status CheckUncertainty(std::string_view field, double value) {
+  if (std::isfinite(value) && value >= 0.0) return {};
+  return InvalidArgument(std::string(field) + " must be finite and not negative, got " +
+                         std::to_string(value));
 }
 
 Status ValidateLease(const v1::LeaseRequest& lease) {
@@ -115,12 +122,65 @@ Status ValidateLogits(const v1::InferResult& result, std::string_view raw) {
                          std::to_string(result.num_classes()) + " classes");
 }
 
+Status ValidateNet(const v1::EnergyMeasurement& energy) {
+  if (energy.has_net_uj() != energy.has_net_uncertainty_uj() ||
+      energy.has_net_uj() != energy.no_net_reason().empty()) {
+    return InvalidArgument("a net energy has an uncertainty, and a missing one a reason");
+  }
+  if (!std::isfinite(energy.net_uj())) {
+    return InvalidArgument("net_uj must be finite, got " + std::to_string(energy.net_uj()));
+  }
+  return CheckUncertainty("net_uncertainty_uj", energy.net_uncertainty_uj());
+}
+
+Status ValidateEnergy(const v1::EnergyMeasurement& energy) {
+  if (energy.tier() != v1::METER_EXTERNAL && energy.tier() != v1::SENSOR_ONBOARD) {
+    return InvalidArgument("a measured energy is of tier METER_EXTERNAL or SENSOR_ONBOARD, got " +
+                           std::to_string(static_cast<int>(energy.tier())));
+  }
+  if (energy.source().empty()) return InvalidArgument("a measured energy names its source");
+  BITPILOT_RETURN_IF_ERROR(CheckName("source", energy.source()));
+  BITPILOT_RETURN_IF_ERROR(CheckName("scope", energy.scope()));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("gross_uj", energy.gross_uj()));
+  BITPILOT_RETURN_IF_ERROR(CheckUncertainty("gross_uncertainty_uj", energy.gross_uncertainty_uj()));
+  BITPILOT_RETURN_IF_ERROR(ValidateNet(energy));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("idle_power_w", energy.idle_power_w()));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("latency_ns", energy.latency_ns()));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("window_s", energy.window_s()));
+  const auto& windows_uj = energy.window_uj();
+  if (windows_uj.empty() || energy.samples() < 2 ||
+      energy.inferences() < static_cast<std::uint64_t>(windows_uj.size())) {
+    return InvalidArgument("a measured energy has windows with inferences and samples");
+  }
+  for (const double window_uj : windows_uj) {
+    BITPILOT_RETURN_IF_ERROR(CheckPositive("window_uj", window_uj));
+  }
+  const auto [least, most] = std::minmax_element(windows_uj.begin(), windows_uj.end());
+  if (energy.gross_uj() >= *least && energy.gross_uj() <= *most) return {};
+  return InvalidArgument("gross_uj is not among its windows");
+}
+
+Status ValidateCapability(const v1::EnergyCapability& energy) {
+  const v1::EnergyTier tier = energy.tier();
+  if (tier == v1::ENERGY_TIER_UNSPECIFIED || !v1::EnergyTier_IsValid(tier)) {
+    return InvalidArgument("unknown energy tier " + std::to_string(static_cast<int>(tier)));
+  }
+  const bool measures = tier == v1::METER_EXTERNAL || tier == v1::SENSOR_ONBOARD;
+  if (measures == energy.source().empty() || measures != energy.reason().empty()) {
+    return InvalidArgument("a board that measures energy names the source, another one the reason");
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckName("source", energy.source()));
+  if (!measures) return {};
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("period_ms", energy.period_ms()));
+  return CheckPositive("window_s", energy.window_s());
+}
+
 Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
   BITPILOT_RETURN_IF_ERROR(
       CheckSize("network_sha256", kSha256Bytes, network.network_sha256().size()));
-  BITPILOT_RETURN_IF_ERROR(CheckLatency("latency_median_ns", network.latency_median_ns()));
-  BITPILOT_RETURN_IF_ERROR(CheckLatency("latency_low_ns", network.latency_low_ns()));
-  BITPILOT_RETURN_IF_ERROR(CheckLatency("latency_high_ns", network.latency_high_ns()));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("latency_median_ns", network.latency_median_ns()));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("latency_low_ns", network.latency_low_ns()));
+  BITPILOT_RETURN_IF_ERROR(CheckPositive("latency_high_ns", network.latency_high_ns()));
   if (network.latency_low_ns() > network.latency_median_ns() ||
       network.latency_median_ns() > network.latency_high_ns()) {
     return InvalidArgument("latency_median_ns lies outside its interval");
@@ -135,9 +195,14 @@ Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
                            std::to_string(network.window_cpu_ns_size()));
   }
   for (const double window_ns : network.window_ns()) {
-    BITPILOT_RETURN_IF_ERROR(CheckLatency("window_ns", window_ns));
+    BITPILOT_RETURN_IF_ERROR(CheckPositive("window_ns", window_ns));
   }
-  return {};
+  if (!network.has_energy()) return {};
+  if (!network.no_energy_reason().empty()) {
+    return InvalidArgument("an energy came with the reason why there is none: " +
+                           network.no_energy_reason());
+  }
+  return ValidateEnergy(network.energy());
 }
 
 Status ValidateResult(const v1::MeasureResult& result) {
@@ -153,6 +218,10 @@ Status ValidateResult(const v1::MeasureResult& result) {
   }
   for (const v1::NetworkMeasurement& network : result.networks()) {
     BITPILOT_RETURN_IF_ERROR(ValidateNetworkMeasurement(network));
+    if (network.has_energy() && result.source() != "measured") {
+      return InvalidArgument("a measured energy came from '" + result.source() +
+                             "', which is a model");
+    }
   }
   return {};
 }
@@ -198,7 +267,10 @@ Status ValidateReply(const Message& message) {
     case BodyCase::kHelloAck:
       BITPILOT_RETURN_IF_ERROR(
           CheckSize("session_id", kSessionIdBytes, envelope.hello_ack().session_id().size()));
-      return CheckSize("boot_id", kSessionIdBytes, envelope.hello_ack().boot_id().size());
+      BITPILOT_RETURN_IF_ERROR(
+          CheckSize("boot_id", kSessionIdBytes, envelope.hello_ack().boot_id().size()));
+      if (!envelope.hello_ack().capabilities().has_energy()) return {};
+      return ValidateCapability(envelope.hello_ack().capabilities().energy());
     case BodyCase::kLeaseGrant:
       if (envelope.lease_grant().epoch() == 0) return InvalidArgument("lease epoch 0 was granted");
       return {};
