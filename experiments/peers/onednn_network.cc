@@ -22,6 +22,21 @@ memory::desc Codes(const TensorShape& shape) { return {Dims(shape), DataType::u8
 
 }  // namespace
 
+dnnl::cpu_isa OneDnnIsa(Isa isa) {
+  switch (isa) {
+    case Isa::kAmx:
+      return dnnl::cpu_isa::avx512_core_amx;
+    case Isa::kAvx512Vnni:
+      return dnnl::cpu_isa::avx512_core_vnni;
+    case Isa::kAvxVnni:
+      return dnnl::cpu_isa::avx2_vnni;
+    case Isa::kAvx2:
+      return dnnl::cpu_isa::avx2;
+    default:
+      return dnnl::cpu_isa::sse41;
+  }
+}
+
 OneDnnNetwork::OneDnnNetwork(const Topology& topology) {
   const std::vector<TensorShape> shapes = TensorShapes(topology);
   image_ = memory({Dims(topology.input), DataType::f32, Format::nhwc}, engine_);
@@ -36,7 +51,10 @@ OneDnnNetwork::OneDnnNetwork(const Topology& topology) {
         AddConvolution(operation, input, output);
         break;
       case OperationKind::kAveragePool:
-        AddAveragePool(operation, output);
+        AddPool(operation, output, dnnl::algorithm::pooling_avg_include_padding);
+        break;
+      case OperationKind::kMaxPool:
+        AddPool(operation, output, dnnl::algorithm::pooling_max);
         break;
       case OperationKind::kFullyConnected:
         AddFullyConnected(operation, input);
@@ -70,7 +88,6 @@ memory OneDnnNetwork::MakeWeights(const memory::desc& description) {
 
 void OneDnnNetwork::AddConvolution(const Operation& operation, const TensorShape& input,
                                    const TensorShape& output) {
-  BITPILOT_CHECK(operation.groups == 1);
   dnnl::post_ops post_ops;
   if (operation.residual >= 0) {
     post_ops.append_sum(1.0F);
@@ -82,8 +99,12 @@ void OneDnnNetwork::AddConvolution(const Operation& operation, const TensorShape
   attributes.set_post_ops(post_ops);
   attributes.set_output_scales(
       2, std::vector<float>(static_cast<std::size_t>(operation.out_channels), kScale));
-  const memory::dims filter = {operation.out_channels, input.channels, operation.kernel_h,
-                               operation.kernel_w};
+  const int groups = operation.groups;
+  memory::dims filter = {operation.out_channels / groups, input.channels / groups,
+                         operation.kernel_h, operation.kernel_w};
+  if (groups > 1) {
+    filter.insert(filter.begin(), groups);
+  }
   const dnnl::convolution_forward::desc description(
       dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, Codes(input),
       {filter, DataType::s8, Format::any}, {{operation.out_channels}, DataType::s32, Format::x},
@@ -102,11 +123,12 @@ void OneDnnNetwork::AddConvolution(const Operation& operation, const TensorShape
                      {DNNL_ARG_DST, tensors_.back()}}});
 }
 
-void OneDnnNetwork::AddAveragePool(const Operation& operation, const TensorShape& output) {
-  const memory& input = tensors_[static_cast<std::size_t>(operation.input)];
+void OneDnnNetwork::AddPool(const Operation& operation, const TensorShape& output,
+                            dnnl::algorithm algorithm) {
+  const memory input = tensors_[static_cast<std::size_t>(operation.input)];
   const dnnl::pooling_forward::primitive_desc primitive(
       {dnnl::prop_kind::forward_inference,
-       dnnl::algorithm::pooling_avg_include_padding,
+       algorithm,
        input.get_desc(),
        Codes(output),
        {operation.stride_h, operation.stride_w},
@@ -120,7 +142,7 @@ void OneDnnNetwork::AddAveragePool(const Operation& operation, const TensorShape
 }
 
 void OneDnnNetwork::AddFullyConnected(const Operation& operation, const TensorShape& input) {
-  const memory& source = tensors_[static_cast<std::size_t>(operation.input)];
+  const memory source = tensors_[static_cast<std::size_t>(operation.input)];
   const memory flat({{1, input.elements()}, DataType::u8, Format::nc}, engine_,
                     source.get_data_handle());
   dnnl::primitive_attr attributes;

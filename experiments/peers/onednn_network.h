@@ -11,14 +11,17 @@
 #include <vector>
 
 #include "kernels/base/topology.h"
+#include "kernels/isa.h"
 
 namespace bitpilot {
 
+// The library's instruction set that has what `isa` has.
+dnnl::cpu_isa OneDnnIsa(Isa isa);
+
 class OneDnnNetwork {
  public:
-  // REQUIRES: ValidateTopology(topology).ok(); convolutions without groups, average pooling and
-  // fully connected layers only, each residual last read by the operation that adds it. Throws
-  // dnnl::error.
+  // REQUIRES: ValidateTopology(topology).ok(); no kAdd or kSubsample; each residual last read by
+  // the operation that adds it. Throws dnnl::error.
   explicit OneDnnNetwork(const Topology& topology);
 
   // The float32 image [H, W, C] that Run() starts from.
@@ -31,7 +34,7 @@ class OneDnnNetwork {
   void AddReorder(const dnnl::memory& from, const dnnl::memory& to);
   void AddConvolution(const Operation& operation, const TensorShape& input,
                       const TensorShape& output);
-  void AddAveragePool(const Operation& operation, const TensorShape& output);
+  void AddPool(const Operation& operation, const TensorShape& output, dnnl::algorithm algorithm);
   void AddFullyConnected(const Operation& operation, const TensorShape& input);
   dnnl::memory MakeWeights(const dnnl::memory::desc& description);
 
