@@ -39,7 +39,7 @@ Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int ind
                            std::to_string(logits_bytes) + " bytes of logits, got " +
                            std::to_string(request.golden_logits(index).size()));
   }
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup.isa});
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup.isa, setup.choices});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(static_cast<std::size_t>(network->num_classes()));
   return MeasureSubject{std::move(*network), std::move(*compiled), request.golden_logits(index),

@@ -26,6 +26,7 @@ struct MeasurementSetup {
   // The network with this SHA-256. Errors are passed on as REJECTED or OUT_OF_MEMORY.
   std::function<Result<Network>(std::string_view sha256)> load;
   Isa isa = Isa::kScalar;
+  KernelChoices* choices = nullptr;  // As CompileOptions::choices.
   std::optional<CostTable>
       cost_table;  // Answers instead of the clock; outputs are checked all the same.
 };

@@ -49,7 +49,8 @@ double ColdMedianNs(const std::function<void()>& inference, MeasureClock& clock,
 
 Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock& clock,
                                   const ProgressFunction& progress) {
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {isa});
+  KernelChoices choices;
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {isa, &choices});
   if (!compiled.ok()) return compiled.status();
   const std::vector<std::uint8_t> pixels =
       SomePixels(static_cast<std::size_t>(network.input_bytes()));

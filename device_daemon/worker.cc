@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "device_daemon/artifact_store.h"
+#include "device_daemon/kernel_choices_file.h"
 #include "device_daemon/measurement.h"
 #include "device_daemon/process.h"
 #include "device_daemon/worker_channel.h"
@@ -26,10 +27,17 @@ class Worker {
   Worker(std::string store, MeasurementSetup setup)
       : store_(std::move(store)), setup_(std::move(setup)) {
     setup_.load = [this](std::string_view sha256) { return ReadArtifact(store_, sha256); };
+    if (!setup_.cost_table) {
+      choices_ = ReadKernelChoices(store_);
+      num_saved_choices_ = choices_.size();
+      setup_.choices = &choices_;
+    }
   }
 
   // The answer to one request; never throws.
   Message Handle(const Message& request);
+  // Keeps the kernels that were chosen since the last call.
+  void SaveChoices();
 
  private:
   void ReportProgress(std::string_view measure_id, std::string_view phase, int windows_done);
@@ -37,6 +45,8 @@ class Worker {
 
   std::string store_;
   MeasurementSetup setup_;
+  KernelChoices choices_;
+  std::size_t num_saved_choices_ = 0;
   std::int64_t last_progress_ns_ = 0;
 };
 
@@ -69,7 +79,7 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
                   "the logits of " + std::to_string(num_images) +
                       " images do not fit one reply; ask for fewer");
   }
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup_.isa});
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup_.isa, setup_.choices});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(num_images * num_classes);
   const std::span<const std::uint8_t> images(reinterpret_cast<const std::uint8_t*>(pixels.data()),
@@ -84,6 +94,16 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
   reply.envelope.mutable_infer_result()->set_num_classes(static_cast<std::uint32_t>(num_classes));
   reply.raw.assign(reinterpret_cast<const char*>(logits.data()), logits.size() * sizeof(float));
   return reply;
+}
+
+void Worker::SaveChoices() {
+  if (choices_.size() == num_saved_choices_) return;
+  num_saved_choices_ = choices_.size();
+  const Status saved = WriteKernelChoices(store_, choices_);
+  if (!saved.ok()) {
+    std::fprintf(stderr, "bitpilotd worker: kernels will be chosen again after a restart: %s\n",
+                 saved.message().c_str());
+  }
 }
 
 Message ErrorMessage(const Status& status) {
@@ -161,6 +181,7 @@ int RunWorker(const WorkerOptions& options) {
     if (!request.ok()) return request.status().code() == StatusCode::kUnavailable ? 0 : 1;
     const Status sent = WriteMessage(kWorkerDescriptor, worker.Handle(*request));
     if (!sent.ok()) return 0;
+    worker.SaveChoices();
   }
 }
 

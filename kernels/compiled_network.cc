@@ -34,7 +34,7 @@ struct CompiledNetwork::Impl {
         pixel_converter(network, plan.tensors.front()),
         logits(static_cast<std::size_t>(network.num_classes())) {}
 
-  void Compile(const Network& network);
+  void Compile(const Network& network, KernelChoices* choices);
 
   Isa isa;
   ArenaPlan plan;
@@ -45,13 +45,14 @@ struct CompiledNetwork::Impl {
   AlignedBuffer scratch;
 };
 
-void CompiledNetwork::Impl::Compile(const Network& network) {
+void CompiledNetwork::Impl::Compile(const Network& network, KernelChoices* choices) {
   std::size_t scratch_bytes = 0;
+  arena = AllocateArena(plan);
+  const RunMemory unbound{.arena = arena.data(), .logits = logits.data()};
   for (int i = 0; i < network.topology.num_operations(); ++i) {
-    operations.push_back(MakeOperation({network, plan, isa, i}));
+    operations.push_back(MakeOperation({network, plan, isa, i, choices, unbound}));
     scratch_bytes = std::max(scratch_bytes, operations.back()->scratch_bytes());
   }
-  arena = AllocateArena(plan);
   scratch = AlignedBuffer(scratch_bytes);
   for (const auto& operation : operations) {
     operation->Bind({arena.data(), scratch.data(), logits.data()});
@@ -73,7 +74,7 @@ Result<CompiledNetwork> CompiledNetwork::Create(const Network& network,
                         " bytes, more than the " + std::to_string(kMaxArenaBytes) +
                         " that a network may use");
     }
-    impl->Compile(network);
+    impl->Compile(network, options.choices);
     return CompiledNetwork(std::move(impl));
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::kResourceExhausted, "no memory for weights and activations");

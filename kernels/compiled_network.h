@@ -10,11 +10,16 @@
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
 #include "kernels/isa.h"
+#include "kernels/kernel_choices.h"
 
 namespace bitpilot {
 
 struct CompileOptions {
   Isa isa = Isa::kScalar;  // Highest instruction set that may be used.
+  // Where given, the exact kernels of each convolution are timed on it and the fastest is remembered
+  // here (kernels/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known layers). Otherwise the
+  // table's order decides: the same plan on every CPU.
+  KernelChoices* choices = nullptr;
 };
 
 // Not thread-safe; one instance a thread. Holds every buffer it needs: Run() allocates nothing.

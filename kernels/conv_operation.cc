@@ -5,6 +5,7 @@
 #include "kernels/conv.h"
 #include "kernels/conv_packing.h"
 #include "kernels/conv_plan.h"
+#include "kernels/conv_tuner.h"
 #include "kernels/elementwise.h"
 #include "kernels/operation.h"
 
@@ -15,14 +16,22 @@ namespace {
 constexpr std::int64_t kCachedWeightBytes = 24 * 1024;
 constexpr int kBandPixels = 192;
 
+// Elements of a window.
+std::ptrdiff_t WindowDepth(const OperationContext& context) {
+  const Operation operation = AsConvolution(context.operation(), context.input().shape);
+  return static_cast<std::ptrdiff_t>(operation.kernel_h) * operation.kernel_w *
+         (context.input().shape.channels / operation.groups);
+}
+
 class ConvOperation final : public BoundOperation {
  public:
-  explicit ConvOperation(const OperationContext& context)
+  ConvOperation(const OperationContext& context, const LayerWeights& weights,
+                const ConvChoice& choose)
       : operation_(AsConvolution(context.operation(), context.input().shape)),
         input_(context.input()),
         output_height_(context.output_shape().height),
         output_width_(context.output_shape().width),
-        pieces_(PlanConvPieces(context)),
+        pieces_(PlanConvPieces(context, weights, choose)),
         elementwise_(&SelectElementwiseKernels(context.isa)) {
     reads_words_ = std::any_of(pieces_.begin(), pieces_.end(), [](const ConvPiece& piece) {
       return piece.kernel->operand == ConvOperand::kWords;
@@ -123,8 +132,18 @@ class ConvOperation final : public BoundOperation {
 
 }  // namespace
 
+std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context,
+                                                  const LayerWeights& weights,
+                                                  const ConvChoice& choose) {
+  return std::make_unique<ConvOperation>(context, weights, choose);
+}
+
 std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context) {
-  return std::make_unique<ConvOperation>(context);
+  const auto choose = [&context](int weight_bits) -> const ConvKernel& {
+    if (context.choices != nullptr) return ChooseConvKernel(context, weight_bits, *context.choices);
+    return SelectConvKernel(context.isa, weight_bits, context.input_bits(), WindowDepth(context));
+  };
+  return MakeConvOperation(context, context.numbers().weights, choose);
 }
 
 }  // namespace bitpilot

@@ -9,19 +9,16 @@
 namespace bitpilot {
 namespace {
 
-int InputBits(const OperationContext& context) {
-  return context.network.tensors[static_cast<std::size_t>(context.operation().input)].bits;
-}
-
 // `count` channels from `first` on, of which the widest has `weight_bits`.
-ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
-                    const ConvKernel& kernel, int first, int count, int weight_bits) {
+ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights,
+                    const ConvWindow& window, const ConvKernel& kernel, int first, int count,
+                    int weight_bits) {
   const std::ptrdiff_t depth =
       static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
-  const std::int8_t* codes = context.numbers().weights.codes.data() + first * depth;
+  const std::int8_t* codes = weights.codes.data() + first * depth;
   ConvPiece piece;
   piece.kernel = &kernel;
-  PackedConv packed = PackConv(kernel, window, weight_bits, InputBits(context), codes, count);
+  PackedConv packed = PackConv(kernel, window, weight_bits, context.input_bits(), codes, count);
   piece.runs = std::move(packed.runs);
   piece.weights = std::move(packed.weights);
   piece.stage = MakeOutputStage(context, first, count);
@@ -37,7 +34,7 @@ ConvPiece MakePiece(const OperationContext& context, const ConvWindow& window,
   if (IsPlanes(kernel.operand)) {
     pixel_bytes = PlanePixelBytes(byte_pixel);
     piece.args.weight_planes = weight_bits;
-    piece.args.input_planes = InputBits(context);
+    piece.args.input_planes = context.input_bits();
     piece.args.weight_plane_bytes = packed.weight_plane_bytes;
     piece.args.input_plane_bytes = InputPlaneBytes(context.input());
   }
@@ -72,9 +69,10 @@ std::ptrdiff_t InputPlaneBytes(const TensorLayout& input) {
          static_cast<std::ptrdiff_t>(kTensorSlackBytes);
 }
 
-std::vector<ConvPiece> PlanConvPieces(const OperationContext& context) {
+std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const LayerWeights& weights,
+                                      const ConvChoice& choose) {
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
-  const std::vector<std::uint8_t>& bits = context.numbers().weights.channel_bits;
+  const std::vector<std::uint8_t>& bits = weights.channel_bits;
   const int group_inputs = context.input().shape.channels / convolution.groups;
   const int group_outputs = convolution.out_channels / convolution.groups;
   std::vector<ConvPiece> pieces;
@@ -95,9 +93,7 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context) {
       while (last < end) {
         const int block_end = std::min(last + kBlockChannels, end);
         const int block_bits = *std::max_element(bits.begin() + last, bits.begin() + block_end);
-        const ConvKernel& choice = SelectConvKernel(
-            context.isa, block_bits, InputBits(context),
-            static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels);
+        const ConvKernel& choice = choose(block_bits);
         if (kernel != nullptr && kernel != &choice) {
           break;
         }
@@ -105,7 +101,7 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context) {
         widest = std::max(widest, block_bits);
         last = block_end;
       }
-      pieces.push_back(MakePiece(context, window, *kernel, first, last - first, widest));
+      pieces.push_back(MakePiece(context, weights, window, *kernel, first, last - first, widest));
       first = last;
     }
   }

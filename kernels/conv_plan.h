@@ -29,7 +29,9 @@ Operation AsConvolution(const Operation& operation, const TensorShape& input);
 // Of one bit plane of `input`, and what kernels may read behind it.
 std::ptrdiff_t InputPlaneBytes(const TensorLayout& input);
 
-// Pieces in channel order. A block of 16 channels takes the kernel of its widest channel.
-std::vector<ConvPiece> PlanConvPieces(const OperationContext& context);
+// `weights` in pieces, in channel order. A block of 16 channels takes the kernel of its widest
+// channel.
+std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const LayerWeights& weights,
+                                      const ConvChoice& choose);
 
 }  // namespace bitpilot

@@ -4,13 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kernels/base/network.h"
+#include "kernels/conv.h"
 #include "kernels/isa.h"
+#include "kernels/kernel_choices.h"
 #include "kernels/tensor_layout.h"
 
 namespace bitpilot {
@@ -28,6 +31,10 @@ struct OperationContext {
   const ArenaPlan& plan;
   Isa isa;    // Highest instruction set that may be used.
   int index;  // The operation.
+  // Kernels are timed and remembered here; null: the tables' order decides.
+  KernelChoices* choices = nullptr;
+  // What timing may overwrite; read only where `choices` is set.
+  RunMemory memory;
 
   const Operation& operation() const {
     return network.topology.operations[static_cast<std::size_t>(index)];
@@ -36,6 +43,9 @@ struct OperationContext {
     return network.operations[static_cast<std::size_t>(index)];
   }
   const TensorLayout& input() const { return Tensor(operation().input); }
+  int input_bits() const {
+    return network.tensors[static_cast<std::size_t>(operation().input)].bits;
+  }
   const TensorLayout& Tensor(int tensor) const {
     return plan.tensors[static_cast<std::size_t>(tensor)];
   }
@@ -66,6 +76,14 @@ std::string JoinKernelNames(const std::vector<std::string_view>& names);
 // Chooses among the factories below.
 std::unique_ptr<BoundOperation> MakeOperation(const OperationContext& context);
 
+// The kernel for a block of 16 channels of which the widest has `weight_bits`.
+using ConvChoice = std::function<const ConvKernel&(int weight_bits)>;
+
+// With `weights` instead of the network's, of the same shape.
+std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context,
+                                                  const LayerWeights& weights,
+                                                  const ConvChoice& choose);
+// With context.choices, or by the table's order.
 std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context);
 std::unique_ptr<BoundOperation> MakeDepthwiseOperation(const OperationContext& context);
 std::unique_ptr<BoundOperation> MakeAddOperation(const OperationContext& context);
