@@ -79,7 +79,8 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
                   "the logits of " + std::to_string(num_images) +
                       " images do not fit one reply; ask for fewer");
   }
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup_.isa, setup_.choices});
+  Result<CompiledNetwork> compiled =
+      CompiledNetwork::Create(*network, {setup_.isa, setup_.choices});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(num_images * num_classes);
   const std::span<const std::uint8_t> images(reinterpret_cast<const std::uint8_t*>(pixels.data()),

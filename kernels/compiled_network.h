@@ -16,9 +16,9 @@ namespace bitpilot {
 
 struct CompileOptions {
   Isa isa = Isa::kScalar;  // Highest instruction set that may be used.
-  // Where given, the exact kernels of each convolution are timed on it and the fastest is remembered
-  // here (kernels/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known layers). Otherwise the
-  // table's order decides: the same plan on every CPU.
+  // Where given, the exact kernels of each convolution are timed on it and the fastest is
+  // remembered here (kernels/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known layers).
+  // Otherwise the table's order decides: the same plan on every CPU.
   KernelChoices* choices = nullptr;
 };
 

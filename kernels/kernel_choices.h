@@ -1,9 +1,9 @@
 // KernelChoices: which kernel was fastest for which layer on this CPU.
 //
 // The same widths have different winners on different CPUs of one instruction set (on AVX-512 VNNI,
-// binary decomposition of 2 x 2 bits beats 8 bit on Zen 5 and loses on Granite Rapids), so a plan is
-// timed where it runs. Remembered choices keep plans equal: every candidate of a search, and every
-// run after a restart, uses the same kernel for the same layer.
+// binary decomposition of 2 x 2 bits beats 8 bit on Zen 5 and loses on Granite Rapids), so a plan
+// is timed where it runs. Remembered choices keep plans equal: every candidate of a search, and
+// every run after a restart, uses the same kernel for the same layer.
 #pragma once
 
 #include <cstddef>
