@@ -49,6 +49,8 @@ enum class ConvOperand : std::uint8_t {
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
   std::int32_t num_steps = 0;  // Of 4 bytes, of 8 where the operand is kPlanes64.
+  // Steps of weights to pass over in front of this run's. Only kernels of SkipsWeights() meet them.
+  std::int32_t skipped_steps = 0;
   // Narrow accumulators are added to the 32-bit ones behind this run, because the next would
   // overflow them.
   bool widen = false;
@@ -93,6 +95,13 @@ struct ConvKernel {
   int accumulator_bits;
   ConvFn run;
 };
+
+// True for kernels that read DepthRun::skipped_steps: those whose products cost more than to skip
+// some of them.
+constexpr bool SkipsWeights(const ConvKernel& kernel) {
+  return (kernel.isa == Isa::kSse4 || kernel.isa == Isa::kAvx2) &&
+         (kernel.operand == ConvOperand::kBytes || kernel.operand == ConvOperand::kWords);
+}
 
 // Every convolution kernel in this build. Not all can run on this CPU.
 std::span<const ConvKernel> AllConvKernels();

@@ -30,7 +30,6 @@ class ConvOperation final : public BoundOperation {
       : operation_(AsConvolution(context.operation(), context.input().shape)),
         input_(context.input()),
         output_height_(context.output_shape().height),
-        output_width_(context.output_shape().width),
         pieces_(PlanConvPieces(context, weights, choose)),
         elementwise_(&SelectElementwiseKernels(context.isa)) {
     reads_words_ = std::any_of(pieces_.begin(), pieces_.end(), [](const ConvPiece& piece) {
@@ -60,19 +59,20 @@ class ConvOperation final : public BoundOperation {
     const std::ptrdiff_t window =
         static_cast<std::ptrdiff_t>(input_.origin_offset() - input_.arena_offset) -
         operation_.padding.top * input_.row_bytes - operation_.padding.left * input_.pixel_bytes;
-    for (ConvPiece& piece : pieces_) {
-      ConvArgs& args = piece.args;
+    calls_.clear();
+    for (const ConvPiece& piece : pieces_) {
+      const std::uint8_t* input = input_bytes_ + window;
       if (IsPlanes(piece.kernel->operand)) {
-        args.input =
-            input_planes_ + window / input_.pixel_bytes * PlanePixelBytes(input_.pixel_bytes);
-      } else {
-        args.input = piece.kernel->operand == ConvOperand::kWords ? memory.scratch + 2 * window
-                                                                  : input_bytes_ + window;
+        input = input_planes_ + window / input_.pixel_bytes * PlanePixelBytes(input_.pixel_bytes);
+      } else if (piece.kernel->operand == ConvOperand::kWords) {
+        input = memory.scratch + 2 * window;
       }
-      args.runs = piece.runs.data();
-      args.weights = piece.weights.data();
-      args.output = piece.stage.Bind(memory);
+      for (const ConvRegion& region : piece.regions) {
+        AddCalls(piece.kernel->run, piece.Bind(memory, input, region), region);
+      }
     }
+    std::stable_sort(calls_.begin(), calls_.end(),
+                     [](const Call& a, const Call& b) { return a.row_begin < b.row_begin; });
   }
 
   void Run() override {
@@ -84,12 +84,8 @@ class ConvOperation final : public BoundOperation {
           input_bytes_, static_cast<std::ptrdiff_t>(input_.total_bytes()) / input_.pixel_bytes,
           input_.pixel_bytes, num_planes_, input_planes_, InputPlaneBytes(input_));
     }
-    const int band = BandRows();
-    for (int row = 0; row < output_height_; row += band) {
-      const int row_end = std::min(row + band, output_height_);
-      for (const ConvPiece& piece : pieces_) {
-        piece.kernel->run(piece.args, row, row_end);
-      }
+    for (const Call& call : calls_) {
+      call.run(call.args, call.row_begin, call.row_end);
     }
   }
 
@@ -102,6 +98,21 @@ class ConvOperation final : public BoundOperation {
   }
 
  private:
+  // Output rows of one region that a kernel computes at once.
+  struct Call {
+    ConvFn run;
+    ConvArgs args;
+    int row_begin;
+    int row_end;
+  };
+
+  void AddCalls(ConvFn run, const ConvArgs& args, const ConvRegion& region) {
+    const int rows = BandRows(args.output.width);
+    for (int row = region.row_begin; row < region.row_end; row += rows) {
+      calls_.push_back({run, args, row, std::min(row + rows, region.row_end)});
+    }
+  }
+
   // Of the input widened to int16, at the scratch memory's begin.
   std::size_t WordBytes() const {
     return reads_words_ ? 2 * (input_.total_bytes() + kTensorSlackBytes) : 0;
@@ -110,18 +121,15 @@ class ConvOperation final : public BoundOperation {
   // Rows after which the next block of channels has its turn: bands where all weights stay cached,
   // so that the input and output rows do too; otherwise the whole image, so that one block's
   // weights do.
-  int BandRows() const {
-    if (weight_bytes() > kCachedWeightBytes) {
-      return output_height_;
-    }
-    return std::max(1, kBandPixels / output_width_);
+  int BandRows(int width) const {
+    return weight_bytes() > kCachedWeightBytes ? output_height_ : std::max(1, kBandPixels / width);
   }
 
   Operation operation_;
   TensorLayout input_;
   int output_height_;
-  int output_width_;
   std::vector<ConvPiece> pieces_;
+  std::vector<Call> calls_;  // Of all pieces, from the first row down.
   bool reads_words_ = false;
   int num_planes_ = 0;  // 0: no kernel reads planes.
   const ElementwiseKernels* elementwise_;

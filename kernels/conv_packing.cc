@@ -64,14 +64,6 @@ void StoreWeight(ConvOperand operand, std::int8_t weight, int element, std::uint
   }
 }
 
-// Steps between which the kernel's accumulators need no widening, 0 for any number.
-int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits) {
-  if (kernel.operand == ConvOperand::kFields) {
-    return FieldPeriod(kernel.accumulator_bits, weight_bits, activation_bits);
-  }
-  return kernel.accumulator_bits == 16 ? Int16Period(weight_bits, activation_bits) : 0;
-}
-
 }  // namespace
 
 std::vector<WindowSegment> WindowSegments(const ConvWindow& window) {
@@ -98,9 +90,11 @@ std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOper
   std::ptrdiff_t budget = limit;
   for (const WindowSegment& segment : segments) {
     std::ptrdiff_t offset = segment.offset_bytes * bytes_per_element;
-    for (std::ptrdiff_t left = NumSteps(segment, operand); left > 0;) {
+    auto skipped = static_cast<std::int32_t>(segment.skipped_steps);
+    for (std::ptrdiff_t left = NumSteps(segment, operand); left > 0; skipped = 0) {
       const std::ptrdiff_t steps = std::min(left, budget);
-      runs.push_back({static_cast<std::int32_t>(offset), static_cast<std::int32_t>(steps), false});
+      runs.push_back(
+          {static_cast<std::int32_t>(offset), static_cast<std::int32_t>(steps), skipped, false});
       offset += 4 * steps;
       left -= steps;
       budget -= steps;
@@ -151,6 +145,13 @@ AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const s
                   });
   }
   return packed;
+}
+
+int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits) {
+  if (kernel.operand == ConvOperand::kFields) {
+    return FieldPeriod(kernel.accumulator_bits, weight_bits, activation_bits);
+  }
+  return kernel.accumulator_bits == 16 ? Int16Period(weight_bits, activation_bits) : 0;
 }
 
 PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weight_bits,

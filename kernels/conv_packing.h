@@ -30,6 +30,7 @@ struct WindowSegment {
   int x = 0;
   std::ptrdiff_t offset_bytes = 0;  // In the byte layout.
   std::ptrdiff_t num_elements = 0;
+  std::ptrdiff_t skipped_steps = 0;  // Of packed weights that belong to none, in front of its own.
 };
 
 std::vector<WindowSegment> WindowSegments(const ConvWindow& window);
@@ -69,6 +70,9 @@ AlignedBuffer PackWeights(const ConvWindow& window, ConvOperand operand, const s
 // from the next.
 AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const std::int8_t* codes,
                                int num_channels);
+
+// Steps between which the kernel's accumulators need no widening, 0 for any number.
+int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits);
 
 // Everything that a kernel reads but the input.
 struct PackedConv {

@@ -19,7 +19,6 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   ConvPiece piece;
   piece.kernel = &kernel;
   PackedConv packed = PackConv(kernel, window, weight_bits, context.input_bits(), codes, count);
-  piece.runs = std::move(packed.runs);
   piece.weights = std::move(packed.weights);
   piece.stage = MakeOutputStage(context, first, count);
   for (int o = 0; o < count; ++o) {
@@ -41,14 +40,38 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   piece.args.input_row_bytes =
       convolution.stride_h * (context.input().row_bytes / byte_pixel) * pixel_bytes;
   piece.args.input_pixel_bytes = convolution.stride_w * pixel_bytes;
-  piece.args.widens = std::any_of(piece.runs.begin(), piece.runs.end(),
-                                  [](const DepthRun& run) { return run.widen; });
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
+  const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
+  if (convolution.padding == Padding{} || context.input().zero_point != 0 || !window.all_channels) {
+    piece.regions = {whole};
+  } else {
+    piece.regions = SplitByHalo(
+        kernel, convolution, context.input().shape, window,
+        IsPlanes(kernel.operand) ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
+        WidenPeriod(kernel, weight_bits, context.input_bits()), whole);
+  }
   return piece;
 }
 
 }  // namespace
+
+ConvArgs ConvPiece::Bind(const RunMemory& memory, const std::uint8_t* input,
+                         const ConvRegion& region) const {
+  ConvArgs bound = args;
+  bound.input = input + region.column_begin * args.input_pixel_bytes;
+  bound.runs = region.runs.data();
+  bound.widens = std::any_of(region.runs.begin(), region.runs.end(),
+                             [](const DepthRun& run) { return run.widen; });
+  bound.weights = weights.data() + region.weight_offset;
+  bound.output = stage.Bind(memory);
+  bound.output.width = region.column_end - region.column_begin;
+  bound.output.codes += region.column_begin * bound.output.pixel_bytes;
+  if (bound.output.residual != nullptr) {
+    bound.output.residual += region.column_begin * bound.output.residual_pixel_bytes;
+  }
+  return bound;
+}
 
 Operation AsConvolution(const Operation& operation, const TensorShape& input) {
   Operation convolution = operation;

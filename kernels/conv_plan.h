@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/conv.h"
+#include "kernels/conv_regions.h"
 #include "kernels/operation.h"
 #include "kernels/owned_output_stage.h"
 #include "kernels/tensor_layout.h"
@@ -16,11 +17,17 @@ namespace bitpilot {
 // to.
 struct ConvPiece {
   const ConvKernel* kernel = nullptr;
-  // Everything but pointers, which ConvOperation::Bind() sets.
+  // Of the whole output, without pointers and runs, which Bind() sets.
   ConvArgs args;
-  std::vector<DepthRun> runs;
+  std::vector<ConvRegion> regions;  // Cover the output.
   AlignedBuffer weights;
   OwnedOutputStage stage;
+
+  // Arguments for one of `regions`, with pointers into this piece and `memory`; rows count from the
+  // output's first.
+  //
+  // input: window of output pixel (0, 0).
+  ConvArgs Bind(const RunMemory& memory, const std::uint8_t* input, const ConvRegion& region) const;
 };
 
 // `operation` as a convolution: a fully connected layer's filter covers the whole image.

@@ -80,7 +80,7 @@ std::vector<DepthRun> PlanPlaneRuns(const ConvWindow& window, ConvOperand operan
   std::vector<DepthRun> runs;
   for (const PlaneSegment& segment : PlaneSegments(window)) {
     runs.push_back({static_cast<std::int32_t>(segment.y * row_bytes + segment.first_byte),
-                    static_cast<std::int32_t>(NumSteps(segment, operand)), false});
+                    static_cast<std::int32_t>(NumSteps(segment, operand)), 0, false});
   }
   runs.push_back({});
   return runs;
