@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "device_daemon/board_table.h"
 #include "device_daemon/commands.h"
 #include "device_daemon/network_bench.h"
 #include "device_daemon/system_info.h"
@@ -66,6 +67,10 @@ nlohmann::ordered_json ResultLine(const BenchOptions& options, const Network& ne
                               {"cold_cpu_median_ns", bench.cold_cpu_median_ns},
                               {"status", bench.disturbance.empty() ? "OK" : "NOISY"},
                               {"detail", bench.disturbance},
+                              {"plan_ms", bench.plan_ns / 1e6},
+                              {"peak_instructions", bench.peak_instructions},
+                              {"peak_gmacs_per_second", bench.peak_macs_per_ns},
+                              {"fraction_of_peak", bench.fraction_of_peak()},
                               {"macs", bench.macs},
                               {"weight_arena_bytes", bench.weight_arena_bytes},
                               {"activation_arena_bytes", bench.activation_arena_bytes}};
@@ -104,11 +109,44 @@ void PrintForPeople(const BenchOptions& options, const Network& network, Isa isa
               bench.latency_ns.high / 1e3, bench.cpu_median_ns / 1e3,
               GigaMacsPerSecond(bench.macs, bench.cpu_median_ns));
   std::printf("cold  %10.2f us CPU\n", bench.cold_cpu_median_ns / 1e3);
+  std::printf("peak  %10.1f GMAC/s of %s in the same run: the network reaches %.0f %%\n",
+              bench.peak_macs_per_ns, bench.peak_instructions.c_str(),
+              100.0 * bench.fraction_of_peak());
+  std::printf("plan  %10.1f ms to choose and pack the kernels\n", bench.plan_ns / 1e6);
   std::printf("memory: %lld bytes of packed weights, %lld of activations\n",
               static_cast<long long>(bench.weight_arena_bytes),
               static_cast<long long>(bench.activation_arena_bytes));
   if (!bench.disturbance.empty()) std::printf("NOISY: %s\n", bench.disturbance.c_str());
   if (options.layers) PrintLayers(bench);
+}
+
+nlohmann::ordered_json TableLine(const CostTable& table) {
+  nlohmann::ordered_json line{{"type", "result"},
+                              {"name", table.name},
+                              {"source", table.source},
+                              {"rows", nlohmann::ordered_json::array()}};
+  for (const auto& [key, cost] : table.operations) {
+    const auto& [operation, weight_bits, activation_bits] = key;
+    line["rows"].push_back({{"operation", operation},
+                            {"weight_bits", weight_bits},
+                            {"activation_bits", activation_bits},
+                            {"cpu_median_ns", cost.latency_ns}});
+  }
+  return line;
+}
+
+Status PrintTable(const BenchOptions& options, const Network& network, Isa isa,
+                  const ProgressFunction& progress) {
+  if (!options.bits.empty()) {
+    return InvalidArgument("--bits: --table measures every pair of widths; leave one of them out");
+  }
+  const std::string name = std::filesystem::path(options.network).stem().string();
+  const Result<CostTable> table =
+      MeasureCostTable(network.topology, name, isa, SystemMeasureClock(), progress);
+  if (!table.ok()) return table.status();
+  std::printf("%s", options.json ? (TableLine(*table).dump() + "\n").c_str()
+                                 : FormatCostTable(*table).c_str());
+  return {};
 }
 
 Status Bench(const BenchOptions& options) {
@@ -121,6 +159,11 @@ Status Bench(const BenchOptions& options) {
     if (!terminal) return;
     std::fprintf(stderr, "\r\033[K%.*s %d", static_cast<int>(phase.size()), phase.data(), done);
   };
+  if (options.table) {
+    const Status printed = PrintTable(options, *network, *isa, show);
+    if (terminal) std::fprintf(stderr, "\r\033[K");
+    return printed;
+  }
   const Result<NetworkBench> bench = BenchNetwork(*network, *isa, SystemMeasureClock(), show);
   if (terminal) std::fprintf(stderr, "\r\033[K");
   if (!bench.ok()) return bench.status();

@@ -53,6 +53,7 @@ struct BenchOptions {
   std::string bits;                  // "w4a8" for a named network; empty: w8a8
   std::string isa;
   bool layers = false;
+  bool table = false;
   bool json = false;
 };
 int RunBench(const BenchOptions& options);

@@ -99,7 +99,13 @@ void AddBench(CLI::App& app, BenchOptions& options) {
   bench->add_option("--bits", options.bits,
                     "Widths of a named network, w1a1 to w8a8: its ends keep 8 bits. Default: w8a8");
   bench->add_option("--isa", options.isa, kIsaHelp);
-  bench->add_flag("--layers", options.layers, "Also print each operation's kernel and time");
+  CLI::Option* layers =
+      bench->add_flag("--layers", options.layers, "Also print each operation's kernel and time");
+  bench
+      ->add_flag("--table", options.table,
+                 "Instead print a cost table of every layer at every width, for --backend "
+                 "model:FILE and searches with --device model:FILE")
+      ->excludes(layers);
   bench->add_flag("--json", options.json, kJsonHelp);
 }
 

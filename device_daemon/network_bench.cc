@@ -5,6 +5,7 @@
 
 #include "device_daemon/operation_timer.h"
 #include "kernels/compiled_network.h"
+#include "kernels/peak_loop.h"
 
 namespace bitpilot {
 namespace {
@@ -13,6 +14,7 @@ constexpr int kColdRuns = 15;
 // More than the last-level cache that one core can fill on the machines that this runs on.
 constexpr std::size_t kEvictionBytes = std::size_t{64} << 20;
 constexpr std::size_t kCacheLineBytes = 64;
+constexpr int kPeakRounds = 2000;
 constexpr std::uint32_t kImageSeed = 1;
 
 // Bytes that use the whole range: times do not depend on them.
@@ -50,23 +52,31 @@ double ColdMedianNs(const std::function<void()>& inference, MeasureClock& clock,
 Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock& clock,
                                   const ProgressFunction& progress) {
   KernelChoices choices;
+  const std::int64_t plan_start_ns = clock.WallNs();
   Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {isa, &choices});
   if (!compiled.ok()) return compiled.status();
   const std::vector<std::uint8_t> pixels =
       SomePixels(static_cast<std::size_t>(network.input_bytes()));
   std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  const double plan_ns = static_cast<double>(clock.WallNs() - plan_start_ns);
   const std::function<void()> inference = [&] { compiled->Run(pixels, logits); };
+  const PeakLoop& peak = SelectPeakLoop(isa);
+  const std::vector<std::function<void()>> workloads = {inference,
+                                                        [&peak] { peak.run(kPeakRounds); }};
 
   const SamplerPlan plan = PlanFor(v1::MeasureSpec::STANDARD);
-  const Result<std::vector<WindowSeries>> series =
-      SampleLatency(std::span(&inference, 1), plan, clock, progress);
+  const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, progress);
   if (!series.ok()) return series.status();
   const WindowSeries& warm = series->front();
 
   NetworkBench bench;
   bench.latency_ns = SignTestInterval(warm.wall_ns);
   bench.cpu_median_ns = Median(warm.cpu_ns);
-  bench.disturbance = FindDisturbance(warm, plan);
+  bench.plan_ns = plan_ns;
+  bench.peak_instructions = peak.instructions;
+  bench.peak_macs_per_ns =
+      static_cast<double>(kPeakRounds * peak.macs_per_round) / Median(series->back().cpu_ns);
+  bench.disturbance = FindDisturbance(WithoutCommonDrift(*series).front(), plan);
   bench.cold_cpu_median_ns = ColdMedianNs(inference, clock, progress);
   bench.weight_arena_bytes = compiled->weight_arena_bytes();
   bench.activation_arena_bytes = compiled->activation_arena_bytes();

@@ -25,14 +25,22 @@ struct NetworkBench {
   double cpu_median_ns = 0.0;       // warm, thread CPU time
   double cold_cpu_median_ns = 0.0;  // the caches filled with other data before each inference
   std::string disturbance;          // why the warm figures must not be trusted; empty if they may
+  double plan_ns = 0.0;             // wall time of choosing the kernels, packing included
+  std::string peak_instructions;    // kernels/peak_loop.h: as fast as registers allow,
+  double peak_macs_per_ns = 0.0;    // measured in turn with the warm runs, thread CPU time
   std::int64_t macs = 0;
   std::int64_t weight_arena_bytes = 0;  // as packed for the kernels
   std::int64_t activation_arena_bytes = 0;
   std::vector<OperationBench> operations;
+
+  // Of the peak's multiply-accumulates, in [0, 1]; fewer bits than 8 may exceed it.
+  double fraction_of_peak() const {
+    return static_cast<double>(macs) / cpu_median_ns / peak_macs_per_ns;
+  }
 };
 
 // Measures `network` on the calling thread, whose affinity and scheduler stay as they are. Takes
-// one to five seconds; `progress` is called in between.
+// two to eight seconds; `progress` is called in between.
 //
 // Errors:
 //   kInvalidArgument, kUnsupported, kResourceExhausted  CompiledNetwork::Create's.

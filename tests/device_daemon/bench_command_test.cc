@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kernels/base/cost_table.h"
+#include "kernels/base/standard_networks.h"
 #include "kernels/isa.h"
 #include "tests/device_daemon/daemon_process.h"
 
@@ -27,6 +29,9 @@ TEST(BenchCommandTest, TimesTheForcedInstructionSetOperationByOperation) {
     EXPECT_GT(line["cold_cpu_median_ns"], 0.0);
     // Wall time of a window is never below its CPU time, but for the clocks' resolution.
     EXPECT_GE(line["latency_median_ns"].get<double>(), 0.99 * line["cpu_median_ns"].get<double>());
+    EXPECT_GT(line["plan_ms"], 0.0);
+    EXPECT_GT(line["peak_gmacs_per_second"], 0.0);
+    EXPECT_GT(line["fraction_of_peak"], 0.0);
     EXPECT_EQ(line["macs"], 12'501'632);
     EXPECT_EQ(line["operations"].size(), 11U);
     EXPECT_EQ(line["operations"][0]["name"], "conv2d");
@@ -42,6 +47,22 @@ TEST(BenchCommandTest, PrintsATableForPeople) {
   EXPECT_THAT(end.standard_output, HasSubstr("GMAC/s"));
 }
 
+// The daemon and the agent read the same text: every layer and width of the network is in it.
+TEST(BenchCommandTest, PrintsTheBoardsCostTable) {
+  const ProgramEnd end = RunBitpilotd({"bench", "--network", "resnet8", "--table"});
+  ASSERT_EQ(end.exit_code, 0) << end.standard_error;
+  const Result<CostTable> table = ParseCostTable(end.standard_output);
+  ASSERT_TRUE(table.ok()) << table.status().message();
+  const Topology topology = StandardTopology("resnet8").value();
+  for (const int bits : {1, 2, 5, 8}) {
+    const Result<Cost> cost = PredictCost(
+        *table, topology, UniformAssignment(topology, bits, bits, /*search_ends=*/true));
+    ASSERT_TRUE(cost.ok()) << cost.status().message();
+    EXPECT_GT(cost->latency_ns, 0.0);
+    EXPECT_FALSE(cost->energy.has_value()) << "nothing measured any";
+  }
+}
+
 TEST(BenchCommandTest, ExplainsBadInput) {
   const ProgramEnd network = RunBitpilotd({"bench", "--network", "resnet9"});
   EXPECT_EQ(network.exit_code, 1);
@@ -50,6 +71,9 @@ TEST(BenchCommandTest, ExplainsBadInput) {
   const ProgramEnd bits = RunBitpilotd({"bench", "--bits", "w9a4"});
   EXPECT_EQ(bits.exit_code, 1);
   EXPECT_THAT(bits.standard_error, HasSubstr("w9a4"));
+  const ProgramEnd table = RunBitpilotd({"bench", "--bits", "w4a4", "--table"});
+  EXPECT_EQ(table.exit_code, 1);
+  EXPECT_THAT(table.standard_error, HasSubstr("--table"));
   const ProgramEnd isa = RunBitpilotd({"bench", "--isa", "sse9"});
   EXPECT_EQ(isa.exit_code, 1);
   EXPECT_THAT(isa.standard_error, HasSubstr("sse9"));
