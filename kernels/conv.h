@@ -43,7 +43,16 @@ enum class ConvOperand : std::uint8_t {
   // uint8 codes, 4 a step. Weights of several channels are fields of one 64-bit word, of as many
   // bits as the kernel's accumulators: [step][4 input bytes][FieldWords() words of 8 bytes].
   kFields = 4,
+  // uint8 codes, 4 a step; for layers with one output pixel. Codes of one, two or four channels
+  // share a byte (kernels/dense_vector.inc), and kDenseGroupBlocks blocks of them a step:
+  // [group][step][blocks / channels per byte][16 channels][4 input bytes]. The last group has the
+  // blocks that are left.
+  kDense8 = 5,
+  kDense4 = 6,
+  kDense2 = 7,
 };
+
+inline constexpr int kDenseGroupBlocks = 8;
 
 // Consecutive input bytes of a window.
 struct DepthRun {
@@ -58,6 +67,20 @@ struct DepthRun {
 
 constexpr bool IsPlanes(ConvOperand operand) {
   return operand == ConvOperand::kPlanes32 || operand == ConvOperand::kPlanes64;
+}
+
+// Bits of a code where the operand is kDense8, kDense4 or kDense2, else 0.
+constexpr int DenseBits(ConvOperand operand) {
+  switch (operand) {
+    case ConvOperand::kDense8:
+      return 8;
+    case ConvOperand::kDense4:
+      return 4;
+    case ConvOperand::kDense2:
+      return 2;
+    default:
+      return 0;
+  }
 }
 
 // Plain data, as OutputArgs is.
@@ -106,12 +129,18 @@ constexpr bool SkipsWeights(const ConvKernel& kernel) {
 // Every convolution kernel in this build. Not all can run on this CPU.
 std::span<const ConvKernel> AllConvKernels();
 
+// Whether the kernel can pay for a layer of so many output pixels: dense ones read all weights for
+// each.
+constexpr bool SuitsPixels(const ConvKernel& kernel, std::int64_t output_pixels) {
+  return output_pixels == 1 || DenseBits(kernel.operand) == 0;
+}
+
 // Fastest kernel that `limit` allows and that is exact for these widths. Total: a scalar kernel
 // takes them all.
 //
-// REQUIRES: both widths in [1, 8]; `depth`, the window's elements, at least 1.
+// REQUIRES: both widths in [1, 8]; `depth`, the window's elements, and `output_pixels` at least 1.
 const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits,
-                                   std::ptrdiff_t depth);
+                                   std::ptrdiff_t depth, std::int64_t output_pixels);
 
 // Largest magnitude of a product of a weight and an activation.
 constexpr int MaxProduct(int weight_bits, int activation_bits) {
@@ -124,6 +153,9 @@ constexpr int MaxProduct(int weight_bits, int activation_bits) {
 constexpr int Int16Period(int weight_bits, int activation_bits) {
   return 32'767 / (2 * MaxProduct(weight_bits, activation_bits));
 }
+
+// The same for 32-bit sums of products with whole bytes, of which packed codes take the high bits.
+inline constexpr int kDensePeriod = 2'147'483'647 / (4 * 128 * 255);
 
 // The same for fields of `field_bits` bits: each step adds four products to a field.
 constexpr int FieldPeriod(int field_bits, int weight_bits, int activation_bits) {

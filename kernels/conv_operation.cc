@@ -149,7 +149,8 @@ std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& contex
 std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context) {
   const auto choose = [&context](int weight_bits) -> const ConvKernel& {
     if (context.choices != nullptr) return ChooseConvKernel(context, weight_bits, *context.choices);
-    return SelectConvKernel(context.isa, weight_bits, context.input_bits(), WindowDepth(context));
+    return SelectConvKernel(context.isa, weight_bits, context.input_bits(), WindowDepth(context),
+                            OutputPixels(context));
   };
   return MakeConvOperation(context, context.numbers().weights, choose);
 }

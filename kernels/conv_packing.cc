@@ -147,9 +147,41 @@ AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const s
   return packed;
 }
 
+AlignedBuffer PackDenseWeights(const ConvWindow& window, ConvOperand operand,
+                               const std::int8_t* codes, int num_channels) {
+  const int bits = DenseBits(operand);
+  const int fields = 8 / bits;
+  const std::ptrdiff_t num_steps = NumSteps(window, operand);
+  const int num_blocks = NumBlocks(num_channels);
+  // Vectors of 16 channels x 4 bytes that a step of `blocks` blocks takes.
+  const auto vectors = [fields](int blocks) { return (blocks + fields - 1) / fields; };
+  AlignedBuffer packed(static_cast<std::size_t>(vectors(num_blocks) * num_steps * kStepBytes));
+  for (int o = 0; o < num_channels; ++o) {
+    const int block = o / kBlockChannels;
+    const int group_begin = block / kDenseGroupBlocks * kDenseGroupBlocks;
+    const int group_blocks = std::min(num_blocks - group_begin, kDenseGroupBlocks);
+    const int field = (block - group_begin) % fields;
+    // The highest field has its sign, the others are offset to be unsigned.
+    const int offset = field == fields - 1 ? 0 : 1 << (bits - 1);
+    std::uint8_t* lane =
+        packed.data() + 4 * (o % kBlockChannels) +
+        (vectors(group_begin) * num_steps + (block - group_begin) / fields) * kStepBytes;
+    ForEachWeight(window, operand, codes + o * Depth(window),
+                  [&](std::ptrdiff_t step, int element, std::int8_t weight) {
+                    std::uint8_t& byte = lane[step * vectors(group_blocks) * kStepBytes + element];
+                    const int code = (weight + offset) & ((1 << bits) - 1);
+                    byte = static_cast<std::uint8_t>(byte | code << field * bits);
+                  });
+  }
+  return packed;
+}
+
 int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits) {
   if (kernel.operand == ConvOperand::kFields) {
     return FieldPeriod(kernel.accumulator_bits, weight_bits, activation_bits);
+  }
+  if (DenseBits(kernel.operand) > 0) {
+    return kDensePeriod;
   }
   return kernel.accumulator_bits == 16 ? Int16Period(weight_bits, activation_bits) : 0;
 }
@@ -165,9 +197,13 @@ PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weig
   }
   packed.runs = PlanRuns(WindowSegments(window), kernel.operand,
                          WidenPeriod(kernel, weight_bits, activation_bits));
-  packed.weights = kernel.operand == ConvOperand::kFields
-                       ? PackWeightFields(window, kernel.accumulator_bits, codes, num_channels)
-                       : PackWeights(window, kernel.operand, codes, num_channels);
+  if (kernel.operand == ConvOperand::kFields) {
+    packed.weights = PackWeightFields(window, kernel.accumulator_bits, codes, num_channels);
+  } else if (DenseBits(kernel.operand) > 0) {
+    packed.weights = PackDenseWeights(window, kernel.operand, codes, num_channels);
+  } else {
+    packed.weights = PackWeights(window, kernel.operand, codes, num_channels);
+  }
   return packed;
 }
 

@@ -71,6 +71,10 @@ AlignedBuffer PackWeights(const ConvWindow& window, ConvOperand operand, const s
 AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const std::int8_t* codes,
                                int num_channels);
 
+// The same for ConvOperand::kDense8, kDense4 and kDense2.
+AlignedBuffer PackDenseWeights(const ConvWindow& window, ConvOperand operand,
+                               const std::int8_t* codes, int num_channels);
+
 // Steps between which the kernel's accumulators need no widening, 0 for any number.
 int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits);
 

@@ -43,7 +43,8 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
-  if (convolution.padding == Padding{} || context.input().zero_point != 0 || !window.all_channels) {
+  if (DenseBits(kernel.operand) > 0 || convolution.padding == Padding{} ||
+      context.input().zero_point != 0 || !window.all_channels) {
     piece.regions = {whole};
   } else {
     piece.regions = SplitByHalo(
@@ -84,6 +85,11 @@ Operation AsConvolution(const Operation& operation, const TensorShape& input) {
     convolution.groups = 1;
   }
   return convolution;
+}
+
+std::int64_t OutputPixels(const OperationContext& context) {
+  const TensorShape output = context.output_shape();
+  return std::int64_t{output.height} * output.width;
 }
 
 std::ptrdiff_t InputPlaneBytes(const TensorLayout& input) {

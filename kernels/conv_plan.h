@@ -33,6 +33,9 @@ struct ConvPiece {
 // `operation` as a convolution: a fully connected layer's filter covers the whole image.
 Operation AsConvolution(const Operation& operation, const TensorShape& input);
 
+// Of one channel of the output.
+std::int64_t OutputPixels(const OperationContext& context);
+
 // Of one bit plane of `input`, and what kernels may read behind it.
 std::ptrdiff_t InputPlaneBytes(const TensorLayout& input);
 

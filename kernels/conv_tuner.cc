@@ -116,19 +116,22 @@ std::string ConvLayerKey(const OperationContext& context, int weight_bits) {
   return key.str();
 }
 
-std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int activation_bits) {
+std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int activation_bits,
+                                              std::int64_t output_pixels) {
   std::vector<const ConvKernel*> candidates;
   for (const ConvKernel& kernel : AllConvKernels()) {
-    if (!Allows(limit, kernel.isa) || weight_bits > kernel.max_weight_bits ||
-        activation_bits > kernel.max_activation_bits ||
+    if (!Allows(limit, kernel.isa) || !SuitsPixels(kernel, output_pixels) ||
+        weight_bits > kernel.max_weight_bits || activation_bits > kernel.max_activation_bits ||
         weight_bits * activation_bits > kPlanesMargin * kernel.max_bit_products) {
       continue;
     }
     const bool covered =
         std::any_of(candidates.begin(), candidates.end(), [&kernel](const ConvKernel* other) {
           const bool vectors_beat_it = kernel.isa == Isa::kScalar && other->isa >= Isa::kSse4;
-          return vectors_beat_it || (other->operand == kernel.operand &&
-                                     other->accumulator_bits == kernel.accumulator_bits);
+          const bool both_dense = DenseBits(kernel.operand) > 0 && DenseBits(other->operand) > 0;
+          return vectors_beat_it || both_dense ||
+                 (other->operand == kernel.operand &&
+                  other->accumulator_bits == kernel.accumulator_bits);
         });
     if (!covered) candidates.push_back(&kernel);
     if (candidates.size() == kMaxCandidates) break;
@@ -139,7 +142,7 @@ std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int ac
 const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_bits,
                                    KernelChoices& choices) {
   const std::vector<const ConvKernel*> candidates =
-      ConvCandidates(context.isa, weight_bits, context.input_bits());
+      ConvCandidates(context.isa, weight_bits, context.input_bits(), OutputPixels(context));
   BITPILOT_CHECK(!candidates.empty());
   if (candidates.size() == 1) return *candidates.front();
   const std::string key = ConvLayerKey(context, weight_bits);

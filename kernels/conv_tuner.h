@@ -16,8 +16,10 @@ std::string ConvLayerKey(const OperationContext& context, int weight_bits);
 
 // Two to four rows of the table that may be fastest at these widths, in the table's order: the
 // first exact one of each way to multiply (operand and accumulator), of the planes only where
-// passes are few enough to have a chance. At least one.
-std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int activation_bits);
+// passes are few enough to have a chance, of the dense ones where the layer has one output pixel.
+// At least one.
+std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int activation_bits,
+                                              std::int64_t output_pixels);
 
 // The fastest of ConvCandidates() on the layer whose channels all have `weight_bits`: the
 // remembered one, or else the one that timing finds, which `choices` then remembers. Timing takes

@@ -76,8 +76,9 @@ std::vector<Widths> WidthsOf(const ConvKernel& kernel) {
 
 bool IsChosen(const Layer& layer, const ConvKernel& kernel, const Widths& widths) {
   const int depth = layer.kernel * layer.kernel * layer.channels;
-  return SelectConvKernel(kernel.isa, widths.weight_bits, widths.activation_bits, depth).name ==
-         kernel.name;
+  return SelectConvKernel(kernel.isa, widths.weight_bits, widths.activation_bits, depth,
+                          layer.size * layer.size)
+             .name == kernel.name;
 }
 
 // One row of the table on one layer.

@@ -4,7 +4,7 @@
 #   no weak symbols    the linker keeps one copy of an inline function for the whole program: it
 #                      could be this one
 #   no stack in tiles  an accumulator or address in memory costs a tile tens of per cent, and compilers
-#                      put one there silently. Tile functions are named ConvTile; their hot loops are
+#                      put one there silently. Tile functions are named ConvTile or DenseTile; their hot loops are
 #                      the innermost ones that multiply.
 #
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
@@ -37,10 +37,8 @@ foreach(object IN LISTS OBJECTS)
   foreach(line IN LISTS lines)
     if(line MATCHES "^[0-9a-f]+ <(.*)>:$")
       set(function "${CMAKE_MATCH_1}")
-      string(FIND "${function}" "ConvTile<" position)
-      if(position EQUAL -1)
-        set(in_tile FALSE)
-      else()
+      set(in_tile FALSE)
+      if(function MATCHES "(Conv|Dense)Tile<")
         set(in_tile TRUE)
       endif()
       set(body "")
@@ -82,6 +80,6 @@ if(num_checked EQUAL 0)
   message(FATAL_ERROR "no object file of an instruction set among: ${OBJECTS}")
 endif()
 if(CHECK_LOOPS AND num_loops EQUAL 0)
-  message(FATAL_ERROR "no hot loop found: has ConvTile another name now?")
+  message(FATAL_ERROR "no hot loop found: have tiles another name now?")
 endif()
 message(STATUS "${num_checked} object files, ${num_loops} hot loops checked")

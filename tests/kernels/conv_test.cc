@@ -404,7 +404,7 @@ TEST_P(ConvKernelTest, IsExactOnRandomHostileShapes) {
 }
 
 TEST_P(ConvKernelTest, GivesLogitsAsFloats) {
-  for (const int out_channels : {1, 10, 16, 33, 100}) {
+  for (const int out_channels : {1, 10, 16, 33, 100, 128, 300}) {
     ConvCase conv = {.height = 2,
                      .width = 3,
                      .channels = 21,
@@ -420,6 +420,34 @@ TEST_P(ConvKernelTest, GivesLogitsAsFloats) {
       conv.has_residual = has_residual;
       ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, /*seed=*/4));
     }
+  }
+}
+
+// Fully connected: one pixel, channels in whole and in parts of the groups that kernels make.
+TEST_P(ConvKernelTest, IsExactForManyChannelsOfOnePixel) {
+  for (const int out_channels : {113, 127, 128, 129, 160, 257}) {
+    ConvCase conv = {
+        .channels = 45, .group_channels = 45, .out_channels = out_channels, .zero_point = 1};
+    conv.weight_bits = GetParam().max_weight_bits;
+    conv.activation_bits = GetParam().max_activation_bits;
+    for (const bool has_residual : {false, true}) {
+      conv.has_residual = has_residual;
+      ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, /*seed=*/5));
+    }
+  }
+}
+
+// 72,000 products of 255 and 127 pass 2^31; without the zero point's share they do not.
+TEST_P(ConvKernelTest, IsExactWhereOnlyTheCorrectedSumFits) {
+  for (const Operands operands : {Operands::kAllLargest, Operands::kAllMostNegative}) {
+    ConvCase conv = {.channels = 72'000, .group_channels = 72'000, .out_channels = 5};
+    conv.weight_bits = GetParam().max_weight_bits;
+    conv.activation_bits = GetParam().max_activation_bits;
+    conv.zero_point = (conv.max_code() + 1) / 2;
+    conv.operands = operands;
+    conv.scale = 1e-7F;
+    conv.gives_logits = true;
+    ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, /*seed=*/6));
   }
 }
 
@@ -457,7 +485,7 @@ TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
                           Isa::kAvx512Vnni, Isa::kAmx}) {
     for (int weight_bits = 1; weight_bits <= 8; ++weight_bits) {
       for (int activation_bits = 1; activation_bits <= 8; ++activation_bits) {
-        const ConvKernel& kernel = SelectConvKernel(limit, weight_bits, activation_bits, 1);
+        const ConvKernel& kernel = SelectConvKernel(limit, weight_bits, activation_bits, 1, 4);
         EXPECT_TRUE(Allows(limit, kernel.isa));
         EXPECT_LE(weight_bits, kernel.max_weight_bits);
         EXPECT_LE(activation_bits, kernel.max_activation_bits);
@@ -471,7 +499,7 @@ TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
 TEST(SelectConvKernelTest, PrefersPlanesWhereTheirPassesAreFewOrLong) {
   const auto takes_planes = [](int weight_bits, int activation_bits, int depth) {
     return IsPlanes(
-        SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, depth).operand);
+        SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, depth, 64).operand);
   };
   if (!takes_planes(1, 1, 1)) {
     GTEST_SKIP() << "this build has no bit planes for AVX-512";

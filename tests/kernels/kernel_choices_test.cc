@@ -68,13 +68,16 @@ TEST(ConvCandidatesTest, AreAFewExactKernelsOfDifferentKinds) {
                           Isa::kAvx512Vnni, Isa::kAmx}) {
     for (int weight_bits = 1; weight_bits <= 8; ++weight_bits) {
       for (int activation_bits = 1; activation_bits <= 8; ++activation_bits) {
-        const auto candidates = ConvCandidates(limit, weight_bits, activation_bits);
-        ASSERT_GE(candidates.size(), 1U);
-        ASSERT_LE(candidates.size(), 4U);
-        for (const ConvKernel* kernel : candidates) {
-          EXPECT_TRUE(Allows(limit, kernel->isa)) << kernel->name;
-          EXPECT_LE(weight_bits, kernel->max_weight_bits) << kernel->name;
-          EXPECT_LE(activation_bits, kernel->max_activation_bits) << kernel->name;
+        for (const int pixels : {1, 64}) {
+          const auto candidates = ConvCandidates(limit, weight_bits, activation_bits, pixels);
+          ASSERT_GE(candidates.size(), 1U);
+          ASSERT_LE(candidates.size(), 4U);
+          for (const ConvKernel* kernel : candidates) {
+            EXPECT_TRUE(Allows(limit, kernel->isa)) << kernel->name;
+            EXPECT_LE(weight_bits, kernel->max_weight_bits) << kernel->name;
+            EXPECT_LE(activation_bits, kernel->max_activation_bits) << kernel->name;
+            EXPECT_TRUE(SuitsPixels(*kernel, pixels)) << kernel->name;
+          }
         }
       }
     }
@@ -86,11 +89,13 @@ TEST(ConvCandidatesTest, IncludeTheTablesChoice) {
   constexpr std::ptrdiff_t kDepth = 576;
   for (const Isa limit : SupportedIsas()) {
     for (int bits = 1; bits <= 8; ++bits) {
-      const auto candidates = ConvCandidates(limit, bits, bits);
-      EXPECT_NE(std::find(candidates.begin(), candidates.end(),
-                          &SelectConvKernel(limit, bits, bits, kDepth)),
-                candidates.end())
-          << ToString(limit) << ' ' << bits;
+      for (const int pixels : {1, 64}) {
+        const auto candidates = ConvCandidates(limit, bits, bits, pixels);
+        EXPECT_NE(std::find(candidates.begin(), candidates.end(),
+                            &SelectConvKernel(limit, bits, bits, kDepth, pixels)),
+                  candidates.end())
+            << ToString(limit) << ' ' << bits;
+      }
     }
   }
 }
@@ -129,7 +134,7 @@ TEST_P(TimedChoiceTest, IsMadeOnceForEqualLayers) {
 // A remembered kernel runs, whatever the clock would say now; a name that is no candidate, as a
 // file edited by hand may have, is timed again.
 TEST_P(TimedChoiceTest, FollowsWhatWasRemembered) {
-  const auto candidates = ConvCandidates(GetParam(), 1, 1);
+  const auto candidates = ConvCandidates(GetParam(), 1, 1, /*output_pixels=*/64);
   if (candidates.size() < 2) GTEST_SKIP() << "one kernel only: nothing to choose";
   const Topology topology = StandardTopology("resnet8").value();
   const Network network = RandomNetwork(topology, UniformAssignment(topology, 1, 1), /*seed=*/1);
