@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/channel_order.h"
 #include "kernels/kernel_build_id.h"
 #include "kernels/operation.h"
 #include "kernels/pixel_converter.h"
@@ -59,14 +61,16 @@ void CompiledNetwork::Impl::Compile(const Network& network, KernelChoices* choic
   }
 }
 
-Result<CompiledNetwork> CompiledNetwork::Create(const Network& network,
+Result<CompiledNetwork> CompiledNetwork::Create(const Network& given,
                                                 const CompileOptions& options) {
-  BITPILOT_RETURN_IF_ERROR(ValidateNetwork(network));
+  BITPILOT_RETURN_IF_ERROR(ValidateNetwork(given));
   if (!CpuSupports(options.isa)) {
     return Unsupported("this CPU cannot run the instruction set " +
                        std::string(ToString(options.isa)));
   }
   try {
+    const std::optional<Network> grouped = GroupChannelsByWidth(given);
+    const Network& network = grouped ? *grouped : given;
     auto impl = std::make_unique<Impl>(network, options.isa);
     if (impl->plan.total_bytes > kMaxArenaBytes) {
       return Status(StatusCode::kResourceExhausted,

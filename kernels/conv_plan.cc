@@ -123,7 +123,9 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const Lay
         const int block_end = std::min(last + kBlockChannels, end);
         const int block_bits = *std::max_element(bits.begin() + last, bits.begin() + block_end);
         const ConvKernel& choice = choose(block_bits);
-        if (kernel != nullptr && kernel != &choice) {
+        // Planes make a pass for each bit of the piece's widest channel.
+        if (kernel != nullptr &&
+            (kernel != &choice || (IsPlanes(choice.operand) && block_bits != widest))) {
           break;
         }
         kernel = &choice;
