@@ -1,6 +1,10 @@
 // AVX-512 VNNI convolution kernel: 512-bit dot products of bytes, exact for all widths. Compiled
 // with AVX-512 flags on top of the project's: use no inline function or template here but
 // intrinsics and this file's own.
+//
+// A tile is some pixels of one or two output rows times some blocks of 16 channels. Its
+// accumulators start at the correction and become codes without leaving the registers. The pixels
+// of a row lie apart by one distance, so few registers address them all.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -14,26 +18,238 @@ namespace {
 
 #include "kernels/vector_avx512.inc"
 
-// 16 accumulators, which hide the latency of the dot product; more pixels would not find registers
-// for their addresses.
-constexpr int kTilePixels = 8;
-constexpr int kTileBlocks = 2;
+constexpr int kMaxBlocks = 8;
+constexpr int kSumStride = kMaxBlocks * kBlockChannels;
 
-struct Dot {
-  static constexpr bool kInt16 = false;
-  [[gnu::always_inline]] static void Accumulate(Vec& acc, Vec input, Vec weights) {
-    asm("vpdpbusd %[weights], %[input], %[acc]"
-        : [acc] "+v"(acc)
-        : [input] "v"(input), [weights] "v"(weights));
-  }
+#include "kernels/output_vector.inc"
+
+#include "kernels/output_avx512.inc"
+
+// The widest tiles: accumulators, weights and one input fit 32 registers, and there are enough
+// accumulators to hide the latency of the dot product.
+constexpr int kWidth1 = 16;    // Pixels of a row with one block of channels,
+constexpr int kWidth2 = 14;    // two blocks,
+constexpr int kPairWidth = 7;  // two blocks and two rows.
+
+// Where one tile reads and writes.
+struct TileArgs {
+  const std::uint8_t* input;
+  const std::uint8_t* weights;
+  TileOutput output;
+  std::int32_t* sums;  // [kPixels, kSumStride] for the sums instead of codes, or null.
 };
 
-#include "kernels/conv_vector.inc"
+// A tile's instructions are volatile assembly: in any other order than the written one, the largest
+// tiles find too few registers.
+
+// 4 bytes of pixel `kPixel % 4` behind `base`, in every lane. One distance serves all pixels, where
+// the compiler would keep a pointer for each.
+template <int kPixel, int kDisplacement>
+[[gnu::always_inline]] inline Vec BroadcastPixel(const std::uint8_t* base, std::ptrdiff_t distance,
+                                                 std::ptrdiff_t distance3) {
+  Vec input;
+  if constexpr (kPixel % 4 == 0) {
+    asm volatile("vpbroadcastd %c[displacement](%[base]), %0"
+                 : "=v"(input)
+                 : [base] "r"(base), [displacement] "i"(kDisplacement));
+  } else {
+    asm volatile("vpbroadcastd %c[displacement](%[base],%[index],%c[factor]), %0"
+                 : "=v"(input)
+                 : [base] "r"(base), [index] "r"(kPixel % 4 == 3 ? distance3 : distance),
+                   [factor] "i"(kPixel % 4 == 2 ? 2 : 1), [displacement] "i"(kDisplacement));
+  }
+  return input;
+}
+
+[[gnu::always_inline]] inline Vec LoadWeights(const std::uint8_t* weights) {
+  Vec vec;
+  asm volatile("vmovdqa64 %1, %0" : "=v"(vec) : "m"(*reinterpret_cast<const Vec*>(weights)));
+  return vec;
+}
+
+// Adds the products of one step, kStep steps behind `input` and `weights`. input: of every fourth
+// pixel of each row.
+template <class Shape, int kStep>
+[[gnu::always_inline]] inline void TileStep(Vec* acc, const std::uint8_t* const* input,
+                                            std::ptrdiff_t distance, std::ptrdiff_t distance3,
+                                            const std::uint8_t* weights,
+                                            std::ptrdiff_t block_bytes) {
+  constexpr int kBlocks = Shape::kBlocks;
+  constexpr int kRowInputs = (Shape::kWidth + 3) / 4;
+  weights += kStep * kStepBytes;
+  Vec w[kBlocks];
+  Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
+    w[j] = LoadWeights(weights + j * block_bytes);
+  });
+  Unroll<Shape::kPixels>([&](auto i) __attribute__((always_inline)) {
+    constexpr int kRow = i / Shape::kWidth;
+    constexpr int kColumn = i % Shape::kWidth;
+    const Vec x = BroadcastPixel<kColumn, 4 * kStep>(input[kRow * kRowInputs + kColumn / 4],
+                                                     distance, distance3);
+    Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
+      asm volatile("vpdpbusd %[weights], %[input], %[acc]"
+                   : [acc] "+v"(acc[i * kBlocks + j])
+                   : [input] "v"(x), [weights] "v"(w[j]));
+    });
+  });
+}
+
+template <class Shape>
+void ConvTile(const ConvArgs& args, const TileArgs& tile) {
+  constexpr int kBlocks = Shape::kBlocks;
+  constexpr int kRowInputs = (Shape::kWidth + 3) / 4;
+  constexpr int kInputs = Shape::kRows * kRowInputs;
+  Vec acc[Shape::kVecs];
+  Unroll<Shape::kVecs>([&](auto i) __attribute__((always_inline)) {
+    acc[i] = Load(tile.output.start + i % kBlocks * kBlockChannels);
+  });
+  const std::ptrdiff_t distance = args.input_pixel_bytes;
+  const std::ptrdiff_t distance3 = 3 * distance;
+  const std::ptrdiff_t block_bytes = args.weight_block_bytes;
+  const std::uint8_t* weights = tile.weights;
+  for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+    const std::uint8_t* input[kInputs];
+    Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
+      input[i] = tile.input + run->offset + i / kRowInputs * args.input_row_bytes +
+                 4 * (i % kRowInputs) * distance;
+    });
+    // Two steps a turn: with one, the loop's own instructions would cost 5 %.
+    for (int left = run->num_steps / 2; left > 0; --left) {
+      TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes);
+      TileStep<Shape, 1>(acc, input, distance, distance3, weights, block_bytes);
+      weights += 2 * kStepBytes;
+      Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
+        input[i] += 8;
+        // Or the compiler would address through another register for each pixel.
+        asm("" : "+r"(input[i]));
+      });
+      asm("" : "+r"(weights));
+    }
+    if (run->num_steps % 2 != 0) {
+      TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes);
+      weights += kStepBytes;
+    }
+  }
+  if (tile.sums == nullptr) {
+    StoreTileCodes<Shape>(tile.output, acc);
+  } else {
+    Unroll<Shape::kVecs>([&](auto i) __attribute__((always_inline)) {
+      StoreInts(tile.sums + i / kBlocks * kSumStride + i % kBlocks * kBlockChannels, acc[i]);
+    });
+  }
+}
+
+using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
+
+// kRows rows in tiles of nearly equal widths. `tile` says where the first begins.
+template <int kRows, int kBlocks, int... kWidth>
+void ConvRow(const ConvArgs& args, TileArgs tile, int width,
+             std::integer_sequence<int, kWidth...>) {
+  static constexpr TileFn kTiles[] = {ConvTile<TileShape<kRows, kWidth + 1, kBlocks>>...};
+  constexpr int kMax = sizeof...(kWidth);
+  for (int num_tiles = (width + kMax - 1) / kMax; num_tiles > 0; --num_tiles) {
+    const int tile_width = (width + num_tiles - 1) / num_tiles;
+    kTiles[tile_width - 1](args, tile);
+    width -= tile_width;
+    tile.input += tile_width * args.input_pixel_bytes;
+    Advance(tile.output, tile_width * args.output.pixel_bytes,
+            tile_width * args.output.residual_pixel_bytes);
+  }
+}
+
+// Rows [row_begin, row_end), as kernels walk them.
+struct Rows {
+  int begin;
+  int count;
+  int width;
+};
+
+// One long row where nothing lies between the rows.
+Rows MakeRows(const ConvArgs& args, int row_begin, int row_end) {
+  const OutputArgs& output = args.output;
+  const int count = row_end - row_begin;
+  if (args.input_row_bytes == output.width * args.input_pixel_bytes &&
+      output.row_bytes == output.width * output.pixel_bytes &&
+      output.residual_row_bytes == output.width * output.residual_pixel_bytes) {
+    return {row_begin, 1, count * output.width};
+  }
+  return {row_begin, count, output.width};
+}
+
+// kBlocks blocks from channel `first` on.
+template <int kBlocks>
+void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
+  const OutputArgs& output = args.output;
+  TileArgs tile = {args.input + rows.begin * args.input_row_bytes,
+                   args.weights + first / kBlockChannels * args.weight_block_bytes,
+                   MakeTileOutput(output, rows.begin, first), nullptr};
+  for (int left = rows.count; left > 0;) {
+    int done = 1;
+    if constexpr (kBlocks == 1) {
+      ConvRow<1, 1>(args, tile, rows.width, std::make_integer_sequence<int, kWidth1>{});
+    } else if (rows.width <= kPairWidth && left >= 2) {
+      ConvRow<2, 2>(args, tile, rows.width, std::make_integer_sequence<int, kPairWidth>{});
+      done = 2;
+    } else {
+      ConvRow<1, 2>(args, tile, rows.width, std::make_integer_sequence<int, kWidth2>{});
+    }
+    left -= done;
+    tile.input += done * args.input_row_bytes;
+    Advance(tile.output, done * output.row_bytes, done * output.residual_row_bytes);
+  }
+}
+
+void ConvToCodes(const ConvArgs& args, int row_begin, int row_end) {
+  const Rows rows = MakeRows(args, row_begin, row_end);
+  const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
+  int block = 0;
+  for (; block + 2 <= num_blocks; block += 2) {
+    ConvBlocks<2>(args, rows, block * kBlockChannels);
+  }
+  if (block < num_blocks) {
+    ConvBlocks<1>(args, rows, block * kBlockChannels);
+  }
+}
+
+// Pixel by pixel through sums in memory: for logits, and scales so large that a code could leave
+// the range of an int32.
+template <int kBlocks>
+void ConvToSums(const ConvArgs& args, int first, int row_begin, int row_end) {
+  static constexpr std::int32_t kZeros[kMaxBlocks * kBlockChannels] = {};
+  alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
+  InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
+                    args.input_pixel_bytes, args.output.width);
+  OutputCursor cursor(args.output, row_begin);
+  TileArgs tile = {
+      nullptr, args.weights + first / kBlockChannels * args.weight_block_bytes, {}, sums};
+  tile.output.start = kZeros;
+  for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
+    tile.input = input.Next();
+    ConvTile<TileShape<1, 1, kBlocks>>(args, tile);
+    StoreTile(args.output, sums, 1, kBlocks, first, cursor);
+    cursor.Advance();
+  }
+}
+
+void ConvToSums(const ConvArgs& args, int row_begin, int row_end) {
+  const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
+  int block = 0;
+  for (; block + kMaxBlocks <= num_blocks; block += kMaxBlocks) {
+    ConvToSums<kMaxBlocks>(args, block * kBlockChannels, row_begin, row_end);
+  }
+  for (; block < num_blocks; ++block) {
+    ConvToSums<1>(args, block * kBlockChannels, row_begin, row_end);
+  }
+}
 
 }  // namespace
 
 void conv_w8a8_i32_avx512vnni(const ConvArgs& args, int row_begin, int row_end) {
-  RunConv<Dot>(args, row_begin, row_end);
+  if (args.output.stays_in_int32 && args.output.logits == nullptr) {
+    ConvToCodes(args, row_begin, row_end);
+  } else {
+    ConvToSums(args, row_begin, row_end);
+  }
 }
 
 }  // namespace bitpilot

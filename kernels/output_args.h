@@ -24,6 +24,9 @@ struct OutputArgs {
   float code_max = 255.0F;
   // No correction, zero_point 0 and code_min 0: kernels may leave these steps out.
   bool is_plain = false;
+  // t cannot leave the range of an int32, whatever the input (StaysInInt32()): kernels may convert
+  // before they clamp.
+  bool stays_in_int32 = false;
 
   int width = 0;                  // Output pixels of a row.
   std::uint8_t* codes = nullptr;  // Pixel (0, 0), first channel.
@@ -32,7 +35,8 @@ struct OutputArgs {
   // [channels] of the network's one output pixel: float t instead of codes, or null.
   float* logits = nullptr;
 
-  // Pixel (0, 0), first channel, or null for none. Never overlaps `codes`.
+  // Pixel (0, 0), first channel, or null for none. Never overlaps `codes`. Kernels may read, though
+  // not use, whole blocks of channels: behind a tensor lies slack (kernels/tensor_layout.h).
   const std::uint8_t* residual = nullptr;
   std::ptrdiff_t residual_row_bytes = 0;
   std::ptrdiff_t residual_pixel_bytes = 0;

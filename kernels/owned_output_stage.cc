@@ -1,6 +1,7 @@
 #include "kernels/owned_output_stage.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace bitpilot {
 namespace {
@@ -11,7 +12,29 @@ std::vector<float> PadToBlock(const float* values, int count) {
   return padded;
 }
 
+// Of a sum of (code - zero point) * weight; anything for other operations.
+std::int64_t LargestSum(const OperationContext& context) {
+  constexpr std::int64_t kLargestCode = 255;  // of code - zero point
+  constexpr std::int64_t kLargestWeight = 127;
+  if (HasWeights(context.operation())) {
+    return WeightDepth(context.network.topology, context.index) * kLargestCode * kLargestWeight;
+  }
+  return std::int64_t{1} << 31;
+}
+
 }  // namespace
+
+bool StaysInInt32(const OutputArgs& args, std::int64_t largest_sum) {
+  constexpr double kLimit = 1 << 30;
+  const double rest = 255.0 * (1.0 + std::fabs(args.residual_scale));
+  for (int o = 0; o < NumBlocks(args.channels) * kBlockChannels; ++o) {
+    const double sum = static_cast<double>(largest_sum) * std::fabs(args.scale[o]);
+    if (!(sum + std::fabs(args.bias[o]) + rest < kLimit)) {
+      return false;
+    }
+  }
+  return true;
+}
 
 OutputArgs OwnedOutputStage::Bind(const RunMemory& memory) const {
   OutputArgs bound = args;
@@ -21,6 +44,7 @@ OutputArgs OwnedOutputStage::Bind(const RunMemory& memory) const {
   bound.is_plain = args.zero_point == 0.0F && args.code_min == 0.0F &&
                    std::all_of(correction.begin(), correction.end(),
                                [](std::int32_t value) { return value == 0; });
+  bound.stays_in_int32 = StaysInInt32(bound, largest_sum);
   if (writes_logits) {
     bound.logits = memory.logits + first_channel;
   } else {
@@ -40,6 +64,7 @@ OwnedOutputStage MakeOutputStage(const OperationContext& context, int first, int
   stage.bias = PadToBlock(numbers.bias.data() + first, count);
   stage.correction.resize(stage.scale.size());
   stage.first_channel = first;
+  stage.largest_sum = LargestSum(context);
   stage.args.channels = count;
   stage.args.width = context.output_shape().width;
   stage.args.code_min = static_cast<float>(numbers.code_min);

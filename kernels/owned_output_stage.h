@@ -18,6 +18,7 @@ struct OwnedOutputStage {
   std::vector<float> bias;
   OutputArgs args;  // Without pointers.
   int first_channel = 0;
+  std::int64_t largest_sum = 0;  // Magnitude of an accumulator, at most.
   bool writes_logits = false;
   bool has_residual = false;
   std::size_t output_offset = 0;  // Of pixel (0, 0), in the arena.
@@ -26,6 +27,11 @@ struct OwnedOutputStage {
   // Arguments with pointers into this object and `memory`.
   OutputArgs Bind(const RunMemory& memory) const;
 };
+
+// True if t (kernels/requantize.h) stays far inside the range of an int32 for every accumulator,
+// the correction included, of magnitude up to `largest_sum`. Reads the arrays that `args` points
+// to, padding included.
+bool StaysInInt32(const OutputArgs& args, std::int64_t largest_sum);
 
 // Channels [first, first + count) of the context's operation.
 OwnedOutputStage MakeOutputStage(const OperationContext& context, int first, int count);
