@@ -1,12 +1,13 @@
 #include "device_daemon/latency_sampler.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 
+#include "device_daemon/disturbance.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -17,13 +18,16 @@ constexpr int kMinWarmupRuns = 3;
 constexpr std::size_t kSlopeWindows = 5;
 constexpr double kSteadySlope = 0.01;
 constexpr int kMaxInferencesPerWindow = 1 << 24;
-constexpr double kMaxWallOverCpu = 0.02;
-constexpr double kMaxHalfWidth = 0.10;
 
 class LinuxClock final : public MeasureClock {
  public:
   std::int64_t WallNs() override { return Read(CLOCK_MONOTONIC_RAW); }
   std::int64_t ThreadCpuNs() override { return Read(CLOCK_THREAD_CPUTIME_ID); }
+  std::int64_t InvoluntarySwitches() override {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
+  }
 
  private:
   static std::int64_t Read(clockid_t id) {
@@ -86,26 +90,10 @@ Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const Sampler
   }
 }
 
-// How far the round's windows are above their series' medians, all but `skipped`: geometric mean.
-double RoundFactor(const std::vector<WindowSeries>& series, const std::vector<double>& median_ns,
-                   std::size_t skipped, std::size_t round) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < series.size(); ++i) {
-    if (i != skipped) sum += std::log(series[i].wall_ns[round] / median_ns[i]);
-  }
-  return std::exp(sum / static_cast<double>(series.size() - 1));
-}
-
 bool IsNarrowEnough(const std::vector<WindowSeries>& series, double target) {
   return std::all_of(series.begin(), series.end(), [&](const WindowSeries& one) {
     return SignTestInterval(one.wall_ns).relative_half_width() <= target;
   });
-}
-
-std::string Percent(double fraction) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %%", fraction * 100.0);
-  return text;
 }
 
 void TimeRound(std::span<const std::function<void()>> workloads, bool backward, MeasureClock& clock,
@@ -114,7 +102,9 @@ void TimeRound(std::span<const std::function<void()>> workloads, bool backward, 
     const std::size_t which = backward ? workloads.size() - 1 - i : i;
     if (workloads.size() > 1) workloads[which]();
     WindowSeries& one = series[which];
+    const std::int64_t switches_before = clock.InvoluntarySwitches();
     const WindowTime time = TimeWindow(workloads[which], one.inferences_per_window, clock);
+    one.switches.push_back(static_cast<int>(clock.InvoluntarySwitches() - switches_before));
     one.wall_ns.push_back(static_cast<double>(time.wall_ns) / one.inferences_per_window);
     one.cpu_ns.push_back(static_cast<double>(time.cpu_ns) / one.inferences_per_window);
   }
@@ -128,31 +118,32 @@ MeasureClock& SystemMeasureClock() {
 }
 
 SamplerPlan PlanFor(v1::MeasureSpec::Tier tier) {
+  SamplerPlan plan;
+  plan.warmup_window_ns = 5 * kMillisecond;
+  plan.warmup_min_ns = 50 * kMillisecond;
+  plan.warmup_max_ns = 150 * kMillisecond;
+  plan.trend_limit = 0.015;
+  plan.step_limit = 0.025;
+  plan.gap_limit = 0.05;
   switch (tier) {
     case v1::MeasureSpec::SCREEN:
-      return {25 * kMillisecond,
-              5 * kMillisecond,
-              50 * kMillisecond,
-              150 * kMillisecond,
-              {9},
-              0.03,
-              0.05};
+      plan.window_ns = 25 * kMillisecond;
+      plan.checkpoints = {9};
+      plan.target_half_width = 0.03;
+      plan.trend_limit = 0.05;
+      plan.step_limit = 0.05;
+      plan.gap_limit = 0.10;
+      return plan;
     case v1::MeasureSpec::STANDARD:
-      return {100 * kMillisecond,
-              20 * kMillisecond,
-              200 * kMillisecond,
-              2'000 * kMillisecond,
-              {9, 15, 21},
-              0.01,
-              0.02};
+      plan.window_ns = 100 * kMillisecond;
+      plan.checkpoints = {9, 15, 21};
+      plan.target_half_width = 0.01;
+      return plan;
     case v1::MeasureSpec::AUDIT:
-      return {50 * kMillisecond,
-              20 * kMillisecond,
-              300 * kMillisecond,
-              3'000 * kMillisecond,
-              {21, 31},
-              0.005,
-              0.02};
+      plan.window_ns = 20 * kMillisecond;
+      plan.checkpoints = {24, 32, 40};
+      plan.target_half_width = 0.005;
+      return plan;
     default:
       BITPILOT_CHECK(false);
       return {};
@@ -182,42 +173,6 @@ Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<vo
     if (IsNarrowEnough(WithoutCommonDrift(series), plan.target_half_width)) break;
   }
   return series;
-}
-
-std::vector<WindowSeries> WithoutCommonDrift(std::vector<WindowSeries> series) {
-  if (series.size() < 2) return series;
-  std::vector<double> median_ns;
-  for (const WindowSeries& one : series) median_ns.push_back(Median(one.wall_ns));
-  const std::vector<WindowSeries> measured = series;
-  for (std::size_t i = 0; i < series.size(); ++i) {
-    for (std::size_t round = 0; round < series[i].wall_ns.size(); ++round) {
-      const double factor = RoundFactor(measured, median_ns, i, round);
-      series[i].wall_ns[round] /= factor;
-      series[i].cpu_ns[round] /= factor;
-    }
-  }
-  return series;
-}
-
-std::string FindDisturbance(const WindowSeries& series, const SamplerPlan& plan) {
-  std::vector<double> wall_over_cpu;
-  for (std::size_t i = 0; i < series.wall_ns.size(); ++i) {
-    wall_over_cpu.push_back(series.wall_ns[i] / std::max(series.cpu_ns[i], 1.0) - 1.0);
-  }
-  const double excess = Median(wall_over_cpu);
-  if (excess > kMaxWallOverCpu) {
-    return "other work on the CPU: wall time is " + Percent(excess) + " above CPU time";
-  }
-  const double drift = Drift(series.wall_ns);
-  if (std::abs(drift) > plan.drift_limit) {
-    return "latency drifted by " + Percent(drift) + " while it was measured" +
-           (series.steady_after_warmup ? "" : " (never steady in the warm-up)");
-  }
-  const double half_width = SignTestInterval(series.wall_ns).relative_half_width();
-  if (half_width > kMaxHalfWidth) {
-    return "windows scatter: the interval is +-" + Percent(half_width) + " wide";
-  }
-  return {};
 }
 
 }  // namespace bitpilot

@@ -1,16 +1,13 @@
 // Latency sampler: times workloads in windows, interleaved, until the median is known well enough.
 //
-//   1. Warm-up: each workload runs in short windows until the slope over the last five is below 1
-//   %, for at least
-//      warmup_min_ns and at most warmup_max_ns.
+//   1. Warm-up: each workload runs in short windows until the slope over the last five is below
+//      1 %, for at least warmup_min_ns and at most warmup_max_ns.
 //   2. Calibration: the warm window's mean fixes how many inferences one timed window holds.
 //   3. Rounds: each round times one window of every workload; the order alternates, so that a slow
-//   change of the
-//      machine hits all of them alike. With several workloads an untimed inference refills the
-//      caches first.
+//      change of the machine hits all of them alike. With several workloads an untimed inference
+//      refills the caches first.
 //   4. Stop rule: looked at only after the plan's checkpoints (looking after every window would
-//   widen the real
-//      error): stop when every workload's exact interval is narrow enough.
+//      widen the real error): stop when every workload's exact interval is narrow enough.
 //
 // Windows are never dropped: whoever reads the result sees all of them.
 #pragma once
@@ -27,15 +24,17 @@
 
 namespace bitpilot {
 
-// Two clocks of the calling thread. A simulated one drives the tests.
+// What the calling thread can read of time. A simulated one drives the tests.
 class MeasureClock {
  public:
   virtual ~MeasureClock() = default;
   virtual std::int64_t WallNs() = 0;       // Monotonic; only differences mean something.
   virtual std::int64_t ThreadCpuNs() = 0;  // CPU time of the calling thread.
+  // How often other work took the CPU from the calling thread; 0 where that is not counted.
+  virtual std::int64_t InvoluntarySwitches() { return 0; }
 };
 
-// CLOCK_MONOTONIC_RAW (no adjustment by NTP) and CLOCK_THREAD_CPUTIME_ID.
+// CLOCK_MONOTONIC_RAW (no adjustment by NTP), CLOCK_THREAD_CPUTIME_ID and getrusage().
 MeasureClock& SystemMeasureClock();
 
 struct SamplerPlan {
@@ -43,13 +42,20 @@ struct SamplerPlan {
   std::int64_t warmup_window_ns = 0;  // The same while warming up.
   std::int64_t warmup_min_ns = 0;
   std::int64_t warmup_max_ns = 0;
-  std::vector<int>
-      checkpoints;  // Numbers of windows, ascending; the last one ends the measurement.
+  // Numbers of windows, ascending; the last one ends the measurement.
+  std::vector<int> checkpoints;
   double target_half_width = 0.0;  // Of the interval, as a fraction of the median.
-  double drift_limit = 0.0;        // Above it the measurement counts as disturbed.
+  // Beyond these fractions of the median the measurement counts as disturbed (series_shape.h).
+  double trend_limit = 0.0;
+  double step_limit = 0.0;
+  double gap_limit = 0.0;
 };
 
-// SCREEN: 9 windows of 25 ms. STANDARD: 9 to 21 of 100 ms. AUDIT: 21 or 31 rounds of 50 ms.
+// SCREEN: 9 windows of 25 ms. STANDARD: 9, 15 or 21 of 100 ms. AUDIT: 24, 32 or 40 rounds of 20 ms
+// (even, so that both orders count alike), so that two networks are compared within 3 s.
+//
+// Looking three times widens the error by little: the intervals cover the true median in at least
+// 95 % of 10,000 trials, whatever the noise (experiments/timing_statistics).
 //
 // REQUIRES: tier is one of the three.
 SamplerPlan PlanFor(v1::MeasureSpec::Tier tier);
@@ -60,6 +66,7 @@ struct WindowSeries {
   bool steady_after_warmup = false;
   std::vector<double> wall_ns;  // Mean of one inference.
   std::vector<double> cpu_ns;   // Parallel to wall_ns.
+  std::vector<int> switches;    // Parallel: involuntary context switches during the window.
 };
 
 // Called between windows with what is going on and how many timed rounds are complete.
@@ -67,24 +74,13 @@ using ProgressFunction = std::function<void(std::string_view phase, int windows_
 
 // Runs and times every workload (one call = one inference) on the calling thread: one alone, or
 // several in interleaved rounds, a window of each in turn. Ends at the first checkpoint where every
-// interval is narrow enough; of several workloads, the interval of WithoutCommonDrift().
+// interval is narrow enough; of several workloads, the interval of WithoutCommonDrift()
+// (disturbance.h).
 //
 // Errors:
 //   kUnsupported  the clock does not advance over 2^24 calls of a workload.
 Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<void()>> workloads,
                                                 const SamplerPlan& plan, MeasureClock& clock,
                                                 const ProgressFunction& progress);
-
-// Interleaved rounds are there to compare. A machine that slows down for a while slows all of a
-// round: that moves each latency but none of their ratios. Returns the series with every window
-// divided by what the round's other windows were above their own medians; a single series as it is.
-//
-// REQUIRES: equally many windows in each.
-std::vector<WindowSeries> WithoutCommonDrift(std::vector<WindowSeries> series);
-
-// Why a series must not be trusted as it is, or an empty string. Reasons: other work on the CPU
-// (wall time above CPU time by more than 2 % in the median window), drift above the plan's limit,
-// an interval wider than +-10 %.
-std::string FindDisturbance(const WindowSeries& series, const SamplerPlan& plan);
 
 }  // namespace bitpilot

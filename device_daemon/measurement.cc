@@ -1,11 +1,10 @@
 #include "device_daemon/measurement.h"
 
-#include <sys/resource.h>
-
 #include <cstddef>
 #include <span>
 #include <utility>
 
+#include "device_daemon/disturbance.h"
 #include "device_daemon/measure_subject.h"
 #include "device_daemon/operation_timer.h"
 #include "device_daemon/system_info.h"
@@ -43,10 +42,12 @@ void AddWindows(const WindowSeries& series, v1::NetworkMeasurement& out) {
   out.set_drift(Drift(series.wall_ns));
 }
 
-std::uint64_t InvoluntaryContextSwitches() {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);
-  return static_cast<std::uint64_t>(usage.ru_nivcsw);
+std::uint64_t TotalSwitches(const std::vector<WindowSeries>& series) {
+  std::uint64_t switches = 0;
+  for (const WindowSeries& one : series) {
+    for (const int count : one.switches) switches += static_cast<std::uint64_t>(count);
+  }
+  return switches;
 }
 
 // Times all subjects and fills result.networks; NOISY with its reason if any series was disturbed.
@@ -59,11 +60,9 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request,
   for (MeasureSubject& subject : subjects) {
     workloads.emplace_back([&subject, pixels] { subject.compiled.Run(pixels, subject.logits); });
   }
-  const std::uint64_t switches_before = InvoluntaryContextSwitches();
   const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, progress);
   if (!series.ok()) return ToVerdict(series.status());
-  result.mutable_conditions()->set_involuntary_context_switches(InvoluntaryContextSwitches() -
-                                                                switches_before);
+  result.mutable_conditions()->set_involuntary_context_switches(TotalSwitches(*series));
   const std::vector<WindowSeries> judged = WithoutCommonDrift(*series);
   MeasureVerdict verdict;
   for (std::size_t i = 0; i < subjects.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 
+#include "device_daemon/disturbance.h"
 #include "device_daemon/operation_timer.h"
 #include "kernels/compiled_network.h"
 #include "kernels/peak_loop.h"

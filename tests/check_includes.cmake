@@ -17,7 +17,7 @@ set(may_include_proto proto kernels/base)
 set(may_include_device_daemon device_daemon kernels proto)
 set(may_include_policies policies kernels/base)
 set(may_include_agent agent policies proto kernels)
-set(may_include_experiments experiments agent policies proto kernels)
+set(may_include_experiments experiments agent policies device_daemon proto kernels)
 
 # Libraries: how their includes begin, and the only folders that may use them.
 set(library_names zmq sqlite torch protobuf asio cli11 json toml spdlog lzma cbc gtest)

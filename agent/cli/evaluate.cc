@@ -16,8 +16,8 @@
 #include "agent/qat/quantized_model.h"
 #include "agent/search/accuracy_statistics.h"
 #include "agent/search/bit_spec.h"
-#include "agent/search/ratio_interval.h"
 #include "kernels/base/network_file.h"
+#include "kernels/base/round_comparison.h"
 
 namespace bitpilot {
 namespace {

@@ -10,8 +10,8 @@
 #include "agent/search/front.h"
 #include "agent/search/measurement_rows.h"
 #include "agent/search/problem_setup.h"
-#include "agent/search/ratio_interval.h"
 #include "kernels/base/network_file.h"
+#include "kernels/base/round_comparison.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {

@@ -5,8 +5,8 @@
 
 #include "agent/qat/integer_evaluation.h"
 #include "agent/search/measurement_rows.h"
-#include "agent/search/ratio_interval.h"
 #include "kernels/base/network_file.h"
+#include "kernels/base/round_comparison.h"
 
 namespace bitpilot {
 namespace {

@@ -21,8 +21,8 @@
 #include "agent/search/front.h"
 #include "agent/search/live_parts.h"
 #include "agent/search/problem_setup.h"
-#include "agent/search/ratio_interval.h"
 #include "kernels/base/network_file.h"
+#include "kernels/base/round_comparison.h"
 #include "policies/policy.h"
 
 namespace bitpilot {

@@ -58,6 +58,18 @@ MedianInterval SignTestInterval(std::span<const double> values) {
           rank.confidence};
 }
 
+double SignTestPValue(int first, int second) {
+  BITPILOT_CHECK(first >= 0 && second >= 0);
+  const int n = first + second;
+  double term = std::ldexp(1.0, -n);  // P(Binomial(n, 1/2) = k)
+  double tail = 0.0;
+  for (int k = 0; k <= std::min(first, second); ++k) {
+    tail += term;
+    term *= static_cast<double>(n - k) / (k + 1);
+  }
+  return std::min(1.0, 2.0 * tail);
+}
+
 double Drift(std::span<const double> values) {
   const std::size_t third = values.size() / 3;
   if (third == 0) return 0.0;

@@ -35,6 +35,12 @@ struct MedianInterval {
 // REQUIRES: values is not empty.
 MedianInterval SignTestInterval(std::span<const double> values);
 
+// Exact two-sided p-value of the sign test: the probability that `first` + `second` fair coins
+// split at least as unevenly. 1 without any.
+//
+// REQUIRES: neither is negative.
+double SignTestPValue(int first, int second);
+
 // median(last third) / median(first third) - 1: how far the latency moved while it was measured. 0
 // for fewer than three values.
 double Drift(std::span<const double> values);

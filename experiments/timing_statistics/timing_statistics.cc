@@ -1,0 +1,104 @@
+// Tables for README.md: the sampler's statistics against known truth, `--trials` runs a cell.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "experiments/timing_statistics/simulated_trials.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kScales[] = {0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05};
+constexpr double kFlagScales[] = {0.001, 0.003, 0.005};
+constexpr auto kStandard = v1::MeasureSpec::STANDARD;
+
+void PrintCoverage(int trials) {
+  std::printf("\nCoverage of the interval, worst over noise of 0.1 %% to 5 %%\n\n");
+  std::printf("| noise | SCREEN | STANDARD | AUDIT |\n|---|---|---|---|\n");
+  for (const Noise& noise : AllNoises()) {
+    std::printf("| %s", noise.name.c_str());
+    for (const auto tier :
+         {v1::MeasureSpec::SCREEN, v1::MeasureSpec::STANDARD, v1::MeasureSpec::AUDIT}) {
+      double worst = 1.0;
+      for (const double scale : kScales) {
+        worst = std::min(worst, Coverage(tier, noise, scale, trials, 1));
+      }
+      std::printf(" | %.4f", worst);
+    }
+    std::printf(" |\n");
+    std::fflush(stdout);
+  }
+}
+
+double WorstStep(const Noise& noise, double scale, int trials) {
+  double worst = 1.0;
+  for (const double change : {0.05, -0.05}) {
+    // Every step that can lie in the middle half of a run of 9, the shortest.
+    for (int after = 3; after <= 6; ++after) {
+      worst = std::min(worst, NoisyShare(kStandard, StepAfter(change, after), noise, scale, trials,
+                                         static_cast<std::uint64_t>(after)));
+    }
+  }
+  return worst;
+}
+
+bool HasTwoSlowWindows(const Trial& trial) {
+  const WindowSeries& series = trial.series.front();
+  return std::count_if(series.wall_ns.begin(), series.wall_ns.end(),
+                       [&](double time) { return time > 1.075 * UnitLatencyNs(kStandard); }) >= 2;
+}
+
+void PrintFlags(int trials) {
+  std::printf("\nShare of STANDARD runs that are NOISY\n\n");
+  std::printf(
+      "| noise | scale | clean | ramp 5 %% | step 5 %%, middle half, worst place and sign | 20 %% "
+      "of windows 15 %% slower |\n|---|---|---|---|---|---|\n");
+  for (const Noise& noise : AllNoises()) {
+    for (const double scale : kFlagScales) {
+      std::printf("| %s | %.1f %% | %.4f | %.4f | %.4f | %.4f |\n", noise.name.c_str(), scale * 100,
+                  NoisyShare(kStandard, Constant(1.0), noise, scale, trials, 2),
+                  NoisyShare(kStandard, Ramp(0.05, 9), noise, scale, trials, 3),
+                  WorstStep(noise, scale, trials / 4),
+                  NoisyShare(kStandard, SlowAtRandom(0.2, 0.15), noise, scale, trials, 4,
+                             HasTwoSlowWindows));
+      std::fflush(stdout);
+    }
+  }
+}
+
+void PrintClaims(int trials) {
+  std::printf("\nClaims of short AUDITs\n\n");
+  std::printf(
+      "| noise | scale | equal: no difference | 3 %% slower: said slower |\n|---|---|---|---|\n");
+  for (const Noise& noise : AllNoises()) {
+    for (const double scale : {0.003, 0.01, 0.02}) {
+      const Claims equal = CountClaims(v1::MeasureSpec::AUDIT, 1.0, noise, scale, trials, 5);
+      const Claims slower = CountClaims(v1::MeasureSpec::AUDIT, 1.03, noise, scale, trials, 6);
+      std::printf("| %s | %.1f %% | %.4f | %.4f |\n", noise.name.c_str(), scale * 100,
+                  static_cast<double>(equal.no_difference) / trials,
+                  static_cast<double>(slower.slower) / trials);
+      std::fflush(stdout);
+    }
+  }
+}
+
+int Main(int argc, char** argv) {
+  int trials = 10'000;
+  if (argc == 3 && std::string_view(argv[1]) == "--trials") trials = std::atoi(argv[2]);
+  if ((argc != 1 && argc != 3) || trials < 100) {
+    std::fprintf(stderr, "usage: timing_statistics [--trials N], N >= 100\n");
+    return 2;
+  }
+  std::printf("%d trials a cell\n", trials);
+  PrintCoverage(trials);
+  PrintFlags(trials);
+  PrintClaims(trials);
+  return 0;
+}
+
+}  // namespace
+}  // namespace bitpilot
+
+int main(int argc, char** argv) { return bitpilot::Main(argc, argv); }

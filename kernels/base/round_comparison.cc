@@ -1,0 +1,59 @@
+#include "kernels/base/round_comparison.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kSignificance = 0.01;
+
+std::vector<double> Ratios(std::span<const double> candidate_ns,
+                           std::span<const double> reference_ns) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < std::min(candidate_ns.size(), reference_ns.size()); ++round) {
+    ratios.push_back(candidate_ns[round] / reference_ns[round]);
+  }
+  return ratios;
+}
+
+}  // namespace
+
+std::string_view ToString(Speed speed) {
+  switch (speed) {
+    case Speed::kNoDifference:
+      return "no difference";
+    case Speed::kFaster:
+      return "faster";
+    case Speed::kSlower:
+      return "slower";
+  }
+  return "unknown";
+}
+
+MedianInterval RatioOfRounds(std::span<const double> candidate_ns,
+                             std::span<const double> reference_ns) {
+  return SignTestInterval(Ratios(candidate_ns, reference_ns));
+}
+
+RoundComparison CompareRounds(std::span<const double> candidate_ns,
+                              std::span<const double> reference_ns, int num_comparisons) {
+  BITPILOT_CHECK(num_comparisons >= 1);
+  const std::vector<double> ratios = Ratios(candidate_ns, reference_ns);
+  RoundComparison comparison;
+  comparison.ratio = SignTestInterval(ratios);
+  for (const double ratio : ratios) {
+    comparison.rounds_faster += ratio < 1.0;
+    comparison.rounds_slower += ratio > 1.0;
+  }
+  comparison.p_value = SignTestPValue(comparison.rounds_faster, comparison.rounds_slower);
+  if (comparison.p_value * num_comparisons < kSignificance) {
+    comparison.speed =
+        comparison.rounds_faster > comparison.rounds_slower ? Speed::kFaster : Speed::kSlower;
+  }
+  return comparison;
+}
+
+}  // namespace bitpilot

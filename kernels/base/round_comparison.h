@@ -1,0 +1,46 @@
+// Comparisons of two networks that were measured in interleaved rounds, one window of each a round.
+//
+// What disturbs a whole round cancels in its ratio, so boards may drift by more than the networks
+// differ. Only such rounds support the sentence "A is faster than B"; two separate measurements
+// never do.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/base/window_statistics.h"
+
+namespace bitpilot {
+
+// Median, with its exact interval, of candidate_ns[round] / reference_ns[round]. Rounds beyond the
+// shorter list are ignored.
+//
+// REQUIRES: at least one common round; positive times.
+MedianInterval RatioOfRounds(std::span<const double> candidate_ns,
+                             std::span<const double> reference_ns);
+
+enum class Speed : std::uint8_t { kNoDifference, kFaster, kSlower };
+
+// "no difference", "faster", "slower".
+std::string_view ToString(Speed speed);
+
+struct RoundComparison {
+  MedianInterval ratio;  // candidate to reference, as RatioOfRounds()
+  int rounds_faster = 0;
+  int rounds_slower = 0;
+  double p_value = 1.0;  // of the two-sided sign test that both are equally fast
+  Speed speed = Speed::kNoDifference;
+};
+
+// Paired sign test over the rounds: how often would equally fast networks split the rounds as
+// unevenly as these? The candidate is called faster or slower only if p_value * num_comparisons <
+// 0.01 (Bonferroni: one table in a hundred says something wrong). Rounds in which both take the
+// same time count for neither.
+//
+// REQUIRES: as RatioOfRounds(); num_comparisons >= 1.
+// Source: Dixon and Mood, "The statistical sign test", JASA 41, 1946.
+RoundComparison CompareRounds(std::span<const double> candidate_ns,
+                              std::span<const double> reference_ns, int num_comparisons = 1);
+
+}  // namespace bitpilot
