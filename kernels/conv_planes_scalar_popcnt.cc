@@ -17,27 +17,25 @@ inline std::uint64_t Load64(const std::uint8_t* data) {
 // counts[o] = set bits that one plane of the window shares with one plane of each channel.
 [[gnu::target("popcnt")]] void CountBlock(const DepthRun* run, const std::uint8_t* window,
                                           const std::uint8_t* weights, std::int32_t* counts) {
-  for (int first = 0; first < kBlockChannels; first += 4) {  // Four counts stay in registers.
+  constexpr int kChannels = 8;  // Their counts stay in registers, as the loops are unrolled.
+  for (int first = 0; first < kBlockChannels; first += kChannels) {
     const std::uint8_t* lane = weights + first * kStepBytes64;
-    std::int64_t count0 = 0;
-    std::int64_t count1 = 0;
-    std::int64_t count2 = 0;
-    std::int64_t count3 = 0;
+    std::int64_t sums[kChannels] = {};
     for (const DepthRun* r = run; r->num_steps != 0; ++r) {
       const std::uint8_t* input = window + r->offset;
       for (int i = 0; i < r->num_steps; ++i, input += kStepBytes64) {
         const std::uint64_t x = Load64(input);
-        count0 += __builtin_popcountll(x & Load64(lane));
-        count1 += __builtin_popcountll(x & Load64(lane + kStepBytes64));
-        count2 += __builtin_popcountll(x & Load64(lane + 2 * kStepBytes64));
-        count3 += __builtin_popcountll(x & Load64(lane + 3 * kStepBytes64));
+#pragma GCC unroll 8
+        for (int o = 0; o < kChannels; ++o) {
+          sums[o] += __builtin_popcountll(x & Load64(lane + o * kStepBytes64));
+        }
         lane += kBlockChannels * kStepBytes64;
       }
     }
-    counts[first] = static_cast<std::int32_t>(count0);
-    counts[first + 1] = static_cast<std::int32_t>(count1);
-    counts[first + 2] = static_cast<std::int32_t>(count2);
-    counts[first + 3] = static_cast<std::int32_t>(count3);
+#pragma GCC unroll 8
+    for (int o = 0; o < kChannels; ++o) {
+      counts[first + o] = static_cast<std::int32_t>(sums[o]);
+    }
   }
 }
 

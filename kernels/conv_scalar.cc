@@ -44,6 +44,8 @@ template <int kFieldBits>
 void AccumulateBlock(const DepthRun* run, const std::uint8_t* window, const std::uint8_t* weights,
                      std::uint32_t* acc) {
   constexpr int kWords = FieldWords(kFieldBits);
+  constexpr std::ptrdiff_t kWordBytes = sizeof(std::uint64_t);
+  constexpr std::ptrdiff_t kElementBytes = kWords * kWordBytes;
   constexpr std::uint64_t kOffsets = FieldOffsets(kFieldBits);
   std::uint64_t words[kWords];  // In registers, as the loops over them are unrolled.
 #pragma GCC unroll 8
@@ -53,11 +55,14 @@ void AccumulateBlock(const DepthRun* run, const std::uint8_t* window, const std:
   for (; run->num_steps != 0; ++run) {
     const std::uint8_t* input = window + run->offset;
     const std::uint8_t* end = input + 4 * static_cast<std::ptrdiff_t>(run->num_steps);
-    for (; input != end; ++input, weights += kWords * sizeof(std::uint64_t)) {
-      const std::uint64_t code = *input;
+    for (; input != end; input += 4, weights += 4 * kElementBytes) {
+#pragma GCC unroll 4
+      for (int element = 0; element < 4; ++element) {
+        const std::uint64_t code = input[element];
 #pragma GCC unroll 8
-      for (int i = 0; i < kWords; ++i) {
-        words[i] += code * LoadWord(weights + i * sizeof(std::uint64_t));
+        for (int i = 0; i < kWords; ++i) {
+          words[i] += code * LoadWord(weights + element * kElementBytes + i * kWordBytes);
+        }
       }
     }
     if (run->widen) {
@@ -89,9 +94,8 @@ void RunFields(const ConvArgs& args, int row_begin, int row_end) {
   }
 BITPILOT_FIELDS_KERNEL(conv_w2a2_i8_scalar, 8)
 BITPILOT_FIELDS_KERNEL(conv_w3a1_i8_scalar, 8)
-BITPILOT_FIELDS_KERNEL(conv_w2a4_i10_scalar, 10)
+BITPILOT_FIELDS_KERNEL(conv_w2a3_i10_scalar, 10)
 BITPILOT_FIELDS_KERNEL(conv_w3a2_i10_scalar, 10)
-BITPILOT_FIELDS_KERNEL(conv_w5a1_i10_scalar, 10)
 BITPILOT_FIELDS_KERNEL(conv_w3a8_i16_scalar, 16)
 BITPILOT_FIELDS_KERNEL(conv_w4a7_i16_scalar, 16)
 BITPILOT_FIELDS_KERNEL(conv_w5a6_i16_scalar, 16)

@@ -32,13 +32,16 @@ inline float AddResidual(float t, int residual_minus_zero_point, float residual_
 
 // Clamps in float, then converts to nearest even (the rounding mode of every thread is the default
 // one).
-inline std::uint8_t ToCode(float t, int zero_point, int code_min, int code_max) {
-  float shifted = t + static_cast<float>(zero_point);
-  const auto low = static_cast<float>(code_min);
-  const auto high = static_cast<float>(code_max);
-  shifted = shifted < low ? low : shifted;
-  shifted = shifted > high ? high : shifted;
+inline std::uint8_t ClampToCode(float t, float zero_point, float code_min, float code_max) {
+  float shifted = t + zero_point;
+  shifted = shifted < code_min ? code_min : shifted;
+  shifted = shifted > code_max ? code_max : shifted;
   return static_cast<std::uint8_t>(std::lrintf(shifted));
+}
+
+inline std::uint8_t ToCode(float t, int zero_point, int code_min, int code_max) {
+  return ClampToCode(t, static_cast<float>(zero_point), static_cast<float>(code_min),
+                     static_cast<float>(code_max));
 }
 
 }  // namespace bitpilot

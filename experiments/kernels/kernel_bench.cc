@@ -1,164 +1,124 @@
-// Every convolution kernel of the table on typical layers: multiply-accumulates a nanosecond, and
-// the speed-up over the exact 8-bit kernel of the same instruction set. Rows take turns; thread CPU
-// time, medians.
+// Convolution and fully connected kernels on typical layers: multiply-accumulates a nanosecond, and
+// the speed-up over the fastest exact 8-bit kernel of the same instruction set. All take turns;
+// thread CPU time, medians.
 //
-//   kernel_bench [rounds]
+//   kernel_bench [rounds] [instruction set] [part of a layer's name]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "kernels/base/network.h"
-#include "kernels/compiled_network.h"
+#include "experiments/kernels/plain_loops.h"
+#include "experiments/kernels/timed_layer.h"
 #include "kernels/conv.h"
+#include "kernels/conv_tuner.h"
 
 namespace bitpilot {
 namespace {
 
-struct Layer {
-  const char* name;
-  int channels;
-  int size;
-  int kernel;
-  int out_channels;
+constexpr LayerShape kLayers[] = {
+    {"16->16 @32", 16, 32, 3, 16},       {"32->32 @16", 32, 16, 3, 32},
+    {"64->64 @8", 64, 8, 3, 64},         {"256->256 @14", 256, 14, 3, 256},
+    {"1x1 960->320 @7", 960, 7, 1, 320}, {"FC 512->1024", 512, 1, 0, 1024},
+    {"FC 1280->1000", 1280, 1, 0, 1000}, {"FC 4096->4096", 4096, 1, 0, 4096},
 };
 
-constexpr Layer kLayers[] = {{"16->16 @32", 16, 32, 3, 16},
-                             {"32->32 @16", 32, 16, 3, 32},
-                             {"64->64 @8", 64, 8, 3, 64},
-                             {"256->256 @14", 256, 14, 3, 256},
-                             {"1x1 960->320 @7", 960, 7, 1, 320}};
-constexpr int kMeasuredOperation = 1;
-
-Operation MakeConvolution(const char* name, int input, int out_channels, int kernel) {
-  Operation operation;
-  operation.name = name;
-  operation.input = input;
-  operation.out_channels = out_channels;
-  operation.kernel_h = operation.kernel_w = kernel;
-  const int padding = kernel / 2;
-  operation.padding = {padding, padding, padding, padding};
-  operation.activation = Activation::kRelu;
-  return operation;
-}
-
-// The layer behind a 1x1 convolution, which gives its input the wanted width, and before a pooling
-// to one pixel.
-Topology TopologyOf(const Layer& layer) {
-  Topology topology;
-  topology.name = "layer";
-  topology.input = {layer.size, layer.size, 1};
-  Operation pool;
-  pool.kind = OperationKind::kAveragePool;
-  pool.name = "pool";
-  pool.input = 2;
-  pool.out_channels = layer.out_channels;
-  pool.kernel_h = pool.kernel_w = layer.size;
-  topology.operations = {MakeConvolution("before", 0, layer.channels, 1),
-                         MakeConvolution("measured", 1, layer.out_channels, layer.kernel), pool};
-  return topology;
-}
-
-// Widths that a row is measured at.
 struct Widths {
   int weight_bits;
   int activation_bits;
 };
+constexpr Widths kWidths[] = {{8, 8}, {7, 8}, {4, 8}, {4, 4}, {2, 8}, {2, 4},
+                              {2, 2}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
+// Short runs are timed several at once: the clock takes half a microsecond.
+constexpr double kSampleMacs = 4e6;
 
-// The widest that the row is exact for; several where its cost is their product.
-std::vector<Widths> WidthsOf(const ConvKernel& kernel) {
-  if (IsPlanes(kernel.operand)) {
-    return {{1, 1}, {1, 2}, {2, 2}, {1, 4}};
-  }
-  return {{kernel.max_weight_bits, kernel.max_activation_bits}};
-}
-
-bool IsChosen(const Layer& layer, const ConvKernel& kernel, const Widths& widths) {
-  const int depth = layer.kernel * layer.kernel * layer.channels;
-  return SelectConvKernel(kernel.isa, widths.weight_bits, widths.activation_bits, depth,
-                          layer.size * layer.size)
-             .name == kernel.name;
-}
-
-// One row of the table on one layer.
-class Candidate {
- public:
-  Candidate(const Layer& layer, const ConvKernel& kernel, const Widths& widths)
-      : kernel_(kernel), widths_(widths), network_(Compile(layer, kernel, widths)) {
-    pixels_.resize(static_cast<std::size_t>(layer.size) * static_cast<std::size_t>(layer.size),
-                   100);
-    logits_.resize(static_cast<std::size_t>(layer.out_channels));
-  }
-
-  void Measure() {
-    std::vector<std::int64_t> nanoseconds(static_cast<std::size_t>(network_.num_operations()));
-    network_.RunTimed(pixels_, logits_, nanoseconds);
-    samples_.push_back(nanoseconds[kMeasuredOperation]);
-  }
-
-  double MedianNs() const {
-    std::vector<std::int64_t> sorted = samples_;
-    std::sort(sorted.begin(), sorted.end());
-    return static_cast<double>(sorted[sorted.size() / 2]);
-  }
-
-  const ConvKernel& kernel() const { return kernel_; }
-  const Widths& widths() const { return widths_; }
-
- private:
-  static CompiledNetwork Compile(const Layer& layer, const ConvKernel& kernel,
-                                 const Widths& widths) {
-    const Topology topology = TopologyOf(layer);
-    BitAssignment assignment = UniformAssignment(topology, 8, 8);
-    assignment.weight_bits[kMeasuredOperation] = {{layer.out_channels, widths.weight_bits}};
-    assignment.activation_bits[kMeasuredOperation] = widths.activation_bits;
-    Result<CompiledNetwork> network = CompiledNetwork::Create(
-        RandomNetwork(topology, assignment, /*seed=*/1), {.isa = kernel.isa});
-    BITPILOT_CHECK(network.ok());
-    return std::move(network).value();
-  }
-
-  ConvKernel kernel_;
-  Widths widths_;
-  CompiledNetwork network_;
-  std::vector<std::uint8_t> pixels_;
-  std::vector<float> logits_;
-  std::vector<std::int64_t> samples_;
+struct Candidate {
+  const ConvKernel* kernel;  // Null: plain loops.
+  Widths widths;
+  std::unique_ptr<TimedLayer> layer;
+  Samples samples;
 };
 
-// Where the exact 8-bit kernel is that a level is compared with: POPCNT brings none of its own.
-Isa Exact8Isa(Isa isa) { return isa == Isa::kScalarPopcnt ? Isa::kScalar : isa; }
+PlainLayer MakePlainLayer(const LayerShape& shape) {
+  PlainLayer layer = {shape.channels,
+                      shape.size,
+                      std::max(shape.filter, 1),
+                      shape.out_channels,
+                      {},
+                      {},
+                      {},
+                      {},
+                      {}};
+  std::mt19937 random(1);
+  const int side = layer.size + layer.filter - 1;
+  layer.input.resize(static_cast<std::size_t>(side * side * layer.channels));
+  std::generate(layer.input.begin(), layer.input.end(),
+                [&random] { return static_cast<std::uint8_t>(random()); });
+  layer.weights.resize(
+      static_cast<std::size_t>(layer.out_channels * layer.filter * layer.filter * layer.channels));
+  std::generate(layer.weights.begin(), layer.weights.end(), [&random] {
+    return static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127);
+  });
+  layer.scale.assign(static_cast<std::size_t>(layer.out_channels), 1e-3F);
+  layer.bias.assign(layer.scale.size(), 1.0F);
+  layer.output.resize(static_cast<std::size_t>(layer.size * layer.size * layer.out_channels));
+  return layer;
+}
 
-void BenchLayer(const Layer& layer, int rounds) {
+std::vector<Candidate> MakeCandidates(const LayerShape& shape, Isa isa) {
   std::vector<Candidate> candidates;
-  for (const ConvKernel& kernel : AllConvKernels()) {
-    if (CpuSupports(kernel.isa)) {
-      for (const Widths& widths : WidthsOf(kernel)) {
-        if (IsChosen(layer, kernel, widths)) {
-          candidates.emplace_back(layer, kernel, widths);
-        }
-      }
+  if (isa <= Isa::kScalarPopcnt) {
+    candidates.push_back({nullptr, {8, 8}, nullptr, {}});
+  }
+  for (const Widths& widths : kWidths) {
+    for (const ConvKernel* kernel :
+         ConvCandidates(isa, widths.weight_bits, widths.activation_bits, shape.output_pixels())) {
+      candidates.push_back(
+          {kernel,
+           widths,
+           std::make_unique<TimedLayer>(shape, *kernel, widths.weight_bits, widths.activation_bits),
+           {}});
     }
   }
+  return candidates;
+}
+
+void Measure(const LayerShape& shape, int rounds, std::vector<Candidate>& candidates) {
+  PlainLayer plain = MakePlainLayer(shape);
+  const int runs = std::max(1, static_cast<int>(kSampleMacs / shape.macs()));
   for (int round = 0; round < rounds; ++round) {
     for (Candidate& candidate : candidates) {
-      candidate.Measure();
+      const std::int64_t start = ThreadCpuNs();
+      for (int run = 0; run < runs; ++run) {
+        candidate.layer != nullptr ? candidate.layer->Run() : RunPlainLoops(plain);
+      }
+      candidate.samples.Add(static_cast<double>(ThreadCpuNs() - start) / runs);
     }
   }
-  const auto macs = static_cast<double>(Macs(TopologyOf(layer), kMeasuredOperation));
-  std::printf("%s, %.2f million multiply-accumulates\n", layer.name, macs / 1e6);
+}
+
+void BenchLayer(const LayerShape& shape, Isa isa, int rounds) {
+  std::vector<Candidate> candidates = MakeCandidates(shape, isa);
+  Measure(shape, rounds, candidates);
+  double exact8_ns = 0.0;
   for (const Candidate& candidate : candidates) {
-    const auto exact8 =
-        std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& other) {
-          return other.kernel().isa == Exact8Isa(candidate.kernel().isa) &&
-                 other.widths().weight_bits == 8 && other.widths().activation_bits == 8;
-        });
-    const double median_ns = candidate.MedianNs();
-    std::printf("  %-31s w%da%d %10.2f us %8.1f MAC/ns %6.2f x w8a8\n",
-                std::string(candidate.kernel().name).c_str(), candidate.widths().weight_bits,
-                candidate.widths().activation_bits, median_ns / 1e3, macs / median_ns,
-                exact8->MedianNs() / median_ns);
+    if (candidate.kernel != nullptr && candidate.widths.weight_bits == 8) {
+      const double ns = candidate.samples.MedianNs();
+      exact8_ns = exact8_ns == 0.0 ? ns : std::min(exact8_ns, ns);
+    }
+  }
+  std::printf("%s, %s: %.2f million multiply-accumulates\n", std::string(ToString(isa)).c_str(),
+              shape.name, shape.macs() / 1e6);
+  for (const Candidate& candidate : candidates) {
+    const double ns = candidate.samples.MedianNs();
+    const std::string name(candidate.kernel == nullptr ? "plain loops" : candidate.kernel->name);
+    std::printf("  w%da%d %-32s %10.2f us %8.1f MAC/ns %6.2f x w8a8\n",
+                candidate.widths.weight_bits, candidate.widths.activation_bits, name.c_str(),
+                ns / 1e3, shape.macs() / ns, exact8_ns / ns);
   }
 }
 
@@ -166,13 +126,21 @@ void BenchLayer(const Layer& layer, int rounds) {
 }  // namespace bitpilot
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 51;
-  if (rounds < 1) {
-    std::fprintf(stderr, "usage: kernel_bench [rounds]\n");
+  const int rounds = argc > 1 ? std::atoi(argv[1]) : 21;
+  const std::string_view isa_name = argc > 2 ? argv[2] : "";
+  const std::string_view layer_name = argc > 3 ? argv[3] : "";
+  if (rounds < 1 || argc > 4) {
+    std::fprintf(stderr,
+                 "usage: kernel_bench [rounds] [instruction set] [part of a layer's name]\n");
     return 2;
   }
-  for (const bitpilot::Layer& layer : bitpilot::kLayers) {
-    bitpilot::BenchLayer(layer, rounds);
+  for (const bitpilot::Isa isa : bitpilot::SupportedIsas()) {
+    if (!isa_name.empty() && bitpilot::ToString(isa) != isa_name) continue;
+    for (const bitpilot::LayerShape& shape : bitpilot::kLayers) {
+      if (std::string_view(shape.name).find(layer_name) != std::string_view::npos) {
+        bitpilot::BenchLayer(shape, isa, rounds);
+      }
+    }
   }
   return 0;
 }

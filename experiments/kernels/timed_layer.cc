@@ -1,0 +1,100 @@
+#include "experiments/kernels/timed_layer.h"
+
+#include <time.h>
+
+#include <cstddef>
+#include <random>
+
+#include "kernels/base/network.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kMeasuredOperation = 1;
+
+Operation MakeConvolution(const char* name, int input, int out_channels, int filter) {
+  Operation operation;
+  operation.name = name;
+  operation.input = input;
+  operation.out_channels = out_channels;
+  operation.kernel_h = operation.kernel_w = filter;
+  const int padding = filter / 2;
+  operation.padding = {padding, padding, padding, padding};
+  operation.activation = Activation::kRelu;
+  return operation;
+}
+
+// The layer behind a 1x1 convolution, which gives its input the wanted width, and, where it is a
+// convolution, before a pooling to one pixel.
+Topology TopologyOf(const LayerShape& shape) {
+  Topology topology;
+  topology.name = "layer";
+  topology.input = {shape.size, shape.size, 1};
+  topology.operations = {MakeConvolution("before", 0, shape.channels, 1)};
+  if (shape.fully_connected()) {
+    Operation layer;
+    layer.kind = OperationKind::kFullyConnected;
+    layer.name = "measured";
+    layer.input = 1;
+    layer.out_channels = shape.out_channels;
+    topology.operations.push_back(layer);
+    return topology;
+  }
+  topology.operations.push_back(MakeConvolution("measured", 1, shape.out_channels, shape.filter));
+  Operation pool;
+  pool.kind = OperationKind::kAveragePool;
+  pool.name = "pool";
+  pool.input = 2;
+  pool.out_channels = shape.out_channels;
+  pool.kernel_h = pool.kernel_w = shape.size;
+  topology.operations.push_back(pool);
+  return topology;
+}
+
+void FillImage(const TensorLayout& tensor, int bits, std::uint8_t* arena) {
+  std::mt19937 random(1);
+  for (int y = 0; y < tensor.shape.height; ++y) {
+    for (int x = 0; x < tensor.shape.width; ++x) {
+      std::uint8_t* pixel =
+          arena + tensor.origin_offset() + y * tensor.row_bytes + x * tensor.pixel_bytes;
+      for (int c = 0; c < tensor.shape.channels; ++c) {
+        pixel[c] = static_cast<std::uint8_t>(random() & ((1U << bits) - 1));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::int64_t ThreadCpuNs() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+double Samples::MedianNs() const {
+  std::vector<double> sorted = ns_;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+TimedLayer::TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,
+                       int activation_bits)
+    : logits_(static_cast<std::size_t>(shape.out_channels)) {
+  const Topology topology = TopologyOf(shape);
+  BitAssignment assignment = UniformAssignment(topology, 8, 8);
+  assignment.weight_bits[kMeasuredOperation] = {{shape.out_channels, weight_bits}};
+  assignment.activation_bits[kMeasuredOperation] = activation_bits;
+  const Network network = RandomNetwork(topology, assignment, /*seed=*/1);
+  const ArenaPlan plan = PlanArena(network);
+  const OperationContext context = {network, plan, kernel.isa, kMeasuredOperation, nullptr, {}};
+  operation_ = MakeConvOperation(context, context.numbers().weights,
+                                 [&kernel](int) -> const ConvKernel& { return kernel; });
+  arena_ = AllocateArena(plan);
+  scratch_ = AlignedBuffer(operation_->scratch_bytes());
+  FillImage(context.input(), activation_bits, arena_.data());
+  operation_->Bind({arena_.data(), scratch_.data(), logits_.data()});
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,64 @@
+// One convolution or fully connected layer, run by one row of the kernels' table: the one given,
+// whatever a plan would choose.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/conv.h"
+#include "kernels/operation.h"
+#include "kernels/tensor_layout.h"
+
+namespace bitpilot {
+
+// Square, stride 1, padded to keep its size. A filter of 0: fully connected, with an image of 1.
+struct LayerShape {
+  const char* name;
+  int channels;
+  int size;
+  int filter;
+  int out_channels;
+
+  bool fully_connected() const { return filter == 0; }
+  std::int64_t output_pixels() const { return std::int64_t{size} * size; }
+  double macs() const {
+    return static_cast<double>(output_pixels()) * std::max(filter * filter, 1) * channels *
+           out_channels;
+  }
+};
+
+// CPU time of the calling thread.
+std::int64_t ThreadCpuNs();
+
+// Samples of one thing's time.
+class Samples {
+ public:
+  void Add(double ns) { ns_.push_back(ns); }
+  // REQUIRES: a sample.
+  double MedianNs() const;
+
+ private:
+  std::vector<double> ns_;
+};
+
+class TimedLayer {
+ public:
+  // Random codes that use their whole range. Codes in, codes out (a fully connected layer: floats
+  // out), with the conversion of the input that the kernel needs.
+  //
+  // REQUIRES: this CPU has kernel.isa; the kernel is exact for these widths.
+  TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,
+             int activation_bits);
+
+  void Run() { operation_->Run(); }
+
+ private:
+  AlignedBuffer arena_;
+  AlignedBuffer scratch_;
+  std::vector<float> logits_;
+  std::unique_ptr<BoundOperation> operation_;
+};
+
+}  // namespace bitpilot
