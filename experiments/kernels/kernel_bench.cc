@@ -92,8 +92,9 @@ void Measure(const LayerShape& shape, int rounds, std::vector<Candidate>& candid
   const int runs = std::max(1, static_cast<int>(kSampleMacs / shape.macs()));
   for (int round = 0; round < rounds; ++round) {
     for (Candidate& candidate : candidates) {
-      const std::int64_t start = ThreadCpuNs();
-      for (int run = 0; run < runs; ++run) {
+      std::int64_t start = 0;
+      for (int run = -1; run < runs; ++run) {  // Run -1 loads the caches.
+        if (run == 0) start = ThreadCpuNs();
         candidate.layer != nullptr ? candidate.layer->Run() : RunPlainLoops(plain);
       }
       candidate.samples.Add(static_cast<double>(ThreadCpuNs() - start) / runs);
