@@ -50,14 +50,24 @@ enum class ConvOperand : std::uint8_t {
   kDense8 = 5,
   kDense4 = 6,
   kDense2 = 7,
+  // Tables of the sums of all subsets of 4 codes (kernels/elementwise.h, build_tables), 2 a step.
+  // Weights are planes of two's complement, a plane of ones and minus ones as above at 1 bit:
+  // [plane][step][2 tables][16 channels, TablePosition()] bytes, each a subset of 4 elements.
+  kTables = 8,
 };
 
 inline constexpr int kDenseGroupBlocks = 8;
 
+inline constexpr int kTableBytes = 16;
+
+// Where a channel is among a block's 16 subsets: a kernel's sums of even and odd bytes are those of
+// 8 consecutive channels each.
+constexpr int TablePosition(int channel) { return channel < 8 ? 2 * channel : 2 * channel - 15; }
+
 // Consecutive input bytes of a window.
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
-  std::int32_t num_steps = 0;  // Of 4 bytes, of 8 where the operand is kPlanes64.
+  std::int32_t num_steps = 0;  // Of 4 bytes; of 8, kPlanes64; of 32, kTables.
   // Steps of weights to pass over in front of this run's. Only kernels of SkipsWeights() meet them.
   std::int32_t skipped_steps = 0;
   // Narrow accumulators are added to the 32-bit ones behind this run, because the next would
@@ -92,11 +102,15 @@ struct ConvArgs {
   bool widens = false;                    // True if any run does.
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
-  // Of operands in planes only:
+  // Of operands in planes and tables only:
   int weight_planes = 0;  // The mask not counted.
   int input_planes = 0;
   std::ptrdiff_t weight_plane_bytes = 0;  // Within a block.
   std::ptrdiff_t input_plane_bytes = 0;
+  // Of tables and 1-bit weights only: int32 sums of the elements of each pixel's window.
+  const std::uint8_t* window_sums = nullptr;  // Of output pixel (0, 0).
+  std::ptrdiff_t window_sums_row_bytes = 0;
+  std::ptrdiff_t window_sums_pixel_bytes = 0;
   OutputArgs output;
 };
 
@@ -114,7 +128,7 @@ struct ConvKernel {
   int max_bit_products;  // Preferred while weight bits x activation bits are no more.
   // ... and the window has (product - 1) * depth_per_product elements or more.
   int depth_per_product;
-  // Below 32, and of fields: runs must widen in time (Int16Period(), FieldPeriod()).
+  // Below 32, and of fields: runs must widen in time (WidenPeriod()).
   int accumulator_bits;
   ConvFn run;
 };
@@ -123,7 +137,8 @@ struct ConvKernel {
 // some of them.
 constexpr bool SkipsWeights(const ConvKernel& kernel) {
   return (kernel.isa == Isa::kSse4 || kernel.isa == Isa::kAvx2) &&
-         (kernel.operand == ConvOperand::kBytes || kernel.operand == ConvOperand::kWords);
+         (kernel.operand == ConvOperand::kBytes || kernel.operand == ConvOperand::kWords ||
+          kernel.operand == ConvOperand::kTables);
 }
 
 // Every convolution kernel in this build. Not all can run on this CPU.
@@ -156,6 +171,11 @@ constexpr int Int16Period(int weight_bits, int activation_bits) {
 
 // The same for 32-bit sums of products with whole bytes, of which packed codes take the high bits.
 inline constexpr int kDensePeriod = 2'147'483'647 / (4 * 128 * 255);
+
+// The same for bytes that add up sums of 4 codes, `lookups` of them a step.
+constexpr int TablePeriod(int lookups, int activation_bits) {
+  return 255 / (lookups * 4 * ((1 << activation_bits) - 1));
+}
 
 // The same for fields of `field_bits` bits: each step adds four products to a field.
 constexpr int FieldPeriod(int field_bits, int weight_bits, int activation_bits) {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "kernels/conv.h"
-#include "kernels/conv_packing.h"
+#include "kernels/conv_input.h"
 #include "kernels/conv_plan.h"
 #include "kernels/conv_tuner.h"
 #include "kernels/elementwise.h"
@@ -27,22 +27,13 @@ class ConvOperation final : public BoundOperation {
  public:
   ConvOperation(const OperationContext& context, const LayerWeights& weights,
                 const ConvChoice& choose)
-      : operation_(AsConvolution(context.operation(), context.input().shape)),
-        input_(context.input()),
+      : input_(context.input()),
         output_height_(context.output_shape().height),
         pieces_(PlanConvPieces(context, weights, choose)),
-        elementwise_(&SelectElementwiseKernels(context.isa)) {
-    reads_words_ = std::any_of(pieces_.begin(), pieces_.end(), [](const ConvPiece& piece) {
-      return piece.kernel->operand == ConvOperand::kWords;
-    });
-    for (const ConvPiece& piece : pieces_) {
-      num_planes_ = std::max(num_planes_, piece.args.input_planes);
-    }
-  }
+        converted_(input_, AsConvolution(context.operation(), input_.shape), pieces_,
+                   SelectElementwiseKernels(context.isa)) {}
 
-  std::size_t scratch_bytes() const override {
-    return WordBytes() + static_cast<std::size_t>(num_planes_ * InputPlaneBytes(input_));
-  }
+  std::size_t scratch_bytes() const override { return converted_.scratch_bytes(); }
 
   std::int64_t weight_bytes() const override {
     std::int64_t total = 0;
@@ -53,22 +44,13 @@ class ConvOperation final : public BoundOperation {
   }
 
   void Bind(const RunMemory& memory) override {
-    input_bytes_ = memory.arena + input_.arena_offset;
-    input_words_ = reinterpret_cast<std::int16_t*>(memory.scratch);
-    input_planes_ = memory.scratch + WordBytes();
-    const std::ptrdiff_t window =
-        static_cast<std::ptrdiff_t>(input_.origin_offset() - input_.arena_offset) -
-        operation_.padding.top * input_.row_bytes - operation_.padding.left * input_.pixel_bytes;
+    converted_.Bind(memory.arena + input_.arena_offset, memory.scratch);
     calls_.clear();
     for (const ConvPiece& piece : pieces_) {
-      const std::uint8_t* input = input_bytes_ + window;
-      if (IsPlanes(piece.kernel->operand)) {
-        input = input_planes_ + window / input_.pixel_bytes * PlanePixelBytes(input_.pixel_bytes);
-      } else if (piece.kernel->operand == ConvOperand::kWords) {
-        input = memory.scratch + 2 * window;
-      }
+      ConvArgs whole = piece.args;
+      converted_.SetPointers(piece, &whole);
       for (const ConvRegion& region : piece.regions) {
-        AddCalls(piece.kernel->run, piece.Bind(memory, input, region), region);
+        AddCalls(piece.kernel->run, piece.Bind(whole, memory, region), region);
       }
     }
     std::stable_sort(calls_.begin(), calls_.end(),
@@ -76,14 +58,7 @@ class ConvOperation final : public BoundOperation {
   }
 
   void Run() override {
-    if (reads_words_) {
-      elementwise_->widen_codes(input_bytes_, input_.total_bytes(), input_words_);
-    }
-    if (num_planes_ > 0) {
-      elementwise_->pack_planes(
-          input_bytes_, static_cast<std::ptrdiff_t>(input_.total_bytes()) / input_.pixel_bytes,
-          input_.pixel_bytes, num_planes_, input_planes_, InputPlaneBytes(input_));
-    }
+    converted_.Convert();
     for (const Call& call : calls_) {
       call.run(call.args, call.row_begin, call.row_end);
     }
@@ -113,11 +88,6 @@ class ConvOperation final : public BoundOperation {
     }
   }
 
-  // Of the input widened to int16, at the scratch memory's begin.
-  std::size_t WordBytes() const {
-    return reads_words_ ? 2 * (input_.total_bytes() + kTensorSlackBytes) : 0;
-  }
-
   // Rows after which the next block of channels has its turn: bands where all weights stay cached,
   // so that the input and output rows do too; otherwise the whole image, so that one block's
   // weights do.
@@ -125,17 +95,11 @@ class ConvOperation final : public BoundOperation {
     return weight_bytes() > kCachedWeightBytes ? output_height_ : std::max(1, kBandPixels / width);
   }
 
-  Operation operation_;
   TensorLayout input_;
   int output_height_;
   std::vector<ConvPiece> pieces_;
+  ConvInput converted_;
   std::vector<Call> calls_;  // Of all pieces, from the first row down.
-  bool reads_words_ = false;
-  int num_planes_ = 0;  // 0: no kernel reads planes.
-  const ElementwiseKernels* elementwise_;
-  const std::uint8_t* input_bytes_ = nullptr;
-  std::int16_t* input_words_ = nullptr;
-  std::uint8_t* input_planes_ = nullptr;
 };
 
 }  // namespace

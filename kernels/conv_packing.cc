@@ -19,8 +19,8 @@ std::int8_t WeightAt(const ConvWindow& window, const WindowSegment& segment, std
     return 0;
   }
   const std::ptrdiff_t x = segment.x + element / window.pixel_bytes;
-  const std::ptrdiff_t channel = element % window.pixel_bytes;
-  if (channel >= window.group_channels) {
+  const std::ptrdiff_t channel = element % window.pixel_bytes - segment.num_foreign;
+  if (channel < 0 || channel >= window.group_channels) {
     return 0;
   }
   return channel_codes[(segment.y * window.filter_w + x) * window.group_channels + channel];
@@ -28,7 +28,7 @@ std::int8_t WeightAt(const ConvWindow& window, const WindowSegment& segment, std
 
 std::ptrdiff_t NumSteps(const ConvWindow& window, ConvOperand operand) {
   std::ptrdiff_t steps = 0;
-  for (const WindowSegment& segment : WindowSegments(window)) {
+  for (const WindowSegment& segment : WindowSegments(window, operand)) {
     steps += NumSteps(segment, operand);
   }
   return steps;
@@ -39,7 +39,7 @@ template <class F>
 void ForEachWeight(const ConvWindow& window, ConvOperand operand, const std::int8_t* channel_codes,
                    F f) {
   std::ptrdiff_t first_step = 0;
-  for (const WindowSegment& segment : WindowSegments(window)) {
+  for (const WindowSegment& segment : WindowSegments(window, operand)) {
     const std::ptrdiff_t num_steps = NumSteps(segment, operand);
     for (std::ptrdiff_t step = 0; step < num_steps; ++step) {
       for (int i = 0; i < ElementsPerStep(operand); ++i) {
@@ -66,17 +66,24 @@ void StoreWeight(ConvOperand operand, std::int8_t weight, int element, std::uint
 
 }  // namespace
 
-std::vector<WindowSegment> WindowSegments(const ConvWindow& window) {
+std::vector<WindowSegment> WindowSegments(const ConvWindow& window, ConvOperand operand) {
+  // Tables are of 4 channels from a multiple of 4 on.
+  const int num_foreign = operand == ConvOperand::kTables ? window.first_channel % 4 : 0;
   std::vector<WindowSegment> segments;
   for (int y = 0; y < window.filter_h; ++y) {
     const std::ptrdiff_t row = y * window.row_bytes;
     if (window.all_channels) {
-      segments.push_back({y, 0, row, window.filter_w * window.pixel_bytes});
+      segments.push_back(
+          {.y = y, .offset_bytes = row, .num_elements = window.filter_w * window.pixel_bytes});
       continue;
     }
     for (int x = 0; x < window.filter_w; ++x) {
       segments.push_back(
-          {y, x, row + x * window.pixel_bytes + window.first_channel, window.group_channels});
+          {.y = y,
+           .x = x,
+           .offset_bytes = row + x * window.pixel_bytes + window.first_channel - num_foreign,
+           .num_elements = window.group_channels + num_foreign,
+           .num_foreign = num_foreign});
     }
   }
   return segments;
@@ -85,17 +92,17 @@ std::vector<WindowSegment> WindowSegments(const ConvWindow& window) {
 std::vector<DepthRun> PlanRuns(std::span<const WindowSegment> segments, ConvOperand operand,
                                int period) {
   const std::ptrdiff_t limit = period > 0 ? period : std::numeric_limits<std::int32_t>::max();
-  const std::ptrdiff_t bytes_per_element = 4 / ElementsPerStep(operand);
+  const std::ptrdiff_t step_bytes = InputStepBytes(operand);
   std::vector<DepthRun> runs;
   std::ptrdiff_t budget = limit;
   for (const WindowSegment& segment : segments) {
-    std::ptrdiff_t offset = segment.offset_bytes * bytes_per_element;
+    std::ptrdiff_t offset = segment.offset_bytes * step_bytes / ElementsPerStep(operand);
     auto skipped = static_cast<std::int32_t>(segment.skipped_steps);
     for (std::ptrdiff_t left = NumSteps(segment, operand); left > 0; skipped = 0) {
       const std::ptrdiff_t steps = std::min(left, budget);
       runs.push_back(
           {static_cast<std::int32_t>(offset), static_cast<std::int32_t>(steps), skipped, false});
-      offset += 4 * steps;
+      offset += step_bytes * steps;
       left -= steps;
       budget -= steps;
       if (budget == 0) {
@@ -176,12 +183,38 @@ AlignedBuffer PackDenseWeights(const ConvWindow& window, ConvOperand operand,
   return packed;
 }
 
+AlignedBuffer PackWeightSubsets(const ConvWindow& window, int weight_bits, const std::int8_t* codes,
+                                int num_channels) {
+  const std::ptrdiff_t step_bytes = InputStepBytes(ConvOperand::kTables);
+  const std::ptrdiff_t plane_bytes = NumSteps(window, ConvOperand::kTables) * step_bytes;
+  const std::ptrdiff_t block_bytes = weight_bits * plane_bytes;
+  AlignedBuffer packed(static_cast<std::size_t>(NumBlocks(num_channels) * block_bytes));
+  for (int o = 0; o < num_channels; ++o) {
+    std::uint8_t* block = packed.data() + o / kBlockChannels * block_bytes;
+    const int position = TablePosition(o % kBlockChannels);
+    ForEachWeight(
+        window, ConvOperand::kTables, codes + o * Depth(window),
+        [&](std::ptrdiff_t step, int element, std::int8_t weight) {
+          const int planes = weight_bits == 1 ? static_cast<int>(weight > 0) : weight;
+          for (int q = 0; q < weight_bits; ++q) {
+            std::uint8_t& subset =
+                block[q * plane_bytes + step * step_bytes + element / 4 * kTableBytes + position];
+            subset = static_cast<std::uint8_t>(subset | (planes >> q & 1) << element % 4);
+          }
+        });
+  }
+  return packed;
+}
+
 int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits) {
   if (kernel.operand == ConvOperand::kFields) {
     return FieldPeriod(kernel.accumulator_bits, weight_bits, activation_bits);
   }
   if (DenseBits(kernel.operand) > 0) {
     return kDensePeriod;
+  }
+  if (kernel.operand == ConvOperand::kTables) {  // Narrow vectors look up one table at a time.
+    return TablePeriod(kernel.isa == Isa::kSse4 ? 2 : 1, activation_bits);
   }
   return kernel.accumulator_bits == 16 ? Int16Period(weight_bits, activation_bits) : 0;
 }
@@ -195,12 +228,16 @@ PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weig
     packed.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
     return packed;
   }
-  packed.runs = PlanRuns(WindowSegments(window), kernel.operand,
+  packed.runs = PlanRuns(WindowSegments(window, kernel.operand), kernel.operand,
                          WidenPeriod(kernel, weight_bits, activation_bits));
   if (kernel.operand == ConvOperand::kFields) {
     packed.weights = PackWeightFields(window, kernel.accumulator_bits, codes, num_channels);
   } else if (DenseBits(kernel.operand) > 0) {
     packed.weights = PackDenseWeights(window, kernel.operand, codes, num_channels);
+  } else if (kernel.operand == ConvOperand::kTables) {
+    packed.weights = PackWeightSubsets(window, weight_bits, codes, num_channels);
+    packed.weight_plane_bytes = static_cast<std::ptrdiff_t>(packed.weights.size()) /
+                                (NumBlocks(num_channels) * weight_bits);
   } else {
     packed.weights = PackWeights(window, kernel.operand, codes, num_channels);
   }

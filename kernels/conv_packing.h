@@ -30,14 +30,27 @@ struct WindowSegment {
   int x = 0;
   std::ptrdiff_t offset_bytes = 0;  // In the byte layout.
   std::ptrdiff_t num_elements = 0;
+  std::ptrdiff_t num_foreign = 0;    // Elements at its begin that belong to other groups.
   std::ptrdiff_t skipped_steps = 0;  // Of packed weights that belong to none, in front of its own.
 };
 
-std::vector<WindowSegment> WindowSegments(const ConvWindow& window);
+std::vector<WindowSegment> WindowSegments(const ConvWindow& window, ConvOperand operand);
 
-// Input elements that one step of 4 bytes holds.
+// Input elements of one step.
 constexpr int ElementsPerStep(ConvOperand operand) {
-  return operand == ConvOperand::kWords ? 2 : 4;
+  switch (operand) {
+    case ConvOperand::kWords:
+      return 2;
+    case ConvOperand::kTables:
+      return 8;
+    default:
+      return 4;
+  }
+}
+
+// Bytes of the input's form that one step reads, except of planes.
+constexpr int InputStepBytes(ConvOperand operand) {
+  return operand == ConvOperand::kTables ? 2 * kTableBytes : 4;
 }
 
 // Runs of all segments; narrow accumulators widen after at most `period` steps. period 0: never.
@@ -75,6 +88,12 @@ AlignedBuffer PackWeightFields(const ConvWindow& window, int field_bits, const s
 AlignedBuffer PackDenseWeights(const ConvWindow& window, ConvOperand operand,
                                const std::int8_t* codes, int num_channels);
 
+// The same for ConvOperand::kTables.
+//
+// REQUIRES: codes as for PackWeightPlanes(), weight_bits 1 or 2.
+AlignedBuffer PackWeightSubsets(const ConvWindow& window, int weight_bits, const std::int8_t* codes,
+                                int num_channels);
+
 // Steps between which the kernel's accumulators need no widening, 0 for any number.
 int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits);
 
@@ -82,7 +101,7 @@ int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits);
 struct PackedConv {
   std::vector<DepthRun> runs;
   AlignedBuffer weights;
-  std::ptrdiff_t weight_plane_bytes = 0;  // Of operands in planes only.
+  std::ptrdiff_t weight_plane_bytes = 0;  // Of operands in planes and tables only.
 };
 
 // Runs and weights as `kernel` wants them, for codes of at most these widths.

@@ -9,6 +9,33 @@
 namespace bitpilot {
 namespace {
 
+// Bytes of a pixel in the form that the operand stands for.
+std::ptrdiff_t PixelBytes(ConvOperand operand, std::ptrdiff_t byte_pixel) {
+  return IsPlanes(operand) ? PlanePixelBytes(byte_pixel)
+                           : byte_pixel * InputStepBytes(operand) / ElementsPerStep(operand);
+}
+
+// Where windows are in the input's form, and how many planes there are.
+void SetInputArgs(const OperationContext& context, const Operation& convolution,
+                  ConvOperand operand, int weight_bits, ConvArgs* args) {
+  const TensorLayout& input = context.input();
+  const std::ptrdiff_t pixel_bytes = PixelBytes(operand, input.pixel_bytes);
+  const std::ptrdiff_t row_pixels = convolution.stride_h * (input.row_bytes / input.pixel_bytes);
+  args->input_row_bytes = row_pixels * pixel_bytes;
+  args->input_pixel_bytes = convolution.stride_w * pixel_bytes;
+  if (IsPlanes(operand)) {
+    args->weight_planes = weight_bits;
+    args->input_planes = context.input_bits();
+    args->input_plane_bytes = InputPlaneBytes(input);
+  }
+  if (operand == ConvOperand::kTables) {
+    constexpr std::ptrdiff_t kSumBytes = sizeof(std::int32_t);
+    args->weight_planes = weight_bits;
+    args->window_sums_row_bytes = row_pixels * kSumBytes;
+    args->window_sums_pixel_bytes = convolution.stride_w * kSumBytes;
+  }
+}
+
 // `count` channels from `first` on, of which the widest has `weight_bits`.
 ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights,
                     const ConvWindow& window, const ConvKernel& kernel, int first, int count,
@@ -18,6 +45,7 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   const std::int8_t* codes = weights.codes.data() + first * depth;
   ConvPiece piece;
   piece.kernel = &kernel;
+  piece.window = window;
   PackedConv packed = PackConv(kernel, window, weight_bits, context.input_bits(), codes, count);
   piece.weights = std::move(packed.weights);
   piece.stage = MakeOutputStage(context, first, count);
@@ -28,18 +56,8 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
     piece.stage.correction[static_cast<std::size_t>(o)] = -context.input().zero_point * sum;
   }
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
-  const std::ptrdiff_t byte_pixel = context.input().pixel_bytes;
-  std::ptrdiff_t pixel_bytes = byte_pixel * (kernel.operand == ConvOperand::kWords ? 2 : 1);
-  if (IsPlanes(kernel.operand)) {
-    pixel_bytes = PlanePixelBytes(byte_pixel);
-    piece.args.weight_planes = weight_bits;
-    piece.args.input_planes = context.input_bits();
-    piece.args.weight_plane_bytes = packed.weight_plane_bytes;
-    piece.args.input_plane_bytes = InputPlaneBytes(context.input());
-  }
-  piece.args.input_row_bytes =
-      convolution.stride_h * (context.input().row_bytes / byte_pixel) * pixel_bytes;
-  piece.args.input_pixel_bytes = convolution.stride_w * pixel_bytes;
+  SetInputArgs(context, convolution, kernel.operand, weight_bits, &piece.args);
+  piece.args.weight_plane_bytes = packed.weight_plane_bytes;
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
@@ -49,7 +67,7 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   } else {
     piece.regions = SplitByHalo(
         kernel, convolution, context.input().shape, window,
-        IsPlanes(kernel.operand) ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
+        packed.weight_plane_bytes > 0 ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
         WidenPeriod(kernel, weight_bits, context.input_bits()), whole);
   }
   return piece;
@@ -57,21 +75,22 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
 
 }  // namespace
 
-ConvArgs ConvPiece::Bind(const RunMemory& memory, const std::uint8_t* input,
-                         const ConvRegion& region) const {
-  ConvArgs bound = args;
-  bound.input = input + region.column_begin * args.input_pixel_bytes;
-  bound.runs = region.runs.data();
-  bound.widens = std::any_of(region.runs.begin(), region.runs.end(),
-                             [](const DepthRun& run) { return run.widen; });
-  bound.weights = weights.data() + region.weight_offset;
-  bound.output = stage.Bind(memory);
-  bound.output.width = region.column_end - region.column_begin;
-  bound.output.codes += region.column_begin * bound.output.pixel_bytes;
-  if (bound.output.residual != nullptr) {
-    bound.output.residual += region.column_begin * bound.output.residual_pixel_bytes;
+ConvArgs ConvPiece::Bind(ConvArgs whole, const RunMemory& memory, const ConvRegion& region) const {
+  whole.input += region.column_begin * args.input_pixel_bytes;
+  if (ReadsWindowSums()) {
+    whole.window_sums += region.column_begin * args.window_sums_pixel_bytes;
   }
-  return bound;
+  whole.runs = region.runs.data();
+  whole.widens = std::any_of(region.runs.begin(), region.runs.end(),
+                             [](const DepthRun& run) { return run.widen; });
+  whole.weights = weights.data() + region.weight_offset;
+  whole.output = stage.Bind(memory);
+  whole.output.width = region.column_end - region.column_begin;
+  whole.output.codes += region.column_begin * whole.output.pixel_bytes;
+  if (whole.output.residual != nullptr) {
+    whole.output.residual += region.column_begin * whole.output.residual_pixel_bytes;
+  }
+  return whole;
 }
 
 Operation AsConvolution(const Operation& operation, const TensorShape& input) {

@@ -17,17 +17,21 @@ namespace bitpilot {
 // to.
 struct ConvPiece {
   const ConvKernel* kernel = nullptr;
+  ConvWindow window;
   // Of the whole output, without pointers and runs, which Bind() sets.
   ConvArgs args;
   std::vector<ConvRegion> regions;  // Cover the output.
   AlignedBuffer weights;
   OwnedOutputStage stage;
 
-  // Arguments for one of `regions`, with pointers into this piece and `memory`; rows count from the
-  // output's first.
-  //
-  // input: window of output pixel (0, 0).
-  ConvArgs Bind(const RunMemory& memory, const std::uint8_t* input, const ConvRegion& region) const;
+  // True if the kernel wants ConvArgs::window_sums.
+  bool ReadsWindowSums() const {
+    return kernel->operand == ConvOperand::kTables && args.weight_planes == 1;
+  }
+
+  // Arguments for one of `regions`, with pointers into this piece and `memory`, from those for the
+  // whole output with pointers to the input. Rows count from the output's first.
+  ConvArgs Bind(ConvArgs whole, const RunMemory& memory, const ConvRegion& region) const;
 };
 
 // `operation` as a convolution: a fully connected layer's filter covers the whole image.

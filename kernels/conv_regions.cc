@@ -67,12 +67,15 @@ std::vector<ConvRegion> SplitByHalo(const ConvKernel& kernel, const Operation& c
                                     std::ptrdiff_t weight_bytes, int period,
                                     const ConvRegion& whole) {
   const Span all_columns = {0, whole.column_end, 0, window.filter_w};
+  // A column must begin with a step.
+  const bool splits_columns =
+      SkipsWeights(kernel) && window.pixel_bytes % ElementsPerStep(kernel.operand) == 0;
   const std::ptrdiff_t row_weight_bytes = weight_bytes / window.filter_h;
   std::vector<ConvRegion> regions;
   for (const Span& rows : SplitAxis(whole.row_end, input.height, window.filter_h,
                                     convolution.stride_h, convolution.padding.top)) {
     const bool whole_rows = rows.filter_end - rows.filter_begin == window.filter_h;
-    for (const Span& columns : whole_rows&& SkipsWeights(kernel)
+    for (const Span& columns : whole_rows&& splits_columns
                                    ? SplitAxis(whole.column_end, input.width, window.filter_w,
                                                convolution.stride_w, convolution.padding.left)
                                    : std::vector<Span>{all_columns}) {

@@ -11,6 +11,11 @@ namespace bitpilot {
   void pack_planes_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                 \
                             std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,     \
                             std::ptrdiff_t plane_bytes);                                          \
+  void build_tables_##suffix(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables); \
+  void sum_channels_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                \
+                             std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums);          \
+  void sum_ahead_##suffix(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance,      \
+                          int terms);                                                             \
   void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes, \
                            int count, std::int32_t* sums);                                        \
   void max_codes_##suffix(const std::uint8_t* codes, int count, std::uint8_t* largest);
@@ -20,8 +25,15 @@ namespace bitpilot {
 namespace {
 
 constexpr ElementwiseKernels kElementwiseKernels[] = {
-#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                \
-  {#suffix,           Isa::isa, widen_codes_##suffix, pack_planes_##suffix, sum_pixels_##suffix, \
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa) \
+  {#suffix,                                       \
+   Isa::isa,                                      \
+   widen_codes_##suffix,                          \
+   pack_planes_##suffix,                          \
+   build_tables_##suffix,                         \
+   sum_channels_##suffix,                         \
+   sum_ahead_##suffix,                            \
+   sum_pixels_##suffix,                           \
    max_codes_##suffix},
 #include "kernels/elementwise_kernels.inc"
 #undef BITPILOT_ELEMENTWISE_KERNELS

@@ -23,6 +23,15 @@ struct ElementwiseKernels {
   void (*pack_planes)(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
                       std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,
                       std::ptrdiff_t plane_bytes);
+  // tables[16 * i + e] = the sum of codes[4 * i + b] over the bits b that are set in e, modulo 256,
+  // for i in [0, count).
+  void (*build_tables)(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables);
+  // sums[pixel] = the sum of codes[pixel * pixel_bytes + c] over c in [0, count).
+  void (*sum_channels)(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                       std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums);
+  // sums[i] += sums[i + distance] + .. + sums[i + (terms - 1) * distance], from i = 0 on, for i in
+  // [0, count).
+  void (*sum_ahead)(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance, int terms);
   // sums[c] += the sum over pixels of codes[pixel * pixel_bytes + c], for c in [0, count).
   void (*sum_pixels)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                      int count, std::int32_t* sums);

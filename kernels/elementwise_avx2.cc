@@ -26,6 +26,19 @@ void pack_planes_avx2(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
   PackPlanes(codes, num_pixels, pixel_bytes, num_planes, planes, plane_bytes);
 }
 
+void build_tables_avx2(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
+  BuildTables(codes, count, tables);
+}
+
+void sum_channels_avx2(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                       std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums) {
+  SumChannels(codes, num_pixels, pixel_bytes, count, sums);
+}
+
+void sum_ahead_avx2(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance, int terms) {
+  SumAhead(sums, count, distance, terms);
+}
+
 void sum_pixels_avx2(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                      int count, std::int32_t* sums) {
   SumPixels(codes, num_pixels, pixel_bytes, count, sums);

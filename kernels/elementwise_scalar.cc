@@ -5,6 +5,7 @@ namespace bitpilot {
 namespace {
 
 #include "kernels/pack_planes.inc"
+#include "kernels/table_sums.inc"
 
 }  // namespace
 
@@ -21,6 +22,26 @@ void pack_planes_scalar(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
     for (int r = 0; r < num_planes; ++r) {
       PackPlaneBytes(codes, pixel_bytes, r, planes + r * plane_bytes);
     }
+  }
+}
+
+void build_tables_scalar(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
+  for (std::size_t i = 0; i < count; ++i) {
+    BuildTable(codes + 4 * i, tables + 16 * i);
+  }
+}
+
+void sum_channels_scalar(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                         std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums) {
+  for (std::ptrdiff_t pixel = 0; pixel < num_pixels; ++pixel, codes += pixel_bytes) {
+    sums[pixel] = SumCodes(codes, count);
+  }
+}
+
+void sum_ahead_scalar(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance,
+                      int terms) {
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    AddAhead(sums + i, distance, terms);
   }
 }
 

@@ -5,7 +5,7 @@
 #                      could be this one
 #   no stack in tiles  an accumulator or address in memory costs a tile tens of per cent, and compilers
 #                      put one there silently. Tile functions are named ConvTile or DenseTile; their hot loops are
-#                      the innermost ones that multiply.
+#                      the innermost ones that multiply or look up.
 #
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
 cmake_minimum_required(VERSION 3.25)
@@ -60,7 +60,7 @@ foreach(object IN LISTS OBJECTS)
           endif()
         endforeach()
         if(found)
-          string(REGEX MATCH "\\|v?p(maddwd|maddubsw|dpbusd|opcntd)|vpdpbusd" multiplies "${loop}")
+          string(REGEX MATCH "\\|v?p(maddwd|maddubsw|shufb|dpbusd|opcntd)|vpdpbusd" multiplies "${loop}")
           string(REGEX MATCH "[^;]*\\(%r[sb]p\\)[^;]*" stack "${loop}")
           if(multiplies)
             math(EXPR num_loops "${num_loops} + 1")

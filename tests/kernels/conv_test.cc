@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <ostream>
 #include <random>
 #include <string>
@@ -133,10 +134,14 @@ class ConvProblem {
     args.input = input + kTensorSlackBytes * static_cast<std::size_t>(element_bytes);
     args.input_row_bytes = conv_.stride_h * row_bytes_ * element_bytes;
     args.input_pixel_bytes = conv_.stride_w * pixel_bytes_ * element_bytes;
-    std::vector<std::uint8_t> planes;
+    args.weight_plane_bytes = packed.weight_plane_bytes;
+    std::vector<std::uint8_t> converted;
+    std::vector<std::int32_t> window_sums;
     if (IsPlanes(kernel.operand)) {
-      planes = PackInput(&args);
-      args.weight_plane_bytes = packed.weight_plane_bytes;
+      converted = PackInput(&args);
+    } else if (kernel.operand == ConvOperand::kTables) {
+      converted = BuildTables(&args);
+      window_sums = WindowSums(&args);
     }
     args.runs = packed.runs.data();
     args.widens = std::any_of(packed.runs.begin(), packed.runs.end(),
@@ -196,6 +201,50 @@ class ConvProblem {
                      conv_.activation_bits, planes.data(), args->input_plane_bytes);
     args->input = planes.data();
     return planes;
+  }
+
+  // The input as tables, and what `args` says about it.
+  std::vector<std::uint8_t> BuildTables(ConvArgs* args) const {
+    const std::size_t num_tables = (input_.size() - 2 * kTensorSlackBytes) / 4;
+    // What lies behind the tables must not count.
+    std::vector<std::uint8_t> tables(kTableBytes * (num_tables + 1), 0xFF);
+    SelectElementwiseKernels(Isa::kScalar)
+        .build_tables(input_.data() + kTensorSlackBytes, num_tables, tables.data());
+    // Nor does it: the first entry of a table is the empty sum.
+    tables[kTableBytes * num_tables] = 0;
+    args->weight_planes = conv_.weight_bits;
+    args->input_row_bytes *= kTableBytes / 4;
+    args->input_pixel_bytes *= kTableBytes / 4;
+    args->input = tables.data();
+    return tables;
+  }
+
+  // Of every output pixel, one beside the other.
+  std::vector<std::int32_t> WindowSums(ConvArgs* args) const {
+    std::vector<std::int32_t> sums;
+    for (int y = 0; y < conv_.out_height(); ++y) {
+      for (int x = 0; x < conv_.out_width(); ++x) {
+        sums.push_back(WindowSum(y, x));
+      }
+    }
+    args->window_sums = reinterpret_cast<const std::uint8_t*>(sums.data());
+    args->window_sums_pixel_bytes = sizeof(std::int32_t);
+    args->window_sums_row_bytes = conv_.out_width() * args->window_sums_pixel_bytes;
+    return sums;
+  }
+
+  std::int32_t WindowSum(int y, int x) const {
+    std::int32_t sum = 0;
+    for (int ky = 0; ky < conv_.filter_h; ++ky) {
+      for (int kx = 0; kx < conv_.filter_w; ++kx) {
+        const std::uint8_t* pixel =
+            input_.data() + Offset(y * conv_.stride_h - conv_.padding.top + ky,
+                                   x * conv_.stride_w - conv_.padding.left + kx);
+        sum = std::accumulate(pixel + conv_.first_channel,
+                              pixel + conv_.first_channel + conv_.group_channels, sum);
+      }
+    }
+    return sum;
   }
 
   // Of pixel (y, x), which may lie in the halo.
@@ -466,6 +515,22 @@ TEST(Int16PeriodTest, CountsStepsThatCannotOverflow) {
   EXPECT_EQ(Int16Period(8, 8), 0);
   EXPECT_EQ(Int16Period(1, 1), 16383);
   EXPECT_EQ(Int16Period(2, 1), 16383);
+}
+
+// A look-up finds the sum of up to 4 codes, and a byte holds 255.
+TEST(TablePeriodTest, CountsStepsThatCannotOverflow) {
+  EXPECT_EQ(TablePeriod(1, 1), 63);
+  EXPECT_EQ(TablePeriod(1, 2), 21);
+  EXPECT_EQ(TablePeriod(1, 4), 4);
+  EXPECT_EQ(TablePeriod(2, 4), 2);
+}
+
+TEST(TablePositionTest, IsAPermutationOfTheBlock) {
+  std::vector<int> channels(kBlockChannels, 0);
+  for (int channel = 0; channel < kBlockChannels; ++channel) {
+    ++channels.at(static_cast<std::size_t>(TablePosition(channel)));
+  }
+  EXPECT_EQ(channels, std::vector<int>(kBlockChannels, 1));
 }
 
 // 4 * 255 * 127 = 129540 a step at worst; 8 of them are below 2^20, a ninth would not be.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <ostream>
 #include <random>
 #include <string>
@@ -69,6 +70,54 @@ TEST_P(ElementwiseKernelsTest, PacksEveryBitOfEveryPixel) {
     GetParam().pack_planes(codes.data(), kPixels, static_cast<std::ptrdiff_t>(pixel_bytes), kPlanes,
                            planes.data(), static_cast<std::ptrdiff_t>(plane_bytes));
     EXPECT_EQ(planes, expected) << pixel_bytes;
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, BuildsTheSumsOfAllSubsetsOfFourCodes) {
+  for (const std::size_t count : {1U, 2U, 3U, 8U, 17U}) {
+    const std::vector<std::uint8_t> codes = RandomCodes(4 * count, /*seed=*/6);
+    std::vector<std::uint8_t> tables(16 * count + 1, 0xEE);
+    GetParam().build_tables(codes.data(), count, tables.data());
+    EXPECT_EQ(tables.back(), 0xEE);
+    for (std::size_t entry = 0; entry < 16 * count; ++entry) {
+      int sum = 0;
+      for (std::size_t bit = 0; bit < 4; ++bit) {
+        sum += (entry >> bit & 1) != 0 ? codes[entry / 16 * 4 + bit] : 0;
+      }
+      ASSERT_EQ(tables[entry], sum % 256) << entry;
+    }
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, AddsUpTheChannelsOfEachPixel) {
+  constexpr std::ptrdiff_t kPixels = 3;
+  for (const int count : kCounts) {
+    const auto pixel_bytes = static_cast<std::size_t>(count) + 2;
+    const std::vector<std::uint8_t> codes = RandomCodes(kPixels * pixel_bytes, /*seed=*/7);
+    std::vector<std::int32_t> sums(kPixels + 1, -7);
+    GetParam().sum_channels(codes.data(), kPixels, static_cast<std::ptrdiff_t>(pixel_bytes), count,
+                            sums.data());
+    EXPECT_EQ(sums.back(), -7);
+    for (std::size_t pixel = 0; pixel < kPixels; ++pixel) {
+      const auto begin = codes.begin() + static_cast<std::ptrdiff_t>(pixel * pixel_bytes);
+      EXPECT_EQ(sums[pixel], std::accumulate(begin, begin + count, 0)) << count;
+    }
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, AddsWhatLiesAhead) {
+  constexpr std::size_t kDistance = 5;
+  constexpr std::size_t kTerms = 3;
+  for (const int count : kCounts) {
+    const auto size = static_cast<std::size_t>(count);
+    std::vector<std::int32_t> sums(size + (kTerms - 1) * kDistance);
+    std::iota(sums.begin(), sums.end(), 100);
+    std::vector<std::int32_t> expected = sums;
+    for (std::size_t i = 0; i < size; ++i) {
+      expected[i] = 3 * (100 + static_cast<std::int32_t>(i)) + 5 + 10;
+    }
+    GetParam().sum_ahead(sums.data(), count, kDistance, kTerms);
+    EXPECT_EQ(sums, expected) << count;
   }
 }
 
