@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "kernels/conv_packing.h"
@@ -73,6 +74,35 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   return piece;
 }
 
+// Width that holds the codes of all channels of a block: the widest, but 1 bit has no zero for a
+// pruned channel.
+int BlockBits(std::span<const std::uint8_t> channel_bits) {
+  const auto [least, most] = std::minmax_element(channel_bits.begin(), channel_bits.end());
+  return *least == 0 && *most == 1 ? 2 : *most;
+}
+
+constexpr int kPrunedBits = 2;
+
+// Of channels whose weights are all 0: a kernel that reads the input as it is, so that no copy is
+// made for it.
+const ConvKernel& PrunedKernel(Isa isa) {
+  constexpr int kManyPixels = 2;
+  return SelectConvKernel(isa, kPrunedBits, /*activation_bits=*/8, /*depth=*/1, kManyPixels);
+}
+
+// `count` channels from `first` on without weights: one step of zeros, because kernels take no
+// empty filter, and the output stage.
+ConvPiece MakePrunedPiece(const OperationContext& context, const ConvWindow& window,
+                          const ConvKernel& kernel, int first, int count) {
+  ConvWindow step = window;
+  step.filter_h = step.filter_w = 1;
+  step.group_channels = std::min(window.group_channels, ElementsPerStep(kernel.operand));
+  step.all_channels = false;
+  LayerWeights zeros;
+  zeros.codes.resize(static_cast<std::size_t>((first + count) * step.group_channels));
+  return MakePiece(context, zeros, step, kernel, first, count, kPrunedBits);
+}
+
 }  // namespace
 
 ConvArgs ConvPiece::Bind(ConvArgs whole, const RunMemory& memory, const ConvRegion& region) const {
@@ -140,18 +170,22 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const Lay
       int last = first;
       while (last < end) {
         const int block_end = std::min(last + kBlockChannels, end);
-        const int block_bits = *std::max_element(bits.begin() + last, bits.begin() + block_end);
-        const ConvKernel& choice = choose(block_bits);
-        // Planes make a pass for each bit of the piece's widest channel.
+        const int block_bits = BlockBits(std::span(bits).subspan(
+            static_cast<std::size_t>(last), static_cast<std::size_t>(block_end - last)));
+        const ConvKernel& choice = block_bits > 0 ? choose(block_bits) : PrunedKernel(context.isa);
+        // Planes make a pass for each bit of the piece's widest channel; pruned blocks make none.
+        const bool needs_equal_bits = IsPlanes(choice.operand) || block_bits == 0 || widest == 0;
         if (kernel != nullptr &&
-            (kernel != &choice || (IsPlanes(choice.operand) && block_bits != widest))) {
+            (kernel != &choice || (needs_equal_bits && block_bits != widest))) {
           break;
         }
         kernel = &choice;
         widest = std::max(widest, block_bits);
         last = block_end;
       }
-      pieces.push_back(MakePiece(context, weights, window, *kernel, first, last - first, widest));
+      pieces.push_back(
+          widest == 0 ? MakePrunedPiece(context, window, *kernel, first, last - first)
+                      : MakePiece(context, weights, window, *kernel, first, last - first, widest));
       first = last;
     }
   }

@@ -19,7 +19,7 @@ struct DepthwisePiece {
 
 // Largest magnitude that a sum over the taps can reach.
 std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
-  const std::int64_t weight_max = weight_bits == 1 ? 1 : (1 << (weight_bits - 1)) - 1;
+  const std::int64_t weight_max = weight_bits <= 1 ? weight_bits : (1 << (weight_bits - 1)) - 1;
   return num_taps * weight_max * ((1 << activation_bits) - 1);
 }
 

@@ -50,6 +50,20 @@ Result<std::vector<ChannelRun>> RunsFromJson(const Json& entry, int channels,
   return runs;
 }
 
+// Boards run channels of 0 bits; there is no training for them.
+Status RefusePruned(const Topology& topology, const BitAssignment& assignment) {
+  const std::vector<int> layers = LayerOperations(topology);
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    for (const ChannelRun& run : assignment.weight_bits[l]) {
+      if (run.bits > 0) continue;
+      return InvalidArgument("weight_bits of " +
+                             topology.operations[static_cast<std::size_t>(layers[l])].name +
+                             ": bits must be in [1, 8] for training, got 0");
+    }
+  }
+  return {};
+}
+
 Result<BitAssignment> WidthsFromJson(const Topology& topology, const Json& json,
                                      std::string_view where) {
   const std::string prefix(where);
@@ -82,6 +96,7 @@ Result<BitAssignment> WidthsFromJson(const Topology& topology, const Json& json,
   }
   if (Status status = ValidateAssignment(topology, assignment); !status.ok())
     return status.WithContext(where);
+  BITPILOT_RETURN_IF_ERROR(RefusePruned(topology, assignment).WithContext(where));
   return assignment;
 }
 

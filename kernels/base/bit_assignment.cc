@@ -19,15 +19,16 @@ std::vector<ChannelRun> MergeRuns(const std::vector<ChannelRun>& runs) {
   return merged;
 }
 
-Status CheckBits(int bits) {
-  if (bits >= 1 && bits <= 8) return Status();
-  return InvalidArgument("bits must be in [1, 8], got " + std::to_string(bits));
+Status CheckBits(int bits, int least) {
+  if (bits >= least && bits <= 8) return Status();
+  return InvalidArgument("bits must be in [" + std::to_string(least) + ", 8], got " +
+                         std::to_string(bits));
 }
 
 Status CheckRuns(const std::vector<ChannelRun>& runs, int out_channels) {
   std::int64_t channels = 0;
   for (const ChannelRun& run : runs) {
-    BITPILOT_RETURN_IF_ERROR(CheckBits(run.bits));
+    BITPILOT_RETURN_IF_ERROR(CheckBits(run.bits, 0));
     if (run.channels < 1) {
       return InvalidArgument("a channel run must have at least 1 channel, got " +
                              std::to_string(run.channels));
@@ -101,7 +102,7 @@ Status ValidateAssignment(const Topology& topology, const BitAssignment& assignm
       CheckCount("activation_bits", num_tensors, assignment.activation_bits.size()));
   for (std::size_t t = 0; t < num_tensors; ++t) {
     BITPILOT_RETURN_IF_ERROR(
-        CheckBits(assignment.activation_bits[t])
+        CheckBits(assignment.activation_bits[t], 1)
             .WithContext("tensor " + TensorName(topology, static_cast<int>(t))));
   }
   if (assignment.activation_bits[0] == 8) return Status();

@@ -13,7 +13,7 @@ namespace bitpilot {
 // `channels` consecutive output channels, in the float network's order, at `bits` bits.
 struct ChannelRun {
   int channels = 0;
-  int bits = 8;  // In [1, 8].
+  int bits = 8;  // In [0, 8]; 0: pruned, every weight is 0
   friend bool operator==(const ChannelRun&, const ChannelRun&) = default;
 };
 
@@ -35,7 +35,8 @@ BitAssignment UniformAssignment(const Topology& topology, int weight_bits, int a
 // Errors:
 //   kInvalidArgument  wrong number of layers or tensors, runs that do not sum to the layer's
 //   channels, a
-//                     width outside 1..8, an input that is not 8 bits; names the layer or tensor.
+//                     width outside 1..8 (0..8 for weights), an input that is not 8 bits; names the
+//                     layer or tensor.
 Status ValidateAssignment(const Topology& topology, const BitAssignment& assignment);
 
 // Sum of weights x bits / 8, rounded up to whole bytes once: no scales, biases or padding.

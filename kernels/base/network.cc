@@ -43,6 +43,7 @@ Status CheckTensor(const TensorQuantization& tensor, bool after_relu) {
 }
 
 bool IsWeightCode(int code, int bits) {
+  if (bits == 0) return code == 0;
   if (bits == 1) return code == 1 || code == -1;
   const int limit = (1 << (bits - 1)) - 1;
   return code >= -limit && code <= limit;
@@ -55,8 +56,8 @@ Status CheckWeights(const LayerWeights& weights, int out_channels, std::int64_t 
   for (int channel = 0; channel < out_channels; ++channel) {
     const int bits = weights.channel_bits[static_cast<std::size_t>(channel)];
     const std::string where = "channel " + std::to_string(channel);
-    if (bits < 1 || bits > 8) {
-      return InvalidArgument(Expected(where + ": bits", "in [1, 8]", bits));
+    if (bits < 0 || bits > 8) {
+      return InvalidArgument(Expected(where + ": bits", "in [0, 8]", bits));
     }
     for (std::int64_t i = 0; i < depth; ++i, ++code) {
       if (IsWeightCode(*code, bits)) continue;

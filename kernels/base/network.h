@@ -4,11 +4,12 @@
 // The numbers (one contract for training, host reference and every kernel):
 //   code      a stored activation, an unsigned integer in [0, 2^bits - 1]; its real value is
 //             (code - zero_point) * scale
-//   weight    a two's complement code in [-(2^(b-1) - 1), 2^(b-1) - 1] for b in 2..8, {-1, +1} for
-//   b = 1 acc[c]    the int32 sum of (x - zero point of x) * w; pooling sums (or takes the maximum
-//   of) x - zero point output    code = Requantize(acc[c], ...) as kernels/requantize.h defines it;
-//   the last operation gives the
-//             float t instead
+//   weight    a two's complement code in [-(2^(b-1) - 1), 2^(b-1) - 1] for b in 2..8,
+//             {-1, +1} for b = 1, 0 for b = 0
+//   acc[c]    the int32 sum of (x - zero point of x) * w; pooling sums (or takes the maximum of)
+//             x - zero point
+//   output    code = Requantize(acc[c], ...) as kernels/requantize.h defines it; the last operation
+//             gives the float t instead
 #pragma once
 
 #include <array>
@@ -31,7 +32,7 @@ struct TensorQuantization {
 
 // Weights of one convolution or fully connected layer, in the float network's channel order.
 struct LayerWeights {
-  std::vector<std::uint8_t> channel_bits;  // [O], each in [1, 8]
+  std::vector<std::uint8_t> channel_bits;  // [O], each in [0, 8]; 0: pruned, all codes are 0
   std::vector<std::int8_t> codes;          // [O, KH, KW, I / groups], or [O, H * W * C]
   friend bool operator==(const LayerWeights&, const LayerWeights&) = default;
 };

@@ -129,6 +129,10 @@ void PackChannel(const std::int8_t* codes, std::size_t depth, int bits, std::str
 // Appends the codes of one channel; false if the bits that fill the last byte are not zero.
 bool UnpackChannel(std::string_view bytes, std::size_t depth, int bits,
                    std::vector<std::int8_t>& codes) {
+  if (bits == 0) {
+    codes.insert(codes.end(), depth, 0);
+    return true;
+  }
   std::uint32_t pending = 0;
   int pending_bits = 0;
   std::size_t next = 0;
@@ -161,8 +165,8 @@ Status ReadWeights(ByteReader& reader, int out_channels, std::size_t depth, Laye
   if (!reader.ok()) return EndsEarly("the weights' widths");
   std::size_t packed_bytes = 0;
   for (const char bits : channel_bits) {
-    if (bits < 1 || bits > 8) {
-      return InvalidArgument("weight bits must be in [1, 8], got " +
+    if (bits < 0 || bits > 8) {
+      return InvalidArgument("weight bits must be in [0, 8], got " +
                              std::to_string(static_cast<std::uint8_t>(bits)));
     }
     packed_bytes += PackedBytes(depth, bits);

@@ -58,6 +58,7 @@ TensorQuantization RandomTensor(int bits, bool after_relu, RandomStream& random)
 
 // All codes of the width, its extremes more often than their share.
 std::int8_t RandomWeight(int bits, RandomStream& random) {
+  if (bits == 0) return 0;
   if (bits == 1) return random.OneIn(2) ? 1 : -1;
   const int limit = (1 << (bits - 1)) - 1;
   const int code =
@@ -84,7 +85,7 @@ double MeanSquare(const TensorQuantization& tensor) {
 
 // Mean square of a weight for uniform codes.
 double WeightMeanSquare(int bits) {
-  if (bits == 1) return 1.0;
+  if (bits <= 1) return 1.0;
   const double limit = (1 << (bits - 1)) - 1;
   return limit * (limit + 1.0) / 3.0;
 }

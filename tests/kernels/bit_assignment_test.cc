@@ -53,11 +53,11 @@ TEST(ValidateAssignmentTest, NamesTheLayerOrTensorThatIsWrong) {
   EXPECT_THAT(message([](BitAssignment& a) {
                 a.weight_bits[1] = {{4, 9}};
               }),
-              HasSubstr("layer grouped: bits must be in [1, 8], got 9"));
+              HasSubstr("layer grouped: bits must be in [0, 8], got 9"));
   EXPECT_THAT(message([](BitAssignment& a) {
-                a.weight_bits[1] = {{4, 0}};
+                a.weight_bits[1] = {{4, -1}};
               }),
-              HasSubstr("layer grouped: bits must be in [1, 8], got 0"));
+              HasSubstr("layer grouped: bits must be in [0, 8], got -1"));
   EXPECT_THAT(message([](BitAssignment& a) {
                 a.weight_bits[1] = {{2, 4}, {1, 2}};
               }),

@@ -29,7 +29,7 @@ BitAssignment ScatteredAssignment(const Topology& topology, std::uint64_t seed) 
   for (std::vector<ChannelRun>& runs : assignment.weight_bits) {
     const auto channels = ExpandRuns(runs).size();
     runs.assign(channels, ChannelRun{1, 8});
-    for (ChannelRun& run : runs) run.bits = RandomInteger(random, 0, 1) == 0 ? 8 : 2;
+    for (ChannelRun& run : runs) run.bits = RandomInteger(random, 0, 1) == 0 ? 8 : 0;
   }
   return assignment;
 }

@@ -194,6 +194,22 @@ TEST(CompiledNetworkTest, GivesEachBlockOfChannelsTheKernelOfItsWidestChannel) {
   ExpectMatchesReference(network, Isa::kAvx2, /*seed=*/14);
 }
 
+// 48 of 64 channels are pruned: what is left of their weights is a step of zeros a piece.
+TEST(CompiledNetworkTest, KeepsNoWeightsOfPrunedChannels) {
+  const Topology topology = StandardTopology("resnet20").value();
+  const int layer = 15;  // layer3.0.conv1, 64 channels
+  BitAssignment assignment = UniformAssignment(topology, 8, 8);
+  const std::int64_t whole =
+      Compile(RandomNetwork(topology, assignment, /*seed=*/20), Isa::kScalar).weight_arena_bytes();
+  assignment.weight_bits[layer] = {{30, 0}, {16, 8}, {18, 0}};
+  const Network network = RandomNetwork(topology, assignment, /*seed=*/20);
+  const std::int64_t pruned = Compile(network, Isa::kScalar).weight_arena_bytes();
+  const std::int64_t layer_weights =
+      WeightDepth(topology, LayerOperations(topology)[static_cast<std::size_t>(layer)]) * 64;
+  EXPECT_LT(pruned, whole - layer_weights / 2);
+  for (const Isa isa : SupportedIsas()) ExpectMatchesReference(network, isa, /*seed=*/21);
+}
+
 TEST(CompiledNetworkTest, RefusesAnInstructionSetThatTheCpuLacks) {
   const Network network = StandardNetwork("resnet8", /*seed=*/15);
   for (const Isa isa : {Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512Vnni, Isa::kAmx}) {

@@ -189,9 +189,8 @@ TEST(NetworkFileTest, RefusesWellFormedBytesThatDescribeNoNetwork) {
     std::string bytes;
     const char* error;
   } kCases[] = {
-      {body.size() - 5, std::string(1, '\0'), "weight bits must be in [1, 8], got 0"},
-      {body.size() - 5, "\x09", "weight bits must be in [1, 8], got 9"},
-      {body.size() - 5, "\xff", "weight bits must be in [1, 8], got 255"},
+      {body.size() - 5, "\x09", "weight bits must be in [0, 8], got 9"},
+      {body.size() - 5, "\xff", "weight bits must be in [0, 8], got 255"},
       {body.size() - 3, "\x98", "weight code must be inside 4 bits, got -8"},
       {scales, nan, "operation f: scale must be finite"},
       {scales + 12, nan, "operation f: bias must be finite"},

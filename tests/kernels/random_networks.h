@@ -18,7 +18,7 @@ inline int RandomInteger(std::mt19937_64& random, int low, int high) {
   return low + static_cast<int>(random() % static_cast<std::uint64_t>(high - low + 1));
 }
 
-// Every width at random: weights 1..8 bits, about a third of the layers in several channel runs;
+// Every width at random: weights 0..8 bits, about a third of the layers in several channel runs;
 // activations 1..8 bits, the input 8.
 inline BitAssignment RandomAssignment(const Topology& topology, std::uint64_t seed) {
   std::mt19937_64 random(seed);
@@ -29,7 +29,7 @@ inline BitAssignment RandomAssignment(const Topology& topology, std::uint64_t se
     const bool split = RandomInteger(random, 0, 2) == 0;
     while (left > 0) {
       const int channels = split ? RandomInteger(random, 1, left) : left;
-      runs.push_back({channels, RandomInteger(random, 1, 8)});
+      runs.push_back({channels, RandomInteger(random, 0, 8)});
       left -= channels;
     }
   }
