@@ -155,7 +155,8 @@ Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const A
 // Starts a bitpilotd of our own on loopback with throw-away keys and connects to it; the daemon
 // ends with the board.
 //
-// device: what follows "--device": "local", "local:avx2", "model:FILE".
+// device: what follows "--device": "local", "local:avx2", "model:FILE" (a cost table's text,
+// kernels/base/cost_table.h, or a profile's lut.json, agent/profile/lut.h).
 //
 // Errors: as ConnectBoard, and
 //   kNotFound      no bitpilotd is beside this program or in PATH, or FILE does not exist.

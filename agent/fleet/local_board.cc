@@ -8,6 +8,7 @@
 #include "agent/fleet/leased_board.h"
 #include "agent/fleet/local_daemon.h"
 #include "agent/fleet/zmq_link.h"
+#include "agent/profile/lut.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/isa.h"
 
@@ -32,10 +33,10 @@ Result<LocalDaemonOptions> ParseDevice(const std::string& device) {
     return options;
   }
   if (device.starts_with("model:")) {
-    options.backend = device;
     const Result<CostTable> table =
-        ReadCostTableFile(device.substr(std::string_view("model:").size()));
+        ReadBoardTable(device.substr(std::string_view("model:").size()));
     if (!table.ok()) return table.status().WithContext("device '" + device + "'");
+    options.cost_table = FormatCostTable(*table);
     return options;
   }
   return InvalidArgument("device must be local, local:ISA or model:FILE, got '" + device + "'");

@@ -106,7 +106,7 @@ Result<std::unique_ptr<LocalDaemon>> LocalDaemon::Create(const LocalDaemonOption
                   directory + ": cannot make a temporary folder: " + std::strerror(errno));
   }
   std::unique_ptr<LocalDaemon> daemon(new LocalDaemon(options, directory));
-  BITPILOT_RETURN_IF_ERROR(daemon->WriteKeys(agent_public_key));
+  BITPILOT_RETURN_IF_ERROR(daemon->WriteFiles(agent_public_key));
   return daemon;
 }
 
@@ -116,7 +116,9 @@ LocalDaemon::~LocalDaemon() {
   fs::remove_all(directory_, ignored);
 }
 
-Status LocalDaemon::WriteKeys(const std::string& agent_public_key) {
+Status LocalDaemon::WriteFiles(const std::string& agent_public_key) {
+  if (!options_.cost_table.empty())
+    BITPILOT_RETURN_IF_ERROR(WriteFileWithMode(CostTablePath(), options_.cost_table, 0600));
   BITPILOT_RETURN_IF_ERROR(
       WriteFileWithMode(directory_ + "/daemon.key", GenerateCurveKeys().secret_key + "\n", 0600));
   return WriteFileWithMode(directory_ + "/authorized_agents", "agent " + agent_public_key + "\n",
@@ -145,7 +147,8 @@ Status LocalDaemon::Spawn() {
       "--keys",         directory_, "--store",  directory_ + "/store",
       "--name",         "local",    "--json",   "--exit-with-parent"};
   if (!options_.isa.empty()) arguments.insert(arguments.end(), {"--isa", options_.isa});
-  if (!options_.backend.empty()) arguments.insert(arguments.end(), {"--backend", options_.backend});
+  if (!options_.cost_table.empty())
+    arguments.insert(arguments.end(), {"--backend", "model:" + CostTablePath()});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

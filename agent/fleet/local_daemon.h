@@ -12,9 +12,9 @@
 namespace bitpilot {
 
 struct LocalDaemonOptions {
-  std::string program;  // path of bitpilotd
-  std::string isa;      // --isa; empty: the best of this machine
-  std::string backend;  // --backend; empty: kernels
+  std::string program;     // path of bitpilotd
+  std::string isa;         // --isa; empty: the best of this machine
+  std::string cost_table;  // text of a cost table that answers; empty: the kernels do
 };
 
 // Everything it writes (keys, uploaded networks, log) is in a private temporary folder that goes
@@ -51,7 +51,7 @@ class LocalDaemon {
   LocalDaemon(LocalDaemonOptions options, std::string directory)
       : options_(std::move(options)), directory_(std::move(directory)) {}
 
-  Status WriteKeys(const std::string& agent_public_key);
+  Status WriteFiles(const std::string& agent_public_key);
   Status Spawn();
   Result<BoardAddress> WaitUntilReady();
   // True if the process has ended; `ending_` then says how.
@@ -60,6 +60,7 @@ class LocalDaemon {
   Status EndedStatus(const std::string& what) const;
   std::string LogPath() const { return directory_ + "/bitpilotd.log"; }
   std::string ReadyPath() const { return directory_ + "/ready.json"; }
+  std::string CostTablePath() const { return directory_ + "/board.cost"; }
 
   const LocalDaemonOptions options_;
   const std::string directory_;

@@ -4,8 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "agent/fleet/fleet_file.h"
-#include "agent/fleet/keys.h"
+#include "agent/fleet/board_choice.h"
 #include "agent/model/sample_data.h"
 #include "agent/search/cpu_class.h"
 #include "kernels/base/file_io.h"
@@ -14,36 +13,13 @@
 namespace bitpilot {
 namespace {
 
-// The board that --board names, or the file's only one.
-Result<BoardAddress> ChooseBoard(const Fleet& fleet, const SearchConfig& config) {
-  if (config.board.empty() && fleet.boards.size() == 1) return fleet.boards.front();
-  std::string names;
-  for (const BoardAddress& board : fleet.boards) {
-    if (board.name == config.board) return board;
-    names += (names.empty() ? "" : ", ") + board.name;
-  }
-  if (config.board.empty()) {
-    return InvalidArgument(config.fleet + " lists several boards (" + names +
-                           "): choose one with --board NAME");
-  }
-  return Status(StatusCode::kNotFound,
-                config.fleet + " lists no board \"" + config.board + "\", only: " + names);
-}
-
-Result<std::unique_ptr<Board>> OpenBoard(const SearchConfig& config,
-                                         const std::function<bool()>& stop) {
+Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config,
+                                              const std::function<bool()>& stop) {
   BoardOptions options;
   options.stop = stop;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
-  if (config.fleet.empty()) return StartLocalBoard(config.device, options);
-  const Result<Fleet> fleet = ReadFleetFile(config.fleet);
-  if (!fleet.ok()) return fleet.status();
-  const Result<BoardAddress> address = ChooseBoard(*fleet, config);
-  if (!address.ok()) return address.status();
-  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
-  if (!keys.ok()) return keys.status();
-  return ConnectBoard(*address, *keys, options);
+  return OpenChosenBoard({config.device, config.fleet, config.board}, options);
 }
 
 }  // namespace
@@ -85,7 +61,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   if (!model.ok()) return model.status();
   parts->model.emplace(std::move(*model));
   observer.OnPhase("connecting to the board", 0);
-  Result<std::unique_ptr<Board>> board = OpenBoard(config, stop);
+  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, stop);
   if (!board.ok()) return board.status();
   parts->board = std::move(*board);
   if (config.device.starts_with("local")) LeaveLastCpuToTheBoard();

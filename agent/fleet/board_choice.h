@@ -1,0 +1,27 @@
+// The board that a command's flags --device, --fleet and --board name.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/fleet/board.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct BoardChoice {
+  std::string device = "local";  // "local[:ISA]" or "model:FILE"; not read with a fleet
+  std::string fleet;             // a fleet file, or empty
+  std::string board;             // its board; empty: the only one
+};
+
+// Connects to it, or starts it.
+//
+// Errors:
+//   kInvalidArgument  the fleet lists several boards and none is named.
+//   kNotFound         the fleet lists no such board; the message lists those that it does.
+//   Also ReadFleetFile()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
+Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
+                                               const BoardOptions& options);
+
+}  // namespace bitpilot

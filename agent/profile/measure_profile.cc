@@ -1,0 +1,127 @@
+#include "agent/profile/measure_profile.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/base/file_io.h"
+#include "kernels/base/round_comparison.h"
+#include "kernels/base/window_statistics.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::uint64_t kWeightSeed = 1;  // any: times do not depend on the data
+constexpr int kMaxAttempts = 3;
+
+Status Save(const ProfileData& data, const std::string& path) {
+  return WriteFileAtomically(path, ToJson(data).dump() + "\n").WithContext("unfinished profile");
+}
+
+// What an earlier call left behind, or an empty start.
+Result<ProfileData> LoadOrBegin(const ProfileSettings& settings, const ProfilePlan& plan,
+                                const Board& board, const std::string& path) {
+  ProfileData begun;
+  begun.settings = settings;
+  begun.board = board.info();
+  begun.source = board.info().is_model() ? "MODEL:" + board.info().backend.substr(6) : "measured";
+  if (!std::filesystem::exists(path)) return begun;
+  const Result<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  Result<ProfileData> data =
+      ProfileDataFromJson(nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false));
+  if (!data.ok()) {
+    return data.status().WithContext(path + " is no unfinished profile; remove it to begin anew");
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckContinues(*data, settings, board.info(), path));
+  bool fits = data->results.size() <= plan.jobs.size();
+  for (std::size_t i = 0; fits && i < data->results.size(); ++i)
+    fits = data->results[i].samples.size() == plan.jobs[i].assignments.size();
+  if (fits) return data;
+  return DataCorrupt(path + " does not fit the plan of this version; remove it to begin anew");
+}
+
+// Ratios of thread CPU times: what other programs take from the board's CPU counts for neither.
+ProfileSample ToSample(const NetworkMeasurement& measured, const NetworkMeasurement& uniform8) {
+  const MedianInterval ratio = RatioOfRounds(measured.window_cpu_ns, uniform8.window_cpu_ns);
+  return {measured.latency_median_ns,
+          Median(measured.window_cpu_ns),
+          ratio.median,
+          ratio.low,
+          ratio.high,
+          measured.operation_ns,
+          measured.kernels};
+}
+
+ProfileJobResult ToResult(const Measurement& measurement) {
+  const NetworkMeasurement& uniform8 = measurement.networks.front();
+  ProfileJobResult result;
+  result.noisy = measurement.status == MeasureStatus::kNoisy;
+  result.uniform8 = ToSample(uniform8, uniform8);
+  for (std::size_t i = 1; i < measurement.networks.size(); ++i)
+    result.samples.push_back(ToSample(measurement.networks[i], uniform8));
+  return result;
+}
+
+Result<ProfileJobResult> Measure(const Topology& topology, const ProfileJob& job, Tier tier,
+                                 Board& board, const std::function<bool()>& stop) {
+  std::vector<Network> networks;
+  networks.push_back(RandomNetwork(
+      topology, UniformAssignment(topology, 8, 8, /*search_ends=*/true), kWeightSeed));
+  for (const BitAssignment& assignment : job.assignments)
+    networks.push_back(RandomNetwork(topology, assignment, kWeightSeed));
+  MeasureJob request;
+  request.tier = tier;
+  request.per_operation = true;
+  for (const Network& network : networks) request.networks.push_back(&network);
+  for (int attempt = 1;; ++attempt) {
+    if (stop()) return Status(StatusCode::kAborted, "stopped by the user");
+    const Result<Measurement> measurement = board.Measure(request);
+    if (!measurement.ok()) return measurement.status();
+    if (HasNumbers(measurement->status)) return ToResult(*measurement);
+    const bool unsupported = measurement->status == MeasureStatus::kUnsupported;
+    if (!unsupported && attempt < kMaxAttempts) continue;
+    return Status(unsupported ? StatusCode::kUnsupported : StatusCode::kUnavailable,
+                  "the board gave no numbers: " + std::string(ToString(measurement->status)) + " " +
+                      measurement->detail);
+  }
+}
+
+std::string Describe(const ProfileJobResult& result) {
+  const auto [low, high] = std::minmax_element(
+      result.samples.begin(), result.samples.end(),
+      [](const ProfileSample& a, const ProfileSample& b) { return a.ratio < b.ratio; });
+  char text[96];
+  std::snprintf(text, sizeof text, "8 bit %.1f us, these %.3fx to %.3fx%s",
+                result.uniform8.latency_ns * 1e-3, low->ratio, high->ratio,
+                result.noisy ? ", disturbed" : "");
+  return text;
+}
+
+}  // namespace
+
+Result<ProfileData> MeasureProfile(const Topology& topology, const ProfileSettings& settings,
+                                   const ProfilePlan& plan, Board& board,
+                                   const ProfileOptions& options) {
+  Result<ProfileData> data = LoadOrBegin(settings, plan, board, options.unfinished_path);
+  if (!data.ok()) return data;
+  int total = 0;
+  for (const ProfileJob& job : plan.jobs) total += static_cast<int>(job.assignments.size());
+  int done = 0;
+  for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
+    done += static_cast<int>(plan.jobs[i].assignments.size());
+    if (i < data->results.size()) continue;
+    Result<ProfileJobResult> result =
+        Measure(topology, plan.jobs[i], plan.tier, board, options.stop);
+    if (!result.ok()) return result.status();
+    data->results.push_back(std::move(*result));
+    BITPILOT_RETURN_IF_ERROR(Save(*data, options.unfinished_path));
+    options.progress(done, total, Describe(data->results.back()));
+  }
+  return data;
+}
+
+}  // namespace bitpilot

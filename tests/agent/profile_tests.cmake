@@ -1,0 +1,14 @@
+bitpilot_add_test(profile_test
+  LABEL agent
+  SOURCES
+    build_lut_test.cc
+    lut_test.cc
+    profile_data_test.cc
+    profile_plan_test.cc
+  DEPS bitpilot::profile nlohmann_json::nlohmann_json)
+# Whole programs.
+bitpilot_add_test(profile_program_test
+  LABEL agent
+  SOURCES profile_program_test.cc program.cc
+  DEPS bitpilot::lut bitpilot::study nlohmann_json::nlohmann_json)
+add_dependencies(profile_program_test bitpilot bitpilotd)
