@@ -1,6 +1,7 @@
 // Depthwise convolutions: splits the channels into pieces that share a kernel, as ConvOperation
 // does.
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "kernels/depthwise.h"
@@ -12,9 +13,9 @@ namespace {
 
 struct DepthwisePiece {
   const DepthwiseKernel* kernel = nullptr;
-  std::vector<std::int16_t> weights;
+  AlignedBuffer weights;
   OwnedOutputStage stage;
-  DepthwiseArgs args;
+  DepthwiseArgs args;  // Without pointers.
 };
 
 // Largest magnitude that a sum over the taps can reach.
@@ -23,20 +24,46 @@ std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
   return num_taps * weight_max * ((1 << activation_bits) - 1);
 }
 
-// Channels [first, first + count) of codes [C, taps], in the order that the kernel wants.
-std::vector<std::int16_t> PackTaps(const std::int8_t* codes, int num_taps, int first, int count,
-                                   TapOrder order) {
+// Channels of codes [count, taps] as int16, in pairs of taps or tap after tap.
+AlignedBuffer PackTaps(std::span<const std::int8_t> codes, int num_taps, TapOrder order) {
+  const int count = static_cast<int>(codes.size()) / num_taps;
   const int padded_taps = (num_taps + 1) / 2 * 2;
-  std::vector<std::int16_t> packed(static_cast<std::size_t>(NumBlocks(count)) * kBlockChannels *
-                                   static_cast<std::size_t>(padded_taps));
+  AlignedBuffer packed(static_cast<std::size_t>(NumBlocks(count) * kBlockChannels * padded_taps) *
+                       sizeof(std::int16_t));
+  auto* words = reinterpret_cast<std::int16_t*>(packed.data());
   for (int c = 0; c < count; ++c) {
     const int block = c / kBlockChannels * padded_taps * kBlockChannels;
     const int lane = c % kBlockChannels;
     for (int tap = 0; tap < num_taps; ++tap) {
       const int place = order == TapOrder::kPairs ? (tap / 2 * kBlockChannels + lane) * 2 + tap % 2
                                                   : tap * kBlockChannels + lane;
-      packed[static_cast<std::size_t>(block + place)] =
-          codes[static_cast<std::ptrdiff_t>(first + c) * num_taps + tap];
+      words[block + place] = codes[static_cast<std::size_t>(c * num_taps + tap)];
+    }
+  }
+  return packed;
+}
+
+// Channels of codes [count, filter_h, filter_w] as TapOrder::kColumns.
+AlignedBuffer PackColumns(std::span<const std::int8_t> codes, int filter_h, int filter_w) {
+  constexpr int kLanes = 64;
+  constexpr int kTaps = 4;  // Of a column, in one lane.
+  const int count = static_cast<int>(codes.size()) / (filter_h * filter_w);
+  const bool repeats = count == 8 || count == 16 || count == 32;
+  const int groups = (filter_h + kTaps - 1) / kTaps;
+  const int num_lanes = (count + kLanes - 1) / kLanes * kLanes;
+  AlignedBuffer packed(static_cast<std::size_t>(num_lanes * filter_w * groups * kTaps));
+  for (int l = 0; l < num_lanes; ++l) {
+    const int channel = repeats ? l % count : l;
+    if (channel >= count) {
+      break;
+    }
+    const int lane = l % 16 / 4 * 16 + l % kLanes / 16 * 4 + l % 4;
+    for (int y = 0; y < filter_h; ++y) {
+      for (int x = 0; x < filter_w; ++x) {
+        const int step = (l / kLanes * filter_w + x) * groups + y / kTaps;
+        packed.data()[(step * kLanes + lane) * kTaps + y % kTaps] = static_cast<std::uint8_t>(
+            codes[static_cast<std::size_t>((channel * filter_h + y) * filter_w + x)]);
+      }
     }
   }
   return packed;
@@ -66,7 +93,7 @@ class DepthwiseOperation final : public BoundOperation {
   std::int64_t weight_bytes() const override {
     std::int64_t total = 0;
     for (const DepthwisePiece& piece : pieces_) {
-      total += static_cast<std::int64_t>(piece.weights.size() * sizeof(std::int16_t));
+      total += static_cast<std::int64_t>(piece.weights.size());
     }
     return total;
   }
@@ -76,7 +103,8 @@ class DepthwiseOperation final : public BoundOperation {
       piece.args.input = memory.arena + window_offset_ + piece.stage.first_channel;
       piece.args.tap_offsets = tap_offsets_.data();
       piece.args.num_taps = static_cast<int>(tap_offsets_.size());
-      piece.args.weights = piece.weights.data();
+      piece.args.weights = reinterpret_cast<const std::int16_t*>(piece.weights.data());
+      piece.args.column_weights = piece.weights.data();
       piece.args.output = piece.stage.Bind(memory);
     }
   }
@@ -123,7 +151,13 @@ class DepthwiseOperation final : public BoundOperation {
   void AddPiece(const OperationContext& context, DepthwisePiece piece, int first, int count) {
     const std::vector<std::int8_t>& codes = context.numbers().weights.codes;
     const int num_taps = static_cast<int>(tap_offsets_.size());
-    piece.weights = PackTaps(codes.data(), num_taps, first, count, piece.kernel->taps);
+    const auto piece_codes = std::span(codes).subspan(
+        static_cast<std::size_t>(first) * static_cast<std::size_t>(num_taps),
+        static_cast<std::size_t>(count) * static_cast<std::size_t>(num_taps));
+    const Operation& operation = context.operation();
+    piece.weights = piece.kernel->taps == TapOrder::kColumns
+                        ? PackColumns(piece_codes, operation.kernel_h, operation.kernel_w)
+                        : PackTaps(piece_codes, num_taps, piece.kernel->taps);
     piece.stage = MakeOutputStage(context, first, count);
     for (int c = 0; c < count; ++c) {
       std::int32_t sum = 0;
@@ -133,8 +167,12 @@ class DepthwiseOperation final : public BoundOperation {
       }
       piece.stage.correction[static_cast<std::size_t>(c)] = -context.input().zero_point * sum;
     }
-    piece.args.input_row_bytes = context.operation().stride_h * context.input().row_bytes;
-    piece.args.input_pixel_bytes = context.operation().stride_w * context.input().pixel_bytes;
+    piece.args.filter_h = operation.kernel_h;
+    piece.args.filter_w = operation.kernel_w;
+    piece.args.row_bytes = context.input().row_bytes;
+    piece.args.column_bytes = context.input().pixel_bytes;
+    piece.args.input_row_bytes = operation.stride_h * context.input().row_bytes;
+    piece.args.input_pixel_bytes = operation.stride_w * context.input().pixel_bytes;
     pieces_.push_back(std::move(piece));
   }
 

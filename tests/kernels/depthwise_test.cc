@@ -83,6 +83,30 @@ TEST_P(DepthwiseKernelTest, MatchesReferenceOnHostileShapes) {
   }
 }
 
+// The filter of real networks; channels that fill vectors, several times or not quite.
+TEST_P(DepthwiseKernelTest, MatchesReferenceOnThreeByThree) {
+  std::mt19937_64 random(4);
+  std::uint64_t seed = 0;
+  for (const int channels : {8, 16, 24, 32, 64, 96, 100, 144}) {
+    for (const int stride : {1, 2}) {
+      for (const int width : {1, 2, 3, 7, 12}) {
+        SCOPED_TRACE(testing::Message()
+                     << channels << " channels, stride " << stride << ", width " << width);
+        Topology topology = RandomDepthwise(random, 3, 3);
+        topology.input = {3, width, channels};
+        Operation& depthwise = topology.operations.front();
+        depthwise.groups = depthwise.out_channels = channels;
+        depthwise.stride_h = depthwise.stride_w = stride;
+        depthwise.padding = {1, 1, 1, 1};
+        ASSERT_EQ(ValidateTopology(topology).message(), "");
+        const Network network =
+            RandomNetwork(topology, UniformAssignment(topology, weight_bits(), 8, true), ++seed);
+        ASSERT_NO_FATAL_FAILURE(ExpectExact(network, seed));
+      }
+    }
+  }
+}
+
 TEST_P(DepthwiseKernelTest, HoldsTheLargestSums) {
   Topology topology;
   topology.name = "depthwise";
