@@ -4,6 +4,7 @@
 #include <set>
 
 #include "device_daemon/energy/energy_estimate.h"
+#include "device_daemon/energy/source_choice.h"
 
 namespace bitpilot {
 namespace {
@@ -31,8 +32,11 @@ std::string Number(double value) {
 
 nlohmann::ordered_json EnergySourcesJson(const std::vector<FoundEnergySource>& sources) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
-  for (const FoundEnergySource& one : sources) {
-    nlohmann::ordered_json json{{"name", one.name}, {"usable", one.status.ok()}};
+  const std::optional<std::size_t> best = BestEnergySource(sources);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const FoundEnergySource& one = sources[i];
+    nlohmann::ordered_json json{
+        {"name", one.name}, {"usable", one.status.ok()}, {"chosen", best == i}};
     if (one.status.ok()) {
       const EnergySourceInfo& info = one.source->info();
       json["tier"] = ToString(TierOf(info.sensor));
@@ -64,12 +68,15 @@ nlohmann::ordered_json BoardStateJson(const BoardState& state) {
 
 std::vector<std::string> EnergySourcesText(const std::vector<FoundEnergySource>& sources) {
   std::vector<std::string> lines;
-  for (const FoundEnergySource& one : sources) {
+  const std::optional<std::size_t> best = BestEnergySource(sources);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const FoundEnergySource& one = sources[i];
     std::string line = "energy               " + one.name + ": ";
     if (one.status.ok()) {
       const EnergySourceInfo& info = one.source->info();
       line += std::string(ToString(TierOf(info.sensor))) + "; " + info.scope +
               "; windows of at least " + Number(MinWindowSeconds(info)) + " s";
+      if (best == i) line += "; serve measures with it";
     } else {
       line += "not usable: " + one.status.message();
     }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "device_daemon/energy/energy_estimate.h"
 #include "device_daemon/system_info.h"
 #include "kernels/compiled_network.h"
 
@@ -36,6 +37,31 @@ v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa,
   device.set_architecture(Architecture());
   device.set_governor(Governor());
   return device;
+}
+
+v1::EnergyCapability DescribeEnergy(const EnergyChoice& choice,
+                                    const std::optional<CostTable>& cost_table) {
+  v1::EnergyCapability energy;
+  if (cost_table) {
+    const bool has_energy = !cost_table->energy_unit.empty();
+    energy.set_tier(has_energy ? v1::MODEL_TABLE : v1::NO_ENERGY);
+    energy.set_reason("the board is a model (" + cost_table->name + "): it " +
+                      (has_energy ? "estimates in " + cost_table->energy_unit : "has no energies") +
+                      " and measures nothing");
+    return energy;
+  }
+  if (!choice.source) {
+    energy.set_tier(v1::NO_ENERGY);
+    energy.set_reason(choice.reason);
+    return energy;
+  }
+  const EnergySourceInfo& info = choice.source->info();
+  energy.set_tier(static_cast<v1::EnergyTier>(TierOf(info.sensor)));
+  energy.set_source(info.name);
+  energy.set_scope(info.scope);
+  energy.set_period_ms(static_cast<double>(info.period_ns) * 1e-6);
+  energy.set_window_s(static_cast<double>(MinWindowNs(info)) * 1e-9);
+  return energy;
 }
 
 }  // namespace bitpilot

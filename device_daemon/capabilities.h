@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "device_daemon/energy/source_choice.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/isa.h"
 #include "proto/bitpilot.pb.h"
@@ -17,5 +18,10 @@ std::string DaemonBuild();
 // cost_table: of a model backend.
 v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa,
                                       const std::optional<CostTable>& cost_table);
+
+// What `choice` lets this board say about energy. A model backend measures none: its table's
+// figures, if it has any, are of tier MODEL_TABLE.
+v1::EnergyCapability DescribeEnergy(const EnergyChoice& choice,
+                                    const std::optional<CostTable>& cost_table);
 
 }  // namespace bitpilot

@@ -10,7 +10,7 @@
 #include "device_daemon/capabilities.h"
 #include "device_daemon/commands.h"
 #include "device_daemon/energy/discovery.h"
-#include "device_daemon/energy/meter_program.h"
+#include "device_daemon/energy/source_choice.h"
 #include "device_daemon/system_info.h"
 #include "device_daemon/zmq_socket.h"
 
@@ -62,19 +62,12 @@ nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
   return json;
 }
 
-// What the system shows, and the meter program if one was named.
+// What the system shows, and the meter program if one was named: a failure is listed, too.
 std::vector<FoundEnergySource> FindSources(const std::string& meter) {
-  std::vector<FoundEnergySource> sources;
-  if (!meter.empty()) {
-    Result<std::unique_ptr<EnergySource>> source = StartMeterProgram(meter);
-    if (source.ok()) {
-      const std::string name = (*source)->info().name;
-      sources.push_back({name, {}, std::move(*source)});
-    } else {
-      sources.push_back({"meter", source.status(), nullptr});
-    }
-  }
-  for (FoundEnergySource& one : FindEnergySources("/")) sources.push_back(std::move(one));
+  Result<std::vector<FoundEnergySource>> all = FindAllEnergySources(meter);
+  if (all.ok()) return std::move(*all);
+  std::vector<FoundEnergySource> sources = FindEnergySources("/");
+  sources.insert(sources.begin(), FoundEnergySource{"meter", all.status(), nullptr});
   return sources;
 }
 

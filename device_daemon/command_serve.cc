@@ -51,6 +51,10 @@ int RunServe(const ServeOptions& options) {
   ServerOptions server;
   if (options.backend.starts_with(kModelPrefix)) {
     server.cost_table_path = options.backend.substr(kModelPrefix.size());
+    if (!options.meter.empty()) {
+      return UsageError("a model measures nothing: leave out --meter, or --backend " +
+                        options.backend);
+    }
   } else if (options.backend != "kernels") {
     return UsageError("--backend takes kernels or model:FILE, got '" + options.backend + "'");
   }
@@ -65,6 +69,9 @@ int RunServe(const ServeOptions& options) {
   server.worker_memory_bytes = options.worker_memory_mib << 20;
   server.name = options.name;
   server.program = OwnProgramPath();
+  server.meter = options.meter;
+  server.energy_source = options.energy_source;
+  server.energy_tolerance = options.energy_tolerance;
   const Status status =
       Serve(server, [&](const ServerAddress& address) { PrintReady(address, options.json); });
   return status.ok() ? 0 : ReportFailure(status);

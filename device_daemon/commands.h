@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "device_daemon/energy_result.h"
 #include "kernels/base/status.h"
 #include "kernels/isa.h"
 
@@ -19,6 +20,9 @@ struct ServeOptions {
   std::string isa;           // Empty: the best the CPU has.
   std::string backend = "kernels";
   std::string name;
+  std::string meter;          // A meter program's command line, or empty.
+  std::string energy_source;  // Empty: the best one; "none": no energy.
+  double energy_tolerance = kDefaultEnergyTolerance;
   std::uint64_t store_mib = 256;
   std::uint64_t worker_memory_mib = 1024;
   bool json = false;

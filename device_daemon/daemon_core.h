@@ -22,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ struct CoreConfig {
   std::string boot_id;  // 16 random bytes, new at every start.
   std::uint64_t last_epoch = 0;
   v1::DeviceCapabilities capabilities;
+  // How long the energy phase of a request takes; none: no request has one.
+  std::function<Milliseconds(const v1::MeasureRequest&)> energy_duration;
 };
 
 class DaemonCore {
@@ -87,6 +90,9 @@ class DaemonCore {
   Status CancelMeasure(const MessageReceived& event);
   void AnswerPing(const MessageReceived& event);
 
+  Milliseconds TypicalDuration(const v1::MeasureRequest& request) const;
+  Milliseconds LimitOf(const v1::Envelope& envelope) const;
+  Job MakeJob(const MessageReceived& event, std::string fingerprint);
   void StartNextJob();
   void StopRunning(v1::MeasureStatus reason);
   void FinishWithStatus(Job job, v1::MeasureStatus status, const std::string& detail);

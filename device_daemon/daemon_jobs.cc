@@ -16,8 +16,8 @@ constexpr Milliseconds kMinMeasureLimit{60'000};
 constexpr std::size_t kMaxWorkerEnvelopeBytes = kMaxEnvelopeBytes - 256;
 constexpr std::size_t kMaxPhaseBytes = 64;
 
-// What one network of a tier usually takes, all phases together.
-Milliseconds TypicalDuration(const v1::MeasureRequest& request) {
+// What the latencies of a request usually take, all phases together.
+Milliseconds LatencyDuration(const v1::MeasureRequest& request) {
   const auto num_networks = request.network_sha256_size();
   switch (request.spec().tier()) {
     case v1::MeasureSpec::SCREEN:
@@ -27,13 +27,6 @@ Milliseconds TypicalDuration(const v1::MeasureRequest& request) {
     default:
       return Milliseconds{3'000} * num_networks;
   }
-}
-
-Milliseconds LimitOf(const v1::Envelope& envelope) {
-  const Milliseconds longest{kMaxDeadlineMs};
-  if (envelope.deadline_ms() != 0) return std::min(Milliseconds{envelope.deadline_ms()}, longest);
-  if (!envelope.has_measure_request()) return kInferLimit;
-  return std::clamp(3 * TypicalDuration(envelope.measure_request()), kMinMeasureLimit, longest);
 }
 
 Status CheckPresent(const MessageReceived& event) {
@@ -57,10 +50,25 @@ StatusCode ToStatusCode(v1::MeasureStatus status) {
   }
 }
 
-Job MakeJob(JobId id, const MessageReceived& event, std::string fingerprint) {
+}  // namespace
+
+Milliseconds DaemonCore::TypicalDuration(const v1::MeasureRequest& request) const {
+  const bool has_energy_phase = request.spec().energy() && config_.energy_duration;
+  return LatencyDuration(request) +
+         (has_energy_phase ? config_.energy_duration(request) : Milliseconds{0});
+}
+
+Milliseconds DaemonCore::LimitOf(const v1::Envelope& envelope) const {
+  const Milliseconds longest{kMaxDeadlineMs};
+  if (envelope.deadline_ms() != 0) return std::min(Milliseconds{envelope.deadline_ms()}, longest);
+  if (!envelope.has_measure_request()) return kInferLimit;
+  return std::clamp(3 * TypicalDuration(envelope.measure_request()), kMinMeasureLimit, longest);
+}
+
+Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
   const v1::Envelope& envelope = event.message.envelope;
   Job job;
-  job.id = id;
+  job.id = ++last_job_;
   job.session_id = envelope.session_id();
   job.user_id = event.peer.user_id;
   job.request_id = envelope.request_id();
@@ -70,14 +78,12 @@ Job MakeJob(JobId id, const MessageReceived& event, std::string fingerprint) {
   return job;
 }
 
-}  // namespace
-
 Status DaemonCore::StartInfer(const MessageReceived& event) {
   BITPILOT_RETURN_IF_ERROR(CheckPresent(event));
   if (!jobs_.HasRoom(/*is_measurement=*/false)) {
     return {StatusCode::kUnavailable, "too many inference requests wait; ask again later"};
   }
-  jobs_.Enqueue(MakeJob(++last_job_, event, ""));
+  jobs_.Enqueue(MakeJob(event, ""));
   StartNextJob();
   return {};
 }
@@ -101,7 +107,7 @@ Status DaemonCore::StartMeasure(const MessageReceived& event) {
   }
   accepted.set_eta_ms(static_cast<std::uint32_t>(eta.count()));
   ReplyTo(event, std::move(reply));
-  jobs_.Enqueue(MakeJob(++last_job_, event, fingerprint));
+  jobs_.Enqueue(MakeJob(event, fingerprint));
   StartNextJob();
   return {};
 }

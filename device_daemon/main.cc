@@ -45,6 +45,18 @@ void AddServe(CLI::App& app, ServeOptions& options) {
                    "more is answered with OUT_OF_MEMORY")
       ->check(CLI::Range(16, 1 << 20))
       ->capture_default_str();
+  serve->add_option("--meter", options.meter,
+                    "Command that prints what an external meter samples; the line protocol is in "
+                    "device_daemon/energy/meter_program.h");
+  serve->add_option("--energy-source", options.energy_source,
+                    "Which of the sources that `bitpilotd check` lists measures energy, or none. "
+                    "Default: the meter, else the sensor that sees most of the board");
+  serve
+      ->add_option("--energy-tolerance", options.energy_tolerance,
+                   "A network's time in the energy phase may differ by this share from its "
+                   "latency's interval; else it has no energy")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   serve->add_flag("--json", options.json,
                   "Print {\"type\":\"ready\",\"endpoint\",\"public_key\",\"pid\"} once agents can "
                   "connect");

@@ -18,11 +18,12 @@
 #include "device_daemon/artifact_store.h"
 #include "device_daemon/capabilities.h"
 #include "device_daemon/daemon_core.h"
+#include "device_daemon/energy/source_choice.h"
 #include "device_daemon/gate.h"
+#include "device_daemon/job_runner.h"
 #include "device_daemon/lease_epoch_file.h"
 #include "device_daemon/log.h"
 #include "device_daemon/system_info.h"
-#include "device_daemon/worker_process.h"
 #include "device_daemon/zmq_socket.h"
 #include "kernels/base/sha256.h"
 
@@ -49,7 +50,46 @@ struct Prepared {
   std::optional<CostTable> cost_table;
   ArtifactStore store;
   std::uint64_t last_epoch;
+  EnergyChoice energy;
 };
+
+// A model measures nothing, whatever this machine has.
+Result<EnergyChoice> ChooseSource(const ServerOptions& options) {
+  if (!options.cost_table_path.empty()) return EnergyChoice{nullptr, "the board is a model"};
+  Result<std::vector<FoundEnergySource>> found = FindAllEnergySources(options.meter);
+  if (!found.ok()) return found.status();
+  return ChooseEnergySource(std::move(*found), options.energy_source);
+}
+
+EnergySetup MakeEnergySetup(const ServerOptions& options, EnergyChoice choice) {
+  EnergySetup setup{nullptr, choice.reason, options.energy_tolerance};
+  if (!choice.source) return setup;
+  const std::string name = choice.source->info().name;
+  const auto reopen = [meter = options.meter, name]() -> Result<std::unique_ptr<EnergySource>> {
+    Result<std::vector<FoundEnergySource>> found = FindAllEnergySources(meter);
+    if (!found.ok()) return found.status();
+    Result<EnergyChoice> again = ChooseEnergySource(std::move(*found), name);
+    if (!again.ok()) return again.status();
+    return std::move(again->source);
+  };
+  setup.recorder = std::make_unique<EnergyRecorder>(std::move(choice.source), reopen);
+  return setup;
+}
+
+daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, const Prepared& prepared) {
+  daemon::CoreConfig config;
+  config.boot_id = RandomBytes(kBootIdBytes);
+  config.last_epoch = prepared.last_epoch;
+  config.capabilities = DescribeDevice(options.name, options.isa, prepared.cost_table);
+  *config.capabilities.mutable_energy() = DescribeEnergy(prepared.energy, prepared.cost_table);
+  if (prepared.energy.source) {
+    config.energy_duration =
+        [info = prepared.energy.source->info()](const v1::MeasureRequest& request) {
+          return EnergyPhaseDuration(request, info);
+        };
+  }
+  return config;
+}
 
 Result<Prepared> Prepare(const ServerOptions& options) {
   BITPILOT_RETURN_IF_ERROR(CheckZmqSecurity());
@@ -68,8 +108,10 @@ Result<Prepared> Prepare(const ServerOptions& options) {
   if (!store.ok()) return store.status();
   const Result<std::uint64_t> epoch = ReadLeaseEpoch(options.store_folder);
   if (!epoch.ok()) return epoch.status();
+  Result<EnergyChoice> energy = ChooseSource(options);
+  if (!energy.ok()) return energy.status();
   return Prepared{std::move(*keys), std::move(*agents), std::move(cost_table), std::move(*store),
-                  *epoch};
+                  *epoch,           std::move(*energy)};
 }
 
 WorkerCommand WorkerCommandFor(const ServerOptions& options) {
@@ -113,7 +155,7 @@ class Server {
   void Perform(const daemon::PrepareArtifact& prepare);
   void Perform(const daemon::AppendArtifact& append);
   void Perform(const daemon::StartJob& start);
-  void Perform(const daemon::StopJob& stop) { worker_.Stop(stop.job); }
+  void Perform(const daemon::StopJob& stop) { jobs_.Stop(stop.job); }
   void Perform(const daemon::Log& log) { LogLine(log.text); }
 
   daemon::Milliseconds Now() const {
@@ -131,7 +173,7 @@ class Server {
   daemon::DaemonCore core_;
   Gate gate_;
   ZmqSocket socket_;
-  WorkerProcess worker_;
+  JobRunner jobs_;
   boost::asio::steady_timer timer_;
   boost::asio::signal_set signals_;
   std::deque<daemon::Event> events_;
@@ -141,14 +183,14 @@ Server::Server(const ServerOptions& options, Prepared prepared)
     : options_(options),
       keys_(std::move(prepared.keys)),
       store_(std::move(prepared.store)),
-      core_({RandomBytes(kBootIdBytes), prepared.last_epoch,
-             DescribeDevice(options.name, options.isa, prepared.cost_table)}),
+      core_(MakeCoreConfig(options, prepared)),
       gate_(io_, context_, std::move(prepared.agents),
             [this](const std::string& line) {
               if (serving_) refusals_.Add(line);
             }),
       socket_(io_, context_, ZmqSocketKind::kRouter),
-      worker_(io_, WorkerCommandFor(options), [this](const daemon::Event& event) { Feed(event); }),
+      jobs_(io_, WorkerCommandFor(options), MakeEnergySetup(options, std::move(prepared.energy)),
+            [this](const daemon::Event& event) { Feed(event); }),
       timer_(io_),
       signals_(io_, SIGINT, SIGTERM, SIGHUP) {}
 
@@ -244,7 +286,7 @@ void Server::Perform(const daemon::AppendArtifact& append) {
                                 store_.Append(append.request.sha256, append.offset, append.bytes)});
 }
 
-void Server::Perform(const daemon::StartJob& start) { worker_.Start(start.job, start.request); }
+void Server::Perform(const daemon::StartJob& start) { jobs_.Start(start.job, start.request); }
 
 void Server::WaitForSignal() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {

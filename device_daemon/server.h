@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "device_daemon/energy_result.h"
 #include "device_daemon/keys.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
@@ -24,6 +25,9 @@ struct ServerOptions {
   Isa isa = Isa::kScalar;
   std::string cost_table_path;  // Of a model backend; empty: measure.
   std::string program;          // Path of bitpilotd, to start the worker.
+  std::string meter;            // A meter program's command line, or empty.
+  std::string energy_source;    // As ChooseEnergySource() takes it.
+  double energy_tolerance = kDefaultEnergyTolerance;
 };
 
 struct ServerAddress {
@@ -37,8 +41,9 @@ struct ServerAddress {
 //
 // on_ready: called once, when agents can connect.
 //
-// Errors: whatever keeps the daemon from starting: keys, allow-list, store, cost table, libzmq, a
-// port in use, a self-test that let a stranger in.
+// Errors: whatever keeps the daemon from starting: keys, allow-list, store, cost table, a meter or
+// energy source that was named and cannot be used, libzmq, a port in use, a self-test that let a
+// stranger in.
 Status Serve(const ServerOptions& options,
              const std::function<void(const ServerAddress&)>& on_ready);
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "device_daemon/artifact_store.h"
+#include "device_daemon/energy_phase.h"
 #include "device_daemon/kernel_choices_file.h"
 #include "device_daemon/measurement.h"
 #include "device_daemon/process.h"
@@ -115,10 +116,17 @@ Message ErrorMessage(const Status& status) {
 
 Message OutOfMemory(const Message& request) {
   const std::string detail = "no memory to run it; the worker's limit is --worker-memory";
+  Message message;
+  if (request.envelope.has_energy_run_request()) {
+    v1::EnergyRunResult& run = *message.envelope.mutable_energy_run_result();
+    run.set_measure_id(request.envelope.energy_run_request().measure().measure_id());
+    run.set_status(v1::OUT_OF_MEMORY);
+    run.set_detail(detail);
+    return message;
+  }
   if (!request.envelope.has_measure_request()) {
     return ErrorMessage({StatusCode::kResourceExhausted, detail});
   }
-  Message message;
   v1::MeasureResult& result = *message.envelope.mutable_measure_result();
   result.set_measure_id(request.envelope.measure_request().measure_id());
   result.set_status(v1::OUT_OF_MEMORY);
@@ -139,6 +147,16 @@ Message Worker::Handle(const Message& request) {
           measure, setup_, SystemMeasureClock(), [&](std::string_view phase, int windows_done) {
             ReportProgress(measure.measure_id(), phase, windows_done);
           });
+      return reply;
+    }
+    if (request.envelope.has_energy_run_request()) {
+      const v1::EnergyRunRequest& run = request.envelope.energy_run_request();
+      Message reply;
+      *reply.envelope.mutable_energy_run_result() =
+          RunEnergyPhase(run, setup_, SystemMeasureClock(), SleepNs,
+                         [&](std::string_view phase, int windows_done) {
+                           ReportProgress(run.measure().measure_id(), phase, windows_done);
+                         });
       return reply;
     }
     return ErrorMessage(InvalidArgument("the worker does not take " +

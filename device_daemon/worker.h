@@ -2,8 +2,9 @@
 // eats all memory is a status of one request and not the end of the daemon.
 //
 // `bitpilotd worker` is started by the daemon only (device_daemon/worker_process.h). It reads
-// InferRequest and MeasureRequest messages from one end of a socket pair and answers each with
-// InferResult, MeasureResult or Error; between them it sends MeasureProgress as a sign of life.
+// InferRequest, MeasureRequest and EnergyRunRequest messages from one end of a socket pair and
+// answers each with InferResult, MeasureResult, EnergyRunResult or Error; between them it sends
+// MeasureProgress as a sign of life.
 #pragma once
 
 #include <sys/types.h>

@@ -55,6 +55,7 @@ std::vector<FoundEnergySource> FindBatteries(const fs::path& sysfs_root) {
     if (!type.ok() || *type != "Battery") continue;
     EnergySourceInfo info{.name = "battery:" + supply.filename().string(),
                           .scope = "everything that the battery supplies, averaged over seconds",
+                          .coverage = EnergyCoverage::kBattery,
                           .sensor = EnergySensor::kSensorOnboard,
                           .quantity = EnergyQuantity::kPowerW,
                           .period_ns = kPeriodNs,

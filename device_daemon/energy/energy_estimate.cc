@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 
 #include "kernels/base/window_statistics.h"
@@ -15,7 +16,6 @@ constexpr double kMaxMissingShare = 1e-3;
 constexpr double kMaxGapPeriods = 3.0;
 constexpr double kMaxClockShare = 1e-3;
 constexpr double kMaxIdleShift = 0.03;
-constexpr double kMaxLatencyShift = 0.02;
 
 // Without exact repetitions of a sample. Errors: times that go back, two values at one time.
 Result<std::vector<EnergySample>> InOrder(const EnergyTrace& trace) {
@@ -109,6 +109,14 @@ Result<double> TakeCounter(std::span<const EnergySample> inside) {
   return inside.back().value - inside.front().value;
 }
 
+// Between the two samples around `time_ns`: how long nobody looked there.
+std::int64_t SpacingNs(const std::vector<EnergySample>& samples, std::int64_t time_ns) {
+  const auto after = std::lower_bound(
+      samples.begin() + 1, samples.end() - 1, time_ns,
+      [](const EnergySample& sample, std::int64_t time) { return sample.time_ns < time; });
+  return after->time_ns - std::prev(after)->time_ns;
+}
+
 Status CheckWindow(const EnergyTrace& trace, std::int64_t begin_ns, std::int64_t end_ns) {
   const std::int64_t min_ns = MinWindowNs(trace.source);
   if (end_ns - begin_ns < min_ns) {
@@ -143,8 +151,9 @@ Result<WindowEnergy> Integrate(const EnergyTrace& trace, std::int64_t begin_ns,
   WindowEnergy window{.energy_j = *energy_j,
                       .seconds = static_cast<double>(end_ns - begin_ns) * 1e-9};
   BITPILOT_RETURN_IF_ERROR(CheckPower(trace.source, window.power_w()));
-  const double edge_share =
-      2.0 * static_cast<double>(trace.source.period_ns) * 1e-9 / window.seconds;
+  const std::int64_t edges_ns = std::max(trace.source.period_ns, SpacingNs(*samples, begin_ns)) +
+                                std::max(trace.source.period_ns, SpacingNs(*samples, end_ns));
+  const double edge_share = static_cast<double>(edges_ns) * 1e-9 / window.seconds;
   window.uncertainty_j = window.energy_j * std::hypot(edge_share, trace.source.relative_accuracy);
   return window;
 }
@@ -173,7 +182,7 @@ Result<WindowEnergy> IntegrateWindow(const EnergyTrace& trace, std::int64_t begi
   return window;
 }
 
-Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows, double latency_ns) {
+Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows) {
   if (windows.busy.empty() || windows.inferences.size() != windows.busy.size()) {
     return InvalidArgument("an energy estimate needs windows and their inferences");
   }
@@ -209,11 +218,10 @@ Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows, double laten
   Result<MeasuredEnergy> energy = MeasuredEnergy::Create(
       windows.source.sensor, windows.source.name, MedianFigure(gross_uj, gross_systematic), net);
   if (!energy.ok()) return energy.status();
-  const double latency_shift = std::fabs(Median(durations_ns) / latency_ns - 1.0);
   return EnergyEstimate{.energy = std::move(energy).value(),
                         .idle_power_w = idle_w,
-                        .idle_shifted = idle_shifted,
-                        .observer_effect = !(latency_shift <= kMaxLatencyShift)};
+                        .latency_ns = Median(durations_ns),
+                        .idle_shifted = idle_shifted};
 }
 
 }  // namespace bitpilot

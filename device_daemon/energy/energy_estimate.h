@@ -26,6 +26,8 @@ struct WindowEnergy {
   double power_w() const { return energy_j / seconds; }
 };
 
+// The edges' part of the uncertainty is what was drawn between the samples around each edge.
+//
 // Integrates the trace's power over the window (trapezoids between the samples' own times; linear
 // between samples at the edges), or takes the difference of its energy counter.
 //
@@ -52,17 +54,15 @@ struct EnergyWindows {
 struct EnergyEstimate {
   MeasuredEnergy energy;
   double idle_power_w = 0.0;
-  bool idle_shifted = false;     // Idle power changed by more than 3 %: there is no net figure.
-  bool observer_effect = false;  // Inferences took another time than in the latency phase (2 %).
+  double latency_ns = 0.0;    // Of one inference, median over the windows.
+  bool idle_shifted = false;  // Idle power changed by more than 3 %: there is no net figure.
 };
 
 // Median over the windows of energy per inference. The uncertainty joins the instrument's and the
 // edges' (of one window: they do not average out) with the windows' scatter.
 //
-// `latency_ns`: of one inference in the latency phase.
-//
 // Errors: kInvalidArgument without windows or with a window without inferences; kDataCorrupt as
 // MeasuredEnergy::Create().
-Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows, double latency_ns);
+Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows);
 
 }  // namespace bitpilot

@@ -23,9 +23,20 @@ enum class EnergyQuantity : std::uint8_t {
   kEnergyJ,  // Energy since some moment before the trace, in joules; never decreases.
 };
 
+// What part of a board a source sees, from the best one to measure with to the worst.
+enum class EnergyCoverage : std::uint8_t {
+  kExternal,   // Whatever the external meter was put into.
+  kInput,      // The rail that feeds the board or module.
+  kProcessor,  // The CPU packages.
+  kRails,      // The sum of the rails behind the converters.
+  kBattery,    // Everything, but averaged over seconds.
+  kOneRail,    // A rail that feeds a part of the board.
+};
+
 struct EnergySourceInfo {
   std::string name;   // E.g. "rapl:package-0", "hwmon:ina3221/VDD_IN", "meter:fake".
   std::string scope;  // What it sees, and what it does not.
+  EnergyCoverage coverage = EnergyCoverage::kOneRail;
   EnergySensor sensor = EnergySensor::kSensorOnboard;
   EnergyQuantity quantity = EnergyQuantity::kPowerW;
   std::int64_t period_ns = 0;      // Between two new values.
@@ -52,8 +63,9 @@ class EnergySource {
 
   // Begins a recording at `now_ns`; what was recorded before is dropped.
   virtual Status Start(std::int64_t now_ns) = 0;
-  // Takes what the source has to tell. Call it about every info().period_ns.
+  // Takes what the source has to tell. Call it about every poll_interval_ns().
   virtual Status Poll(std::int64_t now_ns) = 0;
+  virtual std::int64_t poll_interval_ns() const { return info().period_ns; }
   // Ends the recording. Errors of the source at any time since Start().
   virtual Result<EnergyTrace> Finish(std::int64_t now_ns) = 0;
 };

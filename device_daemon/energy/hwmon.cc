@@ -77,16 +77,20 @@ std::int64_t PeriodNs(const fs::path& chip, int rails) {
                                                 : kDefaultPeriodNs * rails;
 }
 
+// Rails that feed everything are called VDD_IN, POM_5V_IN, VIN.
 FoundEnergySource OpenRail(const std::string& name, RailFiles files, std::int64_t period_ns,
                            const Status& usable) {
   if (!usable.ok()) return {name, usable, nullptr};
-  EnergySourceInfo info{.name = name,
-                        .scope = "this rail only",
-                        .sensor = EnergySensor::kSensorOnboard,
-                        .quantity = EnergyQuantity::kPowerW,
-                        .period_ns = period_ns,
-                        .relative_accuracy = kAccuracy,
-                        .max_power_w = kMaxRailW};
+  const bool is_input = name.ends_with("_IN") || name.ends_with("/VIN");
+  EnergySourceInfo info{
+      .name = name,
+      .scope = is_input ? "what this rail feeds: the module, or the board" : "this rail only",
+      .coverage = is_input ? EnergyCoverage::kInput : EnergyCoverage::kOneRail,
+      .sensor = EnergySensor::kSensorOnboard,
+      .quantity = EnergyQuantity::kPowerW,
+      .period_ns = period_ns,
+      .relative_accuracy = kAccuracy,
+      .max_power_w = kMaxRailW};
   return TryToRead(std::make_unique<HwmonSource>(std::move(info), std::move(files)));
 }
 

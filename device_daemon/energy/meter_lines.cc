@@ -41,6 +41,7 @@ Result<EnergySourceInfo> ParseMeterGreeting(std::string_view line) {
   }
   EnergySourceInfo info;
   info.scope = "what the external meter supplies";
+  info.coverage = EnergyCoverage::kExternal;
   info.sensor = EnergySensor::kMeterExternal;
   if (count != words.size() || words[0] != "meter" || words[2].empty() ||
       !Parse(words[3], info.period_ns) || !Parse(words[4], info.relative_accuracy) ||

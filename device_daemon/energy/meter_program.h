@@ -8,8 +8,10 @@
 //                           TIME_NS,MICROJOULE     energy since some moment: one kind a recording
 //   daemon, then program:   stop                   ->  stopped TIME_NS
 // The program answers `start` and `stop` at once, with the time at which it read them: so the two
-// clocks are aligned, offset and rate, up to half the answers' delay. It ends when its standard
-// input does. Anything else that it prints is an error; standard error is passed on.
+// clocks are aligned, offset and rate, up to half the answers' delay. Where an answer took
+// milliseconds, the daemon begins and ends a few recordings more, for their answers. The program
+// ends when its standard input does. Anything else that it prints is an error; standard
+// error is passed on.
 #pragma once
 
 #include <memory>
@@ -46,7 +48,7 @@ struct MeterClock {
 // beyond what the uncertainty of both ends explains.
 Status AlignSamples(const MeterClock& clock, std::vector<EnergySample>& samples);
 
-// Starts `command` with /bin/sh and waits up to five seconds for its greeting. The times that
+// Starts `command` with /bin/sh and waits up to four seconds for its greeting. The times that
 // Start() and Finish() take are those of CLOCK_MONOTONIC_RAW. A recording of more than four million
 // samples fails. The program ends with the source.
 //

@@ -101,6 +101,7 @@ std::vector<FoundEnergySource> FindPmic(const fs::path& root,
   EnergySourceInfo info{
       .name = "pmic:rpi5",
       .scope = "sum of the rails behind the converters; less than what the board draws",
+      .coverage = EnergyCoverage::kRails,
       .sensor = EnergySensor::kSensorOnboard,
       .quantity = EnergyQuantity::kPowerW,
       .period_ns = kPeriodNs,

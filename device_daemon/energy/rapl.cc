@@ -91,6 +91,7 @@ std::vector<FoundEnergySource> FindRapl(const fs::path& sysfs_root) {
   if (names.empty()) return found;
   EnergySourceInfo info{.name = "rapl:" + names,
                         .scope = "CPU packages; neither memory chips nor the rest of the board",
+                        .coverage = EnergyCoverage::kProcessor,
                         .sensor = EnergySensor::kSensorOnboard,
                         .quantity = EnergyQuantity::kEnergyJ,
                         .period_ns = kPeriodNs,

@@ -148,6 +148,25 @@ TEST_F(DaemonJobsTest, BoundsTheLongestDeadline) {
   EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).size(), 1U);
 }
 
+// An energy phase of 40 s is told to the agent, and the job may take three times as long.
+TEST_F(DaemonJobsTest, CountsTheEnergyPhaseInEstimateAndLimit) {
+  CoreConfig config = CoreDriver::MakeConfig(0);
+  config.energy_duration = [](const v1::MeasureRequest&) { return Milliseconds{40'000}; };
+  driver_.core = DaemonCore(std::move(config));
+  Message request = driver_.MeasureRequest(driver_.Connect(kAlice), 'm');
+  request.envelope.mutable_measure_request()->mutable_spec()->set_energy(true);
+  const std::vector<Action> actions = driver_.Deliver(kAlice, request);
+  EXPECT_EQ(CoreDriver::OnlyReply(actions).measure_accepted().eta_ms(), 40'600U);
+  const JobId job = CoreDriver::Of<StartJob>(actions).front().job;
+  const Milliseconds limit{3 * 40'600};
+  for (Milliseconds passed{5'000}; passed < limit; passed += Milliseconds{5'000}) {
+    driver_.now += Milliseconds{5'000};
+    driver_.Step(WorkerProgressed{job, "energy", 1});
+    ASSERT_TRUE(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).empty());
+  }
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{5'000})).size(), 1U);
+}
+
 TEST_F(DaemonJobsTest, StopsAWorkerWithoutSignsOfLife) {
   const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
   driver_.now += Milliseconds{9'000};

@@ -122,12 +122,13 @@ bool DaemonProcess::WaitForLog(const std::string& text) const {
 pid_t DaemonProcess::WorkerPid() const {
   const std::string task = std::to_string(pid_);
   std::istringstream children(ReadAll("/proc/" + task + "/task/" + task + "/children"));
-  pid_t child = 0;
-  if (!(children >> child)) return 0;
   // Between its creation and the start of its program it is still a part of the daemon, which waits
-  // for it.
-  const std::string command = ReadAll("/proc/" + std::to_string(child) + "/cmdline");
-  return command.find(std::string("\0worker\0", 8)) == std::string::npos ? 0 : child;
+  // for it. A meter program is a child, too.
+  for (pid_t child = 0; children >> child;) {
+    const std::string command = ReadAll("/proc/" + std::to_string(child) + "/cmdline");
+    if (command.find(std::string("\0worker\0", 8)) != std::string::npos) return child;
+  }
+  return 0;
 }
 
 }  // namespace bitpilot
