@@ -54,6 +54,12 @@ function(bitpilot_optimize target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O2>)
 endfunction()
 
+# bitpilot_shrink(<target>): for what a board loads but never waits for. Small is better than fast, and what nothing
+# calls is left out of the program (bitpilotd links with --gc-sections).
+function(bitpilot_shrink target)
+  target_compile_options(${target} PRIVATE -Os -ffunction-sections -fdata-sections)
+endfunction()
+
 # bitpilot_precompile_torch(<target>): <torch/torch.h> costs many seconds a file otherwise.
 function(bitpilot_precompile_torch target)
   target_precompile_headers(${target} PRIVATE <torch/torch.h>)
