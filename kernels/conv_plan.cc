@@ -30,8 +30,10 @@ void SetInputArgs(const OperationContext& context, const Operation& convolution,
     args->input_plane_bytes = InputPlaneBytes(input);
   }
   if (operand == ConvOperand::kTables) {
-    constexpr std::ptrdiff_t kSumBytes = sizeof(std::int32_t);
     args->weight_planes = weight_bits;
+  }
+  if (operand == ConvOperand::kTables && weight_bits == 1) {
+    constexpr std::ptrdiff_t kSumBytes = sizeof(std::int32_t);
     args->window_sums_row_bytes = row_pixels * kSumBytes;
     args->window_sums_pixel_bytes = convolution.stride_w * kSumBytes;
   }

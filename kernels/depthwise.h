@@ -14,14 +14,19 @@
 
 namespace bitpilot {
 
-// How weights are packed, block of 16 channels after block.
+// How weights are packed.
 enum class TapOrder : std::uint8_t {
-  kPairs = 0,    // [num_taps / 2][16][2]: two taps of a channel beside each other
-  kSingles = 1,  // [num_taps][16]
-  // Bytes, 64 channels after 64: [filter_w][ceil(filter_h / 4)][4][16][4], four taps of a filter
+  // Two taps of a channel beside each other: int16 [num_taps / 2][16 channels][2], block of 16
+  // channels after block,
+  kWords16 = 0,
+  // or int8 [num_taps / 2][2 halves][8 channels][2], the same,
+  kBytes16 = 1,
+  // or int8, 32 channels after 32: [num_taps / 2][2 halves][2 blocks][8 channels][2].
+  kBytes32 = 2,
+  // int8, 64 channels after 64: [filter_w][ceil(filter_h / 4)][4][16][4], four taps of a filter
   // column beside each other. Vector v holds channels 4 v .. 4 v + 3 of each 16. 8, 16 or 32
   // channels repeat until they fill the 64.
-  kColumns = 2,
+  kColumns64 = 3,
 };
 
 struct DepthwiseArgs {
@@ -30,8 +35,8 @@ struct DepthwiseArgs {
   std::ptrdiff_t input_pixel_bytes = 0;
   const std::int32_t* tap_offsets = nullptr;  // [num_taps], bytes from the window's first pixel
   int num_taps = 0;                           // Even: an odd filter has one more tap of weight 0.
-  const std::int16_t* weights = nullptr;      // As the kernel's TapOrder says; or, for kColumns:
-  const std::uint8_t* column_weights = nullptr;
+  const void* weights = nullptr;              // As the kernel's TapOrder says.
+  // For kColumns64 only:
   int filter_h = 0;
   int filter_w = 0;
   std::ptrdiff_t row_bytes = 0;     // From one tap to the one below,

@@ -260,7 +260,7 @@ LaneConstants LoadConstants(const OutputArgs& output, int first) {
 void ConvolveChannels(const DepthwiseArgs& args, int row_begin, int row_end) {
   const OutputArgs& output = args.output;
   const CodeRange range = MakeCodeRange(output);
-  const std::uint8_t* weights = args.column_weights;
+  const auto* weights = static_cast<const std::uint8_t*>(args.weights);
   for (int first = 0; first < output.channels;
        first += kLaneChannels, weights += WeightBytes(args)) {
     const int left = output.channels - first;
@@ -294,7 +294,7 @@ void ConvolvePixels(const DepthwiseArgs& args, int row_begin, int row_end) {
                    args.row_bytes,
                    args.column_bytes,
                    kLaneChannels,
-                   args.column_weights,
+                   static_cast<const std::uint8_t*>(args.weights),
                    output.codes + y * output.row_bytes,
                    kLaneChannels,
                    chunks,
@@ -313,7 +313,7 @@ void ConvolvePixels(const DepthwiseArgs& args, int row_begin, int row_end) {
 // Through sums in memory, in the order of channels.
 void ConvolveToSums(const DepthwiseArgs& args, int row_begin, int row_end) {
   const OutputArgs& output = args.output;
-  const std::uint8_t* weights = args.column_weights;
+  const auto* weights = static_cast<const std::uint8_t*>(args.weights);
   alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
   for (int first = 0; first < output.channels;
        first += kLaneChannels, weights += WeightBytes(args)) {

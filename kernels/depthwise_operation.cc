@@ -1,12 +1,14 @@
 // Depthwise convolutions: splits the channels into pieces that share a kernel, as ConvOperation
 // does.
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 
 #include "kernels/depthwise.h"
 #include "kernels/operation.h"
 #include "kernels/owned_output_stage.h"
+#include "kernels/tensor_layout.h"
 
 namespace bitpilot {
 namespace {
@@ -24,26 +26,36 @@ std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
   return num_taps * weight_max * ((1 << activation_bits) - 1);
 }
 
-// Channels of codes [count, taps] as int16, in pairs of taps or tap after tap.
-AlignedBuffer PackTaps(std::span<const std::int8_t> codes, int num_taps, TapOrder order) {
+// Place of a channel's tap among its pair of taps' codes, in codes.
+int PairPlace(TapOrder order, int channel, int tap) {
+  const int lane = 2 * (channel % 8) + tap % 2;
+  const int half = channel / 8 % 2;
+  if (order == TapOrder::kBytes32) {
+    return 32 * half + 16 * (channel / kBlockChannels % 2) + lane;
+  }
+  return 16 * half + lane;
+}
+
+// Channels of codes [count, taps] in pairs of taps.
+AlignedBuffer PackPairs(std::span<const std::int8_t> codes, int num_taps, TapOrder order) {
   const int count = static_cast<int>(codes.size()) / num_taps;
   const int padded_taps = (num_taps + 1) / 2 * 2;
-  AlignedBuffer packed(static_cast<std::size_t>(NumBlocks(count) * kBlockChannels * padded_taps) *
-                       sizeof(std::int16_t));
-  auto* words = reinterpret_cast<std::int16_t*>(packed.data());
+  const int group = order == TapOrder::kBytes32 ? 2 * kBlockChannels : kBlockChannels;
+  const int code_bytes = order == TapOrder::kWords16 ? 2 : 1;
+  const int num_groups = (count + group - 1) / group;
+  AlignedBuffer packed(static_cast<std::size_t>(num_groups * group * padded_taps * code_bytes));
   for (int c = 0; c < count; ++c) {
-    const int block = c / kBlockChannels * padded_taps * kBlockChannels;
-    const int lane = c % kBlockChannels;
     for (int tap = 0; tap < num_taps; ++tap) {
-      const int place = order == TapOrder::kPairs ? (tap / 2 * kBlockChannels + lane) * 2 + tap % 2
-                                                  : tap * kBlockChannels + lane;
-      words[block + place] = codes[static_cast<std::size_t>(c * num_taps + tap)];
+      const std::int16_t code = codes[static_cast<std::size_t>(c * num_taps + tap)];
+      const int place = (c / group * padded_taps + tap / 2 * 2) * group + PairPlace(order, c, tap);
+      // Of a byte: the low one, which comes first.
+      std::memcpy(packed.data() + place * code_bytes, &code, static_cast<std::size_t>(code_bytes));
     }
   }
   return packed;
 }
 
-// Channels of codes [count, filter_h, filter_w] as TapOrder::kColumns.
+// Channels of codes [count, filter_h, filter_w] as TapOrder::kColumns64.
 AlignedBuffer PackColumns(std::span<const std::int8_t> codes, int filter_h, int filter_w) {
   constexpr int kLanes = 64;
   constexpr int kTaps = 4;  // Of a column, in one lane.
@@ -103,8 +115,7 @@ class DepthwiseOperation final : public BoundOperation {
       piece.args.input = memory.arena + window_offset_ + piece.stage.first_channel;
       piece.args.tap_offsets = tap_offsets_.data();
       piece.args.num_taps = static_cast<int>(tap_offsets_.size());
-      piece.args.weights = reinterpret_cast<const std::int16_t*>(piece.weights.data());
-      piece.args.column_weights = piece.weights.data();
+      piece.args.weights = piece.weights.data();
       piece.args.output = piece.stage.Bind(memory);
     }
   }
@@ -155,9 +166,9 @@ class DepthwiseOperation final : public BoundOperation {
         static_cast<std::size_t>(first) * static_cast<std::size_t>(num_taps),
         static_cast<std::size_t>(count) * static_cast<std::size_t>(num_taps));
     const Operation& operation = context.operation();
-    piece.weights = piece.kernel->taps == TapOrder::kColumns
+    piece.weights = piece.kernel->taps == TapOrder::kColumns64
                         ? PackColumns(piece_codes, operation.kernel_h, operation.kernel_w)
-                        : PackTaps(piece_codes, num_taps, piece.kernel->taps);
+                        : PackPairs(piece_codes, num_taps, piece.kernel->taps);
     piece.stage = MakeOutputStage(context, first, count);
     for (int c = 0; c < count; ++c) {
       std::int32_t sum = 0;

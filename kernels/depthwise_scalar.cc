@@ -9,7 +9,7 @@ void depthwise_w8a8_i32_scalar(const DepthwiseArgs& args, int row_begin, int row
     for (int x = 0; x < args.output.width; ++x) {
       const std::uint8_t* window =
           args.input + y * args.input_row_bytes + x * args.input_pixel_bytes;
-      const std::int16_t* weights = args.weights;
+      const auto* weights = static_cast<const std::int16_t*>(args.weights);
       for (int first = 0; first < args.output.channels; first += kBlockChannels) {
         const int left = args.output.channels - first;
         const int count = left < kBlockChannels ? left : kBlockChannels;

@@ -18,11 +18,11 @@ namespace {
 }  // namespace
 
 void depthwise_w8a8_i32_sse4(const DepthwiseArgs& args, int row_begin, int row_end) {
-  RunDepthwise<TapPairs>(args, row_begin, row_end);
+  RunDepthwise<WordPairs>(args, row_begin, row_end);
 }
 
 void depthwise_w4a8_i16_sse4(const DepthwiseArgs& args, int row_begin, int row_end) {
-  RunDepthwise<SingleTaps>(args, row_begin, row_end);
+  RunDepthwise<BytePairs>(args, row_begin, row_end);
 }
 
 }  // namespace bitpilot
