@@ -68,6 +68,7 @@ int RunServe(const ServeOptions& options) {
   server.store_quota_bytes = options.store_mib << 20;
   server.worker_memory_bytes = options.worker_memory_mib << 20;
   server.name = options.name;
+  server.shares_agent_host = options.shares_agent_host;
   server.program = OwnProgramPath();
   server.meter = options.meter;
   server.energy_source = options.energy_source;

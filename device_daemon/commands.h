@@ -27,6 +27,7 @@ struct ServeOptions {
   std::uint64_t worker_memory_mib = 1024;
   bool json = false;
   bool exit_with_parent = false;
+  bool shares_agent_host = false;
 };
 int RunServe(const ServeOptions& options);
 

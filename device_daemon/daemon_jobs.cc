@@ -12,6 +12,8 @@ namespace {
 
 constexpr Milliseconds kInferLimit{60'000};
 constexpr Milliseconds kMinMeasureLimit{60'000};
+// The gate may hold a measurement for so long until the board is cool (state_gate.h).
+constexpr Milliseconds kGateLimit{120'000};
 // Envelopes from the worker that are larger than this would not fit once the session is added.
 constexpr std::size_t kMaxWorkerEnvelopeBytes = kMaxEnvelopeBytes - 256;
 constexpr std::size_t kMaxPhaseBytes = 64;
@@ -25,7 +27,7 @@ Milliseconds LatencyDuration(const v1::MeasureRequest& request) {
     case v1::MeasureSpec::STANDARD:
       return Milliseconds{2'500} * num_networks;
     default:
-      return Milliseconds{3'000} * num_networks;
+      return Milliseconds{request.spec().extended() ? 11'000 : 1'500} * num_networks;
   }
 }
 
@@ -62,7 +64,8 @@ Milliseconds DaemonCore::LimitOf(const v1::Envelope& envelope) const {
   const Milliseconds longest{kMaxDeadlineMs};
   if (envelope.deadline_ms() != 0) return std::min(Milliseconds{envelope.deadline_ms()}, longest);
   if (!envelope.has_measure_request()) return kInferLimit;
-  return std::clamp(3 * TypicalDuration(envelope.measure_request()), kMinMeasureLimit, longest);
+  const Milliseconds typical = TypicalDuration(envelope.measure_request());
+  return std::min(kGateLimit + std::max(3 * typical, kMinMeasureLimit), longest);
 }
 
 Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {

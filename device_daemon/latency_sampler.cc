@@ -56,9 +56,11 @@ struct WarmUpResult {
   bool steady;
 };
 
-// Runs `workload` until its time is steady. Windows grow by 1.618 until they last warmup_window_ns.
+// Runs `workload` until its time is steady, at most max_ns. Windows grow by 1.618 until they last
+// warmup_window_ns.
 Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const SamplerPlan& plan,
-                            MeasureClock& clock, const std::function<void()>& tick) {
+                            std::int64_t max_ns, MeasureClock& clock,
+                            const std::function<void()>& tick) {
   const std::int64_t start_ns = clock.WallNs();
   std::vector<double> means;
   int inferences = 1;
@@ -69,7 +71,7 @@ Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const Sampler
     runs += inferences;
     tick();
     const std::int64_t elapsed_ns = clock.WallNs() - start_ns;
-    const bool too_short = window_ns < plan.warmup_window_ns && elapsed_ns < plan.warmup_max_ns;
+    const bool too_short = window_ns < plan.warmup_window_ns && elapsed_ns < max_ns;
     if (too_short || window_ns <= 0) {
       if (inferences > kMaxInferencesPerWindow) {
         return Unsupported("the clock does not advance over " + std::to_string(inferences) +
@@ -84,7 +86,7 @@ Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const Sampler
     const bool steady =
         means.size() >= kSlopeWindows &&
         std::abs(RelativeSlope(std::span(means).last(kSlopeWindows))) < kSteadySlope;
-    if (enough && (steady || elapsed_ns >= plan.warmup_max_ns)) {
+    if (enough && (steady || elapsed_ns >= max_ns)) {
       return WarmUpResult{mean_ns, steady};
     }
   }
@@ -122,6 +124,7 @@ SamplerPlan PlanFor(v1::MeasureSpec::Tier tier) {
   plan.warmup_window_ns = 5 * kMillisecond;
   plan.warmup_min_ns = 50 * kMillisecond;
   plan.warmup_max_ns = 150 * kMillisecond;
+  plan.first_warmup_max_ns = 1'000 * kMillisecond;
   plan.trend_limit = 0.015;
   plan.step_limit = 0.025;
   plan.gap_limit = 0.05;
@@ -150,6 +153,15 @@ SamplerPlan PlanFor(v1::MeasureSpec::Tier tier) {
   }
 }
 
+SamplerPlan PlanFor(const v1::MeasureSpec& spec) {
+  SamplerPlan plan = PlanFor(spec.tier());
+  if (spec.tier() == v1::MeasureSpec::AUDIT && spec.extended()) {
+    plan.window_ns = 100 * kMillisecond;
+    plan.checkpoints = {100};
+  }
+  return plan;
+}
+
 Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<void()>> workloads,
                                                 const SamplerPlan& plan, MeasureClock& clock,
                                                 const ProgressFunction& progress) {
@@ -157,7 +169,8 @@ Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<vo
   std::vector<WindowSeries> series(workloads.size());
   for (std::size_t i = 0; i < workloads.size(); ++i) {
     const Result<WarmUpResult> warm =
-        WarmUp(workloads[i], plan, clock, [&] { progress("warm-up", 0); });
+        WarmUp(workloads[i], plan, i == 0 ? plan.first_warmup_max_ns : plan.warmup_max_ns, clock,
+               [&] { progress("warm-up", 0); });
     if (!warm.ok()) return warm.status();
     const double inferences = std::ceil(static_cast<double>(plan.window_ns) / warm->inference_ns);
     series[i].inferences_per_window =

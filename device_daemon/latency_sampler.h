@@ -1,7 +1,8 @@
 // Latency sampler: times workloads in windows, interleaved, until the median is known well enough.
 //
 //   1. Warm-up: each workload runs in short windows until the slope over the last five is below
-//      1 %, for at least warmup_min_ns and at most warmup_max_ns.
+//      1 %, for at least warmup_min_ns and at most warmup_max_ns (the first workload:
+//      first_warmup_max_ns).
 //   2. Calibration: the warm window's mean fixes how many inferences one timed window holds.
 //   3. Rounds: each round times one window of every workload; the order alternates, so that a slow
 //      change of the machine hits all of them alike. With several workloads an untimed inference
@@ -41,7 +42,8 @@ struct SamplerPlan {
   std::int64_t window_ns = 0;         // Least wall time of one timed window, by calibration.
   std::int64_t warmup_window_ns = 0;  // The same while warming up.
   std::int64_t warmup_min_ns = 0;
-  std::int64_t warmup_max_ns = 0;
+  std::int64_t warmup_max_ns = 0;        // Of each workload but the first.
+  std::int64_t first_warmup_max_ns = 0;  // Of the first, which also warms the CPU.
   // Numbers of windows, ascending; the last one ends the measurement.
   std::vector<int> checkpoints;
   double target_half_width = 0.0;  // Of the interval, as a fraction of the median.
@@ -49,6 +51,9 @@ struct SamplerPlan {
   double trend_limit = 0.0;
   double step_limit = 0.0;
   double gap_limit = 0.0;
+
+  // For a CPU that measured a moment ago: the first workload needs no longer than the others.
+  void MakeWarm() { first_warmup_max_ns = warmup_max_ns; }
 };
 
 // SCREEN: 9 windows of 25 ms. STANDARD: 9, 15 or 21 of 100 ms. AUDIT: 24, 32 or 40 rounds of 20 ms
@@ -59,6 +64,9 @@ struct SamplerPlan {
 //
 // REQUIRES: tier is one of the three.
 SamplerPlan PlanFor(v1::MeasureSpec::Tier tier);
+
+// The same, and for an extended AUDIT 100 rounds of 100 ms.
+SamplerPlan PlanFor(const v1::MeasureSpec& spec);
 
 // All windows of one workload, in the order measured.
 struct WindowSeries {

@@ -57,6 +57,9 @@ void AddServe(CLI::App& app, ServeOptions& options) {
                    "latency's interval; else it has no energy")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  serve->add_flag("--shares-agent-host", options.shares_agent_host,
+                  "This board is the machine that trains: other load is expected, and only what it "
+                  "does to a measurement is judged");
   serve->add_flag("--json", options.json,
                   "Print {\"type\":\"ready\",\"endpoint\",\"public_key\",\"pid\"} once agents can "
                   "connect");
@@ -129,6 +132,7 @@ void AddWorker(CLI::App& app, WorkerOptions& options) {
   worker->add_option("--memory-bytes", options.memory_bytes)->required();
   worker->add_option("--parent", options.parent)->required();
   worker->add_option("--cost-table", options.cost_table_path);
+  worker->add_flag("--shares-agent-host", options.shares_agent_host);
 }
 
 int Main(int argc, char** argv) {

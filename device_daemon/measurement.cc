@@ -7,7 +7,6 @@
 #include "device_daemon/disturbance.h"
 #include "device_daemon/measure_subject.h"
 #include "device_daemon/operation_timer.h"
-#include "device_daemon/system_info.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -50,11 +49,20 @@ std::uint64_t TotalSwitches(const std::vector<WindowSeries>& series) {
   return switches;
 }
 
+double TimedMs(const std::vector<WindowSeries>& series) {
+  double timed_ns = 0.0;
+  for (const WindowSeries& one : series) {
+    for (const double mean_ns : one.wall_ns) timed_ns += mean_ns * one.inferences_per_window;
+  }
+  return timed_ns * 1e-6;
+}
+
 // Times all subjects and fills result.networks; NOISY with its reason if any series was disturbed.
-MeasureVerdict TimeSubjects(const v1::MeasureRequest& request,
+MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const MeasurementSetup& setup,
                             std::vector<MeasureSubject>& subjects, MeasureClock& clock,
                             const ProgressFunction& progress, v1::MeasureResult& result) {
-  const SamplerPlan plan = PlanFor(request.spec().tier());
+  SamplerPlan plan = PlanFor(request.spec());
+  if (setup.watch != nullptr && setup.watch->is_warm(clock)) plan.MakeWarm();
   const std::span<const std::uint8_t> pixels = GoldenPixels(request);
   std::vector<std::function<void()>> workloads;
   for (MeasureSubject& subject : subjects) {
@@ -63,6 +71,7 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request,
   const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, progress);
   if (!series.ok()) return ToVerdict(series.status());
   result.mutable_conditions()->set_involuntary_context_switches(TotalSwitches(*series));
+  result.mutable_conditions()->set_timed_ms(TimedMs(*series));
   const std::vector<WindowSeries> judged = WithoutCommonDrift(*series);
   MeasureVerdict verdict;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
@@ -79,6 +88,23 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request,
       verdict = {v1::NOISY, "network " + std::to_string(i) + ": " + disturbance};
     }
   }
+  return verdict;
+}
+
+// The same between two looks at the board, where there is a watch.
+MeasureVerdict TimeOnBoard(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                           std::vector<MeasureSubject>& subjects, MeasureClock& clock,
+                           const ProgressFunction& progress, v1::MeasureResult& result) {
+  if (setup.watch == nullptr) {
+    return TimeSubjects(request, setup, subjects, clock, progress, result);
+  }
+  v1::Conditions& conditions = *result.mutable_conditions();
+  const GateVerdict gate = setup.watch->Begin(
+      clock, [&] { progress("waiting for the board", 0); }, conditions);
+  if (gate.status != v1::OK) return {gate.status, gate.detail};
+  MeasureVerdict verdict = TimeSubjects(request, setup, subjects, clock, progress, result);
+  const std::string disturbance = setup.watch->End(clock, conditions);
+  if (verdict.ok() && !disturbance.empty()) verdict = {v1::NOISY, disturbance};
   return verdict;
 }
 
@@ -137,9 +163,9 @@ MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const Measureme
     if (!output.ok()) return output;
     progress("output check", 0);
   }
-  const MeasureVerdict verdict = setup.cost_table
-                                     ? PredictSubjects(request, subjects, *setup.cost_table, result)
-                                     : TimeSubjects(request, subjects, clock, progress, result);
+  const MeasureVerdict verdict =
+      setup.cost_table ? PredictSubjects(request, subjects, *setup.cost_table, result)
+                       : TimeOnBoard(request, setup, subjects, clock, progress, result);
   for (int i = 0; i < result.networks_size(); ++i) {
     v1::NetworkMeasurement& out = *result.mutable_networks(i);
     out.set_network_sha256(request.network_sha256(i));
@@ -159,13 +185,11 @@ v1::MeasureResult Measure(const v1::MeasureRequest& request, const MeasurementSe
   v1::MeasureResult result;
   result.set_measure_id(request.measure_id());
   result.set_source(SourceOf(setup));
-  RecordStartConditions(*result.mutable_conditions());
   const std::int64_t start_ns = clock.WallNs();
   const MeasureVerdict verdict = RunMeasurement(request, setup, clock, progress, result);
   result.set_status(verdict.status);
   result.set_detail(verdict.detail);
   if (verdict.status != v1::OK && verdict.status != v1::NOISY) result.clear_networks();
-  RecordEndConditions(*result.mutable_conditions());
   result.mutable_conditions()->set_duration_ms(static_cast<double>(clock.WallNs() - start_ns) *
                                                1e-6);
   return result;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "device_daemon/board_watch.h"
 #include "device_daemon/latency_sampler.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/network.h"
@@ -28,7 +29,8 @@ struct MeasurementSetup {
   Isa isa = Isa::kScalar;
   KernelChoices* choices = nullptr;  // As CompileOptions::choices.
   std::optional<CostTable>
-      cost_table;  // Answers instead of the clock; outputs are checked all the same.
+      cost_table;               // Answers instead of the clock; outputs are checked all the same.
+  BoardWatch* watch = nullptr;  // Gate, canary and conditions; none where no board is measured.
 };
 
 // "measured", or "MODEL:<table name>": what MeasureResult::source says.

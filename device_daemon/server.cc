@@ -81,6 +81,7 @@ daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, const Prepared& 
   config.boot_id = RandomBytes(kBootIdBytes);
   config.last_epoch = prepared.last_epoch;
   config.capabilities = DescribeDevice(options.name, options.isa, prepared.cost_table);
+  config.capabilities.set_shares_agent_host(options.shares_agent_host);
   *config.capabilities.mutable_energy() = DescribeEnergy(prepared.energy, prepared.cost_table);
   if (prepared.energy.source) {
     config.energy_duration =
@@ -124,6 +125,7 @@ WorkerCommand WorkerCommandFor(const ServerOptions& options) {
                                      std::to_string(options.worker_memory_bytes),
                                      "--parent",
                                      std::to_string(getpid())};
+  if (options.shares_agent_host) arguments.emplace_back("--shares-agent-host");
   if (!options.cost_table_path.empty()) {
     arguments.insert(arguments.end(), {"--cost-table", options.cost_table_path});
   }

@@ -23,10 +23,11 @@ struct ServerOptions {
   std::uint64_t worker_memory_bytes = std::uint64_t{1} << 30;
   std::string name;  // Of the board, for people; the host name if empty.
   Isa isa = Isa::kScalar;
-  std::string cost_table_path;  // Of a model backend; empty: measure.
-  std::string program;          // Path of bitpilotd, to start the worker.
-  std::string meter;            // A meter program's command line, or empty.
-  std::string energy_source;    // As ChooseEnergySource() takes it.
+  bool shares_agent_host = false;  // As BoardWatchOptions.
+  std::string cost_table_path;     // Of a model backend; empty: measure.
+  std::string program;             // Path of bitpilotd, to start the worker.
+  std::string meter;               // A meter program's command line, or empty.
+  std::string energy_source;       // As ChooseEnergySource() takes it.
   double energy_tolerance = kDefaultEnergyTolerance;
 };
 

@@ -111,22 +111,4 @@ std::optional<double> LoadAverage() {
   return load;
 }
 
-void RecordStartConditions(v1::Conditions& conditions) {
-  conditions.set_governor(Governor());
-  if (const auto celsius = HottestZoneCelsius()) {
-    conditions.set_temperature_start_celsius(*celsius);
-  }
-  if (const auto load = LoadAverage()) conditions.set_load_average(*load);
-}
-
-void RecordEndConditions(v1::Conditions& conditions) {
-  if (const auto celsius = HottestZoneCelsius()) {
-    conditions.set_temperature_end_celsius(*celsius);
-  }
-  if (const auto frequency = CurrentFrequency()) {
-    conditions.set_frequency_min_khz(frequency->min_khz);
-    conditions.set_frequency_max_khz(frequency->max_khz);
-  }
-}
-
 }  // namespace bitpilot

@@ -1,12 +1,10 @@
-// What the operating system tells about this board: for HelloAck, for the conditions of a
-// measurement and for `bitpilotd check`. What it does not tell is empty or absent, never a guess.
+// What the operating system tells about this board: for HelloAck and `bitpilotd check`. What it
+// does not tell is empty or absent, never a guess.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-
-#include "proto/bitpilot.pb.h"
 
 namespace bitpilot {
 
@@ -26,10 +24,5 @@ std::optional<FrequencyRange>
 CurrentFrequency();  // Lowest and highest current frequency of all CPUs.
 std::optional<double> HottestZoneCelsius();
 std::optional<double> LoadAverage();  // Over the last minute.
-
-// Everything above that can change while a measurement runs. Start conditions go in first; End()
-// adds the rest.
-void RecordStartConditions(v1::Conditions& conditions);
-void RecordEndConditions(v1::Conditions& conditions);
 
 }  // namespace bitpilot

@@ -1,5 +1,7 @@
 #include "device_daemon/worker.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -25,10 +27,11 @@ constexpr std::int64_t kProgressIntervalNs = 500'000'000;
 
 class Worker {
  public:
-  Worker(std::string store, MeasurementSetup setup)
-      : store_(std::move(store)), setup_(std::move(setup)) {
+  Worker(std::string store, MeasurementSetup setup, BoardWatchOptions watch)
+      : store_(std::move(store)), setup_(std::move(setup)), watch_(std::move(watch)) {
     setup_.load = [this](std::string_view sha256) { return ReadArtifact(store_, sha256); };
     if (!setup_.cost_table) {
+      setup_.watch = &watch_;
       choices_ = ReadKernelChoices(store_);
       num_saved_choices_ = choices_.size();
       setup_.choices = &choices_;
@@ -46,6 +49,7 @@ class Worker {
 
   std::string store_;
   MeasurementSetup setup_;
+  BoardWatch watch_;
   KernelChoices choices_;
   std::size_t num_saved_choices_ = 0;
   std::int64_t last_progress_ns_ = 0;
@@ -142,6 +146,7 @@ Message Worker::Handle(const Message& request) {
     }
     if (request.envelope.has_measure_request()) {
       const v1::MeasureRequest& measure = request.envelope.measure_request();
+      watch_.set_lease_epoch(request.envelope.lease_epoch());
       Message reply;
       *reply.envelope.mutable_measure_result() = Measure(
           measure, setup_, SystemMeasureClock(), [&](std::string_view phase, int windows_done) {
@@ -191,9 +196,15 @@ int RunWorker(const WorkerOptions& options) {
   PinToLastCpu();
   Result<MeasurementSetup> setup = MakeSetup(options);
   if (!setup.ok()) return Fail(setup.status());
+  Result<std::function<void()>> canary = CanaryInference(setup->isa);
+  if (!canary.ok()) return Fail(canary.status());
   const Status confined = ConfineWorker(options.memory_bytes);
   if (!confined.ok()) return Fail(confined);
-  Worker worker(options.store, std::move(*setup));
+  BoardWatchOptions watch;
+  watch.shares_agent_host = options.shares_agent_host;
+  watch.pause = [] { sleep(1); };
+  watch.canary = std::move(*canary);
+  Worker worker(options.store, std::move(*setup), std::move(watch));
   ChannelDecoder decoder;
   for (;;) {
     const Result<Message> request = ReadMessage(kWorkerDescriptor, decoder);

@@ -146,6 +146,7 @@ Status LocalDaemon::Spawn() {
       options_.program, "serve",    "--listen", "tcp://127.0.0.1:0",
       "--keys",         directory_, "--store",  directory_ + "/store",
       "--name",         "local",    "--json",   "--exit-with-parent"};
+  arguments.emplace_back("--shares-agent-host");
   if (!options_.isa.empty()) arguments.insert(arguments.end(), {"--isa", options_.isa});
   if (!options_.cost_table.empty())
     arguments.insert(arguments.end(), {"--backend", "model:" + CostTablePath()});

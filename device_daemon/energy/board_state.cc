@@ -35,7 +35,8 @@ ThrottleBits ParseThrottleBits(std::uint32_t bits) {
           .frequency_capped = (bits & 2U) != 0,
           .throttled = (bits & 4U) != 0,
           .soft_temperature_limit = (bits & 8U) != 0,
-          .any_since_boot = (bits >> 16U) != 0};
+          .any_since_boot = (bits >> 16U) != 0,
+          .bits = bits};
 }
 
 BoardState ReadBoardState(const fs::path& root) {

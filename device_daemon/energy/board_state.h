@@ -29,6 +29,7 @@ struct ThrottleBits {
   bool throttled = false;
   bool soft_temperature_limit = false;
   bool any_since_boot = false;
+  std::uint32_t bits = 0;  // as the firmware gives them
 };
 
 struct BoardState {

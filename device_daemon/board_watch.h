@@ -1,0 +1,72 @@
+// Board watch: what surrounds the windows of a measurement on a real board. Before: the gate, the
+// canary, the conditions. After: the conditions again, and whether others used the CPU.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "device_daemon/canary.h"
+#include "device_daemon/energy/board_state.h"
+#include "device_daemon/latency_sampler.h"
+#include "device_daemon/state_gate.h"
+#include "proto/bitpilot.pb.h"
+
+namespace bitpilot {
+
+struct BoardWatchOptions {
+  std::filesystem::path root = "/";  // below which sys/ and proc/ are read
+  // The daemon runs on the machine that trains. Other load is expected there, so it is noted and
+  // not judged: what it does to the windows is (disturbance.h). On a board of its own more than
+  // kMaxOtherLoad makes a measurement NOISY.
+  bool shares_agent_host = false;
+  std::function<void()> pause;   // lets a second pass
+  std::function<void()> canary;  // CanaryInference()
+};
+
+class BoardWatch {
+ public:
+  static constexpr double kMaxOtherLoad = 0.05;  // CPUs
+
+  explicit BoardWatch(BoardWatchOptions options);
+
+  // Whose measurements follow: a new lease gets a canary of its own.
+  void set_lease_epoch(std::uint64_t epoch) { lease_epoch_ = epoch; }
+
+  // Waits at the gate, looks at the canary and records what the board is like. If the verdict is
+  // not OK nothing may be timed.
+  GateVerdict Begin(MeasureClock& clock, const std::function<void()>& tick,
+                    v1::Conditions& conditions);
+
+  // Records the board's state behind the last window, and in words what speaks against it. Returns
+  // why the measurement counts as disturbed, or an empty string.
+  //
+  // REQUIRES: Begin() was called before.
+  std::string End(MeasureClock& clock, v1::Conditions& conditions);
+
+  // A measurement ended so short a while ago that caches and frequency need little warm-up.
+  bool is_warm(MeasureClock& clock) const;
+
+ private:
+  // Time that CPUs were busy since the system started, and what of it was ours.
+  struct CpuUse {
+    double busy_s = 0.0;
+    double own_s = 0.0;
+    double wall_s = 0.0;
+  };
+  std::optional<CpuUse> ReadCpuUse(MeasureClock& clock) const;
+  std::optional<double> OtherLoad(const CpuUse& end) const;
+  void AddNotes(const BoardState& end, v1::Conditions& conditions) const;
+
+  BoardWatchOptions options_;
+  StateGate gate_;
+  Canary canary_;
+  std::uint64_t lease_epoch_ = 0;
+  BoardState start_state_;
+  std::optional<CpuUse> start_use_;
+  std::optional<std::int64_t> ended_ns_;
+};
+
+}  // namespace bitpilot

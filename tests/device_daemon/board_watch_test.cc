@@ -1,0 +1,215 @@
+// Gate, canary and watch on a fake board: files that a test writes, time that a test lets pass.
+#include "device_daemon/board_watch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "tests/device_daemon/fake_sysfs.h"
+#include "tests/device_daemon/simulated_clock.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+constexpr char kZone[] = "sys/class/thermal/thermal_zone0/temp";
+constexpr char kThrottled[] = "sys/devices/platform/soc/soc:firmware/get_throttled";
+
+class BoardWatchTest : public testing::Test {
+ protected:
+  BoardWatchTest() {
+    board_.Write("sys/class/thermal/thermal_zone0/type", "cpu-thermal");
+    SetCelsius(45);
+    SetBusySeconds(1000);
+  }
+
+  void SetCelsius(int celsius) { board_.Write(kZone, std::to_string(celsius * 1000)); }
+  // CPU time that the whole system used since it started, half of it on either of two CPUs.
+  void SetBusySeconds(double seconds) {
+    const double ticks = seconds * static_cast<double>(sysconf(_SC_CLK_TCK));
+    board_.Write("proc/stat",
+                 "cpu  " + std::to_string(static_cast<long>(ticks)) + " 0 0 900000 70 0 0 0 0 0");
+  }
+  BoardWatchOptions Options(bool shares_agent_host) {
+    BoardWatchOptions options;
+    options.root = board_.root();
+    options.shares_agent_host = shares_agent_host;
+    options.pause = [this] {
+      clock_.Pass(0, 1e9);
+      on_pause_();
+    };
+    options.canary = [this] { clock_.Pass(canary_ns_); };
+    return options;
+  }
+  // A measurement of `seconds`, all of it on the CPU, with `other_s` used by other processes.
+  std::string Measure(BoardWatch& watch, double seconds, double other_s) {
+    conditions_.Clear();
+    EXPECT_EQ(watch
+                  .Begin(
+                      clock_, [] {}, conditions_)
+                  .status,
+              v1::OK);
+    clock_.Pass(seconds * 1e9);
+    SetBusySeconds(busy_s_ += seconds + other_s);
+    return watch.End(clock_, conditions_);
+  }
+
+  FakeSysfs board_;
+  SimulatedClock clock_;
+  std::function<void()> on_pause_ = [] {};
+  double canary_ns_ = 100'000;
+  double busy_s_ = 1000;
+  v1::Conditions conditions_;
+};
+
+TEST_F(BoardWatchTest, RecordsWhatTheBoardIsLike) {
+  for (const char* cpu : {"cpu0", "cpu1"}) {
+    const std::string folder = "sys/devices/system/cpu/" + std::string(cpu) + "/cpufreq/";
+    board_.Write(folder + "scaling_cur_freq", cpu[3] == '0' ? "1500000" : "1800000");
+    board_.Write(folder + "scaling_min_freq", "600000");
+    board_.Write(folder + "scaling_max_freq", "1800000");
+    board_.Write(folder + "scaling_governor", "ondemand");
+  }
+  board_.Write(kThrottled, "0x50000");
+  BoardWatch watch(Options(false));
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+  EXPECT_EQ(conditions_.governor(), "ondemand");
+  EXPECT_EQ(conditions_.frequency_min_khz(), 1'500'000U);
+  EXPECT_EQ(conditions_.frequency_max_khz(), 1'800'000U);
+  EXPECT_DOUBLE_EQ(conditions_.temperature_start_celsius(), 45.0);
+  EXPECT_DOUBLE_EQ(conditions_.temperature_end_celsius(), 45.0);
+  EXPECT_EQ(conditions_.throttle_bits(), 0x50000U);
+  EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 100'000.0);
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 0.0);
+  EXPECT_THAT(conditions_.notes(), Contains(HasSubstr("governor ondemand")));
+}
+
+TEST_F(BoardWatchTest, LeavesOutWhatTheSystemDoesNotTell) {
+  const FakeSysfs nothing;
+  BoardWatchOptions options = Options(false);
+  options.root = nothing.root();
+  BoardWatch watch(std::move(options));
+  EXPECT_EQ(Measure(watch, 1.0, 1.0), "");
+  EXPECT_FALSE(conditions_.has_temperature_start_celsius());
+  EXPECT_FALSE(conditions_.has_frequency_max_khz());
+  EXPECT_FALSE(conditions_.has_throttle_bits());
+  EXPECT_FALSE(conditions_.has_other_load());
+  EXPECT_EQ(conditions_.governor(), "");
+  EXPECT_TRUE(conditions_.has_canary_ns());
+}
+
+TEST_F(BoardWatchTest, WaitsUntilTheBoardIsCool) {
+  BoardWatch watch(Options(false));
+  SetCelsius(75);
+  int pauses = 0;
+  on_pause_ = [&] {
+    if (++pauses == 3) SetCelsius(59);
+  };
+  int ticks = 0;
+  const GateVerdict verdict = watch.Begin(
+      clock_, [&] { ++ticks; }, conditions_);
+  EXPECT_EQ(verdict.status, v1::OK);
+  EXPECT_EQ(ticks, 3);
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 3'000.0);
+}
+
+TEST_F(BoardWatchTest, RefusesABoardThatStaysHot) {
+  BoardWatch watch(Options(false));
+  SetCelsius(75);
+  const GateVerdict verdict = watch.Begin(
+      clock_, [] {}, conditions_);
+  EXPECT_EQ(verdict.status, v1::THERMAL_ABORT);
+  EXPECT_EQ(verdict.detail,
+            "the board has 75.0 C, measuring is allowed to 60.0 C; cool it; waited 120 s in vain");
+  EXPECT_FALSE(conditions_.has_canary_ns());
+}
+
+// A board in a warm room idles at 58 C: it may measure up to 66 C.
+TEST_F(BoardWatchTest, AllowsABoardWhatItHasWhenItIdles) {
+  SetCelsius(58);
+  BoardWatch watch(Options(false));
+  SetCelsius(65);
+  EXPECT_EQ(watch
+                .Begin(
+                    clock_, [] {}, conditions_)
+                .status,
+            v1::OK);
+  SetCelsius(67);
+  EXPECT_EQ(watch
+                .Begin(
+                    clock_, [] {}, conditions_)
+                .status,
+            v1::THERMAL_ABORT);
+}
+
+TEST_F(BoardWatchTest, RefusesUnderVoltageAndThrottlingThatLast) {
+  BoardWatch watch(Options(false));
+  board_.Write(kThrottled, "0x1");
+  EXPECT_EQ(watch
+                .Begin(
+                    clock_, [] {}, conditions_)
+                .status,
+            v1::POWER_ABORT);
+  for (const char* limited : {"0x2", "0x4", "0x8"}) {
+    board_.Write(kThrottled, limited);
+    EXPECT_EQ(watch
+                  .Begin(
+                      clock_, [] {}, conditions_)
+                  .status,
+              v1::THERMAL_ABORT)
+        << limited;
+  }
+  board_.Write(kThrottled, "0xf0000");  // all of them since boot, none now
+  EXPECT_EQ(watch
+                .Begin(
+                    clock_, [] {}, conditions_)
+                .status,
+            v1::OK);
+}
+
+TEST_F(BoardWatchTest, TimesTheCanaryOncePerLeaseAndEveryThirtySeconds) {
+  BoardWatch watch(Options(false));
+  watch.set_lease_epoch(7);
+  Measure(watch, 1.0, 0.0);
+  canary_ns_ = 120'000;
+  Measure(watch, 1.0, 0.0);
+  EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 100'000.0) << "2 s after the last look";
+  Measure(watch, 31.0, 0.0);
+  EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 100'000.0);
+  EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 120'000.0);
+  EXPECT_THAT(conditions_.notes(), Contains("the CPU is 20.0 % slower than when the lease began: "
+                                            "the canary took 100.0 us, now 120.0 us"));
+  watch.set_lease_epoch(8);
+  Measure(watch, 1.0, 0.0);
+  EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 120'000.0);
+  EXPECT_EQ(conditions_.notes_size(), 0);
+}
+
+TEST_F(BoardWatchTest, JudgesOtherLoadOnABoardOfItsOwn) {
+  BoardWatch watch(Options(false));
+  EXPECT_THAT(Measure(watch, 2.0, 1.02), HasSubstr("other processes used 0.50 CPUs meanwhile"));
+  EXPECT_NEAR(conditions_.other_load(), 0.5, 0.01);
+  EXPECT_EQ(Measure(watch, 2.0, 0.05), "");
+}
+
+TEST_F(BoardWatchTest, OnlyNotesOtherLoadOnTheAgentsMachine) {
+  BoardWatch watch(Options(true));
+  EXPECT_EQ(Measure(watch, 2.0, 1.02), "");
+  EXPECT_THAT(conditions_.notes(), Contains(HasSubstr("shares the agent's machine")));
+}
+
+TEST_F(BoardWatchTest, IsWarmForAMomentAfterAMeasurement) {
+  BoardWatch watch(Options(false));
+  EXPECT_FALSE(watch.is_warm(clock_));
+  Measure(watch, 1.0, 0.0);
+  EXPECT_TRUE(watch.is_warm(clock_));
+  clock_.Pass(0, 6e9);
+  EXPECT_FALSE(watch.is_warm(clock_));
+}
+
+}  // namespace
+}  // namespace bitpilot
