@@ -33,7 +33,7 @@ struct CompiledNetwork::Impl {
   Impl(const Network& network, Isa limit)
       : isa(limit),
         plan(PlanArena(network)),
-        pixel_converter(network, plan.tensors.front()),
+        pixel_converter(network, plan.tensors.front(), limit),
         logits(static_cast<std::size_t>(network.num_classes())) {}
 
   void Compile(const Network& network, KernelChoices* choices);

@@ -18,7 +18,13 @@ namespace bitpilot {
                           int terms);                                                             \
   void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes, \
                            int count, std::int32_t* sums);                                        \
-  void max_codes_##suffix(const std::uint8_t* codes, int count, std::uint8_t* largest);
+  void max_window_##suffix(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes,       \
+                           int width, std::ptrdiff_t pixel_bytes, int count,                      \
+                           std::uint8_t* largest);                                                \
+  void rescale_codes_##suffix(const std::uint8_t* codes, const OutputArgs& output,                \
+                              std::uint8_t* rescaled);                                            \
+  void convert_pixels_##suffix(const std::uint8_t* const* planes, const std::uint8_t* tables,     \
+                               int count, std::ptrdiff_t pixel_bytes, std::uint8_t* codes);
 #include "kernels/elementwise_kernels.inc"
 #undef BITPILOT_ELEMENTWISE_KERNELS
 
@@ -34,7 +40,9 @@ constexpr ElementwiseKernels kElementwiseKernels[] = {
    sum_channels_##suffix,                         \
    sum_ahead_##suffix,                            \
    sum_pixels_##suffix,                           \
-   max_codes_##suffix},
+   max_window_##suffix,                           \
+   rescale_codes_##suffix,                        \
+   convert_pixels_##suffix},
 #include "kernels/elementwise_kernels.inc"
 #undef BITPILOT_ELEMENTWISE_KERNELS
 };

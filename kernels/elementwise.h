@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kernels/isa.h"
+#include "kernels/output_args.h"
 
 namespace bitpilot {
 
@@ -35,8 +36,19 @@ struct ElementwiseKernels {
   // sums[c] += the sum over pixels of codes[pixel * pixel_bytes + c], for c in [0, count).
   void (*sum_pixels)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                      int count, std::int32_t* sums);
-  // largest[c] = max(largest[c], codes[c]) for c in [0, count).
-  void (*max_codes)(const std::uint8_t* codes, int count, std::uint8_t* largest);
+  // largest[c] = the largest of codes[y * row_bytes + x * pixel_bytes + c] over y in [0, height)
+  // and x in [0, width), for c in [0, count). May read and write up to 63 bytes more.
+  //
+  // REQUIRES: height and width are at least 1.
+  void (*max_window)(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes, int width,
+                     std::ptrdiff_t pixel_bytes, int count, std::uint8_t* largest);
+  // rescaled[c] = the code of the sum codes[c] in channel c of `output`, which has no residual.
+  void (*rescale_codes)(const std::uint8_t* codes, const OutputArgs& output,
+                        std::uint8_t* rescaled);
+  // codes[pixel * pixel_bytes + c] = tables[256 * c + planes[c][pixel]], for c in [0, 4) and pixel
+  // in [0, count).
+  void (*convert_pixels)(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
+                         std::ptrdiff_t pixel_bytes, std::uint8_t* codes);
 };
 
 // Every set in this build. Not all can run on this CPU.

@@ -1,9 +1,12 @@
 // Portable elementwise kernels.
 #include "kernels/elementwise.h"
 
+#include "kernels/requantize.h"
+
 namespace bitpilot {
 namespace {
 
+#include "kernels/convert_pixels.inc"
 #include "kernels/pack_planes.inc"
 #include "kernels/table_sums.inc"
 
@@ -54,10 +57,32 @@ void sum_pixels_scalar(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t
   }
 }
 
-void max_codes_scalar(const std::uint8_t* codes, int count, std::uint8_t* largest) {
+void max_window_scalar(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes, int width,
+                       std::ptrdiff_t pixel_bytes, int count, std::uint8_t* largest) {
   for (int c = 0; c < count; ++c) {
-    largest[c] = largest[c] > codes[c] ? largest[c] : codes[c];
+    largest[c] = codes[c];
   }
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      const std::uint8_t* pixel = codes + y * row_bytes + x * pixel_bytes;
+      for (int c = 0; c < count; ++c) {
+        largest[c] = largest[c] > pixel[c] ? largest[c] : pixel[c];
+      }
+    }
+  }
+}
+
+void rescale_codes_scalar(const std::uint8_t* codes, const OutputArgs& output,
+                          std::uint8_t* rescaled) {
+  for (int c = 0; c < output.channels; ++c) {
+    const float t = Rescale(codes[c] + output.correction[c], output.scale[c], output.bias[c]);
+    rescaled[c] = ClampToCode(t, output.zero_point, output.code_min, output.code_max);
+  }
+}
+
+void convert_pixels_scalar(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
+                           std::ptrdiff_t pixel_bytes, std::uint8_t* codes) {
+  ConvertPixels(planes, tables, count, pixel_bytes, codes);
 }
 
 }  // namespace bitpilot

@@ -44,8 +44,19 @@ void sum_pixels_sse4(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t p
   SumPixels(codes, num_pixels, pixel_bytes, count, sums);
 }
 
-void max_codes_sse4(const std::uint8_t* codes, int count, std::uint8_t* largest) {
-  MaxCodes(codes, count, largest);
+void max_window_sse4(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes, int width,
+                     std::ptrdiff_t pixel_bytes, int count, std::uint8_t* largest) {
+  MaxWindow(codes, height, row_bytes, width, pixel_bytes, count, largest);
+}
+
+void rescale_codes_sse4(const std::uint8_t* codes, const OutputArgs& output,
+                        std::uint8_t* rescaled) {
+  RescaleCodes(codes, output, rescaled);
+}
+
+void convert_pixels_sse4(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
+                         std::ptrdiff_t pixel_bytes, std::uint8_t* codes) {
+  ConvertPixels(planes, tables, count, pixel_bytes, codes);
 }
 
 }  // namespace bitpilot

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "kernels/base/network.h"
+#include "kernels/elementwise.h"
+#include "kernels/isa.h"
 #include "kernels/tensor_layout.h"
 
 namespace bitpilot {
@@ -13,16 +15,15 @@ namespace bitpilot {
 class PixelConverter {
  public:
   // `layout` is the input tensor's.
-  PixelConverter(const Network& network, const TensorLayout& layout);
+  PixelConverter(const Network& network, const TensorLayout& layout, Isa isa);
 
   // pixels: [C, H, W] bytes, become [H, W, C] codes in the arena.
   void Convert(const std::uint8_t* pixels, std::uint8_t* arena) const;
 
  private:
   TensorLayout layout_;
-  // Table of channel c, entries shifted to the byte that channel c has among its four neighbours,
-  // so that a pixel's four codes are one "or" of entries and one store: [C rounded up to 4, 256].
-  std::vector<std::uint32_t> shifted_codes_;
+  std::vector<std::uint8_t> tables_;  // [C rounded up to 4, 256]
+  const ElementwiseKernels* elementwise_;
 };
 
 }  // namespace bitpilot

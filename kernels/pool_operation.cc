@@ -1,9 +1,6 @@
 // Average and maximum pooling.
 #include <algorithm>
-#include <cstring>
-#include <optional>
 
-#include "kernels/code_map.h"
 #include "kernels/elementwise.h"
 #include "kernels/operation.h"
 #include "kernels/owned_output_stage.h"
@@ -72,13 +69,10 @@ class MaxPoolOperation final : public BoundOperation {
       : operation_(context.operation()),
         input_(context.input()),
         output_shape_(context.output_shape()),
-        largest_(static_cast<std::size_t>(input_.pixel_bytes)),
+        largest_(static_cast<std::size_t>(input_.pixel_bytes) + kTensorSlackBytes),
         stage_(MakeOutputStage(context, 0, operation_.out_channels)),
         elementwise_(&SelectElementwiseKernels(context.isa)) {
     std::fill(stage_.correction.begin(), stage_.correction.end(), -input_.zero_point);
-    if (!context.is_last()) {
-      map_.emplace(context, 0);
-    }
   }
 
   void Bind(const RunMemory& memory) override {
@@ -103,37 +97,32 @@ class MaxPoolOperation final : public BoundOperation {
  private:
   // Largest codes of the window whose first pixel is (top, left).
   void FindLargest(int top, int left) {
-    std::fill(largest_.begin(), largest_.end(), std::uint8_t{0});
-    for (int y = std::max(top, 0); y < std::min(top + operation_.kernel_h, input_.shape.height);
-         ++y) {
-      for (int x = std::max(left, 0); x < std::min(left + operation_.kernel_w, input_.shape.width);
-           ++x) {
-        const std::uint8_t* pixel = input_codes_ + y * input_.row_bytes + x * input_.pixel_bytes;
-        elementwise_->max_codes(pixel, output_shape_.channels, largest_.data());
-      }
-    }
+    const int first_y = std::max(top, 0);
+    const int first_x = std::max(left, 0);
+    elementwise_->max_window(
+        input_codes_ + first_y * input_.row_bytes + first_x * input_.pixel_bytes,
+        std::min(top + operation_.kernel_h, input_.shape.height) - first_y, input_.row_bytes,
+        std::min(left + operation_.kernel_w, input_.shape.width) - first_x, input_.pixel_bytes,
+        output_shape_.channels, largest_.data());
   }
 
   void Store(int y, int x) {
-    std::uint8_t* output = output_.codes + y * output_.row_bytes + x * output_.pixel_bytes;
-    if (!map_.has_value()) {
-      for (int c = 0; c < output_shape_.channels; ++c) {
-        const std::int32_t acc = largest_[static_cast<std::size_t>(c)];
-        StoreBlock(output_, 0, 0, c, 1, &acc);
-      }
-    } else if (map_->is_identity()) {
-      std::memcpy(output, largest_.data(), static_cast<std::size_t>(output_shape_.channels));
-    } else {
-      map_->Apply(largest_.data(), output);
+    if (output_.logits == nullptr) {
+      elementwise_->rescale_codes(largest_.data(), output_,
+                                  output_.codes + y * output_.row_bytes + x * output_.pixel_bytes);
+      return;
+    }
+    for (int c = 0; c < output_shape_.channels; ++c) {
+      const std::int32_t acc = largest_[static_cast<std::size_t>(c)];
+      StoreBlock(output_, 0, 0, c, 1, &acc);
     }
   }
 
   Operation operation_;
   TensorLayout input_;
   TensorShape output_shape_;
-  std::vector<std::uint8_t> largest_;  // [channels]
+  std::vector<std::uint8_t> largest_;  // [channels], and room behind
   OwnedOutputStage stage_;
-  std::optional<CodeMap> map_;  // Absent in the last operation, which gives logits.
   const ElementwiseKernels* elementwise_;
   OutputArgs output_;
   const std::uint8_t* input_codes_ = nullptr;

@@ -28,6 +28,15 @@ CompiledNetwork Compile(const Topology& topology, const std::string& bits, Isa i
   return std::move(network).value();
 }
 
+// Vectorized, as the peers' conversion of a float image is: else it would take longer than a small
+// network.
+[[gnu::optimize("O3"), gnu::target_clones("avx2", "default")]] void RoundPixels(
+    const float* image, std::size_t count, std::uint8_t* pixels) {
+  for (std::size_t i = 0; i < count; ++i) {
+    pixels[i] = static_cast<std::uint8_t>(static_cast<int>(image[i] + 0.5F));
+  }
+}
+
 }  // namespace
 
 OwnNetwork::OwnNetwork(const Topology& topology, const std::string& bits, Isa isa)
@@ -37,11 +46,7 @@ OwnNetwork::OwnNetwork(const Topology& topology, const std::string& bits, Isa is
       network_(Compile(topology, bits, isa)) {}
 
 void OwnNetwork::Run() {
-  const float* image = image_.data();
-  std::uint8_t* pixels = pixels_.data();
-  for (std::size_t i = 0; i < image_.size(); ++i) {
-    pixels[i] = static_cast<std::uint8_t>(static_cast<int>(image[i] + 0.5F));
-  }
+  RoundPixels(image_.data(), image_.size(), pixels_.data());
   network_.Run(pixels_, logits_);
 }
 

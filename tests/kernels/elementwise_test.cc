@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/requantize.h"
+
 namespace bitpilot {
 
 // Names the set in a failure's message.
@@ -140,16 +142,79 @@ TEST_P(ElementwiseKernelsTest, AddsPixelsToTheSums) {
   }
 }
 
-TEST_P(ElementwiseKernelsTest, KeepsTheLargestCodes) {
+TEST_P(ElementwiseKernelsTest, FindsTheLargestCodesOfAWindow) {
+  constexpr std::ptrdiff_t kHeight = 2;
+  constexpr std::ptrdiff_t kWidth = 3;
+  constexpr std::size_t kSlack = 64;
+  for (const int count : kCounts) {
+    const std::ptrdiff_t pixel_bytes = count + 3;
+    const std::ptrdiff_t row_bytes = (kWidth + 1) * pixel_bytes;
+    const std::vector<std::uint8_t> codes =
+        RandomCodes(static_cast<std::size_t>(kHeight * row_bytes) + kSlack, /*seed=*/3);
+    std::vector<std::uint8_t> largest(static_cast<std::size_t>(count) + kSlack);
+    GetParam().max_window(codes.data(), kHeight, row_bytes, kWidth, pixel_bytes, count,
+                          largest.data());
+    for (int c = 0; c < count; ++c) {
+      std::uint8_t expected = 0;
+      for (std::ptrdiff_t i = 0; i < kHeight * kWidth; ++i) {
+        const std::ptrdiff_t at = i / kWidth * row_bytes + i % kWidth * pixel_bytes + c;
+        expected = std::max(expected, codes[static_cast<std::size_t>(at)]);
+      }
+      ASSERT_EQ(largest[static_cast<std::size_t>(c)], expected) << count;
+    }
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, RescalesCodesAsRequantizationDoes) {
+  constexpr std::int32_t kInputZeroPoint = 100;
   for (const int count : kCounts) {
     const auto size = static_cast<std::size_t>(count);
-    const std::vector<std::uint8_t> codes = RandomCodes(size, /*seed=*/3);
-    std::vector<std::uint8_t> largest = RandomCodes(size + 1, /*seed=*/4);
-    std::vector<std::uint8_t> expected = largest;
-    std::transform(codes.begin(), codes.end(), expected.begin(), expected.begin(),
-                   [](std::uint8_t a, std::uint8_t b) { return std::max(a, b); });
-    GetParam().max_codes(codes.data(), count, largest.data());
-    EXPECT_EQ(largest, expected) << count;
+    const std::vector<std::uint8_t> codes = RandomCodes(size, /*seed=*/8);
+    const std::vector<std::int32_t> correction(size, -kInputZeroPoint);
+    std::vector<float> scale(size);
+    std::vector<float> bias(size);
+    for (std::size_t c = 0; c < size; ++c) {  // Ties, both signs, and codes beyond both ends.
+      scale[c] = (c % 2 == 0 ? 0.5F : -1.25F) * static_cast<float>(1 + c % 3);
+      bias[c] = static_cast<float>(c % 7) - 3.0F;
+    }
+    OutputArgs output;
+    output.channels = count;
+    output.correction = correction.data();
+    output.scale = scale.data();
+    output.bias = bias.data();
+    output.zero_point = 60.0F;
+    output.code_min = 3.0F;
+    output.code_max = 200.0F;
+    std::vector<std::uint8_t> rescaled(size + 1, 0xEE);
+    GetParam().rescale_codes(codes.data(), output, rescaled.data());
+    EXPECT_EQ(rescaled.back(), 0xEE);
+    for (std::size_t c = 0; c < size; ++c) {
+      EXPECT_EQ(rescaled[c],
+                ToCode(Rescale(codes[c] - kInputZeroPoint, scale[c], bias[c]), 60, 3, 200))
+          << count;
+    }
+  }
+}
+
+TEST_P(ElementwiseKernelsTest, ConvertsPixelsByTheirChannelsTable) {
+  const std::vector<std::uint8_t> tables = RandomCodes(4 * 256, /*seed=*/9);
+  for (const int count : kCounts) {
+    const auto size = static_cast<std::size_t>(count);
+    const std::vector<std::uint8_t> pixels = RandomCodes(4 * size, /*seed=*/10);
+    const std::uint8_t* planes[4];
+    for (std::size_t c = 0; c < 4; ++c) {
+      planes[c] = pixels.data() + c * size;
+    }
+    for (const std::size_t pixel_bytes : {4U, 8U}) {
+      std::vector<std::uint8_t> codes(size * pixel_bytes + 1, 0xEE);
+      std::vector<std::uint8_t> expected = codes;
+      for (std::size_t i = 0; i < 4 * size; ++i) {
+        expected[i / 4 * pixel_bytes + i % 4] = tables[i % 4 * 256 + planes[i % 4][i / 4]];
+      }
+      GetParam().convert_pixels(planes, tables.data(), count,
+                                static_cast<std::ptrdiff_t>(pixel_bytes), codes.data());
+      EXPECT_EQ(codes, expected) << count;
+    }
   }
 }
 

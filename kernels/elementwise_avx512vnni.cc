@@ -1,0 +1,110 @@
+// AVX-512 elementwise kernels. Compiled with AVX-512 flags on top of the project's: use no inline
+// function or template here but intrinsics and this file's own.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise.h"
+
+namespace bitpilot {
+namespace {
+
+#include "kernels/vector_avx512.inc"
+
+#include "kernels/elementwise_vector.inc"
+
+constexpr int kVecBytes = 64;
+constexpr int kTableVecs = 256 / kVecBytes;
+
+// 64 pixels of one channel as codes.
+[[gnu::always_inline]] inline Vec LookUp(const Vec* table, Vec pixels) {
+  const Vec low = _mm512_permutex2var_epi8(table[0], pixels, table[1]);
+  const Vec high = _mm512_permutex2var_epi8(table[2], pixels, table[3]);
+  return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(pixels), high);
+}
+
+// Of 4 channels: 64 pixels at once.
+void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
+                         std::uint8_t* codes) {
+  Vec table[4 * kTableVecs];
+  for (int i = 0; i < 4 * kTableVecs; ++i) {
+    table[i] = Load(tables + i * kVecBytes);
+  }
+  // Interleaving works on 128-bit quarters: with their pixels so, they come out in order.
+  const Vec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (int i = 0; i < count; i += kVecBytes, codes += 4 * kVecBytes) {
+    const int left = count - i;
+    const std::uint64_t mask =
+        left >= kVecBytes ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
+    Vec channel[4];
+    for (int c = 0; c < 4; ++c) {
+      const Vec pixels = _mm512_maskz_loadu_epi8(mask, planes[c] + i);
+      channel[c] = LookUp(table + c * kTableVecs, _mm512_permutexvar_epi32(order, pixels));
+    }
+    const Vec low01 = _mm512_unpacklo_epi8(channel[0], channel[1]);
+    const Vec high01 = _mm512_unpackhi_epi8(channel[0], channel[1]);
+    const Vec low23 = _mm512_unpacklo_epi8(channel[2], channel[3]);
+    const Vec high23 = _mm512_unpackhi_epi8(channel[2], channel[3]);
+    const Vec four[] = {_mm512_unpacklo_epi16(low01, low23), _mm512_unpackhi_epi16(low01, low23),
+                        _mm512_unpacklo_epi16(high01, high23),
+                        _mm512_unpackhi_epi16(high01, high23)};
+    for (int v = 0; v < 4; ++v) {
+      const auto used = static_cast<__mmask16>(mask >> (v * kLanes));
+      _mm512_mask_storeu_epi32(codes + v * kVecBytes, used, four[v]);
+    }
+  }
+}
+
+}  // namespace
+
+void widen_codes_avx512vnni(const std::uint8_t* codes, std::size_t count, std::int16_t* words) {
+  WidenAll(codes, count, words);
+}
+
+void pack_planes_avx512vnni(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                            std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,
+                            std::ptrdiff_t plane_bytes) {
+  PackPlanes(codes, num_pixels, pixel_bytes, num_planes, planes, plane_bytes);
+}
+
+void build_tables_avx512vnni(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
+  BuildTables(codes, count, tables);
+}
+
+void sum_channels_avx512vnni(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                             std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums) {
+  SumChannels(codes, num_pixels, pixel_bytes, count, sums);
+}
+
+void sum_ahead_avx512vnni(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance,
+                          int terms) {
+  SumAhead(sums, count, distance, terms);
+}
+
+void sum_pixels_avx512vnni(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                           int count, std::int32_t* sums) {
+  SumPixels(codes, num_pixels, pixel_bytes, count, sums);
+}
+
+void max_window_avx512vnni(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes,
+                           int width, std::ptrdiff_t pixel_bytes, int count,
+                           std::uint8_t* largest) {
+  MaxWindow(codes, height, row_bytes, width, pixel_bytes, count, largest);
+}
+
+void rescale_codes_avx512vnni(const std::uint8_t* codes, const OutputArgs& output,
+                              std::uint8_t* rescaled) {
+  RescaleCodes(codes, output, rescaled);
+}
+
+void convert_pixels_avx512vnni(const std::uint8_t* const* planes, const std::uint8_t* tables,
+                               int count, std::ptrdiff_t pixel_bytes, std::uint8_t* codes) {
+  if (pixel_bytes == 4) {
+    ConvertNarrowPixels(planes, tables, count, codes);
+  } else {
+    ConvertPixels(planes, tables, count, pixel_bytes, codes);
+  }
+}
+
+}  // namespace bitpilot
