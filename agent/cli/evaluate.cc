@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/energy_json.h"
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
@@ -31,7 +32,9 @@ struct EvaluateFlags {
   std::string bits;
   std::string calibration;
   std::string device;
+  std::string meter;
   std::string export_file;
+  bool energy = false;
   bool integer = false;
   bool json = false;
 };
@@ -57,6 +60,19 @@ Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
   return Status();
 }
 
+// Of the first network, with its ratio to the last one.
+void AddEnergyOf(const Measurement& measurement, Json& line) {
+  const NetworkMeasurement& measured = measurement.networks.front();
+  const NetworkMeasurement& uniform8 = measurement.networks.back();
+  std::optional<MeasuredEnergy> energy;
+  std::optional<EnergyRatio> ratio;
+  if (measured.energy) energy = measured.energy->energy;
+  if (energy && uniform8.energy) ratio = GrossRatio(*energy, uniform8.energy->energy);
+  AddEnergy(energy, ratio, measured.no_energy_reason, line);
+  line["model_energy"] =
+      ModelEnergyJson(measured.model_energy, measured.model_energy_unit, measurement.source);
+}
+
 // Latency on the board, interleaved with uniform 8 bit of the same weights.
 Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
                  const EvaluateFlags& flags, Json& line) {
@@ -66,6 +82,7 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   MeasureJob job;
   job.networks = {&network, &uniform8};
   job.tier = Tier::kAudit;
+  job.energy = flags.energy;
   const Result<Measurement> measurement = board.Measure(job);
   if (!measurement.ok()) return measurement.status();
   if (!HasNumbers(measurement->status)) {
@@ -87,6 +104,7 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   line["latency_ratio_int8_low"] = ratio.low;
   line["latency_ratio_int8_high"] = ratio.high;
   line["kernels"] = measured.kernels;
+  AddEnergyOf(*measurement, line);
   return Status();
 }
 
@@ -117,6 +135,33 @@ Result<Json> RunInteger(const EvaluateFlags& flags, const ImageDataset& data,
   return Describe(flags, data, *evaluation, board ? "integer, on the board" : "integer");
 }
 
+void PrintEnergyForPeople(const Json& line) {
+  if (!line["energy_uj"].is_null()) {
+    std::printf("energy of an inference, %s (%s): %.2f +- %.2f uJ gross",
+                line["energy_source"].get<std::string>().c_str(),
+                line["energy_tier"].get<std::string>().c_str(), line["energy_uj"].get<double>(),
+                line["energy_uncertainty_uj"].get<double>());
+    if (!line["energy_net_uj"].is_null()) {
+      std::printf(", %.2f +- %.2f uJ net of idle", line["energy_net_uj"].get<double>(),
+                  line["energy_net_uncertainty_uj"].get<double>());
+    }
+    if (!line["energy_ratio_int8"].is_null()) {
+      std::printf("; gross %.3fx of uniform 8 bit (+- %.3f)",
+                  line["energy_ratio_int8"].get<double>(),
+                  line["energy_ratio_int8_uncertainty"].get<double>());
+    }
+    std::printf("\n");
+  } else if (!line["no_energy_reason"].is_null()) {
+    std::printf("no energy was measured: %s\n",
+                line["no_energy_reason"].get<std::string>().c_str());
+  }
+  if (const Json& model = line["model_energy"]; !model.is_null()) {
+    std::printf("the model %s claims %.4g %s an inference; nothing was measured\n",
+                model["table"].get<std::string>().c_str(), model["value"].get<double>(),
+                model["unit"].get<std::string>().c_str());
+  }
+}
+
 void PrintForPeople(const Json& line) {
   std::printf("%s, %s arithmetic%s: %lld of %lld right, accuracy %.4f (%.4f..%.4f), loss %.4f\n",
               line["model"].get<std::string>().c_str(),
@@ -135,9 +180,13 @@ void PrintForPeople(const Json& line) {
               line["latency_high_ns"].get<double>() / 1e3, line["latency_ratio_int8"].get<double>(),
               line["latency_ratio_int8_low"].get<double>(),
               line["latency_ratio_int8_high"].get<double>());
+  PrintEnergyForPeople(line);
 }
 
 Result<Json> Evaluate(const EvaluateFlags& flags) {
+  if (flags.device.empty() && (flags.energy || !flags.meter.empty())) {
+    return InvalidArgument("--energy and --meter need --device: energy is measured on a board");
+  }
   if (flags.bits.empty() &&
       (flags.integer || !flags.device.empty() || !flags.export_file.empty())) {
     return InvalidArgument(
@@ -168,6 +217,7 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (!flags.device.empty()) {
     BoardOptions options;
     options.stop = StopRequested;
+    options.meter = flags.meter;
     Result<std::unique_ptr<Board>> started = StartLocalBoard(flags.device, options);
     if (!started.ok()) return started.status();
     board = std::move(*started);
@@ -218,6 +268,11 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
       "float simulation");
   command->add_option("--device", flags->device,
                       "Also measure its latency there: local, local:ISA or model:FILE");
+  command->add_flag("--energy", flags->energy,
+                    "Also measure its energy there, if the board has a sensor or meter: half a "
+                    "minute and more");
+  command->add_option("--meter", flags->meter,
+                      "Program that reads an external meter, e.g. \"meter-replay FILE\"");
   command->add_option("--export", flags->export_file,
                       "Write the integer network (.bpnet), e.g. for bitpilotd run");
   AddJsonFlag(*command, flags->json);

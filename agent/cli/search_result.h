@@ -13,7 +13,7 @@
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];
 //                         latency_ratio_int8(_ci) of interleaved rounds; source
 //   weight_bytes
-//   energy_uj             from a meter, else null; energy_source names it, or is "NONE"
+//   energy_uj, ...        what a sensor measured (agent/cli/energy_json.h), else null
 //   model_energy          a cost table's figure {"value","unit","table"}, or null: not a
 //   measurement
 #pragma once

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/fleet/energy_reading.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
 
@@ -65,6 +66,7 @@ struct BoardInfo {
   std::string architecture;
   std::string governor;
   int cpu_count = 0;
+  BoardEnergy energy;
   bool is_model() const { return backend != "kernels"; }
 };
 
@@ -81,6 +83,9 @@ struct NetworkMeasurement {
   std::vector<std::string> kernels;  // [num_operations]
   std::optional<double> model_energy;
   std::string model_energy_unit;
+  // If the job asked for it, a reading or the reason why there is none.
+  std::optional<EnergyReading> energy;
+  std::string no_energy_reason;
 };
 
 struct Measurement {
@@ -98,6 +103,9 @@ struct MeasureJob {
   std::vector<const Network*> networks;  // borrowed until the job ends
   Tier tier = Tier::kStandard;
   bool per_operation = false;
+  // After the latencies also measure energy, in a phase of its own: seconds a network and more,
+  // by the source's window rule.
+  bool energy = false;
 };
 
 class Board {
@@ -139,6 +147,9 @@ struct BoardOptions {
   // agent's lease ends by itself after 30 s.
   std::chrono::milliseconds lease_wait{0};
   std::function<bool()> stop;  // polled while waiting: true ends the wait with kAborted
+  // StartLocalBoard() only: command of a program that reads an external meter
+  // (device_daemon/energy/meter_program.h documents the lines that it speaks). Empty: none.
+  std::string meter;
 };
 
 // Connects, authenticates, says Hello and takes the lease.

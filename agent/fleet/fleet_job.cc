@@ -89,6 +89,7 @@ void FleetJob::WriteMeasure(Message* request) const {
   for (const Artifact& network : request_.artifacts) measure->add_network_sha256(network.sha256);
   measure->mutable_spec()->set_tier(static_cast<v1::MeasureSpec::Tier>(input.tier));
   measure->mutable_spec()->set_per_operation(input.per_operation);
+  measure->mutable_spec()->set_energy(input.energy);
   measure->set_golden_pixels(input.golden_pixels);
   for (const std::string& logits : input.golden_logits) measure->add_golden_logits(logits);
 }
@@ -167,7 +168,8 @@ FleetJob::Next FleetJob::OnMeasureResult(const v1::MeasureResult& result) {
   for (std::size_t i = 0; i < request_.artifacts.size(); ++i) {
     expected.push_back({request_.artifacts[i].sha256, input.num_operations[i]});
   }
-  Result<Measurement> measurement = ToMeasurement(result, expected, input.per_operation);
+  Result<Measurement> measurement = ToMeasurement(
+      result, expected, {.per_operation = input.per_operation, .energy = input.energy});
   if (measurement.ok()) {
     result_.measurement = std::move(measurement).value();
     stage_ = Stage::kFinished;

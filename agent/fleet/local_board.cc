@@ -51,6 +51,7 @@ Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
   Result<std::string> program = FindDaemonProgram();
   if (!program.ok()) return program.status();
   daemon_options->program = std::move(program).value();
+  daemon_options->meter = options.meter;
 
   const AgentKeys keys = GenerateCurveKeys();
   Result<std::unique_ptr<LocalDaemon>> daemon =

@@ -15,6 +15,7 @@ struct LocalDaemonOptions {
   std::string program;     // path of bitpilotd
   std::string isa;         // --isa; empty: the best of this machine
   std::string cost_table;  // text of a cost table that answers; empty: the kernels do
+  std::string meter;       // --meter; empty: what the machine itself has
 };
 
 // Everything it writes (keys, uploaded networks, log) is in a private temporary folder that goes

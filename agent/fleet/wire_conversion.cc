@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,9 +48,58 @@ Result<std::vector<double>> OperationTimes(const v1::NetworkMeasurement& network
   return times;
 }
 
+static_assert(static_cast<int>(EnergySensor::kMeterExternal) == v1::METER_EXTERNAL);
+static_assert(static_cast<int>(EnergySensor::kSensorOnboard) == v1::SENSOR_ONBOARD);
+
+Result<EnergyReading> ToEnergyReading(const v1::EnergyMeasurement& from) {
+  std::optional<EnergyFigure> net;
+  if (from.has_net_uj()) net = EnergyFigure{from.net_uj(), from.net_uncertainty_uj()};
+  Result<MeasuredEnergy> energy =
+      MeasuredEnergy::Create(static_cast<EnergySensor>(from.tier()), from.source(),
+                             {from.gross_uj(), from.gross_uncertainty_uj()}, net);
+  if (!energy.ok()) return energy.status();
+  return EnergyReading{.energy = std::move(*energy),
+                       .window_uj = {from.window_uj().begin(), from.window_uj().end()},
+                       .conditions = {.scope = from.scope(),
+                                      .no_net_reason = from.no_net_reason(),
+                                      .idle_power_w = from.idle_power_w(),
+                                      .latency_ns = from.latency_ns(),
+                                      .window_s = from.window_s(),
+                                      .inferences = from.inferences(),
+                                      .samples = from.samples()}};
+}
+
+// The reading, or the reason why there is none.
+Status FillEnergy(const v1::NetworkMeasurement& from, NetworkMeasurement& to) {
+  to.no_energy_reason = from.no_energy_reason();
+  if (from.has_energy()) {
+    Result<EnergyReading> reading = ToEnergyReading(from.energy());
+    if (!reading.ok()) return reading.status();
+    to.energy = std::move(*reading);
+  } else if (to.no_energy_reason.empty()) {
+    to.no_energy_reason = "the board answered without an energy and gave no reason";
+  }
+  return {};
+}
+
+BoardEnergy ToBoardEnergy(const v1::DeviceCapabilities& capabilities) {
+  BoardEnergy to;
+  if (!capabilities.has_energy()) {
+    to.reason = "the board's daemon knows nothing of energy: install a newer bitpilotd";
+    return to;
+  }
+  const v1::EnergyCapability& from = capabilities.energy();
+  to.source = from.source();
+  to.scope = from.scope();
+  to.window_s = from.window_s();
+  to.reason = from.reason();
+  if (to.measures()) to.tier = TierOf(static_cast<EnergySensor>(from.tier()));
+  return to;
+}
+
 Result<NetworkMeasurement> ToNetworkMeasurement(const v1::NetworkMeasurement& from,
                                                 const ExpectedNetwork& expected,
-                                                bool per_operation) {
+                                                const AskedFor& asked_for) {
   if (from.network_sha256() != expected.sha256) {
     return DataCorrupt("the numbers are of a network that was not asked for");
   }
@@ -65,7 +115,8 @@ Result<NetworkMeasurement> ToNetworkMeasurement(const v1::NetworkMeasurement& fr
   to.kernels.assign(from.kernels().begin(), from.kernels().end());
   if (from.has_model_energy()) to.model_energy = from.model_energy();
   to.model_energy_unit = from.model_energy_unit();
-  if (per_operation) {
+  if (asked_for.energy) BITPILOT_RETURN_IF_ERROR(FillEnergy(from, to));
+  if (asked_for.per_operation) {
     Result<std::vector<double>> times = OperationTimes(from, expected.num_operations);
     if (!times.ok()) return times.status();
     to.operation_ns = std::move(times).value();
@@ -120,6 +171,7 @@ BoardInfo ToBoardInfo(const v1::DeviceCapabilities& capabilities) {
   info.architecture = capabilities.architecture();
   info.governor = capabilities.governor();
   info.cpu_count = static_cast<int>(capabilities.cpu_count());
+  info.energy = ToBoardEnergy(capabilities);
   return info;
 }
 
@@ -141,7 +193,8 @@ std::string FingerprintDifference(const BoardInfo& before, const BoardInfo& now)
 }
 
 Result<Measurement> ToMeasurement(const v1::MeasureResult& result,
-                                  std::span<const ExpectedNetwork> expected, bool per_operation) {
+                                  std::span<const ExpectedNetwork> expected,
+                                  const AskedFor& asked_for) {
   Measurement measurement;
   measurement.status = static_cast<MeasureStatus>(result.status());
   measurement.detail = result.detail();
@@ -157,8 +210,8 @@ Result<Measurement> ToMeasurement(const v1::MeasureResult& result,
                        " networks, got " + std::to_string(result.networks_size()));
   }
   for (int i = 0; i < result.networks_size(); ++i) {
-    Result<NetworkMeasurement> network = ToNetworkMeasurement(
-        result.networks(i), expected[static_cast<std::size_t>(i)], per_operation);
+    Result<NetworkMeasurement> network =
+        ToNetworkMeasurement(result.networks(i), expected[static_cast<std::size_t>(i)], asked_for);
     if (!network.ok()) return network.status();
     measurement.networks.push_back(std::move(network).value());
   }

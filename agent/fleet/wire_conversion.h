@@ -24,13 +24,20 @@ struct ExpectedNetwork {
   int num_operations = 0;
 };
 
+// What else than latencies a request asked for.
+struct AskedFor {
+  bool per_operation = false;
+  bool energy = false;
+};
+
 // Errors:
 //   kDataCorrupt  the answer is not about these networks in this order, or lacks operation times
-//                 that were asked for.
+//                 that were asked for. An energy that is missing is none: it comes with a reason.
 //
 // REQUIRES: ValidateReply() passed.
 Result<Measurement> ToMeasurement(const v1::MeasureResult& result,
-                                  std::span<const ExpectedNetwork> expected, bool per_operation);
+                                  std::span<const ExpectedNetwork> expected,
+                                  const AskedFor& asked_for);
 
 // [images][classes] of little-endian float32 values back to back.
 //

@@ -104,7 +104,11 @@ void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, Fina
     result.kernels = conditions->kernels;
     result.model_energy = conditions->model_energy;
     result.model_energy_unit = conditions->model_energy_unit;
+    result.no_energy_reason = conditions->no_energy_reason;
   }
+  result.energy = row.energy;
+  if (row.energy && uniform8.energy)
+    result.energy_ratio = GrossRatio(*row.energy, *uniform8.energy);
 }
 
 void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,

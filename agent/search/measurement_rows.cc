@@ -48,6 +48,12 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
       conditions.operation_ns = network.operation_ns;
       conditions.model_energy = network.model_energy;
       conditions.model_energy_unit = network.model_energy_unit;
+      conditions.no_energy_reason = network.no_energy_reason;
+      if (network.energy) {
+        row.energy = network.energy->energy;
+        row.energy_window_uj = network.energy->window_uj;
+        conditions.energy = network.energy->conditions;
+      }
     }
     row.conditions = ToJson(conditions);
     rows.push_back(std::move(row));

@@ -50,6 +50,18 @@ class FieldHash {
   Sha256 hash_;
 };
 
+void AddEnergy(const MeasurementRow& row, FieldHash& hash) {
+  const MeasuredEnergy& energy = *row.energy;
+  hash.Add(ToString(TierOf(energy.sensor()))).Add(energy.source());
+  std::optional<double> net_uj, net_uncertainty_uj;
+  if (energy.net()) {
+    net_uj = energy.net()->value_uj;
+    net_uncertainty_uj = energy.net()->uncertainty_uj;
+  }
+  hash.Add(energy.gross().value_uj).Add(energy.gross().uncertainty_uj);
+  hash.Add(net_uj).Add(net_uncertainty_uj).Add(row.energy_window_uj);
+}
+
 // Measurement ids are random, and so differ between two runs that did the same.
 void EraseMeasurementIds(nlohmann::json& value) {
   if (value.is_object()) value.erase("measurement_id");
@@ -84,12 +96,11 @@ std::string MeasurementSha256(const MeasurementRow& row) {
         &row.detail, &row.source, &row.conditions}) {
     hash.Add(*text);
   }
-  return hash.Add(row.latency_median_ns)
-      .Add(row.latency_low_ns)
-      .Add(row.latency_high_ns)
-      .Add(row.window_ns)
-      .Add(row.window_cpu_ns)
-      .Hex();
+  hash.Add(row.latency_median_ns).Add(row.latency_low_ns).Add(row.latency_high_ns);
+  hash.Add(row.window_ns).Add(row.window_cpu_ns);
+  // Rows without energy hash as they did before there was any.
+  if (row.energy) AddEnergy(row, hash);
+  return hash.Hex();
 }
 
 std::string RunsSha256(std::span<const Run> runs) {
@@ -112,6 +123,7 @@ std::string ContentSha256(std::span<const Event> events,
     hash.Add(row.candidate_id).Add(row.assignment).Add(row.tier).Add(row.status).Add(row.source);
     hash.Add(row.latency_median_ns).Add(row.latency_low_ns).Add(row.latency_high_ns);
     hash.Add(row.window_ns);
+    if (row.energy) AddEnergy(row, hash);
   }
   return hash.Hex();
 }

@@ -17,6 +17,31 @@ struct nlohmann::adl_serializer<std::optional<T>> {
 };
 
 namespace bitpilot {
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyFigure, value_uj, uncertainty_uj)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyRatio, value, uncertainty)
+}  // namespace bitpilot
+
+// A sensor's name makes a measured energy, in a log as anywhere else.
+template <>
+struct nlohmann::adl_serializer<bitpilot::MeasuredEnergy> {
+  static void to_json(json& j, const bitpilot::MeasuredEnergy& energy) {
+    j = {{"tier", ToString(TierOf(energy.sensor()))},
+         {"source", energy.source()},
+         {"gross", energy.gross()},
+         {"net", energy.net()}};
+  }
+  static bitpilot::MeasuredEnergy from_json(const json& j) {
+    const auto sensor = bitpilot::ParseEnergySensor(j.at("tier").get<std::string>());
+    if (!sensor.ok()) throw json::other_error::create(599, sensor.status().message(), &j);
+    auto energy = bitpilot::MeasuredEnergy::Create(
+        *sensor, j.at("source").get<std::string>(), j.at("gross").get<bitpilot::EnergyFigure>(),
+        j.at("net").get<std::optional<bitpilot::EnergyFigure>>());
+    if (!energy.ok()) throw json::other_error::create(599, energy.status().message(), &j);
+    return std::move(*energy);
+  }
+};
+
+namespace bitpilot {
 
 // Enums are words. An unknown word is an error: nlohmann's own macro would take the first one
 // instead.
@@ -46,8 +71,39 @@ static void from_json(const nlohmann::json& j, TransitionStatus& status) {
   ReadWord(j, kStatusWords, status);
 }
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardInfo, name, cpu_model, isa, daemon_build, kernel_build,
-                                   backend, model_source, os, architecture, governor, cpu_count)
+static void to_json(nlohmann::json& j, EnergyTier tier) { j = ToString(tier); }
+static void from_json(const nlohmann::json& j, EnergyTier& tier) {
+  constexpr std::array kTiers = {EnergyTier::kNone, EnergyTier::kMeterExternal,
+                                 EnergyTier::kSensorOnboard, EnergyTier::kModelFitted,
+                                 EnergyTier::kModelTable};
+  std::array<std::string_view, kTiers.size()> words;
+  std::transform(kTiers.begin(), kTiers.end(), words.begin(),
+                 [](EnergyTier each) { return ToString(each); });
+  ReadWord(j, words, tier);
+}
+
+// A struct with members that studies of an older bitpilot lack: `always` and `later` are lists in
+// parentheses.
+#define BITPILOT_LIST(...) __VA_ARGS__
+#define BITPILOT_DEFINE_GROWN_TYPE(Type, always, later)                                 \
+  static void to_json(nlohmann::json& nlohmann_json_j, const Type& nlohmann_json_t) {   \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, BITPILOT_LIST always))   \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, BITPILOT_LIST later))    \
+  }                                                                                     \
+  static void from_json(const nlohmann::json& nlohmann_json_j, Type& nlohmann_json_t) { \
+    const Type nlohmann_json_default_obj;                                               \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM, BITPILOT_LIST always)) \
+    NLOHMANN_JSON_EXPAND(                                                               \
+        NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM_WITH_DEFAULT, BITPILOT_LIST later))      \
+  }
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyConditions, scope, no_net_reason, idle_power_w, latency_ns,
+                                   window_s, inferences, samples)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardEnergy, tier, source, scope, window_s, reason)
+BITPILOT_DEFINE_GROWN_TYPE(BoardInfo,
+                           (name, cpu_model, isa, daemon_build, kernel_build, backend, model_source,
+                            os, architecture, governor, cpu_count),
+                           (energy))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, sensitivity)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProblemEvent, layers, tensors, variables, table, uniform8,
@@ -59,19 +115,24 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Transition, choice, status, latency_ns, laten
                                    latency_high_ns, loss, accuracy, weight_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointEvent, step, sha256, file, train_loss)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalRow, label, origin, assignment, assignment_id,
-                                   test_accuracy, test_correct, test_total, accuracy_low,
-                                   accuracy_high, paired_difference, paired_low, paired_high,
-                                   latency_median_ns, latency_low_ns, latency_high_ns, ratio,
-                                   ratio_low, ratio_high, model_energy, model_energy_unit, source,
-                                   weight_bytes, budget_met, measurement_id, kernels)
+BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
+                           (label, origin, assignment, assignment_id, test_accuracy, test_correct,
+                            test_total, accuracy_low, accuracy_high, paired_difference, paired_low,
+                            paired_high, latency_median_ns, latency_low_ns, latency_high_ns, ratio,
+                            ratio_low, ratio_high, model_energy, model_energy_unit, source,
+                            weight_bytes, budget_met, measurement_id, kernels),
+                           (energy, energy_ratio, no_energy_reason))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalEvent, rows, hypervolume, full_isa)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementConditions, confidence, inferences_per_window, drift,
-                                   duration_ms, involuntary_context_switches, load_average, kernels,
-                                   operation_ns, model_energy, model_energy_unit)
+BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
+                           (confidence, inferences_per_window, drift, duration_ms,
+                            involuntary_context_switches, load_average, kernels, operation_ns,
+                            model_energy, model_energy_unit),
+                           (energy, no_energy_reason))
+#undef BITPILOT_DEFINE_GROWN_TYPE
+#undef BITPILOT_LIST
 
 // These two add a key to the members of the struct they hold.
 static void to_json(nlohmann::json& j, const BoardEvent& event) {

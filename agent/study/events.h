@@ -17,7 +17,8 @@
 // - final: FinalEvent, the table of results, measured again and interleaved
 // - end: EndEvent, why the search stopped
 //
-// Readers skip kinds that they do not know.
+// Readers skip kinds that they do not know, and take a key that an older bitpilot did not write yet
+// (those of energy) as not set.
 #pragma once
 
 #include <cstdint>
@@ -115,7 +116,11 @@ struct FinalRow {
   // A cost table's figure in the unit that the table names; null unless the board is a model.
   std::optional<double> model_energy;
   std::string model_energy_unit;
-  std::string source;  // "measured", or "MODEL:<table name>"
+  // As a sensor saw it, and its gross figure's ratio to that of uniform 8 bit; null where none did.
+  std::optional<MeasuredEnergy> energy;
+  std::optional<EnergyRatio> energy_ratio;
+  std::string no_energy_reason;  // if it was asked for
+  std::string source;            // "measured", or "MODEL:<table name>"
   std::int64_t weight_bytes = 0;
   bool budget_met = true;
   std::string measurement_id;        // empty if nothing was measured
@@ -157,6 +162,8 @@ struct MeasurementConditions {
   std::vector<double> operation_ns;    // per operation, if asked for
   std::optional<double> model_energy;  // of a model board whose table has energies
   std::string model_energy_unit;
+  std::optional<EnergyConditions> energy;  // of MeasurementRow::energy
+  std::string no_energy_reason;            // if it was asked for
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

@@ -33,7 +33,11 @@ class SqliteStatement {
   SqliteStatement(SqliteStatement&& other) noexcept;
   SqliteStatement& operator=(SqliteStatement&&) = delete;
 
+  // A parameter that is never bound is NULL.
   SqliteStatement& Bind(int parameter, std::int64_t value);
+  SqliteStatement& Bind(int parameter, double value) {
+    return Bind(parameter, std::optional(value));
+  }
   SqliteStatement& Bind(int parameter, std::optional<double> value);  // nullopt is NULL
   SqliteStatement& Bind(int parameter, std::string_view text);
   SqliteStatement& Bind(int parameter,

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/energy.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -60,6 +61,10 @@ struct MeasurementRow {
   std::vector<double> window_ns;  // empty unless OK or NOISY
   std::vector<double> window_cpu_ns;
   std::string conditions;  // ToJson(MeasurementConditions)
+  // Of one inference, as a sensor saw it; absent (NULL, tier NONE) where none did. A model's figure
+  // has no way in here: it is in the conditions, under its own name.
+  std::optional<MeasuredEnergy> energy;
+  std::vector<double> energy_window_uj;  // gross, of every window; empty without energy
 };
 
 // Not thread-safe: one thread appends. Any number of processes may read meanwhile.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "agent/study/study_schema.h"
@@ -36,6 +37,37 @@ Status ForEachRow(SqliteStatement& statement, Read read) {
   }
 }
 
+constexpr char kEnergyColumns[] =
+    "energy_tier, energy_source, energy_gross_uj, energy_gross_uncertainty_uj, energy_net_uj, "
+    "energy_net_uncertainty_uj, energy_window_uj";
+constexpr char kNoEnergyColumns[] = "'NONE', NULL, NULL, NULL, NULL, NULL, NULL";
+constexpr std::int64_t kFirstVersionWithEnergy = 2;
+
+Status ReadEnergy(const SqliteStatement& row, int column, const std::string& path,
+                  MeasurementRow& measurement) {
+  const std::string tier = row.Text(column);
+  if (tier == ToString(EnergyTier::kNone)) return Status();
+  const auto corrupt = [&](const std::string& what) {
+    return DataCorrupt(path + ": the energy of measurement " + measurement.measurement_id + ": " +
+                       what);
+  };
+  const Result<EnergySensor> sensor = ParseEnergySensor(tier);
+  if (!sensor.ok()) return corrupt(sensor.status().message());
+  std::optional<EnergyFigure> net;
+  if (const std::optional<double> net_uj = row.Double(column + 4)) {
+    net = EnergyFigure{*net_uj, row.Double(column + 5).value_or(-1.0)};
+  }
+  Result<MeasuredEnergy> energy = MeasuredEnergy::Create(
+      *sensor, row.Text(column + 1),
+      {row.Double(column + 2).value_or(-1.0), row.Double(column + 3).value_or(-1.0)}, net);
+  if (!energy.ok()) return corrupt(energy.status().message());
+  std::optional<std::vector<double>> windows = row.Doubles(column + 6);
+  if (!windows) return corrupt("its windows are not whole doubles");
+  measurement.energy = std::move(*energy);
+  measurement.energy_window_uj = std::move(*windows);
+  return Status();
+}
+
 Status ReadMeasurement(const SqliteStatement& row, const std::string& path,
                        ChainedMeasurement& measurement) {
   MeasurementRow& m = measurement.row;
@@ -56,8 +88,8 @@ Status ReadMeasurement(const SqliteStatement& row, const std::string& path,
     }
     *values = std::move(*doubles);
   }
-  measurement.seq = row.Int(column);
-  return Status();
+  measurement.seq = row.Int(column++);
+  return ReadEnergy(row, column, path, m);
 }
 
 }  // namespace
@@ -96,11 +128,15 @@ Result<std::vector<ChainedMeasurement>> ReadMeasurements(const SqliteDatabase& d
 Result<std::vector<ChainedMeasurement>> ReadMeasurementsWhere(const SqliteDatabase& database,
                                                               const std::string& sql_condition,
                                                               const std::string& value) {
+  const Result<std::int64_t> version = SchemaVersion(database);
+  if (!version.ok()) return version.status();
+  const std::string energy_columns =
+      *version >= kFirstVersionWithEnergy ? kEnergyColumns : kNoEnergyColumns;
   Result<SqliteStatement> statement = database.Prepare(
       "SELECT measurement_id, candidate_id, assignment, board, tier, status, detail, source, "
       "conditions, latency_median_ns, latency_low_ns, latency_high_ns, window_ns, window_cpu_ns, "
-      "seq FROM measurement WHERE " +
-      sql_condition + " ORDER BY seq");
+      "seq, " +
+      energy_columns + " FROM measurement WHERE " + sql_condition + " ORDER BY seq");
   if (!statement.ok()) return statement.status();
   statement->Bind(1, value);
   std::vector<ChainedMeasurement> rows;

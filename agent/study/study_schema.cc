@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "kernels/base/check.h"
+
 namespace bitpilot {
 namespace {
 
@@ -94,8 +96,28 @@ CREATE TRIGGER study_no_update BEFORE UPDATE ON study
   BEGIN SELECT RAISE(ABORT, 'the configuration of a study never changes'); END;
 )sql";
 
+// Version 2: energy of one inference. The tiers are those of sensors: no model's figure fits.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE measurement ADD COLUMN energy_tier TEXT NOT NULL DEFAULT 'NONE'
+  CHECK(energy_tier IN('NONE','SENSOR_ONBOARD','METER_EXTERNAL'));
+ALTER TABLE measurement ADD COLUMN energy_source TEXT
+  CHECK((energy_tier = 'NONE') = (energy_source IS NULL));
+ALTER TABLE measurement ADD COLUMN energy_gross_uj REAL
+  CHECK((energy_tier = 'NONE') = (energy_gross_uj IS NULL) AND
+        (energy_gross_uj IS NULL OR (energy_gross_uj > 0 AND latency_median_ns IS NOT NULL)));
+ALTER TABLE measurement ADD COLUMN energy_gross_uncertainty_uj REAL
+  CHECK((energy_tier = 'NONE') = (energy_gross_uncertainty_uj IS NULL) AND
+        (energy_gross_uncertainty_uj IS NULL OR energy_gross_uncertainty_uj >= 0));
+ALTER TABLE measurement ADD COLUMN energy_net_uj REAL
+  CHECK(energy_tier <> 'NONE' OR energy_net_uj IS NULL);
+ALTER TABLE measurement ADD COLUMN energy_net_uncertainty_uj REAL
+  CHECK((energy_net_uj IS NULL) = (energy_net_uncertainty_uj IS NULL));
+ALTER TABLE measurement ADD COLUMN energy_window_uj BLOB
+  CHECK((energy_tier = 'NONE') = (energy_window_uj IS NULL) AND length(energy_window_uj) % 8 = 0);
+)sql";
+
 // kMigrations[v] brings a file from version v to v + 1. Released entries never change.
-constexpr std::array<const char*, 1> kMigrations = {kVersion1};
+constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
 
 // Every object of the schema: "table event" -> its SQL.
 Result<std::map<std::string, std::string>> SchemaObjects(const SqliteDatabase& database) {
@@ -114,12 +136,21 @@ Result<std::map<std::string, std::string>> SchemaObjects(const SqliteDatabase& d
 
 }  // namespace
 
+Result<std::int64_t> SchemaVersion(const SqliteDatabase& database) {
+  return database.QueryInt("PRAGMA user_version");
+}
+
 std::int64_t CurrentSchemaVersion() { return static_cast<std::int64_t>(kMigrations.size()); }
 
 Status MigrateSchema(SqliteDatabase& database) {
-  Result<std::int64_t> version = database.QueryInt("PRAGMA user_version");
+  return MigrateSchemaTo(CurrentSchemaVersion(), database);
+}
+
+Status MigrateSchemaTo(std::int64_t target, SqliteDatabase& database) {
+  BITPILOT_CHECK(target <= CurrentSchemaVersion());
+  Result<std::int64_t> version = SchemaVersion(database);
   if (!version.ok()) return version.status();
-  for (std::int64_t v = *version; v < CurrentSchemaVersion(); ++v) {
+  for (std::int64_t v = *version; v < target; ++v) {
     Result<SqliteTransaction> transaction = SqliteTransaction::Begin(database, "IMMEDIATE");
     if (!transaction.ok()) return transaction.status();
     BITPILOT_RETURN_IF_ERROR(database.Execute(kMigrations.at(static_cast<std::size_t>(v))));
@@ -145,7 +176,7 @@ Status CheckStudyFile(const SqliteDatabase& database) {
                        std::to_string(*application_id) + ", expected " +
                        std::to_string(kStudyApplicationId) + ")");
   }
-  Result<std::int64_t> version = database.QueryInt("PRAGMA user_version");
+  Result<std::int64_t> version = SchemaVersion(database);
   if (!version.ok()) return version.status();
   if (*version > CurrentSchemaVersion()) {
     return Status(StatusCode::kVersionMismatch,
@@ -167,10 +198,12 @@ Result<std::optional<std::string>> FindDamage(const SqliteDatabase& database) {
 }
 
 Result<std::optional<std::string>> FindSchemaChange(const SqliteDatabase& database) {
+  const Result<std::int64_t> version = SchemaVersion(database);
+  if (!version.ok()) return version.status();
   Result<std::unique_ptr<SqliteDatabase>> fresh =
       SqliteDatabase::Open(":memory:", SqliteMode::kCreate);
   if (!fresh.ok()) return fresh.status();
-  BITPILOT_RETURN_IF_ERROR(MigrateSchema(**fresh));
+  BITPILOT_RETURN_IF_ERROR(MigrateSchemaTo(*version, **fresh));
   Result<std::map<std::string, std::string>> expected = SchemaObjects(**fresh);
   if (!expected.ok()) return expected.status();
   Result<std::map<std::string, std::string>> found = SchemaObjects(database);

@@ -32,6 +32,35 @@ Status UpdateRunsHash(SqliteDatabase& database) {
   return update->Bind(1, RunsSha256(*runs)).Run();
 }
 
+// What the schema's checks demand of the energy columns, in words.
+Status ValidateEnergy(const MeasurementRow& row) {
+  const std::string name = "measurement " + row.measurement_id;
+  if (!row.energy) {
+    if (row.energy_window_uj.empty()) return Status();
+    return InvalidArgument(name + ": windows of an energy that is not there");
+  }
+  if (!row.latency_median_ns || row.source != "measured") {
+    return InvalidArgument(name + ": an energy belongs to a latency that was measured, got " +
+                           row.status + " from " + row.source);
+  }
+  for (const double window_uj : row.energy_window_uj) {
+    if (!std::isfinite(window_uj)) return InvalidArgument(name + ": an energy is not finite");
+  }
+  return Status();
+}
+
+// Without energy all but the tier stay NULL.
+void BindEnergy(const MeasurementRow& row, SqliteStatement& insert) {
+  insert.Bind(16, ToString(row.energy ? TierOf(row.energy->sensor()) : EnergyTier::kNone));
+  if (!row.energy) return;
+  const EnergyFigure& gross = row.energy->gross();
+  insert.Bind(17, row.energy->source()).Bind(18, gross.value_uj).Bind(19, gross.uncertainty_uj);
+  if (const std::optional<EnergyFigure>& net = row.energy->net()) {
+    insert.Bind(20, net->value_uj).Bind(21, net->uncertainty_uj);
+  }
+  insert.Bind(22, std::span(row.energy_window_uj));
+}
+
 }  // namespace
 
 Result<std::int64_t> InsertRun(SqliteDatabase& database) {
@@ -106,22 +135,27 @@ Status ValidateMeasurement(const MeasurementRow& row) {
                            std::to_string(*row.latency_median_ns) + ", " +
                            std::to_string(*row.latency_high_ns) + " ns");
   }
-  return Status();
+  return ValidateEnergy(row);
 }
 
 Status InsertMeasurement(SqliteDatabase& database, const MeasurementRow& row, std::int64_t seq) {
   Result<SqliteStatement> insert = database.Prepare(
       "INSERT INTO measurement(measurement_id, seq, candidate_id, assignment, board, tier, status, "
       "detail, source, latency_median_ns, latency_low_ns, latency_high_ns, window_ns, "
-      "window_cpu_ns, conditions) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
+      "window_cpu_ns, conditions, energy_tier, energy_source, energy_gross_uj, "
+      "energy_gross_uncertainty_uj, energy_net_uj, energy_net_uncertainty_uj, energy_window_uj) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+      "?19, "
+      "?20, ?21, ?22)");
   if (!insert.ok()) return insert.status();
   insert->Bind(1, row.measurement_id).Bind(2, seq).Bind(3, row.candidate_id);
   insert->Bind(4, row.assignment).Bind(5, row.board).Bind(6, row.tier).Bind(7, row.status);
   insert->Bind(8, row.detail).Bind(9, row.source).Bind(10, row.latency_median_ns);
   insert->Bind(11, row.latency_low_ns).Bind(12, row.latency_high_ns);
   insert->Bind(13, std::span(row.window_ns)).Bind(14, std::span(row.window_cpu_ns));
-  return insert->Bind(15, row.conditions).Run();
+  insert->Bind(15, row.conditions);
+  BindEnergy(row, *insert);
+  return insert->Run();
 }
 
 Status InsertArtifact(SqliteDatabase& database, const ArtifactRow& row) {

@@ -44,4 +44,21 @@ Result<MeasuredEnergy> MeasuredEnergy::Create(EnergySensor sensor, std::string s
   return MeasuredEnergy(sensor, std::move(source), gross, net);
 }
 
+Result<EnergySensor> ParseEnergySensor(std::string_view name) {
+  for (const EnergySensor sensor : {EnergySensor::kMeterExternal, EnergySensor::kSensorOnboard}) {
+    if (name == ToString(TierOf(sensor))) return sensor;
+  }
+  return InvalidArgument("\"" + std::string(name) + "\" is not what measures energy: expected " +
+                         std::string(ToString(EnergyTier::kMeterExternal)) + " or " +
+                         std::string(ToString(EnergyTier::kSensorOnboard)));
+}
+
+std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, const MeasuredEnergy& b) {
+  if (a.sensor() != b.sensor() || a.source() != b.source()) return std::nullopt;
+  const double ratio = a.gross().value_uj / b.gross().value_uj;
+  const double relative = std::hypot(a.gross().uncertainty_uj / a.gross().value_uj,
+                                     b.gross().uncertainty_uj / b.gross().value_uj);
+  return EnergyRatio{ratio, ratio * relative};
+}
+
 }  // namespace bitpilot

@@ -31,6 +31,11 @@ std::string_view ToString(EnergyTier tier);
 // What can measure. Values are those of EnergyTier.
 enum class EnergySensor : std::uint8_t { kMeterExternal = 1, kSensorOnboard = 2 };
 
+// The sensor of this name ("METER_EXTERNAL", "SENSOR_ONBOARD").
+//
+// Errors: kInvalidArgument for any other word, a model's tier among them.
+Result<EnergySensor> ParseEnergySensor(std::string_view name);
+
 constexpr EnergyTier TierOf(EnergySensor sensor) { return static_cast<EnergyTier>(sensor); }
 
 // A measured quantity in microjoules with the half-width of its 95 % interval.
@@ -65,6 +70,16 @@ class MeasuredEnergy {
   EnergyFigure gross_;
   std::optional<EnergyFigure> net_;
 };
+
+// A ratio of two energies with the half-width of its 95 % interval.
+struct EnergyRatio {
+  double value = 0.0;
+  double uncertainty = 0.0;
+};
+
+// Gross energy of `a` over that of `b`; nullopt if two different sources saw them. The instrument's
+// error counts in full on both sides although part of it cancels: the ratio is never too sure.
+std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, const MeasuredEnergy& b);
 
 // Energy of one inference as a model claims it: comparable only with figures of the same model.
 struct ModelEnergy {

@@ -100,7 +100,9 @@ constexpr Tamper kTampers[] = {
     {"MeasurementAdded",
      "INSERT INTO measurement SELECT 99, 'm9', candidate_id, assignment, board, tier, status, "
      "detail, source, latency_median_ns, latency_low_ns, latency_high_ns, window_ns, "
-     "window_cpu_ns, conditions FROM measurement WHERE seq = 3",
+     "window_cpu_ns, conditions, energy_tier, energy_source, energy_gross_uj, "
+     "energy_gross_uncertainty_uj, energy_net_uj, energy_net_uncertainty_uj, energy_window_uj "
+     "FROM measurement WHERE seq = 3",
      "0: measurement m9"},
     {"ArtifactChanged", "UPDATE artifact SET sha256 = 'abd'", "7: artifact"},
     {"ArtifactDeleted", "DELETE FROM artifact", "7: its artifact"},

@@ -322,7 +322,7 @@ TEST_F(StudyTest, WritersUseAWriteAheadLog) {
   const auto raw = ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadOnly));
   EXPECT_EQ(ValueOrDie(raw->QueryText("PRAGMA journal_mode")), "wal");
   EXPECT_EQ(ValueOrDie(raw->QueryInt("PRAGMA application_id")), 0x42504C54);
-  EXPECT_EQ(ValueOrDie(raw->QueryInt("PRAGMA user_version")), 1);
+  EXPECT_EQ(ValueOrDie(raw->QueryInt("PRAGMA user_version")), 2);
 }
 
 TEST_F(StudyTest, NamesAFileThatIsMissing) {
@@ -360,7 +360,7 @@ TEST_F(StudyTest, RefusesAStudyOfANewerVersionAndNamesBoth) {
   const Status status = OpenFailure(path_);
   EXPECT_EQ(status.code(), StatusCode::kVersionMismatch);
   EXPECT_THAT(status.message(), HasSubstr("version 12"));
-  EXPECT_THAT(status.message(), HasSubstr("versions 1 to 1"));
+  EXPECT_THAT(status.message(), HasSubstr("versions 1 to 2"));
   EXPECT_EQ(VerifyLog(path_).status().code(), StatusCode::kVersionMismatch);
   EXPECT_EQ(ReadBytes(path_), before);
 }

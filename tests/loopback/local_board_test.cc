@@ -2,11 +2,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "agent/fleet/board.h"
-#include "kernels/base/cost_table.h"
 #include "tests/loopback/test_networks.h"
 
 namespace bitpilot {
@@ -48,15 +46,7 @@ TEST(StartLocalBoardTest, RefusesDevicesThatDoNotExist) {
 }
 
 TEST(StartLocalBoardTest, AModelSaysThatItIsOne) {
-  const std::string path = testing::TempDir() + "/loopback-" + std::to_string(getpid()) + ".table";
-  std::ofstream(path) << "bitpilot-cost-table 1\n"
-                         "name toy\n"
-                         "source \"numbers of a test\"\n"
-                         "energy_unit uJ-model\n"
-                         "overhead latency_ns 100\n"
-                         "op conv w 4 a 8 latency_ns 2000 energy 1.5\n"
-                         "op dense w 4 a 4 latency_ns 700 energy 0.5\n";
-  const auto board = StartLocalBoard("model:" + path, {});
+  const auto board = StartLocalBoard("model:" BITPILOT_SOURCE_DIR "/tests/loopback/toy.cost", {});
   ASSERT_TRUE(board.ok()) << board.status().message();
   EXPECT_TRUE((*board)->info().is_model());
   EXPECT_EQ((*board)->info().backend, "model:toy");
@@ -71,7 +61,6 @@ TEST(StartLocalBoardTest, AModelSaysThatItIsOne) {
   EXPECT_EQ(measurement->networks[0].latency_median_ns, 2800.0);
   EXPECT_EQ(measurement->networks[0].model_energy, 2.0);
   EXPECT_EQ(measurement->networks[0].model_energy_unit, "uJ-model");
-  std::filesystem::remove(path);
 }
 
 }  // namespace

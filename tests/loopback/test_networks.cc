@@ -55,7 +55,7 @@ RunningDaemon StartDaemon(const AgentKeys& agent, const std::string& isa) {
   Result<std::string> program = FindDaemonProgram();
   BITPILOT_CHECK(program.ok());
   Result<std::unique_ptr<LocalDaemon>> daemon =
-      LocalDaemon::Create({*program, isa, ""}, agent.public_key);
+      LocalDaemon::Create({*program, isa, "", ""}, agent.public_key);
   BITPILOT_CHECK(daemon.ok());
   Result<BoardAddress> address = (*daemon)->Address();
   BITPILOT_CHECK(address.ok());
