@@ -54,7 +54,13 @@ enum class ConvOperand : std::uint8_t {
   // Weights are planes of two's complement, a plane of ones and minus ones as above at 1 bit:
   // [plane][step][2 tables][16 channels, TablePosition()] bytes, each a subset of 4 elements.
   kTables = 8,
+  // uint8 codes, 4 a step; weights as of kBytes. Every run is a whole number of tiles, all of the
+  // same number of steps and at most kTileSteps: codes behind a run may be read, and have zero
+  // weights.
+  kTiles = 9,
 };
+
+inline constexpr int kTileSteps = 16;
 
 inline constexpr int kDenseGroupBlocks = 8;
 
@@ -145,8 +151,11 @@ constexpr bool SkipsWeights(const ConvKernel& kernel) {
 std::span<const ConvKernel> AllConvKernels();
 
 // Whether the kernel can pay for a layer of so many output pixels: dense ones read all weights for
-// each.
+// each, and tiles of one pixel are nearly empty.
 constexpr bool SuitsPixels(const ConvKernel& kernel, std::int64_t output_pixels) {
+  if (kernel.operand == ConvOperand::kTiles) {
+    return output_pixels > 1;
+  }
   return output_pixels == 1 || DenseBits(kernel.operand) == 0;
 }
 

@@ -90,6 +90,7 @@ void ConvInput::SetPointers(const ConvPiece& piece, ConvArgs* args) const {
     case ConvOperand::kDense8:
     case ConvOperand::kDense4:
     case ConvOperand::kDense2:
+    case ConvOperand::kTiles:
       args->input = codes_ + window;
       break;
     case ConvOperand::kWords:

@@ -9,7 +9,12 @@ namespace {
 
 std::ptrdiff_t NumSteps(const WindowSegment& segment, ConvOperand operand) {
   const int per_step = ElementsPerStep(operand);
-  return (segment.num_elements + per_step - 1) / per_step;
+  const std::ptrdiff_t steps = (segment.num_elements + per_step - 1) / per_step;
+  if (operand == ConvOperand::kTiles) {
+    const std::ptrdiff_t tiles = (steps + kTileSteps - 1) / kTileSteps;
+    return tiles * ((steps + tiles - 1) / tiles);
+  }
+  return steps;
 }
 
 // Weight of the segment's element, 0 where it is no channel of the group.
@@ -56,7 +61,7 @@ std::ptrdiff_t Depth(const ConvWindow& window) {
 }
 
 void StoreWeight(ConvOperand operand, std::int8_t weight, int element, std::uint8_t* lane) {
-  if (operand == ConvOperand::kBytes) {
+  if (operand != ConvOperand::kWords) {
     lane[element] = static_cast<std::uint8_t>(weight);
   } else {
     const std::int16_t word = weight;

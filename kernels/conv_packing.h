@@ -74,8 +74,9 @@ AlignedBuffer PackWeightPlanes(const ConvWindow& window, ConvOperand operand, in
 std::ptrdiff_t WeightPlaneBytes(const ConvWindow& window, ConvOperand operand);
 
 // Packs output channels [0, num_channels) whose codes are [num_channels, filter_h, filter_w,
-// group_channels]: the layout of ConvOperand::kBytes and kWords. Elements that are no input channel
-// (padding of a pixel, the end of a run) and channels that fill up the last block get zero weights.
+// group_channels]: the layout of ConvOperand::kBytes, kWords and kTiles. Elements that are no input
+// channel (padding of a pixel, the end of a run) and channels that fill up the last block get zero
+// weights.
 AlignedBuffer PackWeights(const ConvWindow& window, ConvOperand operand, const std::int8_t* codes,
                           int num_channels);
 

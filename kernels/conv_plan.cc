@@ -64,8 +64,9 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
-  if (DenseBits(kernel.operand) > 0 || convolution.padding == Padding{} ||
-      context.input().zero_point != 0 || !window.all_channels) {
+  // Tiles run on from row to row; dense weights of filter rows are no whole bytes of a block.
+  if (DenseBits(kernel.operand) > 0 || kernel.operand == ConvOperand::kTiles ||
+      convolution.padding == Padding{} || context.input().zero_point != 0 || !window.all_channels) {
     piece.regions = {whole};
   } else {
     piece.regions = SplitByHalo(

@@ -91,7 +91,8 @@ bool CpuSupports(Isa isa) {
     case Isa::kAvx512Vnni:
       return __builtin_cpu_supports("avx2") && CpuHasAvx512Vnni();
     case Isa::kAmx:
-      return CpuHasAvx512Vnni() && __builtin_cpu_supports("amx-int8") && MayUseTiles();
+      return CpuHasAvx512Vnni() && __builtin_cpu_supports("amx-tile") &&
+             __builtin_cpu_supports("amx-int8") && MayUseTiles();
   }
   return false;
 #else

@@ -21,7 +21,7 @@ enum class Isa : std::uint8_t {
   kAvx2 = 3,
   kAvxVnni = 4,
   kAvx512Vnni = 5,  // AVX-512 F/BW/VL/DQ, VNNI, VBMI and VPOPCNTDQ
-  kAmx = 6,         // int8 tiles
+  kAmx = 6,         // int8 tiles, which Linux lends on request: CpuSupports() asks
 };
 
 // The name as in --isa and logs: "avx512vnni".

@@ -15,6 +15,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/owned_output_stage.h"
 #include "kernels/requantize.h"
+#include "tests/kernels/conv_tile_model.h"
 
 namespace bitpilot {
 
@@ -476,6 +477,30 @@ TEST_P(ConvKernelTest, GivesLogitsAsFloats) {
   }
 }
 
+TEST_P(ConvKernelTest, IsExactOnRandomWideImages) {
+  std::mt19937_64 random(7);
+  const auto pick = [&](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    ConvCase conv;
+    conv.height = pick(1, 4);
+    conv.width = pick(14, 70);
+    conv.channels = pick(1, 70);
+    conv.group_channels = conv.channels;
+    conv.filter_h = pick(1, conv.height);
+    conv.filter_w = pick(1, 5);
+    conv.padding = {0, pick(0, 2), pick(0, 1), pick(0, 2)};
+    conv.stride_h = pick(1, 2);
+    conv.stride_w = pick(1, 2);
+    conv.out_channels = pick(1, 40);
+    conv.weight_bits = pick(1, GetParam().max_weight_bits);
+    conv.activation_bits = pick(1, GetParam().max_activation_bits);
+    conv.has_residual = pick(0, 1) == 0;
+    ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, seed, pick(1, 4)));
+  }
+}
+
 // Fully connected: one pixel, channels in whole and in parts of the groups that kernels make.
 TEST_P(ConvKernelTest, IsExactForManyChannelsOfOnePixel) {
   for (const int out_channels : {113, 127, 128, 129, 160, 257}) {
@@ -504,8 +529,13 @@ TEST_P(ConvKernelTest, IsExactWhereOnlyTheCorrectedSumFits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllKernels, ConvKernelTest,
-                         ::testing::ValuesIn(AllConvKernels().begin(), AllConvKernels().end()),
+std::vector<ConvKernel> TestedKernels() {
+  std::vector<ConvKernel> kernels(AllConvKernels().begin(), AllConvKernels().end());
+  kernels.push_back(kTileModelKernel);  // Tiles, whatever this CPU has.
+  return kernels;
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKernels, ConvKernelTest, ::testing::ValuesIn(TestedKernels()),
                          [](const auto& param) { return std::string(param.param.name); });
 
 // 2 * 255 * 7 = 3570 a step at worst; nine of them are 32130, a tenth would pass 32767.
