@@ -1,10 +1,12 @@
 // Depthwise convolutions: splits the channels into pieces that share a kernel, as ConvOperation
 // does.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <utility>
 
+#include "kernels/base/check.h"
 #include "kernels/depthwise.h"
 #include "kernels/operation.h"
 #include "kernels/owned_output_stage.h"
@@ -13,8 +15,13 @@
 namespace bitpilot {
 namespace {
 
+// Pruned channels, of 0 bits, from which on a call of their own pays: those that the widest vectors
+// hold.
+constexpr int kLeastPrunedChannels = 64;
+
 struct DepthwisePiece {
   const DepthwiseKernel* kernel = nullptr;
+  bool is_pruned = false;
   AlignedBuffer weights;
   OwnedOutputStage stage;
   DepthwiseArgs args;  // Without pointers.
@@ -24,6 +31,25 @@ struct DepthwisePiece {
 std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
   const std::int64_t weight_max = weight_bits <= 1 ? weight_bits : (1 << (weight_bits - 1)) - 1;
   return num_taps * weight_max * ((1 << activation_bits) - 1);
+}
+
+// Where the pruned channels end that begin at `first`, in whole blocks; `first` if they are few.
+int PrunedEnd(std::span<const std::uint8_t> channel_bits, int first) {
+  const auto begin = channel_bits.begin() + first;
+  const auto end =
+      std::find_if(begin, channel_bits.end(), [](std::uint8_t bits) { return bits > 0; });
+  const auto count = static_cast<int>(end - begin);
+  const int whole = end == channel_bits.end() ? count : count / kBlockChannels * kBlockChannels;
+  return whole < kLeastPrunedChannels ? first : first + whole;
+}
+
+// For pruned channels: without taps, what is left of a kernel of pairs is its output stage.
+const DepthwiseKernel& KernelWithoutTaps(Isa limit) {
+  for (const DepthwiseKernel& kernel : AllDepthwiseKernels()) {
+    if (Allows(limit, kernel.isa) && kernel.taps != TapOrder::kColumns64) return kernel;
+  }
+  BITPILOT_CHECK(!"the scalar kernel takes pairs");
+  std::abort();
 }
 
 // Place of a channel's tap among its pair of taps' codes, in codes.
@@ -114,7 +140,7 @@ class DepthwiseOperation final : public BoundOperation {
     for (DepthwisePiece& piece : pieces_) {
       piece.args.input = memory.arena + window_offset_ + piece.stage.first_channel;
       piece.args.tap_offsets = tap_offsets_.data();
-      piece.args.num_taps = static_cast<int>(tap_offsets_.size());
+      piece.args.num_taps = piece.is_pruned ? 0 : static_cast<int>(tap_offsets_.size());
       piece.args.weights = piece.weights.data();
       piece.args.output = piece.stage.Bind(memory);
     }
@@ -149,10 +175,16 @@ class DepthwiseOperation final : public BoundOperation {
     };
     for (int first = 0; first < channels;) {
       DepthwisePiece piece;
-      piece.kernel = kernel_of_block(first);
-      int end = first + kBlockChannels;
-      while (end < channels && kernel_of_block(end) == piece.kernel) {
-        end += kBlockChannels;
+      int end = PrunedEnd(weights.channel_bits, first);
+      piece.is_pruned = end > first;
+      if (piece.is_pruned) {
+        piece.kernel = &KernelWithoutTaps(context.isa);
+      } else {
+        piece.kernel = kernel_of_block(first);
+        do {
+          end += kBlockChannels;
+        } while (end < channels && kernel_of_block(end) == piece.kernel &&
+                 PrunedEnd(weights.channel_bits, end) == end);
       }
       AddPiece(context, std::move(piece), first, std::min(end, channels) - first);
       first = end;
@@ -166,9 +198,11 @@ class DepthwiseOperation final : public BoundOperation {
         static_cast<std::size_t>(first) * static_cast<std::size_t>(num_taps),
         static_cast<std::size_t>(count) * static_cast<std::size_t>(num_taps));
     const Operation& operation = context.operation();
-    piece.weights = piece.kernel->taps == TapOrder::kColumns64
-                        ? PackColumns(piece_codes, operation.kernel_h, operation.kernel_w)
-                        : PackPairs(piece_codes, num_taps, piece.kernel->taps);
+    if (!piece.is_pruned) {
+      piece.weights = piece.kernel->taps == TapOrder::kColumns64
+                          ? PackColumns(piece_codes, operation.kernel_h, operation.kernel_w)
+                          : PackPairs(piece_codes, num_taps, piece.kernel->taps);
+    }
     piece.stage = MakeOutputStage(context, first, count);
     for (int c = 0; c < count; ++c) {
       std::int32_t sum = 0;

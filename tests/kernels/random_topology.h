@@ -65,7 +65,11 @@ class RandomTopologyMaker {
         operation.out_channels += operation.pad_channels_before + Pick(0, 9);
         break;
       default:
-        SetWindow(operation, input);
+        if (Pick(0, 3) == 0) {
+          KeepShape(operation);
+        } else {
+          SetWindow(operation, input);
+        }
         SetChannels(operation, input);
         break;
     }
@@ -79,6 +83,16 @@ class RandomTopologyMaker {
     SetWindowSide(input.width, operation.kernel_w, operation.padding.left, operation.padding.right);
     operation.stride_h = Pick(1, 3);
     operation.stride_w = Pick(1, 3);
+  }
+
+  // With as many channels as another tensor, residuals are possible.
+  void KeepShape(Operation& operation) {
+    operation.kernel_h = Pick(1, 3);
+    operation.kernel_w = Pick(1, 3);
+    operation.padding.top = Pick(0, operation.kernel_h - 1);
+    operation.padding.bottom = operation.kernel_h - 1 - operation.padding.top;
+    operation.padding.left = Pick(0, operation.kernel_w - 1);
+    operation.padding.right = operation.kernel_w - 1 - operation.padding.left;
   }
 
   // Windows may be larger than the image where padding makes up for it.
@@ -101,7 +115,7 @@ class RandomTopologyMaker {
     } else if (kind == 2 && input.channels % 2 == 0) {
       operation.groups = 2;
       operation.out_channels = 2 * Pick(1, 20);
-    } else {
+    } else if (kind > 3) {
       operation.out_channels = Pick(1, 50);
     }
     for (int t = static_cast<int>(shapes_.size()) - 1; t >= 0; --t) {
@@ -132,5 +146,12 @@ class RandomTopologyMaker {
   Topology topology_;
   std::vector<TensorShape> shapes_;
 };
+
+// Networks that every instruction set is compared on; random_networks_test.cc says what they cover.
+inline constexpr std::uint64_t kNumRandomNetworks = 3000;
+inline Network RandomNetworkOfSeed(std::uint64_t seed) {
+  const Topology topology = RandomTopologyMaker(seed).Make(5);
+  return RandomNetwork(topology, RandomAssignment(topology, seed), seed);
+}
 
 }  // namespace bitpilot
