@@ -15,7 +15,6 @@ namespace {
 
 // 12 accumulators, 2 vectors of weights, 1 of inputs and 1 of products: the 16 registers.
 constexpr int kTilePixels = 6;
-constexpr int kTileBlocks = 1;
 alignas(32) constexpr std::int16_t kOnes[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
 // The multiply-accumulate steps are assembly because GCC 12, given intrinsics, moves additions past

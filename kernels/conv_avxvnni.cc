@@ -16,7 +16,6 @@ namespace {
 
 // 12 accumulators, 2 vectors of weights and 1 of inputs, of 16 registers.
 constexpr int kTilePixels = 6;
-constexpr int kTileBlocks = 1;
 
 struct Dot {
   static constexpr bool kInt16 = false;

@@ -14,7 +14,7 @@ namespace {
 
 // Weights of a layer that stay in the first cache level while bands of rows pass by.
 constexpr std::int64_t kCachedWeightBytes = 24 * 1024;
-constexpr int kBandPixels = 192;
+constexpr int kBandPixels = 384;
 
 // Elements of a window.
 std::ptrdiff_t WindowDepth(const OperationContext& context) {

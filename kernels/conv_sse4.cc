@@ -15,7 +15,6 @@ namespace {
 
 // 8 accumulators, 4 vectors of weights, 1 of inputs and 1 of products, of 16 registers.
 constexpr int kTilePixels = 2;
-constexpr int kTileBlocks = 1;
 
 alignas(16) constexpr std::int16_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
 

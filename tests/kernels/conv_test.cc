@@ -72,7 +72,8 @@ std::ostream& operator<<(std::ostream& os, const ConvCase& c) {
 // Data of a case, its answer by plain loops, and its answer by a kernel.
 class ConvProblem {
  public:
-  ConvProblem(const ConvCase& conv, std::uint64_t seed) : conv_(conv), random_(seed) {
+  ConvProblem(const ConvCase& conv, std::uint64_t seed)
+      : conv_(conv), random_(seed), row_gap_(seed % 2 == 0 ? 0 : 5) {
     pixel_bytes_ = (conv.channels + 3) / 4 * 4;
     row_bytes_ = pixel_bytes_ * (conv.width + conv.padding.left + conv.padding.right);
     input_.resize(kTensorSlackBytes +
@@ -254,15 +255,20 @@ class ConvProblem {
                                                         (x + conv_.padding.left) * pixel_bytes_);
   }
 
-  // Output pixels lie apart, so that writing past the last channel shows.
+  // Output pixels lie apart, and rows in every second case, so that writing past the last channel
+  // or pixel shows.
   std::size_t output_pixel_bytes() const {
     return static_cast<std::size_t>(conv_.out_channels) + 3;
   }
+  std::size_t output_row_bytes() const {
+    return output_pixel_bytes() * static_cast<std::size_t>(conv_.out_width()) + row_gap_;
+  }
   std::size_t output_size() const {
-    return output_pixel_bytes() * static_cast<std::size_t>(conv_.out_height() * conv_.out_width());
+    return output_row_bytes() * static_cast<std::size_t>(conv_.out_height());
   }
   std::size_t OutputOffset(int y, int x) const {
-    return output_pixel_bytes() * static_cast<std::size_t>(y * conv_.out_width() + x);
+    return static_cast<std::size_t>(y) * output_row_bytes() +
+           static_cast<std::size_t>(x) * output_pixel_bytes();
   }
 
   std::vector<std::int32_t> Correction() const {
@@ -289,7 +295,7 @@ class ConvProblem {
     output.is_plain = conv_.zero_point == 0 && conv_.output_zero_point == 0 && conv_.code_min == 0;
     output.width = conv_.out_width();
     output.pixel_bytes = static_cast<std::ptrdiff_t>(output_pixel_bytes());
-    output.row_bytes = output.pixel_bytes * conv_.out_width();
+    output.row_bytes = static_cast<std::ptrdiff_t>(output_row_bytes());
     if (conv_.gives_logits) {
       output.logits = logits_.data();
     } else {
@@ -344,6 +350,7 @@ class ConvProblem {
 
   ConvCase conv_;
   std::mt19937_64 random_;
+  std::size_t row_gap_;  // Bytes behind an output row.
   std::ptrdiff_t pixel_bytes_;
   std::ptrdiff_t row_bytes_;
   std::vector<std::uint8_t> input_;
