@@ -55,12 +55,15 @@ int RunServe(const ServeOptions& options) {
       return UsageError("a model measures nothing: leave out --meter, or --backend " +
                         options.backend);
     }
+  } else if (options.fast) {
+    return UsageError("--fast is for --backend model:FILE; kernels take the time that they take");
   } else if (options.backend != "kernels") {
     return UsageError("--backend takes kernels or model:FILE, got '" + options.backend + "'");
   }
   const Result<Isa> isa = ChooseIsa(options.isa);
   if (!isa.ok()) return ReportFailure(isa.status());
   server.isa = *isa;
+  server.fast = options.fast;
   server.endpoint = options.endpoint;
   server.keys_folder = options.keys_folder;
   server.store_folder =

@@ -19,6 +19,7 @@ struct ServeOptions {
   std::string store_folder;  // Empty: "store" in the key folder.
   std::string isa;           // Empty: the best the CPU has.
   std::string backend = "kernels";
+  bool fast = false;  // a model backend answers at once
   std::string name;
   std::string meter;          // A meter program's command line, or empty.
   std::string energy_source;  // Empty: the best one; "none": no energy.

@@ -30,9 +30,10 @@ void AddServe(CLI::App& app, ServeOptions& options) {
   serve->add_option("--isa", options.isa, kIsaHelp);
   serve
       ->add_option("--backend", options.backend,
-                   "kernels: measure. model:FILE: answer from a cost table; every result says "
-                   "MODEL")
+                   "kernels: measure. model:FILE: answer from a cost table, in the time that it "
+                   "claims; every result says MODEL")
       ->capture_default_str();
+  serve->add_flag("--fast", options.fast, "With --backend model:FILE: answer at once");
   serve->add_option("--name", options.name, "This board's name. Default: the host name");
   serve->add_option("--store", options.store_folder,
                     "Folder for uploaded networks and the lease counter. Default: KEYS/store");
@@ -133,6 +134,7 @@ void AddWorker(CLI::App& app, WorkerOptions& options) {
   worker->add_option("--parent", options.parent)->required();
   worker->add_option("--cost-table", options.cost_table_path);
   worker->add_flag("--shares-agent-host", options.shares_agent_host);
+  worker->add_flag("--fast", options.fast);
 }
 
 int Main(int argc, char** argv) {

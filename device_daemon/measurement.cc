@@ -6,6 +6,7 @@
 
 #include "device_daemon/disturbance.h"
 #include "device_daemon/measure_subject.h"
+#include "device_daemon/model_answer.h"
 #include "device_daemon/operation_timer.h"
 #include "kernels/base/window_statistics.h"
 
@@ -108,48 +109,6 @@ MeasureVerdict TimeOnBoard(const v1::MeasureRequest& request, const MeasurementS
   return verdict;
 }
 
-void AddPredictedOperations(const std::vector<Cost>& costs, v1::NetworkMeasurement& out) {
-  for (std::size_t i = 0; i < costs.size(); ++i) {
-    v1::OperationTime& time = *out.add_operations();
-    time.set_operation(static_cast<std::uint32_t>(i));
-    time.set_latency_median_ns(costs[i].latency_ns);
-  }
-}
-
-// The cost table's figures in the shape of a measurement: every window is the table's value, the
-// interval is a point, and no time is spent.
-MeasureVerdict PredictSubjects(const v1::MeasureRequest& request,
-                               const std::vector<MeasureSubject>& subjects, const CostTable& table,
-                               v1::MeasureResult& result) {
-  const int num_windows = PlanFor(request.spec().tier()).checkpoints.front();
-  for (const MeasureSubject& subject : subjects) {
-    const Topology& topology = subject.network.topology;
-    const BitAssignment assignment = AssignmentOf(subject.network);
-    const Result<Cost> cost = PredictCost(table, topology, assignment);
-    if (!cost.ok()) {
-      return {v1::UNSUPPORTED, "cost table " + table.name + ": " + cost.status().message()};
-    }
-    if (!(cost->latency_ns > 0.0)) {
-      return {v1::UNSUPPORTED, "cost table " + table.name + " gives no positive latency"};
-    }
-    WindowSeries series;
-    series.inferences_per_window = 1;
-    series.wall_ns.assign(static_cast<std::size_t>(num_windows), cost->latency_ns);
-    series.cpu_ns = series.wall_ns;
-    v1::NetworkMeasurement& out = *result.add_networks();
-    AddWindows(series, out);
-    out.set_confidence(1.0);
-    if (request.spec().per_operation()) {
-      AddPredictedOperations(*PredictOperationCosts(table, topology, assignment), out);
-    }
-    if (cost->energy) {
-      out.set_model_energy(*cost->energy);
-      out.set_model_energy_unit(table.energy_unit);
-    }
-  }
-  return {};
-}
-
 MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
                               MeasureClock& clock, const ProgressFunction& progress,
                               v1::MeasureResult& result) {
@@ -164,7 +123,7 @@ MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const Measureme
     progress("output check", 0);
   }
   const MeasureVerdict verdict =
-      setup.cost_table ? PredictSubjects(request, subjects, *setup.cost_table, result)
+      setup.cost_table ? PredictSubjects(request, subjects, setup, progress, result)
                        : TimeOnBoard(request, setup, subjects, clock, progress, result);
   for (int i = 0; i < result.networks_size(); ++i) {
     v1::NetworkMeasurement& out = *result.mutable_networks(i);

@@ -28,8 +28,10 @@ struct MeasurementSetup {
   std::function<Result<Network>(std::string_view sha256)> load;
   Isa isa = Isa::kScalar;
   KernelChoices* choices = nullptr;  // As CompileOptions::choices.
-  std::optional<CostTable>
-      cost_table;               // Answers instead of the clock; outputs are checked all the same.
+  // Answers instead of the clock; outputs are checked all the same.
+  std::optional<CostTable> cost_table;
+  // Of a cost table: waits so many nanoseconds. Empty: the table's answers take no time.
+  std::function<void(std::int64_t)> spend_ns;
   BoardWatch* watch = nullptr;  // Gate, canary and conditions; none where no board is measured.
 };
 

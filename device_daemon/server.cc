@@ -128,6 +128,7 @@ WorkerCommand WorkerCommandFor(const ServerOptions& options) {
   if (options.shares_agent_host) arguments.emplace_back("--shares-agent-host");
   if (!options.cost_table_path.empty()) {
     arguments.insert(arguments.end(), {"--cost-table", options.cost_table_path});
+    if (options.fast) arguments.emplace_back("--fast");
   }
   return {options.program, std::move(arguments)};
 }

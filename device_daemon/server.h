@@ -25,6 +25,7 @@ struct ServerOptions {
   Isa isa = Isa::kScalar;
   bool shares_agent_host = false;  // As BoardWatchOptions.
   std::string cost_table_path;     // Of a model backend; empty: measure.
+  bool fast = false;               // A model backend answers at once.
   std::string program;             // Path of bitpilotd, to start the worker.
   std::string meter;               // A meter program's command line, or empty.
   std::string energy_source;       // As ChooseEnergySource() takes it.

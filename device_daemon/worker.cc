@@ -180,6 +180,7 @@ Result<MeasurementSetup> MakeSetup(const WorkerOptions& options) {
     Result<CostTable> table = ReadCostTableFile(options.cost_table_path);
     if (!table.ok()) return table.status();
     setup.cost_table = std::move(*table);
+    if (!options.fast) setup.spend_ns = SleepNs;
   }
   return setup;
 }

@@ -23,6 +23,7 @@ struct WorkerOptions {
   std::string store;            // Folder of the artifacts.
   std::string isa;              // Highest instruction set that may be used.
   std::string cost_table_path;  // Of a model backend; empty: measure.
+  bool fast = false;            // A model backend answers at once.
   std::uint64_t memory_bytes = 0;
   bool shares_agent_host = false;  // As BoardWatchOptions.
   pid_t parent = 0;

@@ -9,7 +9,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/energy_json.h"
-#include "agent/fleet/board.h"
+#include "agent/fleet/board_choice.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
@@ -31,7 +31,8 @@ struct EvaluateFlags {
   std::string data = "sample";
   std::string bits;
   std::string calibration;
-  std::string device;
+  BoardChoice board;  // neither device nor fleet: no board
+  bool has_board() const { return !board.device.empty() || !board.fleet.empty(); }
   std::string meter;
   std::string export_file;
   bool energy = false;
@@ -86,14 +87,14 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   const Result<Measurement> measurement = board.Measure(job);
   if (!measurement.ok()) return measurement.status();
   if (!HasNumbers(measurement->status)) {
-    return Status(StatusCode::kUnavailable, "--device " + flags.device + ": " +
+    return Status(StatusCode::kUnavailable, board.info().name + ": " +
                                                 std::string(ToString(measurement->status)) + " " +
                                                 measurement->detail);
   }
   const NetworkMeasurement& measured = measurement->networks.front();
   const MedianInterval ratio =
       RatioOfRounds(measured.window_ns, measurement->networks.back().window_ns);
-  line["device"] = flags.device;
+  line["device"] = flags.board.fleet.empty() ? flags.board.device : board.info().name;
   line["isa"] = board.info().isa;
   line["measure_status"] = std::string(ToString(measurement->status));
   line["source"] = measurement->source;
@@ -184,13 +185,13 @@ void PrintForPeople(const Json& line) {
 }
 
 Result<Json> Evaluate(const EvaluateFlags& flags) {
-  if (flags.device.empty() && (flags.energy || !flags.meter.empty())) {
+  if (!flags.has_board() && (flags.energy || !flags.meter.empty())) {
     return InvalidArgument("--energy and --meter need --device: energy is measured on a board");
   }
-  if (flags.bits.empty() &&
-      (flags.integer || !flags.device.empty() || !flags.export_file.empty())) {
+  if (flags.bits.empty() && (flags.integer || flags.has_board() || !flags.export_file.empty())) {
     return InvalidArgument(
-        "--integer, --device and --export need --bits: the float network has no integer form");
+        "--integer, --device, --fleet and --export need --bits: the float network has no integer "
+        "form");
   }
   const Result<ModelDefinition> definition = FindModel(flags.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
@@ -214,11 +215,11 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (!flags.export_file.empty())
     BITPILOT_RETURN_IF_ERROR(WriteNetworkFile(flags.export_file, network));
   std::unique_ptr<Board> board;
-  if (!flags.device.empty()) {
+  if (flags.has_board()) {
     BoardOptions options;
     options.stop = StopRequested;
     options.meter = flags.meter;
-    Result<std::unique_ptr<Board>> started = StartLocalBoard(flags.device, options);
+    Result<std::unique_ptr<Board>> started = OpenChosenBoard(flags.board, options);
     if (!started.ok()) return started.status();
     board = std::move(*started);
   }
@@ -266,8 +267,16 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
       "--integer", flags->integer,
       "Use the integer network that boards run (with --device: on that board), not its "
       "float simulation");
-  command->add_option("--device", flags->device,
-                      "Also measure its latency there: local, local:ISA or model:FILE");
+  flags->board.device.clear();
+  auto* device = command->add_option(
+      "--device", flags->board.device,
+      "Also measure its latency there: local, local:ISA or model:TABLE (a lut.json, a cost "
+      "table, or a shipped board's name)");
+  command->add_option("--fleet", flags->board.fleet, "The same on a board of this fleet.toml")
+      ->excludes(device);
+  command->add_option("--board", flags->board.board, "Which board of the fleet file");
+  command->add_flag("--fast", flags->board.fast,
+                    "With model:TABLE: it answers at once, not in the time that it claims");
   command->add_flag("--energy", flags->energy,
                     "Also measure its energy there, if the board has a sensor or meter: half a "
                     "minute and more");

@@ -164,15 +164,19 @@ void AddProfileCommand(CLI::App& app, int& exit_code) {
       "--model", flags->settings.model,
       "Network, with random weights (times do not depend on them): " + StandardNames());
   auto* device = command->add_option("--device", flags->board.device,
-                                     "local, local:ISA or model:FILE (a cost table)");
+                                     "local, local:ISA or model:TABLE (a lut.json, a cost "
+                                     "table, or a shipped board's name)");
   device->capture_default_str();
   command->add_option("--fleet", flags->board.fleet, "fleet.toml with boards on the network")
       ->excludes(device);
   command->add_option("--board", flags->board.board, "Which board of the fleet file");
+  command->add_flag("--fast", flags->board.fast,
+                    "With model:TABLE: it answers at once, not in the time that it claims");
   command
-      ->add_option("--export", flags->exports,
-                   "Where to, as often as you like: .json (--device model:FILE reads it), .csv, "
-                   ".npy (HAQ's table) or .free-bits.json (Free Bits')")
+      ->add_option(
+          "--export", flags->exports,
+          "Where to, as often as you like: .json or .cost (--device model:FILE reads both), .csv, "
+          ".npy (HAQ's table) or .free-bits.json (Free Bits')")
       ->required();
   command->add_option("--bits", flags->bits, "Widths of weights and activations: 2..8 or 2,4,8")
       ->capture_default_str();

@@ -57,13 +57,16 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
       .add_option("--data", config.data,
                   "\"sample\" (shipped), or a folder with CIFAR-10's binary files")
       ->capture_default_str();
-  auto* device = command.add_option(
-      "--device", config.device,
-      "local, local:ISA (this machine restricted, e.g. local:avx2) or model:FILE (a cost table)");
+  auto* device = command.add_option("--device", config.device,
+                                    "local, local:ISA (this machine restricted, e.g. local:avx2) "
+                                    "or model:TABLE (a lut.json, a cost "
+                                    "table, or a shipped board's name)");
   device->capture_default_str();
   command.add_option("--fleet", config.fleet, "fleet.toml with boards on the network")
       ->excludes(device);
   command.add_option("--board", config.board, "Which board of the fleet file");
+  command.add_flag("--fast", config.fast,
+                   "With model:TABLE: it answers at once, not in the time that it claims");
   command.add_option("--policy", config.policy, "Search policy: " + Joined(PolicyNames()))
       ->capture_default_str();
   command

@@ -150,6 +150,8 @@ struct BoardOptions {
   // StartLocalBoard() only: command of a program that reads an external meter
   // (device_daemon/energy/meter_program.h documents the lines that it speaks). Empty: none.
   std::string meter;
+  // StartLocalBoard() only: a model board answers at once, not in the time that it claims.
+  bool fast = false;
 };
 
 // Connects, authenticates, says Hello and takes the lease.
@@ -166,11 +168,12 @@ Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const A
 // Starts a bitpilotd of our own on loopback with throw-away keys and connects to it; the daemon
 // ends with the board.
 //
-// device: what follows "--device": "local", "local:avx2", "model:FILE" (a cost table's text,
-// kernels/base/cost_table.h, or a profile's lut.json, agent/profile/lut.h).
+// device: what follows "--device": "local", "local:avx2", "model:TABLE" (a profile's
+// lut.json, a cost table, or a shipped board's name: agent/profile/model_board.h).
 //
 // Errors: as ConnectBoard, and
-//   kNotFound      no bitpilotd is beside this program or in PATH, or FILE does not exist.
+//   kInvalidArgument  no such device, or `fast` for one that is no model.
+//   kNotFound      no bitpilotd is beside this program or in PATH, or TABLE does not exist.
 //   kUnsupported   this CPU lacks the instruction set.
 Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
                                                const BoardOptions& options);

@@ -26,7 +26,12 @@ Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) 
 
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
                                                const BoardOptions& options) {
-  if (choice.fleet.empty()) return StartLocalBoard(choice.device, options);
+  if (choice.fleet.empty()) {
+    BoardOptions local_options = options;
+    local_options.fast = choice.fast;
+    return StartLocalBoard(choice.device, local_options);
+  }
+  if (choice.fast) return InvalidArgument("--fast is for --device model:TABLE, not for --fleet");
   const Result<Fleet> fleet = ReadFleetFile(choice.fleet);
   if (!fleet.ok()) return fleet.status();
   const Result<BoardAddress> address = ChooseBoard(*fleet, choice);

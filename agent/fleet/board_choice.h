@@ -1,4 +1,4 @@
-// The board that a command's flags --device, --fleet and --board name.
+// The board that a command's flags --device, --fleet, --board and --fast name.
 #pragma once
 
 #include <memory>
@@ -10,15 +10,16 @@
 namespace bitpilot {
 
 struct BoardChoice {
-  std::string device = "local";  // "local[:ISA]" or "model:FILE"; not read with a fleet
+  std::string device = "local";  // "local[:ISA]" or "model:TABLE"; not read with a fleet
   std::string fleet;             // a fleet file, or empty
   std::string board;             // its board; empty: the only one
+  bool fast = false;             // of "model:TABLE": answers at once
 };
 
 // Connects to it, or starts it.
 //
 // Errors:
-//   kInvalidArgument  the fleet lists several boards and none is named.
+//   kInvalidArgument  the fleet lists several boards and none is named, or `fast` with a fleet.
 //   kNotFound         the fleet lists no such board; the message lists those that it does.
 //   Also ReadFleetFile()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,

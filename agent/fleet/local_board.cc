@@ -8,7 +8,7 @@
 #include "agent/fleet/leased_board.h"
 #include "agent/fleet/local_daemon.h"
 #include "agent/fleet/zmq_link.h"
-#include "agent/profile/lut.h"
+#include "agent/profile/model_board.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/isa.h"
 
@@ -18,7 +18,7 @@ namespace {
 // Starting the daemon counts as connecting, and a busy machine may take its time.
 constexpr std::chrono::milliseconds kMinConnectTimeout{15'000};
 
-// Reads "local", "local:ISA" or "model:FILE" and checks what follows the colon, so that mistakes
+// Reads "local", "local:ISA" or "model:TABLE" and checks what follows the colon, so that mistakes
 // are reported here and not by a daemon that does not start.
 Result<LocalDaemonOptions> ParseDevice(const std::string& device) {
   LocalDaemonOptions options;
@@ -34,12 +34,12 @@ Result<LocalDaemonOptions> ParseDevice(const std::string& device) {
   }
   if (device.starts_with("model:")) {
     const Result<CostTable> table =
-        ReadBoardTable(device.substr(std::string_view("model:").size()));
+        ReadModelBoard(device.substr(std::string_view("model:").size()));
     if (!table.ok()) return table.status().WithContext("device '" + device + "'");
     options.cost_table = FormatCostTable(*table);
     return options;
   }
-  return InvalidArgument("device must be local, local:ISA or model:FILE, got '" + device + "'");
+  return InvalidArgument("device must be local, local:ISA or model:TABLE, got '" + device + "'");
 }
 
 }  // namespace
@@ -48,6 +48,11 @@ Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
                                                const BoardOptions& options) {
   Result<LocalDaemonOptions> daemon_options = ParseDevice(device);
   if (!daemon_options.ok()) return daemon_options.status();
+  if (options.fast && daemon_options->cost_table.empty()) {
+    return InvalidArgument("--fast is for model boards; '" + device +
+                           "' takes the time that it takes");
+  }
+  daemon_options->fast = options.fast;
   Result<std::string> program = FindDaemonProgram();
   if (!program.ok()) return program.status();
   daemon_options->program = std::move(program).value();

@@ -151,6 +151,7 @@ Status LocalDaemon::Spawn() {
   if (!options_.cost_table.empty())
     arguments.insert(arguments.end(), {"--backend", "model:" + CostTablePath()});
   if (!options_.meter.empty()) arguments.insert(arguments.end(), {"--meter", options_.meter});
+  if (options_.fast) arguments.emplace_back("--fast");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

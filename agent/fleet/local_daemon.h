@@ -16,6 +16,7 @@ struct LocalDaemonOptions {
   std::string isa;         // --isa; empty: the best of this machine
   std::string cost_table;  // text of a cost table that answers; empty: the kernels do
   std::string meter;       // --meter; empty: what the machine itself has
+  bool fast = false;       // --fast: the cost table answers at once
 };
 
 // Everything it writes (keys, uploaded networks, log) is in a private temporary folder that goes

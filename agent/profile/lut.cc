@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/profile/board_json.h"
-#include "kernels/base/file_io.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -40,27 +39,6 @@ Json EntryToJson(const LutEntry& entry) {
   return json;
 }
 
-LutEntry EntryFromJson(const Json& json) {
-  LutEntry entry;
-  if (json.contains("layer")) {
-    json.at("layer").get_to(entry.operation);
-    json.at("weight_bits").get_to(entry.weight_bits);
-    json.at("activation_bits").get_to(entry.activation_bits);
-  } else {
-    json.at("operation").get_to(entry.operation);
-  }
-  json.at("latency_median_ns").get_to(entry.latency_ns);
-  json.at("latency_low_ns").get_to(entry.latency_low_ns);
-  json.at("latency_high_ns").get_to(entry.latency_high_ns);
-  json.at("confidence").get_to(entry.confidence);
-  json.at("samples").get_to(entry.samples);
-  json.at("kernel").get_to(entry.kernel);
-  json.at("weight_bytes").get_to(entry.weight_bytes);
-  if (!json.at("energy_uj").is_null()) entry.energy_uj = json.at("energy_uj").get<double>();
-  json.at("energy_source").get_to(entry.energy_source);
-  return entry;
-}
-
 Json CheckToJson(const LutCheck& check) {
   return {{"assignment", Json::parse(check.assignment)},
           {"predicted_ratio", check.predicted_ratio},
@@ -69,37 +47,100 @@ Json CheckToJson(const LutCheck& check) {
           {"measured_high", check.measured_high}};
 }
 
-LutCheck CheckFromJson(const Json& json) {
+// Reads a table's members and remembers which one it is at, so that errors can name it.
+class LutReader {
+ public:
+  // Throws Json::exception for what is missing or of another type; field() then says what.
+  Lut Read(const Json& json);
+  const std::string& field() const { return field_; }
+
+ private:
+  template <typename T>
+  void Get(const Json& json, const char* key, T& value) {
+    field_ = parent_ + key;
+    json.at(key).get_to(value);
+  }
+  const Json& Child(const Json& json, const char* key) {
+    parent_.clear();
+    field_ = key;
+    const Json& child = json.at(key);
+    parent_ = std::string(key) + ".";
+    return child;
+  }
+  void ReadEntries(const Json& json, const char* key, std::vector<LutEntry>& entries);
+  LutEntry ReadEntry(const Json& json);
+  LutCheck ReadCheck(const Json& json);
+
+  std::string parent_;  // of field_, e.g. "entries[3]."
+  std::string field_;
+};
+
+LutEntry LutReader::ReadEntry(const Json& json) {
+  LutEntry entry;
+  if (json.contains("layer")) {
+    Get(json, "layer", entry.operation);
+    Get(json, "weight_bits", entry.weight_bits);
+    Get(json, "activation_bits", entry.activation_bits);
+  } else {
+    Get(json, "operation", entry.operation);
+  }
+  Get(json, "latency_median_ns", entry.latency_ns);
+  Get(json, "latency_low_ns", entry.latency_low_ns);
+  Get(json, "latency_high_ns", entry.latency_high_ns);
+  Get(json, "confidence", entry.confidence);
+  Get(json, "samples", entry.samples);
+  Get(json, "kernel", entry.kernel);
+  Get(json, "weight_bytes", entry.weight_bytes);
+  Get(json, "energy_source", entry.energy_source);
+  field_ = parent_ + "energy_uj";
+  if (!json.at("energy_uj").is_null()) entry.energy_uj = json.at("energy_uj").get<double>();
+  return entry;
+}
+
+void LutReader::ReadEntries(const Json& json, const char* key, std::vector<LutEntry>& entries) {
+  int index = 0;
+  for (const Json& entry : Child(json, key)) {
+    parent_ = std::string(key) + "[" + std::to_string(index++) + "].";
+    entries.push_back(ReadEntry(entry));
+  }
+}
+
+LutCheck LutReader::ReadCheck(const Json& json) {
   LutCheck check;
+  field_ = parent_ + "assignment";
   check.assignment = json.at("assignment").dump();
-  json.at("predicted_ratio").get_to(check.predicted_ratio);
-  json.at("measured_ratio").get_to(check.measured_ratio);
-  json.at("measured_low").get_to(check.measured_low);
-  json.at("measured_high").get_to(check.measured_high);
+  Get(json, "predicted_ratio", check.predicted_ratio);
+  Get(json, "measured_ratio", check.measured_ratio);
+  Get(json, "measured_low", check.measured_low);
+  Get(json, "measured_high", check.measured_high);
   return check;
 }
 
-// Throws Json::exception for what is missing or of another type.
-Lut LutFromJson(const Json& json) {
+Lut LutReader::Read(const Json& json) {
   Lut lut;
-  json.at("name").get_to(lut.name);
-  json.at("model").get_to(lut.model);
-  json.at("source").get_to(lut.source);
-  lut.board = BoardFromJson(json.at("board"));
-  const Json& profile = json.at("profile");
-  profile.at("bits").get_to(lut.bits);
-  profile.at("quick").get_to(lut.quick);
-  profile.at("networks").get_to(lut.networks);
-  profile.at("disturbed").get_to(lut.disturbed);
-  const Json& reference = json.at("reference");
-  reference.at("latency_median_ns").get_to(lut.reference_ns);
-  reference.at("latency_low_ns").get_to(lut.reference_low_ns);
-  reference.at("latency_high_ns").get_to(lut.reference_high_ns);
-  json.at("overhead_ns").get_to(lut.overhead_ns);
-  for (const Json& entry : json.at("entries")) lut.entries.push_back(EntryFromJson(entry));
-  for (const Json& entry : json.at("other_operations")) lut.entries.push_back(EntryFromJson(entry));
-  for (const Json& check : json.at("check").at("networks"))
-    lut.checks.push_back(CheckFromJson(check));
+  Get(json, "name", lut.name);
+  Get(json, "model", lut.model);
+  Get(json, "source", lut.source);
+  Get(json, "overhead_ns", lut.overhead_ns);
+  lut.board = BoardFromJson(Child(json, "board"));
+  const Json& profile = Child(json, "profile");
+  Get(profile, "bits", lut.bits);
+  Get(profile, "quick", lut.quick);
+  Get(profile, "networks", lut.networks);
+  Get(profile, "disturbed", lut.disturbed);
+  const Json& reference = Child(json, "reference");
+  Get(reference, "latency_median_ns", lut.reference_ns);
+  Get(reference, "latency_low_ns", lut.reference_low_ns);
+  Get(reference, "latency_high_ns", lut.reference_high_ns);
+  ReadEntries(json, "entries", lut.entries);
+  ReadEntries(json, "other_operations", lut.entries);
+  const Json& check = Child(json, "check");
+  field_ = "check.networks";
+  int index = 0;
+  for (const Json& network : check.at("networks")) {
+    parent_ = "check.networks[" + std::to_string(index++) + "].";
+    lut.checks.push_back(ReadCheck(network));
+  }
   return lut;
 }
 
@@ -186,17 +227,18 @@ Result<Lut> ParseLut(const std::string& text) {
     return DataCorrupt(std::string("expected a JSON object with \"format\":\"") + kLutFormat +
                        "\", as `bitpilot profile --export lut.json` writes it");
   }
+  LutReader reader;
   try {
     if (const int version = json.at("version").get<int>(); version != kLutVersion) {
       return Status(StatusCode::kVersionMismatch,
                     "expected version " + std::to_string(kLutVersion) + " of " + kLutFormat +
                         ", got " + std::to_string(version) + ": profile the board again");
     }
-    Lut lut = LutFromJson(json);
+    Lut lut = reader.Read(json);
     BITPILOT_RETURN_IF_ERROR(CheckNumbers(lut));
     return lut;
   } catch (const Json::exception& error) {
-    return DataCorrupt(error.what());
+    return DataCorrupt((reader.field().empty() ? "version" : reader.field()) + ": " + error.what());
   }
 }
 
@@ -217,20 +259,6 @@ CostTable ToCostTable(const Lut& lut) {
         Cost{entry.latency_ns, std::nullopt};
   }
   return table;
-}
-
-Result<CostTable> ReadBoardTable(const std::string& path) {
-  const Result<std::string> text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  if (text->find_first_not_of(" \t\r\n") == std::string::npos ||
-      (*text)[text->find_first_not_of(" \t\r\n")] != '{') {
-    Result<CostTable> table = ParseCostTable(*text);
-    if (!table.ok()) return table.status().WithContext(path);
-    return table;
-  }
-  const Result<Lut> lut = ParseLut(*text);
-  if (!lut.ok()) return lut.status().WithContext(path);
-  return ToCostTable(*lut);
 }
 
 }  // namespace bitpilot

@@ -2,23 +2,24 @@
 // makes it. Its file, lut.json, version 1:
 //
 //   {"format":"bitpilot-lut", "version":1,
-//    "name":"resnet20-avx2",                   what results then say: MODEL:<name>
+//    "name":"resnet20-avx2",          results then say MODEL:<name>
 //    "model":"resnet20",
-//    "source":"measured",                      or "MODEL:<table>": then the board was a model
-//    itself "board":{"cpu_model","isa","kernel_build","daemon_build","backend",...},
-//    "profile":{"bits":[2,...,8], "quick", "networks", "disturbed"},  how much was measured, and
-//    how
-//                                              many networks in measurements with status NOISY
-//    "reference":{"assignment":"uniform 8 bit", "latency_median_ns", "latency_low_ns",
-//                 "latency_high_ns"},          ends included; all times are scaled to it
-//    "overhead_ns":0,                          of an inference, what no operation owns
+//    "source":"measured",             or "MODEL:<table>": then the board was a model itself
+//    "board":{"cpu_model","isa","kernel_build","daemon_build","backend",...},
+//    "profile":{"bits":[2,...,8], "quick", "networks", "disturbed"},
+//    "reference":{"assignment":"uniform 8 bit",
+//                 "latency_median_ns", "latency_low_ns", "latency_high_ns"},
+//    "overhead_ns":0,                 of an inference, what no operation owns
 //    "entries":[{"layer":"layer1.0.conv1", "weight_bits":4, "activation_bits":8,
 //                "latency_median_ns", "latency_low_ns", "latency_high_ns", "confidence", "samples",
 //                "kernel", "weight_bytes", "energy_uj":null, "energy_source":"NONE"}, ...],
-//    "other_operations":[...],                 the same without widths: pools, shortcuts
+//    "other_operations":[...],        the same without widths: pools, shortcuts
 //    "check":{"prediction_error_median", "prediction_error_worst",
-//             "networks":[{"assignment", "predicted_ratio", "measured_ratio", "measured_low",
-//                          "measured_high"}, ...]}}
+//             "networks":[{"assignment", "predicted_ratio",
+//                          "measured_ratio", "measured_low", "measured_high"}, ...]}}
+//
+// `networks` counts what was measured, `disturbed` those of them in measurements with status NOISY.
+// The reference has its ends at 8 bits, too; all times are scaled to it.
 //
 // Layer and operation names are the topology's. `activation_bits` is the width of the tensor that
 // the layer reads. An inference is predicted as the overhead plus every operation's row: exactly
@@ -98,10 +99,5 @@ Result<Lut> ParseLut(const std::string& text);
 // The table in the form that predicts (kernels/base/cost_table.h) and that bitpilotd's
 // `--backend model:FILE` reads. Its source names board, kernels and the prediction error.
 CostTable ToCostTable(const Lut& lut);
-
-// Reads lut.json or a cost table's text, whichever `path` is.
-//
-// Errors: ReadFile()'s, ParseLut()'s, ParseCostTable()'s; names `path`.
-Result<CostTable> ReadBoardTable(const std::string& path);
 
 }  // namespace bitpilot

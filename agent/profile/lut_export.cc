@@ -89,11 +89,12 @@ nlohmann::ordered_json FreeBitsRow(const Identity& identity, int in_bits, int w_
           {"latency", latency_ns}};
 }
 
-enum class ExportForm { kUnknown, kLut, kCsv, kHaq, kFreeBits };
+enum class ExportForm { kUnknown, kLut, kCostTable, kCsv, kHaq, kFreeBits };
 
 ExportForm FormOf(const std::string& path) {
   if (path.ends_with(".free-bits.json")) return ExportForm::kFreeBits;
   if (path.ends_with(".json")) return ExportForm::kLut;
+  if (path.ends_with(".cost")) return ExportForm::kCostTable;
   if (path.ends_with(".csv")) return ExportForm::kCsv;
   if (path.ends_with(".npy")) return ExportForm::kHaq;
   return ExportForm::kUnknown;
@@ -168,13 +169,15 @@ std::string FormatFreeBitsTable(const Lut& lut, const Topology& topology) {
 Status CheckExportPath(const std::string& path) {
   if (FormOf(path) != ExportForm::kUnknown) return Status();
   return InvalidArgument("--export " + path +
-                         ": expected a name that ends with .json, .csv, .npy (HAQ) or "
-                         ".free-bits.json");
+                         ": expected a name that ends with .json, .cost, .csv, .npy (HAQ) "
+                         "or .free-bits.json");
 }
 
 Status ExportLut(const Lut& lut, const Topology& topology, const std::string& path) {
   BITPILOT_RETURN_IF_ERROR(CheckExportPath(path));
   switch (FormOf(path)) {
+    case ExportForm::kCostTable:
+      return WriteFileAtomically(path, FormatCostTable(ToCostTable(lut)));
     case ExportForm::kCsv:
       return WriteFileAtomically(path, FormatLutCsv(lut));
     case ExportForm::kHaq:

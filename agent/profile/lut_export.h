@@ -35,8 +35,8 @@ std::string FormatHaqTable(const Lut& lut, const Topology& topology);
 // Quantized Neural Networks on the Edge", arXiv:2307.02894, and quantlib's bench specification.
 std::string FormatFreeBitsTable(const Lut& lut, const Topology& topology);
 
-// Writes `lut` in the form that the end of `path` names: .free-bits.json, .json (FormatLut()), .csv
-// or .npy (HAQ).
+// Writes `lut` in the form that the end of `path` names: .free-bits.json, .json (FormatLut()),
+// .cost (kernels/base/cost_table.h, a sixth of the size), .csv or .npy (HAQ).
 //
 // Errors: kInvalidArgument for another ending; WriteFileAtomically()'s.
 Status ExportLut(const Lut& lut, const Topology& topology, const std::string& path);

@@ -133,8 +133,9 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
                    static_cast<int>(grid.size()));
   double board_ms = 0.0;
   int measured = 0;
+  std::string model;  // the source of a model's answers, which are read off to the end
   for (const auto& [weights, activations] : grid) {
-    if (measured > 0 && board_ms > 1e3 * config.table_seconds) break;
+    if (measured > 0 && model.empty() && board_ms > 1e3 * config.table_seconds) break;
     if (stop()) return Status(StatusCode::kAborted, "stopped by the user");
     const BitAssignment assignment =
         UniformAssignment(topology, weights, activations, config.search_ends);
@@ -146,6 +147,7 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
         ParseEvent<MeasurementConditions>(row->conditions);
     if (!conditions.ok()) return conditions.status();
     board_ms += conditions->duration_ms;
+    if (row->source.starts_with("MODEL:")) model = row->source + ": ";
     if (row->latency_median_ns) {
       builder.Add(assignment, *row->latency_median_ns, conditions->operation_ns);
       ++measured;
@@ -157,7 +159,7 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
   }
   CostTable table = builder.Build(grid, config.search_ends);
   table.name = topology.name;
-  table.source = "per-operation times of " + std::to_string(measured) + " of " +
+  table.source = model + "per-operation times of " + std::to_string(measured) + " of " +
                  std::to_string(grid.size()) +
                  " uniform networks; a pair that was not measured stands for the next wider one";
   return table;

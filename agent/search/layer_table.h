@@ -16,10 +16,10 @@ namespace bitpilot {
 
 // Measures uniform networks with random weights (integer kernels take the same time for all data),
 // one for each pair of config.weight_widths x config.activation_widths and one at 8 bits, until
-// config.table_seconds of board time are used. Within a network the operations' times are scaled so
-// that they add up to the whole inference; a pair met in several networks is charged its median. A
-// pair that was not reached stands for the next wider one that was; the table's source says how
-// many were measured.
+// config.table_seconds of board time are used; a model board is asked for all of them. Within a
+// network the operations' times are scaled so that they add up to the whole inference; a pair met
+// in several networks is charged its median. A pair that was not reached stands for the next wider
+// one that was; the table's source says how many were measured.
 //
 // board: null in a verification, where the journal answers.
 //

@@ -19,7 +19,7 @@ Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config,
   options.stop = stop;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
-  return OpenChosenBoard({config.device, config.fleet, config.board}, options);
+  return OpenChosenBoard({config.device, config.fleet, config.board, config.fast}, options);
 }
 
 }  // namespace

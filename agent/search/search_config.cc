@@ -55,6 +55,7 @@ Json ToJson(const SearchConfig& config) {
               {"device", config.device},
               {"fleet", config.fleet},
               {"board", config.board},
+              {"fast", config.fast},
               {"policy", config.policy},
               {"weight_widths", config.weight_widths},
               {"activation_widths", config.activation_widths},
@@ -93,6 +94,7 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
     json.at("device").get_to(config.device);
     json.at("fleet").get_to(config.fleet);
     json.at("board").get_to(config.board);
+    json.at("fast").get_to(config.fast);
     json.at("policy").get_to(config.policy);
     json.at("weight_widths").get_to(config.weight_widths);
     json.at("activation_widths").get_to(config.activation_widths);
@@ -120,7 +122,7 @@ Status ValidateSearchConfig(const SearchConfig& config) {
   BITPILOT_RETURN_IF_ERROR(CheckWidths("--activation-widths", config.activation_widths));
   if (config.device.empty() == config.fleet.empty()) {
     return InvalidArgument(
-        "give either --device (local[:ISA] or model:FILE) or --fleet fleet.toml");
+        "give either --device (local[:ISA] or model:TABLE) or --fleet fleet.toml");
   }
   BITPILOT_RETURN_IF_ERROR(CheckAtLeast("--measurements", config.measurements, 1));
   BITPILOT_RETURN_IF_ERROR(CheckAtLeast("--train-batches", config.train_batches, 0));

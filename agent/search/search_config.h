@@ -20,9 +20,10 @@ struct SearchConfig {
   std::string data = "sample";  // "sample" or a folder
   std::string data_sha256;      // fingerprint of all three splits; filled in when the search starts
 
-  std::string device = "local";  // "local[:ISA]" or "model:FILE"; empty with a fleet
+  std::string device = "local";  // "local[:ISA]" or "model:TABLE"; empty with a fleet
   std::string fleet;             // fleet.toml, or empty
   std::string board;             // name in the fleet file; empty: its only board
+  bool fast = false;             // a model board answers at once, not in the time that it claims
 
   std::string policy = "amed";
   std::vector<int> weight_widths = {2, 3, 4, 5, 6, 7, 8};

@@ -4,12 +4,12 @@
 // exports:
 //
 //   bitpilot-cost-table 1
-//   name mpic                                   # who answers
-//   source "Risso et al., IGSC 2022, D.4"       # where the numbers come from; required
-//   energy_unit uJ-model                        # optional; energies carry this label, never plain
-//   joules overhead latency_ns 1200                    # per inference: what no operation owns op
-//   conv1 w 8 a 8 latency_ns 15000 energy 1.9 op pool latency_ns 300                      #
-//   operations without weights: no widths
+//   name mpic                              # who answers
+//   source "Risso et al., IGSC 2022, D.4"  # where the numbers come from; required
+//   energy_unit uJ-model                   # optional; energies carry it, never plain joules
+//   overhead latency_ns 1200               # per inference: what no operation owns
+//   op conv1 w 8 a 8 latency_ns 15000 energy 1.9
+//   op pool latency_ns 300                 # operations without weights: no widths
 //
 // '#' starts a comment. A layer's `w` is its weights' width, `a` the width of the tensor it reads.
 #pragma once

@@ -118,6 +118,25 @@ TEST(LutTest, RefusesWhatIsNoTable) {
   EXPECT_EQ(with("\"overhead_ns\": 125.0", "\"overhead_ns\": -1").code(), StatusCode::kDataCorrupt);
 }
 
+TEST(LutTest, ItsErrorsNameTheField) {
+  const std::string good = FormatLut(SampleLut());
+  const auto with = [&](const std::string& what, const std::string& instead) {
+    std::string text = good;
+    text.replace(text.find(what), what.size(), instead);
+    return ParseLut(text).status().message();
+  };
+  EXPECT_THAT(with("\"isa\"", "\"is\""), StartsWith("board: "));
+  EXPECT_THAT(with("\"quick\":true", "\"quick\":1"), StartsWith("profile.quick: "));
+  EXPECT_THAT(with("\"version\": 1", "\"v\": 1"), StartsWith("version: "));
+  // Entries 0 and 1 are the first layer's; the third one reads 2 bits.
+  EXPECT_THAT(with("\"weight_bits\":2,\"activation_bits\":2", "\"weight_bits\":2"),
+              StartsWith("entries[2].activation_bits: "));
+  EXPECT_THAT(with("\"latency_median_ns\":77.0", "\"latency_median_ns\":\"77\""),
+              StartsWith("other_operations[0].latency_median_ns: "));
+  EXPECT_THAT(with("\"measured_low\":0.98", "\"measured_low\":null"),
+              StartsWith("check.networks[0].measured_low: "));
+}
+
 TEST(LutTest, PredictsAsACostTable) {
   const CostTable table = ToCostTable(SampleLut());
   EXPECT_EQ(table.name, "resnet8-sse4");
@@ -133,20 +152,6 @@ TEST(LutTest, PredictsAsACostTable) {
   const auto read = ParseCostTable(FormatCostTable(table));
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->operations.size(), table.operations.size());
-}
-
-TEST(LutTest, AModelFileIsEitherATableOrAProfile) {
-  const std::string path = testing::TempDir() + "/lut-" + std::to_string(getpid());
-  std::ofstream(path) << "\n  " << FormatLut(SampleLut());
-  EXPECT_EQ(ReadBoardTable(path).value().name, "resnet8-sse4");
-  std::ofstream(path) << FormatCostTable(ToCostTable(SampleLut()));
-  EXPECT_EQ(ReadBoardTable(path).value().name, "resnet8-sse4");
-  std::ofstream(path) << "{}";
-  EXPECT_THAT(ReadBoardTable(path).status().message(), StartsWith(path));
-  std::ofstream(path) << "";
-  EXPECT_THAT(ReadBoardTable(path).status().message(), StartsWith(path));
-  std::filesystem::remove(path);
-  EXPECT_EQ(ReadBoardTable(path).status().code(), StatusCode::kNotFound);
 }
 
 TEST(LutExportTest, CsvHasALineAnEntry) {
@@ -215,6 +220,7 @@ TEST(LutExportTest, TheEndingNamesTheForm) {
     return text;
   };
   EXPECT_EQ(written(".json"), FormatLut(SampleLut()));
+  EXPECT_EQ(written(".cost"), FormatCostTable(ToCostTable(SampleLut())));
   EXPECT_EQ(written(".csv"), FormatLutCsv(SampleLut()));
   EXPECT_EQ(written(".npy"), FormatHaqTable(SampleLut(), topology));
   EXPECT_EQ(written(".free-bits.json"), FormatFreeBitsTable(SampleLut(), topology));

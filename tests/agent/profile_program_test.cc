@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "agent/profile/lut.h"
+#include "agent/profile/model_board.h"
 #include "kernels/base/standard_networks.h"
 #include "tests/agent/program.h"
 #include "tests/agent/study_fixture.h"
@@ -32,6 +32,7 @@ class ProfileProgramTest : public testing::Test {
             "resnet8",
             "--device",
             "model:" + kMpic,
+            "--fast",
             "--bits",
             "2,8",
             "--quick",
@@ -61,8 +62,8 @@ TEST_F(ProfileProgramTest, AProfileOfATableIsThatTable) {
   EXPECT_TRUE(std::filesystem::exists(Path("a.csv")));
   EXPECT_TRUE(std::filesystem::exists(Path("a.npy")));
 
-  const CostTable truth = ReadBoardTable(kMpic).value();
-  const CostTable table = ReadBoardTable(Path("a.json")).value();
+  const CostTable truth = ReadModelBoard(kMpic).value();
+  const CostTable table = ReadModelBoard(Path("a.json")).value();
   for (const auto& [key, cost] : table.operations) {
     const auto& [name, weights, activations] = key;
     if (weights == 0) continue;
@@ -73,7 +74,7 @@ TEST_F(ProfileProgramTest, AProfileOfATableIsThatTable) {
   // The table is a board: offline, and it says so.
   const ProgramResult evaluated =
       RunProgram({ProgramPath("bitpilot"), "evaluate", "--model", "resnet8", "--bits", "w2a8",
-                  "--device", "model:" + Path("a.json"), "--json"});
+                  "--device", "model:" + Path("a.json"), "--fast", "--json"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   const Json line = Json::parse(LinesOfType(evaluated.out, "result").front());
   EXPECT_EQ(line["source"], "MODEL:resnet8-" + result["isa"].get<std::string>());
@@ -99,6 +100,7 @@ TEST_F(ProfileProgramTest, GoesOnAfterCtrlCAndOnlyOnTheSameBoard) {
 
   std::vector<std::string> elsewhere = Profile("cut.json");
   *std::find(elsewhere.begin(), elsewhere.end(), "model:" + kMpic) = "local:scalar";
+  elsewhere.erase(std::find(elsewhere.begin(), elsewhere.end(), "--fast"));
   const ProgramResult refused = RunProgram(elsewhere);
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, HasSubstr("their times cannot be in one table"));

@@ -3,6 +3,7 @@ bitpilot_add_test(profile_test
   SOURCES
     build_lut_test.cc
     lut_test.cc
+    model_board_test.cc
     profile_data_test.cc
     profile_plan_test.cc
   DEPS bitpilot::profile nlohmann_json::nlohmann_json)

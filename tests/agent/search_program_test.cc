@@ -56,17 +56,10 @@ class SearchProgramTest : public testing::Test {
   // Ten measurements: the integer program's eight answers and two that amed learned to propose.
   std::vector<std::string> Search(const std::string& study, const std::vector<std::string>& more = {
                                                                 "--measurements", "10"}) const {
-    std::vector<std::string> arguments = {ProgramPath("bitpilot"),
-                                          "search",
-                                          "--model",
-                                          "resnet8",
-                                          "--device",
-                                          "model:" + table_,
-                                          "--widths",
-                                          "4,8",
-                                          "--study",
-                                          folder_.Path(study),
-                                          "--json"};
+    std::vector<std::string> arguments = {
+        ProgramPath("bitpilot"), "search", "--model",  "resnet8", "--device",
+        "model:" + table_,       "--fast", "--widths", "4,8",     "--study",
+        folder_.Path(study),     "--json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -270,7 +263,7 @@ TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
   const std::vector<std::string> host = {"evaluate", "--model", "resnet8",   "--data", few,
                                          "--bits",   "w4a4",    "--integer", "--json"};
   std::vector<std::string> board = host;
-  board.insert(board.end(), {"--device", "model:" + table_});
+  board.insert(board.end(), {"--device", "model:" + table_, "--fast"});
   const ProgramResult on_host = Run(host);
   const ProgramResult on_board = Run(board);
   ASSERT_EQ(on_host.exit_code, 0) << on_host.err;

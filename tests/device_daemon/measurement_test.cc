@@ -152,6 +152,33 @@ TEST_F(MeasurementTest, AnswersFromACostTableInItsOwnName) {
   EXPECT_LT(result.networks(1).latency_median_ns(), network.latency_median_ns());
 }
 
+TEST_F(MeasurementTest, AModelTakesTheTimeThatItClaims) {
+  setup_.cost_table = BitTable(networks_[0].network.topology);
+  std::int64_t spent_ns = 0;
+  setup_.spend_ns = [&](std::int64_t ns) { spent_ns += ns; };
+  request_.mutable_spec()->set_tier(v1::MeasureSpec::SCREEN);
+  const v1::MeasureResult result = Run();
+  ASSERT_EQ(result.status(), v1::OK) << result.detail();
+  double claimed_ns = 0.0;
+  for (const v1::NetworkMeasurement& network : result.networks()) {
+    for (const double mean_ns : network.window_ns())
+      claimed_ns += mean_ns * network.inferences_per_window();
+  }
+  // Two networks in nine windows of 25 ms, each longer by less than the 900 ns of an inference.
+  EXPECT_GE(claimed_ns, 2 * 9 * 25e6);
+  EXPECT_LE(claimed_ns, 2 * 9 * (25e6 + 900.0));
+  EXPECT_NEAR(static_cast<double>(spent_ns), claimed_ns, 100.0);
+}
+
+TEST_F(MeasurementTest, ASlowModelStillShowsSignsOfLife) {
+  setup_.cost_table = BitTable(networks_[0].network.topology);
+  setup_.cost_table->overhead_latency_ns = 60e9;  // a minute an inference
+  std::int64_t longest_ns = 0;
+  setup_.spend_ns = [&](std::int64_t ns) { longest_ns = std::max(longest_ns, ns); };
+  ASSERT_EQ(Run().status(), v1::OK);
+  EXPECT_LE(longest_ns, 500'000'000);
+}
+
 TEST_F(MeasurementTest, ChecksOutputsBeforeACostTableAnswers) {
   setup_.cost_table = BitTable(networks_[0].network.topology);
   (*request_.mutable_golden_logits(0))[0] ^= 1;

@@ -42,6 +42,11 @@ TEST(StartLocalBoardTest, RefusesDevicesThatDoNotExist) {
   const Status missing = StartLocalBoard("model:/nonexistent.table", {}).status();
   EXPECT_EQ(missing.code(), StatusCode::kNotFound);
   EXPECT_NE(missing.message().find("/nonexistent.table"), std::string::npos);
+  BoardOptions fast;
+  fast.fast = true;
+  const Status no_model = StartLocalBoard("local:scalar", fast).status();
+  EXPECT_EQ(no_model.code(), StatusCode::kInvalidArgument)
+      << "a board takes the time that it takes";
   EXPECT_EQ(CountOwnFolders(), 0);
 }
 

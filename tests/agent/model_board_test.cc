@@ -1,0 +1,74 @@
+#include "agent/profile/model_board.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/profile/lut.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// A table of one operation.
+Lut SampleLut() {
+  Lut lut;
+  lut.name = "toy";
+  lut.model = "resnet8";
+  lut.source = "measured";
+  LutEntry entry;
+  entry.operation = "pool";
+  entry.latency_ns = 12.0;
+  lut.entries.push_back(entry);
+  return lut;
+}
+
+class ModelBoardTest : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override {
+    unsetenv("BITPILOT_BOARDS_DIR");
+    std::filesystem::remove_all(folder_);
+  }
+  std::string Write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ + "/" + name) << text;
+    return folder_ + "/" + name;
+  }
+
+  const std::string folder_ = testing::TempDir() + "/boards-" + std::to_string(getpid());
+};
+
+TEST_F(ModelBoardTest, ReadsAProfileOrACostTable) {
+  EXPECT_EQ(ReadModelBoard(Write("a", "\n  " + FormatLut(SampleLut()))).value().name, "toy");
+  EXPECT_EQ(ReadModelBoard(Write("b", FormatCostTable(ToCostTable(SampleLut())))).value().name,
+            "toy");
+}
+
+TEST_F(ModelBoardTest, ItsErrorsNameTheFile) {
+  const std::string json = Write("json", "{}");
+  EXPECT_THAT(ReadModelBoard(json).status().message(), StartsWith(json));
+  const std::string empty = Write("empty", "");
+  EXPECT_THAT(ReadModelBoard(empty).status().message(), StartsWith(empty));
+  const auto missing = ReadModelBoard(folder_ + "/none").status();
+  EXPECT_EQ(missing.code(), StatusCode::kNotFound);
+  EXPECT_THAT(missing.message(), HasSubstr(folder_ + "/none"));
+}
+
+TEST_F(ModelBoardTest, FindsAShippedBoardByName) {
+  EXPECT_EQ(ReadModelBoard("mpic_resnet8").value().name, "mpic-resnet8");
+  Write("my_board.cost", FormatCostTable(ToCostTable(SampleLut())));
+  setenv("BITPILOT_BOARDS_DIR", folder_.c_str(), 1);
+  EXPECT_EQ(ReadModelBoard("my_board").value().name, "toy");
+  const auto unknown = ReadModelBoard("mpic_resnet8").status();
+  EXPECT_EQ(unknown.code(), StatusCode::kNotFound);
+  EXPECT_THAT(unknown.message(), HasSubstr("only: my_board"));
+}
+
+}  // namespace
+}  // namespace bitpilot
