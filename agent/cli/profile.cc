@@ -26,6 +26,7 @@ struct ProfileFlags {
   ProfileSettings settings;
   BoardChoice board;
   std::string bits = "2..8";
+  std::string name;
   std::string from;
   std::vector<std::string> exports;
   bool json = false;
@@ -129,9 +130,10 @@ Result<Lut> ProfileOrConvert(ProfileFlags& flags) {
   flags.settings.bits = std::move(*bits);
   Result<Lut> lut = flags.from.empty() ? MeasureOnBoard(flags, *topology, display) : read;
   if (!lut.ok()) return lut;
+  if (!flags.name.empty()) lut->name = flags.name;
   for (const std::string& path : flags.exports)
     BITPILOT_RETURN_IF_ERROR(ExportLut(*lut, *topology, path));
-  std::filesystem::remove(flags.exports.front() + ".unfinished");
+  if (flags.from.empty()) std::filesystem::remove(flags.exports.front() + ".unfinished");
   return lut;
 }
 
@@ -180,6 +182,9 @@ void AddProfileCommand(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--bits", flags->bits, "Widths of weights and activations: 2..8 or 2,4,8")
       ->capture_default_str();
+  command->add_option("--name", flags->name,
+                      "What the table is called: results from it say MODEL:NAME. Default: "
+                      "NETWORK-ISA");
   command->add_flag("--quick", flags->settings.quick,
                     "Short measurements: within two minutes for resnet20");
   command->add_option("--from", flags->from,

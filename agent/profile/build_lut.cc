@@ -164,7 +164,7 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
   std::vector<Observation> observations;
   std::vector<Observation> checks;
   std::vector<double> reference_ns;
-  std::vector<double> disturbed_ns;
+  std::vector<double> disturbed_cpu_ns;
   Lut lut;
   for (std::size_t j = 0; j < plan.jobs.size(); ++j) {
     const ProfileJob& job = plan.jobs[j];
@@ -175,7 +175,11 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
       return DataCorrupt("measurement " + std::to_string(j) +
                          " of the profile lacks networks or times of operations");
     }
-    (result.noisy ? disturbed_ns : reference_ns).push_back(result.uniform8.latency_ns);
+    if (result.noisy) {
+      disturbed_cpu_ns.push_back(result.uniform8.cpu_ns);
+    } else {
+      reference_ns.push_back(result.uniform8.latency_ns);
+    }
     observations.push_back({&uniform8, &result.uniform8});
     for (std::size_t i = 0; i < job.assignments.size(); ++i)
       (job.is_check ? checks : observations).push_back({&job.assignments[i], &result.samples[i]});
@@ -183,13 +187,14 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
     if (result.noisy) lut.disturbed += static_cast<int>(job.assignments.size());
   }
   const MedianInterval reference =
-      SignTestInterval(reference_ns.empty() ? disturbed_ns : reference_ns);
+      SignTestInterval(reference_ns.empty() ? disturbed_cpu_ns : reference_ns);
   lut.name = data.settings.model + "-" + data.board.isa;
   lut.model = data.settings.model;
   lut.source = data.source;
   lut.board = data.board;
   lut.bits = data.settings.bits;
   lut.quick = data.settings.quick;
+  if (reference_ns.empty()) lut.reference_clock = "thread CPU";
   lut.reference_ns = Rounded(reference.median);
   lut.reference_low_ns = Rounded(reference.low);
   lut.reference_high_ns = Rounded(reference.high);

@@ -14,10 +14,10 @@ namespace bitpilot {
 //   1. The clock that times operations costs a little each time: the median, over all networks, of
 //      (sum of the operations - whole inference) / operations is taken from each.
 //   2. What remains is scaled so that it sums to ratio x reference: the network's ratio to the
-//   8-bit
-//      network of its own interleaved rounds, of thread CPU times, and the median wall time of all
-//      measurements of that network which nothing disturbed (of all, if each was). A machine that
-//      is slow or busy for a while so changes no entry against another.
+//      8-bit network of its own interleaved rounds, of thread CPU times, and the median wall time
+//      of that network in all measurements that nothing disturbed (if each was disturbed, its
+//      median thread CPU time in all). A machine that is slow or busy for a while so changes no
+//      entry against another.
 //   3. Layers of equal shape take the same time at the same widths, so they share their samples; an
 //      entry is the median of its pool.
 //

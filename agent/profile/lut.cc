@@ -129,6 +129,7 @@ Lut LutReader::Read(const Json& json) {
   Get(profile, "networks", lut.networks);
   Get(profile, "disturbed", lut.disturbed);
   const Json& reference = Child(json, "reference");
+  Get(reference, "clock", lut.reference_clock);
   Get(reference, "latency_median_ns", lut.reference_ns);
   Get(reference, "latency_low_ns", lut.reference_low_ns);
   Get(reference, "latency_high_ns", lut.reference_high_ns);
@@ -193,6 +194,7 @@ std::string FormatLut(const Lut& lut) {
                  {"disturbed", lut.disturbed}}},
                {"reference",
                 {{"assignment", "uniform 8 bit"},
+                 {"clock", lut.reference_clock},
                  {"latency_median_ns", lut.reference_ns},
                  {"latency_low_ns", lut.reference_low_ns},
                  {"latency_high_ns", lut.reference_high_ns}}},

@@ -7,7 +7,7 @@
 //    "source":"measured",             or "MODEL:<table>": then the board was a model itself
 //    "board":{"cpu_model","isa","kernel_build","daemon_build","backend",...},
 //    "profile":{"bits":[2,...,8], "quick", "networks", "disturbed"},
-//    "reference":{"assignment":"uniform 8 bit",
+//    "reference":{"assignment":"uniform 8 bit", "clock":"wall",
 //                 "latency_median_ns", "latency_low_ns", "latency_high_ns"},
 //    "overhead_ns":0,                 of an inference, what no operation owns
 //    "entries":[{"layer":"layer1.0.conv1", "weight_bits":4, "activation_bits":8,
@@ -19,7 +19,8 @@
 //                          "measured_ratio", "measured_low", "measured_high"}, ...]}}
 //
 // `networks` counts what was measured, `disturbed` those of them in measurements with status NOISY.
-// The reference has its ends at 8 bits, too; all times are scaled to it.
+// The reference has its ends at 8 bits, too; all times are scaled to it. Its clock is "wall", or
+// "thread CPU" if every measurement was disturbed.
 //
 // Layer and operation names are the topology's. `activation_bits` is the width of the tensor that
 // the layer reads. An inference is predicted as the overhead plus every operation's row: exactly
@@ -76,6 +77,7 @@ struct Lut {
   bool quick = false;
   int networks = 0;
   int disturbed = 0;
+  std::string reference_clock = "wall";
   double reference_ns = 0.0;
   double reference_low_ns = 0.0;
   double reference_high_ns = 0.0;

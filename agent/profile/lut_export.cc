@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -87,6 +88,27 @@ nlohmann::ordered_json FreeBitsRow(const Identity& identity, int in_bits, int w_
           {"stride", stride},       {"ch_in", ch_in},     {"ch_out", ch_out},
           {"in_bits", in_bits},     {"w_bits", w_bits},   {"out_bits", 8},
           {"latency", latency_ns}};
+}
+
+// Whether `lut` has every layer of the network, and no other.
+Status CheckLayers(const Lut& lut, const Topology& topology) {
+  std::set<std::string> names;
+  for (const int layer : LayerOperations(topology))
+    names.insert(topology.operations[static_cast<std::size_t>(layer)].name);
+  std::set<std::string> at_8_bits;
+  for (const LutEntry& entry : lut.entries) {
+    if (entry.weight_bits == 0) continue;
+    if (!names.contains(entry.operation))
+      return DataCorrupt("the table names a layer " + entry.operation + ", which " + lut.model +
+                         " has not");
+    if (entry.weight_bits == 8 && entry.activation_bits == 8 && entry.latency_ns > 0.0)
+      at_8_bits.insert(entry.operation);
+  }
+  for (const std::string& name : names) {
+    if (!at_8_bits.contains(name))
+      return DataCorrupt("the table lacks layer " + name + " at 8 x 8 bits");
+  }
+  return Status();
 }
 
 enum class ExportForm { kUnknown, kLut, kCostTable, kCsv, kHaq, kFreeBits };
@@ -175,6 +197,7 @@ Status CheckExportPath(const std::string& path) {
 
 Status ExportLut(const Lut& lut, const Topology& topology, const std::string& path) {
   BITPILOT_RETURN_IF_ERROR(CheckExportPath(path));
+  BITPILOT_RETURN_IF_ERROR(CheckLayers(lut, topology));
   switch (FormOf(path)) {
     case ExportForm::kCostTable:
       return WriteFileAtomically(path, FormatCostTable(ToCostTable(lut)));

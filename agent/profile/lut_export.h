@@ -38,7 +38,12 @@ std::string FormatFreeBitsTable(const Lut& lut, const Topology& topology);
 // Writes `lut` in the form that the end of `path` names: .free-bits.json, .json (FormatLut()),
 // .cost (kernels/base/cost_table.h, a sixth of the size), .csv or .npy (HAQ).
 //
-// Errors: kInvalidArgument for another ending; WriteFileAtomically()'s.
+// Errors:
+//   kInvalidArgument  another ending.
+//   kDataCorrupt      the table is not of this network: it lacks a layer at 8 x 8 bits, or names
+//   one
+//                     that the network has not.
+//   Also WriteFileAtomically()'s.
 Status ExportLut(const Lut& lut, const Topology& topology, const std::string& path);
 
 // OK if ExportLut() knows the ending of `path`.

@@ -99,6 +99,20 @@ TEST(BuildLutTest, FindsEveryOperationsTimeWhateverTheMachinesSpeed) {
   }
 }
 
+TEST(BuildLutTest, CountsCpuTimeWhereEverythingWasDisturbed) {
+  Profiled profiled = ProfileTheBoard("resnet8", {4, 8});
+  const auto quiet = BuildLut(profiled.topology, profiled.plan, profiled.data).value();
+  EXPECT_EQ(quiet.reference_clock, "wall");
+  for (ProfileJobResult& result : profiled.data.results) {
+    result.noisy = true;
+    result.uniform8.latency_ns *= 7.0;  // the CPU was elsewhere
+    result.uniform8.cpu_ns = quiet.reference_ns;
+  }
+  const auto disturbed = BuildLut(profiled.topology, profiled.plan, profiled.data).value();
+  EXPECT_EQ(disturbed.reference_clock, "thread CPU");
+  EXPECT_DOUBLE_EQ(disturbed.reference_ns, quiet.reference_ns);
+}
+
 TEST(BuildLutTest, PredictsNetworksThatItWasNotMadeFrom) {
   const Profiled profiled = ProfileTheBoard("resnet20", {2, 4, 8});
   const auto lut = BuildLut(profiled.topology, profiled.plan, profiled.data);

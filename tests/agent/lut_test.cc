@@ -50,6 +50,7 @@ Lut SampleLut() {
   lut.quick = true;
   lut.networks = 61;
   lut.disturbed = 7;
+  lut.reference_clock = "thread CPU";
   lut.reference_ns = 1e5 / 3.0;  // no short decimal form
   lut.reference_low_ns = 33000.0;
   lut.reference_high_ns = 34000.0;
@@ -81,6 +82,7 @@ TEST(LutTest, ComesBackFromItsFileBitForBit) {
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(FormatLut(*read), FormatLut(lut));
   EXPECT_EQ(read->reference_ns, lut.reference_ns);
+  EXPECT_EQ(read->reference_clock, "thread CPU");
   EXPECT_EQ(read->board.cpu_model, lut.board.cpu_model);
   EXPECT_EQ(read->entries.size(), lut.entries.size());
   EXPECT_EQ(read->entries.back().energy_uj, 0.5);
@@ -226,6 +228,20 @@ TEST(LutExportTest, TheEndingNamesTheForm) {
   EXPECT_EQ(written(".free-bits.json"), FormatFreeBitsTable(SampleLut(), topology));
   EXPECT_EQ(ExportLut(SampleLut(), topology, base + ".xlsx").code(), StatusCode::kInvalidArgument);
   EXPECT_FALSE(std::filesystem::exists(base + ".xlsx"));
+}
+
+TEST(LutExportTest, RefusesATableOfAnotherNetwork) {
+  const std::string path = testing::TempDir() + "/other-" + std::to_string(getpid()) + ".npy";
+  const Status other = ExportLut(SampleLut(), StandardTopology("resnet20").value(), path);
+  EXPECT_EQ(other.code(), StatusCode::kDataCorrupt);
+  Lut lut = SampleLut();
+  std::erase_if(lut.entries, [](const LutEntry& e) {
+    return e.operation == "conv2d_3" && e.weight_bits == 8 && e.activation_bits == 8;
+  });
+  const Status lacking = ExportLut(lut, StandardTopology("resnet8").value(), path);
+  EXPECT_EQ(lacking.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(lacking.message(), HasSubstr("conv2d_3"));
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 }  // namespace
