@@ -14,27 +14,30 @@ inline std::uint64_t Load64(const std::uint8_t* data) {
   return value;
 }
 
-// counts[o] = set bits that one plane of the window shares with one plane of each channel.
-[[gnu::target("popcnt")]] void CountBlock(const DepthRun* run, const std::uint8_t* window,
-                                          const std::uint8_t* weights, std::int32_t* counts) {
+// acc[o] += factor * the set bits that one plane of the window shares with one plane of each
+// channel
+//           - offset
+[[gnu::target("popcnt")]] void AddSharedBits(const DepthRun* run, const std::uint8_t* window,
+                                             const std::uint8_t* weights, std::int32_t factor,
+                                             std::int32_t offset, std::int32_t* acc) {
   constexpr int kChannels = 8;  // Their counts stay in registers, as the loops are unrolled.
   for (int first = 0; first < kBlockChannels; first += kChannels) {
     const std::uint8_t* lane = weights + first * kStepBytes64;
-    std::int64_t sums[kChannels] = {};
+    std::int64_t counts[kChannels] = {};
     for (const DepthRun* r = run; r->num_steps != 0; ++r) {
       const std::uint8_t* input = window + r->offset;
       for (int i = 0; i < r->num_steps; ++i, input += kStepBytes64) {
         const std::uint64_t x = Load64(input);
 #pragma GCC unroll 8
         for (int o = 0; o < kChannels; ++o) {
-          sums[o] += __builtin_popcountll(x & Load64(lane + o * kStepBytes64));
+          counts[o] += __builtin_popcountll(x & Load64(lane + o * kStepBytes64));
         }
         lane += kBlockChannels * kStepBytes64;
       }
     }
 #pragma GCC unroll 8
     for (int o = 0; o < kChannels; ++o) {
-      counts[first + o] = static_cast<std::int32_t>(sums[o]);
+      acc[first + o] += factor * static_cast<std::int32_t>(counts[o]) - offset;
     }
   }
 }
@@ -53,22 +56,17 @@ inline std::uint64_t Load64(const std::uint8_t* data) {
 
 void AccumulateBlock(const ConvArgs& args, const std::uint8_t* window, const std::uint8_t* weights,
                      std::int32_t* acc) {
-  std::int32_t counts[kBlockChannels];
   const int top = args.weight_planes - 1;
   for (int r = 0; r < args.input_planes; ++r, window += args.input_plane_bytes) {
     if (top == 0) {  // Set bits are 1, others -1: twice the shared bits less the window's.
       const std::int32_t sum = CountWindow(args.runs, window, weights + args.weight_plane_bytes);
-      for (int o = 0; o < kBlockChannels; ++o) {
-        acc[o] -= sum << r;
-      }
+      AddSharedBits(args.runs, window, weights, 2 << r, sum << r, acc);
+      continue;
     }
     for (int q = 0; q <= top; ++q) {
-      CountBlock(args.runs, window, weights + q * args.weight_plane_bytes, counts);
       // Two's complement: the top plane counts negative.
-      const std::int32_t factor = top == 0 ? 2 << r : q == top ? -(1 << (q + r)) : 1 << (q + r);
-      for (int o = 0; o < kBlockChannels; ++o) {
-        acc[o] += factor * counts[o];
-      }
+      const std::int32_t factor = q == top ? -(1 << (q + r)) : 1 << (q + r);
+      AddSharedBits(args.runs, window, weights + q * args.weight_plane_bytes, factor, 0, acc);
     }
   }
 }
