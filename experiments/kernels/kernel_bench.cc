@@ -4,12 +4,15 @@
 //
 //   kernel_bench [rounds] [instruction set] [part of a layer's name]
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "experiments/kernels/plain_loops.h"
@@ -25,6 +28,7 @@ constexpr LayerShape kLayers[] = {
     {"64->64 @8", 64, 8, 3, 64},         {"256->256 @14", 256, 14, 3, 256},
     {"1x1 960->320 @7", 960, 7, 1, 320}, {"FC 512->1024", 512, 1, 0, 1024},
     {"FC 1280->1000", 1280, 1, 0, 1000}, {"FC 4096->4096", 4096, 1, 0, 4096},
+    {"depthwise 96 @56", 96, 56, 3, 0},
 };
 
 struct Widths {
@@ -34,12 +38,14 @@ struct Widths {
 constexpr Widths kWidths[] = {{8, 8}, {7, 8}, {4, 8}, {4, 4}, {2, 8}, {2, 4},
                               {2, 2}, {1, 8}, {1, 4}, {1, 2}, {1, 1}};
 // Short runs are timed several at once: the clock takes half a microsecond.
-constexpr double kSampleMacs = 4e6;
+constexpr double kSampleMacs = 4e7;
+// Convolutions of the means at the end: all but the second.
+constexpr int kMeanLayers[] = {0, 2, 3, 4};
 
 struct Candidate {
-  const ConvKernel* kernel;  // Null: plain loops.
+  std::string kernel;
   Widths widths;
-  std::unique_ptr<TimedLayer> layer;
+  std::unique_ptr<TimedLayer> layer;  // Null: plain loops.
   Samples samples;
 };
 
@@ -71,14 +77,21 @@ PlainLayer MakePlainLayer(const LayerShape& shape) {
 
 std::vector<Candidate> MakeCandidates(const LayerShape& shape, Isa isa) {
   std::vector<Candidate> candidates;
-  if (isa <= Isa::kScalarPopcnt) {
-    candidates.push_back({nullptr, {8, 8}, nullptr, {}});
+  if (isa <= Isa::kScalarPopcnt && !shape.depthwise()) {
+    candidates.push_back({"plain loops", {8, 8}, nullptr, {}});
   }
   for (const Widths& widths : kWidths) {
+    if (shape.depthwise()) {  // The widths decide the kernel: a plan times none.
+      auto layer =
+          std::make_unique<TimedLayer>(shape, isa, widths.weight_bits, widths.activation_bits);
+      std::string kernel = layer->kernel_name();
+      candidates.push_back({std::move(kernel), widths, std::move(layer), {}});
+      continue;
+    }
     for (const ConvKernel* kernel :
          ConvCandidates(isa, widths.weight_bits, widths.activation_bits, shape.output_pixels())) {
       candidates.push_back(
-          {kernel,
+          {std::string(kernel->name),
            widths,
            std::make_unique<TimedLayer>(shape, *kernel, widths.weight_bits, widths.activation_bits),
            {}});
@@ -102,12 +115,29 @@ void Measure(const LayerShape& shape, int rounds, std::vector<Candidate>& candid
   }
 }
 
-void BenchLayer(const LayerShape& shape, Isa isa, int rounds) {
+// Speed-ups of the fastest kernel of each of kWidths over the fastest exact 8-bit one.
+std::vector<double> FastestSpeedups(const std::vector<Candidate>& candidates, double exact8_ns) {
+  std::vector<double> speedups;
+  for (const Widths& widths : kWidths) {
+    double best = 0.0;
+    for (const Candidate& candidate : candidates) {
+      if (candidate.layer != nullptr && candidate.widths.weight_bits == widths.weight_bits &&
+          candidate.widths.activation_bits == widths.activation_bits) {
+        best = std::max(best, exact8_ns / candidate.samples.MedianNs());
+      }
+    }
+    speedups.push_back(best);
+  }
+  return speedups;
+}
+
+// Returns FastestSpeedups().
+std::vector<double> BenchLayer(const LayerShape& shape, Isa isa, int rounds) {
   std::vector<Candidate> candidates = MakeCandidates(shape, isa);
   Measure(shape, rounds, candidates);
   double exact8_ns = 0.0;
   for (const Candidate& candidate : candidates) {
-    if (candidate.kernel != nullptr && candidate.widths.weight_bits == 8) {
+    if (candidate.layer != nullptr && candidate.widths.weight_bits == 8) {
       const double ns = candidate.samples.MedianNs();
       exact8_ns = exact8_ns == 0.0 ? ns : std::min(exact8_ns, ns);
     }
@@ -116,11 +146,28 @@ void BenchLayer(const LayerShape& shape, Isa isa, int rounds) {
               shape.name, shape.macs() / 1e6);
   for (const Candidate& candidate : candidates) {
     const double ns = candidate.samples.MedianNs();
-    const std::string name(candidate.kernel == nullptr ? "plain loops" : candidate.kernel->name);
     std::printf("  w%da%d %-32s %10.2f us %8.1f MAC/ns %6.2f x w8a8\n",
-                candidate.widths.weight_bits, candidate.widths.activation_bits, name.c_str(),
-                ns / 1e3, shape.macs() / ns, exact8_ns / ns);
+                candidate.widths.weight_bits, candidate.widths.activation_bits,
+                candidate.kernel.c_str(), ns / 1e3, shape.macs() / ns, exact8_ns / ns);
   }
+  return FastestSpeedups(candidates, exact8_ns);
+}
+
+// speedups: [layer of kLayers][width of kWidths], empty for a layer that was not measured.
+void PrintMeans(Isa isa, const std::vector<std::vector<double>>& speedups) {
+  for (const int layer : kMeanLayers) {
+    if (speedups[static_cast<std::size_t>(layer)].empty()) return;
+  }
+  std::printf("%s: geometric means over", std::string(ToString(isa)).c_str());
+  for (const int layer : kMeanLayers) std::printf(" | %s", kLayers[layer].name);
+  std::printf(" |, the fastest kernel of each width, over w8a8\n ");
+  for (std::size_t w = 0; w < std::size(kWidths); ++w) {
+    double product = 1.0;
+    for (const int layer : kMeanLayers) product *= speedups[static_cast<std::size_t>(layer)][w];
+    std::printf(" w%da%d %.2f", kWidths[w].weight_bits, kWidths[w].activation_bits,
+                std::pow(product, 1.0 / std::size(kMeanLayers)));
+  }
+  std::printf("\n");
 }
 
 }  // namespace
@@ -137,11 +184,14 @@ int main(int argc, char** argv) {
   }
   for (const bitpilot::Isa isa : bitpilot::SupportedIsas()) {
     if (!isa_name.empty() && bitpilot::ToString(isa) != isa_name) continue;
-    for (const bitpilot::LayerShape& shape : bitpilot::kLayers) {
+    std::vector<std::vector<double>> speedups(std::size(bitpilot::kLayers));
+    for (std::size_t i = 0; i < speedups.size(); ++i) {
+      const bitpilot::LayerShape& shape = bitpilot::kLayers[i];
       if (std::string_view(shape.name).find(layer_name) != std::string_view::npos) {
-        bitpilot::BenchLayer(shape, isa, rounds);
+        speedups[i] = bitpilot::BenchLayer(shape, isa, rounds);
       }
     }
+    bitpilot::PrintMeans(isa, speedups);
   }
   return 0;
 }

@@ -40,12 +40,16 @@ Topology TopologyOf(const LayerShape& shape) {
     topology.operations.push_back(layer);
     return topology;
   }
-  topology.operations.push_back(MakeConvolution("measured", 1, shape.out_channels, shape.filter));
+  const int out_channels = shape.depthwise() ? shape.channels : shape.out_channels;
+  topology.operations.push_back(MakeConvolution("measured", 1, out_channels, shape.filter));
+  if (shape.depthwise()) {
+    topology.operations.back().groups = shape.channels;
+  }
   Operation pool;
   pool.kind = OperationKind::kAveragePool;
   pool.name = "pool";
   pool.input = 2;
-  pool.out_channels = shape.out_channels;
+  pool.out_channels = out_channels;
   pool.kernel_h = pool.kernel_w = shape.size;
   topology.operations.push_back(pool);
   return topology;
@@ -81,18 +85,30 @@ double Samples::MedianNs() const {
 
 TimedLayer::TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,
                        int activation_bits)
-    : logits_(static_cast<std::size_t>(shape.out_channels)) {
+    : TimedLayer(shape, kernel.isa, weight_bits, activation_bits,
+                 [&kernel](const OperationContext& context) {
+                   return MakeConvOperation(context, context.numbers().weights,
+                                            [&kernel](int) -> const ConvKernel& { return kernel; });
+                 }) {}
+
+TimedLayer::TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits)
+    : TimedLayer(shape, isa, weight_bits, activation_bits,
+                 [](const OperationContext& context) { return MakeOperation(context); }) {}
+
+TimedLayer::TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits,
+                       const MakeLayer& make) {
   const Topology topology = TopologyOf(shape);
+  const int channels = topology.operations[kMeasuredOperation].out_channels;
   BitAssignment assignment = UniformAssignment(topology, 8, 8);
-  assignment.weight_bits[kMeasuredOperation] = {{shape.out_channels, weight_bits}};
+  assignment.weight_bits[kMeasuredOperation] = {{channels, weight_bits}};
   assignment.activation_bits[kMeasuredOperation] = activation_bits;
   const Network network = RandomNetwork(topology, assignment, /*seed=*/1);
   const ArenaPlan plan = PlanArena(network);
-  const OperationContext context = {network, plan, kernel.isa, kMeasuredOperation, nullptr, {}};
-  operation_ = MakeConvOperation(context, context.numbers().weights,
-                                 [&kernel](int) -> const ConvKernel& { return kernel; });
+  const OperationContext context = {network, plan, isa, kMeasuredOperation, nullptr, {}};
+  operation_ = make(context);
   arena_ = AllocateArena(plan);
   scratch_ = AlignedBuffer(operation_->scratch_bytes());
+  logits_.resize(static_cast<std::size_t>(channels));
   FillImage(context.input(), activation_bits, arena_.data());
   operation_->Bind({arena_.data(), scratch_.data(), logits_.data()});
 }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "kernels/conv.h"
@@ -13,7 +15,8 @@
 
 namespace bitpilot {
 
-// Square, stride 1, padded to keep its size. A filter of 0: fully connected, with an image of 1.
+// Square, stride 1, padded to keep its size. A filter of 0: fully connected, with an image of 1. No
+// out_channels: depthwise.
 struct LayerShape {
   const char* name;
   int channels;
@@ -22,10 +25,11 @@ struct LayerShape {
   int out_channels;
 
   bool fully_connected() const { return filter == 0; }
+  bool depthwise() const { return out_channels == 0; }
   std::int64_t output_pixels() const { return std::int64_t{size} * size; }
   double macs() const {
     return static_cast<double>(output_pixels()) * std::max(filter * filter, 1) * channels *
-           out_channels;
+           (depthwise() ? 1 : out_channels);
   }
 };
 
@@ -45,6 +49,8 @@ class Samples {
 
 class TimedLayer {
  public:
+  using MakeLayer = std::function<std::unique_ptr<BoundOperation>(const OperationContext& context)>;
+
   // Random codes that use their whole range. Codes in, codes out (a fully connected layer: floats
   // out), with the conversion of the input that the kernel needs.
   //
@@ -52,9 +58,16 @@ class TimedLayer {
   TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,
              int activation_bits);
 
+  // The same, with the kernel that a plan on `isa` takes without timing.
+  TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits);
+
   void Run() { operation_->Run(); }
+  std::string kernel_name() const { return operation_->kernel_name(); }
 
  private:
+  TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits,
+             const MakeLayer& make);
+
   AlignedBuffer arena_;
   AlignedBuffer scratch_;
   std::vector<float> logits_;

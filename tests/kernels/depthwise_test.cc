@@ -110,9 +110,10 @@ TEST_P(DepthwiseKernelTest, MatchesReferenceOnThreeByThree) {
 TEST_P(DepthwiseKernelTest, HoldsTheLargestSums) {
   Topology topology;
   topology.name = "depthwise";
-  topology.input = {3, 3, 20};
-  Operation depthwise = MakeOperation(OperationKind::kConvolution, "depthwise", 0, 20);
-  depthwise.groups = 20;
+  constexpr int kChannels = 40;  // A whole vector of them and a part of one.
+  topology.input = {3, 7, kChannels};
+  Operation depthwise = MakeOperation(OperationKind::kConvolution, "depthwise", 0, kChannels);
+  depthwise.groups = kChannels;
   depthwise.kernel_h = depthwise.kernel_w = 3;
   topology.operations = {depthwise, MakeOperation(OperationKind::kFullyConnected, "mix", 1, 5)};
   const std::int8_t largest = weight_bits() == 8 ? 127 : 7;
@@ -125,8 +126,8 @@ TEST_P(DepthwiseKernelTest, HoldsTheLargestSums) {
     network.tensors[0].zero_point = 0;
     // Codes in the middle of their range: a sum that wrapped around would give others.
     const float sum = 9.0F * 255.0F * static_cast<float>(weight);
-    network.operations[0].output.scale.assign(20, 100.0F / sum);
-    network.operations[0].output.bias.assign(20, 0.0F);
+    network.operations[0].output.scale.assign(kChannels, 100.0F / sum);
+    network.operations[0].output.bias.assign(kChannels, 0.0F);
     ASSERT_EQ(ValidateNetwork(network).message(), "");
     ASSERT_NO_FATAL_FAILURE(ExpectExact(network, /*seed=*/3));
   }
