@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "policies/cost_model.h"
@@ -12,10 +13,17 @@
 
 namespace bitpilot {
 
-// True if a measured outcome keeps the latency and accuracy budgets.
+// The energy ratio that problem.energy_objective asks for, if the transition has it.
+std::optional<double> ObjectiveEnergy(const SearchProblem& problem, const Transition& transition);
+
+// True if the transition has every objective of the problem: a latency, and an energy where that is
+// one.
+bool HasObjectives(const SearchProblem& problem, const Transition& transition);
+
+// True if a measured outcome keeps the latency, energy and accuracy budgets.
 bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome);
 
-// Objectives of one measured transition. REQUIRES: status == kMeasured.
+// Objectives of one measured transition. REQUIRES: HasObjectives().
 Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& transition);
 
 // Immutable. `cost` must outlive it.
@@ -23,26 +31,38 @@ class Acquisition {
  public:
   // Improvements are over the measured transitions of `history` that keep the budgets, within the
   // reference box; a box in which nothing was measured yet is widened to every error rate. A
-  // latency budget that nothing measured has kept yet stands for "faster than anything so far".
+  // latency (energy) budget that nothing measured has kept yet stands for "faster (thriftier) than
+  // anything so far".
   Acquisition(const SearchProblem& problem, const CostModel& cost,
               const std::vector<Transition>& history, std::vector<World> worlds);
 
-  // Mean over the worlds of the area that `choice` would add; a world in which it breaks a budget,
-  // or comes nearer to the latency budget than predictions are good for, counts 0.
+  // Mean over the worlds of the area (with an energy objective: the volume) that `choice` would
+  // add; a world in which it breaks a budget, or comes nearer to the latency or energy budget than
+  // predictions are good for, counts 0.
   double ExpectedImprovement(const Choice& choice) const;
 
   // Indices into `history` of the front that is to be improved, by ascending latency.
   const std::vector<std::size_t>& front() const { return front_; }
 
  private:
+  // Between two energies: the front of the measured outcomes that need no more than `begin`. One
+  // slab of depth 1 where energy is no objective.
+  struct Slab {
+    double begin = 0.0;
+    double end = 1.0;
+    std::vector<Objectives> front;  // inside the reference box, by ascending latency
+  };
+
+  void BuildSlabs(const std::vector<Objectives>& outcomes, bool with_energy);
   double Improvement(const Objectives& outcome) const;
+  double AddedArea(const Objectives& outcome, const Slab& slab) const;
 
   Budgets budgets_;
   Objectives reference_ = kHypervolumeReference;
   const CostModel& cost_;
   std::vector<World> worlds_;
   std::vector<std::size_t> front_;
-  std::vector<Objectives> front_points_;  // inside the reference box, by ascending latency
+  std::vector<Slab> slabs_;
 };
 
 }  // namespace bitpilot

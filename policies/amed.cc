@@ -160,6 +160,7 @@ bool AmedPolicy::IsAllowed(const Choice& choice) const {
   const Budgets& budgets = problem().budgets;
   return (!budgets.max_weight_bytes || predicted.weight_bytes <= *budgets.max_weight_bytes) &&
          (!budgets.max_energy_ratio || !predicted.energy_ratio ||
+          problem().energy_objective == EnergyObjective::kMeasured ||
           *predicted.energy_ratio <= *budgets.max_energy_ratio);
 }
 

@@ -86,6 +86,7 @@ class CostModelBuilder {
     energy8_ = cost->energy.value_or(0.0);
     model_.has_energy_ = energy8_ > 0.0;
     model_.fixed_latency_ratio_ = problem_.table.overhead_latency_ns / latency8_ns_;
+    model_.fixed_energy_ratio_ = model_.has_energy_ ? 0.0 : model_.fixed_latency_ratio_;
     return Status();
   }
 
@@ -147,10 +148,9 @@ class CostModelBuilder {
   }
 
   void AddCost(const Cost& cost, double share, double& latency_ratio, double& energy_ratio) const {
-    latency_ratio += share * cost.latency_ns / latency8_ns_;
-    if (model_.has_energy_) {
-      energy_ratio += share * cost.energy.value_or(0.0) / energy8_;
-    }
+    const double latency = share * cost.latency_ns / latency8_ns_;
+    latency_ratio += latency;
+    energy_ratio += model_.has_energy_ ? share * cost.energy.value_or(0.0) / energy8_ : latency;
   }
 
   void Register(const SearchedOperation& searched) {
@@ -225,6 +225,15 @@ std::vector<double> CostModel::OperationLatencyRatios(const Choice& choice) cons
   ratios.reserve(operations_.size());
   for (const SearchedOperation& operation : operations_) {
     ratios.push_back(operation.LatencyRatio(choice));
+  }
+  return ratios;
+}
+
+std::vector<double> CostModel::OperationEnergyRatios(const Choice& choice) const {
+  std::vector<double> ratios;
+  ratios.reserve(operations_.size());
+  for (const SearchedOperation& operation : operations_) {
+    ratios.push_back(operation.EnergyRatio(choice));
   }
   return ratios;
 }

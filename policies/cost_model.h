@@ -28,7 +28,8 @@ struct SearchedOperation {
   int weight_variable = -1;      // index into SearchProblem::variables, or -1: the width is fixed
   int activation_variable = -1;  // of the tensor it reads, or -1
   // Share of the network's predicted uniform 8-bit latency (energy), by weight bits and activation
-  // bits. An index whose variable is -1 is 0.
+  // bits. An index whose variable is -1 is 0. A table without energies stands for one in which they
+  // are in proportion to the times.
   std::array<std::array<double, 9>, 9> latency_ratio{};
   std::array<std::array<double, 9>, 9> energy_ratio{};
 
@@ -55,6 +56,9 @@ class CostModel {
 
   // What each of operations() adds to LatencyRatio(), in their order.
   std::vector<double> OperationLatencyRatios(const Choice& choice) const;
+
+  // The same of energy: by the table's energies or, where it has none, in proportion to its times.
+  std::vector<double> OperationEnergyRatios(const Choice& choice) const;
 
   // LatencyRatio(choice with `bits` at `variable`) - LatencyRatio(choice), up to rounding. Looks
   // only at the operations that the variable touches.

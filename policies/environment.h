@@ -11,6 +11,8 @@
 //   - Step() returns a transition whose choice equals the proposal's.
 //   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is
 //     never a number.
+//   - An energy ratio is present at most if there is a latency; one of a model never without a
+//     model board.
 //   - measurements_left() falls by one with every Step() and never below zero.
 //   - With the same seed and proposals, losses and accuracies repeat exactly. Latencies repeat only
 //     where the implementation is a model or a log.
@@ -44,6 +46,12 @@ struct Transition {
   std::optional<double> latency_ns = std::nullopt;
   double latency_low_ns = 0.0;  // exact interval of the median; 0 unless measured
   double latency_high_ns = 0.0;
+  // Gross energy over that of uniform 8 bit in the same rounds, as one sensor saw both, with the
+  // half-width of its 95 % interval; absent unless measured.
+  std::optional<double> energy_ratio = std::nullopt;
+  double energy_ratio_uncertainty = 0.0;
+  // The same of what a model board's table claims. Never in energy_ratio.
+  std::optional<double> model_energy_ratio = std::nullopt;
   double loss = 0.0;      // held-out loss at these widths, nats
   double accuracy = 0.0;  // validation, in [0, 1]
   std::int64_t weight_bytes = 0;

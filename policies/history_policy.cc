@@ -13,16 +13,25 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 1;
+constexpr int kStateVersion = 2;
 constexpr double kWorstLoss = 1e6;  // nats, for training that diverged
 constexpr int kMaxNeighboursTried = 65'536;
+
+json OrNull(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
+
+std::optional<double> ToOptional(const json& value) {
+  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+}
 
 json ToJson(const Transition& transition) {
   return {{"choice", transition.choice},
           {"status", static_cast<int>(transition.status)},
-          {"latency_ns", transition.latency_ns ? json(*transition.latency_ns) : json(nullptr)},
+          {"latency_ns", OrNull(transition.latency_ns)},
           {"latency_low_ns", transition.latency_low_ns},
           {"latency_high_ns", transition.latency_high_ns},
+          {"energy_ratio", OrNull(transition.energy_ratio)},
+          {"energy_ratio_uncertainty", transition.energy_ratio_uncertainty},
+          {"model_energy_ratio", OrNull(transition.model_energy_ratio)},
           {"loss", transition.loss},
           {"accuracy", transition.accuracy},
           {"weight_bytes", transition.weight_bytes}};
@@ -33,15 +42,21 @@ Transition TransitionFromJson(const json& object) {
   Transition transition;
   transition.choice = object.at("choice").get<Choice>();
   transition.status = static_cast<TransitionStatus>(object.at("status").get<int>());
-  if (!object.at("latency_ns").is_null()) {
-    transition.latency_ns = object.at("latency_ns").get<double>();
-  }
+  transition.latency_ns = ToOptional(object.at("latency_ns"));
   transition.latency_low_ns = object.at("latency_low_ns").get<double>();
   transition.latency_high_ns = object.at("latency_high_ns").get<double>();
+  transition.energy_ratio = ToOptional(object.at("energy_ratio"));
+  transition.energy_ratio_uncertainty = object.at("energy_ratio_uncertainty").get<double>();
+  transition.model_energy_ratio = ToOptional(object.at("model_energy_ratio"));
   transition.loss = object.at("loss").get<double>();
   transition.accuracy = object.at("accuracy").get<double>();
   transition.weight_bytes = object.at("weight_bytes").get<std::int64_t>();
   return transition;
+}
+
+// Absent, or finite and positive beside a measured latency.
+bool IsRatio(bool measured, const std::optional<double>& ratio) {
+  return !ratio || (measured && std::isfinite(*ratio) && *ratio > 0.0);
 }
 
 bool IsWellFormed(const SearchProblem& problem, const Transition& transition) {
@@ -50,7 +65,8 @@ bool IsWellFormed(const SearchProblem& problem, const Transition& transition) {
                      transition.status == TransitionStatus::kFailed;
   const double latency_ns = transition.latency_ns.value_or(1.0);
   return known && measured == transition.latency_ns.has_value() && std::isfinite(latency_ns) &&
-         latency_ns > 0.0 && IsLegal(problem, transition.choice);
+         latency_ns > 0.0 && IsRatio(measured, transition.energy_ratio) &&
+         IsRatio(measured, transition.model_energy_ratio) && IsLegal(problem, transition.choice);
 }
 
 json VariableNames(const SearchProblem& problem) {

@@ -31,6 +31,15 @@ std::vector<double> LatencyRatios(const Budgets& budgets, double fastest, int co
   return ratios;
 }
 
+// Without energies in the table, energy is taken to follow latency until it was measured.
+Budgets WithEnergyAsLatency(Budgets budgets, const CostModel& cost) {
+  if (budgets.max_energy_ratio && !cost.has_energy()) {
+    budgets.max_latency_ratio = std::min(
+        *budgets.max_energy_ratio, budgets.max_latency_ratio.value_or(*budgets.max_energy_ratio));
+  }
+  return budgets;
+}
+
 std::string Reason(double ratio) {
   char text[32];
   std::snprintf(text, sizeof text, " at %.3fx latency", ratio);
@@ -54,8 +63,8 @@ Result<std::vector<Proposal>> IlpAnswers(const SearchProblem& problem, const Cos
   }
   std::vector<Proposal> answers;
   std::set<Choice> seen;
-  for (const double ratio :
-       LatencyRatios(problem.budgets, cost.LatencyRatio(*fastest), num_answers)) {
+  for (const double ratio : LatencyRatios(WithEnergyAsLatency(problem.budgets, cost),
+                                          cost.LatencyRatio(*fastest), num_answers)) {
     const Result<Choice> choice = allocator.MinimizeLoss(ratio);
     // At its own ratio the fastest choice can miss the limit by a rounding of the grid.
     const Choice& answer = choice.ok() ? *choice : *fastest;

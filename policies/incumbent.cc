@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "policies/acquisition.h"
 #include "policies/plain_math.h"
 #include "policies/random_stream.h"
 
@@ -21,13 +22,18 @@ constexpr double kLastTemperature = 0.05;
 double Utility(const SearchProblem& problem, const Transition& transition) {
   const double ratio = transition.latency_ns.value() / problem.uniform8.latency_ns;
   const double reference_loss = std::max(problem.uniform8.loss, 1e-3);
-  double utility = -(transition.loss - problem.uniform8.loss) / reference_loss - ratio;
+  const std::optional<double> energy = ObjectiveEnergy(problem, transition);
+  const double price = energy ? 0.5 * (ratio + *energy) : ratio;
+  double utility = -(transition.loss - problem.uniform8.loss) / reference_loss - price;
   if (problem.budgets.min_accuracy) {
     const double missing = std::max(0.0, *problem.budgets.min_accuracy - transition.accuracy);
     utility -= kAccuracyPenalty * missing * missing;
   }
   if (problem.budgets.max_latency_ratio) {
     utility -= kLatencyPenalty * std::max(0.0, ratio / *problem.budgets.max_latency_ratio - 1.0);
+  }
+  if (problem.budgets.max_energy_ratio && energy) {
+    utility -= kLatencyPenalty * std::max(0.0, *energy / *problem.budgets.max_energy_ratio - 1.0);
   }
   return utility;
 }

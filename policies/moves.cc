@@ -10,12 +10,16 @@
 namespace bitpilot {
 namespace {
 
-// Latency of the variable's operations, by the world.
-double LatencyOf(const CostModel& cost, const World& world, const Choice& choice, int variable) {
+// Latency of the variable's operations, by the world; with an energy objective the mean of their
+// latency and energy.
+double CostOf(const CostModel& cost, const World& world, const Choice& choice, int variable) {
   double sum = 0.0;
   for (const int operation : cost.OperationsOf(variable)) {
-    sum += world.latency_factor[AsIndex(operation)] *
-           cost.operations()[AsIndex(operation)].LatencyRatio(choice);
+    const SearchedOperation& searched = cost.operations()[AsIndex(operation)];
+    const double latency = world.latency_factor[AsIndex(operation)] * searched.LatencyRatio(choice);
+    sum += world.energy_factor.empty() ? latency
+                                       : 0.5 * (latency + world.energy_factor[AsIndex(operation)] *
+                                                              searched.EnergyRatio(choice));
   }
   return sum;
 }
@@ -28,7 +32,7 @@ double Minimize(const SearchProblem& problem, const CostModel& cost, const World
   for (const int width : problem.variables[AsIndex(variable)].widths) {
     choice[AsIndex(variable)] = width;
     const double value = world.loss[AsIndex(variable)][AsIndex(width)] +
-                         nats_per_ratio * LatencyOf(cost, world, choice, variable);
+                         nats_per_ratio * CostOf(cost, world, choice, variable);
     if (value < best) {
       best = value;
       best_width = width;
@@ -95,7 +99,7 @@ Choice BestChoice(const SearchProblem& problem, const CostModel& cost, const Wor
       for (std::size_t i = 1; i < group.variables.size(); ++i) {
         Minimize(problem, cost, world, nats_per_ratio, group.variables[i], joint);
       }
-      double value = nats_per_ratio * LatencyOf(cost, world, joint, first);
+      double value = nats_per_ratio * CostOf(cost, world, joint, first);
       for (const int variable : group.variables) {
         value += world.loss[AsIndex(variable)][AsIndex(joint[AsIndex(variable)])];
       }

@@ -25,6 +25,13 @@ struct DecisionVariable {
   std::vector<double> sensitivity;
 };
 
+// Which energy, if any, is an objective beside error and latency.
+enum class EnergyObjective : std::uint8_t {
+  kNone,
+  kMeasured,  // gross energy of an inference, as the board's sensor or meter sees it
+  kModel,     // what a model board's table claims, in its own unit: never called measured
+};
+
 // Promises that a reported candidate must keep when it is measured again. Ratios are to uniform 8
 // bit.
 struct Budgets {
@@ -49,6 +56,7 @@ struct SearchProblem {
       table;  // per-operation times measured on the board; predicts, never replaces, a measurement
   Reference uniform8;
   Budgets budgets;
+  EnergyObjective energy_objective = EnergyObjective::kNone;
   int max_measurements = 0;
   int batches_per_step = 0;  // training mini-batches between decisions; 0 = post-training search
 };

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
+#include <utility>
 
+#include "policies/acquisition.h"
 #include "policies/index.h"
 #include "policies/plain_math.h"
 
@@ -17,14 +20,15 @@ constexpr double kAllLossSpread = 0.5;       // probes miss what all errors do t
 constexpr double kVariableLossSpread = 0.5;  // a probe's log-normal error, sigma about 0.5
 constexpr double kWidthLossSpread = 0.25;
 constexpr double kTrainingOffsetSpread = 0.1;  // nats; training moves all choices
-constexpr double kFixedLatencySpread = 0.08;   // of uniform 8 bit: time that no operation owns
-constexpr double kAllLatencySpread = 0.08;
-constexpr double kOperationLatencySpread = 0.15;
+constexpr double kFixedCostSpread = 0.08;      // of uniform 8 bit: time that no operation owns
+constexpr double kAllCostSpread = 0.08;
+constexpr double kOperationCostSpread = 0.15;
 
 // Noise of one observation: absolute, and relative for what an additive model cannot say.
 constexpr double kLossNoise = 0.01;
 constexpr double kRelativeLossNoise = 0.1;
 constexpr double kRelativeLatencyNoise = 0.01;
+constexpr double kRelativeEnergyNoise = 0.02;
 
 // What one choice's latency differs by from all that the latency model can say, relative:
 // measurement noise and the table's error at a pair of widths that was never tried.
@@ -76,6 +80,72 @@ ErrorLink FitLink(const SearchProblem& problem, const std::vector<Transition>& h
   return link;
 }
 
+// What the table says of one kind of cost (time or energy) of one choice.
+struct TableCost {
+  double ratio = 0.0;
+  std::vector<double> operation_ratios;
+};
+
+TableCost LatencyByTable(const CostModel& cost, const Choice& choice) {
+  return {cost.LatencyRatio(choice), cost.OperationLatencyRatios(choice)};
+}
+
+TableCost EnergyByTable(const CostModel& cost, const Choice& choice) {
+  TableCost energy{cost.fixed_energy_ratio(), cost.OperationEnergyRatios(choice)};
+  for (const double ratio : energy.operation_ratios) {
+    energy.ratio += ratio;
+  }
+  return energy;
+}
+
+// Feature 0: every choice alike, 1: in proportion to the prediction, then one for each operation.
+SparseFeatures CostFeatures(const TableCost& cost) {
+  SparseFeatures features = {{0, kFixedCostSpread}, {1, kAllCostSpread * cost.ratio}};
+  for (std::size_t i = 0; i < cost.operation_ratios.size(); ++i) {
+    features.emplace_back(2 + static_cast<int>(i), kOperationCostSpread * cost.operation_ratios[i]);
+  }
+  return features;
+}
+
+// Ratios that were measured, as corrections of what the table says.
+class CostObservations {
+ public:
+  explicit CostObservations(double relative_noise) : relative_noise_(relative_noise) {}
+
+  void Add(const TableCost& cost, double ratio) {
+    const double noise = relative_noise_ * ratio;
+    rows_.push_back(CostFeatures(cost));
+    targets_.push_back(ratio - cost.ratio);
+    variances_.push_back(noise * noise);
+  }
+
+  RidgePosterior Fit(std::size_t num_operations) {
+    return RidgePosterior(2 + static_cast<int>(num_operations), std::move(rows_),
+                          std::move(targets_), std::move(variances_));
+  }
+
+ private:
+  double relative_noise_;
+  std::vector<SparseFeatures> rows_;
+  std::vector<double> targets_;
+  std::vector<double> variances_;
+};
+
+// One factor for each operation, from the posterior's weights.
+std::vector<double> OperationFactors(const std::vector<double>& weights,
+                                     std::size_t num_operations) {
+  const double all = 1.0 + kAllCostSpread * weights[1];
+  std::vector<double> factors;
+  for (std::size_t i = 0; i < num_operations; ++i) {
+    factors.push_back(std::max(0.05, all + kOperationCostSpread * weights[2 + i]));
+  }
+  return factors;
+}
+
+double FixedRatio(const std::vector<double>& weights, double by_table) {
+  return (1.0 + kAllCostSpread * weights[1]) * by_table + kFixedCostSpread * weights[0];
+}
+
 std::vector<Transition> Recent(const std::vector<Transition>& history) {
   const std::size_t skipped = history.size() - std::min(history.size(), kMaxHistory);
   return {history.begin() + static_cast<std::ptrdiff_t>(skipped), history.end()};
@@ -100,12 +170,19 @@ double World::LossIncrease(const Choice& choice) const {
   return sum;
 }
 
-Objectives World::Predict(const Choice& choice, const std::vector<double>& operation_ratios) const {
+Objectives World::Predict(const Choice& choice, const std::vector<double>& latency_ratios,
+                          const std::vector<double>& energy_ratios) const {
   double latency_ratio = fixed_latency_ratio;
   for (std::size_t i = 0; i < latency_factor.size(); ++i) {
-    latency_ratio += latency_factor[i] * operation_ratios[i];
+    latency_ratio += latency_factor[i] * latency_ratios[i];
   }
-  return {.error_rate = link.ErrorRate(LossIncrease(choice)), .latency_ratio = latency_ratio};
+  double energy_ratio = fixed_energy_ratio;
+  for (std::size_t i = 0; i < energy_factor.size(); ++i) {
+    energy_ratio += energy_factor[i] * energy_ratios[i];
+  }
+  return {.error_rate = link.ErrorRate(LossIncrease(choice)),
+          .latency_ratio = latency_ratio,
+          .energy_ratio = energy_ratio};
 }
 
 Surrogate::Surrogate(const SearchProblem& problem, const CostModel& cost,
@@ -116,7 +193,8 @@ Surrogate::Surrogate(const SearchProblem& problem, const CostModel& cost,
       loss_spread_(problem.variables.size()),
       link_(FitLink(problem, Recent(history))),
       loss_(0, {}, {}, {}),
-      latency_(0, {}, {}, {}) {
+      latency_(0, {}, {}, {}),
+      energy_(0, {}, {}, {}) {
   const double smallest = SmallestSpread(problem);
   for (std::size_t i = 0; i < problem.variables.size(); ++i) {
     const DecisionVariable& variable = problem.variables[i];
@@ -128,6 +206,9 @@ Surrogate::Surrogate(const SearchProblem& problem, const CostModel& cost,
   }
   loss_ = FitLoss(Recent(history));
   latency_ = FitLatency(Recent(history));
+  if (problem.energy_objective != EnergyObjective::kNone) {
+    energy_ = FitEnergy(Recent(history));
+  }
 }
 
 // Feature 0: offset, 1: all variables, then one for each variable, then nine for each variable.
@@ -146,17 +227,6 @@ SparseFeatures Surrogate::LossFeatures(const Choice& choice) const {
     features.emplace_back(2 + count + 9 * i + width, kWidthLossSpread * spread);
   }
   features.emplace_back(1, kAllLossSpread * sum);
-  return features;
-}
-
-// Feature 0: every choice alike, 1: in proportion to the prediction, then one for each operation.
-SparseFeatures Surrogate::LatencyFeatures(const Choice& choice) const {
-  SparseFeatures features = {{0, kFixedLatencySpread},
-                             {1, kAllLatencySpread * cost_.LatencyRatio(choice)}};
-  for (std::size_t i = 0; i < cost_.operations().size(); ++i) {
-    features.emplace_back(2 + static_cast<int>(i),
-                          kOperationLatencySpread * cost_.operations()[i].LatencyRatio(choice));
-  }
   return features;
 }
 
@@ -186,23 +256,28 @@ RidgePosterior Surrogate::FitLoss(const std::vector<Transition>& history) const 
 }
 
 RidgePosterior Surrogate::FitLatency(const std::vector<Transition>& history) const {
-  std::vector<SparseFeatures> rows;
-  std::vector<double> targets;
-  std::vector<double> variances;
-  const auto add = [&](const Choice& choice, double ratio) {
-    const double noise = kRelativeLatencyNoise * ratio;
-    rows.push_back(LatencyFeatures(choice));
-    targets.push_back(ratio - cost_.LatencyRatio(choice));
-    variances.push_back(noise * noise);
-  };
-  add(UniformChoice(problem_, 8), cost_.LatencyRatio(UniformChoice(problem_, 8)));
+  CostObservations observations(kRelativeLatencyNoise);
+  const Choice uniform8 = UniformChoice(problem_, 8);
+  observations.Add(LatencyByTable(cost_, uniform8), cost_.LatencyRatio(uniform8));
   for (const Transition& transition : history) {
     if (transition.latency_ns) {
-      add(transition.choice, *transition.latency_ns / problem_.uniform8.latency_ns);
+      observations.Add(LatencyByTable(cost_, transition.choice),
+                       *transition.latency_ns / problem_.uniform8.latency_ns);
     }
   }
-  const int num_features = 2 + static_cast<int>(cost_.operations().size());
-  return RidgePosterior(num_features, std::move(rows), std::move(targets), std::move(variances));
+  return observations.Fit(cost_.operations().size());
+}
+
+RidgePosterior Surrogate::FitEnergy(const std::vector<Transition>& history) const {
+  CostObservations observations(kRelativeEnergyNoise);
+  const TableCost uniform8 = EnergyByTable(cost_, UniformChoice(problem_, 8));
+  observations.Add(uniform8, uniform8.ratio);
+  for (const Transition& transition : history) {
+    if (const std::optional<double> energy = ObjectiveEnergy(problem_, transition)) {
+      observations.Add(EnergyByTable(cost_, transition.choice), *energy);
+    }
+  }
+  return observations.Fit(cost_.operations().size());
 }
 
 World Surrogate::ToWorld(const std::vector<double>& loss_weights,
@@ -223,17 +298,23 @@ World Surrogate::ToWorld(const std::vector<double>& loss_weights,
                                       prior_loss_[i][width] + factor * loss_spread_[i][width]);
     }
   }
-  const double all = 1.0 + kAllLatencySpread * latency_weights[1];
-  world.fixed_latency_ratio =
-      all * cost_.fixed_latency_ratio() + kFixedLatencySpread * latency_weights[0];
-  for (std::size_t i = 0; i < cost_.operations().size(); ++i) {
-    world.latency_factor.push_back(
-        std::max(0.05, all + kOperationLatencySpread * latency_weights[2 + i]));
-  }
+  world.fixed_latency_ratio = FixedRatio(latency_weights, cost_.fixed_latency_ratio());
+  world.latency_factor = OperationFactors(latency_weights, cost_.operations().size());
   return world;
 }
 
-World Surrogate::MeanWorld() const { return ToWorld(loss_.Mean(), latency_.Mean()); }
+void Surrogate::AddEnergy(const std::vector<double>& energy_weights, World& world) const {
+  world.fixed_energy_ratio = FixedRatio(energy_weights, cost_.fixed_energy_ratio());
+  world.energy_factor = OperationFactors(energy_weights, cost_.operations().size());
+}
+
+World Surrogate::MeanWorld() const {
+  World world = ToWorld(loss_.Mean(), latency_.Mean());
+  if (problem_.energy_objective != EnergyObjective::kNone) {
+    AddEnergy(energy_.Mean(), world);
+  }
+  return world;
+}
 
 World Surrogate::SampleWorld(RandomStream& random) const {
   const std::vector<double> loss_weights = loss_.Sample(random);
@@ -242,6 +323,9 @@ World Surrogate::SampleWorld(RandomStream& random) const {
   world.fixed_latency_ratio *= misfit;
   for (double& factor : world.latency_factor) {
     factor *= misfit;
+  }
+  if (problem_.energy_objective != EnergyObjective::kNone) {
+    AddEnergy(energy_.Sample(random), world);
   }
   return world;
 }

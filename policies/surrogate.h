@@ -1,6 +1,6 @@
 // Surrogate: what the transitions so far say about choices that were not measured.
 //
-// Three models, fitted to all transitions seen, all anchored at uniform 8 bit:
+// Models, fitted to all transitions seen, all anchored at uniform 8 bit:
 //   loss     additive over variables: the prior is the probed sensitivity, corrected by ridge
 //            regression with one factor for all variables, one for each variable and one for each
 //            width of it
@@ -9,8 +9,10 @@
 //            the loss is smoother and the error rate is what counts
 //   latency  the board's table, corrected by ridge regression with an offset, one factor for all
 //            operations and one for each
-// A World is one joint draw of all of them: every choice has one loss, error rate and latency in
-// it.
+//   energy   where it is an objective: the same, of the table's energies or, where it has none, of
+//            its times
+// A World is one joint draw of all of them: every choice has one loss, error rate, latency and,
+// where that is an objective, energy in it.
 #pragma once
 
 #include <array>
@@ -43,11 +45,15 @@ struct World {
   std::vector<std::array<double, 9>> loss;  // [variables][width], nats
   double fixed_latency_ratio = 0.0;
   std::vector<double> latency_factor;  // [operations of the cost model]
+  double fixed_energy_ratio = 0.0;
+  std::vector<double> energy_factor;  // the same; empty where energy is no objective
   ErrorLink link;
 
   double LossIncrease(const Choice& choice) const;
-  // operation_ratios: CostModel::OperationLatencyRatios(choice), which all worlds share.
-  Objectives Predict(const Choice& choice, const std::vector<double>& operation_ratios) const;
+  // latency_ratios: CostModel::OperationLatencyRatios(choice), which all worlds share;
+  // energy_ratios: OperationEnergyRatios(choice), not read where energy is no objective.
+  Objectives Predict(const Choice& choice, const std::vector<double>& latency_ratios,
+                     const std::vector<double>& energy_ratios) const;
 };
 
 // Immutable. `problem` and `cost` must outlive it.
@@ -63,11 +69,12 @@ class Surrogate {
 
  private:
   SparseFeatures LossFeatures(const Choice& choice) const;
-  SparseFeatures LatencyFeatures(const Choice& choice) const;
   RidgePosterior FitLoss(const std::vector<Transition>& history) const;
   RidgePosterior FitLatency(const std::vector<Transition>& history) const;
+  RidgePosterior FitEnergy(const std::vector<Transition>& history) const;
   World ToWorld(const std::vector<double>& loss_weights,
                 const std::vector<double>& latency_weights) const;
+  void AddEnergy(const std::vector<double>& energy_weights, World& world) const;
 
   const SearchProblem& problem_;
   const CostModel& cost_;
@@ -76,6 +83,7 @@ class Surrogate {
   ErrorLink link_;
   RidgePosterior loss_;
   RidgePosterior latency_;
+  RidgePosterior energy_;  // of nothing where energy is no objective
 };
 
 }  // namespace bitpilot

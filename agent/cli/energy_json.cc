@@ -40,9 +40,12 @@ void AddEnergy(const std::optional<MeasuredEnergy>& energy, const std::optional<
 }
 
 nlohmann::json ModelEnergyJson(const std::optional<double>& value, const std::string& unit,
-                               const std::string& source) {
+                               const std::string& source, const std::optional<double>& ratio_int8) {
   if (!value || !source.starts_with(kModelSourcePrefix)) return nullptr;
-  return {{"value", *value}, {"unit", unit}, {"table", source.substr(kModelSourcePrefix.size())}};
+  return {{"value", *value},
+          {"unit", unit},
+          {"table", source.substr(kModelSourcePrefix.size())},
+          {"ratio_int8", ratio_int8 ? nlohmann::json(*ratio_int8) : nlohmann::json(nullptr)}};
 }
 
 }  // namespace bitpilot

@@ -20,11 +20,11 @@ namespace bitpilot {
 void AddEnergy(const std::optional<MeasuredEnergy>& energy, const std::optional<EnergyRatio>& ratio,
                const std::string& no_energy_reason, nlohmann::json& object);
 
-// {"value", "unit", "table"} of a model's estimate; null unless `source` says that a model
-// answered.
+// {"value", "unit", "table", "ratio_int8"} of a model's estimate; null unless `source` says that a
+// model answered.
 //
 // source: "measured", or "MODEL:<table name>".
 nlohmann::json ModelEnergyJson(const std::optional<double>& value, const std::string& unit,
-                               const std::string& source);
+                               const std::string& source, const std::optional<double>& ratio_int8);
 
 }  // namespace bitpilot

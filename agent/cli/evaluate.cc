@@ -70,8 +70,12 @@ void AddEnergyOf(const Measurement& measurement, Json& line) {
   if (measured.energy) energy = measured.energy->energy;
   if (energy && uniform8.energy) ratio = GrossRatio(*energy, uniform8.energy->energy);
   AddEnergy(energy, ratio, measured.no_energy_reason, line);
-  line["model_energy"] =
-      ModelEnergyJson(measured.model_energy, measured.model_energy_unit, measurement.source);
+  std::optional<double> model_ratio;
+  if (measured.model_energy && uniform8.model_energy) {
+    model_ratio = *measured.model_energy / *uniform8.model_energy;
+  }
+  line["model_energy"] = ModelEnergyJson(measured.model_energy, measured.model_energy_unit,
+                                         measurement.source, model_ratio);
 }
 
 // Latency on the board, interleaved with uniform 8 bit of the same weights.

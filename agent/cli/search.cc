@@ -22,6 +22,7 @@ struct SearchFlags {
   std::string study;
   std::vector<int> widths;
   std::string max_latency;
+  std::string max_energy;
   bool no_distill = false;
   bool resume = false;
   bool allow_class_change = false;
@@ -67,6 +68,14 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--board", config.board, "Which board of the fleet file");
   command.add_flag("--fast", config.fast,
                    "With model:TABLE: it answers at once, not in the time that it claims");
+  command
+      .add_option("--energy", config.energy,
+                  "auto (of the finalists, if the board has a sensor or meter), none, or search "
+                  "(of every candidate, as a third objective: 10 s and more each)")
+      ->capture_default_str();
+  command.add_option("--meter", config.meter,
+                     "Program that reads an external meter of a local device, e.g. "
+                     "\"meter-replay FILE\"");
   command.add_option("--policy", config.policy, "Search policy: " + Joined(PolicyNames()))
       ->capture_default_str();
   command
@@ -82,6 +91,9 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
                    "Also search the first and last layer (8 bit otherwise)");
   command.add_option("--max-latency", flags.max_latency,
                      "Budget: ratio to uniform 8 bit, e.g. 0.7x");
+  command.add_option("--max-energy", flags.max_energy,
+                     "Budget: ratio to uniform 8 bit, e.g. 0.7x; needs a board that measures "
+                     "energy, or a model board with energies");
   command.add_option("--max-size", config.budgets.max_weight_bytes, "Budget: packed weight bytes");
   command.add_option("--min-accuracy", config.budgets.min_accuracy, "Budget: fraction in [0, 1]");
   command.add_option("--measurements", config.measurements, "Candidates to run on the board")
@@ -117,6 +129,11 @@ Status ApplyDerivedFlags(SearchFlags& flags) {
     const Result<double> ratio = ParseRatio("--max-latency", flags.max_latency);
     if (!ratio.ok()) return ratio.status();
     config.budgets.max_latency_ratio = *ratio;
+  }
+  if (!flags.max_energy.empty()) {
+    const Result<double> ratio = ParseRatio("--max-energy", flags.max_energy);
+    if (!ratio.ok()) return ratio.status();
+    config.budgets.max_energy_ratio = *ratio;
   }
   return Status();
 }
@@ -154,8 +171,11 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
     PrintJson(SearchResultLine(outcome, flags.study));
   } else {
     PrintFinalTable(outcome.final, outcome.config.device.starts_with("model:"));
-    std::printf("\nhypervolume (validation) %.4f; study %s\n", outcome.final.hypervolume,
-                flags.study.c_str());
+    std::printf("\nhypervolume (validation) %.4f", outcome.final.hypervolume);
+    if (outcome.final.energy_hypervolume) {
+      std::printf(", with energy %.4f", *outcome.final.energy_hypervolume);
+    }
+    std::printf("; study %s\n", flags.study.c_str());
   }
   if (AnyCandidateMeetsBudgets(outcome.final)) return kExitDone;
   std::fprintf(stderr,

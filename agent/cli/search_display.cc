@@ -107,6 +107,48 @@ void SearchDisplay::OnNotice(const std::string& text) {
   if (json_) PrintJson({{"type", "notice"}, {"text", text}});
 }
 
+// What a sensor measured, by its own name; nothing where none did.
+static void PrintMeasuredEnergies(const FinalEvent& final) {
+  const MeasuredEnergy* first = nullptr;
+  for (const FinalRow& row : final.rows) {
+    if (row.energy && first == nullptr) first = &*row.energy;
+  }
+  if (first == nullptr) return;
+  std::printf("\nEnergy of an inference, measured by %s (%s):\n%-16s %-24s %-24s %s\n",
+              first->source().c_str(), std::string(ToString(TierOf(first->sensor()))).c_str(),
+              "candidate", "gross uJ (95 %)", "net of idle uJ (95 %)", "gross ratio (95 %)");
+  for (const FinalRow& row : final.rows) {
+    if (!row.energy) {
+      std::printf("%-16s not measured: %s\n", row.label.c_str(), row.no_energy_reason.c_str());
+      continue;
+    }
+    const auto figure = [](const EnergyFigure& energy) {
+      return Format("%.2f +- %.2f", energy.value_uj, energy.uncertainty_uj);
+    };
+    std::printf(
+        "%-16s %-24s %-24s %s\n", row.label.c_str(), figure(row.energy->gross()).c_str(),
+        row.energy->net() ? figure(*row.energy->net()).c_str() : "idle shifted",
+        row.energy_ratio
+            ? Format("%.3f +- %.3f", row.energy_ratio->value, row.energy_ratio->uncertainty).c_str()
+            : "-");
+  }
+}
+
+// What a model claims, in its own unit.
+static void PrintModelEnergies(const FinalEvent& final) {
+  bool any = false;
+  for (const FinalRow& row : final.rows) {
+    if (!row.model_energy) continue;
+    if (!any) {
+      std::printf("\nEnergy as the model claims it, %s (%s; nothing was measured):\n",
+                  row.model_energy_unit.c_str(), row.source.c_str());
+    }
+    any = true;
+    std::printf("%-16s %12.4g %s\n", row.label.c_str(), *row.model_energy,
+                row.model_energy_ratio ? Format("%8.3fx", *row.model_energy_ratio).c_str() : "");
+  }
+}
+
 void PrintFinalTable(const FinalEvent& final, bool is_model) {
   std::printf("\n%-16s %-25s %-27s %-30s %-20s %9s %s\n", "candidate", "test accuracy (95 %)",
               "vs 8 bit, paired (95 %)", is_model ? "MODEL latency us" : "latency us (interval)",
@@ -126,6 +168,8 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
         latency.c_str(), ratio.c_str(), static_cast<long long>(row.weight_bytes),
         row.budget_met ? "met" : "MISSED");
   }
+  PrintMeasuredEnergies(final);
+  PrintModelEnergies(final);
   if (!final.full_isa) return;
   std::printf("\nThe same candidates on this machine's full instruction set (%s):\n",
               final.full_isa->isa.c_str());

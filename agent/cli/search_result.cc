@@ -11,25 +11,25 @@ using Json = nlohmann::json;
 
 Json Candidate(const FinalRow& row) {
   const Json assignment = Json::parse(row.assignment);
-  Json candidate = {
-      {"label", row.label},
-      {"weight_bits", assignment.at("weight_bits")},
-      {"activation_bits", assignment.at("activation_bits")},
-      {"accuracy", row.test_accuracy},
-      {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
-      {"accuracy_difference_int8", row.paired_difference},
-      {"accuracy_difference_int8_ci", {row.paired_low, row.paired_high}},
-      {"test_correct", row.test_correct},
-      {"test_images", row.test_total},
-      {"latency_median_ns", nullptr},
-      {"latency_ci_ns", nullptr},
-      {"latency_ratio_int8", nullptr},
-      {"latency_ratio_int8_ci", nullptr},
-      {"source", row.source},
-      {"weight_bytes", row.weight_bytes},
-      {"model_energy", ModelEnergyJson(row.model_energy, row.model_energy_unit, row.source)},
-      {"budget_met", row.budget_met},
-      {"kernels", row.kernels}};
+  Json candidate = {{"label", row.label},
+                    {"weight_bits", assignment.at("weight_bits")},
+                    {"activation_bits", assignment.at("activation_bits")},
+                    {"accuracy", row.test_accuracy},
+                    {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
+                    {"accuracy_difference_int8", row.paired_difference},
+                    {"accuracy_difference_int8_ci", {row.paired_low, row.paired_high}},
+                    {"test_correct", row.test_correct},
+                    {"test_images", row.test_total},
+                    {"latency_median_ns", nullptr},
+                    {"latency_ci_ns", nullptr},
+                    {"latency_ratio_int8", nullptr},
+                    {"latency_ratio_int8_ci", nullptr},
+                    {"source", row.source},
+                    {"weight_bytes", row.weight_bytes},
+                    {"model_energy", ModelEnergyJson(row.model_energy, row.model_energy_unit,
+                                                     row.source, row.model_energy_ratio)},
+                    {"budget_met", row.budget_met},
+                    {"kernels", row.kernels}};
   AddEnergy(row.energy, row.energy_ratio, row.no_energy_reason, candidate);
   if (row.latency_median_ns) {
     candidate["latency_median_ns"] = *row.latency_median_ns;
@@ -62,12 +62,14 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
                {"seed", outcome.config.seed},
                {"measurements", outcome.decisions},
                {"hypervolume", final.hypervolume},
+               {"hypervolume_energy", nullptr},
                {"front", Json::array()},
                {"reference", Json::object()},
                {"ilp_start", nullptr},
                {"budget_met", AnyCandidateMeetsBudgets(final)},
                {"interrupted", false},
                {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)}};
+  if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;
   for (const FinalRow& row : final.rows) {
     if (row.origin == "front") line["front"].push_back(Candidate(row));
     if (row.origin == "ilp") line["ilp_start"] = Candidate(row);

@@ -1,6 +1,7 @@
 // The `result` line that `bitpilot search --json` ends with. Scripts read it: keys are only added.
 //
 //   {"type":"result","study":FILE,"policy":NAME,"seed":N,"measurements":N,"hypervolume":H,
+//    "hypervolume_energy":H|null,
 //    "front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},"ilp_start":CANDIDATE,
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...]}|null}
 //
@@ -14,8 +15,7 @@
 //                         latency_ratio_int8(_ci) of interleaved rounds; source
 //   weight_bytes
 //   energy_uj, ...        what a sensor measured (agent/cli/energy_json.h), else null
-//   model_energy          a cost table's figure {"value","unit","table"}, or null: not a
-//   measurement
+//   model_energy          a cost table's figure (ModelEnergyJson()), or null: not a measurement
 #pragma once
 
 #include <string>

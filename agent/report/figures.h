@@ -15,6 +15,13 @@ std::string SummaryTable(const ReportData& data);
 // budgets marked.
 std::string ParetoPlot(const ReportData& data);
 
+// What a sensor or meter measured of the final candidates: a table with gross and net energies, and
+// accuracy over the gross ratio. Where it was asked for and none was measured, the reason.
+std::string MeasuredEnergies(const ReportData& data);
+
+// The same of what a model board claims, in the model's unit: never on an axis with the above.
+std::string ModelEnergies(const ReportData& data);
+
 // Bits of every layer's weights and of every stored tensor, by candidate.
 std::string BitsMaps(const ReportData& data);
 

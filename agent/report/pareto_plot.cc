@@ -1,3 +1,5 @@
+#include "agent/report/pareto_plot.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -82,15 +84,14 @@ class LabelPlacer {
   std::vector<Box> taken_;
 };
 
-bool Measured(const TransitionEvent& event) { return event.transition.latency_ns.has_value(); }
-
 class ParetoDrawing {
  public:
-  explicit ParetoDrawing(const ReportData& data)
-      : data_(data), svg_(kWidth, kHeight, "Accuracy over latency of all candidates") {
+  ParetoDrawing(const ReportData& data, const ParetoAxis& axis)
+      : data_(data), axis_(axis), svg_(kWidth, kHeight, axis.name) {
     if (data.final) {
       for (const FinalRow& row : data.final->rows) {
-        if (row.ratio) rows_.push_back(&row);
+        if (const std::optional<RatioInterval> cost = axis.of_row(row))
+          rows_.push_back({&row, *cost});
       }
     }
     ChooseAxes();
@@ -107,19 +108,27 @@ class ParetoDrawing {
   }
 
  private:
+  // A final candidate and what it costs.
+  struct Row {
+    const FinalRow* row;
+    RatioInterval cost;
+    const FinalRow* operator->() const { return row; }
+  };
+
   void ChooseAxes() {
     Range x{1.0, 1.0};
     Range all{data_.problem->uniform8.accuracy, data_.problem->uniform8.accuracy};
     for (const TransitionEvent& event : data_.transitions) {
-      if (!Measured(event)) continue;
-      x.Include(data_.RatioOf(*event.transition.latency_ns));
+      const std::optional<double> cost = axis_.of_step(event.transition);
+      if (!cost) continue;
+      x.Include(*cost);
       all.Include(event.transition.accuracy);
     }
     Range core = all;  // what must be seen well
     if (!rows_.empty()) core = {rows_[0]->accuracy_low, rows_[0]->accuracy_high};
-    for (const FinalRow* row : rows_) {
-      x.Include(row->ratio_low);
-      x.Include(row->ratio_high);
+    for (const Row& row : rows_) {
+      x.Include(row.cost.low);
+      x.Include(row.cost.high);
       all.Include(row->accuracy_low);
       all.Include(row->accuracy_high);
       if (row->origin != "front" && row->origin != "ilp") continue;
@@ -149,25 +158,22 @@ class ParetoDrawing {
       svg_.Text({kLeft - 8, y_(value) + 4}, FormatPercent(value, std::max(0, ys.digits - 2)),
                 "tick end");
     }
-    svg_.Text({(kLeft + kRight) / 2, kHeight - 12.0},
-              std::string("latency relative to uniform 8 bit") +
-                  (data_.is_model() ? " \u2014 MODEL, not measured" : "") + "  (left is faster)",
-              "axis middle");
+    svg_.Text({(kLeft + kRight) / 2, kHeight - 12.0}, axis_.title, "axis middle");
     svg_.Text({-(kTop + kBottom) / 2, 16}, "accuracy", "axis middle turned");
   }
 
   void DrawReferences() {
     labels_.AddObstacle({{x_(1.0) - 1, kTop}, 2, kBottom - kTop});
     svg_.Line({x_(1.0), kTop}, {x_(1.0), kBottom}, "reference");
-    for (const FinalRow* row : rows_) {
-      if (MarkOf(*row).css != "uniform8") continue;
+    for (const Row& row : rows_) {
+      if (MarkOf(*row.row).css != "uniform8") continue;
       svg_.Line({kLeft, y_(row->test_accuracy)}, {kRight, y_(row->test_accuracy)}, "reference");
     }
-    const std::optional<double> latency = ConfigNumber(data_, "max_latency_ratio");
-    if (latency && *latency >= x_.low && *latency <= x_.high) {
-      svg_.Line({x_(*latency), kTop}, {x_(*latency), kBottom}, "budget");
-      svg_.Text({x_(*latency) + 5, kBottom - 8}, "budget " + FormatFixed(*latency, 2) + "\u00d7",
-                "note");
+    const std::optional<double> cost =
+        axis_.budget_key.empty() ? std::nullopt : ConfigNumber(data_, axis_.budget_key);
+    if (cost && *cost >= x_.low && *cost <= x_.high) {
+      svg_.Line({x_(*cost), kTop}, {x_(*cost), kBottom}, "budget");
+      svg_.Text({x_(*cost) + 5, kBottom - 8}, "budget " + FormatFixed(*cost, 2) + "\u00d7", "note");
     }
     const std::optional<double> accuracy = ConfigNumber(data_, "min_accuracy");
     if (accuracy && *accuracy >= y_.low && *accuracy <= y_.high) {
@@ -179,13 +185,13 @@ class ParetoDrawing {
 
   void DrawSearched() {
     for (const TransitionEvent& event : data_.transitions) {
-      if (!Measured(event)) continue;
-      const double ratio = data_.RatioOf(*event.transition.latency_ns);
+      const std::optional<double> cost = axis_.of_step(event.transition);
+      if (!cost) continue;
       const double accuracy = event.transition.accuracy;
       const std::string title = "step " + std::to_string(event.step + 1) + ": " +
-                                FormatFixed(ratio, 3) + "\u00d7, validation " +
+                                FormatFixed(*cost, 3) + "\u00d7, validation " +
                                 FormatPercent(accuracy, 1);
-      Mark({x_(ratio), y_(accuracy)}, "searched", title);
+      Mark({x_(*cost), y_(accuracy)}, "searched", title);
     }
   }
 
@@ -201,15 +207,15 @@ class ParetoDrawing {
   }
 
   void DrawIntervals() {
-    for (const FinalRow* row : rows_) {
-      const std::string css = "interval " + MarkOf(*row).css;
+    for (const Row& row : rows_) {
+      const std::string css = "interval " + MarkOf(*row.row).css;
       const double y = y_(row->test_accuracy);
       if (y > kBottom) continue;
       const double bottom = std::min(y_(row->accuracy_low), kBottom);
       const double top = y_(row->accuracy_high);
-      const double x = x_(*row->ratio);
+      const double x = x_(row.cost.value);
       svg_.Line({x, bottom}, {x, top}, css);
-      svg_.Line({x_(row->ratio_low), y}, {x_(row->ratio_high), y}, css);
+      svg_.Line({x_(row.cost.low), y}, {x_(row.cost.high), y}, css);
       labels_.AddObstacle({{x - 1.5, top}, 3, bottom - top});
       labels_.AddObstacle({{x - 8, y - 8}, 16, 16});
     }
@@ -217,9 +223,9 @@ class ParetoDrawing {
 
   void DrawFront() {
     std::vector<Point> points;
-    for (const FinalRow* row : rows_) {
+    for (const Row& row : rows_) {
       if (row->origin != "front") continue;
-      points.push_back({x_(*row->ratio), std::min(y_(row->test_accuracy), kBottom)});
+      points.push_back({x_(row.cost.value), std::min(y_(row->test_accuracy), kBottom)});
     }
     std::sort(points.begin(), points.end(),
               [](const Point& a, const Point& b) { return a.x < b.x; });
@@ -237,14 +243,14 @@ class ParetoDrawing {
   }
 
   void DrawRows() {
-    for (const FinalRow* row : rows_) {
-      const RowMark mark = MarkOf(*row);
+    for (const Row& row : rows_) {
+      const RowMark mark = MarkOf(*row.row);
       const std::string title =
-          row->label + ": " + FormatFixed(*row->ratio, 3) + "\u00d7 [" +
-          FormatFixed(row->ratio_low, 3) + ", " + FormatFixed(row->ratio_high, 3) + "], test " +
+          row->label + ": " + FormatFixed(row.cost.value, 3) + "\u00d7 [" +
+          FormatFixed(row.cost.low, 3) + ", " + FormatFixed(row.cost.high, 3) + "], test " +
           FormatPercent(row->test_accuracy, 2) + " [" + FormatPercent(row->accuracy_low, 2) + ", " +
           FormatPercent(row->accuracy_high, 2) + "], " + FormatBytes(row->weight_bytes);
-      const Point at = Mark({x_(*row->ratio), y_(row->test_accuracy)}, mark.css, title);
+      const Point at = Mark({x_(row.cost.value), y_(row->test_accuracy)}, mark.css, title);
       std::string label = mark.label;
       if (y_(row->test_accuracy) > kBottom) label += " " + FormatPercent(row->test_accuracy, 1);
       svg_.Text(labels_.Place(at, label), label, "label " + mark.css);
@@ -252,8 +258,9 @@ class ParetoDrawing {
   }
 
   const ReportData& data_;
+  const ParetoAxis& axis_;
   Svg svg_;
-  std::vector<const FinalRow*> rows_;  // with a latency
+  std::vector<Row> rows_;
   Axis x_;
   Axis y_;
   LabelPlacer labels_;
@@ -278,9 +285,26 @@ std::string Legend(const ReportData& data) {
 
 }  // namespace
 
+std::string DrawPareto(const ReportData& data, const ParetoAxis& axis) {
+  return ParetoDrawing(data, axis).Draw() + Legend(data);
+}
+
 std::string ParetoPlot(const ReportData& data) {
   if (!data.problem) return "";
-  return "<figure>" + ParetoDrawing(data).Draw() + Legend(data) +
+  const ParetoAxis latency{"Accuracy over latency of all candidates",
+                           std::string("latency relative to uniform 8 bit") +
+                               (data.is_model() ? " \u2014 MODEL, not measured" : "") +
+                               "  (left is faster)",
+                           "max_latency_ratio",
+                           [](const FinalRow& row) -> std::optional<RatioInterval> {
+                             if (!row.ratio) return std::nullopt;
+                             return RatioInterval{*row.ratio, row.ratio_low, row.ratio_high};
+                           },
+                           [&data](const Transition& transition) -> std::optional<double> {
+                             if (!transition.latency_ns) return std::nullopt;
+                             return data.RatioOf(*transition.latency_ns);
+                           }};
+  return "<figure>" + DrawPareto(data, latency) +
          "<figcaption>Bars are 95 % intervals: Wilson's of the test accuracy, and of the median "
          "ratio over interleaved rounds. Arrows at the lower edge are candidates below the axis. "
          "Point at a mark for its numbers.</figcaption></figure>\n";

@@ -41,6 +41,10 @@ std::string Tiles(const ReportData& data) {
     }
     html += Tile(FormatFixed(data.final->hypervolume, 4), "Hypervolume",
                  "of everything measured" + model);
+    if (data.final->energy_hypervolume) {
+      html += Tile(FormatFixed(*data.final->energy_hypervolume, 4), "Hypervolume with energy",
+                   "error, latency and energy" + model);
+    }
   }
   std::size_t measured = 0;
   for (const TransitionEvent& event : data.transitions) {
@@ -96,6 +100,8 @@ std::string Page(const ReportData& data) {
          Element("p", "sub", "bitpilot report of the study " + data.file_name) + FactsLine(data) +
          Banners(data) + "</header>\n" + Tiles(data) + Section("Results", results) +
          Section("Accuracy over latency", ParetoPlot(data)) +
+         Section("Energy", MeasuredEnergies(data)) +
+         Section("Energy as the model claims it", ModelEnergies(data)) +
          Section("Bits of the chosen candidates", BitsMaps(data)) +
          Section("Course of the search", CoursePlot(data) + StepsTable(data)) +
          Section("Timing windows of the final candidates", WindowsPlot(data)) +

@@ -72,6 +72,8 @@ svg .grid { stroke: var(--hair); stroke-width: 1; }
 svg .reference { stroke: var(--rule); stroke-width: 1; stroke-dasharray: 2 4; }
 svg .budget { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 7 4; }
 svg .median { stroke: var(--ink); stroke-width: 1.5; }
+.model-figure { background: var(--model-back); border-radius: 8px; padding: 10px; }
+.model-figure svg { --front: var(--model); stroke-dasharray: 3 2; }
 svg .frontline { fill: none; stroke: var(--front); stroke-width: 1.75; stroke-linejoin: round; opacity: 0.75; }
 svg .interval { stroke-width: 1.5; opacity: 0.55; }
 svg .band { opacity: 0.18; }

@@ -25,7 +25,8 @@ std::vector<std::string> SearchFlags(const ReportData& data) {
   const auto add = [&](const std::string& flag, const std::string& value) {
     if (!value.empty()) flags.push_back(flag + " " + ShellQuote(value));
   };
-  for (const char* name : {"model", "weights", "data", "device", "fleet", "board", "policy"}) {
+  for (const char* name :
+       {"model", "weights", "data", "device", "fleet", "board", "meter", "energy", "policy"}) {
     add("--" + std::string(name), ConfigText(data, name));
   }
   add("--weight-widths", ConfigText(data, "weight_widths"));
@@ -33,6 +34,8 @@ std::vector<std::string> SearchFlags(const ReportData& data) {
   if (ConfigIs(data, "search_ends", true)) flags.emplace_back("--search-ends");
   const std::string ratio = ConfigText(data, "max_latency_ratio");
   add("--max-latency", ratio.empty() ? "" : ratio + "x");
+  const std::string energy_ratio = ConfigText(data, "max_energy_ratio");
+  add("--max-energy", energy_ratio.empty() ? "" : energy_ratio + "x");
   add("--max-size", ConfigText(data, "max_weight_bytes"));
   add("--min-accuracy", ConfigText(data, "min_accuracy"));
   add("--measurements", ConfigText(data, "measurements"));

@@ -1,5 +1,6 @@
 #include "agent/search/final_comparison.h"
 
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <set>
@@ -7,6 +8,7 @@
 
 #include "agent/qat/integer_evaluation.h"
 #include "agent/search/accuracy_statistics.h"
+#include "agent/search/energy_objective.h"
 #include "agent/search/front.h"
 #include "agent/search/measurement_rows.h"
 #include "agent/search/problem_setup.h"
@@ -68,7 +70,7 @@ Result<std::vector<MeasurementRow>> MeasureInterleaved(const std::string& prefix
                                                        const std::vector<Finalist>& finalists,
                                                        FinalistNetworks& networks,
                                                        const std::function<Result<Board*>()>& board,
-                                                       Journal& journal) {
+                                                       bool energy, Journal& journal) {
   std::vector<std::string> ids;
   std::vector<MeasuredCandidate> candidates;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
@@ -82,6 +84,7 @@ Result<std::vector<MeasurementRow>> MeasureInterleaved(const std::string& prefix
     if (!connected.ok()) return connected.status();
     MeasureJob job;
     job.tier = Tier::kAudit;
+    job.energy = energy;
     for (const Network& network : **loaded) job.networks.push_back(&network);
     const Result<Measurement> measurement = (*connected)->Measure(job);
     if (!measurement.ok()) return measurement.status();
@@ -106,9 +109,10 @@ void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, Fina
     result.model_energy_unit = conditions->model_energy_unit;
     result.no_energy_reason = conditions->no_energy_reason;
   }
+  const EnergyRatios energy = EnergyRatiosOf(row, uniform8);
   result.energy = row.energy;
-  if (row.energy && uniform8.energy)
-    result.energy_ratio = GrossRatio(*row.energy, *uniform8.energy);
+  result.energy_ratio = energy.measured;
+  result.model_energy_ratio = energy.model;
 }
 
 void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,
@@ -128,8 +132,18 @@ void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,
   result.paired_high = paired.interval.high;
 }
 
-bool KeepsBudgets(const Budgets& budgets, const FinalRow& row) {
-  return (!budgets.max_latency_ratio || (row.ratio && *row.ratio <= *budgets.max_latency_ratio)) &&
+// The ratio that the energy budget is about.
+std::optional<double> BudgetedEnergy(EnergyObjective objective, const FinalRow& row) {
+  if (objective == EnergyObjective::kModel) return row.model_energy_ratio;
+  if (row.energy_ratio) return row.energy_ratio->value;
+  return std::nullopt;
+}
+
+bool KeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
+  const Budgets& budgets = problem.budgets;
+  const std::optional<double> energy = BudgetedEnergy(problem.energy_objective, row);
+  return (!budgets.max_energy_ratio || (energy && *energy <= *budgets.max_energy_ratio)) &&
+         (!budgets.max_latency_ratio || (row.ratio && *row.ratio <= *budgets.max_latency_ratio)) &&
          (!budgets.max_weight_bytes || row.weight_bytes <= *budgets.max_weight_bytes) &&
          (!budgets.min_accuracy || row.test_accuracy >= *budgets.min_accuracy);
 }
@@ -144,6 +158,15 @@ FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const std::vector<Meas
                          RatioOfRounds(rows[i].window_ns, rows[kUniform8].window_ns).median});
   }
   return full;
+}
+
+// What the energy phase adds, for people who wait.
+std::string EnergyNotice(const Board* board, bool asks_for_energy) {
+  if (board == nullptr || !asks_for_energy || !board->info().energy.measures()) return {};
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.0f s", board->info().energy.window_s);
+  return "; then their energy, by " + board->info().energy.source + ": windows of " + seconds +
+         " and more (--energy none leaves it out)";
 }
 
 Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks& networks,
@@ -166,15 +189,17 @@ Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks
 }  // namespace
 
 Result<FinalEvent> CompareFinalists(
-    const SearchProblem& problem, const std::vector<Finalist>& finalists,
+    const SearchProblem& problem, const std::vector<Finalist>& finalists, bool asks_for_energy,
     SearchEnvironment& environment, const SearchResources& resources,
     const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
     const StudyFiles& files, SearchObserver& observer) {
   FinalistNetworks networks(finalists, environment, files);
-  observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit", 0);
+  observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
+                       EnergyNotice(resources.board, asks_for_energy),
+                   0);
   const auto search_board = [&]() -> Result<Board*> { return resources.board; };
   const Result<std::vector<MeasurementRow>> rows =
-      MeasureInterleaved("final", finalists, networks, search_board, journal);
+      MeasureInterleaved("final", finalists, networks, search_board, asks_for_energy, journal);
   if (!rows.ok()) return rows.status();
 
   std::optional<FullIsa> full_isa;
@@ -188,7 +213,7 @@ Result<FinalEvent> CompareFinalists(
       return whole_machine.get();
     };
     const Result<std::vector<MeasurementRow>> full_rows =
-        MeasureInterleaved("full-isa", finalists, networks, connect, journal);
+        MeasureInterleaved("full-isa", finalists, networks, connect, /*energy=*/false, journal);
     if (!full_rows.ok()) return full_rows.status();
     full_isa = FullIsaOf(finalists, *full_rows);
   }
@@ -200,6 +225,7 @@ Result<FinalEvent> CompareFinalists(
     if (!loaded.ok()) return loaded.status();
     FinalEvent event;
     event.hypervolume = MeasuredHypervolume(problem, environment.transitions());
+    event.energy_hypervolume = MeasuredEnergyHypervolume(problem, environment.transitions());
     event.full_isa = full_isa;
     std::optional<Evaluation> uniform8;
     for (std::size_t i = 0; i < finalists.size(); ++i) {
@@ -214,7 +240,7 @@ Result<FinalEvent> CompareFinalists(
       row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
       FillAccuracy(*evaluation, *uniform8, resources.data->test, row);
       FillLatency((*rows)[i], (*rows)[kUniform8], row);
-      row.budget_met = KeepsBudgets(problem.budgets, row);
+      row.budget_met = KeepsBudgets(problem, row);
       event.rows.push_back(std::move(row));
       observer.OnProgress(static_cast<int>(i) + 1, finalists[i].label);
     }

@@ -20,12 +20,13 @@ namespace bitpilot {
 // with the integer network that was measured, and logs the "final" event. Each finalist's network
 // file is registered as an artifact.
 //
+// asks_for_energy: also measure their energy, where the search's board can.
 // full_isa_board: connected only if needed; null if the search's board is the whole machine
 // already, a model, or remote.
 //
 // Errors: the journal's and the board's; kNotFound if a finalist's network file is missing.
 Result<FinalEvent> CompareFinalists(
-    const SearchProblem& problem, const std::vector<Finalist>& finalists,
+    const SearchProblem& problem, const std::vector<Finalist>& finalists, bool asks_for_energy,
     SearchEnvironment& environment, const SearchResources& resources,
     const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
     const StudyFiles& files, SearchObserver& observer);

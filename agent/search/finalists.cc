@@ -1,19 +1,26 @@
 #include "agent/search/finalists.h"
 
 #include <algorithm>
+#include <span>
 
 #include "agent/search/front.h"
+#include "policies/acquisition.h"
 #include "policies/ilp.h"
 
 namespace bitpilot {
 namespace {
 
-bool KeepsBudgets(const SearchProblem& problem, const Transition& transition) {
+bool KeepsAllBudgets(const SearchProblem& problem, const Transition& transition) {
   const Budgets& budgets = problem.budgets;
-  const double ratio = ObjectivesOf(problem, transition).latency_ratio;
-  return (!budgets.max_latency_ratio || ratio <= *budgets.max_latency_ratio) &&
+  return KeepsBudgets(budgets, MeasuredObjectives(problem, transition)) &&
          (!budgets.max_weight_bytes || transition.weight_bytes <= *budgets.max_weight_bytes) &&
          (!budgets.min_accuracy || transition.accuracy >= *budgets.min_accuracy);
+}
+
+// In the problem's objectives.
+double VolumeOf(const SearchProblem& problem, std::span<const Objectives> points) {
+  return problem.energy_objective == EnergyObjective::kNone ? Hypervolume(points)
+                                                            : EnergyHypervolume(points);
 }
 
 // The front of the candidates that keep the budgets, or of all if none does: steps by ascending
@@ -23,14 +30,14 @@ std::vector<std::size_t> EligibleFront(const SearchProblem& problem,
   std::vector<std::size_t> measured, feasible;
   for (std::size_t step = 0; step < transitions.size(); ++step) {
     const Transition& transition = transitions[step].transition;
-    if (transition.status != TransitionStatus::kMeasured) continue;
+    if (!HasObjectives(problem, transition)) continue;
     measured.push_back(step);
-    if (KeepsBudgets(problem, transition)) feasible.push_back(step);
+    if (KeepsAllBudgets(problem, transition)) feasible.push_back(step);
   }
   const std::vector<std::size_t>& eligible = feasible.empty() ? measured : feasible;
   std::vector<Objectives> points;
   for (const std::size_t step : eligible) {
-    points.push_back(ObjectivesOf(problem, transitions[step].transition));
+    points.push_back(MeasuredObjectives(problem, transitions[step].transition));
   }
   std::vector<std::size_t> front;
   for (const std::size_t index : ParetoFront(points)) front.push_back(eligible[index]);
@@ -44,9 +51,10 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
   const auto hypervolume_without = [&](std::size_t dropped) {
     std::vector<Objectives> rest;
     for (const std::size_t step : front) {
-      if (step != dropped) rest.push_back(ObjectivesOf(problem, transitions[step].transition));
+      if (step != dropped)
+        rest.push_back(MeasuredObjectives(problem, transitions[step].transition));
     }
-    return Hypervolume(rest);
+    return VolumeOf(problem, rest);
   };
   while (front.size() > kMaxFrontFinalists) {
     std::size_t least = front.front();
@@ -69,10 +77,10 @@ std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
   double best_area = -1.0;
   for (std::size_t step = 0; step < transitions.size(); ++step) {
     const Transition& transition = transitions[step].transition;
-    if (transition.status != TransitionStatus::kMeasured) continue;
+    if (!HasObjectives(problem, transition)) continue;
     if (!proposals[step].reason.starts_with(kIlpReasonPrefix)) continue;
-    const Objectives point = ObjectivesOf(problem, transition);
-    const double area = Hypervolume(std::span(&point, 1));
+    const Objectives point = MeasuredObjectives(problem, transition);
+    const double area = VolumeOf(problem, std::span(&point, 1));
     if (area > best_area) {
       best_area = area;
       best = step;

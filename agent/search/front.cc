@@ -1,5 +1,7 @@
 #include "agent/search/front.h"
 
+#include "policies/acquisition.h"
+
 namespace bitpilot {
 namespace {
 
@@ -12,18 +14,14 @@ MeasuredPoints Collect(const SearchProblem& problem,
                        const std::vector<TransitionEvent>& transitions) {
   MeasuredPoints measured;
   for (std::size_t i = 0; i < transitions.size(); ++i) {
-    if (transitions[i].transition.status != TransitionStatus::kMeasured) continue;
+    if (!HasObjectives(problem, transitions[i].transition)) continue;
     measured.indices.push_back(i);
-    measured.points.push_back(ObjectivesOf(problem, transitions[i].transition));
+    measured.points.push_back(MeasuredObjectives(problem, transitions[i].transition));
   }
   return measured;
 }
 
 }  // namespace
-
-Objectives ObjectivesOf(const SearchProblem& problem, const Transition& transition) {
-  return {1.0 - transition.accuracy, transition.latency_ns.value() / problem.uniform8.latency_ns};
-}
 
 std::vector<std::size_t> MeasuredFront(const SearchProblem& problem,
                                        const std::vector<TransitionEvent>& transitions) {
@@ -36,7 +34,18 @@ std::vector<std::size_t> MeasuredFront(const SearchProblem& problem,
 
 double MeasuredHypervolume(const SearchProblem& problem,
                            const std::vector<TransitionEvent>& transitions) {
-  return Hypervolume(Collect(problem, transitions).points);
+  std::vector<Objectives> points;
+  for (const TransitionEvent& event : transitions) {
+    if (event.transition.status != TransitionStatus::kMeasured) continue;
+    points.push_back(MeasuredObjectives(problem, event.transition));
+  }
+  return Hypervolume(points);
+}
+
+std::optional<double> MeasuredEnergyHypervolume(const SearchProblem& problem,
+                                                const std::vector<TransitionEvent>& transitions) {
+  if (problem.energy_objective == EnergyObjective::kNone) return std::nullopt;
+  return EnergyHypervolume(Collect(problem, transitions).points);
 }
 
 }  // namespace bitpilot

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "agent/study/events.h"
@@ -10,15 +11,17 @@
 
 namespace bitpilot {
 
-// Error rate and latency ratio of each measured transition. REQUIRES: status kMeasured.
-Objectives ObjectivesOf(const SearchProblem& problem, const Transition& transition);
-
-// Indices of the non-dominated measured transitions, by ascending latency.
+// Indices of the transitions that no other one dominates in the problem's objectives, by ascending
+// latency. A transition that lacks one of them takes no part.
 std::vector<std::size_t> MeasuredFront(const SearchProblem& problem,
                                        const std::vector<TransitionEvent>& transitions);
 
-// Of everything measured (policies/pareto.h).
+// Of everything measured, in error and latency (policies/pareto.h).
 double MeasuredHypervolume(const SearchProblem& problem,
                            const std::vector<TransitionEvent>& transitions);
+
+// The same in error, latency and energy; nullopt where energy is no objective.
+std::optional<double> MeasuredEnergyHypervolume(const SearchProblem& problem,
+                                                const std::vector<TransitionEvent>& transitions);
 
 }  // namespace bitpilot

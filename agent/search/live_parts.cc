@@ -17,6 +17,7 @@ Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config,
                                               const std::function<bool()>& stop) {
   BoardOptions options;
   options.stop = stop;
+  options.meter = config.meter;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
   return OpenChosenBoard({config.device, config.fleet, config.board, config.fast}, options);

@@ -6,6 +6,7 @@
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/sensitivity.h"
 #include "agent/search/decision_variables.h"
+#include "agent/search/energy_objective.h"
 #include "agent/search/layer_table.h"
 #include "agent/search/measurement_rows.h"
 #include "kernels/base/network_file.h"
@@ -55,7 +56,7 @@ class Uniform8 {
   std::optional<Network> network_;
 };
 
-Result<double> MeasureLatencyNs(Uniform8& uniform8, Board* board, Journal& journal) {
+Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journal& journal) {
   const std::string id = "reference-uniform-8";
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     const Result<const Network*> network = uniform8.Get();
@@ -70,7 +71,7 @@ Result<double> MeasureLatencyNs(Uniform8& uniform8, Board* board, Journal& journ
   const Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements({id}, measure);
   if (!rows.ok()) return rows.status();
   const MeasurementRow& row = rows->front();
-  if (row.latency_median_ns) return *row.latency_median_ns;
+  if (row.latency_median_ns) return row;
   return Status(StatusCode::kUnavailable,
                 "the board could not measure uniform 8 bit: " + row.status + " " + row.detail);
 }
@@ -83,8 +84,8 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
                                    const std::function<bool()>& stop) {
   observer.OnPhase("calibrating and measuring uniform 8 bit", 0);
   Uniform8 uniform8(topology, resources, files);
-  const Result<double> latency_ns = MeasureLatencyNs(uniform8, resources.board, journal);
-  if (!latency_ns.ok()) return latency_ns.status();
+  const Result<MeasurementRow> reference = MeasureReference(uniform8, resources.board, journal);
+  if (!reference.ok()) return reference.status();
   Result<CostTable> table =
       MeasureLayerTable(topology, config, resources.board, journal, observer, stop);
   if (!table.ok()) return table.status();
@@ -95,11 +96,15 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
     event.tensors = TensorNames(topology);
     event.variables = MakeDecisionVariables(topology, config);
     event.table = FormatCostTable(*table);
+    const Result<EnergyObjective> energy =
+        ChooseEnergyObjective(config, resources.board->info(), *reference);
+    if (!energy.ok()) return energy.status();
+    event.energy_objective = *energy;
     const Result<const Network*> network = uniform8.Get();
     if (!network.ok()) return network.status();
     const Result<Evaluation> evaluation = EvaluateInteger(**network, resources.data->validation);
     if (!evaluation.ok()) return evaluation.status();
-    event.uniform8 = {*latency_ns, evaluation->loss, evaluation->accuracy};
+    event.uniform8 = {*reference->latency_median_ns, evaluation->loss, evaluation->accuracy};
     event.float_accuracy = resources.model->EvaluateFloat(resources.data->validation).accuracy;
     observer.OnPhase("probing how sensitive the loss is to every width",
                      static_cast<int>(event.variables.size()));
@@ -128,6 +133,7 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
   problem.table = std::move(*logged_table);
   problem.uniform8 = event->uniform8;
   problem.budgets = config.budgets;
+  problem.energy_objective = event->energy_objective;
   problem.max_measurements = config.measurements;
   problem.batches_per_step = config.train_batches;
   return problem;

@@ -19,7 +19,8 @@ namespace bitpilot {
 //
 // resources: all null in a verification.
 //
-// Errors: the journal's, the board's and the model's; kAborted if `stop` became true.
+// Errors: the journal's, the board's and the model's; kUnsupported if energy is to be an objective
+// and the board has none; kAborted if `stop` became true.
 Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig& config,
                                    const SearchResources& resources, Journal& journal,
                                    const StudyFiles& files, SearchObserver& observer,

@@ -11,6 +11,26 @@ namespace {
 
 using Json = nlohmann::json;
 
+const std::set<std::string> kLaterKeys = {"fast", "energy", "meter", "max_energy_ratio"};
+
+Status ValidateEnergy(const SearchConfig& config) {
+  if (config.energy != "auto" && config.energy != "none" && config.energy != "search") {
+    return InvalidArgument("--energy takes auto, none or search, got \"" + config.energy + "\"");
+  }
+  const std::optional<double>& limit = config.budgets.max_energy_ratio;
+  if (limit && !(*limit > 0 && std::isfinite(*limit))) {
+    return InvalidArgument("--max-energy must be a positive ratio to uniform 8 bit such as 0.7x");
+  }
+  if (limit && config.energy == "none") {
+    return InvalidArgument("--max-energy needs energies: leave out --energy none");
+  }
+  if (!config.meter.empty() && !config.device.starts_with("local")) {
+    return InvalidArgument(
+        "--meter is for --device local; a board of a fleet has its own (bitpilotd serve --meter)");
+  }
+  return Status();
+}
+
 template <typename T>
 Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -44,6 +64,10 @@ Status CheckAtLeast(const char* flag, double value, double minimum) {
 
 }  // namespace
 
+bool SearchesEnergy(const SearchConfig& config) {
+  return config.energy == "search" || config.budgets.max_energy_ratio.has_value();
+}
+
 bool operator==(const SearchConfig& a, const SearchConfig& b) { return ToJson(a) == ToJson(b); }
 
 Json ToJson(const SearchConfig& config) {
@@ -56,11 +80,14 @@ Json ToJson(const SearchConfig& config) {
               {"fleet", config.fleet},
               {"board", config.board},
               {"fast", config.fast},
+              {"energy", config.energy},
+              {"meter", config.meter},
               {"policy", config.policy},
               {"weight_widths", config.weight_widths},
               {"activation_widths", config.activation_widths},
               {"search_ends", config.search_ends},
               {"max_latency_ratio", OrNull(config.budgets.max_latency_ratio)},
+              {"max_energy_ratio", OrNull(config.budgets.max_energy_ratio)},
               {"max_weight_bytes", OrNull(config.budgets.max_weight_bytes)},
               {"min_accuracy", OrNull(config.budgets.min_accuracy)},
               {"measurements", config.measurements},
@@ -82,7 +109,7 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
       return InvalidArgument("unknown key \"" + key + "\" in the search configuration");
   }
   for (const auto& [key, value] : expected.items()) {
-    if (!json.contains(key))
+    if (!json.contains(key) && !kLaterKeys.contains(key))
       return InvalidArgument("the search configuration lacks \"" + key + "\"");
   }
   try {
@@ -94,12 +121,16 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
     json.at("device").get_to(config.device);
     json.at("fleet").get_to(config.fleet);
     json.at("board").get_to(config.board);
-    json.at("fast").get_to(config.fast);
+    config.fast = json.value("fast", false);
+    // A search that knew nothing of energy measured none.
+    config.energy = json.value("energy", "none");
+    config.meter = json.value("meter", "");
     json.at("policy").get_to(config.policy);
     json.at("weight_widths").get_to(config.weight_widths);
     json.at("activation_widths").get_to(config.activation_widths);
     json.at("search_ends").get_to(config.search_ends);
     ReadOptional(json.at("max_latency_ratio"), config.budgets.max_latency_ratio);
+    ReadOptional(json.value("max_energy_ratio", Json()), config.budgets.max_energy_ratio);
     ReadOptional(json.at("max_weight_bytes"), config.budgets.max_weight_bytes);
     ReadOptional(json.at("min_accuracy"), config.budgets.min_accuracy);
     json.at("measurements").get_to(config.measurements);
@@ -124,6 +155,7 @@ Status ValidateSearchConfig(const SearchConfig& config) {
     return InvalidArgument(
         "give either --device (local[:ISA] or model:TABLE) or --fleet fleet.toml");
   }
+  BITPILOT_RETURN_IF_ERROR(ValidateEnergy(config));
   BITPILOT_RETURN_IF_ERROR(CheckAtLeast("--measurements", config.measurements, 1));
   BITPILOT_RETURN_IF_ERROR(CheckAtLeast("--train-batches", config.train_batches, 0));
   BITPILOT_RETURN_IF_ERROR(CheckAtLeast("--batch-size", config.batch_size, 2));

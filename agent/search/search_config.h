@@ -25,6 +25,12 @@ struct SearchConfig {
   std::string board;             // name in the fleet file; empty: its only board
   bool fast = false;             // a model board answers at once, not in the time that it claims
 
+  // "auto": measure the finalists' energy if the board has a sensor or meter; "none": never;
+  // "search": measure every candidate's, as a third objective (a model board's table counts, too).
+  // A budget of energy means "search".
+  std::string energy = "auto";
+  std::string meter;  // of a local device: program that reads an external meter; empty: none
+
   std::string policy = "amed";
   std::vector<int> weight_widths = {2, 3, 4, 5, 6, 7, 8};
   std::vector<int> activation_widths = {2, 3, 4, 5, 6, 7, 8};
@@ -45,8 +51,13 @@ struct SearchConfig {
   friend bool operator==(const SearchConfig&, const SearchConfig&);
 };
 
+// True if energy is to be an objective.
+bool SearchesEnergy(const SearchConfig& config);
+
 nlohmann::json ToJson(const SearchConfig& config);
 
+// Keys of energy may be missing: studies of an older bitpilot have none.
+//
 // Errors: kInvalidArgument names the missing, unknown or out-of-range key.
 Result<SearchConfig> SearchConfigFromJson(const nlohmann::json& json);
 

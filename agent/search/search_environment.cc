@@ -104,6 +104,8 @@ Status SearchEnvironment::StartMeasuring(Work& work) {
   MeasureJob job;
   job.networks = {&*work.network, *uniform8};
   job.tier = work.tier;
+  job.energy =
+      work.tier == Tier::kScreen && problem_.energy_objective == EnergyObjective::kMeasured;
   BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
   work.measuring = true;
   return Status();
@@ -142,7 +144,9 @@ Result<SearchEnvironment::StepRows> SearchEnvironment::Measure(Work& work) {
   if (rows.ok() && rows->HasNumbers() &&
       rows->Ratio().relative_half_width() > kMaxScreenHalfWidth) {
     work.tier = Tier::kStandard;
+    const EnergyRatios energy = rows->energy;
     rows = MeasureOnce(work, id + "-standard");
+    if (rows.ok()) rows->energy = energy;
   }
   if (rows.ok() && rows->candidate.status == ToString(MeasureStatus::kWrongOutput)) {
     return Status(StatusCode::kInternal,
@@ -167,7 +171,8 @@ Result<SearchEnvironment::StepRows> SearchEnvironment::MeasureOnce(
   Result<std::vector<MeasurementRow>> rows =
       journal_.ObserveMeasurements({measurement_id, uniform8_id}, measure);
   if (!rows.ok()) return rows.status();
-  return StepRows{std::move(rows->front()), std::move(rows->back())};
+  const EnergyRatios energy = EnergyRatiosOf(rows->front(), rows->back());
+  return StepRows{std::move(rows->front()), std::move(rows->back()), energy};
 }
 
 Status SearchEnvironment::Checkpoint(Work& work) {
@@ -199,6 +204,7 @@ Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, co
   Transition& transition = answer.transition;
   transition.choice = proposal.choice;
   FillLatency(rows, transition);
+  FillEnergy(rows, transition);
   transition.loss = evaluation->loss;
   transition.accuracy = evaluation->accuracy;
   transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
@@ -222,6 +228,15 @@ void SearchEnvironment::FillLatency(const StepRows& rows, Transition& transition
   transition.latency_ns = ratio.median * reference_ns;
   transition.latency_low_ns = ratio.low * reference_ns;
   transition.latency_high_ns = ratio.high * reference_ns;
+}
+
+void SearchEnvironment::FillEnergy(const StepRows& rows, Transition& transition) const {
+  if (transition.status != TransitionStatus::kMeasured) return;
+  if (rows.energy.measured) {
+    transition.energy_ratio = rows.energy.measured->value;
+    transition.energy_ratio_uncertainty = rows.energy.measured->uncertainty;
+  }
+  transition.model_energy_ratio = rows.energy.model;
 }
 
 TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,

@@ -10,6 +10,7 @@
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/quantized_model.h"
+#include "agent/search/energy_objective.h"
 #include "agent/search/journal.h"
 #include "agent/search/search_config.h"
 #include "agent/search/study_files.h"
@@ -85,6 +86,7 @@ class SearchEnvironment final : public Environment {
   struct StepRows {
     MeasurementRow candidate;
     MeasurementRow uniform8;
+    EnergyRatios energy;
 
     bool HasNumbers() const;
     MedianInterval Ratio() const;
@@ -95,12 +97,14 @@ class SearchEnvironment final : public Environment {
   Status Prepare(Work& work);
   Status StartMeasuring(Work& work);
   Status Train(Work& work);
-  // The answer that counts: SCREEN, or STANDARD where that leaves the ratio too uncertain.
+  // The answer that counts: SCREEN, or STANDARD where that leaves the ratio too uncertain. Energy,
+  // where it is an objective, is SCREEN's: its windows are as long as the sensor needs in any tier.
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);
   Result<TransitionEvent> Evaluate(const Proposal& proposal, const StepRows& rows, Work& work);
   void FillLatency(const StepRows& rows, Transition& transition) const;
+  void FillEnergy(const StepRows& rows, Transition& transition) const;
   // The problem's 8-bit network, from its file when the first live step asks for it.
   Result<const Network*> Uniform8();
   Status RestoreModel();

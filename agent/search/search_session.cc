@@ -23,7 +23,7 @@ bool IsRestrictedLocal(const SearchConfig& config) { return config.device.starts
 
 // A resumed search must go on with the kernels, and a training one on the CPU class, that it began
 // with.
-Status CheckSameBoard(const BoardEvent& logged, const BoardInfo& board) {
+Status CheckSameBoard(const BoardEvent& logged, const BoardInfo& board, bool searches_energy) {
   const auto compare = [](const std::string& what, const std::string& was, const std::string& is) {
     if (was == is) return Status();
     return Status(StatusCode::kVersionMismatch,
@@ -34,6 +34,10 @@ Status CheckSameBoard(const BoardEvent& logged, const BoardInfo& board) {
   BITPILOT_RETURN_IF_ERROR(compare("backend", logged.board.backend, board.backend));
   BITPILOT_RETURN_IF_ERROR(compare("instruction set", logged.board.isa, board.isa));
   BITPILOT_RETURN_IF_ERROR(compare("CPU", logged.board.cpu_model, board.cpu_model));
+  if (searches_energy) {
+    BITPILOT_RETURN_IF_ERROR(
+        compare("energy source", logged.board.energy.source, board.energy.source));
+  }
   return Status();
 }
 
@@ -72,8 +76,8 @@ class Driver {
       };
     }
     Result<FinalEvent> final =
-        CompareFinalists(*problem, finalists, environment, resources, full_isa_board, journal_,
-                         files_, *options_.observer);
+        CompareFinalists(*problem, finalists, config_.energy != "none", environment, resources,
+                         full_isa_board, journal_, files_, *options_.observer);
     if (!final.ok()) return Interruption(final.status());
     BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
     SearchOutcome outcome = Outcome(/*interrupted=*/false);
@@ -89,7 +93,8 @@ class Driver {
     });
     if (!board.ok()) return board.status();
     if (!resumed || parts_ == nullptr) return Status();
-    BITPILOT_RETURN_IF_ERROR(CheckSameBoard(*board, parts_->board->info()));
+    BITPILOT_RETURN_IF_ERROR(
+        CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));
     return config_.train_batches > 0 ? SettleCpuClass(board->cpu_class) : Status();
   }
 

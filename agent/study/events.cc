@@ -71,6 +71,14 @@ static void from_json(const nlohmann::json& j, TransitionStatus& status) {
   ReadWord(j, kStatusWords, status);
 }
 
+static constexpr std::array<std::string_view, 3> kObjectiveWords = {"none", "measured", "model"};
+static void to_json(nlohmann::json& j, EnergyObjective objective) {
+  j = kObjectiveWords.at(static_cast<std::size_t>(objective));
+}
+static void from_json(const nlohmann::json& j, EnergyObjective& objective) {
+  ReadWord(j, kObjectiveWords, objective);
+}
+
 static void to_json(nlohmann::json& j, EnergyTier tier) { j = ToString(tier); }
 static void from_json(const nlohmann::json& j, EnergyTier& tier) {
   constexpr std::array kTiers = {EnergyTier::kNone, EnergyTier::kMeterExternal,
@@ -106,13 +114,16 @@ BITPILOT_DEFINE_GROWN_TYPE(BoardInfo,
                            (energy))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, sensitivity)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProblemEvent, layers, tensors, variables, table, uniform8,
-                                   float_accuracy)
+BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
+                           (layers, tensors, variables, table, uniform8, float_accuracy),
+                           (energy_objective))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProposalEvent, step, choice, assignment_id, reason)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256, candidate_id, tier,
                                    status)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Transition, choice, status, latency_ns, latency_low_ns,
-                                   latency_high_ns, loss, accuracy, weight_bytes)
+BITPILOT_DEFINE_GROWN_TYPE(Transition,
+                           (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
+                            accuracy, weight_bytes),
+                           (energy_ratio, energy_ratio_uncertainty, model_energy_ratio))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointEvent, step, sha256, file, train_loss)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
 BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
@@ -121,10 +132,10 @@ BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                             paired_high, latency_median_ns, latency_low_ns, latency_high_ns, ratio,
                             ratio_low, ratio_high, model_energy, model_energy_unit, source,
                             weight_bytes, budget_met, measurement_id, kernels),
-                           (energy, energy_ratio, no_energy_reason))
+                           (energy, energy_ratio, no_energy_reason, model_energy_ratio))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FinalEvent, rows, hypervolume, full_isa)
+BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa), (energy_hypervolume))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,

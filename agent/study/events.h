@@ -49,6 +49,7 @@ struct ProblemEvent {
   std::string table;  // the cost table in its text format
   Reference uniform8;
   double float_accuracy = 0.0;  // the unquantized network, validation, in [0, 1]
+  EnergyObjective energy_objective = EnergyObjective::kNone;
 };
 
 struct ProposalEvent {
@@ -120,7 +121,9 @@ struct FinalRow {
   std::optional<MeasuredEnergy> energy;
   std::optional<EnergyRatio> energy_ratio;
   std::string no_energy_reason;  // if it was asked for
-  std::string source;            // "measured", or "MODEL:<table name>"
+  // Of model_energy, to uniform 8 bit; null with it.
+  std::optional<double> model_energy_ratio;
+  std::string source;  // "measured", or "MODEL:<table name>"
   std::int64_t weight_bytes = 0;
   bool budget_met = true;
   std::string measurement_id;        // empty if nothing was measured
@@ -142,6 +145,8 @@ struct FinalEvent {
   static constexpr std::string_view kKind = "final";
   std::vector<FinalRow> rows;
   double hypervolume = 0.0;
+  // In error, latency and energy, of everything measured; null where energy was no objective.
+  std::optional<double> energy_hypervolume;
   std::optional<FullIsa> full_isa;
 };
 

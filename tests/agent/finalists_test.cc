@@ -96,5 +96,38 @@ TEST(DecisionVariablesTest, LeavesTheEndsOutUnlessAskedFor) {
   EXPECT_EQ(MakeDecisionVariables(topology, config).size(), 10U + 10U);
 }
 
+TEST_F(FinalistsTest, KeepsTheSlowerCandidateThatNeedsLessEnergy) {
+  problem_.energy_objective = EnergyObjective::kMeasured;
+  AddStep(0.80, 0.5, "random");
+  transitions_.back().transition.energy_ratio = 0.9;
+  AddStep(0.80, 0.6, "random");
+  transitions_.back().transition.energy_ratio = 0.6;
+  AddStep(0.99, 0.1, "random");  // whose energy could not be measured
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 4U);
+  EXPECT_EQ(finalists[2].step, 0);
+  EXPECT_EQ(finalists[3].step, 1);
+  EXPECT_NEAR(*MeasuredEnergyHypervolume(problem_, transitions_),
+              0.3 * (1.0 * 0.6 + 0.9 * (1.5 - 0.6) - 0.9 * 0.6), 1e-12);
+}
+
+TEST_F(FinalistsTest, PrefersCandidatesThatKeepTheEnergyBudget) {
+  problem_.energy_objective = EnergyObjective::kModel;
+  problem_.budgets.max_energy_ratio = 0.7;
+  AddStep(0.86, 0.5, "random");
+  transitions_.back().transition.model_energy_ratio = 0.9;
+  AddStep(0.80, 0.6, "random");
+  transitions_.back().transition.model_energy_ratio = 0.6;
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 3U);
+  EXPECT_EQ(finalists[2].step, 1);
+}
+
+TEST_F(FinalistsTest, HasNoVolumeWhereEnergyIsNoObjective) {
+  AddStep(0.86, 0.5, "random");
+  transitions_.back().transition.energy_ratio = 0.9;
+  EXPECT_FALSE(MeasuredEnergyHypervolume(problem_, transitions_).has_value());
+}
+
 }  // namespace
 }  // namespace bitpilot

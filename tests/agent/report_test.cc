@@ -116,6 +116,37 @@ TEST_F(WriteReportTest, LabelsAModelsNumbers) {
   EXPECT_TRUE(IsBalanced(html));
 }
 
+TEST_F(WriteReportTest, ShowsMeasuredEnergiesWithTheirSourceAndAnAxisOfTheirOwn) {
+  SampleStudyOptions options;
+  options.energy = true;
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("METER_EXTERNAL meter:bench"));
+  EXPECT_THAT(html, HasSubstr("340.0 \u00b1 5.1 \u00b5J"));  // gross of uniform 8 bit
+  EXPECT_THAT(html, HasSubstr("250.0 \u00b1 6.0 \u00b5J"));  // net of idle
+  EXPECT_THAT(html, HasSubstr("not measured: the meter has ended"));
+  EXPECT_THAT(html, HasSubstr("gross energy relative to uniform 8 bit, measured"));
+  EXPECT_THAT(html, HasSubstr("Hypervolume with energy"));
+  EXPECT_THAT(html, Not(HasSubstr("uJ-model")));
+  EXPECT_THAT(html, Not(HasSubstr("Energy as the model claims it")));
+  EXPECT_TRUE(IsBalanced(html));
+}
+
+TEST_F(WriteReportTest, ShowsAModelsEnergiesInItsOwnUnitAndNoJoules) {
+  SampleStudyOptions options;
+  options.energy = true;
+  options.from_model = true;
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("128.20 uJ-model"));
+  EXPECT_THAT(html, HasSubstr("MODEL, not measured  (left needs less)"));
+  EXPECT_THAT(html, Not(HasSubstr("\u00b5J")));
+  EXPECT_THAT(html, Not(HasSubstr("relative to uniform 8 bit, measured")));
+  EXPECT_TRUE(IsBalanced(html));
+}
+
+TEST_F(WriteReportTest, SaysNothingOfEnergyWhereNobodyAskedForIt) {
+  EXPECT_THAT(Render(), Not(HasSubstr("<h2>Energy")));
+}
+
 TEST_F(WriteReportTest, EscapesWhatABoardCallsItself) {
   SampleStudyOptions options;
   options.board_name = "<img src=x onerror=alert(1)>";

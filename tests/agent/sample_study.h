@@ -12,6 +12,7 @@ struct SampleStudyOptions {
   bool finished = true;  // with the final comparison and an end; else as a killed search leaves it
   bool from_model = false;      // latencies say MODEL
   bool channel_groups = false;  // some layers have two widths
+  bool energy = false;          // final candidates have energies: of a meter or, from a model, its
   std::string board_name = "bench-1";
 };
 

@@ -15,7 +15,9 @@ TEST(SearchConfigTest, SurvivesARoundTripThroughJson) {
   config.policy = "random";
   config.learning_rate = 0.1 + 0.2;  // a double that shortens badly
   config.budgets.max_latency_ratio = 0.7;
+  config.budgets.max_energy_ratio = 0.8;
   config.budgets.max_weight_bytes = 40'000;
+  config.meter = "meter-replay \"my meter.csv\"";
   config.seed = 0xFFFF'FFFF'FFFF'FFFFULL;
   const auto read = SearchConfigFromJson(nlohmann::json::parse(ToJson(config).dump()));
   ASSERT_TRUE(read.ok()) << read.status().message();
@@ -29,6 +31,22 @@ TEST(SearchConfigTest, NamesAMissingOrUnknownKey) {
   json = ToJson(SearchConfig());
   json["polcy"] = "amed";
   EXPECT_THAT(SearchConfigFromJson(json).status().message(), HasSubstr("polcy"));
+}
+
+TEST(SearchConfigTest, ReadsAStudyThatKnewNothingOfEnergy) {
+  nlohmann::json json = ToJson(SearchConfig());
+  for (const char* key : {"energy", "meter", "max_energy_ratio"}) json.erase(key);
+  const auto read = SearchConfigFromJson(json);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->energy, "none");
+  EXPECT_FALSE(SearchesEnergy(*read));
+}
+
+TEST(SearchConfigTest, SearchesEnergyWhereThereIsABudgetOfIt) {
+  SearchConfig config;
+  EXPECT_FALSE(SearchesEnergy(config));
+  config.budgets.max_energy_ratio = 0.7;
+  EXPECT_TRUE(SearchesEnergy(config));
 }
 
 TEST(SearchConfigTest, NamesTheFlagThatIsOutOfRange) {
@@ -49,6 +67,19 @@ TEST(SearchConfigTest, NamesTheFlagThatIsOutOfRange) {
               HasSubstr("--min-accuracy"));
   EXPECT_THAT(message_of([](auto& c) { c.budgets.max_latency_ratio = 0.0; }),
               HasSubstr("--max-latency"));
+  EXPECT_THAT(message_of([](auto& c) { c.budgets.max_energy_ratio = -1.0; }),
+              HasSubstr("--max-energy"));
+  EXPECT_THAT(message_of([](auto& c) { c.energy = "yes"; }), HasSubstr("--energy"));
+  EXPECT_THAT(message_of([](auto& c) {
+                c.energy = "none";
+                c.budgets.max_energy_ratio = 0.7;
+              }),
+              HasSubstr("--energy none"));
+  EXPECT_THAT(message_of([](auto& c) {
+                c.meter = "meter-synthetic";
+                c.device = "model:mpic.cost";
+              }),
+              HasSubstr("--meter"));
   EXPECT_THAT(message_of([](auto& c) { c.device.clear(); }), HasSubstr("--device"));
   EXPECT_THAT(message_of([](auto& c) { c.fleet = "fleet.toml"; }), HasSubstr("--fleet"));
 }

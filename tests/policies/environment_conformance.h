@@ -45,6 +45,9 @@ inline void PlayAndCheckEnvironment(Environment& environment, std::uint64_t seed
       ASSERT_EQ(transition->latency_low_ns, 0.0);
       ASSERT_EQ(transition->latency_high_ns, 0.0);
     }
+    // Energies only beside latencies, and never one that is both measured and a model's.
+    ASSERT_TRUE(measured || (!transition->energy_ratio && !transition->model_energy_ratio));
+    ASSERT_FALSE(transition->energy_ratio && transition->model_energy_ratio);
     ASSERT_GE(transition->accuracy, 0.0);
     ASSERT_LE(transition->accuracy, 1.0);
     ASSERT_EQ(transition->weight_bytes,

@@ -2,9 +2,11 @@
 // literal.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "policies/acquisition.h"
 #include "policies/pareto.h"
 #include "policies/policy.h"
 #include "tests/policies/policy_conformance.h"
@@ -26,6 +28,47 @@ double SearchHypervolume(const std::string& policy, const SyntheticOptions& opti
     }
   }
   return Hypervolume(points);
+}
+
+// Everything that one policy measures with energy as an objective.
+std::vector<Objectives> SearchWithEnergy(const std::string& policy, const SyntheticOptions& options,
+                                         std::uint64_t seed) {
+  SyntheticEnvironment environment(options);
+  SearchTrace trace;
+  SearchAndCheck(policy, environment, seed, /*restore_each_step=*/false, trace);
+  std::vector<Objectives> points;
+  for (const Transition& transition : trace.transitions) {
+    points.push_back(MeasuredObjectives(environment.problem(), transition));
+  }
+  return points;
+}
+
+TEST(SearchQualityTest, AmedBeatsRandomAndTheIntegerProgramInThreeObjectives) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    const SyntheticOptions options{.seed = seed, .energy = EnergyObjective::kMeasured};
+    const double amed = EnergyHypervolume(SearchWithEnergy("amed", options, seed));
+    EXPECT_GT(amed, EnergyHypervolume(SearchWithEnergy("random", options, seed)));
+    EXPECT_GT(amed, EnergyHypervolume(SearchWithEnergy("ilp", options, seed)));
+  }
+}
+
+TEST(SearchQualityTest, AmedLearnsWhatKeepsTheEnergyBudget) {
+  const SyntheticOptions options{.budgets = {.max_energy_ratio = 0.5},
+                                 .energy = EnergyObjective::kMeasured};
+  const std::vector<Objectives> points = SearchWithEnergy("amed", options, /*seed=*/1);
+  ASSERT_EQ(points.size(), 24U);
+  double lowest_start_error = 1.0;
+  double lowest_learned_error = 1.0;
+  int kept = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].energy_ratio > 0.5) continue;
+    double& lowest = i < 8 ? lowest_start_error : lowest_learned_error;
+    lowest = std::min(lowest, points[i].error_rate);
+    kept += i < 8 ? 0 : 1;
+  }
+  EXPECT_GE(kept, 8);
+  EXPECT_LT(lowest_learned_error, lowest_start_error);
 }
 
 TEST(SearchQualityTest, AmedBeatsRandomAndUniformAndIsNeverBelowTheIntegerProgram) {

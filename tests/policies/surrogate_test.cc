@@ -15,7 +15,8 @@ namespace bitpilot {
 namespace {
 
 Objectives Predict(const World& world, const CostModel& cost, const Choice& choice) {
-  return world.Predict(choice, cost.OperationLatencyRatios(choice));
+  return world.Predict(choice, cost.OperationLatencyRatios(choice),
+                       cost.OperationEnergyRatios(choice));
 }
 
 TEST(ErrorLinkTest, GoesFromTheReferenceToGuessingAndBack) {
@@ -75,6 +76,32 @@ TEST(SurrogateTest, LearnsLossesAndLatenciesFromMeasurements) {
   EXPECT_LT(error_after[1], 0.5 * error_before[1]);
 }
 
+// Energy is taken to follow the table's times until measurements say otherwise.
+TEST(SurrogateTest, LearnsEnergiesFromMeasurements) {
+  SyntheticEnvironment environment({.max_measurements = 100, .energy = EnergyObjective::kMeasured});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  RandomStream random(1, "learning");
+  std::vector<Transition> seen;
+  for (int i = 0; i < 60; ++i) {
+    seen.push_back(*environment.Step({.choice = RandomChoice(problem, random), .reason = "test"}));
+  }
+  const World before = Surrogate(problem, cost, {}).MeanWorld();
+  const World after = Surrogate(problem, cost, seen).MeanWorld();
+  EXPECT_NEAR(Predict(before, cost, UniformChoice(problem, 4)).energy_ratio,
+              cost.LatencyRatio(UniformChoice(problem, 4)), 1e-12);
+  double error_before = 0.0;
+  double error_after = 0.0;
+  for (int i = 0; i < 40; ++i) {
+    const Transition truth =
+        *environment.Step({.choice = RandomChoice(problem, random), .reason = "test"});
+    error_before +=
+        std::abs(Predict(before, cost, truth.choice).energy_ratio - *truth.energy_ratio);
+    error_after += std::abs(Predict(after, cost, truth.choice).energy_ratio - *truth.energy_ratio);
+  }
+  EXPECT_LT(error_after, 0.5 * error_before);
+}
+
 TEST(SurrogateTest, SurvivesCollapsedAndUnmeasuredTransitions) {
   const SyntheticEnvironment environment({});
   const SearchProblem& problem = environment.problem();
@@ -120,6 +147,48 @@ TEST(AcquisitionTest, EqualsTheDifferenceOfHypervolumes) {
     improving += expected > 1e-6 ? 1 : 0;
   }
   EXPECT_GT(improving, 10);
+}
+
+// The same with energy: the added volume.
+TEST(AcquisitionTest, EqualsTheDifferenceOfVolumesWithEnergy) {
+  SyntheticEnvironment environment({.energy = EnergyObjective::kMeasured});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  RandomStream random(1, "acquisition");
+  std::vector<Transition> history;
+  std::vector<Objectives> points;
+  for (int i = 0; i < 12; ++i) {
+    const Choice choice = i < 7 ? UniformChoice(problem, 8 - i) : RandomChoice(problem, random);
+    history.push_back(*environment.Step({.choice = choice, .reason = "test"}));
+    points.push_back(MeasuredObjectives(problem, history.back()));
+  }
+  // A transition whose energy could not be measured takes no part.
+  history.push_back(history.front());
+  history.back().accuracy = 1.0;
+  history.back().energy_ratio = std::nullopt;
+  const World world = Surrogate(problem, cost, history).MeanWorld();
+  const Acquisition acquisition(problem, cost, history, {world});
+  int improving = 0;
+  for (int i = 0; i < 300; ++i) {
+    Choice choice = UniformChoice(problem, 4 + random.NextIndex(4));
+    choice = NeighbourMove(problem, choice, random);
+    std::vector<Objectives> more = points;
+    more.push_back(Predict(world, cost, choice));
+    const double expected = EnergyHypervolume(more) - EnergyHypervolume(points);
+    EXPECT_NEAR(acquisition.ExpectedImprovement(choice), expected, 1e-14);
+    improving += expected > 1e-6 ? 1 : 0;
+  }
+  EXPECT_GT(improving, 10);
+}
+
+TEST(AcquisitionTest, GivesNothingForWhatBreaksTheEnergyBudget) {
+  SyntheticEnvironment environment(
+      {.budgets = {.max_energy_ratio = 0.5}, .energy = EnergyObjective::kMeasured});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  const World world = Surrogate(problem, cost, {}).MeanWorld();
+  const Acquisition acquisition(problem, cost, {}, {world});
+  EXPECT_EQ(acquisition.ExpectedImprovement(UniformChoice(problem, 8)), 0.0);
 }
 
 TEST(AcquisitionTest, GivesNothingForWhatBreaksABudget) {

@@ -35,6 +35,7 @@ struct SyntheticOptions {
   double failure_rate = 0.0;     // of measurements, a property of the candidate
   int interrupted_step = -1;     // this call of Step() returns nullopt once
   bool training = false;         // the loss falls from step to step
+  EnergyObjective energy = EnergyObjective::kNone;  // measured on this board, or a model's
 };
 
 class SyntheticEnvironment final : public Environment {
@@ -43,6 +44,7 @@ class SyntheticEnvironment final : public Environment {
     problem_.topology = StandardTopology(options.network).value();
     problem_.base = UniformAssignment(problem_.topology, 8, 8);
     problem_.budgets = options.budgets;
+    problem_.energy_objective = options.energy;
     problem_.max_measurements = options.max_measurements;
     problem_.batches_per_step = options.training ? 50 : 0;
     AddVariables();
@@ -75,6 +77,7 @@ class SyntheticEnvironment final : public Environment {
       transition.latency_ns = ns;
       transition.latency_low_ns = ns * 0.99;
       transition.latency_high_ns = ns * 1.01;
+      AddEnergy(ToAssignment(problem_, proposal.choice), noise, transition);
     }
     return transition;
   }
@@ -144,7 +147,8 @@ class SyntheticEnvironment final : public Environment {
           const double unpack = (w & (w - 1)) == 0 ? 0.0 : 0.04;
           const double macs = static_cast<double>(Macs(problem_.topology, layer));
           const double ns = macs * 0.02 * (1.0 - gain * speed + unpack) + 500.0;
-          true_table_.operations[{operation.name, w, a}].latency_ns = ns;
+          // Power that is always drawn, and what each product costs by its widths.
+          true_table_.operations[{operation.name, w, a}] = {ns, 0.5 * ns + 2e-4 * macs * w * a};
           problem_.table.operations[{operation.name, w, a}].latency_ns =
               ns * PlainExp(error + 0.3 * options_.table_log_sigma * random.NextNormal());
         }
@@ -156,6 +160,17 @@ class SyntheticEnvironment final : public Environment {
 
   double PredictNs(const BitAssignment& assignment) const {
     return PredictCost(true_table_, problem_.topology, assignment).value().latency_ns;
+  }
+
+  void AddEnergy(const BitAssignment& assignment, RandomStream& noise,
+                 Transition& transition) const {
+    const auto energy = [&](const BitAssignment& bits) {
+      return PredictCost(true_table_, problem_.topology, bits).value().energy.value();
+    };
+    const double ratio = energy(assignment) / energy(problem_.base) *
+                         PlainExp(options_.latency_noise * noise.NextNormal());
+    if (options_.energy == EnergyObjective::kMeasured) transition.energy_ratio = ratio;
+    if (options_.energy == EnergyObjective::kModel) transition.model_energy_ratio = ratio;
   }
 
   Transition Evaluate(const Choice& choice) const {

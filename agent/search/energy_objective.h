@@ -1,0 +1,32 @@
+// Which energy a search minimizes, and what one interleaved measurement says of it.
+#pragma once
+
+#include <optional>
+
+#include "agent/fleet/board.h"
+#include "agent/search/search_config.h"
+#include "agent/study/study.h"
+#include "kernels/base/energy.h"
+#include "kernels/base/status.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+// None unless `config` asks for it. Otherwise what the board's sensor or meter measures or, on a
+// model board, what its table claims. Nothing stands in for a measurement that cannot be made.
+//
+// uniform8: the board's answer for the reference.
+//
+// Errors: kUnsupported with the board's reason if it neither measures nor, as a model, estimates.
+Result<EnergyObjective> ChooseEnergyObjective(const SearchConfig& config, const BoardInfo& board,
+                                              const MeasurementRow& uniform8);
+
+// Of `candidate` to `uniform8`, two rows of one measurement. Measured and modelled ratios are
+// different fields, and no row has both.
+struct EnergyRatios {
+  std::optional<EnergyRatio> measured;
+  std::optional<double> model;
+};
+EnergyRatios EnergyRatiosOf(const MeasurementRow& candidate, const MeasurementRow& uniform8);
+
+}  // namespace bitpilot
