@@ -43,8 +43,9 @@ v1::EnergyCapability DescribeEnergy(const EnergyChoice& choice,
                                     const std::optional<CostTable>& cost_table) {
   v1::EnergyCapability energy;
   if (cost_table) {
-    const bool has_energy = !cost_table->energy_unit.empty();
-    energy.set_tier(has_energy ? v1::MODEL_TABLE : v1::NO_ENERGY);
+    const EnergyTier tier = EnergyTierOf(*cost_table);
+    const bool has_energy = tier != EnergyTier::kNone;
+    energy.set_tier(has_energy ? static_cast<v1::EnergyTier>(tier) : v1::NO_ENERGY);
     energy.set_reason("the board is a model (" + cost_table->name + "): it " +
                       (has_energy ? "estimates in " + cost_table->energy_unit : "has no energies") +
                       " and measures nothing");

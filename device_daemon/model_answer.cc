@@ -42,6 +42,7 @@ void AddPrediction(const Cost& cost, const CostTable& table, const SamplerPlan& 
   if (cost.energy) {
     out.set_model_energy(*cost.energy);
     out.set_model_energy_unit(table.energy_unit);
+    if (table.energy_fit_error) out.set_model_energy_error(*table.energy_fit_error);
   }
 }
 

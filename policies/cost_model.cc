@@ -86,7 +86,8 @@ class CostModelBuilder {
     energy8_ = cost->energy.value_or(0.0);
     model_.has_energy_ = energy8_ > 0.0;
     model_.fixed_latency_ratio_ = problem_.table.overhead_latency_ns / latency8_ns_;
-    model_.fixed_energy_ratio_ = model_.has_energy_ ? 0.0 : model_.fixed_latency_ratio_;
+    model_.fixed_energy_ratio_ = model_.has_energy_ ? problem_.table.overhead_energy / energy8_
+                                                    : model_.fixed_latency_ratio_;
     return Status();
   }
 

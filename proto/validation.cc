@@ -197,6 +197,9 @@ Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
   for (const double window_ns : network.window_ns()) {
     BITPILOT_RETURN_IF_ERROR(CheckPositive("window_ns", window_ns));
   }
+  if (network.has_model_energy_error()) {
+    BITPILOT_RETURN_IF_ERROR(CheckUncertainty("model_energy_error", network.model_energy_error()));
+  }
   if (!network.has_energy()) return {};
   if (!network.no_energy_reason().empty()) {
     return InvalidArgument("an energy came with the reason why there is none: " +

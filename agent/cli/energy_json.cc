@@ -12,6 +12,10 @@ nlohmann::json OrNullIfEmpty(const std::string& text) {
   return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
 }
 
+nlohmann::json OrNull(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+
 }  // namespace
 
 void AddEnergy(const std::optional<MeasuredEnergy>& energy, const std::optional<EnergyRatio>& ratio,
@@ -39,13 +43,15 @@ void AddEnergy(const std::optional<MeasuredEnergy>& energy, const std::optional<
   }
 }
 
-nlohmann::json ModelEnergyJson(const std::optional<double>& value, const std::string& unit,
-                               const std::string& source, const std::optional<double>& ratio_int8) {
-  if (!value || !source.starts_with(kModelSourcePrefix)) return nullptr;
-  return {{"value", *value},
-          {"unit", unit},
+nlohmann::json ModelEnergyJson(const std::optional<ModelEnergy>& energy,
+                               const std::optional<double>& ratio_int8, const std::string& source) {
+  if (!energy || !source.starts_with(kModelSourcePrefix)) return nullptr;
+  return {{"value", energy->value},
+          {"unit", energy->unit},
+          {"tier", ToString(energy->tier())},
+          {"error", OrNull(energy->relative_error)},
           {"table", source.substr(kModelSourcePrefix.size())},
-          {"ratio_int8", ratio_int8 ? nlohmann::json(*ratio_int8) : nlohmann::json(nullptr)}};
+          {"ratio_int8", OrNull(ratio_int8)}};
 }
 
 }  // namespace bitpilot

@@ -20,11 +20,12 @@ namespace bitpilot {
 void AddEnergy(const std::optional<MeasuredEnergy>& energy, const std::optional<EnergyRatio>& ratio,
                const std::string& no_energy_reason, nlohmann::json& object);
 
-// {"value", "unit", "table", "ratio_int8"} of a model's estimate; null unless `source` says that a
-// model answered.
+// {"value", "unit", "tier", "error", "table", "ratio_int8"} of a model's estimate; null unless
+// `source` says that a model answered. The tier is MODEL_FITTED for a model that was fitted to
+// measured energies, with the error (relative, 95 %) of that; else MODEL_TABLE, and null.
 //
 // source: "measured", or "MODEL:<table name>".
-nlohmann::json ModelEnergyJson(const std::optional<double>& value, const std::string& unit,
-                               const std::string& source, const std::optional<double>& ratio_int8);
+nlohmann::json ModelEnergyJson(const std::optional<ModelEnergy>& energy,
+                               const std::optional<double>& ratio_int8, const std::string& source);
 
 }  // namespace bitpilot

@@ -74,8 +74,12 @@ void AddEnergyOf(const Measurement& measurement, Json& line) {
   if (measured.model_energy && uniform8.model_energy) {
     model_ratio = *measured.model_energy / *uniform8.model_energy;
   }
-  line["model_energy"] = ModelEnergyJson(measured.model_energy, measured.model_energy_unit,
-                                         measurement.source, model_ratio);
+  std::optional<ModelEnergy> claimed;
+  if (measured.model_energy) {
+    claimed = ModelEnergy{*measured.model_energy, measured.model_energy_unit,
+                          measured.model_energy_error};
+  }
+  line["model_energy"] = ModelEnergyJson(claimed, model_ratio, measurement.source);
 }
 
 // Latency on the board, interleaved with uniform 8 bit of the same weights.

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   bitpilot::AddSearchCommand(app, exit_code);
   bitpilot::AddEvaluateCommand(app, exit_code);
   bitpilot::AddProfileCommand(app, exit_code);
+  bitpilot::AddFitEnergyCommand(app, exit_code);
   bitpilot::AddTrainCommand(app, exit_code);
   bitpilot::AddReportCommand(app, exit_code);
   bitpilot::AddReplayCommand(app, exit_code);

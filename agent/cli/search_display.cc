@@ -140,8 +140,11 @@ static void PrintModelEnergies(const FinalEvent& final) {
   for (const FinalRow& row : final.rows) {
     if (!row.model_energy) continue;
     if (!any) {
-      std::printf("\nEnergy as the model claims it, %s (%s; nothing was measured):\n",
-                  row.model_energy_unit.c_str(), row.source.c_str());
+      const std::string error = row.model_energy_error
+                                    ? Format(", +- %.1f %%", *row.model_energy_error * 100.0)
+                                    : std::string();
+      std::printf("\nEnergy as the model claims it, %s (%s%s; nothing was measured):\n",
+                  row.model_energy_unit.c_str(), row.source.c_str(), error.c_str());
     }
     any = true;
     std::printf("%-16s %12.4g %s\n", row.label.c_str(), *row.model_energy,

@@ -9,27 +9,32 @@ namespace {
 
 using Json = nlohmann::json;
 
+std::optional<ModelEnergy> ModelEnergyOf(const FinalRow& row) {
+  if (!row.model_energy) return std::nullopt;
+  return ModelEnergy{*row.model_energy, row.model_energy_unit, row.model_energy_error};
+}
+
 Json Candidate(const FinalRow& row) {
   const Json assignment = Json::parse(row.assignment);
-  Json candidate = {{"label", row.label},
-                    {"weight_bits", assignment.at("weight_bits")},
-                    {"activation_bits", assignment.at("activation_bits")},
-                    {"accuracy", row.test_accuracy},
-                    {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
-                    {"accuracy_difference_int8", row.paired_difference},
-                    {"accuracy_difference_int8_ci", {row.paired_low, row.paired_high}},
-                    {"test_correct", row.test_correct},
-                    {"test_images", row.test_total},
-                    {"latency_median_ns", nullptr},
-                    {"latency_ci_ns", nullptr},
-                    {"latency_ratio_int8", nullptr},
-                    {"latency_ratio_int8_ci", nullptr},
-                    {"source", row.source},
-                    {"weight_bytes", row.weight_bytes},
-                    {"model_energy", ModelEnergyJson(row.model_energy, row.model_energy_unit,
-                                                     row.source, row.model_energy_ratio)},
-                    {"budget_met", row.budget_met},
-                    {"kernels", row.kernels}};
+  Json candidate = {
+      {"label", row.label},
+      {"weight_bits", assignment.at("weight_bits")},
+      {"activation_bits", assignment.at("activation_bits")},
+      {"accuracy", row.test_accuracy},
+      {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
+      {"accuracy_difference_int8", row.paired_difference},
+      {"accuracy_difference_int8_ci", {row.paired_low, row.paired_high}},
+      {"test_correct", row.test_correct},
+      {"test_images", row.test_total},
+      {"latency_median_ns", nullptr},
+      {"latency_ci_ns", nullptr},
+      {"latency_ratio_int8", nullptr},
+      {"latency_ratio_int8_ci", nullptr},
+      {"source", row.source},
+      {"weight_bytes", row.weight_bytes},
+      {"model_energy", ModelEnergyJson(ModelEnergyOf(row), row.model_energy_ratio, row.source)},
+      {"budget_met", row.budget_met},
+      {"kernels", row.kernels}};
   AddEnergy(row.energy, row.energy_ratio, row.no_energy_reason, candidate);
   if (row.latency_median_ns) {
     candidate["latency_median_ns"] = *row.latency_median_ns;

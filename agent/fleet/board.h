@@ -83,6 +83,7 @@ struct NetworkMeasurement {
   std::vector<std::string> kernels;  // [num_operations]
   std::optional<double> model_energy;
   std::string model_energy_unit;
+  std::optional<double> model_energy_error;  // relative, 95 %; only of a fitted model
   // If the job asked for it, a reading or the reason why there is none.
   std::optional<EnergyReading> energy;
   std::string no_energy_reason;

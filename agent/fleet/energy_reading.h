@@ -14,11 +14,11 @@ namespace bitpilot {
 
 // What measures energy on a board, or why nothing does.
 struct BoardEnergy {
-  EnergyTier tier = EnergyTier::kNone;
-  std::string source;     // e.g. "rapl:package-0"; empty exactly if nothing measures
-  std::string scope;      // what the source sees, and what it does not
-  double window_s = 0.0;  // shortest window in which its energy may be stated
-  std::string reason;     // why nothing measures; empty if something does
+  EnergyTier tier = EnergyTier::kNone;  // MODEL_FITTED or MODEL_TABLE of a model with energies
+  std::string source;                   // e.g. "rapl:package-0"; empty exactly if nothing measures
+  std::string scope;                    // what the source sees, and what it does not
+  double window_s = 0.0;                // shortest window in which its energy may be stated
+  std::string reason;                   // why nothing measures; empty if something does
 
   bool measures() const { return !source.empty(); }
 };

@@ -93,6 +93,8 @@ BoardEnergy ToBoardEnergy(const v1::DeviceCapabilities& capabilities) {
   to.scope = from.scope();
   to.window_s = from.window_s();
   to.reason = from.reason();
+  if (from.tier() == v1::MODEL_FITTED) to.tier = EnergyTier::kModelFitted;
+  if (from.tier() == v1::MODEL_TABLE) to.tier = EnergyTier::kModelTable;
   if (to.measures()) to.tier = TierOf(static_cast<EnergySensor>(from.tier()));
   return to;
 }
@@ -115,6 +117,7 @@ Result<NetworkMeasurement> ToNetworkMeasurement(const v1::NetworkMeasurement& fr
   to.kernels.assign(from.kernels().begin(), from.kernels().end());
   if (from.has_model_energy()) to.model_energy = from.model_energy();
   to.model_energy_unit = from.model_energy_unit();
+  if (from.has_model_energy_error()) to.model_energy_error = from.model_energy_error();
   if (asked_for.energy) BITPILOT_RETURN_IF_ERROR(FillEnergy(from, to));
   if (asked_for.per_operation) {
     Result<std::vector<double>> times = OperationTimes(from, expected.num_operations);

@@ -84,6 +84,17 @@ ParetoAxis ModelAxis(const ReportData& data) {
           [](const Transition& transition) { return transition.model_energy_ratio; }};
 }
 
+// Who claims it, and how sure a fitted model is of itself.
+std::string ModelName(const FinalRow& row) {
+  const ModelEnergy claimed{row.model_energy.value(), row.model_energy_unit,
+                            row.model_energy_error};
+  std::string name = std::string(ToString(claimed.tier())) + " " + row.source;
+  if (claimed.relative_error) {
+    name += ", \u00b1 " + FormatPercent(*claimed.relative_error, 1) + " of unseen networks";
+  }
+  return name;
+}
+
 std::string ModelTable(const FinalEvent& final) {
   std::string html =
       "<div class=\"scroll\"><table><thead><tr><th>candidate</th><th>energy <span "
@@ -97,7 +108,7 @@ std::string ModelTable(const FinalEvent& final) {
         Element("td", "number",
                 row.model_energy_ratio ? FormatFixed(*row.model_energy_ratio, 3) + "\u00d7"
                                        : "\u2013") +
-        Element("td", "sub", row.source) + "</tr>\n";
+        Element("td", "sub", ModelName(row)) + "</tr>\n";
   }
   return html + "</tbody></table></div>\n";
 }

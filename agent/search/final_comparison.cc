@@ -107,6 +107,7 @@ void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, Fina
     result.kernels = conditions->kernels;
     result.model_energy = conditions->model_energy;
     result.model_energy_unit = conditions->model_energy_unit;
+    result.model_energy_error = conditions->model_energy_error;
     result.no_energy_reason = conditions->no_energy_reason;
   }
   const EnergyRatios energy = EnergyRatiosOf(row, uniform8);

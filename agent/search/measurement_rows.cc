@@ -48,6 +48,7 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
       conditions.operation_ns = network.operation_ns;
       conditions.model_energy = network.model_energy;
       conditions.model_energy_unit = network.model_energy_unit;
+      conditions.model_energy_error = network.model_energy_error;
       conditions.no_energy_reason = network.no_energy_reason;
       if (network.energy) {
         row.energy = network.energy->energy;

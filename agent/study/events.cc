@@ -132,7 +132,8 @@ BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                             paired_high, latency_median_ns, latency_low_ns, latency_high_ns, ratio,
                             ratio_low, ratio_high, model_energy, model_energy_unit, source,
                             weight_bytes, budget_met, measurement_id, kernels),
-                           (energy, energy_ratio, no_energy_reason, model_energy_ratio))
+                           (energy, energy_ratio, no_energy_reason, model_energy_ratio,
+                            model_energy_error))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
 BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa), (energy_hypervolume))
@@ -141,7 +142,7 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,
                             involuntary_context_switches, load_average, kernels, operation_ns,
                             model_energy, model_energy_unit),
-                           (energy, no_energy_reason))
+                           (energy, no_energy_reason, model_energy_error))
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
 

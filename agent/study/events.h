@@ -123,7 +123,8 @@ struct FinalRow {
   std::string no_energy_reason;  // if it was asked for
   // Of model_energy, to uniform 8 bit; null with it.
   std::optional<double> model_energy_ratio;
-  std::string source;  // "measured", or "MODEL:<table name>"
+  std::optional<double> model_energy_error;  // relative, 95 %; only of a fitted model
+  std::string source;                        // "measured", or "MODEL:<table name>"
   std::int64_t weight_bytes = 0;
   bool budget_met = true;
   std::string measurement_id;        // empty if nothing was measured
@@ -167,8 +168,9 @@ struct MeasurementConditions {
   std::vector<double> operation_ns;    // per operation, if asked for
   std::optional<double> model_energy;  // of a model board whose table has energies
   std::string model_energy_unit;
-  std::optional<EnergyConditions> energy;  // of MeasurementRow::energy
-  std::string no_energy_reason;            // if it was asked for
+  std::optional<EnergyConditions> energy;    // of MeasurementRow::energy
+  std::string no_energy_reason;              // if it was asked for
+  std::optional<double> model_energy_error;  // relative, 95 %; only of a fitted model
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

@@ -81,6 +81,8 @@ class Parser {
  private:
   Status ParseFormat(const std::vector<std::string>& words);
   Status ParseText(const std::vector<std::string>& words, std::string& field);
+  Status ParseUnit(const std::vector<std::string>& words);
+  Status ParseFitError(const std::vector<std::string>& words);
   Status ParseOverhead(const std::vector<std::string>& words);
   Status ParseOperation(const std::vector<std::string>& words);
 
@@ -98,10 +100,12 @@ Status Parser::ParseLine(const std::vector<std::string>& words) {
     return InvalidArgument(Quoted(keyword) + " comes a second time");
   if (keyword == "name") return ParseText(words, table_.name);
   if (keyword == "source") return ParseText(words, table_.source);
-  if (keyword == "energy_unit") return ParseText(words, table_.energy_unit);
+  if (keyword == "energy_unit") return ParseUnit(words);
+  if (keyword == "energy_fit_error") return ParseFitError(words);
   if (keyword == "overhead") return ParseOverhead(words);
-  return InvalidArgument("expected name, source, energy_unit, overhead or op, got " +
-                         Quoted(keyword));
+  return InvalidArgument(
+      "expected name, source, energy_unit, energy_fit_error, overhead or op, got " +
+      Quoted(keyword));
 }
 
 Status Parser::ParseFormat(const std::vector<std::string>& words) {
@@ -125,12 +129,33 @@ Status Parser::ParseText(const std::vector<std::string>& words, std::string& fie
 }
 
 Status Parser::ParseOverhead(const std::vector<std::string>& words) {
-  if (words.size() != 3 || words[1] != "latency_ns") {
-    return InvalidArgument("expected 'overhead latency_ns NUMBER'");
+  const bool has_energy = words.size() == 5 && words[3] == "energy";
+  if ((words.size() != 3 && !has_energy) || words[1] != "latency_ns") {
+    return InvalidArgument("expected 'overhead latency_ns NUMBER [energy NUMBER]'");
   }
   const Result<double> latency_ns = ParseCost("latency_ns", words[2]);
-  if (latency_ns.ok()) table_.overhead_latency_ns = *latency_ns;
-  return latency_ns.status();
+  if (!latency_ns.ok()) return latency_ns.status();
+  table_.overhead_latency_ns = *latency_ns;
+  if (!has_energy) return Status();
+  const Result<double> energy = ParseCost("energy", words[4]);
+  if (!energy.ok()) return energy.status();
+  table_.overhead_energy = *energy;
+  has_energies_ = true;
+  return Status();
+}
+
+Status Parser::ParseUnit(const std::vector<std::string>& words) {
+  BITPILOT_RETURN_IF_ERROR(ParseText(words, table_.energy_unit));
+  if (table_.energy_unit.find("model") != std::string::npos) return Status();
+  return InvalidArgument("a table's energies are a model's, and their unit must say so, e.g. " +
+                         Quoted("uJ-model") + "; got " + Quoted(table_.energy_unit));
+}
+
+Status Parser::ParseFitError(const std::vector<std::string>& words) {
+  if (words.size() != 2) return InvalidArgument("expected 'energy_fit_error NUMBER'");
+  const Result<double> error = ParseCost("energy_fit_error", words[1]);
+  if (error.ok()) table_.energy_fit_error = *error;
+  return error.status();
 }
 
 Status Parser::ParseOperation(const std::vector<std::string>& words) {
@@ -178,7 +203,7 @@ Result<CostTable> Parser::Finish() {
     if (seen_.count(keyword) == 0)
       return InvalidArgument("the line '" + std::string(keyword) + " ...' is missing");
   }
-  if (has_energies_ && table_.energy_unit.empty()) {
+  if ((has_energies_ || table_.energy_fit_error) && table_.energy_unit.empty()) {
     return InvalidArgument("operations have energies, but the line 'energy_unit ...' is missing");
   }
   return std::move(table_);
@@ -216,6 +241,11 @@ std::string FormatKey(const std::tuple<std::string, int, int>& key) {
 
 }  // namespace
 
+EnergyTier EnergyTierOf(const CostTable& table) {
+  if (table.energy_unit.empty()) return EnergyTier::kNone;
+  return table.energy_fit_error ? EnergyTier::kModelFitted : EnergyTier::kModelTable;
+}
+
 Result<CostTable> ParseCostTable(std::string_view text) {
   Parser parser;
   for (int number = 1; !text.empty(); ++number) {
@@ -234,7 +264,11 @@ std::string FormatCostTable(const CostTable& table) {
   text += "name " + FormatWord(table.name) + "\n";
   text += "source " + FormatQuoted(table.source) + "\n";
   if (!table.energy_unit.empty()) text += "energy_unit " + FormatWord(table.energy_unit) + "\n";
-  text += "overhead latency_ns " + FormatNumber(table.overhead_latency_ns) + "\n";
+  if (table.energy_fit_error)
+    text += "energy_fit_error " + FormatNumber(*table.energy_fit_error) + "\n";
+  text += "overhead latency_ns " + FormatNumber(table.overhead_latency_ns);
+  if (table.overhead_energy > 0.0) text += " energy " + FormatNumber(table.overhead_energy);
+  text += "\n";
   for (const auto& [key, cost] : table.operations) {
     text += FormatKey(key) + " latency_ns " + FormatNumber(cost.latency_ns);
     if (cost.energy) text += " energy " + FormatNumber(*cost.energy);

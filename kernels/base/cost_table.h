@@ -4,12 +4,13 @@
 // exports:
 //
 //   bitpilot-cost-table 1
-//   name mpic                              # who answers
-//   source "Risso et al., IGSC 2022, D.4"  # where the numbers come from; required
-//   energy_unit uJ-model                   # optional; energies carry it, never plain joules
-//   overhead latency_ns 1200               # per inference: what no operation owns
+//   name mpic                                  # who answers
+//   source "Risso et al., IGSC 2022, D.4"      # where the numbers come from; required
+//   energy_unit uJ-model                       # optional; has "model" in it: never plain joules
+//   energy_fit_error 0.034                     # optional: fitted to measurements; 95 %, relative
+//   overhead latency_ns 1200 energy 0.1        # per inference: what no operation owns
 //   op conv1 w 8 a 8 latency_ns 15000 energy 1.9
-//   op pool latency_ns 300                 # operations without weights: no widths
+//   op pool latency_ns 300                     # operations without weights: no widths
 //
 // '#' starts a comment. A layer's `w` is its weights' width, `a` the width of the tensor it reads.
 #pragma once
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "kernels/base/bit_assignment.h"
+#include "kernels/base/energy.h"
 #include "kernels/base/status.h"
 #include "kernels/base/topology.h"
 
@@ -37,10 +39,17 @@ struct CostTable {
   std::string name;
   std::string source;
   std::string energy_unit;  // Empty: the table has no energies.
+  // Of energies that were fitted to measured ones: half-width of the 95 % interval of a network's,
+  // relative. Absent: a table of costs, which states none.
+  std::optional<double> energy_fit_error = std::nullopt;
   double overhead_latency_ns = 0.0;
+  double overhead_energy = 0.0;
   // Key: operation name, weight bits, activation bits; (name, 0, 0) without weights.
   std::map<std::tuple<std::string, int, int>, Cost> operations;
 };
+
+// MODEL_FITTED, MODEL_TABLE, or NONE for a table without energies.
+EnergyTier EnergyTierOf(const CostTable& table);
 
 // Errors: kInvalidArgument / kDataCorrupt with the line number, what was expected and what came.
 Result<CostTable> ParseCostTable(std::string_view text);

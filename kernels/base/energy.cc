@@ -30,6 +30,11 @@ std::string_view ToString(EnergyTier tier) {
 
 Result<MeasuredEnergy> MeasuredEnergy::Create(EnergySensor sensor, std::string source,
                                               EnergyFigure gross, std::optional<EnergyFigure> net) {
+  // Whatever was cast to a sensor on the way here: a model is none.
+  if (sensor != EnergySensor::kMeterExternal && sensor != EnergySensor::kSensorOnboard) {
+    return InvalidArgument(std::string(ToString(TierOf(sensor))) +
+                           " is not what measures energy: its figures are no measurements");
+  }
   if (source.empty()) return InvalidArgument("a measured energy names its source");
   if (!IsFigure(gross) || !(gross.value_uj > 0.0)) {
     return DataCorrupt("energy source " + source + ": gross energy must be positive, got " +

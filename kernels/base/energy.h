@@ -85,6 +85,13 @@ std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, const MeasuredEne
 struct ModelEnergy {
   double value = 0.0;
   std::string unit;  // Says that it is a model's, e.g. "uJ-model"; never "J" or "uJ".
+  // Half-width of the 95 % interval, relative; only of a model that was fitted to measured
+  // energies.
+  std::optional<double> relative_error = std::nullopt;
+
+  EnergyTier tier() const {
+    return relative_error ? EnergyTier::kModelFitted : EnergyTier::kModelTable;
+  }
 };
 
 }  // namespace bitpilot

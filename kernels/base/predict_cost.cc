@@ -74,7 +74,7 @@ Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
   if (!costs.ok()) return costs.status();
   Cost total;
   total.latency_ns = table.overhead_latency_ns;
-  if (!table.energy_unit.empty()) total.energy = 0.0;
+  if (!table.energy_unit.empty()) total.energy = table.overhead_energy;
   for (const Cost& cost : *costs) AddShare(cost, 1.0, total);
   return total;
 }

@@ -2,6 +2,7 @@ bitpilot_add_test(profile_test
   LABEL agent
   SOURCES
     build_lut_test.cc
+    fit_energy_test.cc
     lut_test.cc
     model_board_test.cc
     profile_data_test.cc

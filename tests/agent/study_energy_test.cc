@@ -188,6 +188,19 @@ TEST_F(StudyEnergyTest, ReadsVerifiesAndContinuesAStudyOfVersion1) {
   EXPECT_EQ(Query("PRAGMA user_version"), std::to_string(CurrentSchemaVersion()));
 }
 
+// What a cast lets through the compiler, the only maker of measured energies refuses.
+TEST(MeasuredEnergyTest, RefusesAModelThatWasCastToASensor) {
+  for (const EnergyTier tier :
+       {EnergyTier::kModelTable, EnergyTier::kModelFitted, EnergyTier::kNone}) {
+    const Status refused = MeasuredEnergy::Create(static_cast<EnergySensor>(tier), "meter:bench",
+                                                  {128.2, 0.1}, std::nullopt)
+                               .status();
+    EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(refused.message(), HasSubstr(std::string(ToString(tier))));
+    EXPECT_FALSE(ParseEnergySensor(ToString(tier)).ok());
+  }
+}
+
 TEST(EnergyEventTest, ReturnsAFinalRowsEnergyAndTheReasonForItsAbsence) {
   FinalEvent event;
   event.rows.resize(2);

@@ -61,6 +61,24 @@ TEST(FormatCostTableTest, ReadsBackTheSame) {
   EXPECT_EQ(FormatCostTable(*read), text);
 }
 
+TEST(ParseCostTableTest, TellsAFittedModelFromATableOfCosts) {
+  const std::string start = "bitpilot-cost-table 1\nname a\nsource b\n";
+  EXPECT_EQ(EnergyTierOf(*ParseCostTable(start)), EnergyTier::kNone);
+  EXPECT_EQ(EnergyTierOf(*ParseCostTable(start + "energy_unit uJ-model\n")),
+            EnergyTier::kModelTable);
+  const std::string fitted = start +
+                             "energy_unit uJ-model-fitted\n"
+                             "energy_fit_error 0.034\n"
+                             "overhead latency_ns 10 energy 0.5\n";
+  const Result<CostTable> table = ParseCostTable(fitted);
+  ASSERT_TRUE(table.ok()) << table.status().message();
+  EXPECT_EQ(EnergyTierOf(*table), EnergyTier::kModelFitted);
+  EXPECT_EQ(table->energy_fit_error, 0.034);
+  EXPECT_EQ(table->overhead_energy, 0.5);
+  EXPECT_NE(FormatCostTable(*table).find("overhead latency_ns 10 energy 0.5"), std::string::npos);
+  EXPECT_EQ(FormatCostTable(*ParseCostTable(FormatCostTable(*table))), FormatCostTable(*table));
+}
+
 struct BadTable {
   std::string text;
   const char* error;
@@ -83,11 +101,21 @@ TEST(ParseCostTableTest, NamesTheLineAndWhatIsWrong) {
       {"bitpilot-cost-table 1\nsource a\n", "the line 'name ...' is missing"},
       {start + "name c\n", "line 4: 'name' comes a second time"},
       {start + "nmae c\n",
-       "line 4: expected name, source, energy_unit, overhead or op, got 'nmae'"},
+       "line 4: expected name, source, energy_unit, energy_fit_error, overhead or op, got "
+       "'nmae'"},
       {start + "energy_unit\n", "line 4: 'energy_unit' takes one word"},
       {start + "energy_unit \"\"\n", "line 4: 'energy_unit' takes one word"},
       {start + "energy_unit u J\n", "line 4: 'energy_unit' takes one word"},
-      {start + "overhead 12\n", "line 4: expected 'overhead latency_ns NUMBER'"},
+      {start + "energy_unit uJ\n",
+       "line 4: a table's energies are a model's, and their unit must say so, e.g. 'uJ-model'; "
+       "got 'uJ'"},
+      {start + "energy_fit_error 0.1\n", "the line 'energy_unit ...' is missing"},
+      {start + "energy_fit_error\n", "line 4: expected 'energy_fit_error NUMBER'"},
+      {start + "energy_fit_error -0.1\n", "line 4: energy_fit_error must be a number"},
+      {start + "overhead latency_ns 1 energy 2\n", "the line 'energy_unit ...' is missing"},
+      {start + "overhead latency_ns 1 energy\n",
+       "line 4: expected 'overhead latency_ns NUMBER [energy NUMBER]'"},
+      {start + "overhead 12\n", "line 4: expected 'overhead latency_ns NUMBER [energy NUMBER]'"},
       {start + "overhead latency_ns 12us\n",
        "line 4: latency_ns must be a number of at least 0, got '12us'"},
       {start + "op\n", op_usage},

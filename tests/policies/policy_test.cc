@@ -105,9 +105,10 @@ TEST(PolicyStateTest, IsRefusedWhenItIsDamagedOrOfAnotherPolicyOrProblem) {
   };
   const std::string good = state_of("random", environment.problem());
   std::string newer = good;
-  newer.replace(newer.find("\"version\":1"), 11, "\"version\":2");
+  newer.replace(newer.find("\"version\":2"), 11, "\"version\":3");
   const std::string step = R"({"accuracy":0.5,"choice":[9],"latency_high_ns":0,"latency_low_ns":0,)"
-                           R"("latency_ns":null,"loss":1,"status":1,"weight_bytes":1})";
+                           R"("latency_ns":null,"energy_ratio":null,"energy_ratio_uncertainty":0,)"
+                           R"("model_energy_ratio":null,"loss":1,"status":1,"weight_bytes":1})";
   std::string illegal = good;
   illegal.replace(illegal.find("\"transitions\":[]"), 16, "\"transitions\":[" + step + "]");
   const auto policy = MakePolicy("random", environment.problem(), 1).value();

@@ -136,6 +136,7 @@ class SyntheticEnvironment final : public Environment {
     RandomStream random(options_.seed, "table");
     problem_.table.name = "synthetic";
     problem_.table.source = "formula";
+    true_table_.energy_unit = "uJ-model";  // of the formula; what is reported is called measured
     for (const int layer : LayerOperations(problem_.topology)) {
       const Operation& operation = problem_.topology.operations[At(layer)];
       const double error = options_.table_log_sigma * random.NextNormal();
