@@ -32,6 +32,7 @@ std::vector<std::string> SearchFlags(const ReportData& data) {
   add("--weight-widths", ConfigText(data, "weight_widths"));
   add("--activation-widths", ConfigText(data, "activation_widths"));
   if (ConfigIs(data, "search_ends", true)) flags.emplace_back("--search-ends");
+  if (ConfigIs(data, "fast", true)) flags.emplace_back("--fast");
   const std::string ratio = ConfigText(data, "max_latency_ratio");
   add("--max-latency", ratio.empty() ? "" : ratio + "x");
   const std::string energy_ratio = ConfigText(data, "max_energy_ratio");

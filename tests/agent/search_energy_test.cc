@@ -27,6 +27,7 @@ class SearchEnergyTest : public testing::Test {
                                           device,
                                           "--widths",
                                           "2,4,8",
+                                          "--fast",
                                           "--study",
                                           study_,
                                           "--json"};

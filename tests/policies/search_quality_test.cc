@@ -15,48 +15,40 @@
 namespace bitpilot {
 namespace {
 
-double SearchHypervolume(const std::string& policy, const SyntheticOptions& options,
-                         std::uint64_t seed) {
+// The objectives of everything that one policy measures.
+std::vector<Objectives> Search(const std::string& policy, const SyntheticOptions& options,
+                               std::uint64_t seed) {
   SyntheticEnvironment environment(options);
   SearchTrace trace;
   SearchAndCheck(policy, environment, seed, /*restore_each_step=*/false, trace);
   std::vector<Objectives> points;
   for (const Transition& transition : trace.transitions) {
-    if (transition.latency_ns) {
-      points.push_back({1.0 - transition.accuracy,
-                        *transition.latency_ns / environment.problem().uniform8.latency_ns});
+    if (HasObjectives(environment.problem(), transition)) {
+      points.push_back(MeasuredObjectives(environment.problem(), transition));
     }
   }
-  return Hypervolume(points);
+  return points;
 }
 
-// Everything that one policy measures with energy as an objective.
-std::vector<Objectives> SearchWithEnergy(const std::string& policy, const SyntheticOptions& options,
-                                         std::uint64_t seed) {
-  SyntheticEnvironment environment(options);
-  SearchTrace trace;
-  SearchAndCheck(policy, environment, seed, /*restore_each_step=*/false, trace);
-  std::vector<Objectives> points;
-  for (const Transition& transition : trace.transitions) {
-    points.push_back(MeasuredObjectives(environment.problem(), transition));
-  }
-  return points;
+double SearchHypervolume(const std::string& policy, const SyntheticOptions& options,
+                         std::uint64_t seed) {
+  return Hypervolume(Search(policy, options, seed));
 }
 
 TEST(SearchQualityTest, AmedBeatsRandomAndTheIntegerProgramInThreeObjectives) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     SCOPED_TRACE(seed);
     const SyntheticOptions options{.seed = seed, .energy = EnergyObjective::kMeasured};
-    const double amed = EnergyHypervolume(SearchWithEnergy("amed", options, seed));
-    EXPECT_GT(amed, EnergyHypervolume(SearchWithEnergy("random", options, seed)));
-    EXPECT_GT(amed, EnergyHypervolume(SearchWithEnergy("ilp", options, seed)));
+    const double amed = EnergyHypervolume(Search("amed", options, seed));
+    EXPECT_GT(amed, EnergyHypervolume(Search("random", options, seed)));
+    EXPECT_GT(amed, EnergyHypervolume(Search("ilp", options, seed)));
   }
 }
 
 TEST(SearchQualityTest, AmedLearnsWhatKeepsTheEnergyBudget) {
   const SyntheticOptions options{.budgets = {.max_energy_ratio = 0.5},
                                  .energy = EnergyObjective::kMeasured};
-  const std::vector<Objectives> points = SearchWithEnergy("amed", options, /*seed=*/1);
+  const std::vector<Objectives> points = Search("amed", options, /*seed=*/1);
   ASSERT_EQ(points.size(), 24U);
   double lowest_start_error = 1.0;
   double lowest_learned_error = 1.0;
