@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "agent/profile/lut.h"
+#include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
 namespace {
@@ -68,6 +69,32 @@ TEST_F(ModelBoardTest, FindsAShippedBoardByName) {
   const auto unknown = ReadModelBoard("mpic_resnet8").status();
   EXPECT_EQ(unknown.code(), StatusCode::kNotFound);
   EXPECT_THAT(unknown.message(), HasSubstr("only: my_board"));
+}
+
+// Every shipped profile of a machine has every layer at every pair of widths from 2 to 8 bits.
+TEST_F(ModelBoardTest, ShippedProfilesAreWhole) {
+  int count = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(BITPILOT_SOURCE_DIR "/experiments/boards")) {
+    const std::string name = file.path().stem().string();
+    if (file.path().extension() != ".cost" || name.starts_with("mpic")) continue;
+    SCOPED_TRACE(name);
+    ++count;
+    const auto table = ReadModelBoard(name);
+    ASSERT_TRUE(table.ok()) << table.status().message();
+    EXPECT_EQ(table->name, name) << "results would name another board";
+    EXPECT_THAT(table->source, HasSubstr("(measured)"));
+    const Topology topology = StandardTopology(name.substr(name.rfind('_') + 1)).value();
+    for (int weights = 2; weights <= 8; ++weights) {
+      for (int activations = 2; activations <= 8; ++activations) {
+        const auto cost =
+            PredictCost(*table, topology, UniformAssignment(topology, weights, activations, true));
+        ASSERT_TRUE(cost.ok()) << cost.status().message();
+        EXPECT_GT(cost->latency_ns, 0.0);
+      }
+    }
+  }
+  EXPECT_GE(count, 6);
 }
 
 }  // namespace
