@@ -41,20 +41,22 @@ std::optional<double> ReadBusySeconds(const std::filesystem::path& stat) {
   return (user + nice + system + irq + softirq + steal) * TickSeconds();
 }
 
-void RecordFrequencies(const BoardState& state, v1::Conditions& conditions) {
-  for (const CpuFrequency& cpu : state.frequencies) {
-    const auto khz = static_cast<std::uint32_t>(cpu.current_khz);
-    conditions.set_frequency_min_khz(
-        conditions.has_frequency_min_khz() ? std::min(conditions.frequency_min_khz(), khz) : khz);
-    conditions.set_frequency_max_khz(std::max(conditions.frequency_max_khz(), khz));
-  }
+double FrequencyChange(const v1::Conditions& conditions) {
+  const std::uint32_t lowest = conditions.frequency_min_khz();
+  return lowest == 0 ? 0.0 : static_cast<double>(conditions.frequency_max_khz()) / lowest - 1.0;
+}
+
+std::string DescribeFrequencies(const v1::Conditions& conditions) {
+  return Format("%.0f", conditions.frequency_min_khz() * 1e-3) + " to " +
+         Format("%.0f MHz", conditions.frequency_max_khz() * 1e-3);
 }
 
 }  // namespace
 
 BoardWatch::BoardWatch(BoardWatchOptions options)
     : options_(std::move(options)),
-      gate_([root = options_.root] { return ReadBoardState(root); }, options_.pause),
+      gate_([root = options_.root] { return ReadBoardState(root); }, options_.pause,
+            options_.shares_agent_host ? StateGate::Heat::kUnlimited : StateGate::Heat::kLimited),
       canary_(options_.canary) {}
 
 std::optional<BoardWatch::CpuUse> BoardWatch::ReadCpuUse(MeasureClock& clock) const {
@@ -87,7 +89,24 @@ GateVerdict BoardWatch::Begin(MeasureClock& clock, const std::function<void()>& 
   if (verdict.status != v1::OK) return verdict;
   canary_.Look(lease_epoch_, clock);
   start_use_ = ReadCpuUse(clock);
+  khz_.reset();
   return verdict;
+}
+
+void BoardWatch::NoteFrequencies(const BoardState& state) {
+  const std::string name = "cpu" + std::to_string(options_.cpu);
+  for (const CpuFrequency& cpu : state.frequencies) {
+    if (options_.cpu >= 0 && cpu.cpu != name) continue;
+    if (!khz_) khz_.emplace(cpu.current_khz, cpu.current_khz);
+    khz_->first = std::min(khz_->first, cpu.current_khz);
+    khz_->second = std::max(khz_->second, cpu.current_khz);
+  }
+}
+
+// A board whose system tells no frequency at first tells none later.
+void BoardWatch::Look(MeasureClock& clock) {
+  canary_.Look(lease_epoch_, clock);
+  if (!start_state_.frequencies.empty()) NoteFrequencies(ReadBoardState(options_.root));
 }
 
 std::string BoardWatch::End(MeasureClock& clock, v1::Conditions& conditions) {
@@ -99,14 +118,30 @@ std::string BoardWatch::End(MeasureClock& clock, v1::Conditions& conditions) {
   const BoardState state = ReadBoardState(options_.root);
   if (const auto celsius = HottestCelsius(state)) conditions.set_temperature_end_celsius(*celsius);
   if (state.throttle) conditions.set_throttle_bits(state.throttle->bits);
-  RecordFrequencies(state, conditions);
+  NoteFrequencies(state);
+  if (khz_) {
+    conditions.set_frequency_min_khz(static_cast<std::uint32_t>(khz_->first));
+    conditions.set_frequency_max_khz(static_cast<std::uint32_t>(khz_->second));
+  }
   if (other_load) conditions.set_other_load(*other_load);
   AddNotes(state, conditions);
   ended_ns_ = clock.WallNs();
-  if (options_.shares_agent_host || other_load.value_or(0.0) <= kMaxOtherLoad) return {};
-  return "other work on the board: other processes used " + Format("%.2f", *other_load) +
-         " CPUs meanwhile; end them, or start the daemon with --shares-agent-host if the board is "
-         "the machine that trains";
+  return FindDisturbance(conditions);
+}
+
+std::string BoardWatch::FindDisturbance(const v1::Conditions& conditions) const {
+  if (options_.shares_agent_host) return {};
+  if (conditions.other_load() > kMaxOtherLoad) {
+    return "other work on the board: other processes used " +
+           Format("%.2f", conditions.other_load()) +
+           " CPUs meanwhile; end them, or start the daemon with --shares-agent-host if the board "
+           "is the machine that trains";
+  }
+  if (FrequencyChange(conditions) > kMaxFrequencyChange) {
+    return "the frequency changed while it was measured: " + DescribeFrequencies(conditions) +
+           "; choose the governor performance, and see that the board stays cool";
+  }
+  return {};
 }
 
 void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) const {
@@ -123,6 +158,9 @@ void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) con
       HottestCelsius(end).value_or(0.0) - HottestCelsius(start_state_).value_or(0.0);
   if (rise > kTemperatureRiseLimit) {
     conditions.add_notes("the board became " + Format("%.1f C", rise) + " hotter meanwhile");
+  }
+  if (options_.shares_agent_host && FrequencyChange(conditions) > kMaxFrequencyChange) {
+    conditions.add_notes("the frequency changed meanwhile: " + DescribeFrequencies(conditions));
   }
   if (options_.shares_agent_host && conditions.other_load() > kMaxOtherLoad) {
     conditions.add_notes("other processes used " + Format("%.2f", conditions.other_load()) +

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "device_daemon/canary.h"
 #include "device_daemon/energy/board_state.h"
@@ -18,9 +19,11 @@ namespace bitpilot {
 
 struct BoardWatchOptions {
   std::filesystem::path root = "/";  // below which sys/ and proc/ are read
-  // The daemon runs on the machine that trains. Other load is expected there, so it is noted and
-  // not judged: what it does to the windows is (disturbance.h). On a board of its own more than
-  // kMaxOtherLoad makes a measurement NOISY.
+  int cpu = -1;                      // that measures, whose frequency is watched; -1: all of them
+  // The daemon runs on the machine that trains. Other load, heat and the frequencies that they
+  // cause are expected there, so they are noted and not judged: what they do to the windows is
+  // (disturbance.h). On a board of its own more than kMaxOtherLoad or kMaxFrequencyChange makes a
+  // measurement NOISY.
   bool shares_agent_host = false;
   std::function<void()> pause;   // lets a second pass
   std::function<void()> canary;  // CanaryInference()
@@ -28,7 +31,8 @@ struct BoardWatchOptions {
 
 class BoardWatch {
  public:
-  static constexpr double kMaxOtherLoad = 0.05;  // CPUs
+  static constexpr double kMaxOtherLoad = 0.05;        // CPUs
+  static constexpr double kMaxFrequencyChange = 0.05;  // highest over lowest, minus 1
 
   explicit BoardWatch(BoardWatchOptions options);
 
@@ -39,6 +43,10 @@ class BoardWatch {
   // not OK nothing may be timed.
   GateVerdict Begin(MeasureClock& clock, const std::function<void()>& tick,
                     v1::Conditions& conditions);
+
+  // Between two rounds: notes the frequency, which may change and come back, and times the canary
+  // if that was 30 s ago.
+  void Look(MeasureClock& clock);
 
   // Records the board's state behind the last window, and in words what speaks against it. Returns
   // why the measurement counts as disturbed, or an empty string.
@@ -58,6 +66,10 @@ class BoardWatch {
   };
   std::optional<CpuUse> ReadCpuUse(MeasureClock& clock) const;
   std::optional<double> OtherLoad(const CpuUse& end) const;
+  // Widens khz_ by the frequencies of the CPUs that count.
+  void NoteFrequencies(const BoardState& state);
+  // Why the board's other work or its frequency disturbed a measurement; empty if neither did.
+  std::string FindDisturbance(const v1::Conditions& conditions) const;
   void AddNotes(const BoardState& end, v1::Conditions& conditions) const;
 
   BoardWatchOptions options_;
@@ -66,6 +78,7 @@ class BoardWatch {
   std::uint64_t lease_epoch_ = 0;
   BoardState start_state_;
   std::optional<CpuUse> start_use_;
+  std::optional<std::pair<std::int64_t, std::int64_t>> khz_;  // lowest and highest since Begin()
   std::optional<std::int64_t> ended_ns_;
 };
 

@@ -82,8 +82,8 @@ using ProgressFunction = std::function<void(std::string_view phase, int windows_
 
 // Runs and times every workload (one call = one inference) on the calling thread: one alone, or
 // several in interleaved rounds, a window of each in turn. Ends at the first checkpoint where every
-// interval is narrow enough; of several workloads, the interval of WithoutCommonDrift()
-// (disturbance.h).
+// interval is narrow enough; of several workloads, the interval of their CPU times
+// WithoutCommonDrift() (disturbance.h).
 //
 // Errors:
 //   kUnsupported  the clock does not advance over 2^24 calls of a workload.

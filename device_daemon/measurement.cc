@@ -69,7 +69,11 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   for (MeasureSubject& subject : subjects) {
     workloads.emplace_back([&subject, pixels] { subject.compiled.Run(pixels, subject.logits); });
   }
-  const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, progress);
+  const auto watched = [&](std::string_view phase, int windows_done) {
+    if (setup.watch != nullptr && windows_done > 0) setup.watch->Look(clock);
+    progress(phase, windows_done);
+  };
+  const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, watched);
   if (!series.ok()) return ToVerdict(series.status());
   result.mutable_conditions()->set_involuntary_context_switches(TotalSwitches(*series));
   result.mutable_conditions()->set_timed_ms(TimedMs(*series));

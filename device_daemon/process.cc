@@ -46,16 +46,16 @@ Status ConfineWorker(std::uint64_t memory_bytes) {
   return Limit(RLIMIT_AS, "memory", memory_bytes);
 }
 
-void PinToLastCpu() {
+int PinToLastCpu() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return -1;
   int last = CPU_SETSIZE - 1;
   while (!CPU_ISSET(last, &allowed)) --last;
   cpu_set_t only;
   CPU_ZERO(&only);
   CPU_SET(last, &only);
-  sched_setaffinity(0, sizeof only, &only);
+  return sched_setaffinity(0, sizeof only, &only) == 0 ? last : -1;
 }
 
 std::string OwnProgramPath() {

@@ -19,8 +19,8 @@ void DieWithParent(pid_t parent, int signal);
 Status ConfineWorker(std::uint64_t memory_bytes);
 
 // Pins this process to the last CPU it may use, where there are several: the first one serves
-// interrupts and the daemon's own sockets.
-void PinToLastCpu();
+// interrupts and the daemon's own sockets. Returns its number; -1 if this process is not pinned.
+int PinToLastCpu();
 
 // The path of the running program.
 std::string OwnProgramPath();

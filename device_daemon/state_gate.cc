@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 namespace bitpilot {
@@ -23,11 +24,13 @@ std::optional<double> HottestCelsius(const BoardState& state) {
   return hottest;
 }
 
-StateGate::StateGate(std::function<BoardState()> read, std::function<void()> pause)
+StateGate::StateGate(std::function<BoardState()> read, std::function<void()> pause, Heat heat)
     : read_(std::move(read)),
       pause_(std::move(pause)),
-      limit_celsius_(
-          std::max(kLeastLimitCelsius, HottestCelsius(read_()).value_or(0.0) + kMarginCelsius)) {}
+      limit_celsius_(heat == Heat::kUnlimited
+                         ? std::numeric_limits<double>::infinity()
+                         : std::max(kLeastLimitCelsius,
+                                    HottestCelsius(read_()).value_or(0.0) + kMarginCelsius)) {}
 
 GateVerdict StateGate::Judge(const BoardState& state) const {
   if (state.throttle && state.throttle->under_voltage) {

@@ -29,9 +29,12 @@ class StateGate {
   static constexpr double kLeastLimitCelsius = 60.0;
   static constexpr int kMaxPauses = 120;
 
+  enum class Heat { kLimited, kUnlimited };
+
   // read: the board's state now. pause: lets a second pass. The first reading is the idle
-  // temperature.
-  StateGate(std::function<BoardState()> read, std::function<void()> pause);
+  // temperature. Heat::kUnlimited: of a machine that trains meanwhile, whose heat says nothing
+  // about the measurement; only the firmware's limits count.
+  StateGate(std::function<BoardState()> read, std::function<void()> pause, Heat heat);
 
   // Returns at once if the board is fit, and otherwise when it has become so, or after kMaxPauses
   // with the reason:

@@ -194,7 +194,7 @@ int Fail(const Status& status) {
 
 int RunWorker(const WorkerOptions& options) {
   DieWithParent(options.parent, SIGKILL);
-  PinToLastCpu();
+  const int cpu = PinToLastCpu();
   Result<MeasurementSetup> setup = MakeSetup(options);
   if (!setup.ok()) return Fail(setup.status());
   Result<std::function<void()>> canary = CanaryInference(setup->isa);
@@ -202,6 +202,7 @@ int RunWorker(const WorkerOptions& options) {
   const Status confined = ConfineWorker(options.memory_bytes);
   if (!confined.ok()) return Fail(confined);
   BoardWatchOptions watch;
+  watch.cpu = cpu;
   watch.shares_agent_host = options.shares_agent_host;
   watch.pause = [] { sleep(1); };
   watch.canary = std::move(*canary);

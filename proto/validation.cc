@@ -208,8 +208,31 @@ Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
   return ValidateEnergy(network.energy());
 }
 
+// The agent stores them as JSON, which has no other than finite numbers.
+Status ValidateConditions(const v1::Conditions& conditions) {
+  const struct {
+    const char* name;
+    double value;
+  } numbers[] = {{"temperature_start_celsius", conditions.temperature_start_celsius()},
+                 {"temperature_end_celsius", conditions.temperature_end_celsius()},
+                 {"load_average", conditions.load_average()},
+                 {"duration_ms", conditions.duration_ms()},
+                 {"canary_lease_ns", conditions.canary_lease_ns()},
+                 {"canary_ns", conditions.canary_ns()},
+                 {"other_load", conditions.other_load()},
+                 {"gate_wait_ms", conditions.gate_wait_ms()},
+                 {"timed_ms", conditions.timed_ms()}};
+  for (const auto& [name, value] : numbers) {
+    if (!std::isfinite(value)) {
+      return InvalidArgument(std::string(name) + " must be finite, got " + std::to_string(value));
+    }
+  }
+  return {};
+}
+
 Status ValidateResult(const v1::MeasureResult& result) {
   BITPILOT_RETURN_IF_ERROR(CheckSize("measure_id", kMeasureIdBytes, result.measure_id().size()));
+  BITPILOT_RETURN_IF_ERROR(ValidateConditions(result.conditions()));
   const v1::MeasureStatus status = result.status();
   if (status == v1::MEASURE_STATUS_UNSPECIFIED || !v1::MeasureStatus_IsValid(status)) {
     return InvalidArgument("unknown measure status " + std::to_string(static_cast<int>(status)));

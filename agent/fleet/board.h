@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/fleet/board_conditions.h"
 #include "agent/fleet/energy_reading.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
@@ -66,6 +67,7 @@ struct BoardInfo {
   std::string architecture;
   std::string governor;
   int cpu_count = 0;
+  bool shares_agent_host = false;  // runs on the machine that trains: other load is expected
   BoardEnergy energy;
   bool is_model() const { return backend != "kernels"; }
 };
@@ -97,6 +99,7 @@ struct Measurement {
   double duration_ms = 0.0;                  // device time of the whole request
   std::uint64_t involuntary_context_switches = 0;
   std::optional<double> load_average;
+  BoardConditions conditions;
 };
 
 // One request to measure: one network, or several in interleaved rounds.
@@ -104,6 +107,7 @@ struct MeasureJob {
   std::vector<const Network*> networks;  // borrowed until the job ends
   Tier tier = Tier::kStandard;
   bool per_operation = false;
+  bool extended = false;  // of an AUDIT: 100 rounds of 100 ms, for figures that are published
   // After the latencies also measure energy, in a phase of its own: seconds a network and more,
   // by the source's window rule.
   bool energy = false;

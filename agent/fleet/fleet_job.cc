@@ -89,6 +89,7 @@ void FleetJob::WriteMeasure(Message* request) const {
   for (const Artifact& network : request_.artifacts) measure->add_network_sha256(network.sha256);
   measure->mutable_spec()->set_tier(static_cast<v1::MeasureSpec::Tier>(input.tier));
   measure->mutable_spec()->set_per_operation(input.per_operation);
+  measure->mutable_spec()->set_extended(input.extended);
   measure->mutable_spec()->set_energy(input.energy);
   measure->set_golden_pixels(input.golden_pixels);
   for (const std::string& logits : input.golden_logits) measure->add_golden_logits(logits);

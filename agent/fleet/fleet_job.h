@@ -40,6 +40,7 @@ struct MeasureInput {
   std::string measure_id;  // 16 bytes, unique for ever
   Tier tier = Tier::kStandard;
   bool per_operation = false;
+  bool extended = false;
   bool energy = false;
   std::string golden_pixels;               // one image
   std::vector<std::string> golden_logits;  // parallel to the artifacts: float32, little-endian

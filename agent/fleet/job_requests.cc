@@ -79,6 +79,7 @@ Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure
   input.measure_id = std::move(measure_id);
   input.tier = job.tier;
   input.per_operation = job.per_operation;
+  input.extended = job.extended;
   input.energy = job.energy;
   for (const Network* network : job.networks) {
     Result<Artifact> artifact = MakeArtifact(*network);

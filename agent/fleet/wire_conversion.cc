@@ -99,6 +99,25 @@ BoardEnergy ToBoardEnergy(const v1::DeviceCapabilities& capabilities) {
   return to;
 }
 
+BoardConditions ToBoardConditions(const v1::Conditions& from) {
+  BoardConditions to;
+  to.governor = from.governor();
+  if (from.has_frequency_min_khz()) to.frequency_min_khz = from.frequency_min_khz();
+  if (from.has_frequency_max_khz()) to.frequency_max_khz = from.frequency_max_khz();
+  if (from.has_temperature_start_celsius())
+    to.temperature_start_celsius = from.temperature_start_celsius();
+  if (from.has_temperature_end_celsius())
+    to.temperature_end_celsius = from.temperature_end_celsius();
+  if (from.has_throttle_bits()) to.throttle_bits = from.throttle_bits();
+  if (from.has_canary_lease_ns()) to.canary_lease_ns = from.canary_lease_ns();
+  if (from.has_canary_ns()) to.canary_ns = from.canary_ns();
+  if (from.has_other_load()) to.other_load = from.other_load();
+  to.gate_wait_ms = from.gate_wait_ms();
+  to.timed_ms = from.timed_ms();
+  to.notes.assign(from.notes().begin(), from.notes().end());
+  return to;
+}
+
 Result<NetworkMeasurement> ToNetworkMeasurement(const v1::NetworkMeasurement& from,
                                                 const ExpectedNetwork& expected,
                                                 const AskedFor& asked_for) {
@@ -174,6 +193,7 @@ BoardInfo ToBoardInfo(const v1::DeviceCapabilities& capabilities) {
   info.architecture = capabilities.architecture();
   info.governor = capabilities.governor();
   info.cpu_count = static_cast<int>(capabilities.cpu_count());
+  info.shares_agent_host = capabilities.shares_agent_host();
   info.energy = ToBoardEnergy(capabilities);
   return info;
 }
@@ -207,6 +227,7 @@ Result<Measurement> ToMeasurement(const v1::MeasureResult& result,
   if (result.conditions().has_load_average()) {
     measurement.load_average = result.conditions().load_average();
   }
+  measurement.conditions = ToBoardConditions(result.conditions());
   if (!HasNumbers(measurement.status)) return measurement;
   if (static_cast<std::size_t>(result.networks_size()) != expected.size()) {
     return DataCorrupt("expected numbers of " + std::to_string(expected.size()) +

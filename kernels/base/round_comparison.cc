@@ -33,6 +33,13 @@ std::string_view ToString(Speed speed) {
   return "unknown";
 }
 
+std::span<const double> TimesToCompare(std::span<const double> wall_ns,
+                                       std::span<const double> cpu_ns) {
+  const bool all_positive =
+      std::all_of(cpu_ns.begin(), cpu_ns.end(), [](double time) { return time > 0.0; });
+  return cpu_ns.size() == wall_ns.size() && all_positive ? cpu_ns : wall_ns;
+}
+
 MedianInterval RatioOfRounds(std::span<const double> candidate_ns,
                              std::span<const double> reference_ns) {
   return SignTestInterval(Ratios(candidate_ns, reference_ns));

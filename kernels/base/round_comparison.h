@@ -13,6 +13,11 @@
 
 namespace bitpilot {
 
+// Which times of the rounds to compare: the thread's CPU times, in which what other programs took
+// counts for neither network, if there is one for every window; otherwise the wall times.
+std::span<const double> TimesToCompare(std::span<const double> wall_ns,
+                                       std::span<const double> cpu_ns);
+
 // Median, with its exact interval, of candidate_ns[round] / reference_ns[round]. Rounds beyond the
 // shorter list are ignored.
 //

@@ -4,5 +4,5 @@ bitpilot_add_test(fleet_protocol_test
   DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_files_test
   LABEL agent
-  SOURCES fleet_file_test.cc fleet_job_requests_test.cc fleet_keys_test.cc
+  SOURCES board_conditions_test.cc fleet_file_test.cc fleet_job_requests_test.cc fleet_keys_test.cc
   DEPS bitpilot::fleet)

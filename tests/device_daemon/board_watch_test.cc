@@ -75,7 +75,7 @@ TEST_F(BoardWatchTest, RecordsWhatTheBoardIsLike) {
     board_.Write(folder + "scaling_governor", "ondemand");
   }
   board_.Write(kThrottled, "0x50000");
-  BoardWatch watch(Options(false));
+  BoardWatch watch(Options(true));
   EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
   EXPECT_EQ(conditions_.governor(), "ondemand");
   EXPECT_EQ(conditions_.frequency_min_khz(), 1'500'000U);
@@ -86,6 +86,39 @@ TEST_F(BoardWatchTest, RecordsWhatTheBoardIsLike) {
   EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 100'000.0);
   EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 0.0);
   EXPECT_THAT(conditions_.notes(), Contains(HasSubstr("governor ondemand")));
+}
+
+// The CPU that measures slows down in mid-measurement and recovers; the other one is elsewhere.
+TEST_F(BoardWatchTest, SeesAFrequencyThatChangesAndComesBack) {
+  const auto run_at = [&](const char* cpu, int mhz) {
+    const std::string folder = "sys/devices/system/cpu/" + std::string(cpu) + "/cpufreq/";
+    board_.Write(folder + "scaling_cur_freq", std::to_string(mhz * 1000));
+    board_.Write(folder + "scaling_governor", "performance");
+  };
+  for (const bool shares_agent_host : {false, true}) {
+    run_at("cpu0", 600);
+    run_at("cpu1", 1800);
+    BoardWatchOptions options = Options(shares_agent_host);
+    options.cpu = 1;
+    BoardWatch watch(std::move(options));
+    conditions_.Clear();
+    watch.Begin(
+        clock_, [] {}, conditions_);
+    watch.Look(clock_);
+    run_at("cpu1", 900);
+    watch.Look(clock_);
+    run_at("cpu1", 1800);
+    const std::string disturbance = watch.End(clock_, conditions_);
+    EXPECT_EQ(conditions_.frequency_min_khz(), 900'000U);
+    EXPECT_EQ(conditions_.frequency_max_khz(), 1'800'000U);
+    if (shares_agent_host) {
+      EXPECT_EQ(disturbance, "");
+      EXPECT_THAT(conditions_.notes(), Contains(HasSubstr("900 to 1800 MHz")));
+    } else {
+      EXPECT_THAT(disturbance,
+                  HasSubstr("frequency changed while it was measured: 900 to 1800 MHz"));
+    }
+  }
 }
 
 TEST_F(BoardWatchTest, LeavesOutWhatTheSystemDoesNotTell) {
@@ -126,6 +159,23 @@ TEST_F(BoardWatchTest, RefusesABoardThatStaysHot) {
   EXPECT_EQ(verdict.detail,
             "the board has 75.0 C, measuring is allowed to 60.0 C; cool it; waited 120 s in vain");
   EXPECT_FALSE(conditions_.has_canary_ns());
+}
+
+// Training heats the machine, and would do so for hours.
+TEST_F(BoardWatchTest, DoesNotWaitForAMachineThatTrainsToCool) {
+  BoardWatch watch(Options(true));
+  SetCelsius(95);
+  const GateVerdict verdict = watch.Begin(
+      clock_, [] {}, conditions_);
+  EXPECT_EQ(verdict.status, v1::OK);
+  EXPECT_EQ(verdict.pauses, 0);
+  board_.Write(kThrottled, "0x4");
+  EXPECT_EQ(watch
+                .Begin(
+                    clock_, [] {}, conditions_)
+                .status,
+            v1::THERMAL_ABORT)
+      << "what the firmware limits is slow all the same";
 }
 
 // A board in a warm room idles at 58 C: it may measure up to 66 C.
@@ -187,6 +237,20 @@ TEST_F(BoardWatchTest, TimesTheCanaryOncePerLeaseAndEveryThirtySeconds) {
   Measure(watch, 1.0, 0.0);
   EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 120'000.0);
   EXPECT_EQ(conditions_.notes_size(), 0);
+}
+
+// A long measurement: the canary is timed between its rounds, too.
+TEST_F(BoardWatchTest, TimesTheCanaryWhileAMeasurementLasts) {
+  BoardWatch watch(Options(false));
+  watch.Begin(
+      clock_, [] {}, conditions_);
+  canary_ns_ = 150'000;
+  clock_.Pass(31e9);
+  watch.Look(clock_);
+  canary_ns_ = 100'000;
+  clock_.Pass(1e9);
+  watch.End(clock_, conditions_);
+  EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 150'000.0) << "timed 1 s ago, so not again";
 }
 
 TEST_F(BoardWatchTest, JudgesOtherLoadOnABoardOfItsOwn) {

@@ -87,6 +87,19 @@ TEST(LatencySamplerTest, StopsAtTheLastCheckpointWhenNoiseStays) {
   EXPECT_EQ(series->front().wall_ns.size(), 21U);
 }
 
+// Other programs take up to 30 % of the wall time: that widens a latency, and no comparison.
+TEST(LatencySamplerTest, ComparesLongerOnlyIfTheCpuTimesScatter) {
+  SimulatedClock clock;
+  std::mt19937 random(6);
+  const auto interrupted = [&] { clock.Pass(1e8, 3e7 * (random() % 1000) / 1000.0); };
+  const auto alone = Sample({interrupted}, v1::MeasureSpec::STANDARD, clock);
+  ASSERT_TRUE(alone.ok());
+  EXPECT_EQ(alone->front().wall_ns.size(), 21U);
+  const auto compared = Sample({interrupted, interrupted}, v1::MeasureSpec::STANDARD, clock);
+  ASSERT_TRUE(compared.ok());
+  EXPECT_EQ(compared->front().wall_ns.size(), 9U);
+}
+
 // The clock slows down linearly; round by round the order alternates, so equal workloads stay
 // equal.
 TEST(LatencySamplerTest, InterleavesSoThatASlowMachineHitsAllAlike) {

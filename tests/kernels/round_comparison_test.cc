@@ -61,5 +61,14 @@ TEST(RatioOfRoundsTest, IgnoresRoundsThatOnlyOneHas) {
   EXPECT_DOUBLE_EQ(RatioOfRounds(candidate, reference).median, 0.5);
 }
 
+TEST(TimesToCompareTest, AreCpuTimesWhereEveryWindowHasOne) {
+  const std::vector<double> wall{3, 3, 3};
+  const std::vector<double> cpu{1, 2, 3};
+  EXPECT_EQ(TimesToCompare(wall, cpu).data(), cpu.data());
+  EXPECT_EQ(TimesToCompare(wall, std::vector<double>{1, 2}).data(), wall.data());
+  EXPECT_EQ(TimesToCompare(wall, std::vector<double>{1, 0, 3}).data(), wall.data());
+  EXPECT_EQ(TimesToCompare(wall, {}).data(), wall.data());
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -193,6 +193,20 @@ TEST(ValidateReplyTest, RefusesAMedianOutsideItsInterval) {
 }
 
 // 2^31 images of 2^31 classes at 4 bytes would be 2^64 bytes, which wraps to none.
+// The agent stores them as JSON, which has finite numbers only.
+TEST(ValidateReplyTest, RefusesConditionsThatAreNotFinite) {
+  Message reply = MeasureReply();
+  v1::Conditions& conditions = *reply.envelope.mutable_measure_result()->mutable_conditions();
+  conditions.set_canary_ns(1e5);
+  conditions.set_other_load(0.2);
+  EXPECT_TRUE(ValidateReply(reply).ok());
+  conditions.set_canary_ns(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
+  conditions.set_canary_ns(1e5);
+  conditions.set_temperature_end_celsius(std::numeric_limits<double>::infinity());
+  EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
+}
+
 TEST(ValidateReplyTest, RefusesLogitsWhoseSizeOverflows) {
   Message message;
   message.envelope.mutable_infer_result()->set_num_images(1U << 31);

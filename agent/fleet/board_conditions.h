@@ -1,0 +1,48 @@
+// Board conditions: what a board was like while it measured, as far as its system tells; and the
+// fingerprint, which says whose latencies may be compared at all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bitpilot {
+
+struct BoardInfo;
+
+struct BoardConditions {
+  std::string governor;  // empty where the system does not tell
+  // Of the CPU that measured, from the first window to the last.
+  std::optional<std::uint32_t> frequency_min_khz;
+  std::optional<std::uint32_t> frequency_max_khz;
+  std::optional<double> temperature_start_celsius;  // the hottest zone
+  std::optional<double> temperature_end_celsius;
+  std::optional<std::uint32_t> throttle_bits;  // of a Raspberry Pi's firmware
+  // CPU time of a fixed network, when the lease began and now.
+  std::optional<double> canary_lease_ns;
+  std::optional<double> canary_ns;
+  std::optional<double> other_load;  // CPUs that everything else used meanwhile
+  double gate_wait_ms = 0.0;         // until the board was cool enough
+  double timed_ms = 0.0;             // inside timed windows
+  std::vector<std::string> notes;    // what speaks against these conditions, in words
+
+  friend bool operator==(const BoardConditions&, const BoardConditions&) = default;
+};
+
+// Twelve hexadecimal digits of a SHA-256 over everything that should be the same where two
+// latencies are compared: the board's name, CPU, instruction set, number of CPUs, system, frequency
+// governor, daemon build, kernel build and backend, and whether it also trains.
+//
+// Different fingerprints do not forbid to compare ratios to 8 bit, each of its own interleaved
+// rounds; they do forbid to compare latencies without saying so.
+std::string FingerprintOf(const BoardInfo& board);
+
+// The same under the conditions of one measurement: governors may change while a daemon lives.
+std::string FingerprintOf(const BoardInfo& board, const BoardConditions& conditions);
+
+// What makes two fingerprints differ: "governor is powersave, was performance; ..."; empty if
+// nothing does.
+std::string DescribeFingerprintChange(const BoardInfo& before, const BoardInfo& now);
+
+}  // namespace bitpilot

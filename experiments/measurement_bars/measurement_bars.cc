@@ -1,0 +1,260 @@
+// Tables for README.md: what measurements of real networks on this machine are worth, through a
+// daemon of our own, with the machine's other core busy.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "experiments/measurement_bars/busy_core.h"
+#include "kernels/base/check.h"
+#include "kernels/base/network.h"
+#include "kernels/base/round_comparison.h"
+#include "kernels/base/standard_networks.h"
+#include "kernels/base/window_statistics.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr char kUsage[] =
+    "usage: measurement_bars PART [DEVICE]\n"
+    "  PART    repeatability, identical, detection or cost\n"
+    "  DEVICE  local (default) or local:ISA\n";
+
+Topology ResNet20() {
+  Result<Topology> topology = StandardTopology("resnet20");
+  BITPILOT_CHECK(topology.ok());
+  return std::move(*topology);
+}
+
+Network Uniform(int bits, std::uint64_t seed) {
+  const Topology topology = ResNet20();
+  return RandomNetwork(topology, UniformAssignment(topology, bits, bits), seed);
+}
+
+// ResNet-20 with `extra` more channels inside block `block` ("layer3.1"): slower by a few percent.
+Network Widened(const std::string& block, int extra) {
+  Topology topology = ResNet20();
+  for (Operation& operation : topology.operations) {
+    if (operation.name == block + ".conv1") operation.out_channels += extra;
+  }
+  return RandomNetwork(topology, UniformAssignment(topology, 8, 8), 1);
+}
+
+Measurement MeasureOrExit(Board& board, const std::vector<const Network*>& networks, Tier tier) {
+  MeasureJob job;
+  job.networks = networks;
+  job.tier = tier;
+  Result<Measurement> measurement = board.Measure(job);
+  if (measurement.ok() && HasNumbers(measurement->status)) return std::move(*measurement);
+  std::fprintf(
+      stderr, "the board gave no numbers: %s\n",
+      measurement.ok() ? measurement->detail.c_str() : measurement.status().message().c_str());
+  std::exit(1);
+}
+
+bool IsOk(const Measurement& measurement) { return measurement.status == MeasureStatus::kOk; }
+
+RoundComparison Compare(const Measurement& measurement) {
+  const NetworkMeasurement& one = measurement.networks[0];
+  const NetworkMeasurement& other = measurement.networks[1];
+  return CompareRounds(TimesToCompare(one.window_ns, one.window_cpu_ns),
+                       TimesToCompare(other.window_ns, other.window_cpu_ns));
+}
+
+struct Spread {
+  std::vector<double> ratios;
+
+  int CountWithin(double center, double limit) const {
+    return static_cast<int>(std::count_if(ratios.begin(), ratios.end(), [&](double ratio) {
+      return std::abs(ratio / center - 1.0) <= limit;
+    }));
+  }
+  double Worst(double center) const {
+    double worst = 0.0;
+    for (const double ratio : ratios) worst = std::max(worst, std::abs(ratio / center - 1.0));
+    return worst;
+  }
+};
+
+// STANDARD of w4a4 beside 8 bit: how far the ratios are from the median of the OK verdicts'.
+void PrintRepeatability(Board& board) {
+  constexpr int kRuns = 30;
+  const Network w4a4 = Uniform(4, 1);
+  const Network w8a8 = Uniform(8, 1);
+  const BusyCore busy;
+  Spread ok;
+  Spread noisy;
+  std::vector<std::string> reasons;
+  std::vector<double> latencies;
+  for (int i = 0; i < kRuns; ++i) {
+    const Measurement measurement = MeasureOrExit(board, {&w4a4, &w8a8}, Tier::kStandard);
+    latencies.push_back(measurement.networks[0].latency_median_ns);
+    (IsOk(measurement) ? ok : noisy).ratios.push_back(Compare(measurement).ratio.median);
+    if (!IsOk(measurement)) reasons.push_back(measurement.detail);
+  }
+  if (ok.ratios.empty()) {
+    std::fprintf(stderr, "no verdict of OK in %d runs; the first reason: %s\n", kRuns,
+                 reasons.front().c_str());
+    std::exit(1);
+  }
+  const double center = Median(ok.ratios);
+  const auto [low, high] = std::minmax_element(latencies.begin(), latencies.end());
+  std::printf(
+      "| verdict | runs | ratio within 2 %% of %.4f | worst |\n"
+      "|---|---|---|---|\n",
+      center);
+  std::printf("| OK | %zu | %d | %.2f %% |\n", ok.ratios.size(), ok.CountWithin(center, 0.02),
+              ok.Worst(center) * 100);
+  std::printf("| NOISY | %zu | %d | %.2f %% |\n", noisy.ratios.size(),
+              noisy.CountWithin(center, 0.02), noisy.Worst(center) * 100);
+  std::printf("\nlatencies of w4a4: %.1f to %.1f us\n", *low * 1e-3, *high * 1e-3);
+  for (const std::string& reason : reasons) std::printf("NOISY: %s\n", reason.c_str());
+}
+
+// Short AUDITs of one network against a copy of itself.
+void PrintIdentical(Board& board) {
+  constexpr int kRuns = 40;
+  const Network a = Uniform(8, 1);
+  const Network b = Uniform(8, 2);
+  const BusyCore busy;
+  int noisy = 0;
+  int same = 0;
+  int within = 0;
+  double worst = 0.0;
+  for (int i = 0; i < kRuns; ++i) {
+    const Measurement measurement = MeasureOrExit(board, {&a, &b}, Tier::kAudit);
+    noisy += !IsOk(measurement);
+    const RoundComparison comparison = Compare(measurement);
+    const double distance = std::abs(comparison.ratio.median - 1.0);
+    same += comparison.speed == Speed::kNoDifference;
+    within += distance <= 0.01;
+    worst = std::max(worst, distance);
+  }
+  std::printf(
+      "| runs | NOISY | within 1 %% | worst | said no difference |\n|---|---|---|---|---|\n");
+  std::printf("| %d | %d | %d | %.2f %% | %d |\n", kRuns, noisy, within, worst * 100, same);
+}
+
+struct Slower {
+  Network network;
+  std::string name;
+  double ratio;
+};
+
+// The widened network that is closest to 3 % slower than `base`, by one interleaved STANDARD.
+Slower FindThreePercentSlower(Board& board, const Network& base) {
+  std::vector<Slower> all;
+  for (const char* block : {"layer1.1", "layer2.1", "layer3.1", "layer3.2"}) {
+    for (const int extra : {8, 16}) {
+      all.push_back({Widened(block, extra), block + (" +" + std::to_string(extra)), 0.0});
+    }
+  }
+  std::vector<const Network*> networks{&base};
+  for (const Slower& one : all) networks.push_back(&one.network);
+  const Measurement measurement = MeasureOrExit(board, networks, Tier::kStandard);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].ratio =
+        RatioOfRounds(measurement.networks[i + 1].window_ns, measurement.networks.front().window_ns)
+            .median;
+    std::printf("%s: %.4f\n", all[i].name.c_str(), all[i].ratio);
+  }
+  return *std::min_element(all.begin(), all.end(), [](const Slower& a, const Slower& b) {
+    return std::abs(a.ratio - 1.03) < std::abs(b.ratio - 1.03);
+  });
+}
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void PrintDetection(Board& board) {
+  constexpr int kRuns = 60;
+  const BusyCore busy;
+  const Network base = Uniform(8, 1);
+  const Slower slower = FindThreePercentSlower(board, base);
+  int found = 0;
+  int noisy = 0;
+  double longest_s = 0.0;
+  std::vector<double> ratios;
+  for (int i = 0; i < kRuns; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    const Measurement measurement = MeasureOrExit(board, {&slower.network, &base}, Tier::kAudit);
+    longest_s = std::max(longest_s, SecondsSince(start));
+    const RoundComparison comparison = Compare(measurement);
+    found += comparison.speed == Speed::kSlower;
+    noisy += !IsOk(measurement);
+    ratios.push_back(comparison.ratio.median);
+  }
+  std::printf(
+      "| slower by | AUDITs | said slower | NOISY | longest, end to end |\n"
+      "|---|---|---|---|---|\n");
+  std::printf("| %.1f %% (%s) | %d | %d | %d | %.2f s |\n", (Median(ratios) - 1) * 100,
+              slower.name.c_str(), kRuns, found, noisy, longest_s);
+}
+
+// Every measurement has a network that the board has not seen: packing and upload count.
+void PrintCost(Board& board) {
+  constexpr int kRuns = 10;
+  const BusyCore busy;
+  const Network w8a8 = Uniform(8, 1);
+  MeasureOrExit(board, {&w8a8}, Tier::kScreen);  // warms the worker
+  std::printf(
+      "| tier | networks | end to end, median | longest | outside timed windows, median | "
+      "most |\n|---|---|---|---|---|---|\n");
+  std::uint64_t seed = 100;
+  for (const Tier tier : {Tier::kScreen, Tier::kStandard}) {
+    for (const bool interleaved : {false, true}) {
+      std::vector<double> seconds;
+      std::vector<double> outside;
+      for (int i = 0; i < kRuns; ++i) {
+        const Network network = Uniform(4, ++seed);
+        std::vector<const Network*> networks{&network};
+        if (interleaved) networks.push_back(&w8a8);
+        const auto start = std::chrono::steady_clock::now();
+        const Measurement measurement = MeasureOrExit(board, networks, tier);
+        seconds.push_back(SecondsSince(start));
+        outside.push_back(1.0 - measurement.conditions.timed_ms / (seconds.back() * 1e3));
+      }
+      std::printf("| %s | %s | %.2f s | %.2f s | %.0f %% | %.0f %% |\n",
+                  tier == Tier::kScreen ? "SCREEN" : "STANDARD",
+                  interleaved ? "w4a4, 8 bit" : "w4a4", Median(seconds),
+                  *std::max_element(seconds.begin(), seconds.end()), Median(outside) * 100,
+                  *std::max_element(outside.begin(), outside.end()) * 100);
+      std::fflush(stdout);
+    }
+  }
+}
+
+int Main(int argc, char** argv) {
+  const std::string_view part = argc >= 2 ? argv[1] : "";
+  void (*print)(Board&) = part == "repeatability" ? PrintRepeatability
+                          : part == "identical"   ? PrintIdentical
+                          : part == "detection"   ? PrintDetection
+                          : part == "cost"        ? PrintCost
+                                                  : nullptr;
+  if (print == nullptr || argc > 3) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  const Result<std::unique_ptr<Board>> board =
+      StartLocalBoard(argc == 3 ? argv[2] : "local", BoardOptions{});
+  if (!board.ok()) {
+    std::fprintf(stderr, "%s\n", board.status().message().c_str());
+    return 1;
+  }
+  std::printf("%s, %s, other core busy\n\n", (*board)->info().cpu_model.c_str(),
+              (*board)->info().isa.c_str());
+  print(**board);
+  return 0;
+}
+
+}  // namespace
+}  // namespace bitpilot
+
+int main(int argc, char** argv) { return bitpilot::Main(argc, argv); }

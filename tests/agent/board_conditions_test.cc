@@ -1,0 +1,93 @@
+// Fingerprints: what makes two measurements comparable.
+#include "agent/fleet/board_conditions.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/fleet/board.h"
+
+namespace bitpilot {
+namespace {
+
+BoardInfo ABoard() {
+  BoardInfo board;
+  board.name = "kitchen";
+  board.cpu_model = "Cortex-A76";
+  board.isa = "scalar";
+  board.daemon_build = "bitpilotd 0.1";
+  board.kernel_build = "k1";
+  board.backend = "kernels";
+  board.os = "Linux 6.1";
+  board.architecture = "aarch64";
+  board.governor = "performance";
+  board.cpu_count = 4;
+  return board;
+}
+
+TEST(BoardConditionsTest, AFingerprintIsTwelveDigitsAndTheSameForTheSameBoard) {
+  const std::string fingerprint = FingerprintOf(ABoard());
+  EXPECT_EQ(fingerprint.size(), 12U);
+  EXPECT_EQ(fingerprint.find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_EQ(FingerprintOf(ABoard()), fingerprint);
+  EXPECT_EQ(DescribeFingerprintChange(ABoard(), ABoard()), "");
+}
+
+TEST(BoardConditionsTest, EverythingThatChangesLatenciesChangesTheFingerprint) {
+  const std::string fingerprint = FingerprintOf(ABoard());
+  std::string BoardInfo::*const texts[] = {&BoardInfo::name,         &BoardInfo::cpu_model,
+                                           &BoardInfo::isa,          &BoardInfo::daemon_build,
+                                           &BoardInfo::kernel_build, &BoardInfo::backend,
+                                           &BoardInfo::model_source, &BoardInfo::os,
+                                           &BoardInfo::architecture, &BoardInfo::governor};
+  for (std::string BoardInfo::*const text : texts) {
+    BoardInfo other = ABoard();
+    other.*text += "x";
+    EXPECT_NE(FingerprintOf(other), fingerprint) << other.*text;
+    EXPECT_NE(DescribeFingerprintChange(ABoard(), other), "") << other.*text;
+  }
+  BoardInfo fewer = ABoard();
+  fewer.cpu_count = 2;
+  EXPECT_NE(FingerprintOf(fewer), fingerprint);
+  BoardInfo trains = ABoard();
+  trains.shares_agent_host = true;
+  EXPECT_NE(FingerprintOf(trains), fingerprint);
+}
+
+TEST(BoardConditionsTest, NeighbouringTextsDoNotRunTogether) {
+  BoardInfo one = ABoard();
+  BoardInfo other = ABoard();
+  one.name = "ab";
+  one.cpu_model = "c";
+  other.name = "a";
+  other.cpu_model = "bc";
+  EXPECT_NE(FingerprintOf(one), FingerprintOf(other));
+}
+
+TEST(BoardConditionsTest, SaysWhatChanged) {
+  BoardInfo later = ABoard();
+  later.governor = "powersave";
+  later.os = "";
+  EXPECT_EQ(DescribeFingerprintChange(ABoard(), later),
+            "system is not told, was Linux 6.1; governor is powersave, was performance");
+}
+
+TEST(BoardConditionsTest, TheGovernorIsThatOfTheMeasurement) {
+  BoardConditions conditions;
+  EXPECT_EQ(FingerprintOf(ABoard(), conditions), FingerprintOf(ABoard()));
+  conditions.governor = "powersave";
+  BoardInfo then = ABoard();
+  then.governor = "powersave";
+  EXPECT_EQ(FingerprintOf(ABoard(), conditions), FingerprintOf(then));
+}
+
+// Temperatures and loads differ from one measurement to the next: they are stored beside it.
+TEST(BoardConditionsTest, WhatPassesIsNotPartOfIt) {
+  BoardConditions conditions;
+  conditions.temperature_end_celsius = 71.0;
+  conditions.frequency_max_khz = 1'800'000;
+  conditions.other_load = 0.4;
+  conditions.throttle_bits = 0x50000;
+  EXPECT_EQ(FingerprintOf(ABoard(), conditions), FingerprintOf(ABoard()));
+}
+
+}  // namespace
+}  // namespace bitpilot
