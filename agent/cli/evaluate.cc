@@ -103,7 +103,8 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   const MedianInterval ratio =
       RatioOfRounds(measured.window_ns, measurement->networks.back().window_ns);
   line["device"] = flags.board.fleet.empty() ? flags.board.device : board.info().name;
-  line["isa"] = board.info().isa;
+  // A model's kernels only check the outputs.
+  line["isa"] = board.info().is_model() ? Json(nullptr) : Json(board.info().isa);
   line["measure_status"] = std::string(ToString(measurement->status));
   line["source"] = measurement->source;
   line["latency_median_ns"] = measured.latency_median_ns;
@@ -182,9 +183,10 @@ void PrintForPeople(const Json& line) {
   if (line.contains("weight_bytes"))
     std::printf("packed weights: %lld bytes\n", line["weight_bytes"].get<long long>());
   if (!line.contains("latency_median_ns")) return;
-  std::printf("%s latency on %s (%s): %.2f us (%.2f..%.2f), %.3fx of uniform 8 bit (%.3f..%.3f)\n",
+  const std::string isa = line["isa"].is_null() ? "" : " (" + line["isa"].get<std::string>() + ")";
+  std::printf("%s latency on %s%s: %.2f us (%.2f..%.2f), %.3fx of uniform 8 bit (%.3f..%.3f)\n",
               line["source"].get<std::string>().c_str(), line["device"].get<std::string>().c_str(),
-              line["isa"].get<std::string>().c_str(), line["latency_median_ns"].get<double>() / 1e3,
+              isa.c_str(), line["latency_median_ns"].get<double>() / 1e3,
               line["latency_low_ns"].get<double>() / 1e3,
               line["latency_high_ns"].get<double>() / 1e3, line["latency_ratio_int8"].get<double>(),
               line["latency_ratio_int8_low"].get<double>(),
