@@ -137,7 +137,14 @@ class LutBuilder {
   std::map<std::pair<int, Widths>, std::map<std::string, int>> kernels_;  // key: operation, widths
 };
 
-// Predicted latency of `assignment` as a ratio to uniform 8 bit, ends included.
+bool Fits(const Topology& topology, const ProfileSample& sample) {
+  const auto operations = topology.operations.size();
+  return sample.operation_ns.size() == operations && sample.kernels.size() == operations &&
+         Sum(sample.operation_ns) > 0.0;
+}
+
+}  // namespace
+
 Result<double> PredictRatio(const CostTable& table, const Topology& topology,
                             const BitAssignment& assignment) {
   const Result<Cost> cost = PredictCost(table, topology, assignment);
@@ -147,14 +154,6 @@ Result<double> PredictRatio(const CostTable& table, const Topology& topology,
   if (!uniform8.ok()) return uniform8.status();
   return cost->latency_ns / uniform8->latency_ns;
 }
-
-bool Fits(const Topology& topology, const ProfileSample& sample) {
-  const auto operations = topology.operations.size();
-  return sample.operation_ns.size() == operations && sample.kernels.size() == operations &&
-         Sum(sample.operation_ns) > 0.0;
-}
-
-}  // namespace
 
 Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const ProfileData& data) {
   if (data.results.size() != plan.jobs.size())

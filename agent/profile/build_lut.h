@@ -4,6 +4,8 @@
 #include "agent/profile/lut.h"
 #include "agent/profile/profile_data.h"
 #include "agent/profile/profile_plan.h"
+#include "kernels/base/bit_assignment.h"
+#include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
 #include "kernels/base/topology.h"
 
@@ -25,5 +27,11 @@ namespace bitpilot {
 //
 // Errors: kDataCorrupt if a result does not fit the plan, or the board gave no operation times.
 Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const ProfileData& data);
+
+// Predicted latency of `assignment` as a ratio to uniform 8 bit, ends included.
+//
+// Errors: PredictCost()'s.
+Result<double> PredictRatio(const CostTable& table, const Topology& topology,
+                            const BitAssignment& assignment);
 
 }  // namespace bitpilot

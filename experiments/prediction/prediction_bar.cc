@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "agent/fleet/board.h"
+#include "agent/profile/build_lut.h"
 #include "agent/profile/lut.h"
 #include "agent/profile/profile_plan.h"
 #include "kernels/base/file_io.h"
@@ -44,16 +45,6 @@ struct Comparison {
   double cpu_error() const { return std::abs(predicted / measured_cpu.median - 1.0); }
 };
 
-Result<double> PredictedRatio(const CostTable& table, const Topology& topology,
-                              const BitAssignment& assignment) {
-  const Result<Cost> cost = PredictCost(table, topology, assignment);
-  if (!cost.ok()) return cost.status();
-  const Result<Cost> uniform8 =
-      PredictCost(table, topology, UniformAssignment(topology, 8, 8, /*search_ends=*/true));
-  if (!uniform8.ok()) return uniform8.status();
-  return cost->latency_ns / uniform8->latency_ns;
-}
-
 Status CompareJob(const std::vector<BitAssignment>& assignments, const CostTable& table,
                   const Topology& topology, Board& board, std::vector<Comparison>& comparisons) {
   std::vector<Network> networks;
@@ -70,7 +61,7 @@ Status CompareJob(const std::vector<BitAssignment>& assignments, const CostTable
     return Status(StatusCode::kUnavailable,
                   std::string(ToString(measurement->status)) + " " + measurement->detail);
   for (std::size_t i = 0; i < assignments.size(); ++i) {
-    const Result<double> predicted = PredictedRatio(table, topology, assignments[i]);
+    const Result<double> predicted = PredictRatio(table, topology, assignments[i]);
     if (!predicted.ok()) return predicted.status();
     const NetworkMeasurement& measured = measurement->networks[i + 1];
     const NetworkMeasurement& uniform8 = measurement->networks.front();
