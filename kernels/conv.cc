@@ -24,8 +24,8 @@ std::span<const ConvKernel> AllConvKernels() { return kConvKernels; }
 
 const ConvKernel& SelectConvKernel(Isa limit, int weight_bits, int activation_bits,
                                    std::ptrdiff_t depth, std::int64_t output_pixels) {
-  const int product = weight_bits * activation_bits;
   for (const ConvKernel& kernel : kConvKernels) {
+    const int product = BitProducts(kernel.operand, weight_bits, activation_bits);
     if (Allows(limit, kernel.isa) && SuitsPixels(kernel, output_pixels) &&
         weight_bits <= kernel.max_weight_bits && activation_bits <= kernel.max_activation_bits &&
         product <= kernel.max_bit_products &&

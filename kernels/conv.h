@@ -34,11 +34,15 @@ inline constexpr int kStepBytes = 64;  // Packed weights of one step of one bloc
 enum class ConvOperand : std::uint8_t {
   kBytes = 0,  // uint8 codes, 4 a step
   kWords = 1,  // codes widened to int16, 2 a step
-  // Bit planes of codes (kernels/elementwise.h, pack_planes), one image a plane: 32 or 64 bits of
-  // one plane a step. Weights are planes of two's complement: [plane][step][16 channels][4 or 8
-  // bytes]. 1-bit weights have a plane where a set bit is +1 and any other -1, and behind it one
-  // that masks the window's elements.
-  kPlanes32 = 2,
+  // Bit planes of codes (kernels/elementwise.h, pack_planes), one image a plane: 32 bits of one
+  // plane a step. Weights are planes of signs, of which the plane of bit q of the magnitudes counts
+  // 2^q: [plane][run], each run the number of negative ones times 2^q, [16 channels] int32, and
+  // then [step] of 32 bits [16 channels]: "is negative", and where ConvArgs::masks_planes, as many
+  // of "is not 0".
+  kSignPlanes = 2,
+  // The same codes, 64 bits a step. Weights are planes of two's complement: [plane][step][16
+  // channels][8 bytes]. 1-bit weights have a plane where a set bit is +1 and any other -1, and
+  // behind it one that masks the window's elements.
   kPlanes64 = 3,
   // uint8 codes, 4 a step. Weights of several channels are fields of one 64-bit word, of as many
   // bits as the kernel's accumulators: [step][4 input bytes][FieldWords() words of 8 bytes].
@@ -58,9 +62,17 @@ enum class ConvOperand : std::uint8_t {
   // same number of steps and at most kTileSteps: codes behind a run may be read, and have zero
   // weights.
   kTiles = 9,
+  // Tables of the sums of 16 codes, 4 by 4, with all signs (kernels/elementwise.h,
+  // build_sign_tables): 16 channels of one pixel a step. Weights are planes of signs, whose sum is
+  // the weight if there is one and twice the weight if there are two: [plane][step][16
+  // channels][4 bytes], each of which chooses an entry of the table for 4 codes.
+  kSignTables = 10,
 };
 
 inline constexpr int kTileSteps = 16;
+
+inline constexpr int kSignTableBytes = 64;
+inline constexpr int kSignTableChannels = 16;
 
 inline constexpr int kDenseGroupBlocks = 8;
 
@@ -82,7 +94,14 @@ struct DepthRun {
 };
 
 constexpr bool IsPlanes(ConvOperand operand) {
-  return operand == ConvOperand::kPlanes32 || operand == ConvOperand::kPlanes64;
+  return operand == ConvOperand::kSignPlanes || operand == ConvOperand::kPlanes64;
+}
+
+// Passes over bits of weights and activations that the operand takes for one product.
+constexpr int BitProducts(ConvOperand operand, int weight_bits, int activation_bits) {
+  // A sign and a magnitude; at 1 and 2 bits the sign is all.
+  const bool signs = operand == ConvOperand::kSignPlanes && weight_bits > 1;
+  return (signs ? weight_bits - 1 : weight_bits) * activation_bits;
 }
 
 // Bits of a code where the operand is kDense8, kDense4 or kDense2, else 0.
@@ -109,7 +128,8 @@ struct ConvArgs {
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
   // Of operands in planes and tables only:
-  int weight_planes = 0;  // The mask not counted.
+  int weight_planes = 0;      // The mask not counted.
+  bool masks_planes = false;  // kSignPlanes: some weights of a step are 0.
   int input_planes = 0;
   std::ptrdiff_t weight_plane_bytes = 0;  // Within a block.
   std::ptrdiff_t input_plane_bytes = 0;
@@ -131,7 +151,7 @@ struct ConvKernel {
   int max_weight_bits;
   int max_activation_bits;
   ConvOperand operand;
-  int max_bit_products;  // Preferred while weight bits x activation bits are no more.
+  int max_bit_products;  // Preferred while BitProducts() are no more.
   // ... and the window has (product - 1) * depth_per_product elements or more.
   int depth_per_product;
   // Below 32, and of fields: runs must widen in time (WidenPeriod()).

@@ -94,7 +94,55 @@ template <class Shape, int kStep>
   });
 }
 
+// Filter columns that share inputs: with one block of channels and every input loaded for each of
+// its products, loads would take longer than the products.
+constexpr int kTaps = 3;
+
+// Adds the products of one step of each of kTaps filter columns, tap_bytes of weights apart: pixel
+// x + 1 of the one column is pixel x of the next.
 template <class Shape>
+[[gnu::always_inline]] inline void TapsStep(Vec* acc, const std::uint8_t* const* input,
+                                            std::ptrdiff_t distance, std::ptrdiff_t distance3,
+                                            const std::uint8_t* weights, std::ptrdiff_t tap_bytes) {
+  Vec w[kTaps];
+  Unroll<kTaps>([&](auto k) __attribute__((always_inline)) {
+    w[k] = LoadWeights(weights + k * tap_bytes);
+  });
+  Unroll<Shape::kWidth + kTaps - 1>([&](auto i) __attribute__((always_inline)) {
+    const Vec x = BroadcastPixel<i, 0>(input[i / 4], distance, distance3);
+    Unroll<kTaps>([&](auto k) __attribute__((always_inline)) {
+      if constexpr (i >= k && i - k < Shape::kWidth) {
+        asm volatile("vpdpbusd %[weights], %[input], %[acc]"
+                     : [acc] "+v"(acc[i - k])
+                     : [input] "v"(x), [weights] "v"(w[k]));
+      }
+    });
+  });
+}
+
+// The products of a run of kTaps filter columns. Returns the weights behind it.
+template <class Shape>
+[[gnu::always_inline]] inline const std::uint8_t* TapsRun(Vec* acc, const std::uint8_t* window,
+                                                          std::ptrdiff_t distance, int num_steps,
+                                                          const std::uint8_t* weights) {
+  constexpr int kInputs = (Shape::kWidth + kTaps - 1 + 3) / 4;
+  const std::uint8_t* input[kInputs];
+  Unroll<kInputs>([&](auto i)
+                      __attribute__((always_inline)) { input[i] = window + 4 * i * distance; });
+  const std::ptrdiff_t tap_bytes = num_steps / kTaps * kStepBytes;
+  for (int left = num_steps / kTaps; left > 0; --left) {
+    TapsStep<Shape>(acc, input, distance, 3 * distance, weights, tap_bytes);
+    weights += kStepBytes;
+    Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
+      input[i] += 4;
+      asm("" : "+r"(input[i]));
+    });
+  }
+  return weights + (kTaps - 1) * tap_bytes;
+}
+
+// kSharesInputs: one row and one block, and runs as SharesInputs() wants them.
+template <class Shape, bool kSharesInputs>
 void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   constexpr int kBlocks = Shape::kBlocks;
   constexpr int kRowInputs = (Shape::kWidth + 3) / 4;
@@ -108,6 +156,10 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   const std::ptrdiff_t block_bytes = args.weight_block_bytes;
   const std::uint8_t* weights = tile.weights;
   for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+    if constexpr (kSharesInputs) {
+      weights = TapsRun<Shape>(acc, tile.input + run->offset, distance, run->num_steps, weights);
+      continue;
+    }
     const std::uint8_t* input[kInputs];
     Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
       input[i] = tile.input + run->offset + i / kRowInputs * args.input_row_bytes +
@@ -141,11 +193,23 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
 
 using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
 
+// Narrower tiles have products enough for their weights alone to be loaded in time.
+constexpr int kLeastSharedWidth = 7;
+
+// Whether every run is kTaps filter columns of a convolution with a stride of 1.
+bool SharesInputs(const ConvArgs& args) {
+  for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+    if (4 * run->num_steps != kTaps * args.input_pixel_bytes) return false;
+  }
+  return true;
+}
+
 // kRows rows in tiles of nearly equal widths. `tile` says where the first begins.
-template <int kRows, int kBlocks, int... kWidth>
+template <int kRows, int kBlocks, bool kSharesInputs, int... kWidth>
 void ConvRow(const ConvArgs& args, TileArgs tile, int width,
              std::integer_sequence<int, kWidth...>) {
-  static constexpr TileFn kTiles[] = {ConvTile<TileShape<kRows, kWidth + 1, kBlocks>>...};
+  static constexpr TileFn kTiles[] = {ConvTile < TileShape<kRows, kWidth + 1, kBlocks>,
+                                      kSharesInputs && (kWidth + 1 >= kLeastSharedWidth) > ...};
   constexpr int kMax = sizeof...(kWidth);
   for (int num_tiles = (width + kMax - 1) / kMax; num_tiles > 0; --num_tiles) {
     const int tile_width = (width + num_tiles - 1) / num_tiles;
@@ -183,15 +247,18 @@ void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
   TileArgs tile = {args.input + rows.begin * args.input_row_bytes,
                    args.weights + first / kBlockChannels * args.weight_block_bytes,
                    MakeTileOutput(output, rows.begin, first), nullptr};
+  const bool shares_inputs = kBlocks == 1 && SharesInputs(args);
   for (int left = rows.count; left > 0;) {
     int done = 1;
     if constexpr (kBlocks == 1) {
-      ConvRow<1, 1>(args, tile, rows.width, std::make_integer_sequence<int, kWidth1>{});
+      constexpr auto kWidths = std::make_integer_sequence<int, kWidth1>{};
+      shares_inputs ? ConvRow<1, 1, true>(args, tile, rows.width, kWidths)
+                    : ConvRow<1, 1, false>(args, tile, rows.width, kWidths);
     } else if (rows.width <= kPairWidth && left >= 2) {
-      ConvRow<2, 2>(args, tile, rows.width, std::make_integer_sequence<int, kPairWidth>{});
+      ConvRow<2, 2, false>(args, tile, rows.width, std::make_integer_sequence<int, kPairWidth>{});
       done = 2;
     } else {
-      ConvRow<1, 2>(args, tile, rows.width, std::make_integer_sequence<int, kWidth2>{});
+      ConvRow<1, 2, false>(args, tile, rows.width, std::make_integer_sequence<int, kWidth2>{});
     }
     left -= done;
     tile.input += done * args.input_row_bytes;
@@ -225,7 +292,7 @@ void ConvToSums(const ConvArgs& args, int first, int row_begin, int row_end) {
   tile.output.start = kZeros;
   for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
     tile.input = input.Next();
-    ConvTile<TileShape<1, 1, kBlocks>>(args, tile);
+    ConvTile<TileShape<1, 1, kBlocks>, false>(args, tile);
     StoreTile(args.output, sums, 1, kBlocks, first, cursor);
     cursor.Advance();
   }

@@ -12,11 +12,16 @@ ConvInput::ConvInput(const TensorLayout& input, const Operation& convolution,
   for (const ConvPiece& piece : pieces) {
     reads_words_ |= piece.kernel->operand == ConvOperand::kWords;
     reads_tables_ |= piece.kernel->operand == ConvOperand::kTables;
+    reads_sign_tables_ |= piece.kernel->operand == ConvOperand::kSignTables;
     num_planes_ = std::max(num_planes_, piece.args.input_planes);
   }
   words_offset_ = Reserve(reads_words_ ? 2 * input.total_bytes() : 0);
   planes_offset_ = Reserve(static_cast<std::size_t>(num_planes_ * InputPlaneBytes(input)));
   tables_offset_ = Reserve(reads_tables_ ? kTableBytes / 4 * input.total_bytes() : 0);
+  sign_tables_offset_ =
+      Reserve(reads_sign_tables_
+                  ? static_cast<std::size_t>(NumPixels() * SignTablePixelBytes(input.pixel_bytes))
+                  : 0);
   for (const ConvPiece& piece : pieces) {
     const ConvWindow& window = piece.window;
     const bool known = std::any_of(
@@ -62,6 +67,10 @@ void ConvInput::Convert() const {
     // A window's last step may read one more: the empty sum must be 0 there, too.
     scratch_[tables_offset_ + num_tables * kTableBytes] = 0;
   }
+  if (reads_sign_tables_) {
+    elementwise_->build_sign_tables(codes_, NumPixels(), input_.pixel_bytes, input_.shape.channels,
+                                    scratch_ + sign_tables_offset_);
+  }
   for (const WindowSums& group : window_sums_) {
     AddUpWindows(group);
   }
@@ -96,13 +105,17 @@ void ConvInput::SetPointers(const ConvPiece& piece, ConvArgs* args) const {
     case ConvOperand::kWords:
       args->input = scratch_ + words_offset_ + 2 * window;
       break;
-    case ConvOperand::kPlanes32:
+    case ConvOperand::kSignPlanes:
     case ConvOperand::kPlanes64:
       args->input = scratch_ + planes_offset_ +
                     window / input_.pixel_bytes * PlanePixelBytes(input_.pixel_bytes);
       break;
     case ConvOperand::kTables:
       args->input = scratch_ + tables_offset_ + kTableBytes / 4 * window;
+      break;
+    case ConvOperand::kSignTables:
+      args->input = scratch_ + sign_tables_offset_ +
+                    window / input_.pixel_bytes * SignTablePixelBytes(input_.pixel_bytes);
       break;
   }
   for (const WindowSums& group : window_sums_) {

@@ -52,12 +52,14 @@ class ConvInput {
   const ElementwiseKernels* elementwise_;
   bool reads_words_ = false;
   bool reads_tables_ = false;
+  bool reads_sign_tables_ = false;
   int num_planes_ = 0;
   std::vector<WindowSums> window_sums_;  // One a group that has 1-bit weights to look up.
   std::size_t scratch_bytes_ = 0;
   std::size_t words_offset_ = 0;
   std::size_t planes_offset_ = 0;
   std::size_t tables_offset_ = 0;
+  std::size_t sign_tables_offset_ = 0;
   const std::uint8_t* codes_ = nullptr;
   std::uint8_t* scratch_ = nullptr;
 };

@@ -226,11 +226,19 @@ int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits) 
 
 PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weight_bits,
                     int activation_bits, const std::int8_t* codes, int num_channels) {
+  if (kernel.operand == ConvOperand::kSignPlanes) {
+    return PackSignPlanes(window, weight_bits, codes, num_channels);
+  }
+  if (kernel.operand == ConvOperand::kSignTables) {
+    return PackSignTables(window, weight_bits, codes, num_channels);
+  }
   PackedConv packed;
-  if (IsPlanes(kernel.operand)) {
+  packed.weight_planes = weight_bits;
+  if (kernel.operand == ConvOperand::kPlanes64) {
     packed.runs = PlanPlaneRuns(window, kernel.operand);
-    packed.weights = PackWeightPlanes(window, kernel.operand, weight_bits, codes, num_channels);
-    packed.weight_plane_bytes = WeightPlaneBytes(window, kernel.operand);
+    packed.weights = PackWeightPlanes(window, weight_bits, codes, num_channels);
+    packed.weight_plane_bytes = static_cast<std::ptrdiff_t>(packed.weights.size()) /
+                                (NumBlocks(num_channels) * std::max(weight_bits, 2));
     return packed;
   }
   packed.runs = PlanRuns(WindowSegments(window, kernel.operand), kernel.operand,

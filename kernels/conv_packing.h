@@ -64,14 +64,23 @@ constexpr std::ptrdiff_t PlanePixelBytes(std::ptrdiff_t pixel_bytes) {
 }
 std::vector<DepthRun> PlanPlaneRuns(const ConvWindow& window, ConvOperand operand);
 
-// Planes of `weight_bits` bits, the layout of ConvOperand::kPlanes32 and kPlanes64.
+// The same for ConvOperand::kSignTables, whose image has this many bytes a pixel.
+constexpr std::ptrdiff_t SignTablePixelBytes(std::ptrdiff_t pixel_bytes) {
+  return (pixel_bytes + kSignTableChannels - 1) / kSignTableChannels * kSignTableBytes;
+}
+std::vector<DepthRun> PlanSignTableRuns(const ConvWindow& window);
+
+// The runs of all filter rows for operands of which each row has as many.
+std::vector<DepthRun> PlanRowRuns(const ConvWindow& window, ConvOperand operand);
+constexpr bool HasRowRuns(ConvOperand operand) {
+  return IsPlanes(operand) || operand == ConvOperand::kSignTables;
+}
+
+// Planes of `weight_bits` bits, the layout of ConvOperand::kPlanes64.
 //
 // REQUIRES: codes in [-2^(weight_bits - 1), 2^(weight_bits - 1) - 1]; -1 or 1 at 1 bit.
-AlignedBuffer PackWeightPlanes(const ConvWindow& window, ConvOperand operand, int weight_bits,
-                               const std::int8_t* codes, int num_channels);
-
-// Bytes of one plane of one block.
-std::ptrdiff_t WeightPlaneBytes(const ConvWindow& window, ConvOperand operand);
+AlignedBuffer PackWeightPlanes(const ConvWindow& window, int weight_bits, const std::int8_t* codes,
+                               int num_channels);
 
 // Packs output channels [0, num_channels) whose codes are [num_channels, filter_h, filter_w,
 // group_channels]: the layout of ConvOperand::kBytes, kWords and kTiles. Elements that are no input
@@ -102,8 +111,20 @@ int WidenPeriod(const ConvKernel& kernel, int weight_bits, int activation_bits);
 struct PackedConv {
   std::vector<DepthRun> runs;
   AlignedBuffer weights;
-  std::ptrdiff_t weight_plane_bytes = 0;  // Of operands in planes and tables only.
+  // Of operands in planes and tables only: what ConvArgs has by these names.
+  int weight_planes = 0;
+  bool masks_planes = false;
+  std::ptrdiff_t weight_plane_bytes = 0;
 };
+
+// Layouts of ConvOperand::kSignPlanes and kSignTables.
+//
+// REQUIRES: codes of magnitudes below 2^(weight_bits - 1), weight_bits at most 2 for tables; -1 or
+// 1 at 1 bit.
+PackedConv PackSignPlanes(const ConvWindow& window, int weight_bits, const std::int8_t* codes,
+                          int num_channels);
+PackedConv PackSignTables(const ConvWindow& window, int weight_bits, const std::int8_t* codes,
+                          int num_channels);
 
 // Runs and weights as `kernel` wants them, for codes of at most these widths.
 PackedConv PackConv(const ConvKernel& kernel, const ConvWindow& window, int weight_bits,

@@ -12,27 +12,24 @@ namespace {
 
 // Bytes of a pixel in the form that the operand stands for.
 std::ptrdiff_t PixelBytes(ConvOperand operand, std::ptrdiff_t byte_pixel) {
-  return IsPlanes(operand) ? PlanePixelBytes(byte_pixel)
-                           : byte_pixel * InputStepBytes(operand) / ElementsPerStep(operand);
+  if (IsPlanes(operand)) return PlanePixelBytes(byte_pixel);
+  if (operand == ConvOperand::kSignTables) return SignTablePixelBytes(byte_pixel);
+  return byte_pixel * InputStepBytes(operand) / ElementsPerStep(operand);
 }
 
 // Where windows are in the input's form, and how many planes there are.
 void SetInputArgs(const OperationContext& context, const Operation& convolution,
-                  ConvOperand operand, int weight_bits, ConvArgs* args) {
+                  ConvOperand operand, ConvArgs* args) {
   const TensorLayout& input = context.input();
   const std::ptrdiff_t pixel_bytes = PixelBytes(operand, input.pixel_bytes);
   const std::ptrdiff_t row_pixels = convolution.stride_h * (input.row_bytes / input.pixel_bytes);
   args->input_row_bytes = row_pixels * pixel_bytes;
   args->input_pixel_bytes = convolution.stride_w * pixel_bytes;
   if (IsPlanes(operand)) {
-    args->weight_planes = weight_bits;
     args->input_planes = context.input_bits();
     args->input_plane_bytes = InputPlaneBytes(input);
   }
-  if (operand == ConvOperand::kTables) {
-    args->weight_planes = weight_bits;
-  }
-  if (operand == ConvOperand::kTables && weight_bits == 1) {
+  if (operand == ConvOperand::kTables && args->weight_planes == 1) {
     constexpr std::ptrdiff_t kSumBytes = sizeof(std::int32_t);
     args->window_sums_row_bytes = row_pixels * kSumBytes;
     args->window_sums_pixel_bytes = convolution.stride_w * kSumBytes;
@@ -59,8 +56,10 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
     piece.stage.correction[static_cast<std::size_t>(o)] = -context.input().zero_point * sum;
   }
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
-  SetInputArgs(context, convolution, kernel.operand, weight_bits, &piece.args);
+  piece.args.weight_planes = packed.weight_planes;
+  piece.args.masks_planes = packed.masks_planes;
   piece.args.weight_plane_bytes = packed.weight_plane_bytes;
+  SetInputArgs(context, convolution, kernel.operand, &piece.args);
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));

@@ -1,6 +1,12 @@
-// Convolution over bit planes with VPOPCNTDQ: 512 one-bit products an instruction, exact for all
-// widths. Compiled with AVX-512 flags on top of the project's: use no inline function or template
-// here but intrinsics and this file's own.
+// Convolution over bit planes with VPOPCNTDQ: 512 products of a bit and a sign in three
+// instructions, exact for all widths. Compiled with AVX-512 flags on top of the project's: use no
+// inline function or template here but intrinsics and this file's own.
+//
+// A plane of weights holds -1, 0 or 1 for each input, as "is negative" and, unless none is 0, "is
+// not 0". The bits of (input & not 0) ^ negative are the inputs where weights are 1 and the missing
+// inputs where they are -1: as many more than the sum of products as there are negative weights,
+// whose number lies with them (ConvOperand::kSignPlanes). Passes over the planes go from the
+// highest power of two to the lowest; sums stay in registers and double in between.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -18,138 +24,183 @@ constexpr int kTilePixels = 8;
 constexpr int kTileBlocks = 2;
 constexpr int kSumStride = kTileBlocks * kBlockChannels;
 constexpr int kPlaneStepBytes = 4;
-// Pixels whose windows are counted once for all blocks of channels.
-constexpr int kChunkPixels = 64;
 
 #include "kernels/output_vector.inc"
 
-// sums[pixel][channel] += factor * bits that one plane of the pixel's window shares with one of the
-// weights. `plane`: bytes from a window's first plane to this one.
-template <int kPixels, int kBlocks>
-void ConvTile(const DepthRun* runs, const std::uint8_t* const* pixels, std::ptrdiff_t plane,
-              const std::uint8_t* weights, std::ptrdiff_t block_bytes, std::int32_t factor,
-              std::int32_t* sums) {
-  Vec acc[kPixels * kBlocks];
-  Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
-  const std::uint8_t* input[kPixels];
-  Unroll<kPixels>([&](auto i) __attribute__((always_inline)) { input[i] = pixels[i]; });
-  for (const DepthRun* run = runs; run->num_steps != 0; ++run) {
-    std::ptrdiff_t offset = plane + run->offset;
-    const std::ptrdiff_t end = offset + kPlaneStepBytes * run->num_steps;
-    for (; offset != end; offset += kPlaneStepBytes, weights += kStepBytes) {
-      Vec w[kBlocks];
-      Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
-        w[j] = Load(weights + j * block_bytes);
-      });
-      Unroll<kPixels>([&](auto i) __attribute__((always_inline)) {
-        const Vec x = BroadcastInput<0>(input[i], offset);
-        Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
-          Vec& sum = acc[i * kBlocks + j];
-          Vec common;
-          // Assembly, because the compiler would gather products first and run out of registers.
-          asm("vpandd %[weights], %[input], %[common]\n\t"
-              "vpopcntd %[common], %[common]\n\t"
-              "vpaddd %[common], %[sum], %[sum]"
-              : [sum] "+v"(sum), [common] "=&v"(common)
-              : [input] "v"(x), [weights] "v"(w[j]));
-        });
-      });
+// 4 bytes of pixel `kPixel % 4` behind `base`: of the four pixels' distances from it, this is the
+// register `index` times a factor.
+template <int kPixel>
+constexpr int kDistanceFactor = kPixel % 4 == 2 ? 2 : 1;
+
+// sum += the set bits of the pixel's input ^ negative, in every lane. Assembly, because the
+// compiler would gather products first and run out of registers, and would keep a pointer for each
+// pixel.
+template <int kPixel>
+[[gnu::always_inline]] inline void CountSigns(Vec& sum, const std::uint8_t* base,
+                                              std::ptrdiff_t index, Vec negative) {
+  Vec bits;
+  asm volatile(
+      "vpxord (%[base],%[index],%c[factor])%{1to16%}, %[negative], %[bits]\n\t"
+      "vpopcntd %[bits], %[bits]\n\t"
+      "vpaddd %[bits], %[sum], %[sum]"
+      : [sum] "+v"(sum), [bits] "=&v"(bits)
+      : [base] "r"(base), [index] "r"(index), [factor] "i"(kDistanceFactor<kPixel>),
+        [negative] "v"(negative));
+}
+
+// The same of (input & nonzero) ^ negative.
+template <int kPixel>
+[[gnu::always_inline]] inline void CountSigns(Vec& sum, const std::uint8_t* base,
+                                              std::ptrdiff_t index, Vec negative, Vec nonzero) {
+  constexpr int kAndXor = 0x6C;  // (a & c) ^ b
+  Vec bits;
+  asm volatile(
+      "vpbroadcastd (%[base],%[index],%c[factor]), %[bits]\n\t"
+      "vpternlogd %[function], %[nonzero], %[negative], %[bits]\n\t"
+      "vpopcntd %[bits], %[bits]\n\t"
+      "vpaddd %[bits], %[sum], %[sum]"
+      : [sum] "+v"(sum), [bits] "=&v"(bits)
+      : [base] "r"(base), [index] "r"(index), [factor] "i"(kDistanceFactor<kPixel>),
+        [function] "i"(kAndXor), [negative] "v"(negative), [nonzero] "v"(nonzero));
+}
+
+// One step of kPixels pixels and kBlocks blocks. distances: multiples 0 to 3 of a pixel's.
+template <int kPixels, int kBlocks, bool kMasks>
+[[gnu::always_inline]] inline void TileStep(Vec* acc, const std::uint8_t* const* input,
+                                            const std::ptrdiff_t* distances,
+                                            const std::uint8_t* weights,
+                                            std::ptrdiff_t block_bytes) {
+  Vec negative[kBlocks];
+  Vec nonzero[kBlocks];
+  Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
+    negative[j] = Load(weights + j * block_bytes);
+    if constexpr (kMasks) {
+      nonzero[j] = Load(weights + j * block_bytes + kStepBytes);
     }
-  }
-  const Vec factors = _mm512_set1_epi32(factor);
-  Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
-    std::int32_t* sum = sums + i / kBlocks * kSumStride + i % kBlocks * kLanes;
-    StoreInts(sum, Add32(Load(sum), _mm512_mullo_epi32(acc[i], factors)));
+  });
+  Unroll<kPixels>([&](auto i) __attribute__((always_inline)) {
+    constexpr int kIndex = i % 4 == 2 ? 1 : i % 4;
+    Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
+      if constexpr (kMasks) {
+        CountSigns<i>(acc[i * kBlocks + j], input[i / 4], distances[kIndex], negative[j],
+                      nonzero[j]);
+      } else {
+        CountSigns<i>(acc[i * kBlocks + j], input[i / 4], distances[kIndex], negative[j]);
+      }
+    });
   });
 }
 
-using TileFn = void (*)(const DepthRun* runs, const std::uint8_t* const* pixels,
-                        std::ptrdiff_t plane, const std::uint8_t* weights,
-                        std::ptrdiff_t block_bytes, std::int32_t factor, std::int32_t* sums);
-
-// Minus the sum of each window's codes where weights have one plane, whose set bits are 1 and
-// others -1; 0 otherwise. The mask of the window's elements is one more plane of weights, the same
-// in every lane that is used.
-//
-// sums: [num_pixels, kSumStride], of which the first block is written.
-template <int... kPixels>
-void SumsBefore(const ConvArgs& args, const std::uint8_t* const* pixels, int num_pixels,
-                std::int32_t* sums, std::integer_sequence<int, kPixels...>) {
-  static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, 1>...};
-  for (int i = 0; i < num_pixels; ++i) {
-    StoreInts(sums + i * kSumStride, Zero());
-  }
-  for (int r = 0; args.weight_planes == 1 && r < args.input_planes; ++r) {
-    for (int begin = 0; begin < num_pixels; begin += kTilePixels) {
-      const int count = num_pixels - begin < kTilePixels ? num_pixels - begin : kTilePixels;
-      kTiles[count - 1](args.runs, pixels + begin, r * args.input_plane_bytes,
-                        args.weights + args.weight_plane_bytes, 0, -(1 << r),
-                        sums + begin * kSumStride);
+// One pass: a plane of the input, from the first pixel's window on, and a plane of weights.
+template <int kPixels, int kBlocks, bool kMasks>
+[[gnu::always_inline]] inline void TilePass(const ConvArgs& args, Vec* acc,
+                                            const std::uint8_t* window,
+                                            const std::uint8_t* weights) {
+  constexpr int kInputs = (kPixels + 3) / 4;
+  const std::ptrdiff_t distance = args.input_pixel_bytes;
+  const std::ptrdiff_t distances[] = {0, distance, 2 * distance, 3 * distance};
+  const std::ptrdiff_t block_bytes = args.weight_block_bytes;
+  for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+    const std::uint8_t* input[kInputs];
+    Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
+      input[i] = window + run->offset + 4 * i * distance;
+    });
+    weights += kStepBytes;  // The number of negative ones.
+    for (int left = run->num_steps; left > 0; --left) {
+      TileStep<kPixels, kBlocks, kMasks>(acc, input, distances, weights, block_bytes);
+      weights += (kMasks ? 2 : 1) * kStepBytes;
+      Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
+        input[i] += kPlaneStepBytes;
+        asm("" : "+r"(input[i]));
+      });
     }
   }
 }
 
-// `num_pixels` pixels, kBlocks blocks from channel `first` on.
-template <int kBlocks, int... kPixels>
-void ConvChunk(const ConvArgs& args, int first, const std::uint8_t* const* pixels,
-               const std::int32_t* sums_before, int num_pixels, OutputCursor cursor,
-               std::integer_sequence<int, kPixels...>) {
-  static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks>...};
+// sums: [kPixels, kSumStride], of kBlocks blocks. start: what the sums begin at.
+template <int kPixels, int kBlocks, bool kMasks>
+void ConvTile(const ConvArgs& args, const std::uint8_t* window, const std::uint8_t* weights,
+              const Vec* start, std::int32_t* sums) {
+  Vec acc[kPixels * kBlocks];
+  Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
+  const int top_weight = args.weight_planes - 1;
+  const int top_input = args.input_planes - 1;
+  for (int power = top_weight + top_input; power >= 0; --power) {
+    Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
+      acc[i] = Add32(acc[i], acc[i]);
+    });
+    const int last = power < top_weight ? power : top_weight;
+    for (int q = power > top_input ? power - top_input : 0; q <= last; ++q) {
+      TilePass<kPixels, kBlocks, kMasks>(args, acc, window + (power - q) * args.input_plane_bytes,
+                                         weights + q * args.weight_plane_bytes);
+    }
+  }
+  Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
+    StoreInts(sums + i / kBlocks * kSumStride + i % kBlocks * kLanes,
+              Add32(acc[i], start[i % kBlocks]));
+  });
+}
+
+using TileFn = void (*)(const ConvArgs& args, const std::uint8_t* window,
+                        const std::uint8_t* weights, const Vec* start, std::int32_t* sums);
+
+// Minus the negative weights of a block, once for each value of the input's planes.
+Vec CountedNegatives(const ConvArgs& args, const std::uint8_t* weights) {
+  Vec count = Zero();
+  for (int q = 0; q < args.weight_planes; ++q) {
+    const std::uint8_t* plane = weights + q * args.weight_plane_bytes;
+    for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+      count = Add32(count, Load(plane));
+      plane += kStepBytes * (1 + run->num_steps * (args.masks_planes ? 2 : 1));
+    }
+  }
+  return Sub32(count, _mm512_slli_epi32(count, static_cast<unsigned>(args.input_planes)));
+}
+
+// kBlocks blocks from channel `first` on.
+template <int kBlocks, bool kMasks, int... kPixels>
+void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
+                std::integer_sequence<int, kPixels...>) {
+  static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks, kMasks>...};
   // A group of packed pixels may end behind the tile.
   alignas(64) std::int32_t sums[(kTilePixels + kPackPixels - 1) * kSumStride] = {};
   const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
-  const int top = args.weight_planes - 1;
-  for (int begin = 0; begin < num_pixels; begin += kTilePixels) {
-    const int count = num_pixels - begin < kTilePixels ? num_pixels - begin : kTilePixels;
-    for (int i = 0; i < count; ++i) {
-      for (int j = 0; j < kBlocks; ++j) {
-        StoreInts(sums + i * kSumStride + j * kLanes, Load(sums_before + (begin + i) * kSumStride));
-      }
+  Vec start[kBlocks];
+  Unroll<kBlocks>(
+      [&](auto j) { start[j] = CountedNegatives(args, weights + j * args.weight_block_bytes); });
+  OutputCursor cursor(args.output, row_begin);
+  for (int row = row_begin; row < row_end; ++row) {
+    const std::uint8_t* window = args.input + row * args.input_row_bytes;
+    int left = args.output.width;
+    for (int tiles = (left + kTilePixels - 1) / kTilePixels; tiles > 0; --tiles) {
+      const int count = (left + tiles - 1) / tiles;
+      kTiles[count - 1](args, window, weights, start, sums);
+      StoreTile(args.output, sums, count, kBlocks, first, cursor);
+      cursor.Skip(count);
+      window += count * args.input_pixel_bytes;
+      left -= count;
     }
-    for (int q = 0; q <= top; ++q) {
-      for (int r = 0; r < args.input_planes; ++r) {
-        // Two's complement: the top plane counts negative.
-        const std::int32_t factor = top == 0 ? 2 << r : q == top ? -(1 << (q + r)) : 1 << (q + r);
-        kTiles[count - 1](args.runs, pixels + begin, r * args.input_plane_bytes,
-                          weights + q * args.weight_plane_bytes, args.weight_block_bytes, factor,
-                          sums);
-      }
-    }
-    StoreTile(args.output, sums, count, kBlocks, first, cursor);
-    for (int i = 0; i < count; ++i) {
-      cursor.Advance();
-    }
+  }
+}
+
+template <bool kMasks>
+void ConvRows(const ConvArgs& args, int row_begin, int row_end) {
+  constexpr auto kWidths = std::make_integer_sequence<int, kTilePixels>{};
+  const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
+  int block = 0;
+  for (; block + kTileBlocks <= num_blocks; block += kTileBlocks) {
+    ConvBlocks<kTileBlocks, kMasks>(args, row_begin, row_end, block * kBlockChannels, kWidths);
+  }
+  if (block < num_blocks) {
+    ConvBlocks<1, kMasks>(args, row_begin, row_end, block * kBlockChannels, kWidths);
   }
 }
 
 }  // namespace
 
 void conv_w8a8_planes_avx512vnni(const ConvArgs& args, int row_begin, int row_end) {
-  constexpr auto kTileSizes = std::make_integer_sequence<int, kTilePixels>{};
-  const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
-  InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
-                    args.input_pixel_bytes, args.output.width);
-  OutputCursor cursor(args.output, row_begin);
-  for (int left = (row_end - row_begin) * args.output.width; left > 0; left -= kChunkPixels) {
-    const int count = left < kChunkPixels ? left : kChunkPixels;
-    const std::uint8_t* pixels[kChunkPixels];
-    alignas(64) std::int32_t sums_before[kChunkPixels * kSumStride];
-    for (int i = 0; i < count; ++i) {
-      pixels[i] = input.Next();
-    }
-    SumsBefore(args, pixels, count, sums_before, kTileSizes);
-    int block = 0;
-    for (; block + kTileBlocks <= num_blocks; block += kTileBlocks) {
-      ConvChunk<kTileBlocks>(args, block * kBlockChannels, pixels, sums_before, count, cursor,
-                             kTileSizes);
-    }
-    for (; block < num_blocks; ++block) {
-      ConvChunk<1>(args, block * kBlockChannels, pixels, sums_before, count, cursor, kTileSizes);
-    }
-    for (int i = 0; i < count; ++i) {
-      cursor.Advance();
-    }
-  }
+  args.masks_planes ? ConvRows<true>(args, row_begin, row_end)
+                    : ConvRows<false>(args, row_begin, row_end);
 }
 
 }  // namespace bitpilot

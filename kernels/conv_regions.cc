@@ -35,8 +35,8 @@ std::vector<Span> SplitAxis(int outputs, int inputs, int filter, int stride, int
 // Runs of filter rows `rows` and columns `columns`.
 std::vector<DepthRun> PartRuns(const ConvKernel& kernel, const ConvWindow& window, int period,
                                const Span& rows, const Span& columns) {
-  if (IsPlanes(kernel.operand)) {  // A run a filter row.
-    std::vector<DepthRun> runs = PlanPlaneRuns(window, kernel.operand);
+  if (HasRowRuns(kernel.operand)) {
+    std::vector<DepthRun> runs = PlanRowRuns(window, kernel.operand);
     runs.erase(runs.begin() + rows.filter_end, runs.end() - 1);
     runs.erase(runs.begin(), runs.begin() + rows.filter_begin);
     return runs;

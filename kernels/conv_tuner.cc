@@ -122,7 +122,8 @@ std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int ac
   for (const ConvKernel& kernel : AllConvKernels()) {
     if (!Allows(limit, kernel.isa) || !SuitsPixels(kernel, output_pixels) ||
         weight_bits > kernel.max_weight_bits || activation_bits > kernel.max_activation_bits ||
-        weight_bits * activation_bits > kPlanesMargin * kernel.max_bit_products) {
+        BitProducts(kernel.operand, weight_bits, activation_bits) >
+            kPlanesMargin * kernel.max_bit_products) {
       continue;
     }
     const bool covered =

@@ -78,13 +78,14 @@ inline void LoadLanes(const void* values, int count, Vec* lanes) {
   lanes[3] = _mm512_shuffle_i32x4(c, d, 0xDD);
 }
 
-// The columns of 64 channels: bytes of kRows rows behind `input`, the last one repeated up to four.
-template <int kRows>
+// The columns of 64 lanes: bytes of kRows rows behind `input`, the last one repeated up to four.
+// load(pointer) gives a row's 64 bytes.
+template <int kRows, class Load64>
 [[gnu::always_inline]] inline void LoadColumn(const std::uint8_t* input, std::ptrdiff_t row_bytes,
-                                              Vec* column) {
+                                              Vec* column, const Load64& load) {
   Vec row[4];
   Unroll<4>([&](auto y) __attribute__((always_inline)) {
-    row[y] = y < kRows ? Load(input + y * row_bytes) : row[kRows - 1];
+    row[y] = y < kRows ? load(input + y * row_bytes) : row[kRows - 1];
   });
   const Vec low01 = _mm512_unpacklo_epi8(row[0], row[1]);
   const Vec high01 = _mm512_unpackhi_epi8(row[0], row[1]);
@@ -94,6 +95,15 @@ template <int kRows>
   column[1] = _mm512_unpackhi_epi16(low01, low23);
   column[2] = _mm512_unpacklo_epi16(high01, high23);
   column[3] = _mm512_unpackhi_epi16(high01, high23);
+}
+
+// Of 64 channels.
+template <int kRows>
+[[gnu::always_inline]] inline void LoadColumn(const std::uint8_t* input, std::ptrdiff_t row_bytes,
+                                              Vec* column) {
+  LoadColumn<kRows>(
+      input, row_bytes, column,
+      [](const std::uint8_t* row) __attribute__((always_inline)) { return Load(row); });
 }
 
 [[gnu::always_inline]] inline void AddProducts(Vec* acc, const Vec* column,
@@ -175,7 +185,9 @@ void Row3x3(const RowArgs& row, const LaneConstants& constants, const CodeRange&
 }
 
 // 3x3, any stride: every pixel interleaves its own columns.
-void Row3x3Strided(const RowArgs& row, const LaneConstants& constants, const CodeRange& range) {
+template <class Load64>
+[[gnu::always_inline]] inline void Row3x3Strided(const RowArgs& row, const LaneConstants& constants,
+                                                 const CodeRange& range, const Load64& load) {
   const std::uint8_t* input = row.input;
   std::uint8_t* codes = row.codes;
   for (int x = 0; x < row.width; ++x, input += row.pixel_bytes, codes += row.code_bytes) {
@@ -183,11 +195,33 @@ void Row3x3Strided(const RowArgs& row, const LaneConstants& constants, const Cod
     Unroll<kLaneVecs>([&](auto v) __attribute__((always_inline)) { acc[v] = constants.start[v]; });
     Unroll<3>([&](auto column) __attribute__((always_inline)) {
       Vec bytes[kLaneVecs];
-      LoadColumn<3>(input + column * row.column_bytes, row.row_bytes, bytes);
+      LoadColumn<3>(input + column * row.column_bytes, row.row_bytes, bytes, load);
       AddProducts(acc, bytes, row.weights + column * kLaneVecs * kVecBytes);
     });
     StorePixel(acc, constants, range, codes, row.channels);
   }
+}
+
+void Row3x3Strided(const RowArgs& row, const LaneConstants& constants, const CodeRange& range) {
+  Row3x3Strided(
+      row, constants, range,
+      [](const std::uint8_t* from) __attribute__((always_inline)) { return Load(from); });
+}
+
+// The same where several pixels fill the lanes and every other pixel of the input counts.
+void Row3x3EveryOther(const RowArgs& row, const LaneConstants& constants, const CodeRange& range,
+                      int channels) {
+  // The 8 bytes i of 16 whose pixel is even.
+  alignas(64) std::int64_t even[8];
+  const int words = channels / 8;  // Of a pixel.
+  for (int i = 0; i < 8; ++i) {
+    even[i] = i / words * 2 * words + i % words;
+  }
+  const Vec order = Load(even);
+  Row3x3Strided(
+      row, constants, range, [order](const std::uint8_t* from) __attribute__((always_inline)) {
+        return _mm512_permutex2var_epi64(Load(from), order, Load(from + kVecBytes));
+      });
 }
 
 // Sums of one pixel of any filter.
@@ -275,36 +309,44 @@ void ConvolveChannels(const DepthwiseArgs& args, int row_begin, int row_end) {
   }
 }
 
-// Several pixels at once, whose channels fill the lanes.
+// Several pixels at once, whose channels fill the lanes: all or every other of the input's.
 bool FillsLanes(const DepthwiseArgs& args) {
   const OutputArgs& output = args.output;
   return RepeatsInLanes(output.channels) && args.filter_h == 3 && args.filter_w == 3 &&
-         args.input_pixel_bytes == output.channels && args.column_bytes == output.channels &&
-         output.pixel_bytes == output.channels;
+         (args.input_pixel_bytes == output.channels ||
+          args.input_pixel_bytes == 2 * output.channels) &&
+         args.column_bytes == output.channels && output.pixel_bytes == output.channels;
 }
 
 void ConvolvePixels(const DepthwiseArgs& args, int row_begin, int row_end) {
   const OutputArgs& output = args.output;
   const CodeRange range = MakeCodeRange(output);
   const LaneConstants constants = LoadConstants(output, 0);
+  const std::ptrdiff_t stride = args.input_pixel_bytes / output.channels;
   const int chunks = output.width * output.channels / kLaneChannels;
   const int rest = output.width * output.channels % kLaneChannels;
   for (int y = row_begin; y < row_end; ++y) {
     RowArgs row = {args.input + y * args.input_row_bytes,
                    args.row_bytes,
                    args.column_bytes,
-                   kLaneChannels,
+                   stride * kLaneChannels,
                    static_cast<const std::uint8_t*>(args.weights),
                    output.codes + y * output.row_bytes,
                    kLaneChannels,
                    chunks,
                    kLaneChannels};
-    Row3x3Strided(row, constants, range);
-    if (rest > 0) {
-      row.input += chunks * kLaneChannels;
-      row.codes += chunks * kLaneChannels;
+    stride == 1 ? Row3x3Strided(row, constants, range)
+                : Row3x3EveryOther(row, constants, range, output.channels);
+    row.input += chunks * stride * kLaneChannels;
+    row.codes += chunks * kLaneChannels;
+    if (rest > 0 && stride == 1) {
       row.width = 1;
       row.channels = rest;
+      Row3x3Strided(row, constants, range);
+    } else if (rest > 0) {  // Pixel by pixel, or the last might read too far behind the image.
+      row.pixel_bytes = stride * output.channels;
+      row.code_bytes = row.channels = output.channels;
+      row.width = rest / output.channels;
       Row3x3Strided(row, constants, range);
     }
   }

@@ -6,24 +6,26 @@
 
 namespace bitpilot {
 
-#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                 \
-  void widen_codes_##suffix(const std::uint8_t* codes, std::size_t count, std::int16_t* words);   \
-  void pack_planes_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                 \
-                            std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,     \
-                            std::ptrdiff_t plane_bytes);                                          \
-  void build_tables_##suffix(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables); \
-  void sum_channels_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                \
-                             std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums);          \
-  void sum_ahead_##suffix(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance,      \
-                          int terms);                                                             \
-  void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes, \
-                           int count, std::int32_t* sums);                                        \
-  void max_window_##suffix(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes,       \
-                           int width, std::ptrdiff_t pixel_bytes, int count,                      \
-                           std::uint8_t* largest);                                                \
-  void rescale_codes_##suffix(const std::uint8_t* codes, const OutputArgs& output,                \
-                              std::uint8_t* rescaled);                                            \
-  void convert_pixels_##suffix(const std::uint8_t* const* planes, const std::uint8_t* tables,     \
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                  \
+  void widen_codes_##suffix(const std::uint8_t* codes, std::size_t count, std::int16_t* words);    \
+  void pack_planes_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                  \
+                            std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,      \
+                            std::ptrdiff_t plane_bytes);                                           \
+  void build_tables_##suffix(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables);  \
+  void build_sign_tables_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,            \
+                                  std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables); \
+  void sum_channels_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                 \
+                             std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums);           \
+  void sum_ahead_##suffix(std::int32_t* sums, std::ptrdiff_t count, std::ptrdiff_t distance,       \
+                          int terms);                                                              \
+  void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,  \
+                           int count, std::int32_t* sums);                                         \
+  void max_window_##suffix(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes,        \
+                           int width, std::ptrdiff_t pixel_bytes, int count,                       \
+                           std::uint8_t* largest);                                                 \
+  void rescale_codes_##suffix(const std::uint8_t* codes, const OutputArgs& output,                 \
+                              std::uint8_t* rescaled);                                             \
+  void convert_pixels_##suffix(const std::uint8_t* const* planes, const std::uint8_t* tables,      \
                                int count, std::ptrdiff_t pixel_bytes, std::uint8_t* codes);
 #include "kernels/elementwise_kernels.inc"
 #undef BITPILOT_ELEMENTWISE_KERNELS
@@ -37,6 +39,7 @@ constexpr ElementwiseKernels kElementwiseKernels[] = {
    widen_codes_##suffix,                          \
    pack_planes_##suffix,                          \
    build_tables_##suffix,                         \
+   build_sign_tables_##suffix,                    \
    sum_channels_##suffix,                         \
    sum_ahead_##suffix,                            \
    sum_pixels_##suffix,                           \

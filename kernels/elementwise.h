@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/conv.h"
 #include "kernels/isa.h"
 #include "kernels/output_args.h"
 
@@ -27,6 +28,14 @@ struct ElementwiseKernels {
   // tables[16 * i + e] = the sum of codes[4 * i + b] over the bits b that are set in e, modulo 256,
   // for i in [0, count).
   void (*build_tables)(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables);
+  // For each pixel and 16 channels, ceil(pixel_bytes / 16) of them, a table of kSignTableBytes:
+  // tables[16 * (e / 4) + 4 * i + e % 4] = the sum of codes 4 i to 4 i + 3, the one of each bit
+  // that is set in e added and the others subtracted, as an int8. Codes from `channels` on count as
+  // 0.
+  //
+  // REQUIRES: codes of at most 31.
+  void (*build_sign_tables)(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                            std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables);
   // sums[pixel] = the sum of codes[pixel * pixel_bytes + c] over c in [0, count).
   void (*sum_channels)(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
                        std::ptrdiff_t pixel_bytes, int count, std::int32_t* sums);

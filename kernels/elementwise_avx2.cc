@@ -14,6 +14,8 @@ namespace {
 
 #include "kernels/elementwise_vector.inc"
 
+#include "kernels/sign_tables.inc"
+
 }  // namespace
 
 void widen_codes_avx2(const std::uint8_t* codes, std::size_t count, std::int16_t* words) {
@@ -28,6 +30,11 @@ void pack_planes_avx2(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
 
 void build_tables_avx2(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
   BuildTables(codes, count, tables);
+}
+
+void build_sign_tables_avx2(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                            std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables) {
+  BuildSignTables(codes, num_pixels, pixel_bytes, channels, tables);
 }
 
 void sum_channels_avx2(const std::uint8_t* codes, std::ptrdiff_t num_pixels,

@@ -14,6 +14,50 @@ namespace {
 
 #include "kernels/elementwise_vector.inc"
 
+// Byte 4 e + b: 1 where bit b of e is set, else -1.
+struct Signs {
+  constexpr Signs() {
+    for (int i = 0; i < 64; ++i) {
+      bytes[i] = static_cast<std::int8_t>((i / 4 >> i % 4 & 1) != 0 ? 1 : -1);
+    }
+  }
+  alignas(64) std::int8_t bytes[64] = {};
+};
+constexpr Signs kSigns;
+
+// The table of 16 codes: dot products of each four with all signs, packed.
+[[gnu::always_inline]] inline Vec SignTable(const std::uint8_t* codes, Vec signs) {
+  Vec sums[4];
+  for (int i = 0; i < 4; ++i) {
+    sums[i] = _mm512_dpbusd_epi32(Zero(), Broadcast32(codes + 4 * i), signs);
+  }
+  return _mm512_packs_epi16(_mm512_packs_epi32(sums[0], sums[1]),
+                            _mm512_packs_epi32(sums[2], sums[3]));
+}
+
+void BuildSignTables(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                     std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables) {
+  const Vec signs = Load(kSigns.bytes);
+  std::ptrdiff_t whole = channels / kSignTableChannels * kSignTableChannels;
+  if (whole == pixel_bytes) {  // Pixels leave no gaps: one long one.
+    whole = pixel_bytes = pixel_bytes * num_pixels;
+    num_pixels = 1;
+  }
+  for (; num_pixels > 0; --num_pixels, codes += pixel_bytes) {
+    std::ptrdiff_t c = 0;
+    for (; c < whole; c += kSignTableChannels, tables += kSignTableBytes) {
+      StoreInts(tables, SignTable(codes + c, signs));
+    }
+    if (c < pixel_bytes) {
+      const auto rest = static_cast<__mmask16>((1 << (channels - whole)) - 1);
+      alignas(16) std::uint8_t last[kSignTableChannels];
+      _mm_store_si128(reinterpret_cast<__m128i*>(last), _mm_maskz_loadu_epi8(rest, codes + c));
+      StoreInts(tables, SignTable(last, signs));
+      tables += kSignTableBytes;
+    }
+  }
+}
+
 constexpr int kVecBytes = 64;
 constexpr int kTableVecs = 256 / kVecBytes;
 
@@ -70,6 +114,11 @@ void pack_planes_avx512vnni(const std::uint8_t* codes, std::ptrdiff_t num_pixels
 
 void build_tables_avx512vnni(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
   BuildTables(codes, count, tables);
+}
+
+void build_sign_tables_avx512vnni(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                                  std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables) {
+  BuildSignTables(codes, num_pixels, pixel_bytes, channels, tables);
 }
 
 void sum_channels_avx512vnni(const std::uint8_t* codes, std::ptrdiff_t num_pixels,

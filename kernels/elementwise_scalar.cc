@@ -8,6 +8,7 @@ namespace {
 
 #include "kernels/convert_pixels.inc"
 #include "kernels/pack_planes.inc"
+#include "kernels/sign_tables.inc"
 #include "kernels/table_sums.inc"
 
 }  // namespace
@@ -32,6 +33,11 @@ void build_tables_scalar(const std::uint8_t* codes, std::size_t count, std::uint
   for (std::size_t i = 0; i < count; ++i) {
     BuildTable(codes + 4 * i, tables + 16 * i);
   }
+}
+
+void build_sign_tables_scalar(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
+                              std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables) {
+  BuildSignTables(codes, num_pixels, pixel_bytes, channels, tables);
 }
 
 void sum_channels_scalar(const std::uint8_t* codes, std::ptrdiff_t num_pixels,

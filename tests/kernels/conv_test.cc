@@ -136,6 +136,8 @@ class ConvProblem {
     args.input = input + kTensorSlackBytes * static_cast<std::size_t>(element_bytes);
     args.input_row_bytes = conv_.stride_h * row_bytes_ * element_bytes;
     args.input_pixel_bytes = conv_.stride_w * pixel_bytes_ * element_bytes;
+    args.weight_planes = packed.weight_planes;
+    args.masks_planes = packed.masks_planes;
     args.weight_plane_bytes = packed.weight_plane_bytes;
     std::vector<std::uint8_t> converted;
     std::vector<std::int32_t> window_sums;
@@ -144,6 +146,8 @@ class ConvProblem {
     } else if (kernel.operand == ConvOperand::kTables) {
       converted = BuildTables(&args);
       window_sums = WindowSums(&args);
+    } else if (kernel.operand == ConvOperand::kSignTables) {
+      converted = BuildSignTables(&args);
     }
     args.runs = packed.runs.data();
     args.widens = std::any_of(packed.runs.begin(), packed.runs.end(),
@@ -190,7 +194,6 @@ class ConvProblem {
     const std::ptrdiff_t pixel = PlanePixelBytes(pixel_bytes_);
     const std::ptrdiff_t num_pixels =
         (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
-    args->weight_planes = conv_.weight_bits;
     args->input_planes = conv_.activation_bits;
     args->input_plane_bytes = num_pixels * pixel + static_cast<std::ptrdiff_t>(kTensorSlackBytes);
     args->input_row_bytes = conv_.stride_h * (row_bytes_ / pixel_bytes_) * pixel;
@@ -214,9 +217,23 @@ class ConvProblem {
         .build_tables(input_.data() + kTensorSlackBytes, num_tables, tables.data());
     // Nor does it: the first entry of a table is the empty sum.
     tables[kTableBytes * num_tables] = 0;
-    args->weight_planes = conv_.weight_bits;
     args->input_row_bytes *= kTableBytes / 4;
     args->input_pixel_bytes *= kTableBytes / 4;
+    args->input = tables.data();
+    return tables;
+  }
+
+  // The same for tables of sums with all signs.
+  std::vector<std::uint8_t> BuildSignTables(ConvArgs* args) const {
+    const std::ptrdiff_t num_pixels =
+        (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
+    const std::ptrdiff_t pixel = SignTablePixelBytes(pixel_bytes_);
+    std::vector<std::uint8_t> tables(static_cast<std::size_t>(num_pixels * pixel));
+    SelectElementwiseKernels(Isa::kScalar)
+        .build_sign_tables(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
+                           conv_.channels, tables.data());
+    args->input_row_bytes = conv_.stride_h * (row_bytes_ / pixel_bytes_) * pixel;
+    args->input_pixel_bytes = conv_.stride_w * pixel;
     args->input = tables.data();
     return tables;
   }
@@ -595,26 +612,38 @@ TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
         EXPECT_TRUE(Allows(limit, kernel.isa));
         EXPECT_LE(weight_bits, kernel.max_weight_bits);
         EXPECT_LE(activation_bits, kernel.max_activation_bits);
-        EXPECT_LE(weight_bits * activation_bits, kernel.max_bit_products);
+        EXPECT_LE(BitProducts(kernel.operand, weight_bits, activation_bits),
+                  kernel.max_bit_products);
       }
     }
   }
 }
 
-// 8 bits are faster in shallow windows, and always where both operands have more than 2 bits.
-TEST(SelectConvKernelTest, PrefersPlanesWhereTheirPassesAreFewOrLong) {
-  const auto takes_planes = [](int weight_bits, int activation_bits, int depth) {
-    return IsPlanes(
-        SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, depth, 64).operand);
+// A pass a plane of the activations and a magnitude bit of the weights.
+TEST(BitProductsTest, CountSignsAndMagnitudesOfWeights) {
+  EXPECT_EQ(BitProducts(ConvOperand::kSignPlanes, 1, 1), 1);
+  EXPECT_EQ(BitProducts(ConvOperand::kSignPlanes, 2, 2), 2);
+  EXPECT_EQ(BitProducts(ConvOperand::kSignPlanes, 8, 8), 56);
+  EXPECT_EQ(BitProducts(ConvOperand::kPlanes64, 2, 2), 4);
+}
+
+// Up to two passes over planes, then up to two look-ups, then dot products of bytes.
+TEST(SelectConvKernelTest, PrefersPlanesThenTablesThenBytes) {
+  const auto operand = [](int weight_bits, int activation_bits) {
+    return SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, /*depth=*/64,
+                            /*output_pixels=*/64)
+        .operand;
   };
-  if (!takes_planes(1, 1, 1)) {
-    GTEST_SKIP() << "this build has no bit planes for AVX-512";
+  if (operand(1, 1) != ConvOperand::kSignPlanes) {
+    GTEST_SKIP() << "this build has no kernels for AVX-512";
   }
-  EXPECT_FALSE(takes_planes(1, 2, 287));
-  EXPECT_TRUE(takes_planes(1, 2, 288));
-  EXPECT_FALSE(takes_planes(2, 2, 863));
-  EXPECT_TRUE(takes_planes(2, 2, 864));
-  EXPECT_FALSE(takes_planes(1, 5, 1 << 20));
+  EXPECT_EQ(operand(1, 2), ConvOperand::kSignPlanes);
+  EXPECT_EQ(operand(2, 2), ConvOperand::kSignPlanes);
+  EXPECT_EQ(operand(3, 1), ConvOperand::kSignPlanes);
+  EXPECT_EQ(operand(2, 3), ConvOperand::kSignTables);
+  EXPECT_EQ(operand(1, 5), ConvOperand::kSignTables);
+  EXPECT_EQ(operand(1, 6), ConvOperand::kBytes);
+  EXPECT_EQ(operand(3, 2), ConvOperand::kBytes);
 }
 
 // With fewer steps between widenings a row is no faster than the wider sums behind it.

@@ -91,6 +91,33 @@ TEST_P(ElementwiseKernelsTest, BuildsTheSumsOfAllSubsetsOfFourCodes) {
   }
 }
 
+TEST_P(ElementwiseKernelsTest, BuildsTheSumsOfFourCodesWithAllSigns) {
+  constexpr std::size_t kPixels = 3;
+  for (const std::size_t channels : {1U, 4U, 15U, 16U, 17U, 30U, 48U}) {
+    const std::size_t pixel_bytes = (channels + 3) / 4 * 4;
+    std::vector<std::uint8_t> codes = RandomCodes(kPixels * pixel_bytes, /*seed=*/11);
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      codes[i] = i % pixel_bytes < channels ? codes[i] % 32 : 255;  // Not to be counted.
+    }
+    const std::size_t groups = (pixel_bytes + 15) / 16;
+    std::vector<std::uint8_t> tables(64 * kPixels * groups + 1, 0xEE);
+    GetParam().build_sign_tables(codes.data(), kPixels, static_cast<std::ptrdiff_t>(pixel_bytes),
+                                 static_cast<int>(channels), tables.data());
+    EXPECT_EQ(tables.back(), 0xEE);
+    for (std::size_t i = 0; i < 64 * kPixels * groups; ++i) {
+      const std::size_t signs = i % 64 / 16 * 4 + i % 4;
+      const std::size_t first = i / 64 % groups * 16 + i % 16 / 4 * 4;
+      int sum = 0;
+      for (std::size_t bit = 0; bit < 4; ++bit) {
+        const int code =
+            first + bit < channels ? codes[i / 64 / groups * pixel_bytes + first + bit] : 0;
+        sum += (signs >> bit & 1) != 0 ? code : -code;
+      }
+      ASSERT_EQ(static_cast<std::int8_t>(tables[i]), sum) << channels << " channels, byte " << i;
+    }
+  }
+}
+
 TEST_P(ElementwiseKernelsTest, AddsUpTheChannelsOfEachPixel) {
   constexpr std::ptrdiff_t kPixels = 3;
   for (const int count : kCounts) {
