@@ -27,9 +27,10 @@ constexpr int kSumStride = kMaxBlocks * kBlockChannels;
 
 // The widest tiles: accumulators, weights and one input fit 32 registers, and there are enough
 // accumulators to hide the latency of the dot product.
-constexpr int kWidth1 = 16;    // Pixels of a row with one block of channels,
-constexpr int kWidth2 = 14;    // two blocks,
-constexpr int kPairWidth = 7;  // two blocks and two rows.
+constexpr int kWidth1 = 8;         // Pixels of a row with one block of channels,
+constexpr int kSharedWidth1 = 16;  // the same where pixels share inputs,
+constexpr int kWidth2 = 14;        // two blocks,
+constexpr int kPairWidth = 7;      // two blocks and two rows.
 
 // Where one tile reads and writes.
 struct TileArgs {
@@ -194,7 +195,7 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
 using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
 
 // Narrower tiles have products enough for their weights alone to be loaded in time.
-constexpr int kLeastSharedWidth = 7;
+constexpr int kLeastSharedWidth = kWidth1 + 1;
 
 // Whether every run is kTaps filter columns of a convolution with a stride of 1.
 bool SharesInputs(const ConvArgs& args) {
@@ -204,12 +205,15 @@ bool SharesInputs(const ConvArgs& args) {
   return true;
 }
 
+template <int kRows, int kWidth, int kBlocks, bool kSharesInputs>
+constexpr TileFn ConvRowTile =
+    ConvTile<TileShape<kRows, kWidth, kBlocks>, kSharesInputs && (kWidth >= kLeastSharedWidth)>;
+
 // kRows rows in tiles of nearly equal widths. `tile` says where the first begins.
 template <int kRows, int kBlocks, bool kSharesInputs, int... kWidth>
 void ConvRow(const ConvArgs& args, TileArgs tile, int width,
              std::integer_sequence<int, kWidth...>) {
-  static constexpr TileFn kTiles[] = {ConvTile < TileShape<kRows, kWidth + 1, kBlocks>,
-                                      kSharesInputs && (kWidth + 1 >= kLeastSharedWidth) > ...};
+  static constexpr TileFn kTiles[] = {ConvRowTile<kRows, kWidth + 1, kBlocks, kSharesInputs>...};
   constexpr int kMax = sizeof...(kWidth);
   for (int num_tiles = (width + kMax - 1) / kMax; num_tiles > 0; --num_tiles) {
     const int tile_width = (width + num_tiles - 1) / num_tiles;
@@ -252,7 +256,8 @@ void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
     int done = 1;
     if constexpr (kBlocks == 1) {
       constexpr auto kWidths = std::make_integer_sequence<int, kWidth1>{};
-      shares_inputs ? ConvRow<1, 1, true>(args, tile, rows.width, kWidths)
+      constexpr auto kSharedWidths = std::make_integer_sequence<int, kSharedWidth1>{};
+      shares_inputs ? ConvRow<1, 1, true>(args, tile, rows.width, kSharedWidths)
                     : ConvRow<1, 1, false>(args, tile, rows.width, kWidths);
     } else if (rows.width <= kPairWidth && left >= 2) {
       ConvRow<2, 2, false>(args, tile, rows.width, std::make_integer_sequence<int, kPairWidth>{});

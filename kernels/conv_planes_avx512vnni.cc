@@ -20,12 +20,14 @@ namespace {
 
 #include "kernels/vector_avx512.inc"
 
-constexpr int kTilePixels = 8;
-constexpr int kTileBlocks = 2;
-constexpr int kSumStride = kTileBlocks * kBlockChannels;
+constexpr int kWidth1 = 16;  // Pixels of a tile with one block of channels,
+constexpr int kWidth2 = 8;   // and with two.
+constexpr int kSumStride = kBlockChannels;
 constexpr int kPlaneStepBytes = 4;
 
 #include "kernels/output_vector.inc"
+
+#include "kernels/output_avx512.inc"
 
 // 4 bytes of pixel `kPixel % 4` behind `base`: of the four pixels' distances from it, this is the
 // register `index` times a factor.
@@ -117,32 +119,44 @@ template <int kPixels, int kBlocks, bool kMasks>
   }
 }
 
-// sums: [kPixels, kSumStride], of kBlocks blocks. start: what the sums begin at.
+// Where one tile reads and writes.
+struct TileArgs {
+  const std::uint8_t* window;  // Of the first pixel.
+  const std::uint8_t* weights;
+  const Vec* start;  // Of each block: what the sums begin at.
+  TileOutput output;
+  std::int32_t* sums;  // [kBlockChannels] for the sums of one pixel and block, or null.
+};
+
 template <int kPixels, int kBlocks, bool kMasks>
-void ConvTile(const ConvArgs& args, const std::uint8_t* window, const std::uint8_t* weights,
-              const Vec* start, std::int32_t* sums) {
+void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   Vec acc[kPixels * kBlocks];
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
   const int top_weight = args.weight_planes - 1;
   const int top_input = args.input_planes - 1;
-  for (int power = top_weight + top_input; power >= 0; --power) {
+  for (int power = top_weight + top_input;; --power) {
+    const int last = power < top_weight ? power : top_weight;
+    for (int q = power > top_input ? power - top_input : 0; q <= last; ++q) {
+      TilePass<kPixels, kBlocks, kMasks>(args, acc,
+                                         tile.window + (power - q) * args.input_plane_bytes,
+                                         tile.weights + q * args.weight_plane_bytes);
+    }
+    if (power == 0) break;
     Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
       acc[i] = Add32(acc[i], acc[i]);
     });
-    const int last = power < top_weight ? power : top_weight;
-    for (int q = power > top_input ? power - top_input : 0; q <= last; ++q) {
-      TilePass<kPixels, kBlocks, kMasks>(args, acc, window + (power - q) * args.input_plane_bytes,
-                                         weights + q * args.weight_plane_bytes);
-    }
   }
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
-    StoreInts(sums + i / kBlocks * kSumStride + i % kBlocks * kLanes,
-              Add32(acc[i], start[i % kBlocks]));
+    acc[i] = Add32(acc[i], tile.start[i % kBlocks]);
   });
+  if (kPixels * kBlocks == 1 && tile.sums != nullptr) {
+    StoreInts(tile.sums, acc[0]);
+  } else {
+    StoreTileCodes<TileShape<1, kPixels, kBlocks>>(tile.output, acc);
+  }
 }
 
-using TileFn = void (*)(const ConvArgs& args, const std::uint8_t* window,
-                        const std::uint8_t* weights, const Vec* start, std::int32_t* sums);
+using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
 
 // Minus the negative weights of a block, once for each value of the input's planes.
 Vec CountedNegatives(const ConvArgs& args, const std::uint8_t* weights) {
@@ -157,27 +171,28 @@ Vec CountedNegatives(const ConvArgs& args, const std::uint8_t* weights) {
   return Sub32(count, _mm512_slli_epi32(count, static_cast<unsigned>(args.input_planes)));
 }
 
-// kBlocks blocks from channel `first` on.
+// kBlocks blocks from channel `first` on, in tiles of nearly equal widths.
 template <int kBlocks, bool kMasks, int... kPixels>
 void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
                 std::integer_sequence<int, kPixels...>) {
   static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks, kMasks>...};
-  // A group of packed pixels may end behind the tile.
-  alignas(64) std::int32_t sums[(kTilePixels + kPackPixels - 1) * kSumStride] = {};
-  const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+  constexpr int kMax = sizeof...(kPixels);
   Vec start[kBlocks];
-  Unroll<kBlocks>(
-      [&](auto j) { start[j] = CountedNegatives(args, weights + j * args.weight_block_bytes); });
-  OutputCursor cursor(args.output, row_begin);
+  const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+  Unroll<kBlocks>([&](auto j) {
+    start[j] = Add32(CountedNegatives(args, weights + j * args.weight_block_bytes),
+                     Load(args.output.correction + first + j * kBlockChannels));
+  });
   for (int row = row_begin; row < row_end; ++row) {
-    const std::uint8_t* window = args.input + row * args.input_row_bytes;
+    TileArgs tile = {args.input + row * args.input_row_bytes, weights, start,
+                     MakeTileOutput(args.output, row, first), nullptr};
     int left = args.output.width;
-    for (int tiles = (left + kTilePixels - 1) / kTilePixels; tiles > 0; --tiles) {
+    for (int tiles = (left + kMax - 1) / kMax; tiles > 0; --tiles) {
       const int count = (left + tiles - 1) / tiles;
-      kTiles[count - 1](args, window, weights, start, sums);
-      StoreTile(args.output, sums, count, kBlocks, first, cursor);
-      cursor.Skip(count);
-      window += count * args.input_pixel_bytes;
+      kTiles[count - 1](args, tile);
+      tile.window += count * args.input_pixel_bytes;
+      Advance(tile.output, count * args.output.pixel_bytes,
+              count * args.output.residual_pixel_bytes);
       left -= count;
     }
   }
@@ -185,22 +200,53 @@ void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
 
 template <bool kMasks>
 void ConvRows(const ConvArgs& args, int row_begin, int row_end) {
-  constexpr auto kWidths = std::make_integer_sequence<int, kTilePixels>{};
   const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
   int block = 0;
-  for (; block + kTileBlocks <= num_blocks; block += kTileBlocks) {
-    ConvBlocks<kTileBlocks, kMasks>(args, row_begin, row_end, block * kBlockChannels, kWidths);
+  for (; block + 2 <= num_blocks; block += 2) {
+    ConvBlocks<2, kMasks>(args, row_begin, row_end, block * kBlockChannels,
+                          std::make_integer_sequence<int, kWidth2>{});
   }
   if (block < num_blocks) {
-    ConvBlocks<1, kMasks>(args, row_begin, row_end, block * kBlockChannels, kWidths);
+    ConvBlocks<1, kMasks>(args, row_begin, row_end, block * kBlockChannels,
+                          std::make_integer_sequence<int, kWidth1>{});
+  }
+}
+
+// Pixel by pixel through sums in memory: for logits, and scales so large that a code could leave
+// the range of an int32.
+template <bool kMasks>
+void ConvToSums(const ConvArgs& args, int row_begin, int row_end) {
+  alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
+  for (int first = 0; first < args.output.channels; first += kBlockChannels) {
+    const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+    const Vec start = CountedNegatives(args, weights);
+    InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
+                      args.input_pixel_bytes, args.output.width);
+    OutputCursor cursor(args.output, row_begin);
+    TileArgs tile = {nullptr, weights, &start, {}, sums};
+    for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
+      tile.window = input.Next();
+      ConvTile<1, 1, kMasks>(args, tile);
+      StoreTile(args.output, sums, 1, 1, first, cursor);
+      cursor.Advance();
+    }
+  }
+}
+
+template <bool kMasks>
+void Convolve(const ConvArgs& args, int row_begin, int row_end) {
+  if (args.output.stays_in_int32 && args.output.logits == nullptr) {
+    ConvRows<kMasks>(args, row_begin, row_end);
+  } else {
+    ConvToSums<kMasks>(args, row_begin, row_end);
   }
 }
 
 }  // namespace
 
 void conv_w8a8_planes_avx512vnni(const ConvArgs& args, int row_begin, int row_end) {
-  args.masks_planes ? ConvRows<true>(args, row_begin, row_end)
-                    : ConvRows<false>(args, row_begin, row_end);
+  args.masks_planes ? Convolve<true>(args, row_begin, row_end)
+                    : Convolve<false>(args, row_begin, row_end);
 }
 
 }  // namespace bitpilot

@@ -17,11 +17,12 @@ namespace {
 
 #include "kernels/vector_avx512.inc"
 
-constexpr int kTilePixels = 8;
-constexpr int kTileBlocks = 2;
-constexpr int kSumStride = kTileBlocks * kBlockChannels;
+constexpr int kWidth = 8;  // Pixels of a tile.
+constexpr int kSumStride = kBlockChannels;
 
 #include "kernels/output_vector.inc"
+
+#include "kernels/output_avx512.inc"
 
 // The table of pixel `kPixel % 4` behind `base`; distances: multiples 0 to 3 of a pixel's.
 template <int kPixel>
@@ -57,10 +58,16 @@ template <int kPixels, int kBlocks>
   });
 }
 
-// sums: [kPixels, kSumStride], of kBlocks blocks.
+// Where one tile reads and writes.
+struct TileArgs {
+  const std::uint8_t* window;  // Of the first pixel.
+  const std::uint8_t* weights;
+  TileOutput output;
+  std::int32_t* sums;  // [kBlockChannels] for the sums of one pixel and block, or null.
+};
+
 template <int kPixels, int kBlocks>
-void ConvTile(const ConvArgs& args, const std::uint8_t* window, const std::uint8_t* block,
-              std::int32_t* sums) {
+void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   constexpr int kInputs = (kPixels + 3) / 4;
   const std::ptrdiff_t distance = args.input_pixel_bytes;
   const std::ptrdiff_t distances[] = {0, distance, 2 * distance, 3 * distance};
@@ -69,11 +76,11 @@ void ConvTile(const ConvArgs& args, const std::uint8_t* window, const std::uint8
   Vec acc[kPixels * kBlocks];
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
   for (int plane = 0; plane < args.weight_planes; ++plane) {
-    const std::uint8_t* weights = block + plane * args.weight_plane_bytes;
+    const std::uint8_t* weights = tile.weights + plane * args.weight_plane_bytes;
     for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
       const std::uint8_t* input[kInputs];
       Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
-        input[i] = window + run->offset + 4 * i * distance;
+        input[i] = tile.window + run->offset + 4 * i * distance;
       });
       for (int left = run->num_steps; left > 0; --left, weights += kStepBytes) {
         TileStep<kPixels, kBlocks>(acc, input, distances, weights, block_bytes, ones);
@@ -87,33 +94,69 @@ void ConvTile(const ConvArgs& args, const std::uint8_t* window, const std::uint8
   // Two planes hold each weight twice.
   const __m128i halvings = _mm_cvtsi32_si128(args.weight_planes - 1);
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
-    StoreInts(sums + i / kBlocks * kSumStride + i % kBlocks * kLanes,
-              _mm512_sra_epi32(acc[i], halvings));
+    acc[i] = Add32(_mm512_sra_epi32(acc[i], halvings),
+                   Load(tile.output.start + i % kBlocks * kBlockChannels));
   });
+  if (kPixels * kBlocks == 1 && tile.sums != nullptr) {
+    StoreInts(tile.sums, acc[0]);
+  } else {
+    StoreTileCodes<TileShape<1, kPixels, kBlocks>>(tile.output, acc);
+  }
 }
 
-using TileFn = void (*)(const ConvArgs& args, const std::uint8_t* window, const std::uint8_t* block,
-                        std::int32_t* sums);
+using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
 
-// kBlocks blocks from channel `first` on.
+// kBlocks blocks from channel `first` on, in tiles of nearly equal widths.
 template <int kBlocks, int... kPixels>
 void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
                 std::integer_sequence<int, kPixels...>) {
   static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks>...};
-  // A group of packed pixels may end behind the tile.
-  alignas(64) std::int32_t sums[(kTilePixels + kPackPixels - 1) * kSumStride] = {};
+  constexpr int kMax = sizeof...(kPixels);
   const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
-  OutputCursor cursor(args.output, row_begin);
   for (int row = row_begin; row < row_end; ++row) {
-    const std::uint8_t* window = args.input + row * args.input_row_bytes;
+    TileArgs tile = {args.input + row * args.input_row_bytes, weights,
+                     MakeTileOutput(args.output, row, first), nullptr};
     int left = args.output.width;
-    for (int tiles = (left + kTilePixels - 1) / kTilePixels; tiles > 0; --tiles) {
+    for (int tiles = (left + kMax - 1) / kMax; tiles > 0; --tiles) {
       const int count = (left + tiles - 1) / tiles;
-      kTiles[count - 1](args, window, weights, sums);
-      StoreTile(args.output, sums, count, kBlocks, first, cursor);
-      cursor.Skip(count);
-      window += count * args.input_pixel_bytes;
+      kTiles[count - 1](args, tile);
+      tile.window += count * args.input_pixel_bytes;
+      Advance(tile.output, count * args.output.pixel_bytes,
+              count * args.output.residual_pixel_bytes);
       left -= count;
+    }
+  }
+}
+
+void ConvRows(const ConvArgs& args, int row_begin, int row_end) {
+  constexpr auto kWidths = std::make_integer_sequence<int, kWidth>{};
+  const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
+  int block = 0;
+  for (; block + 2 <= num_blocks; block += 2) {
+    ConvBlocks<2>(args, row_begin, row_end, block * kBlockChannels, kWidths);
+  }
+  if (block < num_blocks) {
+    ConvBlocks<1>(args, row_begin, row_end, block * kBlockChannels, kWidths);
+  }
+}
+
+// Pixel by pixel through sums in memory: for logits, and scales so large that a code could leave
+// the range of an int32.
+void ConvToSums(const ConvArgs& args, int row_begin, int row_end) {
+  static constexpr std::int32_t kZeros[kBlockChannels] = {};
+  alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
+  TileArgs tile = {nullptr, nullptr, {}, sums};
+  tile.output.start = kZeros;
+  for (int first = 0; first < args.output.channels; first += kBlockChannels) {
+    tile.weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+    InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
+                      args.input_pixel_bytes, args.output.width);
+    OutputCursor cursor(args.output, row_begin);
+    for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
+      tile.window = input.Next();
+      ConvTile<1, 1>(args, tile);
+      StoreTile(args.output, sums, 1, 1, first, cursor);
+      cursor.Advance();
     }
   }
 }
@@ -121,14 +164,10 @@ void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
 }  // namespace
 
 void conv_w2a5_tables_avx512vnni(const ConvArgs& args, int row_begin, int row_end) {
-  constexpr auto kWidths = std::make_integer_sequence<int, kTilePixels>{};
-  const int num_blocks = (args.output.channels + kBlockChannels - 1) / kBlockChannels;
-  int block = 0;
-  for (; block + kTileBlocks <= num_blocks; block += kTileBlocks) {
-    ConvBlocks<kTileBlocks>(args, row_begin, row_end, block * kBlockChannels, kWidths);
-  }
-  if (block < num_blocks) {
-    ConvBlocks<1>(args, row_begin, row_end, block * kBlockChannels, kWidths);
+  if (args.output.stays_in_int32 && args.output.logits == nullptr) {
+    ConvRows(args, row_begin, row_end);
+  } else {
+    ConvToSums(args, row_begin, row_end);
   }
 }
 

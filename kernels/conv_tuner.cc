@@ -128,7 +128,9 @@ std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int ac
     }
     const bool covered =
         std::any_of(candidates.begin(), candidates.end(), [&kernel](const ConvKernel* other) {
-          const bool vectors_beat_it = kernel.isa == Isa::kScalar && other->isa >= Isa::kSse4;
+          const bool vectors_beat_it =
+              other->isa >= (kernel.isa == Isa::kScalar ? Isa::kSse4 : Isa::kAvx512Vnni) &&
+              kernel.isa <= Isa::kScalarPopcnt;
           const bool both_dense = DenseBits(kernel.operand) > 0 && DenseBits(other->operand) > 0;
           return vectors_beat_it || both_dense ||
                  (other->operand == kernel.operand &&
