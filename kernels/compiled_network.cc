@@ -37,6 +37,8 @@ struct CompiledNetwork::Impl {
         logits(static_cast<std::size_t>(network.num_classes())) {}
 
   void Compile(const Network& network, KernelChoices* choices);
+  void ConvertPixels(const std::uint8_t* pixels);
+  void RunOperation(std::size_t index);
 
   Isa isa;
   ArenaPlan plan;
@@ -59,6 +61,16 @@ void CompiledNetwork::Impl::Compile(const Network& network, KernelChoices* choic
   for (const auto& operation : operations) {
     operation->Bind({arena.data(), scratch.data(), logits.data()});
   }
+}
+
+void CompiledNetwork::Impl::ConvertPixels(const std::uint8_t* pixels) {
+  RefillHalo(plan, /*tensor=*/0, arena.data());
+  pixel_converter.Convert(pixels, arena.data());
+}
+
+void CompiledNetwork::Impl::RunOperation(std::size_t index) {
+  RefillHalo(plan, static_cast<int>(index) + 1, arena.data());
+  operations[index]->Run();
 }
 
 Result<CompiledNetwork> CompiledNetwork::Create(const Network& given,
@@ -94,9 +106,9 @@ void CompiledNetwork::Run(std::span<const std::uint8_t> pixels, std::span<float>
   BITPILOT_CHECK(pixels.size() ==
                  static_cast<std::size_t>(impl_->plan.tensors.front().shape.elements()));
   BITPILOT_CHECK(logits.size() == impl_->logits.size());
-  impl_->pixel_converter.Convert(pixels.data(), impl_->arena.data());
-  for (const auto& operation : impl_->operations) {
-    operation->Run();
+  impl_->ConvertPixels(pixels.data());
+  for (std::size_t i = 0; i < impl_->operations.size(); ++i) {
+    impl_->RunOperation(i);
   }
   std::copy(impl_->logits.begin(), impl_->logits.end(), logits.begin());
 }
@@ -108,9 +120,9 @@ void CompiledNetwork::RunTimed(std::span<const std::uint8_t> pixels, std::span<f
   BITPILOT_CHECK(logits.size() == impl_->logits.size());
   BITPILOT_CHECK(nanoseconds.size() == impl_->operations.size());
   std::int64_t last = ThreadCpuNs();
-  impl_->pixel_converter.Convert(pixels.data(), impl_->arena.data());
+  impl_->ConvertPixels(pixels.data());
   for (std::size_t i = 0; i < impl_->operations.size(); ++i) {
-    impl_->operations[i]->Run();
+    impl_->RunOperation(i);
     const std::int64_t now = ThreadCpuNs();
     nanoseconds[i] += now - last;
     last = now;

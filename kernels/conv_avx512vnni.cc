@@ -32,14 +32,6 @@ constexpr int kSharedWidth1 = 16;  // the same where pixels share inputs,
 constexpr int kWidth2 = 14;        // two blocks,
 constexpr int kPairWidth = 7;      // two blocks and two rows.
 
-// Where one tile reads and writes.
-struct TileArgs {
-  const std::uint8_t* input;
-  const std::uint8_t* weights;
-  TileOutput output;
-  std::int32_t* sums;  // [kPixels, kSumStride] for the sums instead of codes, or null.
-};
-
 // A tile's instructions are volatile assembly: in any other order than the written one, the largest
 // tiles find too few registers.
 
@@ -143,27 +135,30 @@ template <class Shape>
 }
 
 // kSharesInputs: one row and one block, and runs as SharesInputs() wants them.
+// window: of the first pixel. codes, residual: see StoreTileCodes(). sums: null, or
+// [kPixels, kSumStride] for the sums instead of codes.
 template <class Shape, bool kSharesInputs>
-void ConvTile(const ConvArgs& args, const TileArgs& tile) {
+void ConvTile(const ConvArgs& args, const TileOutput& output, const std::uint8_t* weights,
+              const std::uint8_t* window, std::uint8_t* codes, const std::uint8_t* residual,
+              std::int32_t* sums) {
   constexpr int kBlocks = Shape::kBlocks;
   constexpr int kRowInputs = (Shape::kWidth + 3) / 4;
   constexpr int kInputs = Shape::kRows * kRowInputs;
   Vec acc[Shape::kVecs];
   Unroll<Shape::kVecs>([&](auto i) __attribute__((always_inline)) {
-    acc[i] = Load(tile.output.start + i % kBlocks * kBlockChannels);
+    acc[i] = Load(output.start + i % kBlocks * kBlockChannels);
   });
   const std::ptrdiff_t distance = args.input_pixel_bytes;
   const std::ptrdiff_t distance3 = 3 * distance;
   const std::ptrdiff_t block_bytes = args.weight_block_bytes;
-  const std::uint8_t* weights = tile.weights;
   for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
     if constexpr (kSharesInputs) {
-      weights = TapsRun<Shape>(acc, tile.input + run->offset, distance, run->num_steps, weights);
+      weights = TapsRun<Shape>(acc, window + run->offset, distance, run->num_steps, weights);
       continue;
     }
     const std::uint8_t* input[kInputs];
     Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
-      input[i] = tile.input + run->offset + i / kRowInputs * args.input_row_bytes +
+      input[i] = window + run->offset + i / kRowInputs * args.input_row_bytes +
                  4 * (i % kRowInputs) * distance;
     });
     // Two steps a turn: with one, the loop's own instructions would cost 5 %.
@@ -183,16 +178,18 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
       weights += kStepBytes;
     }
   }
-  if (tile.sums == nullptr) {
-    StoreTileCodes<Shape>(tile.output, acc);
+  if (sums == nullptr) {
+    StoreTileCodes<Shape>(output, acc, codes, residual);
   } else {
     Unroll<Shape::kVecs>([&](auto i) __attribute__((always_inline)) {
-      StoreInts(tile.sums + i / kBlocks * kSumStride + i % kBlocks * kBlockChannels, acc[i]);
+      StoreInts(sums + i / kBlocks * kSumStride + i % kBlocks * kBlockChannels, acc[i]);
     });
   }
 }
 
-using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
+using TileFn = void (*)(const ConvArgs& args, const TileOutput& output, const std::uint8_t* weights,
+                        const std::uint8_t* window, std::uint8_t* codes,
+                        const std::uint8_t* residual, std::int32_t* sums);
 
 // Narrower tiles have products enough for their weights alone to be loaded in time.
 constexpr int kLeastSharedWidth = kWidth1 + 1;
@@ -209,19 +206,20 @@ template <int kRows, int kWidth, int kBlocks, bool kSharesInputs>
 constexpr TileFn ConvRowTile =
     ConvTile<TileShape<kRows, kWidth, kBlocks>, kSharesInputs && (kWidth >= kLeastSharedWidth)>;
 
-// kRows rows in tiles of nearly equal widths. `tile` says where the first begins.
+// kRows rows in tiles of nearly equal widths; the pointers are those of the first.
 template <int kRows, int kBlocks, bool kSharesInputs, int... kWidth>
-void ConvRow(const ConvArgs& args, TileArgs tile, int width,
+void ConvRow(const ConvArgs& args, const TileOutput& output, const std::uint8_t* weights, int width,
+             const std::uint8_t* window, std::uint8_t* codes, const std::uint8_t* residual,
              std::integer_sequence<int, kWidth...>) {
   static constexpr TileFn kTiles[] = {ConvRowTile<kRows, kWidth + 1, kBlocks, kSharesInputs>...};
   constexpr int kMax = sizeof...(kWidth);
   for (int num_tiles = (width + kMax - 1) / kMax; num_tiles > 0; --num_tiles) {
     const int tile_width = (width + num_tiles - 1) / num_tiles;
-    kTiles[tile_width - 1](args, tile);
+    kTiles[tile_width - 1](args, output, weights, window, codes, residual, nullptr);
     width -= tile_width;
-    tile.input += tile_width * args.input_pixel_bytes;
-    Advance(tile.output, tile_width * args.output.pixel_bytes,
-            tile_width * args.output.residual_pixel_bytes);
+    window += tile_width * args.input_pixel_bytes;
+    codes += tile_width * output.pixel_bytes;
+    residual += tile_width * output.residual_pixel_bytes;
   }
 }
 
@@ -247,27 +245,33 @@ Rows MakeRows(const ConvArgs& args, int row_begin, int row_end) {
 // kBlocks blocks from channel `first` on.
 template <int kBlocks>
 void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
-  const OutputArgs& output = args.output;
-  TileArgs tile = {args.input + rows.begin * args.input_row_bytes,
-                   args.weights + first / kBlockChannels * args.weight_block_bytes,
-                   MakeTileOutput(output, rows.begin, first), nullptr};
+  const TileOutput output = MakeTileOutput(args.output, first);
+  const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+  const std::uint8_t* window = args.input + rows.begin * args.input_row_bytes;
+  std::uint8_t* codes = TileCodes(args.output, rows.begin, first);
+  const std::uint8_t* residual = TileResidual(args.output, rows.begin, first);
   const bool shares_inputs = kBlocks == 1 && SharesInputs(args);
   for (int left = rows.count; left > 0;) {
     int done = 1;
     if constexpr (kBlocks == 1) {
       constexpr auto kWidths = std::make_integer_sequence<int, kWidth1>{};
       constexpr auto kSharedWidths = std::make_integer_sequence<int, kSharedWidth1>{};
-      shares_inputs ? ConvRow<1, 1, true>(args, tile, rows.width, kSharedWidths)
-                    : ConvRow<1, 1, false>(args, tile, rows.width, kWidths);
+      shares_inputs ? ConvRow<1, 1, true>(args, output, weights, rows.width, window, codes,
+                                          residual, kSharedWidths)
+                    : ConvRow<1, 1, false>(args, output, weights, rows.width, window, codes,
+                                           residual, kWidths);
     } else if (rows.width <= kPairWidth && left >= 2) {
-      ConvRow<2, 2, false>(args, tile, rows.width, std::make_integer_sequence<int, kPairWidth>{});
+      ConvRow<2, 2, false>(args, output, weights, rows.width, window, codes, residual,
+                           std::make_integer_sequence<int, kPairWidth>{});
       done = 2;
     } else {
-      ConvRow<1, 2, false>(args, tile, rows.width, std::make_integer_sequence<int, kWidth2>{});
+      ConvRow<1, 2, false>(args, output, weights, rows.width, window, codes, residual,
+                           std::make_integer_sequence<int, kWidth2>{});
     }
     left -= done;
-    tile.input += done * args.input_row_bytes;
-    Advance(tile.output, done * output.row_bytes, done * output.residual_row_bytes);
+    window += done * args.input_row_bytes;
+    codes += done * output.row_bytes;
+    residual += done * output.residual_row_bytes;
   }
 }
 
@@ -292,12 +296,12 @@ void ConvToSums(const ConvArgs& args, int first, int row_begin, int row_end) {
   InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
                     args.input_pixel_bytes, args.output.width);
   OutputCursor cursor(args.output, row_begin);
-  TileArgs tile = {
-      nullptr, args.weights + first / kBlockChannels * args.weight_block_bytes, {}, sums};
-  tile.output.start = kZeros;
+  TileOutput output = {};
+  output.start = kZeros;
+  const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
   for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
-    tile.input = input.Next();
-    ConvTile<TileShape<1, 1, kBlocks>, false>(args, tile);
+    ConvTile<TileShape<1, 1, kBlocks>, false>(args, output, weights, input.Next(), nullptr, nullptr,
+                                              sums);
     StoreTile(args.output, sums, 1, kBlocks, first, cursor);
     cursor.Advance();
   }

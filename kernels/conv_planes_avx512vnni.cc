@@ -119,17 +119,18 @@ template <int kPixels, int kBlocks, bool kMasks>
   }
 }
 
-// Where one tile reads and writes.
+// What the tiles of some channels have in common.
 struct TileArgs {
-  const std::uint8_t* window;  // Of the first pixel.
   const std::uint8_t* weights;
-  const Vec* start;  // Of each block: what the sums begin at.
+  Vec start[2];  // Of each block: what the sums begin at.
   TileOutput output;
-  std::int32_t* sums;  // [kBlockChannels] for the sums of one pixel and block, or null.
 };
 
+// window: of the first pixel. codes, residual: see StoreTileCodes(). sums: null, or
+// [kBlockChannels] for the sums of one pixel and block instead of codes.
 template <int kPixels, int kBlocks, bool kMasks>
-void ConvTile(const ConvArgs& args, const TileArgs& tile) {
+void ConvTile(const ConvArgs& args, const TileArgs& tile, const std::uint8_t* window,
+              std::uint8_t* codes, const std::uint8_t* residual, std::int32_t* sums) {
   Vec acc[kPixels * kBlocks];
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
   const int top_weight = args.weight_planes - 1;
@@ -137,8 +138,7 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   for (int power = top_weight + top_input;; --power) {
     const int last = power < top_weight ? power : top_weight;
     for (int q = power > top_input ? power - top_input : 0; q <= last; ++q) {
-      TilePass<kPixels, kBlocks, kMasks>(args, acc,
-                                         tile.window + (power - q) * args.input_plane_bytes,
+      TilePass<kPixels, kBlocks, kMasks>(args, acc, window + (power - q) * args.input_plane_bytes,
                                          tile.weights + q * args.weight_plane_bytes);
     }
     if (power == 0) break;
@@ -149,14 +149,15 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
     acc[i] = Add32(acc[i], tile.start[i % kBlocks]);
   });
-  if (kPixels * kBlocks == 1 && tile.sums != nullptr) {
-    StoreInts(tile.sums, acc[0]);
+  if (kPixels * kBlocks == 1 && sums != nullptr) {
+    StoreInts(sums, acc[0]);
   } else {
-    StoreTileCodes<TileShape<1, kPixels, kBlocks>>(tile.output, acc);
+    StoreTileCodes<TileShape<1, kPixels, kBlocks>>(tile.output, acc, codes, residual);
   }
 }
 
-using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
+using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile, const std::uint8_t* window,
+                        std::uint8_t* codes, const std::uint8_t* residual, std::int32_t* sums);
 
 // Minus the negative weights of a block, once for each value of the input's planes.
 Vec CountedNegatives(const ConvArgs& args, const std::uint8_t* weights) {
@@ -177,22 +178,23 @@ void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
                 std::integer_sequence<int, kPixels...>) {
   static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks, kMasks>...};
   constexpr int kMax = sizeof...(kPixels);
-  Vec start[kBlocks];
   const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+  TileArgs tile = {weights, {}, MakeTileOutput(args.output, first)};
   Unroll<kBlocks>([&](auto j) {
-    start[j] = Add32(CountedNegatives(args, weights + j * args.weight_block_bytes),
-                     Load(args.output.correction + first + j * kBlockChannels));
+    tile.start[j] = Add32(CountedNegatives(args, weights + j * args.weight_block_bytes),
+                          Load(args.output.correction + first + j * kBlockChannels));
   });
   for (int row = row_begin; row < row_end; ++row) {
-    TileArgs tile = {args.input + row * args.input_row_bytes, weights, start,
-                     MakeTileOutput(args.output, row, first), nullptr};
+    const std::uint8_t* window = args.input + row * args.input_row_bytes;
+    std::uint8_t* codes = TileCodes(args.output, row, first);
+    const std::uint8_t* residual = TileResidual(args.output, row, first);
     int left = args.output.width;
     for (int tiles = (left + kMax - 1) / kMax; tiles > 0; --tiles) {
       const int count = (left + tiles - 1) / tiles;
-      kTiles[count - 1](args, tile);
-      tile.window += count * args.input_pixel_bytes;
-      Advance(tile.output, count * args.output.pixel_bytes,
-              count * args.output.residual_pixel_bytes);
+      kTiles[count - 1](args, tile, window, codes, residual, nullptr);
+      window += count * args.input_pixel_bytes;
+      codes += count * args.output.pixel_bytes;
+      residual += count * args.output.residual_pixel_bytes;
       left -= count;
     }
   }
@@ -219,14 +221,12 @@ void ConvToSums(const ConvArgs& args, int row_begin, int row_end) {
   alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
   for (int first = 0; first < args.output.channels; first += kBlockChannels) {
     const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
-    const Vec start = CountedNegatives(args, weights);
+    const TileArgs tile = {weights, {CountedNegatives(args, weights)}, {}};
     InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
                       args.input_pixel_bytes, args.output.width);
     OutputCursor cursor(args.output, row_begin);
-    TileArgs tile = {nullptr, weights, &start, {}, sums};
     for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
-      tile.window = input.Next();
-      ConvTile<1, 1, kMasks>(args, tile);
+      ConvTile<1, 1, kMasks>(args, tile, input.Next(), nullptr, nullptr, sums);
       StoreTile(args.output, sums, 1, 1, first, cursor);
       cursor.Advance();
     }

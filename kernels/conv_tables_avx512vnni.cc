@@ -58,16 +58,12 @@ template <int kPixels, int kBlocks>
   });
 }
 
-// Where one tile reads and writes.
-struct TileArgs {
-  const std::uint8_t* window;  // Of the first pixel.
-  const std::uint8_t* weights;
-  TileOutput output;
-  std::int32_t* sums;  // [kBlockChannels] for the sums of one pixel and block, or null.
-};
-
+// window: of the first pixel. codes, residual: see StoreTileCodes(). sums: null, or
+// [kBlockChannels] for the sums of one pixel and block instead of codes.
 template <int kPixels, int kBlocks>
-void ConvTile(const ConvArgs& args, const TileArgs& tile) {
+void ConvTile(const ConvArgs& args, const TileOutput& output, const std::uint8_t* block,
+              const std::uint8_t* window, std::uint8_t* codes, const std::uint8_t* residual,
+              std::int32_t* sums) {
   constexpr int kInputs = (kPixels + 3) / 4;
   const std::ptrdiff_t distance = args.input_pixel_bytes;
   const std::ptrdiff_t distances[] = {0, distance, 2 * distance, 3 * distance};
@@ -76,11 +72,11 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   Vec acc[kPixels * kBlocks];
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
   for (int plane = 0; plane < args.weight_planes; ++plane) {
-    const std::uint8_t* weights = tile.weights + plane * args.weight_plane_bytes;
+    const std::uint8_t* weights = block + plane * args.weight_plane_bytes;
     for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
       const std::uint8_t* input[kInputs];
       Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
-        input[i] = tile.window + run->offset + 4 * i * distance;
+        input[i] = window + run->offset + 4 * i * distance;
       });
       for (int left = run->num_steps; left > 0; --left, weights += kStepBytes) {
         TileStep<kPixels, kBlocks>(acc, input, distances, weights, block_bytes, ones);
@@ -95,16 +91,18 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile) {
   const __m128i halvings = _mm_cvtsi32_si128(args.weight_planes - 1);
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
     acc[i] = Add32(_mm512_sra_epi32(acc[i], halvings),
-                   Load(tile.output.start + i % kBlocks * kBlockChannels));
+                   Load(output.start + i % kBlocks * kBlockChannels));
   });
-  if (kPixels * kBlocks == 1 && tile.sums != nullptr) {
-    StoreInts(tile.sums, acc[0]);
+  if (kPixels * kBlocks == 1 && sums != nullptr) {
+    StoreInts(sums, acc[0]);
   } else {
-    StoreTileCodes<TileShape<1, kPixels, kBlocks>>(tile.output, acc);
+    StoreTileCodes<TileShape<1, kPixels, kBlocks>>(output, acc, codes, residual);
   }
 }
 
-using TileFn = void (*)(const ConvArgs& args, const TileArgs& tile);
+using TileFn = void (*)(const ConvArgs& args, const TileOutput& output, const std::uint8_t* block,
+                        const std::uint8_t* window, std::uint8_t* codes,
+                        const std::uint8_t* residual, std::int32_t* sums);
 
 // kBlocks blocks from channel `first` on, in tiles of nearly equal widths.
 template <int kBlocks, int... kPixels>
@@ -113,16 +111,18 @@ void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
   static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks>...};
   constexpr int kMax = sizeof...(kPixels);
   const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+  const TileOutput output = MakeTileOutput(args.output, first);
   for (int row = row_begin; row < row_end; ++row) {
-    TileArgs tile = {args.input + row * args.input_row_bytes, weights,
-                     MakeTileOutput(args.output, row, first), nullptr};
+    const std::uint8_t* window = args.input + row * args.input_row_bytes;
+    std::uint8_t* codes = TileCodes(args.output, row, first);
+    const std::uint8_t* residual = TileResidual(args.output, row, first);
     int left = args.output.width;
     for (int tiles = (left + kMax - 1) / kMax; tiles > 0; --tiles) {
       const int count = (left + tiles - 1) / tiles;
-      kTiles[count - 1](args, tile);
-      tile.window += count * args.input_pixel_bytes;
-      Advance(tile.output, count * args.output.pixel_bytes,
-              count * args.output.residual_pixel_bytes);
+      kTiles[count - 1](args, output, weights, window, codes, residual, nullptr);
+      window += count * args.input_pixel_bytes;
+      codes += count * args.output.pixel_bytes;
+      residual += count * args.output.residual_pixel_bytes;
       left -= count;
     }
   }
@@ -145,16 +145,15 @@ void ConvRows(const ConvArgs& args, int row_begin, int row_end) {
 void ConvToSums(const ConvArgs& args, int row_begin, int row_end) {
   static constexpr std::int32_t kZeros[kBlockChannels] = {};
   alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
-  TileArgs tile = {nullptr, nullptr, {}, sums};
-  tile.output.start = kZeros;
+  TileOutput output = {};
+  output.start = kZeros;
   for (int first = 0; first < args.output.channels; first += kBlockChannels) {
-    tile.weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
+    const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
     InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
                       args.input_pixel_bytes, args.output.width);
     OutputCursor cursor(args.output, row_begin);
     for (int left = (row_end - row_begin) * args.output.width; left > 0; --left) {
-      tile.window = input.Next();
-      ConvTile<1, 1>(args, tile);
+      ConvTile<1, 1>(args, output, weights, input.Next(), nullptr, nullptr, sums);
       StoreTile(args.output, sums, 1, 1, first, cursor);
       cursor.Advance();
     }

@@ -62,13 +62,79 @@ bool SameGeometry(const TensorLayout& a, const TensorLayout& b) {
   return a.shape == b.shape && a.halo == b.halo && a.zero_point == b.zero_point;
 }
 
-// The arena offset of a dead tensor whose place `tensor` can take, or nothing.
-const TensorLayout* FindReusable(const std::vector<TensorLayout>& free_places,
-                                 const TensorLayout& tensor) {
-  const auto found =
-      std::find_if(free_places.begin(), free_places.end(),
-                   [&](const TensorLayout& place) { return SameGeometry(place, tensor); });
-  return found == free_places.end() ? nullptr : &*found;
+// Memory of tensors of equal geometry, one after the other.
+struct Place {
+  std::vector<int> tensors;  // In the order of a run.
+  int last_reader = 0;       // Of the last tensor.
+  std::size_t bytes = 0;     // With the slack on both sides.
+  std::size_t offset = 0;    // Of the slack.
+  bool is_shared = false;    // With another place.
+};
+
+// Tensor t is written by operation t - 1, so its place must outlive that operation's inputs.
+int Writer(int tensor) { return tensor - 1; }
+
+bool LiveAtOnce(const Place& a, const Place& b) {
+  return Writer(a.tensors.front()) <= b.last_reader && Writer(b.tensors.front()) <= a.last_reader;
+}
+
+bool Overlap(const Place& a, const Place& b) {
+  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+
+std::vector<Place> MakePlaces(const Topology& topology, const std::vector<TensorLayout>& tensors) {
+  const std::vector<int> last_readers = LastReaders(topology);
+  std::vector<Place> places;
+  for (int t = 0; t < topology.num_stored_tensors(); ++t) {
+    const TensorLayout& tensor = tensors[static_cast<std::size_t>(t)];
+    auto place = std::find_if(places.begin(), places.end(), [&](const Place& free) {
+      return free.last_reader < Writer(t) &&
+             SameGeometry(tensors[static_cast<std::size_t>(free.tensors.front())], tensor);
+    });
+    if (place == places.end()) {
+      places.emplace_back();
+      place = places.end() - 1;
+      place->bytes = RoundUp(tensor.total_bytes() + 2 * kTensorSlackBytes, kAlignment);
+    }
+    place->tensors.push_back(t);
+    place->last_reader = std::max(last_readers[static_cast<std::size_t>(t)], Writer(t));
+  }
+  return places;
+}
+
+// Gives `place` the lowest offset that keeps it apart from those of `others` that live with it.
+void PutLow(const std::vector<const Place*>& others, Place* place) {
+  place->offset = 0;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const Place* other : others) {
+      if (LiveAtOnce(*other, *place) && Overlap(*other, *place)) {
+        place->offset = other->offset + other->bytes;
+        moved = true;
+      }
+    }
+  }
+}
+
+// The largest first. Returns the bytes that all take.
+std::size_t Arrange(std::vector<Place>* places) {
+  std::vector<Place*> by_size;
+  for (Place& place : *places) by_size.push_back(&place);
+  std::stable_sort(by_size.begin(), by_size.end(),
+                   [](const Place* a, const Place* b) { return a->bytes > b->bytes; });
+  std::vector<const Place*> arranged;
+  std::size_t total_bytes = 0;
+  for (Place* place : by_size) {
+    PutLow(arranged, place);
+    arranged.push_back(place);
+    total_bytes = std::max(total_bytes, place->offset + place->bytes);
+  }
+  for (Place& place : *places) {
+    place.is_shared = std::any_of(places->begin(), places->end(), [&place](const Place& other) {
+      return &other != &place && Overlap(other, place);
+    });
+  }
+  return total_bytes;
 }
 
 }  // namespace
@@ -85,26 +151,39 @@ std::size_t TensorLayout::origin_offset() const {
 ArenaPlan PlanArena(const Network& network) {
   ArenaPlan plan;
   plan.tensors = ShapeTensors(network);
-  const std::vector<int> last_readers = LastReaders(network.topology);
-  std::vector<TensorLayout> free_places;
-  // Tensor t is written by operation t - 1, so its place must outlive that operation's inputs.
-  for (int t = 0; t < network.topology.num_stored_tensors(); ++t) {
-    TensorLayout& tensor = plan.tensors[static_cast<std::size_t>(t)];
-    if (const TensorLayout* place = FindReusable(free_places, tensor)) {
-      tensor.arena_offset = place->arena_offset;
-      free_places.erase(free_places.begin() + (place - free_places.data()));
-    } else {
-      tensor.arena_offset = plan.total_bytes + kTensorSlackBytes;
-      plan.total_bytes =
-          RoundUp(tensor.arena_offset + tensor.total_bytes() + kTensorSlackBytes, kAlignment);
+  plan.refills_halo.resize(plan.tensors.size());
+  std::vector<Place> places = MakePlaces(network.topology, plan.tensors);
+  plan.total_bytes = Arrange(&places);
+  for (const Place& place : places) {
+    for (const int t : place.tensors) {
+      plan.tensors[static_cast<std::size_t>(t)].arena_offset = place.offset + kTensorSlackBytes;
     }
-    for (int dead = 0; dead < t; ++dead) {
-      if (last_readers[static_cast<std::size_t>(dead)] == t - 1) {
-        free_places.push_back(plan.tensors[static_cast<std::size_t>(dead)]);
-      }
-    }
+    const auto first = static_cast<std::size_t>(place.tensors.front());
+    plan.refills_halo[first] = place.is_shared && !(plan.tensors[first].halo == Padding{});
   }
   return plan;
+}
+
+void FillHalo(const TensorLayout& tensor, std::uint8_t* arena) {
+  const auto fill = [&](std::size_t begin, std::size_t end) {
+    std::memset(arena + begin, tensor.zero_point, end - begin);
+  };
+  const auto image_row_bytes = static_cast<std::size_t>(tensor.shape.width * tensor.pixel_bytes);
+  std::size_t row = tensor.origin_offset();
+  fill(tensor.arena_offset, row);
+  for (int y = 1; y < tensor.shape.height; ++y) {
+    const std::size_t next = row + static_cast<std::size_t>(tensor.row_bytes);
+    fill(row + image_row_bytes, next);
+    row = next;
+  }
+  fill(row + image_row_bytes, tensor.arena_offset + tensor.total_bytes());
+}
+
+void RefillHalo(const ArenaPlan& plan, int tensor, std::uint8_t* arena) {
+  const auto index = static_cast<std::size_t>(tensor);
+  if (index < plan.tensors.size() && plan.refills_halo[index]) {
+    FillHalo(plan.tensors[index], arena);
+  }
 }
 
 void AlignedBuffer::Free::operator()(std::uint8_t* data) const {
@@ -120,7 +199,7 @@ AlignedBuffer::AlignedBuffer(std::size_t size)
 AlignedBuffer AllocateArena(const ArenaPlan& plan) {
   AlignedBuffer arena(plan.total_bytes);
   for (const TensorLayout& tensor : plan.tensors) {
-    std::memset(arena.data() + tensor.arena_offset, tensor.zero_point, tensor.total_bytes());
+    FillHalo(tensor, arena.data());
   }
   return arena;
 }

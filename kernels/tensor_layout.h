@@ -1,12 +1,13 @@
 // Where each stored tensor lies in the activation arena, and how.
 //
 // A tensor is [H, W, C] bytes, C rounded up to 4, with a halo of zero-point codes around the image
-// as wide as its widest consumer's padding. Only the image is rewritten in a run; the halo is
-// filled once. So convolutions need no border code.
+// as wide as its widest consumer's padding. Operations write the image only, the halo is filled
+// before: so convolutions need no border code.
 //
-// Tensors of equal geometry (shape, halo, zero point) share memory when their lifetimes do not
+// Tensors of equal geometry (shape, halo, zero point) share a place when their lifetimes do not
 // overlap: the halo of the one is the halo of the other, and the working set of a residual network
-// stays in the first cache levels.
+// stays in the first cache levels. Places whose tensors do not live at the same time share memory:
+// then a run fills the halo of the place again before its first tensor is written.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,8 @@ struct TensorLayout {
 
 struct ArenaPlan {
   std::vector<TensorLayout> tensors;  // [num_stored_tensors]
+  // Whether RefillHalo() has something to do. [num_stored_tensors]
+  std::vector<bool> refills_halo;
   std::size_t total_bytes = 0;
 };
 
@@ -61,6 +64,13 @@ class AlignedBuffer {
   std::unique_ptr<std::uint8_t, Free> data_;
   std::size_t size_ = 0;
 };
+
+// Sets all that surrounds the image to the zero point.
+void FillHalo(const TensorLayout& tensor, std::uint8_t* arena);
+
+// What a run does before `tensor` is written, the network's input or an operation's output: other
+// tensors were in its memory. Nothing for the output of the last operation, which is not stored.
+void RefillHalo(const ArenaPlan& plan, int tensor, std::uint8_t* arena);
 
 // Allocates the arena and fills every halo.
 AlignedBuffer AllocateArena(const ArenaPlan& plan);
