@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/context_json.h"
 #include "agent/cli/energy_json.h"
 #include "agent/fleet/board_choice.h"
 #include "agent/model/image_dataset.h"
@@ -35,6 +36,7 @@ struct EvaluateFlags {
   bool has_board() const { return !board.device.empty() || !board.fleet.empty(); }
   std::string meter;
   std::string export_file;
+  std::string compare;
   bool energy = false;
   bool integer = false;
   bool json = false;
@@ -100,12 +102,14 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
                                                 measurement->detail);
   }
   const NetworkMeasurement& measured = measurement->networks.front();
-  const MedianInterval ratio =
-      RatioOfRounds(measured.window_ns, measurement->networks.back().window_ns);
+  const NetworkMeasurement& uniform = measurement->networks.back();
+  const RoundComparison comparison =
+      CompareRounds(TimesToCompare(measured.window_ns, measured.window_cpu_ns),
+                    TimesToCompare(uniform.window_ns, uniform.window_cpu_ns));
+  const MedianInterval& ratio = comparison.ratio;
   line["device"] = flags.board.fleet.empty() ? flags.board.device : board.info().name;
   // A model's kernels only check the outputs.
   line["isa"] = board.info().is_model() ? Json(nullptr) : Json(board.info().isa);
-  line["measure_status"] = std::string(ToString(measurement->status));
   line["source"] = measurement->source;
   line["latency_median_ns"] = measured.latency_median_ns;
   line["latency_low_ns"] = measured.latency_low_ns;
@@ -113,7 +117,10 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   line["latency_ratio_int8"] = ratio.median;
   line["latency_ratio_int8_low"] = ratio.low;
   line["latency_ratio_int8_high"] = ratio.high;
+  // A model's figures are no rounds: nothing was measured that could be significant.
+  line["speed_int8"] = board.info().is_model() ? Json(nullptr) : Json(ToString(comparison.speed));
   line["kernels"] = measured.kernels;
+  AddContext(board.info(), *measurement, line);
   AddEnergyOf(*measurement, line);
   return Status();
 }
@@ -172,6 +179,36 @@ void PrintEnergyForPeople(const Json& line) {
   }
 }
 
+void PrintComparedWith(const Json& earlier) {
+  std::printf("earlier, in %s: %.2f us, %.3fx of uniform 8 bit, ",
+              earlier["file"].get<std::string>().c_str(),
+              earlier["latency_median_ns"].get<double>() / 1e3,
+              earlier["latency_ratio_int8"].get<double>());
+  if (earlier["same_fingerprint"].get<bool>()) {
+    std::printf("of the same fingerprint; which is faster, only interleaved rounds can say\n");
+  } else {
+    std::printf("of fingerprint %s: %s; the latencies cannot be compared\n",
+                earlier["fingerprint"].get<std::string>().c_str(),
+                earlier["changes"].get<std::string>().c_str());
+  }
+}
+
+void PrintContextForPeople(const Json& line) {
+  if (const Json& speed = line["speed_int8"]; !speed.is_null()) {
+    const std::string word = speed.get<std::string>();
+    std::printf("%s uniform 8 bit, by the interleaved rounds; ",
+                word == "no difference" ? "no difference to" : (word + " than").c_str());
+  }
+  std::printf("fingerprint %s\n", line["fingerprint"].get<std::string>().c_str());
+  if (const auto detail = line["measure_detail"].get<std::string>(); !detail.empty()) {
+    std::printf("%s: %s\n", line["measure_status"].get<std::string>().c_str(), detail.c_str());
+  }
+  for (const Json& note : line["conditions"]["notes"]) {
+    std::printf("note: %s\n", note.get<std::string>().c_str());
+  }
+  if (line.contains("compared_with")) PrintComparedWith(line["compared_with"]);
+}
+
 void PrintForPeople(const Json& line) {
   std::printf("%s, %s arithmetic%s: %lld of %lld right, accuracy %.4f (%.4f..%.4f), loss %.4f\n",
               line["model"].get<std::string>().c_str(),
@@ -191,12 +228,16 @@ void PrintForPeople(const Json& line) {
               line["latency_high_ns"].get<double>() / 1e3, line["latency_ratio_int8"].get<double>(),
               line["latency_ratio_int8_low"].get<double>(),
               line["latency_ratio_int8_high"].get<double>());
+  PrintContextForPeople(line);
   PrintEnergyForPeople(line);
 }
 
 Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (!flags.has_board() && (flags.energy || !flags.meter.empty())) {
     return InvalidArgument("--energy and --meter need --device: energy is measured on a board");
+  }
+  if (!flags.has_board() && !flags.compare.empty()) {
+    return InvalidArgument("--compare needs --device: latencies are compared");
   }
   if (flags.bits.empty() && (flags.integer || flags.has_board() || !flags.export_file.empty())) {
     return InvalidArgument(
@@ -240,6 +281,7 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   (*line)["weight_bytes"] = WeightBytes(definition->topology, *assignment);
   (*line)["assignment"] = AssignmentToJson(definition->topology, *assignment);
   if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, *line));
+  if (!flags.compare.empty()) BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, *line));
   return line;
 }
 
@@ -292,6 +334,10 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
                     "minute and more");
   command->add_option("--meter", flags->meter,
                       "Program that reads an external meter, e.g. \"meter-replay FILE\"");
+  command->add_option(
+      "--compare", flags->compare,
+      "What an earlier `evaluate --device D --json` printed: says whether its latency "
+      "was measured under the same fingerprint");
   command->add_option("--export", flags->export_file,
                       "Write the integer network (.bpnet), e.g. for bitpilotd run");
   AddJsonFlag(*command, flags->json);

@@ -152,10 +152,37 @@ static void PrintModelEnergies(const FinalEvent& final) {
   }
 }
 
+// "front 1 and front 2" of every two candidates of the search that the rounds do not tell apart.
+static std::string NotToldApart(const FinalEvent& final) {
+  std::string pairs;
+  for (std::size_t i = 0; i < final.rows.size(); ++i) {
+    const FinalRow& row = final.rows[i];
+    if (row.origin == "reference") continue;
+    for (std::size_t j = i + 1; j < final.rows.size(); ++j) {
+      const std::string& other = final.rows[j].label;
+      if (std::count(row.as_fast_as.begin(), row.as_fast_as.end(), other) == 0) continue;
+      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + other;
+    }
+  }
+  return pairs;
+}
+
+// What the rounds allow to say, and why they may be disturbed.
+static void PrintTrust(const FinalEvent& final) {
+  const std::string pairs = NotToldApart(final);
+  if (!pairs.empty()) {
+    std::printf("\nthe interleaved rounds do not tell which is faster: %s\n", pairs.c_str());
+  }
+  const auto noisy = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.measure_status == "NOISY";
+  });
+  if (noisy != final.rows.end()) std::printf("\nNOISY: %s\n", noisy->measure_detail.c_str());
+}
+
 void PrintFinalTable(const FinalEvent& final, bool is_model) {
-  std::printf("\n%-16s %-25s %-27s %-30s %-20s %9s %s\n", "candidate", "test accuracy (95 %)",
+  std::printf("\n%-16s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate", "test accuracy (95 %)",
               "vs 8 bit, paired (95 %)", is_model ? "MODEL latency us" : "latency us (interval)",
-              "ratio (interval)", "weights B", "budget");
+              "ratio (interval)", "than 8 bit", "weights B", "budget");
   for (const FinalRow& row : final.rows) {
     const std::string latency = row.latency_median_ns
                                     ? Format("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
@@ -164,13 +191,14 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
     const std::string ratio =
         row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
     std::printf(
-        "%-16s %-25s %-27s %-30s %-20s %9lld %s\n", row.label.c_str(),
+        "%-16s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
         Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
         Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
-        latency.c_str(), ratio.c_str(), static_cast<long long>(row.weight_bytes),
-        row.budget_met ? "met" : "MISSED");
+        latency.c_str(), ratio.c_str(), row.speed.empty() ? "-" : row.speed.c_str(),
+        static_cast<long long>(row.weight_bytes), row.budget_met ? "met" : "MISSED");
   }
+  PrintTrust(final);
   PrintMeasuredEnergies(final);
   PrintModelEnergies(final);
   if (!final.full_isa) return;

@@ -34,6 +34,11 @@ Json Candidate(const FinalRow& row) {
       {"weight_bytes", row.weight_bytes},
       {"model_energy", ModelEnergyJson(ModelEnergyOf(row), row.model_energy_ratio, row.source)},
       {"budget_met", row.budget_met},
+      {"speed_int8", row.speed.empty() ? Json(nullptr) : Json(row.speed)},
+      {"speed_p_value", row.speed.empty() ? Json(nullptr) : Json(row.speed_p_value)},
+      {"as_fast_as", row.as_fast_as},
+      {"measure_status", row.measure_status},
+      {"measure_detail", row.measure_detail},
       {"kernels", row.kernels}};
   AddEnergy(row.energy, row.energy_ratio, row.no_energy_reason, candidate);
   if (row.latency_median_ns) {

@@ -13,6 +13,10 @@
 //                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];
 //                         latency_ratio_int8(_ci) of interleaved rounds; source
+//   speed_int8            "faster", "slower" or "no difference" than uniform 8 bit, by a sign test
+//                         over the interleaved rounds; null of a model; speed_p_value
+//   as_fast_as            labels of candidates that the rounds do not tell apart from this one
+//   measure_status        "OK" or "NOISY"; measure_detail says why
 //   weight_bytes
 //   energy_uj, ...        what a sensor measured (agent/cli/energy_json.h), else null
 //   model_energy          a cost table's figure (ModelEnergyJson()), or null: not a measurement

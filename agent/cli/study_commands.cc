@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,12 @@ struct StudyFlags {
   bool json = false;
 };
 
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+  return joined;
+}
+
 // The log first: a damaged log would diverge somewhere later and name the wrong place.
 Status RequireSoundLog(const std::string& path) {
   const Result<std::optional<LogProblem>> problem = VerifyLog(path);
@@ -38,11 +45,18 @@ int RunReplay(const StudyFlags& flags) {
                {"verified", true},
                {"decisions", report->decisions},
                {"last_seq", report->last_seq},
-               {"complete", report->complete}});
+               {"complete", report->complete},
+               {"fingerprints", report->fingerprints}});
   } else {
     std::printf("%s: %d decisions recomputed, all as logged, up to seq %lld%s\n",
                 flags.study.c_str(), report->decisions, static_cast<long long>(report->last_seq),
                 report->complete ? "" : " (the search has not ended)");
+    if (report->fingerprints.size() > 1) {
+      std::printf(
+          "its measurements have %zu fingerprints (%s): compare latencies within one only; "
+          "`bitpilot report` says what changed\n",
+          report->fingerprints.size(), Joined(report->fingerprints).c_str());
+    }
   }
   return kExitDone;
 }

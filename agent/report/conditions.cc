@@ -131,7 +131,7 @@ std::string KernelsTable(const ReportData& data) {
 }  // namespace
 
 std::string ConditionsTables(const ReportData& data) {
-  return TierTable(data) + FailuresTable(data) + KernelsTable(data);
+  return TierTable(data) + FingerprintsTable(data) + FailuresTable(data) + KernelsTable(data);
 }
 
 }  // namespace bitpilot

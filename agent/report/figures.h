@@ -37,6 +37,11 @@ std::string WindowsPlot(const ReportData& data);
 // How often was measured, how noisy it was, what failed, and which kernels ran.
 std::string ConditionsTables(const ReportData& data);
 
+// Under which conditions was measured, by fingerprint (agent/fleet/board_conditions.h), and what
+// the boards noted; and a warning where the search's measurements have more than one.
+std::string FingerprintsTable(const ReportData& data);
+std::string FingerprintBanner(const ReportData& data);
+
 // What was searched, by whom, on which board, and whether the log verifies: one line, and all of it
 // as tables.
 std::string FactsLine(const ReportData& data);

@@ -31,6 +31,20 @@ std::string NoisyChip(const ReportData& data, const FinalRow& row) {
   return " " + Element("span", "missed", "noisy");
 }
 
+// What the interleaved rounds allow to say of a row's speed; nothing of a model's.
+std::string Claim(const ReportData& data, const FinalRow& row) {
+  if (row.speed.empty()) return "";
+  std::string text = row.speed == "no difference" ? "no difference to 8 bit" : row.speed;
+  std::string others;
+  for (const FinalRow& other : data.final->rows) {
+    const bool told_apart =
+        std::count(row.as_fast_as.begin(), row.as_fast_as.end(), other.label) == 0;
+    if (told_apart || other.origin == "reference") continue;
+    others += (others.empty() ? "; not told apart from " : ", ") + other.label;
+  }
+  return Element("div", "interval-text", text + others);
+}
+
 std::string LatencyCells(const ReportData& data, const FinalRow& row, double scale_ns) {
   if (!row.latency_median_ns) return Cell("not measured") + Cell("\u2013");
   std::string html = Cell(FormatLatency(*row.latency_median_ns, scale_ns) + NoisyChip(data, row) +
@@ -38,7 +52,8 @@ std::string LatencyCells(const ReportData& data, const FinalRow& row, double sca
                                    FormatLatency(row.latency_high_ns, scale_ns)));
   if (!row.ratio) return html + Cell("\u2013");
   return html + Cell(FormatFixed(*row.ratio, 3) + "\u00d7" +
-                     Interval(FormatFixed(row.ratio_low, 3), FormatFixed(row.ratio_high, 3)));
+                     Interval(FormatFixed(row.ratio_low, 3), FormatFixed(row.ratio_high, 3)) +
+                     Claim(data, row));
 }
 
 // The ratio on the full instruction set, "–" where it was not measured.
@@ -89,7 +104,9 @@ std::string SummaryTable(const ReportData& data) {
   return html +
          "</tbody></table></div>\n<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for "
          "accuracies, the paired one on the same images for differences, the exact one of the "
-         "median for latencies and ratios. Ratios compare windows of the same interleaved rounds. "
+         "median for latencies and ratios. Ratios compare windows of the same interleaved rounds; "
+         "\u201cfaster\u201d and \u201cslower\u201d are said of pairs whose rounds differ at a "
+         "level of 1 % for the whole table (sign test). "
          "Weights are packed at their own widths; kB = 1,000 B.</p>\n";
 }
 

@@ -12,8 +12,8 @@
 #include "agent/search/front.h"
 #include "agent/search/measurement_rows.h"
 #include "agent/search/problem_setup.h"
+#include "agent/search/speed_claims.h"
 #include "kernels/base/network_file.h"
-#include "kernels/base/round_comparison.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
@@ -66,11 +66,9 @@ class FinalistNetworks {
 };
 
 // One interleaved measurement of all finalists; ids are `prefix`-0, `prefix`-1, ...
-Result<std::vector<MeasurementRow>> MeasureInterleaved(const std::string& prefix,
-                                                       const std::vector<Finalist>& finalists,
-                                                       FinalistNetworks& networks,
-                                                       const std::function<Result<Board*>()>& board,
-                                                       bool energy, Journal& journal) {
+Result<std::vector<MeasurementRow>> MeasureInterleaved(
+    const std::string& prefix, const std::vector<Finalist>& finalists, FinalistNetworks& networks,
+    const std::function<Result<Board*>()>& board, const FinalOptions& options, Journal& journal) {
   std::vector<std::string> ids;
   std::vector<MeasuredCandidate> candidates;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
@@ -84,7 +82,8 @@ Result<std::vector<MeasurementRow>> MeasureInterleaved(const std::string& prefix
     if (!connected.ok()) return connected.status();
     MeasureJob job;
     job.tier = Tier::kAudit;
-    job.energy = energy;
+    job.extended = options.long_audit;
+    job.energy = options.energy;
     for (const Network& network : **loaded) job.networks.push_back(&network);
     const Result<Measurement> measurement = (*connected)->Measure(job);
     if (!measurement.ok()) return measurement.status();
@@ -94,11 +93,13 @@ Result<std::vector<MeasurementRow>> MeasureInterleaved(const std::string& prefix
 
 void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, FinalRow& result) {
   result.measurement_id = row.measurement_id;
+  result.measure_status = row.status;
+  result.measure_detail = row.detail;
   if (!row.latency_median_ns || !uniform8.latency_median_ns) return;
   result.latency_median_ns = row.latency_median_ns;
   result.latency_low_ns = row.latency_low_ns.value_or(0.0);
   result.latency_high_ns = row.latency_high_ns.value_or(0.0);
-  const MedianInterval ratio = RatioOfRounds(row.window_ns, uniform8.window_ns);
+  const MedianInterval ratio = RatioOf(row, uniform8);
   result.ratio = ratio.median;
   result.ratio_low = ratio.low;
   result.ratio_high = ratio.high;
@@ -155,8 +156,8 @@ FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const std::vector<Meas
     full.isa = board->isa;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].latency_median_ns || !rows[kUniform8].latency_median_ns) continue;
-    full.rows.push_back({finalists[i].label, *rows[i].latency_median_ns,
-                         RatioOfRounds(rows[i].window_ns, rows[kUniform8].window_ns).median});
+    full.rows.push_back(
+        {finalists[i].label, *rows[i].latency_median_ns, RatioOf(rows[i], rows[kUniform8]).median});
   }
   return full;
 }
@@ -190,17 +191,17 @@ Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks
 }  // namespace
 
 Result<FinalEvent> CompareFinalists(
-    const SearchProblem& problem, const std::vector<Finalist>& finalists, bool asks_for_energy,
-    SearchEnvironment& environment, const SearchResources& resources,
+    const SearchProblem& problem, const std::vector<Finalist>& finalists,
+    const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
     const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
     const StudyFiles& files, SearchObserver& observer) {
   FinalistNetworks networks(finalists, environment, files);
   observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
-                       EnergyNotice(resources.board, asks_for_energy),
+                       EnergyNotice(resources.board, options.energy),
                    0);
   const auto search_board = [&]() -> Result<Board*> { return resources.board; };
   const Result<std::vector<MeasurementRow>> rows =
-      MeasureInterleaved("final", finalists, networks, search_board, asks_for_energy, journal);
+      MeasureInterleaved("final", finalists, networks, search_board, options, journal);
   if (!rows.ok()) return rows.status();
 
   std::optional<FullIsa> full_isa;
@@ -213,8 +214,8 @@ Result<FinalEvent> CompareFinalists(
       whole_machine = std::move(*board);
       return whole_machine.get();
     };
-    const Result<std::vector<MeasurementRow>> full_rows =
-        MeasureInterleaved("full-isa", finalists, networks, connect, /*energy=*/false, journal);
+    const Result<std::vector<MeasurementRow>> full_rows = MeasureInterleaved(
+        std::string(kFullIsaPrefix), finalists, networks, connect, FinalOptions{}, journal);
     if (!full_rows.ok()) return full_rows.status();
     full_isa = FullIsaOf(finalists, *full_rows);
   }
@@ -245,6 +246,7 @@ Result<FinalEvent> CompareFinalists(
       event.rows.push_back(std::move(row));
       observer.OnProgress(static_cast<int>(i) + 1, finalists[i].label);
     }
+    JudgeSpeeds(*rows, event.rows);
     return event;
   });
   if (!logged.ok()) return logged;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/search/finalists.h"
@@ -15,19 +16,27 @@
 
 namespace bitpilot {
 
-// Measures all finalists in interleaved rounds on the search's board (and, where that board is this
-// machine restricted to an instruction set, once more on the full one), reads their test accuracy
-// with the integer network that was measured, and logs the "final" event. Each finalist's network
-// file is registered as an artifact.
+// Measurements of the finalists on the full instruction set have ids that begin so.
+inline constexpr std::string_view kFullIsaPrefix = "full-isa";
+
+struct FinalOptions {
+  bool energy = false;      // also measure their energy, where the search's board can
+  bool long_audit = false;  // 100 rounds of 100 ms instead of 24 to 40 of 20 ms
+};
+
+// Measures all finalists in interleaved rounds (an AUDIT: a member takes at most 3 s) on the
+// search's board (and, where that board is this machine restricted to an instruction set, once more
+// on the full one), reads their test accuracy with the integer network that was measured, judges by
+// the rounds who is faster, and logs the "final" event. Each finalist's network file is registered
+// as an artifact.
 //
-// asks_for_energy: also measure their energy, where the search's board can.
 // full_isa_board: connected only if needed; null if the search's board is the whole machine
 // already, a model, or remote.
 //
 // Errors: the journal's and the board's; kNotFound if a finalist's network file is missing.
 Result<FinalEvent> CompareFinalists(
-    const SearchProblem& problem, const std::vector<Finalist>& finalists, bool asks_for_energy,
-    SearchEnvironment& environment, const SearchResources& resources,
+    const SearchProblem& problem, const std::vector<Finalist>& finalists,
+    const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
     const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
     const StudyFiles& files, SearchObserver& observer);
 

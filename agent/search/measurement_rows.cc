@@ -34,6 +34,8 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
     conditions.duration_ms = measurement.duration_ms;
     conditions.involuntary_context_switches = measurement.involuntary_context_switches;
     conditions.load_average = measurement.load_average;
+    conditions.board = measurement.conditions;
+    conditions.fingerprint = FingerprintOf(board, measurement.conditions);
     if (HasNumbers(measurement.status)) {
       const NetworkMeasurement& network = measurement.networks[i];
       row.latency_median_ns = network.latency_median_ns;

@@ -5,8 +5,8 @@
 
 #include "agent/qat/integer_evaluation.h"
 #include "agent/search/measurement_rows.h"
+#include "agent/search/speed_claims.h"
 #include "kernels/base/network_file.h"
-#include "kernels/base/round_comparison.h"
 
 namespace bitpilot {
 namespace {
@@ -215,9 +215,7 @@ bool SearchEnvironment::StepRows::HasNumbers() const {
   return candidate.latency_median_ns && uniform8.latency_median_ns;
 }
 
-MedianInterval SearchEnvironment::StepRows::Ratio() const {
-  return RatioOfRounds(candidate.window_ns, uniform8.window_ns);
-}
+MedianInterval SearchEnvironment::StepRows::Ratio() const { return RatioOf(candidate, uniform8); }
 
 void SearchEnvironment::FillLatency(const StepRows& rows, Transition& transition) const {
   transition.status = TransitionStatus::kFailed;

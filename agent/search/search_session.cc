@@ -75,9 +75,10 @@ class Driver {
         return StartLocalBoard("local", board_options);
       };
     }
-    Result<FinalEvent> final =
-        CompareFinalists(*problem, finalists, config_.energy != "none", environment, resources,
-                         full_isa_board, journal_, files_, *options_.observer);
+    Result<FinalEvent> final = CompareFinalists(
+        *problem, finalists,
+        {.energy = config_.energy != "none", .long_audit = options_.long_audit}, environment,
+        resources, full_isa_board, journal_, files_, *options_.observer);
     if (!final.ok()) return Interruption(final.status());
     BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
     SearchOutcome outcome = Outcome(/*interrupted=*/false);
@@ -95,6 +96,11 @@ class Driver {
     if (!resumed || parts_ == nullptr) return Status();
     BITPILOT_RETURN_IF_ERROR(
         CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));
+    const std::string change = DescribeFingerprintChange(board->board, parts_->board->info());
+    if (!change.empty()) {
+      options_.observer->OnNotice("the board is not as it was when the study began: " + change +
+                                  "; ratios to 8 bit can be compared, latencies cannot");
+    }
     return config_.train_batches > 0 ? SettleCpuClass(board->cpu_class) : Status();
   }
 
@@ -198,6 +204,25 @@ Result<bool> HasEnded(const Study& study) {
   return !events->empty() && events->back().kind == EndEvent::kKind;
 }
 
+// ReplayReport::fingerprints.
+Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
+  const Result<std::vector<MeasurementRow>> rows = study.Measurements();
+  if (!rows.ok()) return rows.status();
+  std::vector<std::string> fingerprints;
+  for (const MeasurementRow& row : *rows) {
+    const Result<MeasurementConditions> conditions =
+        ParseEvent<MeasurementConditions>(row.conditions);
+    if (!conditions.ok()) return conditions.status().WithContext(row.measurement_id);
+    const std::string& one = conditions->fingerprint;
+    if (!row.latency_median_ns || one.empty()) continue;
+    if (row.measurement_id.starts_with(kFullIsaPrefix)) continue;
+    if (std::find(fingerprints.begin(), fingerprints.end(), one) == fingerprints.end()) {
+      fingerprints.push_back(one);
+    }
+  }
+  return fingerprints;
+}
+
 // A watcher for replays, which have nobody to tell.
 class SilentObserver final : public SearchObserver {
  public:
@@ -261,7 +286,9 @@ Result<ReplayReport> VerifyReplay(const std::string& study_path) {
   Driver driver(*config, *journal, files, nullptr, options);
   const Result<SearchOutcome> outcome = driver.Run();
   if (!outcome.ok() && !IsEndOfLog(outcome.status())) return outcome.status();
-  return ReplayReport{driver.decisions(), journal->seq(), outcome.ok()};
+  Result<std::vector<std::string>> fingerprints = FingerprintsOf(**study);
+  if (!fingerprints.ok()) return fingerprints.status();
+  return ReplayReport{driver.decisions(), journal->seq(), outcome.ok(), std::move(*fingerprints)};
 }
 
 }  // namespace bitpilot

@@ -21,6 +21,7 @@ struct SearchOptions {
   SearchObserver* observer = nullptr;  // never null
   std::function<bool()> stop;          // polled; true ends the search so that it can be resumed
   bool allow_class_change = false;     // resume on a machine of another CPU class
+  bool long_audit = false;             // FinalOptions'
 };
 
 struct SearchOutcome {
@@ -47,6 +48,9 @@ struct ReplayReport {
   int decisions = 0;          // proposals recomputed and found equal
   std::int64_t last_seq = 0;  // last event of the log
   bool complete = false;      // the study had ended
+  // Under which its latencies were measured (agent/fleet/board_conditions.h), each once, in the
+  // order of the log; those of the full instruction set are left out: they are another board's.
+  std::vector<std::string> fingerprints;
 };
 
 // Recomputes every decision from the logged observations, without board, data or weights.

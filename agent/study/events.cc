@@ -107,11 +107,15 @@ static void from_json(const nlohmann::json& j, EnergyTier& tier) {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyConditions, scope, no_net_reason, idle_power_w, latency_ns,
                                    window_s, inferences, samples)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardConditions, governor, frequency_min_khz, frequency_max_khz,
+                                   temperature_start_celsius, temperature_end_celsius,
+                                   throttle_bits, canary_lease_ns, canary_ns, other_load,
+                                   gate_wait_ms, timed_ms, notes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardEnergy, tier, source, scope, window_s, reason)
 BITPILOT_DEFINE_GROWN_TYPE(BoardInfo,
                            (name, cpu_model, isa, daemon_build, kernel_build, backend, model_source,
                             os, architecture, governor, cpu_count),
-                           (energy))
+                           (energy, shares_agent_host))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, sensitivity)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
@@ -133,7 +137,8 @@ BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                             ratio_low, ratio_high, model_energy, model_energy_unit, source,
                             weight_bytes, budget_met, measurement_id, kernels),
                            (energy, energy_ratio, no_energy_reason, model_energy_ratio,
-                            model_energy_error))
+                            model_energy_error, measure_status, measure_detail, speed,
+                            speed_p_value, as_fast_as))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
 BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa), (energy_hypervolume))
@@ -142,7 +147,7 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,
                             involuntary_context_switches, load_average, kernels, operation_ns,
                             model_energy, model_energy_unit),
-                           (energy, no_energy_reason, model_energy_error))
+                           (energy, no_energy_reason, model_energy_error, board, fingerprint))
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
 

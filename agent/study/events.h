@@ -111,7 +111,7 @@ struct FinalRow {
   std::optional<double> latency_median_ns;  // null where the final measurement failed
   double latency_low_ns = 0.0;
   double latency_high_ns = 0.0;
-  std::optional<double> ratio;  // to uniform 8 bit of the same rounds; null with the latency
+  std::optional<double> ratio;  // to uniform 8 bit of the same rounds, of CPU times; null with it
   double ratio_low = 0.0;
   double ratio_high = 0.0;
   // A cost table's figure in the unit that the table names; null unless the board is a model.
@@ -129,6 +129,14 @@ struct FinalRow {
   bool budget_met = true;
   std::string measurement_id;        // empty if nothing was measured
   std::vector<std::string> kernels;  // per operation, as the board named them
+  std::string measure_status;        // "OK" or "NOISY"; empty if nothing was measured
+  std::string measure_detail;        // why it is NOISY
+  // By a sign test over the interleaved rounds (agent/search/speed_claims.h): "faster", "slower" or
+  // "no difference" than uniform 8 bit. Empty of uniform 8 bit itself, of a model's figures, and
+  // where nothing was measured.
+  std::string speed;
+  double speed_p_value = 1.0;
+  std::vector<std::string> as_fast_as;  // labels of rows that the rounds do not tell apart from it
 };
 
 // What a final candidate costs on the machine's full instruction set.
@@ -171,6 +179,8 @@ struct MeasurementConditions {
   std::optional<EnergyConditions> energy;    // of MeasurementRow::energy
   std::string no_energy_reason;              // if it was asked for
   std::optional<double> model_energy_error;  // relative, 95 %; only of a fitted model
+  BoardConditions board;
+  std::string fingerprint;  // FingerprintOf() the board then; empty in studies of an older bitpilot
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

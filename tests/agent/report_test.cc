@@ -76,6 +76,34 @@ TEST_F(WriteReportTest, ShowsEveryFinalCandidateWithItsNumbers) {
   EXPECT_THAT(html, Not(HasSubstr("MODEL")));
 }
 
+TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {
+  const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("faster; not told apart from front 3"));
+  EXPECT_THAT(html, HasSubstr("faster; not told apart from front 2"));
+  EXPECT_THAT(html, Not(HasSubstr("Fastest")));
+  SampleStudyOptions model;
+  model.from_model = true;
+  study_path_ = folder_.Path("model.db");
+  EXPECT_THAT(Render(model), Not(HasSubstr("faster</div>")));
+}
+
+TEST_F(WriteReportTest, ShowsUnderWhichConditionsWasMeasured) {
+  const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("<td>performance</td>"));
+  EXPECT_THAT(html, HasSubstr("51 C"));
+  EXPECT_THAT(html, HasSubstr("cpu0 is watched (33 measurements)"));
+  EXPECT_THAT(html, Not(HasSubstr("fingerprints: ")));
+}
+
+TEST_F(WriteReportTest, WarnsOfMeasurementsUnderDifferentFingerprints) {
+  SampleStudyOptions options;
+  options.powersave_from = 12;
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("have 2 fingerprints: governor is powersave, was performance. Ratios "
+                              "to 8 bit of the same rounds can be compared, latencies cannot."));
+  EXPECT_THAT(html, HasSubstr("1500 to 3300"));
+}
+
 TEST_F(WriteReportTest, LoadsNothingAndRunsNothing) {
   const std::string html = Render();
   EXPECT_THAT(html, HasSubstr("default-src 'none'"));

@@ -14,6 +14,7 @@ struct SampleStudyOptions {
   bool channel_groups = false;  // some layers have two widths
   bool energy = false;          // final candidates have energies: of a meter or, from a model, its
   std::string board_name = "bench-1";
+  int powersave_from = -1;  // the step at which the board's governor changes; -1: it never does
 };
 
 // Writes the study to the new file `path`.

@@ -72,6 +72,19 @@ class SearchProgramTest : public testing::Test {
     return RunProgram(arguments);
   }
 
+  // The path of 40 labelled images.
+  std::string FewImages() const {
+    std::string few = folder_.Path("few.bin");
+    std::string records;
+    std::mt19937 random(5);
+    for (int image = 0; image < 40; ++image) {
+      records.push_back(static_cast<char>(image % 10));
+      for (int pixel = 0; pixel < 3072; ++pixel) records.push_back(static_cast<char>(random()));
+    }
+    std::ofstream(few, std::ios::binary) << records;
+    return few;
+  }
+
   std::size_t NumEvents(const std::string& study) const {
     const auto opened = Study::OpenReadOnly(folder_.Path(study));
     if (!opened.ok()) return 0;
@@ -110,12 +123,16 @@ TEST_F(SearchProgramTest, FindsAFrontReplaysAndReports) {
     EXPECT_EQ(candidate["source"], "MODEL:steps");
     EXPECT_EQ(candidate["energy_uj"], nullptr);
     EXPECT_EQ(candidate["energy_source"], "NONE");
+    EXPECT_EQ(candidate["speed_int8"], nullptr) << "nobody timed a model";
+    EXPECT_EQ(candidate["measure_status"], "OK");
   }
   EXPECT_EQ(LinesOfType(search.out, "step").size(), 10U);
 
   const ProgramResult replay = Run({"replay", folder_.Path("a.db"), "--verify", "--json"});
   EXPECT_EQ(replay.exit_code, 0) << replay.err;
-  EXPECT_EQ(Json::parse(LinesOfType(replay.out, "result").front())["decisions"], 10);
+  const Json replayed = Json::parse(LinesOfType(replay.out, "result").front());
+  EXPECT_EQ(replayed["decisions"], 10);
+  EXPECT_EQ(replayed["fingerprints"].size(), 1U);
   EXPECT_EQ(Run({"log", "verify", folder_.Path("a.db")}).exit_code, 0);
   const std::string html = folder_.Path("a.html");
   EXPECT_EQ(Run({"report", folder_.Path("a.db"), "-o", html}).exit_code, 0);
@@ -223,6 +240,16 @@ TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
     EXPECT_EQ(all[i].window_ns, acknowledged[i].window_ns);
     EXPECT_EQ(all[i].source, "measured");
   }
+  for (const MeasurementRow& row : all) {
+    const auto conditions = ParseEvent<MeasurementConditions>(row.conditions);
+    ASSERT_TRUE(conditions.ok()) << conditions.status().message();
+    EXPECT_EQ(conditions->fingerprint.size(), 12U);
+    EXPECT_GT(conditions->board.canary_ns.value_or(0.0), 0.0);
+    EXPECT_GT(conditions->board.timed_ms, 0.0);
+  }
+  const Json w4a4 = Json::parse(LinesOfType(resumed.out, "result").front())["reference"]["w4a4"];
+  EXPECT_THAT(w4a4["speed_int8"].get<std::string>(),
+              testing::AnyOf("faster", "slower", "no difference"));
   EXPECT_EQ(Run({"replay", folder_.Path("r.db"), "--verify"}).exit_code, 0);
 }
 
@@ -252,14 +279,7 @@ TEST_F(SearchProgramTest, RefusesToResumeOnADaemonOfAnotherKernelBuild) {
 }
 
 TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
-  const std::string few = folder_.Path("few.bin");
-  std::string records;
-  std::mt19937 random(5);
-  for (int image = 0; image < 40; ++image) {
-    records.push_back(static_cast<char>(image % 10));
-    for (int pixel = 0; pixel < 3072; ++pixel) records.push_back(static_cast<char>(random()));
-  }
-  std::ofstream(few, std::ios::binary) << records;
+  const std::string few = FewImages();
   const std::vector<std::string> host = {"evaluate", "--model", "resnet8",   "--data", few,
                                          "--bits",   "w4a4",    "--integer", "--json"};
   std::vector<std::string> board = host;
@@ -277,6 +297,36 @@ TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
   EXPECT_EQ(measured["loss"], expected["loss"]);
   EXPECT_EQ(measured["source"], "MODEL:steps");
   EXPECT_LT(measured["latency_ratio_int8"], 1.0);
+}
+
+TEST_F(SearchProgramTest, SaysWhetherAnEarlierLatencyMayBeComparedWith) {
+  const std::vector<std::string> evaluate = {"evaluate",  "--model",  "resnet8",        "--data",
+                                             FewImages(), "--bits",   "w4a4",           "--json",
+                                             "--integer", "--device", "model:" + table_};
+  const ProgramResult first = Run(evaluate);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  Json earlier = Json::parse(LinesOfType(first.out, "result").front());
+  EXPECT_EQ(earlier["measure_status"], "OK");
+  const auto compare_with = [&](const std::string& text) {
+    std::ofstream(folder_.Path("earlier.json")) << text;
+    std::vector<std::string> again = evaluate;
+    again.insert(again.end(), {"--compare", folder_.Path("earlier.json")});
+    return Run(again);
+  };
+  const ProgramResult same = compare_with(earlier.dump());
+  ASSERT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_EQ(
+      Json::parse(LinesOfType(same.out, "result").front())["compared_with"]["same_fingerprint"],
+      true);
+  earlier["fingerprint"] = "0123456789ab";
+  earlier["board"]["governor"] = "powersave";
+  const ProgramResult other = compare_with(earlier.dump());
+  const Json compared = Json::parse(LinesOfType(other.out, "result").front())["compared_with"];
+  EXPECT_EQ(compared["same_fingerprint"], false);
+  EXPECT_THAT(compared["changes"].get<std::string>(), HasSubstr("was powersave"));
+  const ProgramResult none = compare_with("{}");
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.err, HasSubstr("evaluate --device D --json"));
 }
 
 TEST_F(SearchProgramTest, ExplainsBadInput) {

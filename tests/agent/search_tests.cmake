@@ -6,4 +6,5 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     finalists_test.cc
     journal_test.cc
     search_config_test.cc
+    speed_claims_test.cc
   DEPS bitpilot::search)
