@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 // A table of one operation.
-Lut SampleLut() {
+Lut OneOperationLut() {
   Lut lut;
   lut.name = "toy";
   lut.model = "resnet8";
@@ -46,9 +46,10 @@ class ModelBoardTest : public testing::Test {
 };
 
 TEST_F(ModelBoardTest, ReadsAProfileOrACostTable) {
-  EXPECT_EQ(ReadModelBoard(Write("a", "\n  " + FormatLut(SampleLut()))).value().name, "toy");
-  EXPECT_EQ(ReadModelBoard(Write("b", FormatCostTable(ToCostTable(SampleLut())))).value().name,
-            "toy");
+  EXPECT_EQ(ReadModelBoard(Write("a", "\n  " + FormatLut(OneOperationLut()))).value().name, "toy");
+  EXPECT_EQ(
+      ReadModelBoard(Write("b", FormatCostTable(ToCostTable(OneOperationLut())))).value().name,
+      "toy");
 }
 
 TEST_F(ModelBoardTest, ItsErrorsNameTheFile) {
@@ -63,7 +64,7 @@ TEST_F(ModelBoardTest, ItsErrorsNameTheFile) {
 
 TEST_F(ModelBoardTest, FindsAShippedBoardByName) {
   EXPECT_EQ(ReadModelBoard("mpic_resnet8").value().name, "mpic-resnet8");
-  Write("my_board.cost", FormatCostTable(ToCostTable(SampleLut())));
+  Write("my_board.cost", FormatCostTable(ToCostTable(OneOperationLut())));
   setenv("BITPILOT_BOARDS_DIR", folder_.c_str(), 1);
   EXPECT_EQ(ReadModelBoard("my_board").value().name, "toy");
   const auto unknown = ReadModelBoard("mpic_resnet8").status();
