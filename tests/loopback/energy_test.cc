@@ -67,7 +67,7 @@ TEST(BoardEnergyTest, AModelAnswersWithAReasonAndNoJoules) {
   const auto board = StartLocalBoard("model:" BITPILOT_SOURCE_DIR "/tests/loopback/toy.cost", {});
   ASSERT_TRUE(board.ok()) << board.status().message();
   EXPECT_FALSE((*board)->info().energy.measures());
-  EXPECT_EQ((*board)->info().energy.tier, EnergyTier::kNone);
+  EXPECT_EQ((*board)->info().energy.tier, EnergyTier::kModelTable);
   const Network network = SmallNetwork(1);
   MeasureJob job;
   job.networks = {&network};
