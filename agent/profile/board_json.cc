@@ -15,7 +15,8 @@ nlohmann::json BoardToJson(const BoardInfo& board) {
           {"backend", board.backend},
           {"model_source", board.model_source},
           {"daemon_build", board.daemon_build},
-          {"kernel_build", board.kernel_build}};
+          {"kernel_build", board.kernel_build},
+          {"shares_agent_host", board.shares_agent_host}};
 }
 
 BoardInfo BoardFromJson(const nlohmann::json& json) {
@@ -31,6 +32,7 @@ BoardInfo BoardFromJson(const nlohmann::json& json) {
   json.at("model_source").get_to(board.model_source);
   json.at("daemon_build").get_to(board.daemon_build);
   json.at("kernel_build").get_to(board.kernel_build);
+  json.at("shares_agent_host").get_to(board.shares_agent_host);
   return board;
 }
 

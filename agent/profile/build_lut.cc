@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "agent/fleet/board_conditions.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -191,6 +192,7 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
   lut.model = data.settings.model;
   lut.source = data.source;
   lut.board = data.board;
+  lut.fingerprint = FingerprintOf(data.board);
   lut.bits = data.settings.bits;
   lut.quick = data.settings.quick;
   if (reference_ns.empty()) lut.reference_clock = "thread CPU";

@@ -123,6 +123,7 @@ Lut LutReader::Read(const Json& json) {
   Get(json, "source", lut.source);
   Get(json, "overhead_ns", lut.overhead_ns);
   lut.board = BoardFromJson(Child(json, "board"));
+  Get(json, "fingerprint", lut.fingerprint);
   const Json& profile = Child(json, "profile");
   Get(profile, "bits", lut.bits);
   Get(profile, "quick", lut.quick);
@@ -187,6 +188,7 @@ std::string FormatLut(const Lut& lut) {
                {"model", lut.model},
                {"source", lut.source},
                {"board", BoardToJson(lut.board)},
+               {"fingerprint", lut.fingerprint},
                {"profile",
                 {{"bits", lut.bits},
                  {"quick", lut.quick},

@@ -6,6 +6,7 @@
 //    "model":"resnet20",
 //    "source":"measured",             or "MODEL:<table>": then the board was a model itself
 //    "board":{"cpu_model","isa","kernel_build","daemon_build","backend",...},
+//    "fingerprint":"0123456789ab",    latencies of another one are another board's
 //    "profile":{"bits":[2,...,8], "quick", "networks", "disturbed"},
 //    "reference":{"assignment":"uniform 8 bit", "clock":"wall",
 //                 "latency_median_ns", "latency_low_ns", "latency_high_ns"},
@@ -73,6 +74,7 @@ struct Lut {
   std::string model;
   std::string source;
   BoardInfo board;
+  std::string fingerprint;  // FingerprintOf(board), agent/fleet/board_conditions.h
   std::vector<int> bits;
   bool quick = false;
   int networks = 0;

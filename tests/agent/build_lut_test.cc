@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "agent/fleet/board_conditions.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
@@ -103,6 +104,7 @@ TEST(BuildLutTest, CountsCpuTimeWhereEverythingWasDisturbed) {
   Profiled profiled = ProfileTheBoard("resnet8", {4, 8});
   const auto quiet = BuildLut(profiled.topology, profiled.plan, profiled.data).value();
   EXPECT_EQ(quiet.reference_clock, "wall");
+  EXPECT_EQ(quiet.fingerprint, FingerprintOf(profiled.data.board));
   for (ProfileJobResult& result : profiled.data.results) {
     result.noisy = true;
     result.uniform8.latency_ns *= 7.0;  // the CPU was elsewhere

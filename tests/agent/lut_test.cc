@@ -46,6 +46,7 @@ Lut SampleLut() {
   lut.board.kernel_build = "0123456789abcdef";
   lut.board.backend = "kernels";
   lut.board.cpu_count = 2;
+  lut.fingerprint = "0123456789ab";
   lut.bits = {2, 8};
   lut.quick = true;
   lut.networks = 61;
@@ -84,6 +85,7 @@ TEST(LutTest, ComesBackFromItsFileBitForBit) {
   EXPECT_EQ(read->reference_ns, lut.reference_ns);
   EXPECT_EQ(read->reference_clock, "thread CPU");
   EXPECT_EQ(read->board.cpu_model, lut.board.cpu_model);
+  EXPECT_EQ(read->fingerprint, lut.fingerprint);
   EXPECT_EQ(read->entries.size(), lut.entries.size());
   EXPECT_EQ(read->entries.back().energy_uj, 0.5);
   EXPECT_FALSE(read->entries.front().energy_uj.has_value());
