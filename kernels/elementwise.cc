@@ -20,10 +20,9 @@ namespace bitpilot {
                           int terms);                                                              \
   void sum_pixels_##suffix(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,  \
                            int count, std::int32_t* sums);                                         \
-  void max_window_##suffix(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes,        \
-                           int width, std::ptrdiff_t pixel_bytes, int count,                       \
-                           std::uint8_t* largest);                                                 \
-  void rescale_codes_##suffix(const std::uint8_t* codes, const OutputArgs& output,                 \
+  void max_windows_##suffix(const PoolWindows& windows, int channels, std::uint8_t* largest);      \
+  void rescale_codes_##suffix(const std::uint8_t* codes, int num_pixels,                           \
+                              std::ptrdiff_t pixel_bytes, const OutputArgs& output,                \
                               std::uint8_t* rescaled);                                             \
   void convert_pixels_##suffix(const std::uint8_t* const* planes, const std::uint8_t* tables,      \
                                int count, std::ptrdiff_t pixel_bytes, std::uint8_t* codes);
@@ -43,7 +42,7 @@ constexpr ElementwiseKernels kElementwiseKernels[] = {
    sum_channels_##suffix,                         \
    sum_ahead_##suffix,                            \
    sum_pixels_##suffix,                           \
-   max_window_##suffix,                           \
+   max_windows_##suffix,                          \
    rescale_codes_##suffix,                        \
    convert_pixels_##suffix},
 #include "kernels/elementwise_kernels.inc"

@@ -13,6 +13,17 @@
 
 namespace bitpilot {
 
+// Windows of one row of outputs, all of one size.
+struct PoolWindows {
+  const std::uint8_t* codes = nullptr;  // First pixel of the first window.
+  int count = 0;
+  std::ptrdiff_t distance_bytes = 0;  // From one window to the next.
+  int height = 0;                     // At least 1, as the width.
+  int width = 0;
+  std::ptrdiff_t row_bytes = 0;
+  std::ptrdiff_t pixel_bytes = 0;
+};
+
 struct ElementwiseKernels {
   std::string_view suffix;  // Of kernel names: "avx2".
   Isa isa;
@@ -45,15 +56,13 @@ struct ElementwiseKernels {
   // sums[c] += the sum over pixels of codes[pixel * pixel_bytes + c], for c in [0, count).
   void (*sum_pixels)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                      int count, std::int32_t* sums);
-  // largest[c] = the largest of codes[y * row_bytes + x * pixel_bytes + c] over y in [0, height)
-  // and x in [0, width), for c in [0, count). May read and write up to 63 bytes more.
-  //
-  // REQUIRES: height and width are at least 1.
-  void (*max_window)(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes, int width,
-                     std::ptrdiff_t pixel_bytes, int count, std::uint8_t* largest);
-  // rescaled[c] = the code of the sum codes[c] in channel c of `output`, which has no residual.
-  void (*rescale_codes)(const std::uint8_t* codes, const OutputArgs& output,
-                        std::uint8_t* rescaled);
+  // largest[i * pixel_bytes + c] = the largest code of channel c in window i, for c in [0,
+  // channels). May read and write up to 63 bytes more.
+  void (*max_windows)(const PoolWindows& windows, int channels, std::uint8_t* largest);
+  // rescaled[pixel * output.pixel_bytes + c] = the code of the sum codes[pixel * pixel_bytes + c]
+  // in channel c of `output`, which has no residual.
+  void (*rescale_codes)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                        const OutputArgs& output, std::uint8_t* rescaled);
   // codes[pixel * pixel_bytes + c] = tables[256 * c + planes[c][pixel]], for c in [0, 4) and pixel
   // in [0, count).
   void (*convert_pixels)(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/elementwise.h"
 
@@ -51,14 +52,15 @@ void sum_pixels_avx2(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t p
   SumPixels(codes, num_pixels, pixel_bytes, count, sums);
 }
 
-void max_window_avx2(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes, int width,
-                     std::ptrdiff_t pixel_bytes, int count, std::uint8_t* largest) {
-  MaxWindow(codes, height, row_bytes, width, pixel_bytes, count, largest);
+void max_windows_avx2(const PoolWindows& windows, int channels, std::uint8_t* largest) {
+  FindLargest(windows, channels, largest);
 }
 
-void rescale_codes_avx2(const std::uint8_t* codes, const OutputArgs& output,
-                        std::uint8_t* rescaled) {
-  RescaleCodes(codes, output, rescaled);
+void rescale_codes_avx2(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                        const OutputArgs& output, std::uint8_t* rescaled) {
+  for (int pixel = 0; pixel < num_pixels; ++pixel) {
+    RescaleCodes(codes + pixel * pixel_bytes, output, rescaled + pixel * output.pixel_bytes);
+  }
 }
 
 void convert_pixels_avx2(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,

@@ -63,26 +63,34 @@ void sum_pixels_scalar(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t
   }
 }
 
-void max_window_scalar(const std::uint8_t* codes, int height, std::ptrdiff_t row_bytes, int width,
-                       std::ptrdiff_t pixel_bytes, int count, std::uint8_t* largest) {
-  for (int c = 0; c < count; ++c) {
-    largest[c] = codes[c];
-  }
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      const std::uint8_t* pixel = codes + y * row_bytes + x * pixel_bytes;
-      for (int c = 0; c < count; ++c) {
-        largest[c] = largest[c] > pixel[c] ? largest[c] : pixel[c];
+void max_windows_scalar(const PoolWindows& windows, int channels, std::uint8_t* largest) {
+  const std::uint8_t* window = windows.codes;
+  for (int i = 0; i < windows.count; ++i) {
+    for (int c = 0; c < channels; ++c) {
+      largest[c] = window[c];
+    }
+    for (int y = 0; y < windows.height; ++y) {
+      for (int x = 0; x < windows.width; ++x) {
+        const std::uint8_t* pixel = window + y * windows.row_bytes + x * windows.pixel_bytes;
+        for (int c = 0; c < channels; ++c) {
+          largest[c] = largest[c] > pixel[c] ? largest[c] : pixel[c];
+        }
       }
     }
+    window += windows.distance_bytes;
+    largest += windows.pixel_bytes;
   }
 }
 
-void rescale_codes_scalar(const std::uint8_t* codes, const OutputArgs& output,
-                          std::uint8_t* rescaled) {
-  for (int c = 0; c < output.channels; ++c) {
-    const float t = Rescale(codes[c] + output.correction[c], output.scale[c], output.bias[c]);
-    rescaled[c] = ClampToCode(t, output.zero_point, output.code_min, output.code_max);
+void rescale_codes_scalar(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
+                          const OutputArgs& output, std::uint8_t* rescaled) {
+  for (int pixel = 0; pixel < num_pixels; ++pixel) {
+    for (int c = 0; c < output.channels; ++c) {
+      const float t = Rescale(codes[c] + output.correction[c], output.scale[c], output.bias[c]);
+      rescaled[c] = ClampToCode(t, output.zero_point, output.code_min, output.code_max);
+    }
+    codes += pixel_bytes;
+    rescaled += output.pixel_bytes;
   }
 }
 

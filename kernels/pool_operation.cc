@@ -62,14 +62,15 @@ class AveragePoolOperation final : public BoundOperation {
   const std::uint8_t* window_ = nullptr;
 };
 
-// Clips windows to the image, then rescales the largest codes.
+// Clips windows to the image, then rescales the largest codes, a row at a time.
 class MaxPoolOperation final : public BoundOperation {
  public:
   explicit MaxPoolOperation(const OperationContext& context)
       : operation_(context.operation()),
         input_(context.input()),
         output_shape_(context.output_shape()),
-        largest_(static_cast<std::size_t>(input_.pixel_bytes) + kTensorSlackBytes),
+        largest_(static_cast<std::size_t>(input_.pixel_bytes * output_shape_.width) +
+                 kTensorSlackBytes),
         stage_(MakeOutputStage(context, 0, operation_.out_channels)),
         elementwise_(&SelectElementwiseKernels(context.isa)) {
     std::fill(stage_.correction.begin(), stage_.correction.end(), -input_.zero_point);
@@ -82,11 +83,13 @@ class MaxPoolOperation final : public BoundOperation {
 
   void Run() override {
     for (int y = 0; y < output_shape_.height; ++y) {
-      for (int x = 0; x < output_shape_.width; ++x) {
-        FindLargest(y * operation_.stride_h - operation_.padding.top,
-                    x * operation_.stride_w - operation_.padding.left);
-        Store(y, x);
+      for (int x = 0; x < output_shape_.width;) {
+        const PoolWindows windows = WindowsFrom(y, x);
+        elementwise_->max_windows(windows, output_shape_.channels,
+                                  largest_.data() + x * input_.pixel_bytes);
+        x += windows.count;
       }
+      StoreRow(y);
     }
   }
 
@@ -95,21 +98,33 @@ class MaxPoolOperation final : public BoundOperation {
   }
 
  private:
-  // Largest codes of the window whose first pixel is (top, left).
-  void FindLargest(int top, int left) {
+  // Those of outputs (y, x), (y, x + 1) and so on that are clipped alike.
+  PoolWindows WindowsFrom(int y, int x) const {
+    const int stride = operation_.stride_w;
+    const int width = operation_.kernel_w;
+    const int top = y * operation_.stride_h - operation_.padding.top;
+    const int left = x * stride - operation_.padding.left;
     const int first_y = std::max(top, 0);
     const int first_x = std::max(left, 0);
-    elementwise_->max_window(
-        input_codes_ + first_y * input_.row_bytes + first_x * input_.pixel_bytes,
-        std::min(top + operation_.kernel_h, input_.shape.height) - first_y, input_.row_bytes,
-        std::min(left + operation_.kernel_w, input_.shape.width) - first_x, input_.pixel_bytes,
-        output_shape_.channels, largest_.data());
+    PoolWindows windows;
+    windows.codes = input_codes_ + first_y * input_.row_bytes + first_x * input_.pixel_bytes;
+    windows.distance_bytes = stride * input_.pixel_bytes;
+    windows.height = std::min(top + operation_.kernel_h, input_.shape.height) - first_y;
+    windows.width = std::min(left + width, input_.shape.width) - first_x;
+    windows.row_bytes = input_.row_bytes;
+    windows.pixel_bytes = input_.pixel_bytes;
+    windows.count = 1;
+    if (windows.width == width) {
+      windows.count =
+          std::min((input_.shape.width - width - left) / stride + 1, output_shape_.width - x);
+    }
+    return windows;
   }
 
-  void Store(int y, int x) {
+  void StoreRow(int y) {
     if (output_.logits == nullptr) {
-      elementwise_->rescale_codes(largest_.data(), output_,
-                                  output_.codes + y * output_.row_bytes + x * output_.pixel_bytes);
+      elementwise_->rescale_codes(largest_.data(), output_shape_.width, input_.pixel_bytes, output_,
+                                  output_.codes + y * output_.row_bytes);
       return;
     }
     for (int c = 0; c < output_shape_.channels; ++c) {
@@ -121,7 +136,7 @@ class MaxPoolOperation final : public BoundOperation {
   Operation operation_;
   TensorLayout input_;
   TensorShape output_shape_;
-  std::vector<std::uint8_t> largest_;  // [channels], and room behind
+  std::vector<std::uint8_t> largest_;  // Pixels of a row, and room behind.
   OwnedOutputStage stage_;
   const ElementwiseKernels* elementwise_;
   OutputArgs output_;

@@ -169,34 +169,46 @@ TEST_P(ElementwiseKernelsTest, AddsPixelsToTheSums) {
   }
 }
 
-TEST_P(ElementwiseKernelsTest, FindsTheLargestCodesOfAWindow) {
-  constexpr std::ptrdiff_t kHeight = 2;
-  constexpr std::ptrdiff_t kWidth = 3;
+TEST_P(ElementwiseKernelsTest, FindsTheLargestCodesOfWindows) {
   constexpr std::size_t kSlack = 64;
-  for (const int count : kCounts) {
-    const std::ptrdiff_t pixel_bytes = count + 3;
-    const std::ptrdiff_t row_bytes = (kWidth + 1) * pixel_bytes;
+  PoolWindows windows;
+  windows.count = 4;
+  windows.height = 2;
+  windows.width = 3;
+  for (const int channels : kCounts) {
+    windows.pixel_bytes = channels + 3;
+    windows.distance_bytes = 2 * windows.pixel_bytes;
+    windows.row_bytes = 10 * windows.pixel_bytes;
     const std::vector<std::uint8_t> codes =
-        RandomCodes(static_cast<std::size_t>(kHeight * row_bytes) + kSlack, /*seed=*/3);
-    std::vector<std::uint8_t> largest(static_cast<std::size_t>(count) + kSlack);
-    GetParam().max_window(codes.data(), kHeight, row_bytes, kWidth, pixel_bytes, count,
-                          largest.data());
-    for (int c = 0; c < count; ++c) {
-      std::uint8_t expected = 0;
-      for (std::ptrdiff_t i = 0; i < kHeight * kWidth; ++i) {
-        const std::ptrdiff_t at = i / kWidth * row_bytes + i % kWidth * pixel_bytes + c;
-        expected = std::max(expected, codes[static_cast<std::size_t>(at)]);
+        RandomCodes(static_cast<std::size_t>(windows.height * windows.row_bytes) + kSlack,
+                    /*seed=*/3);
+    windows.codes = codes.data();
+    std::vector<std::uint8_t> largest(
+        static_cast<std::size_t>(windows.count * windows.pixel_bytes) + kSlack);
+    GetParam().max_windows(windows, channels, largest.data());
+    for (int i = 0; i < windows.count; ++i) {
+      for (int c = 0; c < channels; ++c) {
+        std::uint8_t expected = 0;
+        for (int y = 0; y < windows.height; ++y) {
+          for (int x = 0; x < windows.width; ++x) {
+            const std::ptrdiff_t at = y * windows.row_bytes + (2 * i + x) * windows.pixel_bytes + c;
+            expected = std::max(expected, codes[static_cast<std::size_t>(at)]);
+          }
+        }
+        const std::ptrdiff_t place = i * windows.pixel_bytes + c;
+        ASSERT_EQ(largest[static_cast<std::size_t>(place)], expected) << channels;
       }
-      ASSERT_EQ(largest[static_cast<std::size_t>(c)], expected) << count;
     }
   }
 }
 
 TEST_P(ElementwiseKernelsTest, RescalesCodesAsRequantizationDoes) {
   constexpr std::int32_t kInputZeroPoint = 100;
+  constexpr std::size_t kPixels = 3;
   for (const int count : kCounts) {
     const auto size = static_cast<std::size_t>(count);
-    const std::vector<std::uint8_t> codes = RandomCodes(size, /*seed=*/8);
+    const std::size_t pixel_bytes = size + 3;
+    const std::vector<std::uint8_t> codes = RandomCodes(kPixels * pixel_bytes, /*seed=*/8);
     const std::vector<std::int32_t> correction(size, -kInputZeroPoint);
     std::vector<float> scale(size);
     std::vector<float> bias(size);
@@ -212,13 +224,17 @@ TEST_P(ElementwiseKernelsTest, RescalesCodesAsRequantizationDoes) {
     output.zero_point = 60.0F;
     output.code_min = 3.0F;
     output.code_max = 200.0F;
-    std::vector<std::uint8_t> rescaled(size + 1, 0xEE);
-    GetParam().rescale_codes(codes.data(), output, rescaled.data());
-    EXPECT_EQ(rescaled.back(), 0xEE);
-    for (std::size_t c = 0; c < size; ++c) {
-      EXPECT_EQ(rescaled[c],
-                ToCode(Rescale(codes[c] - kInputZeroPoint, scale[c], bias[c]), 60, 3, 200))
-          << count;
+    output.pixel_bytes = count + 1;
+    std::vector<std::uint8_t> rescaled(kPixels * (size + 1), 0xEE);
+    GetParam().rescale_codes(codes.data(), kPixels, static_cast<std::ptrdiff_t>(pixel_bytes),
+                             output, rescaled.data());
+    for (std::size_t pixel = 0; pixel < kPixels; ++pixel) {
+      const std::uint8_t* of_pixel = rescaled.data() + pixel * (size + 1);
+      EXPECT_EQ(of_pixel[size], 0xEE);
+      for (std::size_t c = 0; c < size; ++c) {
+        const std::int32_t sum = codes[pixel * pixel_bytes + c] - kInputZeroPoint;
+        EXPECT_EQ(of_pixel[c], ToCode(Rescale(sum, scale[c], bias[c]), 60, 3, 200)) << count;
+      }
     }
   }
 }
