@@ -47,6 +47,7 @@ struct CompiledNetwork::Impl {
   std::vector<std::unique_ptr<BoundOperation>> operations;
   AlignedBuffer arena;
   AlignedBuffer scratch;
+  AlignedBuffer weights;  // Of all operations.
 };
 
 void CompiledNetwork::Impl::Compile(const Network& network, KernelChoices* choices) {
@@ -58,6 +59,11 @@ void CompiledNetwork::Impl::Compile(const Network& network, KernelChoices* choic
     scratch_bytes = std::max(scratch_bytes, operations.back()->scratch_bytes());
   }
   scratch = AlignedBuffer(scratch_bytes);
+  std::vector<AlignedBuffer*> packed;
+  for (const auto& operation : operations) {
+    operation->AddWeights(&packed);
+  }
+  weights = Gather(packed);
   for (const auto& operation : operations) {
     operation->Bind({arena.data(), scratch.data(), logits.data()});
   }

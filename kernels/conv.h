@@ -127,9 +127,6 @@ struct ConvArgs {
   bool widens = false;                    // True if any run does.
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
-  // What a run reads behind these weights, blocks of as many bytes, or null: kernels may fetch it
-  // into a cache meanwhile.
-  const std::uint8_t* next_weights = nullptr;
   // Of operands in planes and tables only:
   int weight_planes = 0;      // The mask not counted.
   bool masks_planes = false;  // kSignPlanes: some weights of a step are 0.

@@ -5,8 +5,8 @@
 // A tile is some pixels of one or two output rows times some blocks of 16 channels. Its
 // accumulators start at the correction and become codes without leaving the registers. The pixels
 // of a row lie apart by one distance, so few registers address them all. The first tiles of a pair
-// of blocks fetch the next pair's weights, which would else come from memory no faster than half
-// of what the products take.
+// of blocks fetch the weights behind, which would else come from memory no faster than half of what
+// the products take.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -217,25 +217,18 @@ template <int kRows, int kWidth, int kBlocks, bool kSharesInputs>
 constexpr TileFn ConvRowTile =
     ConvTile<TileShape<kRows, kWidth, kBlocks>, kSharesInputs && (kWidth >= kLeastSharedWidth)>;
 
-// Which weights the tiles of some blocks fetch while they compute: each one of the next blocks.
+// Which weights the tiles of some blocks fetch while they compute: each one of the blocks behind,
+// of this layer or of what a run computes next.
 class WeightsAhead {
  public:
-  WeightsAhead(const ConvArgs& args, int first, int num_blocks)
-      : block_bytes_(args.weight_block_bytes), blocks_left_(num_blocks) {
-    const int next = first + num_blocks * kBlockChannels;
-    if (next < args.output.channels) {
-      offset_ = num_blocks * block_bytes_;
-    } else if (args.next_weights != nullptr) {
-      offset_ = args.next_weights - (args.weights + first / kBlockChannels * block_bytes_);
-    } else {
-      blocks_left_ = 0;
-    }
-  }
+  WeightsAhead(int num_blocks, std::ptrdiff_t block_bytes)
+      : block_bytes_(block_bytes),
+        offset_(num_blocks * block_bytes),
+        end_(2 * num_blocks * block_bytes) {}
 
   // Of the next tile.
   std::ptrdiff_t Next() {
-    if (blocks_left_ == 0) return 0;
-    --blocks_left_;
+    if (offset_ == end_) return 0;
     const std::ptrdiff_t offset = offset_;
     offset_ += block_bytes_;
     return offset;
@@ -243,8 +236,8 @@ class WeightsAhead {
 
  private:
   std::ptrdiff_t block_bytes_;
-  std::ptrdiff_t offset_ = 0;
-  int blocks_left_;
+  std::ptrdiff_t offset_;
+  std::ptrdiff_t end_;
 };
 
 // kRows rows in tiles of nearly equal widths; the pointers are those of the first.
@@ -291,7 +284,7 @@ void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
   const std::uint8_t* window = args.input + rows.begin * args.input_row_bytes;
   std::uint8_t* codes = TileCodes(args.output, rows.begin, first);
   const std::uint8_t* residual = TileResidual(args.output, rows.begin, first);
-  WeightsAhead ahead(args, first, kBlocks);
+  WeightsAhead ahead(kBlocks, args.weight_block_bytes);
   const bool shares_inputs = kBlocks == 1 && SharesInputs(args);
   for (int left = rows.count; left > 0;) {
     int done = 1;

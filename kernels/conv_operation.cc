@@ -60,6 +60,12 @@ class ConvOperation final : public BoundOperation {
     return total;
   }
 
+  void AddWeights(std::vector<AlignedBuffer*>* weights) override {
+    for (ConvPiece& piece : pieces_) {
+      weights->push_back(&piece.weights);
+    }
+  }
+
   void Bind(const RunMemory& memory) override {
     converted_.Bind(memory.arena + input_.arena_offset, memory.scratch);
     calls_.clear();
@@ -114,11 +120,8 @@ class ConvOperation final : public BoundOperation {
     const int slice = piece.regions.size() == 1 ? channels : kSliceChannels;
     for (int first = 0; first < channels; first += slice) {
       for (const ConvRegion& region : piece.regions) {
-        const int count = std::min(slice, channels - first);
-        ConvArgs args = OfChannels(piece.Bind(whole, memory, region), first, count);
-        if (first + count < channels) {
-          args.next_weights = args.weights + NumBlocks(count) * args.weight_block_bytes;
-        }
+        const ConvArgs args =
+            OfChannels(piece.Bind(whole, memory, region), first, std::min(slice, channels - first));
         calls_.push_back({piece.kernel->run, args, region.row_begin, region.row_end});
       }
     }

@@ -136,6 +136,12 @@ class DepthwiseOperation final : public BoundOperation {
     return total;
   }
 
+  void AddWeights(std::vector<AlignedBuffer*>* weights) override {
+    for (DepthwisePiece& piece : pieces_) {
+      weights->push_back(&piece.weights);
+    }
+  }
+
   void Bind(const RunMemory& memory) override {
     for (DepthwisePiece& piece : pieces_) {
       piece.args.input = memory.arena + window_offset_ + piece.stage.first_channel;

@@ -62,6 +62,8 @@ class BoundOperation {
   // Scratch memory a run needs, 0 for most.
   virtual std::size_t scratch_bytes() const { return 0; }
   virtual std::int64_t weight_bytes() const { return 0; }
+  // Packed weights, in the order in which a run reads them; may be moved before Bind().
+  virtual void AddWeights(std::vector<AlignedBuffer*>* /*weights*/) {}
   // Turns arena offsets into addresses; called once, before the first Run().
   virtual void Bind(const RunMemory& memory) = 0;
   // Reads the input tensors, writes the output tensor or the logits. Allocates nothing.

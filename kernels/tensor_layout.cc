@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 namespace bitpilot {
 namespace {
@@ -184,16 +183,6 @@ void RefillHalo(const ArenaPlan& plan, int tensor, std::uint8_t* arena) {
   if (index < plan.tensors.size() && plan.refills_halo[index]) {
     FillHalo(plan.tensors[index], arena);
   }
-}
-
-void AlignedBuffer::Free::operator()(std::uint8_t* data) const {
-  ::operator delete (data, std::align_val_t{kAlignment});
-}
-
-AlignedBuffer::AlignedBuffer(std::size_t size)
-    : data_(static_cast<std::uint8_t*>(::operator new (size, std::align_val_t{kAlignment}))),
-      size_(size) {
-  std::memset(data_.get(), 0, size);
 }
 
 AlignedBuffer AllocateArena(const ArenaPlan& plan) {

@@ -12,9 +12,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "kernels/aligned_buffer.h"
 #include "kernels/base/network.h"
 
 namespace bitpilot {
@@ -45,25 +45,6 @@ struct ArenaPlan {
 
 // REQUIRES: ValidateNetwork(network).ok().
 ArenaPlan PlanArena(const Network& network);
-
-// Memory aligned for every vector width, zero-initialized.
-class AlignedBuffer {
- public:
-  AlignedBuffer() = default;
-  // Throws std::bad_alloc.
-  explicit AlignedBuffer(std::size_t size);
-
-  std::uint8_t* data() { return data_.get(); }
-  const std::uint8_t* data() const { return data_.get(); }
-  std::size_t size() const { return size_; }
-
- private:
-  struct Free {
-    void operator()(std::uint8_t* data) const;
-  };
-  std::unique_ptr<std::uint8_t, Free> data_;
-  std::size_t size_ = 0;
-};
 
 // Sets all that surrounds the image to the zero point.
 void FillHalo(const TensorLayout& tensor, std::uint8_t* arena);
