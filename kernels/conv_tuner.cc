@@ -144,8 +144,12 @@ std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int ac
 
 const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_bits,
                                    KernelChoices& choices) {
-  const std::vector<const ConvKernel*> candidates =
+  std::vector<const ConvKernel*> candidates =
       ConvCandidates(context.isa, weight_bits, context.input_bits(), OutputPixels(context));
+  if (context.input().pixel_bytes % 4 != 0) {
+    std::erase_if(candidates,
+                  [](const ConvKernel* candidate) { return IsPlanes(candidate->operand); });
+  }
   BITPILOT_CHECK(!candidates.empty());
   if (candidates.size() == 1) return *candidates.front();
   const std::string key = ConvLayerKey(context, weight_bits);

@@ -64,7 +64,7 @@ struct ElementwiseKernels {
   void (*rescale_codes)(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                         const OutputArgs& output, std::uint8_t* rescaled);
   // codes[pixel * pixel_bytes + c] = tables[256 * c + planes[c][pixel]], for c in [0, 4) and pixel
-  // in [0, count).
+  // in [0, count). Pixels of 3 bytes have no c = 3.
   void (*convert_pixels)(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
                          std::ptrdiff_t pixel_bytes, std::uint8_t* codes);
 };

@@ -69,7 +69,34 @@ constexpr int kTableVecs = 256 / kVecBytes;
   return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(pixels), high);
 }
 
-// Of 4 channels: 64 pixels at once.
+// Where the 3 codes of each of 16 pixels are among those of 4 channels.
+struct DenseOrder {
+  constexpr DenseOrder() {
+    for (int i = 0; i < 48; ++i) {
+      bytes[i] = static_cast<std::uint8_t>(i / 3 * 4 + i % 3);
+    }
+  }
+  alignas(64) std::uint8_t bytes[64] = {};
+};
+constexpr DenseOrder kDenseOrder;
+
+// 16 pixels of 4 codes, or as many as are left.
+template <int kPixelBytes>
+[[gnu::always_inline]] inline void StorePixels(std::uint8_t* codes, Vec four, int left) {
+  if constexpr (kPixelBytes == 3) {
+    four = _mm512_permutexvar_epi8(Load(kDenseOrder.bytes), four);
+  }
+  const int bytes = left * kPixelBytes;
+  if (bytes >= kVecBytes) {  // What is too much is overwritten by the next ones.
+    StoreInts(codes, four);
+  } else if (bytes > 0) {
+    const int used = bytes < kPixelBytes * kLanes ? bytes : kPixelBytes * kLanes;
+    _mm512_mask_storeu_epi8(codes, ~std::uint64_t{0} >> (kVecBytes - used), four);
+  }
+}
+
+// Of 3 or 4 bytes: 64 pixels at once.
+template <int kPixelBytes>
 void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
                          std::uint8_t* codes) {
   Vec table[4 * kTableVecs];
@@ -78,7 +105,7 @@ void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* 
   }
   // Interleaving works on 128-bit quarters: with their pixels so, they come out in order.
   const Vec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int i = 0; i < count; i += kVecBytes, codes += 4 * kVecBytes) {
+  for (int i = 0; i < count; i += kVecBytes, codes += kPixelBytes * kVecBytes) {
     const int left = count - i;
     const std::uint64_t mask =
         left >= kVecBytes ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
@@ -95,8 +122,7 @@ void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* 
                         _mm512_unpacklo_epi16(high01, high23),
                         _mm512_unpackhi_epi16(high01, high23)};
     for (int v = 0; v < 4; ++v) {
-      const auto used = static_cast<__mmask16>(mask >> (v * kLanes));
-      _mm512_mask_storeu_epi32(codes + v * kVecBytes, used, four[v]);
+      StorePixels<kPixelBytes>(codes + v * kLanes * kPixelBytes, four[v], left - v * kLanes);
     }
   }
 }
@@ -151,7 +177,9 @@ void rescale_codes_avx512vnni(const std::uint8_t* codes, int num_pixels, std::pt
 void convert_pixels_avx512vnni(const std::uint8_t* const* planes, const std::uint8_t* tables,
                                int count, std::ptrdiff_t pixel_bytes, std::uint8_t* codes) {
   if (pixel_bytes == 4) {
-    ConvertNarrowPixels(planes, tables, count, codes);
+    ConvertNarrowPixels<4>(planes, tables, count, codes);
+  } else if (pixel_bytes == 3) {
+    ConvertNarrowPixels<3>(planes, tables, count, codes);
   } else {
     ConvertPixels(planes, tables, count, pixel_bytes, codes);
   }

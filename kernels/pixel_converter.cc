@@ -6,7 +6,7 @@ namespace bitpilot {
 
 PixelConverter::PixelConverter(const Network& network, const TensorLayout& layout, Isa isa)
     : layout_(layout),
-      tables_(static_cast<std::size_t>(layout.pixel_bytes) * 256),
+      tables_(static_cast<std::size_t>(layout.pixel_bytes + 3) / 4 * 4 * 256),
       elementwise_(&SelectElementwiseKernels(isa)) {
   std::copy(network.input_codes.begin(), network.input_codes.end(), tables_.begin());
 }

@@ -18,6 +18,22 @@ bool ReadsHalo(const Operation& operation) {
          operation.kind == OperationKind::kAveragePool;
 }
 
+// Whether the input image's 3 channels need no fourth to fill up a pixel: if fewer bytes make fewer
+// steps for the one convolution that reads it. Fewer bits than 8 might call for bit planes or
+// tables, which want whole steps.
+bool HasDensePixels(const Network& network) {
+  constexpr int kStepElements = 4;
+  const Topology& topology = network.topology;
+  const int channels = topology.input.channels;
+  const Operation& first = topology.operations.front();
+  const bool has_other_readers =
+      std::any_of(topology.operations.begin() + 1, topology.operations.end(),
+                  [](const Operation& other) { return other.input == 0 || other.residual == 0; });
+  return channels == 3 && network.tensors.front().bits == 8 && !has_other_readers &&
+         first.kind == OperationKind::kConvolution && first.groups == 1 && first.residual < 0 &&
+         (first.kernel_w * channels + kStepElements - 1) / kStepElements < first.kernel_w;
+}
+
 // Layouts without places.
 std::vector<TensorLayout> ShapeTensors(const Network& network) {
   const std::vector<TensorShape> shapes = TensorShapes(network.topology);
@@ -37,7 +53,8 @@ std::vector<TensorLayout> ShapeTensors(const Network& network) {
     }
   }
   for (TensorLayout& tensor : tensors) {
-    tensor.pixel_bytes = (tensor.shape.channels + 3) / 4 * 4;
+    const bool is_dense = &tensor == &tensors.front() && HasDensePixels(network);
+    tensor.pixel_bytes = is_dense ? tensor.shape.channels : (tensor.shape.channels + 3) / 4 * 4;
     tensor.row_bytes =
         tensor.pixel_bytes * (tensor.shape.width + tensor.halo.left + tensor.halo.right);
   }

@@ -1,8 +1,9 @@
 // Where each stored tensor lies in the activation arena, and how.
 //
-// A tensor is [H, W, C] bytes, C rounded up to 4, with a halo of zero-point codes around the image
-// as wide as its widest consumer's padding. Operations write the image only, the halo is filled
-// before: so convolutions need no border code.
+// A tensor is [H, W, C] bytes, C rounded up to 4 (but for an image of 3 channels that only a wide
+// filter reads), with a halo of zero-point codes around the image as wide as its widest consumer's
+// padding. Operations write the image only, the halo is filled before: so convolutions need no
+// border code.
 //
 // Tensors of equal geometry (shape, halo, zero point) share a place when their lifetimes do not
 // overlap: the halo of the one is the halo of the other, and the working set of a residual network
@@ -26,7 +27,7 @@ struct TensorLayout {
   TensorShape shape;
   Padding halo;
   int zero_point = 0;
-  std::ptrdiff_t pixel_bytes = 0;  // Channels rounded up to 4.
+  std::ptrdiff_t pixel_bytes = 0;  // Channels rounded up to 4, or 3.
   std::ptrdiff_t row_bytes = 0;    // Halo included.
   std::size_t arena_offset = 0;    // Of the first byte, halo included.
 

@@ -13,6 +13,7 @@
 #include "kernels/base/standard_networks.h"
 #include "kernels/conv.h"
 #include "kernels/reference.h"
+#include "kernels/tensor_layout.h"
 #include "tests/kernels/largest_allocation.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"
@@ -91,6 +92,37 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnEveryKindOfOperation) {
     const Topology topology = EveryOperationTopology();
     const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
     ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
+  }
+}
+
+// Such images are stored without a fourth channel.
+TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnWideFiltersOverThreeChannels) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937_64 random(seed);
+    Topology topology;
+    topology.name = "wide-filter";
+    topology.input = {RandomInteger(random, 7, 15), RandomInteger(random, 11, 50), 3};
+    Operation conv =
+        MakeOperation(OperationKind::kConvolution, "conv", 0, RandomInteger(random, 1, 70));
+    conv.kernel_h = RandomInteger(random, 1, 7);
+    conv.kernel_w = RandomInteger(random, 4, 11);
+    conv.stride_h = RandomInteger(random, 1, 3);
+    conv.stride_w = RandomInteger(random, 1, 4);
+    conv.padding.left = RandomInteger(random, 0, 3);
+    conv.padding.right = RandomInteger(random, 0, 3);
+    conv.padding.top = RandomInteger(random, 0, conv.kernel_h - 1);
+    topology.operations.push_back(conv);
+    topology.operations.push_back(
+        MakeOperation(OperationKind::kFullyConnected, "fc", 1, RandomInteger(random, 1, 20)));
+    const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
+    ASSERT_EQ(PlanArena(network).tensors.front().pixel_bytes, 3);
+    ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
+    KernelChoices choices;
+    CompiledNetwork tuned =
+        CompiledNetwork::Create(network, {.isa = GetParam(), .choices = &choices}).value();
+    const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), seed);
+    ASSERT_EQ(Infer(tuned, network, pixels), RunReference(network, pixels));
   }
 }
 

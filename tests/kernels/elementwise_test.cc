@@ -248,11 +248,13 @@ TEST_P(ElementwiseKernelsTest, ConvertsPixelsByTheirChannelsTable) {
     for (std::size_t c = 0; c < 4; ++c) {
       planes[c] = pixels.data() + c * size;
     }
-    for (const std::size_t pixel_bytes : {4U, 8U}) {
+    for (const std::size_t pixel_bytes : {3U, 4U, 8U}) {
       std::vector<std::uint8_t> codes(size * pixel_bytes + 1, 0xEE);
       std::vector<std::uint8_t> expected = codes;
       for (std::size_t i = 0; i < 4 * size; ++i) {
-        expected[i / 4 * pixel_bytes + i % 4] = tables[i % 4 * 256 + planes[i % 4][i / 4]];
+        if (i % 4 < pixel_bytes) {
+          expected[i / 4 * pixel_bytes + i % 4] = tables[i % 4 * 256 + planes[i % 4][i / 4]];
+        }
       }
       GetParam().convert_pixels(planes, tables.data(), count,
                                 static_cast<std::ptrdiff_t>(pixel_bytes), codes.data());
