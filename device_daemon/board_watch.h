@@ -23,7 +23,7 @@ struct BoardWatchOptions {
   // The daemon runs on the machine that trains. Other load, heat and the frequencies that they
   // cause are expected there, so they are noted and not judged: what they do to the windows is
   // (disturbance.h). On a board of its own more than kMaxOtherLoad or kMaxFrequencyChange makes a
-  // measurement NOISY.
+  // measurement NOISY, and so does a canary that shows another speed than when the lease began.
   bool shares_agent_host = false;
   std::function<void()> pause;   // lets a second pass
   std::function<void()> canary;  // CanaryInference()
@@ -33,6 +33,7 @@ class BoardWatch {
  public:
   static constexpr double kMaxOtherLoad = 0.05;        // CPUs
   static constexpr double kMaxFrequencyChange = 0.05;  // highest over lowest, minus 1
+  static constexpr int kMaxCanaryPauses = 10;
 
   explicit BoardWatch(BoardWatchOptions options);
 
@@ -40,7 +41,8 @@ class BoardWatch {
   void set_lease_epoch(std::uint64_t epoch) { lease_epoch_ = epoch; }
 
   // Waits at the gate, looks at the canary and records what the board is like. If the verdict is
-  // not OK nothing may be timed.
+  // not OK nothing may be timed. A board of its own that has become slower gets kMaxCanaryPauses
+  // to recover, once: if that is in vain it is measured as it is.
   GateVerdict Begin(MeasureClock& clock, const std::function<void()>& tick,
                     v1::Conditions& conditions);
 
@@ -66,15 +68,22 @@ class BoardWatch {
   };
   std::optional<CpuUse> ReadCpuUse(MeasureClock& clock) const;
   std::optional<double> OtherLoad(const CpuUse& end) const;
+  // Looks at the canary and, where that may help, waits. Returns how often it waited.
+  int AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick);
+  void NoteCanary();
   // Widens khz_ by the frequencies of the CPUs that count.
   void NoteFrequencies(const BoardState& state);
-  // Why the board's other work or its frequency disturbed a measurement; empty if neither did.
+  std::string DescribeCanary() const;
+  // Why the board's other work, its frequency or its speed disturbed a measurement; empty if none
+  // did.
   std::string FindDisturbance(const v1::Conditions& conditions) const;
   void AddNotes(const BoardState& end, v1::Conditions& conditions) const;
 
   BoardWatchOptions options_;
   StateGate gate_;
   Canary canary_;
+  double worst_canary_ns_ = 0.0;  // since Begin(): furthest from the lease's first look
+  bool waited_in_vain_ = false;   // for the speed that the lease began with
   std::uint64_t lease_epoch_ = 0;
   BoardState start_state_;
   std::optional<CpuUse> start_use_;

@@ -28,16 +28,27 @@ class Canary {
   // passed; otherwise returns at once.
   void Look(std::uint64_t lease_epoch, MeasureClock& clock);
 
-  // Thread CPU time of one inference, in the lease's first look and in the latest. REQUIRES: Look()
-  // was called.
+  // Times it at once. REQUIRES: Look() was called.
+  void LookNow(MeasureClock& clock);
+
+  // Thread CPU time of one inference, in the lease's first look and in the latest. A latest one
+  // that is_off() was timed twice in a row, and is the better of the two: something may have
+  // disturbed the canary itself. REQUIRES: Look() was called.
   double lease_ns() const { return lease_ns_.value(); }
   double latest_ns() const { return latest_ns_.value(); }
 
+  // Whether `time_ns` says that the CPU has another speed than when the lease began: it differs by
+  // more than 3 % and by more than four times the scatter of the first look.
+  bool is_off(double time_ns) const;
+
  private:
+  double TimeOnce(MeasureClock& clock, double* scatter) const;
+
   std::function<void()> inference_;
   std::optional<std::uint64_t> lease_epoch_;
   std::optional<double> lease_ns_;
   std::optional<double> latest_ns_;
+  double lease_scatter_ = 0.0;  // median distance from the median, as a fraction of it
   std::int64_t looked_ns_ = 0;
 };
 

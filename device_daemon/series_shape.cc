@@ -10,11 +10,13 @@ namespace bitpilot {
 namespace {
 
 constexpr double kTrendZ = 2.5;
-constexpr double kStepZ = 2.4;
+constexpr double kStepZ = 2.15;
 constexpr double kOrderedPairs = 0.9;
 constexpr double kStepOverScatter = 3.0;
 constexpr double kGapOverScatter = 4.0;
+constexpr double kGapOverSmallerScatter = 2.0;
 constexpr std::size_t kMinStepSide = 3;
+constexpr std::size_t kSpikeShare = 3;  // one in so many windows
 constexpr std::size_t kMinGroup = 2;
 constexpr std::size_t kMinGroupShare = 10;  // one in so many windows
 
@@ -44,28 +46,36 @@ void AppendDistances(std::span<const double> values, double center, std::vector<
   for (const double value : values) out.push_back(std::abs(value - center));
 }
 
+double Scatter(std::span<const double> values) {
+  std::vector<double> distances;
+  AppendDistances(values, Median(values), distances);
+  return Median(distances);
+}
+
 double Sum(const std::vector<double>& values) {
   double sum = 0.0;
   for (const double value : values) sum += value;
   return sum;
 }
 
-// Mann-Whitney's U: pairs (before, after) in which the later one is greater; ties count half.
-double MannWhitneyU(std::span<const double> before, std::span<const double> after) {
+// Without the slowest third.
+std::vector<double> WithoutSpikes(std::span<const double> values) {
+  std::vector<double> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  sorted.resize(sorted.size() - sorted.size() / kSpikeShare);
+  return sorted;
+}
+
+// Mann-Whitney's U: pairs (fast, slow) in which the slow one is greater; ties count half.
+double MannWhitneyU(std::span<const double> fast, std::span<const double> slow) {
   double u = 0.0;
-  for (const double x : before) {
-    for (const double y : after) u += y > x ? 1.0 : (y == x ? 0.5 : 0.0);
+  for (const double x : fast) {
+    for (const double y : slow) u += y > x ? 1.0 : (y == x ? 0.5 : 0.0);
   }
   return u;
 }
 
-struct StepEvidence {
-  Step step;
-  double z = 0.0;
-};
-
-std::optional<StepEvidence> StepAt(std::span<const double> values, std::size_t after,
-                                   double min_change) {
+std::optional<Step> StepAt(std::span<const double> values, std::size_t after, double min_change) {
   const std::span<const double> head = values.first(after);
   const std::span<const double> tail = values.subspan(after);
   const double head_median = Median(head);
@@ -77,12 +87,14 @@ std::optional<StepEvidence> StepAt(std::span<const double> values, std::size_t a
   AppendDistances(tail, tail_median, distances);
   if (std::abs(change) <= min_change * level) return std::nullopt;
   if (std::abs(change) < kStepOverScatter * Median(distances)) return std::nullopt;
-  const auto n = static_cast<double>(values.size());
-  const double pairs = static_cast<double>(head.size()) * static_cast<double>(tail.size());
-  const double u = MannWhitneyU(head, tail);
-  const double z = std::abs(u - pairs / 2.0) / std::sqrt(pairs * (n + 1.0) / 12.0);
-  if (std::max(u, pairs - u) < kOrderedPairs * pairs || z < kStepZ) return std::nullopt;
-  return StepEvidence{{after, change / level, Sum(distances)}, z};
+  const std::vector<double> fast = WithoutSpikes(change > 0.0 ? head : tail);
+  const std::span<const double> slow = change > 0.0 ? tail : head;
+  const auto n = static_cast<double>(fast.size() + slow.size());
+  const double pairs = static_cast<double>(fast.size()) * static_cast<double>(slow.size());
+  const double u = MannWhitneyU(fast, slow);
+  const double z = (u - pairs / 2.0) / std::sqrt(pairs * (n + 1.0) / 12.0);
+  if (u < kOrderedPairs * pairs || z < kStepZ) return std::nullopt;
+  return Step{after, change / level, Sum(distances)};
 }
 
 }  // namespace
@@ -103,13 +115,12 @@ std::optional<Trend> FindTrend(std::span<const double> values, double min_change
 }
 
 std::optional<Step> FindStep(std::span<const double> values, double min_change) {
-  std::optional<StepEvidence> best;
+  std::optional<Step> best;
   for (std::size_t after = kMinStepSide; after + kMinStepSide <= values.size(); ++after) {
-    const std::optional<StepEvidence> found = StepAt(values, after, min_change);
-    if (found && (!best || found->z > best->z)) best = found;
+    const std::optional<Step> found = StepAt(values, after, min_change);
+    if (found && (!best || found->misfit < best->misfit)) best = found;
   }
-  if (!best) return std::nullopt;
-  return best->step;
+  return best;
 }
 
 std::optional<TwoSpeeds> FindTwoSpeeds(std::span<const double> values, double min_gap) {
@@ -122,10 +133,9 @@ std::optional<TwoSpeeds> FindTwoSpeeds(std::span<const double> values, double mi
     if (gap <= min_gap * Median(sorted)) continue;
     const std::span<const double> fast = std::span(sorted).first(split);
     const std::span<const double> slow = std::span(sorted).subspan(split);
-    const std::span<const double> larger = fast.size() >= slow.size() ? fast : slow;
-    std::vector<double> distances;
-    AppendDistances(larger, Median(larger), distances);
-    if (gap <= kGapOverScatter * Median(distances)) continue;
+    const bool more_fast = fast.size() >= slow.size();
+    if (gap <= kGapOverScatter * Scatter(more_fast ? fast : slow)) continue;
+    if (gap <= kGapOverSmallerScatter * Scatter(more_fast ? slow : fast)) continue;
     return TwoSpeeds{slow.size(), Median(slow) / Median(fast) - 1.0};
   }
   return std::nullopt;

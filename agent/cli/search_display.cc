@@ -176,7 +176,17 @@ static void PrintTrust(const FinalEvent& final) {
   const auto noisy = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
     return row.measure_status == "NOISY";
   });
-  if (noisy != final.rows.end()) std::printf("\nNOISY: %s\n", noisy->measure_detail.c_str());
+  if (noisy != final.rows.end()) {
+    std::printf("\nNOISY, in %s: %s\n",
+                final.comparisons == 1
+                    ? "one comparison"
+                    : Format("each of %d comparisons, last", final.comparisons).c_str(),
+                noisy->measure_detail.c_str());
+  } else if (final.comparisons > 1) {
+    std::printf(
+        "\nmeasured %d times: before that, other work or the CPU disturbed the comparison\n",
+        final.comparisons);
+  }
 }
 
 void PrintFinalTable(const FinalEvent& final, bool is_model) {

@@ -78,7 +78,8 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
                {"ilp_start", nullptr},
                {"budget_met", AnyCandidateMeetsBudgets(final)},
                {"interrupted", false},
-               {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)}};
+               {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)},
+               {"comparisons", final.comparisons}};
   if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;
   for (const FinalRow& row : final.rows) {
     if (row.origin == "front") line["front"].push_back(Candidate(row));

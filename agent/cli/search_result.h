@@ -3,7 +3,10 @@
 //   {"type":"result","study":FILE,"policy":NAME,"seed":N,"measurements":N,"hypervolume":H,
 //    "hypervolume_energy":H|null,
 //    "front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},"ilp_start":CANDIDATE,
-//    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...]}|null}
+//    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...]}|null,
+//    "comparisons":N}
+//
+// comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 //
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...

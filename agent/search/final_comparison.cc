@@ -9,8 +9,8 @@
 #include "agent/qat/integer_evaluation.h"
 #include "agent/search/accuracy_statistics.h"
 #include "agent/search/energy_objective.h"
+#include "agent/search/final_rounds.h"
 #include "agent/search/front.h"
-#include "agent/search/measurement_rows.h"
 #include "agent/search/problem_setup.h"
 #include "agent/search/speed_claims.h"
 #include "kernels/base/network_file.h"
@@ -65,30 +65,20 @@ class FinalistNetworks {
   std::vector<Network> networks_;
 };
 
-// One interleaved measurement of all finalists; ids are `prefix`-0, `prefix`-1, ...
-Result<std::vector<MeasurementRow>> MeasureInterleaved(
-    const std::string& prefix, const std::vector<Finalist>& finalists, FinalistNetworks& networks,
-    const std::function<Result<Board*>()>& board, const FinalOptions& options, Journal& journal) {
-  std::vector<std::string> ids;
-  std::vector<MeasuredCandidate> candidates;
-  for (std::size_t i = 0; i < finalists.size(); ++i) {
-    ids.push_back(prefix + "-" + std::to_string(i));
-    candidates.push_back({ids.back(), finalists[i].assignment});
-  }
-  return journal.ObserveMeasurements(ids, [&]() -> Result<std::vector<MeasurementRow>> {
+FinalRoundsJob RoundsOf(const std::string& prefix, const std::vector<Finalist>& finalists,
+                        FinalistNetworks& networks, std::function<Result<Board*>()> board) {
+  FinalRoundsJob job;
+  job.prefix = prefix;
+  for (const Finalist& finalist : finalists) job.assignments.push_back(finalist.assignment);
+  job.networks = [&networks]() -> Result<std::vector<const Network*>> {
     const Result<const std::vector<Network>*> loaded = networks.Get();
     if (!loaded.ok()) return loaded.status();
-    const Result<Board*> connected = board();
-    if (!connected.ok()) return connected.status();
-    MeasureJob job;
-    job.tier = Tier::kAudit;
-    job.extended = options.long_audit;
-    job.energy = options.energy;
-    for (const Network& network : **loaded) job.networks.push_back(&network);
-    const Result<Measurement> measurement = (*connected)->Measure(job);
-    if (!measurement.ok()) return measurement.status();
-    return ToRows(*measurement, job.tier, (*connected)->info(), candidates);
-  });
+    std::vector<const Network*> pointers;
+    for (const Network& network : **loaded) pointers.push_back(&network);
+    return pointers;
+  };
+  job.board = std::move(board);
+  return job;
 }
 
 void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, FinalRow& result) {
@@ -109,12 +99,16 @@ void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, Fina
     result.model_energy = conditions->model_energy;
     result.model_energy_unit = conditions->model_energy_unit;
     result.model_energy_error = conditions->model_energy_error;
+  }
+  result.model_energy_ratio = EnergyRatiosOf(row, uniform8).model;
+}
+
+void FillEnergy(const MeasurementRow& row, const MeasurementRow& uniform8, FinalRow& result) {
+  result.energy = row.energy;
+  result.energy_ratio = EnergyRatiosOf(row, uniform8).measured;
+  if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
     result.no_energy_reason = conditions->no_energy_reason;
   }
-  const EnergyRatios energy = EnergyRatiosOf(row, uniform8);
-  result.energy = row.energy;
-  result.energy_ratio = energy.measured;
-  result.model_energy_ratio = energy.model;
 }
 
 void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,
@@ -200,9 +194,12 @@ Result<FinalEvent> CompareFinalists(
                        EnergyNotice(resources.board, options.energy),
                    0);
   const auto search_board = [&]() -> Result<Board*> { return resources.board; };
-  const Result<std::vector<MeasurementRow>> rows =
-      MeasureInterleaved("final", finalists, networks, search_board, options, journal);
-  if (!rows.ok()) return rows.status();
+  FinalRoundsJob job = RoundsOf("final", finalists, networks, search_board);
+  job.energy = options.energy;
+  job.long_audit = options.long_audit;
+  const Result<FinalRounds> rounds = MeasureFinalRounds(job, journal, observer);
+  if (!rounds.ok()) return rounds.status();
+  const std::vector<MeasurementRow>& rows = rounds->rows;
 
   std::optional<FullIsa> full_isa;
   if (full_isa_board) {
@@ -214,10 +211,10 @@ Result<FinalEvent> CompareFinalists(
       whole_machine = std::move(*board);
       return whole_machine.get();
     };
-    const Result<std::vector<MeasurementRow>> full_rows = MeasureInterleaved(
-        std::string(kFullIsaPrefix), finalists, networks, connect, FinalOptions{}, journal);
-    if (!full_rows.ok()) return full_rows.status();
-    full_isa = FullIsaOf(finalists, *full_rows);
+    const Result<FinalRounds> full_rounds = MeasureFinalRounds(
+        RoundsOf(std::string(kFullIsaPrefix), finalists, networks, connect), journal, observer);
+    if (!full_rounds.ok()) return full_rounds.status();
+    full_isa = FullIsaOf(finalists, full_rounds->rows);
   }
   BITPILOT_RETURN_IF_ERROR(RegisterNetworks(finalists, networks, journal, files));
 
@@ -229,6 +226,7 @@ Result<FinalEvent> CompareFinalists(
     event.hypervolume = MeasuredHypervolume(problem, environment.transitions());
     event.energy_hypervolume = MeasuredEnergyHypervolume(problem, environment.transitions());
     event.full_isa = full_isa;
+    event.comparisons = rounds->comparisons;
     std::optional<Evaluation> uniform8;
     for (std::size_t i = 0; i < finalists.size(); ++i) {
       const Result<Evaluation> evaluation = EvaluateInteger((**loaded)[i], resources.data->test);
@@ -241,12 +239,13 @@ Result<FinalEvent> CompareFinalists(
       row.assignment_id = AssignmentId(finalists[i].assignment);
       row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
       FillAccuracy(*evaluation, *uniform8, resources.data->test, row);
-      FillLatency((*rows)[i], (*rows)[kUniform8], row);
+      FillLatency(rows[i], rows[kUniform8], row);
+      FillEnergy(rounds->energy_rows[i], rounds->energy_rows[kUniform8], row);
       row.budget_met = KeepsBudgets(problem, row);
       event.rows.push_back(std::move(row));
       observer.OnProgress(static_cast<int>(i) + 1, finalists[i].label);
     }
-    JudgeSpeeds(*rows, event.rows);
+    JudgeSpeeds(rows, event.rows);
     return event;
   });
   if (!logged.ok()) return logged;

@@ -24,8 +24,8 @@ struct FinalOptions {
   bool long_audit = false;  // 100 rounds of 100 ms instead of 24 to 40 of 20 ms
 };
 
-// Measures all finalists in interleaved rounds (an AUDIT: a member takes at most 3 s) on the
-// search's board (and, where that board is this machine restricted to an instruction set, once more
+// Measures all finalists in interleaved rounds (agent/search/final_rounds.h) on the search's board
+// (and, where that board is this machine restricted to an instruction set, once more
 // on the full one), reads their test accuracy with the integer network that was measured, judges by
 // the rounds who is faster, and logs the "final" event. Each finalist's network file is registered
 // as an artifact.

@@ -101,6 +101,12 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
   return rows;
 }
 
+bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
+  if (!replaying() || pending_.front().kind != MeasurementEvent::kKind) return false;
+  const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(pending_.front().payload);
+  return event.ok() && event->measurement_id == measurement_id;
+}
+
 Status Journal::PutArtifact(const std::string& sha256, const std::string& kind,
                             const std::string& file) {
   if (!replaying()) {

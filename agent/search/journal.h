@@ -39,6 +39,9 @@ class Journal {
   // True if the next observation has to be made, and may be.
   bool recording() const { return !replaying() && at_end_ == AtEnd::kRecord; }
 
+  // True if the log goes on with that measurement.
+  bool ReplaysMeasurement(const std::string& measurement_id) const;
+
   // Sequence number of the last event answered from the log; 0 before the first.
   std::int64_t seq() const { return seq_; }
 

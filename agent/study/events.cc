@@ -141,7 +141,8 @@ BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                             speed_p_value, as_fast_as))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
-BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa), (energy_hypervolume))
+BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa),
+                           (energy_hypervolume, comparisons))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,

@@ -157,6 +157,7 @@ struct FinalEvent {
   // In error, latency and energy, of everything measured; null where energy was no objective.
   std::optional<double> energy_hypervolume;
   std::optional<FullIsa> full_isa;
+  int comparisons = 1;  // how often the rows were measured; all but the last were disturbed
 };
 
 struct EndEvent {

@@ -25,6 +25,7 @@ namespace {
 constexpr std::uint64_t kUnseenSeed = 50;
 constexpr std::uint64_t kWeightSeed = 3;  // any: times do not depend on the data
 constexpr std::size_t kNetworksPerJob = 7;
+constexpr int kMaxAttempts = 3;  // of a disturbed measurement
 constexpr double kMedianBar = 0.05;
 constexpr double kWorstBar = 0.10;
 
@@ -55,7 +56,11 @@ Status CompareJob(const std::vector<BitAssignment>& assignments, const CostTable
   MeasureJob job;
   job.tier = Tier::kAudit;
   for (const Network& network : networks) job.networks.push_back(&network);
-  const Result<Measurement> measurement = board.Measure(job);
+  Result<Measurement> measurement = board.Measure(job);
+  for (int attempt = 2; attempt <= kMaxAttempts; ++attempt) {
+    if (!measurement.ok() || measurement->status != MeasureStatus::kNoisy) break;
+    measurement = board.Measure(job);
+  }
   if (!measurement.ok()) return measurement.status();
   if (!HasNumbers(measurement->status))
     return Status(StatusCode::kUnavailable,

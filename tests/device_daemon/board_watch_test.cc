@@ -42,7 +42,11 @@ class BoardWatchTest : public testing::Test {
       clock_.Pass(0, 1e9);
       on_pause_();
     };
-    options.canary = [this] { clock_.Pass(canary_ns_); };
+    options.canary = [this] {
+      const bool slow = slow_canaries_ > 0;
+      if (slow) --slow_canaries_;
+      clock_.Pass(slow ? 2.0 * canary_ns_ : canary_ns_);
+    };
     return options;
   }
   // A measurement of `seconds`, all of it on the CPU, with `other_s` used by other processes.
@@ -62,6 +66,7 @@ class BoardWatchTest : public testing::Test {
   SimulatedClock clock_;
   std::function<void()> on_pause_ = [] {};
   double canary_ns_ = 100'000;
+  int slow_canaries_ = 0;
   double busy_s_ = 1000;
   v1::Conditions conditions_;
 };
@@ -222,17 +227,18 @@ TEST_F(BoardWatchTest, RefusesUnderVoltageAndThrottlingThatLast) {
 }
 
 TEST_F(BoardWatchTest, TimesTheCanaryOncePerLeaseAndEveryThirtySeconds) {
-  BoardWatch watch(Options(false));
+  BoardWatch watch(Options(true));
   watch.set_lease_epoch(7);
   Measure(watch, 1.0, 0.0);
   canary_ns_ = 120'000;
   Measure(watch, 1.0, 0.0);
   EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 100'000.0) << "2 s after the last look";
-  Measure(watch, 31.0, 0.0);
+  EXPECT_EQ(Measure(watch, 31.0, 0.0), "") << "on the machine that trains the windows decide";
   EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 100'000.0);
   EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 120'000.0);
   EXPECT_THAT(conditions_.notes(), Contains("the CPU is 20.0 % slower than when the lease began: "
                                             "the canary took 100.0 us, now 120.0 us"));
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 0.0);
   watch.set_lease_epoch(8);
   Measure(watch, 1.0, 0.0);
   EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 120'000.0);
@@ -240,7 +246,7 @@ TEST_F(BoardWatchTest, TimesTheCanaryOncePerLeaseAndEveryThirtySeconds) {
 }
 
 // A long measurement: the canary is timed between its rounds, too.
-TEST_F(BoardWatchTest, TimesTheCanaryWhileAMeasurementLasts) {
+TEST_F(BoardWatchTest, SeesABoardThatChangesItsSpeedInMidMeasurementAndRecovers) {
   BoardWatch watch(Options(false));
   watch.Begin(
       clock_, [] {}, conditions_);
@@ -249,8 +255,75 @@ TEST_F(BoardWatchTest, TimesTheCanaryWhileAMeasurementLasts) {
   watch.Look(clock_);
   canary_ns_ = 100'000;
   clock_.Pass(1e9);
-  watch.End(clock_, conditions_);
+  SetBusySeconds(busy_s_ + 33);
+  EXPECT_THAT(watch.End(clock_, conditions_),
+              HasSubstr("changed its speed: the CPU is 50.0 % slower than when the lease began: "
+                        "the canary took 100.0 us, now 150.0 us"));
   EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 150'000.0) << "timed 1 s ago, so not again";
+}
+
+TEST_F(BoardWatchTest, WaitsForABoardThatBecameSlower) {
+  BoardWatch watch(Options(false));
+  Measure(watch, 1.0, 0.0);
+  clock_.Pass(0, 31e9);
+  canary_ns_ = 104'000;
+  int pauses = 0;
+  on_pause_ = [&] {
+    if (++pauses == 4) canary_ns_ = 101'000;
+  };
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 4'000.0);
+  EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 101'000.0);
+}
+
+TEST_F(BoardWatchTest, MeasuresABoardThatStaysSlowerAndSaysSoEveryTime) {
+  BoardWatch watch(Options(false));
+  Measure(watch, 1.0, 0.0);
+  clock_.Pass(0, 31e9);
+  canary_ns_ = 110'000;
+  EXPECT_THAT(Measure(watch, 1.0, 0.0), HasSubstr("10.0 % slower than when the lease began"));
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 10'000.0);
+  EXPECT_THAT(Measure(watch, 1.0, 0.0), HasSubstr("10.0 % slower than when the lease began"));
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 0.0) << "waiting was in vain";
+  canary_ns_ = 100'000;
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+}
+
+// A lease that began on a hot board: waiting does not make it slow again.
+TEST_F(BoardWatchTest, SaysSoOfABoardThatBecameFaster) {
+  BoardWatch watch(Options(false));
+  Measure(watch, 1.0, 0.0);
+  clock_.Pass(0, 31e9);
+  canary_ns_ = 90'000;
+  EXPECT_THAT(Measure(watch, 1.0, 0.0), HasSubstr("10.0 % faster than when the lease began"));
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 0.0);
+}
+
+TEST_F(BoardWatchTest, ForgivesACanaryThatWasDisturbedItself) {
+  BoardWatch watch(Options(false));
+  Measure(watch, 1.0, 0.0);
+  clock_.Pass(0, 31e9);
+  slow_canaries_ = 70;  // inferences: most of one look
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+  EXPECT_DOUBLE_EQ(conditions_.canary_ns(), 100'000.0);
+  EXPECT_EQ(slow_canaries_, 0);
+}
+
+// Samples of the first look scatter by 1.5 %: its canary cannot show 5 %.
+TEST_F(BoardWatchTest, AsksNoMoreOfTheCanaryThanItsScatterAllows) {
+  double inferences = 0;
+  BoardWatchOptions options = Options(false);
+  options.canary = [&] { clock_.Pass(canary_ns_ * (1.0 + 5e-4 * ++inferences)); };
+  BoardWatch scattering(std::move(options));
+  Measure(scattering, 1.0, 0.0);
+  clock_.Pass(0, 31e9);
+  inferences = 0;
+  canary_ns_ = 105'000;
+  EXPECT_EQ(Measure(scattering, 1.0, 0.0), "");
+  clock_.Pass(0, 31e9);
+  inferences = 0;
+  canary_ns_ = 115'000;
+  EXPECT_NE(Measure(scattering, 1.0, 0.0), "");
 }
 
 TEST_F(BoardWatchTest, JudgesOtherLoadOnABoardOfItsOwn) {

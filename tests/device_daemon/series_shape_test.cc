@@ -46,6 +46,27 @@ TEST(FindStepTest, FindsAStepDown) {
   EXPECT_LT(found->change, -0.04);
 }
 
+// One spike among the three windows before the step is a third of them.
+TEST(FindStepTest, IsNotMaskedByASpikeOnTheFasterSide) {
+  const auto up = FindStep(
+      Windows{100, 107, 100, 105, 105, 106, 105, 105, 106, 105, 105, 106, 105, 105, 106}, 0.025);
+  ASSERT_TRUE(up);
+  EXPECT_EQ(up->after, 3U);
+  const auto down = FindStep(
+      Windows{105, 105, 106, 100, 100, 101, 107, 100, 101, 100, 106, 101, 100, 123, 101}, 0.025);
+  ASSERT_TRUE(down);
+  EXPECT_EQ(down->after, 3U);
+}
+
+TEST(FindStepTest, IsNotMaskedByASpikeOnTheSlowerSide) {
+  EXPECT_TRUE(FindStep(Windows{100, 101, 100, 100, 105, 150, 105, 106, 105}, 0.025));
+}
+
+TEST(FindStepTest, DoesNotTakeSpikesForAStep) {
+  EXPECT_FALSE(FindStep(
+      Windows{107, 100, 120, 100, 101, 100, 100, 101, 100, 107, 100, 101, 100, 101, 100}, 0.025));
+}
+
 TEST(FindStepTest, WantsThreeWindowsOnEitherSide) {
   EXPECT_FALSE(FindStep(Windows{100, 101, 100, 101, 100, 101, 100, 106, 106}, 0.025));
 }
@@ -83,6 +104,12 @@ TEST(FindTwoSpeedsTest, ForgivesAFewOddWindowsOfMany) {
 
 TEST(FindTwoSpeedsTest, WantsAGapAndNotOnlyAWideScatter) {
   EXPECT_FALSE(FindTwoSpeeds(Windows{100, 104, 108, 112, 116, 120, 124, 128, 132}, 0.05));
+}
+
+// 110 and 150 are no second speed: they are further from each other than from the rest.
+TEST(FindTwoSpeedsTest, DoesNotTakeSpikesForASpeed) {
+  EXPECT_FALSE(FindTwoSpeeds(Windows{100, 110, 101, 100, 100, 150, 101, 100, 100}, 0.05));
+  EXPECT_TRUE(FindTwoSpeeds(Windows{100, 110, 101, 100, 100, 112, 101, 100, 100}, 0.05));
 }
 
 TEST(SeriesShapeTest, TakesTheShortestSeries) {
