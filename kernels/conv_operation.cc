@@ -41,6 +41,25 @@ std::ptrdiff_t WindowDepth(const OperationContext& context) {
          (context.input().shape.channels / operation.groups);
 }
 
+// A column as a row of pixels that lie a row apart: kernels fill their tiles along rows.
+ConvArgs ColumnAsRow(ConvArgs args, int row_begin, int row_end) {
+  OutputArgs& output = args.output;
+  args.input += row_begin * args.input_row_bytes;
+  args.input_pixel_bytes = args.input_row_bytes;
+  if (args.window_sums != nullptr) {
+    args.window_sums += row_begin * args.window_sums_row_bytes;
+    args.window_sums_pixel_bytes = args.window_sums_row_bytes;
+  }
+  output.width = row_end - row_begin;
+  output.codes += row_begin * output.row_bytes;
+  output.pixel_bytes = output.row_bytes;
+  if (output.residual != nullptr) {
+    output.residual += row_begin * output.residual_row_bytes;
+    output.residual_pixel_bytes = output.residual_row_bytes;
+  }
+  return args;
+}
+
 class ConvOperation final : public BoundOperation {
  public:
   ConvOperation(const OperationContext& context, const LayerWeights& weights,
@@ -101,13 +120,22 @@ class ConvOperation final : public BoundOperation {
     int row_end;
   };
 
+  void AddCall(const ConvKernel& kernel, const ConvArgs& args, int row_begin, int row_end) {
+    // Only these kernels have regions of one column, and only whole tiles stay in their registers.
+    if (SkipsWeights(kernel) && args.output.width == 1) {
+      calls_.push_back({kernel.run, ColumnAsRow(args, row_begin, row_end), 0, 1});
+    } else {
+      calls_.push_back({kernel.run, args, row_begin, row_end});
+    }
+  }
+
   // The image band by band, so that input and output rows stay cached: all weights do.
   void AddBands(const ConvPiece& piece, const ConvArgs& whole, const RunMemory& memory) {
     for (const ConvRegion& region : piece.regions) {
       const ConvArgs args = piece.Bind(whole, memory, region);
       const int rows = std::max(1, kBandPixels / args.output.width);
       for (int row = region.row_begin; row < region.row_end; row += rows) {
-        calls_.push_back({piece.kernel->run, args, row, std::min(row + rows, region.row_end)});
+        AddCall(*piece.kernel, args, row, std::min(row + rows, region.row_end));
       }
     }
     std::stable_sort(calls_.begin(), calls_.end(),
@@ -122,7 +150,7 @@ class ConvOperation final : public BoundOperation {
       for (const ConvRegion& region : piece.regions) {
         const ConvArgs args =
             OfChannels(piece.Bind(whole, memory, region), first, std::min(slice, channels - first));
-        calls_.push_back({piece.kernel->run, args, region.row_begin, region.row_end});
+        AddCall(*piece.kernel, args, region.row_begin, region.row_end);
       }
     }
   }
