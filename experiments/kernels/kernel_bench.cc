@@ -47,6 +47,13 @@ struct Candidate {
   Widths widths;
   std::unique_ptr<TimedLayer> layer;  // Null: plain loops.
   Samples samples;
+  Samples conversions;  // Of the input alone.
+
+  double LayerNs() const { return samples.MedianNs(); }
+  // From converted input to codes.
+  double KernelNs() const {
+    return samples.MedianNs() - (layer != nullptr ? conversions.MedianNs() : 0.0);
+  }
 };
 
 PlainLayer MakePlainLayer(const LayerShape& shape) {
@@ -78,14 +85,14 @@ PlainLayer MakePlainLayer(const LayerShape& shape) {
 std::vector<Candidate> MakeCandidates(const LayerShape& shape, Isa isa) {
   std::vector<Candidate> candidates;
   if (isa <= Isa::kScalarPopcnt && !shape.depthwise()) {
-    candidates.push_back({"plain loops", {8, 8}, nullptr, {}});
+    candidates.push_back({"plain loops", {8, 8}, nullptr, {}, {}});
   }
   for (const Widths& widths : kWidths) {
     if (shape.depthwise()) {  // The widths decide the kernel: a plan times none.
       auto layer =
           std::make_unique<TimedLayer>(shape, isa, widths.weight_bits, widths.activation_bits);
       std::string kernel = layer->kernel_name();
-      candidates.push_back({std::move(kernel), widths, std::move(layer), {}});
+      candidates.push_back({std::move(kernel), widths, std::move(layer), {}, {}});
       continue;
     }
     for (const ConvKernel* kernel :
@@ -94,10 +101,20 @@ std::vector<Candidate> MakeCandidates(const LayerShape& shape, Isa isa) {
           {std::string(kernel->name),
            widths,
            std::make_unique<TimedLayer>(shape, *kernel, widths.weight_bits, widths.activation_bits),
+           {},
            {}});
     }
   }
   return candidates;
+}
+
+// Nanoseconds of a run of f().
+template <class F>
+double TimeNs(int runs, F f) {
+  f();  // Loads the caches.
+  const std::int64_t start = ThreadCpuNs();
+  for (int run = 0; run < runs; ++run) f();
+  return static_cast<double>(ThreadCpuNs() - start) / runs;
 }
 
 void Measure(const LayerShape& shape, int rounds, std::vector<Candidate>& candidates) {
@@ -105,25 +122,42 @@ void Measure(const LayerShape& shape, int rounds, std::vector<Candidate>& candid
   const int runs = std::max(1, static_cast<int>(kSampleMacs / shape.macs()));
   for (int round = 0; round < rounds; ++round) {
     for (Candidate& candidate : candidates) {
-      std::int64_t start = 0;
-      for (int run = -1; run < runs; ++run) {  // Run -1 loads the caches.
-        if (run == 0) start = ThreadCpuNs();
-        candidate.layer != nullptr ? candidate.layer->Run() : RunPlainLoops(plain);
+      if (candidate.layer == nullptr) {
+        candidate.samples.Add(TimeNs(runs, [&] { RunPlainLoops(plain); }));
+        continue;
       }
-      candidate.samples.Add(static_cast<double>(ThreadCpuNs() - start) / runs);
+      candidate.samples.Add(TimeNs(runs, [&] { candidate.layer->Run(); }));
+      candidate.conversions.Add(candidate.layer->converts_input()
+                                    ? TimeNs(runs, [&] { candidate.layer->ConvertInput(); })
+                                    : 0.0);
     }
   }
 }
 
+using Scope = double (Candidate::*)() const;
+
+// Of the fastest exact 8-bit kernel.
+double Exact8Ns(const std::vector<Candidate>& candidates, Scope scope) {
+  double exact8_ns = 0.0;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.layer != nullptr && candidate.widths.weight_bits == 8) {
+      const double ns = (candidate.*scope)();
+      exact8_ns = exact8_ns == 0.0 ? ns : std::min(exact8_ns, ns);
+    }
+  }
+  return exact8_ns;
+}
+
 // Speed-ups of the fastest kernel of each of kWidths over the fastest exact 8-bit one.
-std::vector<double> FastestSpeedups(const std::vector<Candidate>& candidates, double exact8_ns) {
+std::vector<double> FastestSpeedups(const std::vector<Candidate>& candidates, Scope scope) {
+  const double exact8_ns = Exact8Ns(candidates, scope);
   std::vector<double> speedups;
   for (const Widths& widths : kWidths) {
     double best = 0.0;
     for (const Candidate& candidate : candidates) {
       if (candidate.layer != nullptr && candidate.widths.weight_bits == widths.weight_bits &&
           candidate.widths.activation_bits == widths.activation_bits) {
-        best = std::max(best, exact8_ns / candidate.samples.MedianNs());
+        best = std::max(best, exact8_ns / (candidate.*scope)());
       }
     }
     speedups.push_back(best);
@@ -131,43 +165,53 @@ std::vector<double> FastestSpeedups(const std::vector<Candidate>& candidates, do
   return speedups;
 }
 
-// Returns FastestSpeedups().
-std::vector<double> BenchLayer(const LayerShape& shape, Isa isa, int rounds) {
+// FastestSpeedups() of whole layers and of their kernels alone; empty if not measured.
+struct LayerSpeedups {
+  std::vector<double> layer;
+  std::vector<double> kernel;
+};
+
+LayerSpeedups BenchLayer(const LayerShape& shape, Isa isa, int rounds) {
   std::vector<Candidate> candidates = MakeCandidates(shape, isa);
   Measure(shape, rounds, candidates);
-  double exact8_ns = 0.0;
-  for (const Candidate& candidate : candidates) {
-    if (candidate.layer != nullptr && candidate.widths.weight_bits == 8) {
-      const double ns = candidate.samples.MedianNs();
-      exact8_ns = exact8_ns == 0.0 ? ns : std::min(exact8_ns, ns);
-    }
-  }
+  const double exact8_ns = Exact8Ns(candidates, &Candidate::LayerNs);
   std::printf("%s, %s: %.2f million multiply-accumulates\n", std::string(ToString(isa)).c_str(),
               shape.name, shape.macs() / 1e6);
   for (const Candidate& candidate : candidates) {
-    const double ns = candidate.samples.MedianNs();
-    std::printf("  w%da%d %-32s %10.2f us %8.1f MAC/ns %6.2f x w8a8\n",
+    const double ns = candidate.LayerNs();
+    std::printf("  w%da%d %-32s %10.2f us, %7.2f of it conversion, %8.1f MAC/ns %6.2f x w8a8\n",
                 candidate.widths.weight_bits, candidate.widths.activation_bits,
-                candidate.kernel.c_str(), ns / 1e3, shape.macs() / ns, exact8_ns / ns);
+                candidate.kernel.c_str(), ns / 1e3, (ns - candidate.KernelNs()) / 1e3,
+                shape.macs() / ns, exact8_ns / ns);
   }
-  return FastestSpeedups(candidates, exact8_ns);
+  return {FastestSpeedups(candidates, &Candidate::LayerNs),
+          FastestSpeedups(candidates, &Candidate::KernelNs)};
 }
 
-// speedups: [layer of kLayers][width of kWidths], empty for a layer that was not measured.
-void PrintMeans(Isa isa, const std::vector<std::vector<double>>& speedups) {
-  for (const int layer : kMeanLayers) {
-    if (speedups[static_cast<std::size_t>(layer)].empty()) return;
-  }
-  std::printf("%s: geometric means over", std::string(ToString(isa)).c_str());
-  for (const int layer : kMeanLayers) std::printf(" | %s", kLayers[layer].name);
-  std::printf(" |, the fastest kernel of each width, over w8a8\n ");
+// speedups: [layer of kLayers].   scope: whose speed-ups to take.
+void PrintMeans(const std::vector<LayerSpeedups>& speedups,
+                std::vector<double> LayerSpeedups::*scope) {
   for (std::size_t w = 0; w < std::size(kWidths); ++w) {
     double product = 1.0;
-    for (const int layer : kMeanLayers) product *= speedups[static_cast<std::size_t>(layer)][w];
+    for (const int layer : kMeanLayers) {
+      product *= (speedups[static_cast<std::size_t>(layer)].*scope)[w];
+    }
     std::printf(" w%da%d %.2f", kWidths[w].weight_bits, kWidths[w].activation_bits,
                 std::pow(product, 1.0 / std::size(kMeanLayers)));
   }
   std::printf("\n");
+}
+
+void PrintMeans(Isa isa, const std::vector<LayerSpeedups>& speedups) {
+  for (const int layer : kMeanLayers) {
+    if (speedups[static_cast<std::size_t>(layer)].layer.empty()) return;
+  }
+  std::printf("%s: geometric means over", std::string(ToString(isa)).c_str());
+  for (const int layer : kMeanLayers) std::printf(" | %s", kLayers[layer].name);
+  std::printf(" |, the fastest kernel of each width, over w8a8\n  layers: ");
+  PrintMeans(speedups, &LayerSpeedups::layer);
+  std::printf("  kernels, given planes or tables, requantization included: ");
+  PrintMeans(speedups, &LayerSpeedups::kernel);
 }
 
 }  // namespace
@@ -184,7 +228,7 @@ int main(int argc, char** argv) {
   }
   for (const bitpilot::Isa isa : bitpilot::SupportedIsas()) {
     if (!isa_name.empty() && bitpilot::ToString(isa) != isa_name) continue;
-    std::vector<std::vector<double>> speedups(std::size(bitpilot::kLayers));
+    std::vector<bitpilot::LayerSpeedups> speedups(std::size(bitpilot::kLayers));
     for (std::size_t i = 0; i < speedups.size(); ++i) {
       const bitpilot::LayerShape& shape = bitpilot::kLayers[i];
       if (std::string_view(shape.name).find(layer_name) != std::string_view::npos) {

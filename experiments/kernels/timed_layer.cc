@@ -86,9 +86,14 @@ double Samples::MedianNs() const {
 TimedLayer::TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,
                        int activation_bits)
     : TimedLayer(shape, kernel.isa, weight_bits, activation_bits,
-                 [&kernel](const OperationContext& context) {
-                   return MakeConvOperation(context, context.numbers().weights,
-                                            [&kernel](int) -> const ConvKernel& { return kernel; });
+                 [this, &kernel](const OperationContext& context) {
+                   const auto choose = [&kernel](int) -> const ConvKernel& { return kernel; };
+                   const LayerWeights& weights = context.numbers().weights;
+                   pieces_ = PlanConvPieces(context, weights, choose);
+                   input_ = std::make_unique<ConvInput>(
+                       context.input(), AsConvolution(context.operation(), context.input().shape),
+                       pieces_, SelectElementwiseKernels(context.isa));
+                   return MakeConvOperation(context, weights, choose);
                  }) {}
 
 TimedLayer::TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits)
@@ -111,6 +116,9 @@ TimedLayer::TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int ac
   logits_.resize(static_cast<std::size_t>(channels));
   FillImage(context.input(), activation_bits, arena_.data());
   operation_->Bind({arena_.data(), scratch_.data(), logits_.data()});
+  if (input_ != nullptr) {
+    input_->Bind(arena_.data() + context.input().arena_offset, scratch_.data());
+  }
 }
 
 }  // namespace bitpilot

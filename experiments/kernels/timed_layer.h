@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "kernels/conv.h"
+#include "kernels/conv_input.h"
+#include "kernels/conv_plan.h"
 #include "kernels/operation.h"
 #include "kernels/tensor_layout.h"
 
@@ -62,11 +64,19 @@ class TimedLayer {
   TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits);
 
   void Run() { operation_->Run(); }
+  // The part of Run() before the kernel: bit planes, tables or words from codes.
+  void ConvertInput() { input_->Convert(); }
+  // False for most: kernels read the codes.
+  bool converts_input() const { return input_ != nullptr && input_->scratch_bytes() > 0; }
   std::string kernel_name() const { return operation_->kernel_name(); }
 
  private:
   TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int activation_bits,
              const MakeLayer& make);
+
+  // The input of `operation_`, once more.
+  std::vector<ConvPiece> pieces_;
+  std::unique_ptr<ConvInput> input_;  // Null: depthwise.
 
   AlignedBuffer arena_;
   AlignedBuffer scratch_;
