@@ -13,6 +13,8 @@ namespace {
 
 #include "kernels/vector_avx512.inc"
 
+#include "kernels/vector_unroll.inc"
+
 #include "kernels/elementwise_vector.inc"
 
 // Byte 4 e + b: 1 where bit b of e is set, else -1.
@@ -29,9 +31,9 @@ constexpr Signs kSigns;
 // The table of 16 codes: dot products of each four with all signs, packed.
 [[gnu::always_inline]] inline Vec SignTable(const std::uint8_t* codes, Vec signs) {
   Vec sums[4];
-  for (int i = 0; i < 4; ++i) {
+  Unroll<4>([&](auto i) __attribute__((always_inline)) {
     sums[i] = _mm512_dpbusd_epi32(Zero(), Broadcast32(codes + 4 * i), signs);
-  }
+  });
   return _mm512_packs_epi16(_mm512_packs_epi32(sums[0], sums[1]),
                             _mm512_packs_epi32(sums[2], sums[3]));
 }
@@ -100,9 +102,9 @@ template <int kPixelBytes>
 void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
                          std::uint8_t* codes) {
   Vec table[4 * kTableVecs];
-  for (int i = 0; i < 4 * kTableVecs; ++i) {
+  Unroll<4 * kTableVecs>([&](auto i) __attribute__((always_inline)) {
     table[i] = Load(tables + i * kVecBytes);
-  }
+  });
   // Interleaving works on 128-bit quarters: with their pixels so, they come out in order.
   const Vec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   for (int i = 0; i < count; i += kVecBytes, codes += kPixelBytes * kVecBytes) {
@@ -110,10 +112,10 @@ void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* 
     const std::uint64_t mask =
         left >= kVecBytes ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
     Vec channel[4];
-    for (int c = 0; c < 4; ++c) {
+    Unroll<4>([&](auto c) __attribute__((always_inline)) {
       const Vec pixels = _mm512_maskz_loadu_epi8(mask, planes[c] + i);
       channel[c] = LookUp(table + c * kTableVecs, _mm512_permutexvar_epi32(order, pixels));
-    }
+    });
     const Vec low01 = _mm512_unpacklo_epi8(channel[0], channel[1]);
     const Vec high01 = _mm512_unpackhi_epi8(channel[0], channel[1]);
     const Vec low23 = _mm512_unpacklo_epi8(channel[2], channel[3]);
@@ -121,9 +123,9 @@ void ConvertNarrowPixels(const std::uint8_t* const* planes, const std::uint8_t* 
     const Vec four[] = {_mm512_unpacklo_epi16(low01, low23), _mm512_unpackhi_epi16(low01, low23),
                         _mm512_unpacklo_epi16(high01, high23),
                         _mm512_unpackhi_epi16(high01, high23)};
-    for (int v = 0; v < 4; ++v) {
+    Unroll<4>([&](auto v) __attribute__((always_inline)) {
       StorePixels<kPixelBytes>(codes + v * kLanes * kPixelBytes, four[v], left - v * kLanes);
-    }
+    });
   }
 }
 
