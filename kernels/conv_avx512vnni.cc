@@ -63,23 +63,30 @@ template <int kPixel, int kDisplacement>
 }
 
 // Starts to read into the second cache level.
+template <int kDisplacement>
 [[gnu::always_inline]] inline void Fetch(const std::uint8_t* base, std::ptrdiff_t offset) {
-  asm volatile("prefetcht1 (%[base],%[offset])" : : [base] "r"(base), [offset] "r"(offset));
+  asm volatile("prefetcht1 %c[displacement](%[base],%[offset])"
+               :
+               : [base] "r"(base), [offset] "r"(offset), [displacement] "i"(kDisplacement));
 }
 
+struct NoWork {
+  [[gnu::always_inline]] void operator()(auto) const {}
+};
+
 // Adds the products of one step, kStep steps behind `input` and `weights`. input: of every fourth
-// pixel of each row. ahead: see ConvTile().
-template <class Shape, int kStep>
+// pixel of each row. ahead: see ConvTile(). work(pixel): what else there is to do, pixel by pixel.
+template <class Shape, int kStep, class Work = NoWork>
 [[gnu::always_inline]] inline void TileStep(Vec* acc, const std::uint8_t* const* input,
                                             std::ptrdiff_t distance, std::ptrdiff_t distance3,
                                             const std::uint8_t* weights, std::ptrdiff_t block_bytes,
-                                            std::ptrdiff_t ahead) {
+                                            std::ptrdiff_t ahead, const Work& work = {}) {
   constexpr int kBlocks = Shape::kBlocks;
   constexpr int kRowInputs = (Shape::kWidth + 3) / 4;
-  weights += kStep * kStepBytes;
   if constexpr (kBlocks > 1) {
-    Fetch(weights, ahead);
+    Fetch<kStep * kStepBytes>(weights, ahead);
   }
+  weights += kStep * kStepBytes;
   Vec w[kBlocks];
   Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
     w[j] = LoadWeights(weights + j * block_bytes);
@@ -94,7 +101,33 @@ template <class Shape, int kStep>
                    : [acc] "+v"(acc[i * kBlocks + j])
                    : [input] "v"(x), [weights] "v"(w[j]));
     });
+    work(i);
   });
+}
+
+// The products of num_steps steps. Returns the weights behind them.
+template <class Shape, int kInputs>
+[[gnu::always_inline]] inline const std::uint8_t* RunSteps(
+    Vec* acc, const std::uint8_t* (&input)[kInputs], std::ptrdiff_t distance, int num_steps,
+    const std::uint8_t* weights, std::ptrdiff_t block_bytes, std::ptrdiff_t ahead) {
+  const std::ptrdiff_t distance3 = 3 * distance;
+  // Two steps a turn: with one, the loop's own instructions would cost 5 %.
+  for (int left = num_steps / 2; left > 0; --left) {
+    TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes, ahead);
+    TileStep<Shape, 1>(acc, input, distance, distance3, weights, block_bytes, ahead);
+    weights += 2 * kStepBytes;
+    Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
+      input[i] += 8;
+      // Or the compiler would address through another register for each pixel.
+      asm("" : "+r"(input[i]));
+    });
+    asm("" : "+r"(weights));
+  }
+  if (num_steps % 2 != 0) {
+    TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes, ahead);
+    weights += kStepBytes;
+  }
+  return weights;
 }
 
 // Filter columns that share inputs: with one block of channels and every input loaded for each of
@@ -160,7 +193,6 @@ void ConvTile(const ConvArgs& args, const TileOutput& output, const std::uint8_t
     acc[i] = Load(output.start + i % kBlocks * kBlockChannels);
   });
   const std::ptrdiff_t distance = args.input_pixel_bytes;
-  const std::ptrdiff_t distance3 = 3 * distance;
   const std::ptrdiff_t block_bytes = args.weight_block_bytes;
   for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
     if constexpr (kSharesInputs) {
@@ -172,22 +204,7 @@ void ConvTile(const ConvArgs& args, const TileOutput& output, const std::uint8_t
       input[i] = window + run->offset + i / kRowInputs * args.input_row_bytes +
                  4 * (i % kRowInputs) * distance;
     });
-    // Two steps a turn: with one, the loop's own instructions would cost 5 %.
-    for (int left = run->num_steps / 2; left > 0; --left) {
-      TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes, ahead);
-      TileStep<Shape, 1>(acc, input, distance, distance3, weights, block_bytes, ahead);
-      weights += 2 * kStepBytes;
-      Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
-        input[i] += 8;
-        // Or the compiler would address through another register for each pixel.
-        asm("" : "+r"(input[i]));
-      });
-      asm("" : "+r"(weights));
-    }
-    if (run->num_steps % 2 != 0) {
-      TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes, ahead);
-      weights += kStepBytes;
-    }
+    weights = RunSteps<Shape>(acc, input, distance, run->num_steps, weights, block_bytes, ahead);
   }
   if (sums == nullptr) {
     StoreTileCodes<Shape>(output, acc, codes, residual);
@@ -276,6 +293,8 @@ Rows MakeRows(const ConvArgs& args, int row_begin, int row_end) {
   return {row_begin, count, output.width};
 }
 
+#include "kernels/pipelined_tiles_avx512.inc"
+
 // kBlocks blocks from channel `first` on.
 template <int kBlocks>
 void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
@@ -286,6 +305,12 @@ void ConvBlocks(const ConvArgs& args, const Rows& rows, int first) {
   const std::uint8_t* residual = TileResidual(args.output, rows.begin, first);
   WeightsAhead ahead(kBlocks, args.weight_block_bytes);
   const bool shares_inputs = kBlocks == 1 && SharesInputs(args);
+  if (!shares_inputs) {
+    if (const RowsFn pipelined = PipelinedFn<kBlocks>(args, rows, output.channels)) {
+      pipelined(args, output, weights, ahead, rows, window, codes, residual);
+      return;
+    }
+  }
   for (int left = rows.count; left > 0;) {
     int done = 1;
     if constexpr (kBlocks == 1) {

@@ -4,8 +4,8 @@
 #   no weak symbols    the linker keeps one copy of an inline function for the whole program: it
 #                      could be this one
 #   no stack in tiles  an accumulator or address in memory costs a tile tens of per cent, and compilers
-#                      put one there silently. Tile functions are named ConvTile, ConvTiles or DenseTile; their hot loops are
-#                      the innermost ones that multiply or look up.
+#                      put one there silently. Tile functions are named ConvTile, ConvTiles, DenseTile
+#                      or PipelinedRows; their hot loops are the innermost ones that multiply or look up.
 #
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
 cmake_minimum_required(VERSION 3.25)
@@ -39,7 +39,7 @@ foreach(object IN LISTS OBJECTS)
     if(line MATCHES "^[0-9a-f]+ <(.*)>:$")
       set(function "${CMAKE_MATCH_1}")
       set(in_tile FALSE)
-      if(function MATCHES "(Conv|Dense)Tiles?<")
+      if(function MATCHES "(Conv|Dense)Tiles?<|PipelinedRows<")
         set(in_tile TRUE)
       endif()
       set(body "")

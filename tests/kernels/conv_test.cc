@@ -525,6 +525,30 @@ TEST_P(ConvKernelTest, IsExactOnRandomWideImages) {
   }
 }
 
+// Rows of whole tiles, and whole blocks of channels: what kernels take without a rest.
+TEST_P(ConvKernelTest, IsExactOnRowsOfWholeTiles) {
+  std::mt19937_64 random(8);
+  const auto pick = [&](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
+  for (std::uint64_t seed = 0; seed < 90; ++seed) {
+    ConvCase conv;
+    conv.filter_h = conv.filter_w = pick(0, 2) == 0 ? 3 : 1;
+    conv.height = pick(3, 5);
+    conv.width = std::array{6, 7}[static_cast<std::size_t>(pick(0, 1))] * pick(1, 4);
+    conv.channels = conv.group_channels = pick(1, 12) * pick(1, 4);
+    conv.padding = conv.filter_h == 3 ? Padding{1, 1, 1, 1} : Padding{};
+    conv.out_channels = 16 * pick(1, 4);
+    conv.weight_bits = GetParam().max_weight_bits;
+    conv.activation_bits = GetParam().max_activation_bits;
+    conv.scale = 1.0F / static_cast<float>(1 << pick(4, 9));
+    conv.has_residual = pick(0, 2) == 0;
+    conv.output_zero_point = pick(0, 1) == 0 ? pick(0, 255) : 0;
+    conv.code_min = pick(0, 3) == 0 ? pick(0, 100) : 0;
+    ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, seed, pick(1, 5)));
+  }
+}
+
 // Fully connected: one pixel, channels in whole and in parts of the groups that kernels make.
 TEST_P(ConvKernelTest, IsExactForManyChannelsOfOnePixel) {
   for (const int out_channels : {113, 127, 128, 129, 160, 257}) {
