@@ -119,12 +119,37 @@ template <int kPixels, int kBlocks, bool kMasks>
   }
 }
 
+// A plane of the input with a plane of weights.
+struct Pass {
+  const std::uint8_t* weights;  // Null behind the last pass.
+  std::ptrdiff_t input_offset;  // Bytes from the lowest plane.
+  bool doubles;                 // The sums so far count twice, before this pass.
+};
+constexpr int kMaxPasses = 8 * 8;
+
 // What the tiles of some channels have in common.
 struct TileArgs {
-  const std::uint8_t* weights;
+  Pass passes[kMaxPasses + 1];
   Vec start[2];  // Of each block: what the sums begin at.
   TileOutput output;
 };
+
+// From the highest power of two to the lowest.
+void PlanPasses(const ConvArgs& args, const std::uint8_t* weights, Pass* passes) {
+  const int top_weight = args.weight_planes - 1;
+  const int top_input = args.input_planes - 1;
+  const Pass* const begin = passes;
+  for (int power = top_weight + top_input; power >= 0; --power) {
+    bool doubles = passes != begin;
+    const int last = power < top_weight ? power : top_weight;
+    for (int q = power > top_input ? power - top_input : 0; q <= last; ++q) {
+      *passes++ = {weights + q * args.weight_plane_bytes, (power - q) * args.input_plane_bytes,
+                   doubles};
+      doubles = false;
+    }
+  }
+  *passes = {};
+}
 
 // window: of the first pixel. codes, residual: see StoreTileCodes(). sums: null, or
 // [kBlockChannels] for the sums of one pixel and block instead of codes.
@@ -133,18 +158,13 @@ void ConvTile(const ConvArgs& args, const TileArgs& tile, const std::uint8_t* wi
               std::uint8_t* codes, const std::uint8_t* residual, std::int32_t* sums) {
   Vec acc[kPixels * kBlocks];
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
-  const int top_weight = args.weight_planes - 1;
-  const int top_input = args.input_planes - 1;
-  for (int power = top_weight + top_input;; --power) {
-    const int last = power < top_weight ? power : top_weight;
-    for (int q = power > top_input ? power - top_input : 0; q <= last; ++q) {
-      TilePass<kPixels, kBlocks, kMasks>(args, acc, window + (power - q) * args.input_plane_bytes,
-                                         tile.weights + q * args.weight_plane_bytes);
+  for (const Pass* pass = tile.passes; pass->weights != nullptr; ++pass) {
+    if (pass->doubles) {
+      Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
+        acc[i] = Add32(acc[i], acc[i]);
+      });
     }
-    if (power == 0) break;
-    Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
-      acc[i] = Add32(acc[i], acc[i]);
-    });
+    TilePass<kPixels, kBlocks, kMasks>(args, acc, window + pass->input_offset, pass->weights);
   }
   Unroll<kPixels * kBlocks>([&](auto i) __attribute__((always_inline)) {
     acc[i] = Add32(acc[i], tile.start[i % kBlocks]);
@@ -179,7 +199,9 @@ void ConvBlocks(const ConvArgs& args, int row_begin, int row_end, int first,
   static constexpr TileFn kTiles[] = {ConvTile<kPixels + 1, kBlocks, kMasks>...};
   constexpr int kMax = sizeof...(kPixels);
   const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
-  TileArgs tile = {weights, {}, MakeTileOutput(args.output, first)};
+  TileArgs tile;
+  PlanPasses(args, weights, tile.passes);
+  tile.output = MakeTileOutput(args.output, first);
   Unroll<kBlocks>([&](auto j) {
     tile.start[j] = Add32(CountedNegatives(args, weights + j * args.weight_block_bytes),
                           Load(args.output.correction + first + j * kBlockChannels));
@@ -221,7 +243,9 @@ void ConvToSums(const ConvArgs& args, int row_begin, int row_end) {
   alignas(64) std::int32_t sums[kPackPixels * kSumStride] = {};
   for (int first = 0; first < args.output.channels; first += kBlockChannels) {
     const std::uint8_t* weights = args.weights + first / kBlockChannels * args.weight_block_bytes;
-    const TileArgs tile = {weights, {CountedNegatives(args, weights)}, {}};
+    TileArgs tile;
+    PlanPasses(args, weights, tile.passes);
+    tile.start[0] = CountedNegatives(args, weights);
     InputCursor input(args.input + row_begin * args.input_row_bytes, args.input_row_bytes,
                       args.input_pixel_bytes, args.output.width);
     OutputCursor cursor(args.output, row_begin);
