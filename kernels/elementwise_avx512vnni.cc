@@ -13,8 +13,6 @@ namespace {
 
 #include "kernels/vector_avx512.inc"
 
-#include "kernels/vector_unroll.inc"
-
 #include "kernels/elementwise_vector.inc"
 
 // Byte 4 e + b: 1 where bit b of e is set, else -1.
