@@ -58,9 +58,7 @@ void max_windows_sse4(const PoolWindows& windows, int channels, std::uint8_t* la
 
 void rescale_codes_sse4(const std::uint8_t* codes, int num_pixels, std::ptrdiff_t pixel_bytes,
                         const OutputArgs& output, std::uint8_t* rescaled) {
-  for (int pixel = 0; pixel < num_pixels; ++pixel) {
-    RescaleCodes(codes + pixel * pixel_bytes, output, rescaled + pixel * output.pixel_bytes);
-  }
+  RescalePixels(codes, num_pixels, pixel_bytes, output, rescaled);
 }
 
 void convert_pixels_sse4(const std::uint8_t* const* planes, const std::uint8_t* tables, int count,
