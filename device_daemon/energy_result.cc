@@ -69,8 +69,9 @@ std::string SpeedDifference(double energy_phase_ns, const v1::NetworkMeasurement
   const double low_ns = latency.latency_low_ns() * (1.0 - tolerance);
   const double high_ns = latency.latency_high_ns() * (1.0 + tolerance);
   if (energy_phase_ns >= low_ns && energy_phase_ns <= high_ns) return {};
-  return "an inference took " + Percent(energy_phase_ns / latency.latency_median_ns() - 1.0) +
-         " longer in the energy phase than in the latency phase; outside the latency's interval, " +
+  const double change = energy_phase_ns / latency.latency_median_ns() - 1.0;
+  return "an inference took " + Percent(std::abs(change)) + (change > 0.0 ? " longer" : " less") +
+         " in the energy phase than in the latency phase; outside the latency's interval, " +
          Percent(tolerance) + " are allowed";
 }
 

@@ -113,7 +113,15 @@ static void PrintMeasuredEnergies(const FinalEvent& final) {
   for (const FinalRow& row : final.rows) {
     if (row.energy && first == nullptr) first = &*row.energy;
   }
-  if (first == nullptr) return;
+  if (first == nullptr) {
+    const auto asked = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+      return !row.no_energy_reason.empty();
+    });
+    if (asked == final.rows.end()) return;
+    std::printf("\nno energy was measured: %s: %s\n", asked->label.c_str(),
+                asked->no_energy_reason.c_str());
+    return;
+  }
   std::printf("\nEnergy of an inference, measured by %s (%s):\n%-16s %-24s %-24s %s\n",
               first->source().c_str(), std::string(ToString(TierOf(first->sensor()))).c_str(),
               "candidate", "gross uJ (95 %)", "net of idle uJ (95 %)", "gross ratio (95 %)");

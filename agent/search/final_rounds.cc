@@ -1,5 +1,6 @@
 #include "agent/search/final_rounds.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/search/measurement_rows.h"
@@ -16,7 +17,13 @@ std::vector<std::string> IdsOf(const FinalRoundsJob& job, int comparison) {
   return ids;
 }
 
-Result<std::vector<MeasurementRow>> Measure(const FinalRoundsJob& job, int comparison) {
+bool LacksEnergy(const std::vector<MeasurementRow>& rows) {
+  return rows.empty() || std::any_of(rows.begin(), rows.end(),
+                                     [](const MeasurementRow& row) { return !row.energy; });
+}
+
+Result<std::vector<MeasurementRow>> Measure(const FinalRoundsJob& job, int comparison,
+                                            bool energy) {
   const Result<std::vector<const Network*>> networks = job.networks();
   if (!networks.ok()) return networks.status();
   const Result<Board*> board = job.board();
@@ -25,7 +32,7 @@ Result<std::vector<MeasurementRow>> Measure(const FinalRoundsJob& job, int compa
   request.networks = *networks;
   request.tier = Tier::kAudit;
   request.extended = job.long_audit;
-  request.energy = job.energy && comparison == 1;
+  request.energy = energy;
   const Result<Measurement> measurement = (*board)->Measure(request);
   if (!measurement.ok()) return measurement.status();
   const std::vector<std::string> ids = IdsOf(job, comparison);
@@ -40,10 +47,11 @@ Result<FinalRounds> MeasureFinalRounds(const FinalRoundsJob& job, Journal& journ
                                        SearchObserver& observer) {
   FinalRounds rounds;
   for (;; ++rounds.comparisons) {
+    const bool energy = job.energy && LacksEnergy(rounds.energy_rows);
     Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements(
-        IdsOf(job, rounds.comparisons), [&] { return Measure(job, rounds.comparisons); });
+        IdsOf(job, rounds.comparisons), [&] { return Measure(job, rounds.comparisons, energy); });
     if (!rows.ok()) return rows.status();
-    if (rounds.comparisons == 1) rounds.energy_rows = *rows;
+    if (energy || rounds.comparisons == 1) rounds.energy_rows = *rows;
     rounds.rows = std::move(*rows);
     if (rounds.rows.front().status != ToString(MeasureStatus::kNoisy)) return rounds;
     if (rounds.comparisons == kMaxComparisons) return rounds;

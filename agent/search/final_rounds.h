@@ -34,7 +34,8 @@ struct FinalRounds {
   // Of the last comparison, parallel to the assignments: the verdict decides which one counts, and
   // never its figures. The earlier ones are in the study, too.
   std::vector<MeasurementRow> rows;
-  // Of the first one, which alone measures energy: that has a phase and a verdict of its own.
+  // Of the last one that measured energy. That has a phase and a verdict of its own: once it knows
+  // all networks' energies, no further comparison measures them again.
   std::vector<MeasurementRow> energy_rows;
   int comparisons = 1;
 };

@@ -104,8 +104,7 @@ Status SearchEnvironment::StartMeasuring(Work& work) {
   MeasureJob job;
   job.networks = {&*work.network, *uniform8};
   job.tier = work.tier;
-  job.energy =
-      work.tier == Tier::kScreen && problem_.energy_objective == EnergyObjective::kMeasured;
+  job.energy = !work.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
   BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
   work.measuring = true;
   return Status();
@@ -145,8 +144,9 @@ Result<SearchEnvironment::StepRows> SearchEnvironment::Measure(Work& work) {
       rows->Ratio().relative_half_width() > kMaxScreenHalfWidth) {
     work.tier = Tier::kStandard;
     const EnergyRatios energy = rows->energy;
+    work.knows_energy = energy.measured.has_value();
     rows = MeasureOnce(work, id + "-standard");
-    if (rows.ok()) rows->energy = energy;
+    if (rows.ok() && work.knows_energy) rows->energy = energy;
   }
   if (rows.ok() && rows->candidate.status == ToString(MeasureStatus::kWrongOutput)) {
     return Status(StatusCode::kInternal,

@@ -77,7 +77,8 @@ class SearchEnvironment final : public Environment {
     std::optional<Network>
         network;  // what the board measures: exported before this step's training
     Tier tier = Tier::kScreen;
-    bool measuring = false;  // a job is started and not finished
+    bool measuring = false;     // a job is started and not finished
+    bool knows_energy = false;  // both networks' energies were measured
     bool trained = false;
     std::optional<double> train_loss;
   };
@@ -98,7 +99,8 @@ class SearchEnvironment final : public Environment {
   Status StartMeasuring(Work& work);
   Status Train(Work& work);
   // The answer that counts: SCREEN, or STANDARD where that leaves the ratio too uncertain. Energy,
-  // where it is an objective, is SCREEN's: its windows are as long as the sensor needs in any tier.
+  // where it is an objective, is that of the first that knows it: its windows are as long as the
+  // sensor needs in any tier.
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);

@@ -34,11 +34,19 @@ class ScriptedBoard final : public Board {
       measurement.detail = "network 0: latency stepped by 5.0 %";
     }
     if (!HasNumbers(measurement.status)) return measurement;
+    const bool gives_energy = job.energy && static_cast<int>(jobs_.size()) >= energy_from_;
     const double latency_ns = 1e5 + 1e3 * static_cast<double>(jobs_.size());
     for (std::size_t i = 0; i < job.networks.size(); ++i) {
       NetworkMeasurement network;
       network.latency_median_ns = network.latency_low_ns = network.latency_high_ns = latency_ns;
       network.window_ns = network.window_cpu_ns = std::vector<double>(24, latency_ns);
+      if (gives_energy) {
+        network.energy = EnergyReading{
+            ValueOrDie(MeasuredEnergy::Create(EnergySensor::kMeterExternal, "meter:known",
+                                              {100.0, 1.0}, std::nullopt)),
+            {100.0},
+            {}};
+      }
       measurement.networks.push_back(network);
     }
     return measurement;
@@ -51,11 +59,14 @@ class ScriptedBoard final : public Board {
   Result<Measurement> FinishMeasure() override { return Unsupported("never asked"); }
 
   const std::vector<MeasureJob>& jobs() const { return jobs_; }
+  // Of the comparisons, the first whose energy phase succeeds.
+  void set_energy_from(int comparison) { energy_from_ = comparison; }
 
  private:
   BoardInfo info_;
   std::deque<MeasureStatus> verdicts_;
   std::vector<MeasureJob> jobs_;
+  int energy_from_ = 1;
 };
 
 class NoticeCollector final : public SearchObserver {
@@ -126,16 +137,12 @@ TEST_F(FinalRoundsTest, AreMeasuredOnceIfNothingDisturbsThem) {
 
 TEST_F(FinalRoundsTest, AreMeasuredAgainAfterADisturbance) {
   ScriptedBoard board({kNoisy, kOk});
-  job_.energy = true;
   const FinalRounds rounds = ValueOrDie(Record(board));
   EXPECT_EQ(rounds.comparisons, 2);
   EXPECT_EQ(rounds.rows.front().status, "OK");
   EXPECT_EQ(rounds.rows.front().latency_median_ns, 102'000.0);
-  EXPECT_EQ(rounds.energy_rows.front().measurement_id, "final-0");
   EXPECT_THAT(stored_, ElementsAre("final-0 NOISY", "final-1 NOISY", "final-again-2-0 OK",
                                    "final-again-2-1 OK"));
-  EXPECT_TRUE(board.jobs()[0].energy);
-  EXPECT_FALSE(board.jobs()[1].energy) << "energy has a phase and a verdict of its own";
   EXPECT_THAT(observer_.notices,
               ElementsAre("the comparison was disturbed (network 0: latency stepped by 5.0 %); "
                           "measuring it again, 2 of at most 3"));
@@ -143,6 +150,25 @@ TEST_F(FinalRoundsTest, AreMeasuredAgainAfterADisturbance) {
   EXPECT_EQ(replayed.comparisons, 2);
   EXPECT_EQ(replayed.rows.front().measurement_id, "final-again-2-0");
   EXPECT_EQ(observer_.notices.size(), 1U) << "a replay has nothing to wait for";
+}
+
+TEST_F(FinalRoundsTest, MeasureEnergyUntilItIsKnown) {
+  for (const int known_from : {1, 2}) {
+    SCOPED_TRACE(known_from);
+    std::filesystem::remove(folder_.Path("study.db"));
+    ScriptedBoard board({kNoisy, kNoisy, kOk});
+    board.set_energy_from(known_from);
+    job_.energy = true;
+    for (const FinalRounds& rounds : {ValueOrDie(Record(board)), ValueOrDie(Replay())}) {
+      EXPECT_EQ(rounds.comparisons, 3);
+      EXPECT_EQ(rounds.energy_rows.front().measurement_id,
+                known_from == 1 ? "final-0" : "final-again-2-0");
+      EXPECT_TRUE(rounds.energy_rows.front().energy);
+    }
+    EXPECT_TRUE(board.jobs()[0].energy);
+    EXPECT_EQ(board.jobs()[1].energy, known_from == 2);
+    EXPECT_FALSE(board.jobs()[2].energy);
+  }
 }
 
 TEST_F(FinalRoundsTest, StayNoisyAfterThreeDisturbances) {

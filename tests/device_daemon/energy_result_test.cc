@@ -197,6 +197,8 @@ TEST(AttachEnergyTest, RefusesANetworkThatRanAtAnotherSpeedThanInTheLatencyPhase
   EXPECT_TRUE(result.networks(0).has_energy());
   EXPECT_FALSE(result.networks(1).has_energy());
   EXPECT_THAT(result.networks(1).no_energy_reason(), HasSubstr("5.3 % longer"));
+  EXPECT_THAT(Attach(phase, TraceOf(phase), LatenciesOf(2e6, 2e6)).networks(0).no_energy_reason(),
+              HasSubstr("50.0 % less in the energy phase"));
   // 2 % outside the interval are just allowed.
   const v1::MeasureResult near = Attach(phase, TraceOf(phase), LatenciesOf(0.982e6, 2.04e6));
   EXPECT_TRUE(near.networks(0).has_energy()) << near.networks(0).no_energy_reason();
