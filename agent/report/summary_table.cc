@@ -84,6 +84,13 @@ std::string Header(const ReportData& data) {
   return html + "<th>budget</th></tr></thead>\n";
 }
 
+// A comparison is made again only if the one before was disturbed.
+std::string Repetitions(const FinalEvent& final) {
+  if (final.comparisons == 1) return "";
+  return " The candidates were measured " + std::to_string(final.comparisons) +
+         " times; all but the last were disturbed and are listed under the conditions.";
+}
+
 }  // namespace
 
 std::string SummaryTable(const ReportData& data) {
@@ -107,7 +114,8 @@ std::string SummaryTable(const ReportData& data) {
          "median for latencies and ratios. Ratios compare windows of the same interleaved rounds; "
          "\u201cfaster\u201d and \u201cslower\u201d are said of pairs whose rounds differ at a "
          "level of 1 % for the whole table (sign test). "
-         "Weights are packed at their own widths; kB = 1,000 B.</p>\n";
+         "Weights are packed at their own widths; kB = 1,000 B." +
+         Repetitions(*data.final) + "</p>\n";
 }
 
 }  // namespace bitpilot

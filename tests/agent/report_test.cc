@@ -81,10 +81,13 @@ TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {
   EXPECT_THAT(html, HasSubstr("faster; not told apart from front 3"));
   EXPECT_THAT(html, HasSubstr("faster; not told apart from front 2"));
   EXPECT_THAT(html, Not(HasSubstr("Fastest")));
+  EXPECT_THAT(html, HasSubstr("measured 2 times; all but the last were disturbed"));
   SampleStudyOptions model;
   model.from_model = true;
   study_path_ = folder_.Path("model.db");
-  EXPECT_THAT(Render(model), Not(HasSubstr("faster</div>")));
+  const std::string of_model = Render(model);
+  EXPECT_THAT(of_model, Not(HasSubstr("faster</div>")));
+  EXPECT_THAT(of_model, Not(HasSubstr("were disturbed")));
 }
 
 TEST_F(WriteReportTest, ShowsUnderWhichConditionsWasMeasured) {

@@ -293,6 +293,7 @@ class SampleWriter {
     event.hypervolume = 0.3127;
     if (options_.energy) event.energy_hypervolume = 0.2171;
     if (!options_.from_model) {
+      event.comparisons = 2;
       event.full_isa.emplace();
       event.full_isa->isa = "avx512vnni";
       for (const FinalRow& row : event.rows) {
