@@ -6,7 +6,8 @@
 // accumulators start at the correction and become codes without leaving the registers. The pixels
 // of a row lie apart by one distance, so few registers address them all. The first tiles of a pair
 // of blocks fetch the weights behind, which would else come from memory no faster than half of what
-// the products take.
+// the products take. Most rows that consist of whole tiles are pipelined
+// (kernels/pipelined_tiles_avx512.inc).
 #include <immintrin.h>
 
 #include <cstddef>
@@ -34,148 +35,7 @@ constexpr int kSharedWidth1 = 16;  // the same where pixels share inputs,
 constexpr int kWidth2 = 14;        // two blocks,
 constexpr int kPairWidth = 7;      // two blocks and two rows.
 
-// A tile's instructions are volatile assembly: in any other order than the written one, the largest
-// tiles find too few registers.
-
-// 4 bytes of pixel `kPixel % 4` behind `base`, in every lane. One distance serves all pixels, where
-// the compiler would keep a pointer for each.
-template <int kPixel, int kDisplacement>
-[[gnu::always_inline]] inline Vec BroadcastPixel(const std::uint8_t* base, std::ptrdiff_t distance,
-                                                 std::ptrdiff_t distance3) {
-  Vec input;
-  if constexpr (kPixel % 4 == 0) {
-    asm volatile("vpbroadcastd %c[displacement](%[base]), %0"
-                 : "=v"(input)
-                 : [base] "r"(base), [displacement] "i"(kDisplacement));
-  } else {
-    asm volatile("vpbroadcastd %c[displacement](%[base],%[index],%c[factor]), %0"
-                 : "=v"(input)
-                 : [base] "r"(base), [index] "r"(kPixel % 4 == 3 ? distance3 : distance),
-                   [factor] "i"(kPixel % 4 == 2 ? 2 : 1), [displacement] "i"(kDisplacement));
-  }
-  return input;
-}
-
-[[gnu::always_inline]] inline Vec LoadWeights(const std::uint8_t* weights) {
-  Vec vec;
-  asm volatile("vmovdqa64 %1, %0" : "=v"(vec) : "m"(*reinterpret_cast<const Vec*>(weights)));
-  return vec;
-}
-
-// Starts to read into the second cache level.
-template <int kDisplacement>
-[[gnu::always_inline]] inline void Fetch(const std::uint8_t* base, std::ptrdiff_t offset) {
-  asm volatile("prefetcht1 %c[displacement](%[base],%[offset])"
-               :
-               : [base] "r"(base), [offset] "r"(offset), [displacement] "i"(kDisplacement));
-}
-
-struct NoWork {
-  [[gnu::always_inline]] void operator()(auto) const {}
-};
-
-// Adds the products of one step, kStep steps behind `input` and `weights`. input: of every fourth
-// pixel of each row. ahead: see ConvTile(). work(pixel): what else there is to do, pixel by pixel.
-template <class Shape, int kStep, class Work = NoWork>
-[[gnu::always_inline]] inline void TileStep(Vec* acc, const std::uint8_t* const* input,
-                                            std::ptrdiff_t distance, std::ptrdiff_t distance3,
-                                            const std::uint8_t* weights, std::ptrdiff_t block_bytes,
-                                            std::ptrdiff_t ahead, const Work& work = {}) {
-  constexpr int kBlocks = Shape::kBlocks;
-  constexpr int kRowInputs = (Shape::kWidth + 3) / 4;
-  if constexpr (kBlocks > 1) {
-    Fetch<kStep * kStepBytes>(weights, ahead);
-  }
-  weights += kStep * kStepBytes;
-  Vec w[kBlocks];
-  Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
-    w[j] = LoadWeights(weights + j * block_bytes);
-  });
-  Unroll<Shape::kPixels>([&](auto i) __attribute__((always_inline)) {
-    constexpr int kRow = i / Shape::kWidth;
-    constexpr int kColumn = i % Shape::kWidth;
-    const Vec x = BroadcastPixel<kColumn, 4 * kStep>(input[kRow * kRowInputs + kColumn / 4],
-                                                     distance, distance3);
-    Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
-      asm volatile("vpdpbusd %[weights], %[input], %[acc]"
-                   : [acc] "+v"(acc[i * kBlocks + j])
-                   : [input] "v"(x), [weights] "v"(w[j]));
-    });
-    work(i);
-  });
-}
-
-// The products of num_steps steps. Returns the weights behind them.
-template <class Shape, int kInputs>
-[[gnu::always_inline]] inline const std::uint8_t* RunSteps(
-    Vec* acc, const std::uint8_t* (&input)[kInputs], std::ptrdiff_t distance, int num_steps,
-    const std::uint8_t* weights, std::ptrdiff_t block_bytes, std::ptrdiff_t ahead) {
-  const std::ptrdiff_t distance3 = 3 * distance;
-  // Two steps a turn: with one, the loop's own instructions would cost 5 %.
-  for (int left = num_steps / 2; left > 0; --left) {
-    TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes, ahead);
-    TileStep<Shape, 1>(acc, input, distance, distance3, weights, block_bytes, ahead);
-    weights += 2 * kStepBytes;
-    Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
-      input[i] += 8;
-      // Or the compiler would address through another register for each pixel.
-      asm("" : "+r"(input[i]));
-    });
-    asm("" : "+r"(weights));
-  }
-  if (num_steps % 2 != 0) {
-    TileStep<Shape, 0>(acc, input, distance, distance3, weights, block_bytes, ahead);
-    weights += kStepBytes;
-  }
-  return weights;
-}
-
-// Filter columns that share inputs: with one block of channels and every input loaded for each of
-// its products, loads would take longer than the products.
-constexpr int kTaps = 3;
-
-// Adds the products of one step of each of kTaps filter columns, tap_bytes of weights apart: pixel
-// x + 1 of the one column is pixel x of the next.
-template <class Shape>
-[[gnu::always_inline]] inline void TapsStep(Vec* acc, const std::uint8_t* const* input,
-                                            std::ptrdiff_t distance, std::ptrdiff_t distance3,
-                                            const std::uint8_t* weights, std::ptrdiff_t tap_bytes) {
-  Vec w[kTaps];
-  Unroll<kTaps>([&](auto k) __attribute__((always_inline)) {
-    w[k] = LoadWeights(weights + k * tap_bytes);
-  });
-  Unroll<Shape::kWidth + kTaps - 1>([&](auto i) __attribute__((always_inline)) {
-    const Vec x = BroadcastPixel<i, 0>(input[i / 4], distance, distance3);
-    Unroll<kTaps>([&](auto k) __attribute__((always_inline)) {
-      if constexpr (i >= k && i - k < Shape::kWidth) {
-        asm volatile("vpdpbusd %[weights], %[input], %[acc]"
-                     : [acc] "+v"(acc[i - k])
-                     : [input] "v"(x), [weights] "v"(w[k]));
-      }
-    });
-  });
-}
-
-// The products of a run of kTaps filter columns. Returns the weights behind it.
-template <class Shape>
-[[gnu::always_inline]] inline const std::uint8_t* TapsRun(Vec* acc, const std::uint8_t* window,
-                                                          std::ptrdiff_t distance, int num_steps,
-                                                          const std::uint8_t* weights) {
-  constexpr int kInputs = (Shape::kWidth + kTaps - 1 + 3) / 4;
-  const std::uint8_t* input[kInputs];
-  Unroll<kInputs>([&](auto i)
-                      __attribute__((always_inline)) { input[i] = window + 4 * i * distance; });
-  const std::ptrdiff_t tap_bytes = num_steps / kTaps * kStepBytes;
-  for (int left = num_steps / kTaps; left > 0; --left) {
-    TapsStep<Shape>(acc, input, distance, 3 * distance, weights, tap_bytes);
-    weights += kStepBytes;
-    Unroll<kInputs>([&](auto i) __attribute__((always_inline)) {
-      input[i] += 4;
-      asm("" : "+r"(input[i]));
-    });
-  }
-  return weights + (kTaps - 1) * tap_bytes;
-}
+#include "kernels/conv_steps_avx512.inc"
 
 // kSharesInputs: one row and one block, and runs as SharesInputs() wants them.
 // ahead: bytes from the weights to those that are fetched meanwhile, a block of them; 0 for none.
