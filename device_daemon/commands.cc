@@ -5,12 +5,18 @@
 namespace bitpilot {
 
 Result<Isa> ChooseIsa(const std::string& name) {
-  if (name.empty()) return DefaultIsa();
+  if (name.empty()) {
+    if (CpuHas(Isa::kAmx) && !CpuSupports(Isa::kAmx)) {
+      std::fprintf(stderr, "bitpilotd: going on without amx: %s\n",
+                   WhyUnsupported(Isa::kAmx).c_str());
+    }
+    return DefaultIsa();
+  }
   Result<Isa> isa = ParseIsa(name);
   if (!isa.ok() || CpuSupports(*isa)) return isa;
   std::string supported;
   for (const Isa one : SupportedIsas()) supported += " " + std::string(ToString(one));
-  return Unsupported("this CPU does not have " + name + "; it has" + supported);
+  return Unsupported(WhyUnsupported(*isa) + "; supported:" + supported);
 }
 
 int ReportFailure(const Status& status) {

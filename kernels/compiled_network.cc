@@ -83,8 +83,7 @@ Result<CompiledNetwork> CompiledNetwork::Create(const Network& given,
                                                 const CompileOptions& options) {
   BITPILOT_RETURN_IF_ERROR(ValidateNetwork(given));
   if (!CpuSupports(options.isa)) {
-    return Unsupported("this CPU cannot run the instruction set " +
-                       std::string(ToString(options.isa)));
+    return Unsupported(WhyUnsupported(options.isa));
   }
   try {
     const std::optional<Network> grouped = GroupChannelsByWidth(given);

@@ -1,7 +1,9 @@
 #include "kernels/isa.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -41,18 +43,18 @@ bool CpuHasAvx512Vnni() {
          __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq") &&
          __builtin_cpu_supports("avx512vbmi");
 }
+#endif
 
-// Linux lends the tile registers to a process only on request.
-bool MayUseTiles() {
-#if defined(__linux__)
+// Linux lends the tile registers to a process only on request. Returns 0 or why it does not.
+int RequestTiles() {
+#if defined(__x86_64__) && defined(__linux__)
   constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0 ? 0 : errno;
 #else
-  return false;
+  return ENOSYS;
 #endif
 }
-#endif
 
 }  // namespace
 
@@ -75,7 +77,7 @@ Result<Isa> ParseIsa(std::string_view name) {
                          KnownNames());
 }
 
-bool CpuSupports(Isa isa) {
+bool CpuHas(Isa isa) {
 #if defined(__x86_64__)
   switch (isa) {
     case Isa::kScalar:
@@ -92,12 +94,22 @@ bool CpuSupports(Isa isa) {
       return __builtin_cpu_supports("avx2") && CpuHasAvx512Vnni();
     case Isa::kAmx:
       return CpuHasAvx512Vnni() && __builtin_cpu_supports("amx-tile") &&
-             __builtin_cpu_supports("amx-int8") && MayUseTiles();
+             __builtin_cpu_supports("amx-int8");
   }
   return false;
 #else
   return isa == Isa::kScalar;
 #endif
+}
+
+bool CpuSupports(Isa isa) { return CpuHas(isa) && (isa != Isa::kAmx || RequestTiles() == 0); }
+
+std::string WhyUnsupported(Isa isa) {
+  const std::string name(ToString(isa));
+  if (!CpuHas(isa)) return "this CPU lacks " + name;
+  return "Linux refuses the tile registers of " + name + " (" + std::strerror(RequestTiles()) +
+         "): it lends them from version 5.16 on, if no thread has a signal stack that is too small "
+         "for them";
 }
 
 bool Allows(Isa limit, Isa kernel) {
@@ -127,7 +139,7 @@ Result<Isa> DefaultIsa() {
     return isa.status().WithContext("BITPILOT_FORCE_ISA");
   }
   if (!CpuSupports(*isa)) {
-    return Unsupported("BITPILOT_FORCE_ISA: this CPU cannot run " + std::string(forced));
+    return Unsupported("BITPILOT_FORCE_ISA: " + WhyUnsupported(*isa));
   }
   return isa;
 }

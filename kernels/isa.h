@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,8 +31,15 @@ std::string_view ToString(Isa isa);
 // Errors: kInvalidArgument lists the known names.
 Result<Isa> ParseIsa(std::string_view name);
 
-// True if the CPU and the operating system can run `isa`.
+// True if the CPU has `isa` and the operating system saves its registers.
+bool CpuHas(Isa isa);
+
+// True if this process can run `isa`: CpuHas(), and Linux lends the registers of kAmx, for which
+// this asks. What a process was lent lasts until exec, for all of its threads.
 bool CpuSupports(Isa isa);
+
+// Why CpuSupports(isa) is false: "this CPU lacks avx2", or with what Linux refuses kAmx.
+std::string WhyUnsupported(Isa isa);
 
 // True if kernels of `kernel` may run where `limit` is the highest instruction set allowed.
 bool Allows(Isa limit, Isa kernel);

@@ -28,7 +28,7 @@ Result<LocalDaemonOptions> ParseDevice(const std::string& device) {
     const Result<Isa> isa = ParseIsa(options.isa);
     if (!isa.ok()) return isa.status().WithContext("device '" + device + "'");
     if (!CpuSupports(*isa)) {
-      return Unsupported("device '" + device + "': this CPU lacks " + options.isa);
+      return Unsupported("device '" + device + "': " + WhyUnsupported(*isa));
     }
     return options;
   }

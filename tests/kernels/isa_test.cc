@@ -92,6 +92,17 @@ TEST(DefaultIsaTest, RefusesToForceWhatTheCpuLacks) {
   const Result<Isa> isa = DefaultIsa();
   ASSERT_FALSE(isa.ok());
   EXPECT_EQ(isa.status().code(), StatusCode::kUnsupported);
+  EXPECT_EQ(isa.status().message(), "BITPILOT_FORCE_ISA: " + WhyUnsupported(*lacking));
+}
+
+// What the CPU has and Linux does not lend is another matter than what the CPU lacks.
+TEST(WhyUnsupportedTest, NamesWhoRefuses) {
+  for (const Isa isa : kAllIsas) {
+    if (CpuSupports(isa)) continue;
+    const std::string reason = WhyUnsupported(isa);
+    EXPECT_NE(reason.find(ToString(isa)), std::string::npos) << reason;
+    EXPECT_EQ(reason.find("Linux refuses") != std::string::npos, CpuHas(isa)) << reason;
+  }
 }
 
 }  // namespace
