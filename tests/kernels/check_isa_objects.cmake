@@ -4,14 +4,67 @@
 #   no weak symbols    the linker keeps one copy of an inline function for the whole program: it
 #                      could be this one
 #   no stack in tiles  an accumulator or address in memory costs a tile tens of per cent, and compilers
-#                      put one there silently. Tile functions are named ConvTile, ConvTiles, DenseTile
-#                      or PipelinedRows; their hot loops are the innermost ones that multiply or look up.
+#                      put one there silently. Hot loops are the innermost ones that multiply or look
+#                      up, in the functions named below; a loop over tiles, which turns their sums into
+#                      codes, may use the stack. A depthwise tile of 3x3 is one hot stretch without a loop.
 #
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
 cmake_minimum_required(VERSION 3.25)
 
+# AVX-512's depthwise rows (ConvolveChannels, ConvolvePixels) are not among them: 64 channels have more
+# constants than there are registers.
+set(loop_functions "(Conv|Dense)Tiles?<|PipelinedRows<|RunDepthwise<|ConvolveToSums")
+set(straight_functions "Tile3x3<")
+set(multiply ":\t(v?p(maddwd|maddubsw|shufb|opcntd)|({vex} )?vpdpbusd|tdpbusd) ")
+
 set(num_checked 0)
 set(num_loops 0)
+
+# check_hot(<object> <function> <instructions>...): counts them, and fails if one touches the stack.
+function(check_hot object function)
+  math(EXPR count "${num_object_loops} + 1")
+  set(num_object_loops ${count} PARENT_SCOPE)
+  # rbp is the stack's only in functions that say so.
+  set(stack "\\(%rsp[,)]")
+  if(has_frame)
+    set(stack "\\(%r[sb]p[,)]")
+  endif()
+  list(FILTER ARGN INCLUDE REGEX "${stack}")
+  if(ARGN)
+    message(SEND_ERROR "${object}: ${function}: stack traffic in a hot loop: ${ARGN}")
+  endif()
+endfunction()
+
+# check_loops(<object> <function> <instructions>...)
+function(check_loops object function)
+  set(addresses ${ARGN})
+  list(TRANSFORM addresses REPLACE ":.*" "")
+  set(index -1)
+  set(last_end -1)  # Of the loops so far.
+  foreach(instruction IN LISTS ARGN)
+    math(EXPR index "${index} + 1")
+    # A backward jump ends a loop. Compilers close loops with a condition; unconditional ones come back
+    # from cold code.
+    if(instruction MATCHES "\tjmp" OR NOT instruction MATCHES "\tj[a-z]+ +([0-9a-f]+)")
+      continue()
+    endif()
+    list(FIND addresses "${CMAKE_MATCH_1}" begin)
+    if(begin LESS 0 OR begin GREATER index OR NOT last_end LESS begin)
+      continue()  # Forward, or around another loop.
+    endif()
+    math(EXPR length "${index} - ${begin} + 1")
+    list(SUBLIST ARGN ${begin} ${length} loop)
+    if(loop MATCHES "\tret")
+      continue()  # From cold code, too.
+    endif()
+    set(last_end ${index})
+    if(loop MATCHES "${multiply}" AND NOT (function MATCHES "Tiles?<" AND loop MATCHES "cvtdq2ps"))
+      check_hot("${object}" "${function}" ${loop})
+    endif()
+  endforeach()
+  set(num_object_loops ${num_object_loops} PARENT_SCOPE)
+endfunction()
+
 foreach(object IN LISTS OBJECTS)
   if(NOT object MATCHES "_(sse4|avx2|avxvnni|avx512vnni|amx)\\.cc\\.o$")
     continue()
@@ -23,60 +76,30 @@ foreach(object IN LISTS OBJECTS)
   if(weak)
     message(SEND_ERROR "${object}: weak symbol: ${weak}")
   endif()
-  if(NOT CHECK_LOOPS)
+  if(NOT CHECK_LOOPS OR NOT object MATCHES "/(conv|depthwise)_[a-z0-9_]+\\.cc\\.o$")
     continue()
   endif()
 
   execute_process(COMMAND "${OBJDUMP}" -d -C --no-show-raw-insn "${object}"
     OUTPUT_VARIABLE disassembly COMMAND_ERROR_IS_FATAL ANY)
-  string(REPLACE ";" "," disassembly "${disassembly}")
-  string(REPLACE "[" "(" disassembly "${disassembly}")
-  string(REPLACE "]" ")" disassembly "${disassembly}")
-  string(REPLACE "\n" ";" lines "${disassembly}")
-  set(in_tile FALSE)
-  set(body "")
-  foreach(line IN LISTS lines)
-    if(line MATCHES "^[0-9a-f]+ <(.*)>:$")
-      set(function "${CMAKE_MATCH_1}")
-      set(in_tile FALSE)
-      if(function MATCHES "(Conv|Dense)Tiles?<|PipelinedRows<")
-        set(in_tile TRUE)
-      endif()
-      set(body "")
-    elseif(in_tile AND line MATCHES "^ *([0-9a-f]+):\t(.*)$")
-      set(address "${CMAKE_MATCH_1}")
-      set(instruction "${CMAKE_MATCH_2}")
-      list(APPEND body "${address}|${instruction}")
-      if(instruction MATCHES "^j[a-z]+ +([0-9a-f]+) ")
-        # A backward jump ends a loop: everything since its target, if that is still in `body`.
-        set(target "${CMAKE_MATCH_1}")
-        set(loop "")
-        set(found FALSE)
-        foreach(entry IN LISTS body)
-          if(entry MATCHES "^${target}\\|")
-            set(found TRUE)
-          endif()
-          if(found)
-            list(APPEND loop "${entry}")
-          endif()
-        endforeach()
-        if(found)
-          string(REGEX MATCH "\\|v?p(maddwd|maddubsw|shufb|dpbusd|opcntd)|vpdpbusd|tdpbusd" multiplies "${loop}")
-          string(REGEX MATCH "[^;]*\\(%r[sb]p\\)[^;]*" stack "${loop}")
-          if(multiplies)
-            math(EXPR num_object_loops "${num_object_loops} + 1")
-            if(stack)
-              message(SEND_ERROR "${object}: ${function}: stack traffic in a hot loop: ${stack}")
-            endif()
-          endif()
-        endif()
-        # What follows belongs to another loop, or to the one around this: not innermost.
-        set(body "")
-      endif()
+  # Functions as elements of a list, which brackets and semicolons would break.
+  string(REGEX REPLACE "[][;]" "," disassembly "${disassembly}")
+  string(REPLACE "\n\n" ";" functions "${disassembly}")
+  foreach(text IN LISTS functions)
+    if(NOT text MATCHES "^[0-9a-f]+ <([^\n]*)>:\n")
+      continue()
+    endif()
+    set(function "${CMAKE_MATCH_1}")
+    string(REGEX MATCHALL "[0-9a-f]+:\t[^\n]*" instructions "${text}")
+    string(REGEX MATCH "\tmov +%rsp,%rbp" has_frame "${text}")
+    if(function MATCHES "${straight_functions}")
+      check_hot("${object}" "${function}" ${instructions})
+    elseif(function MATCHES "${loop_functions}")
+      check_loops("${object}" "${function}" ${instructions})
     endif()
   endforeach()
-  if(object MATCHES "/conv_[a-z0-9_]+\\.cc\\.o$" AND num_object_loops EQUAL 0)
-    message(SEND_ERROR "${object}: no hot loop found: have tiles another name now?")
+  if(num_object_loops EQUAL 0)
+    message(SEND_ERROR "${object}: no hot loop found: have its functions other names now?")
   endif()
   math(EXPR num_loops "${num_loops} + ${num_object_loops}")
 endforeach()
