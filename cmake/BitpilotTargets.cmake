@@ -3,7 +3,7 @@ include(GoogleTest)
 
 # Warnings, sanitizers and the numeric contract, linked PRIVATE by every target here.
 #
-# -ffp-contract=off: requantization is normative float32 without fused multiply-add (kernels/requantize.h).
+# -ffp-contract=off: requantization is normative float32 without fused multiply-add (kernels/output/requantize.h).
 add_library(bitpilot_private_flags INTERFACE)
 target_compile_options(bitpilot_private_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
@@ -21,7 +21,7 @@ endif()
 # bitpilot_add_library(<name> SOURCES <cc>... [DEPS <target>...] [PRIVATE_DEPS <target>...])
 #
 # Creates the static library bitpilot_<name> with the alias bitpilot::<name>. Includes start at the
-# repository's root ("kernels/isa.h"), so an include line shows its folder.
+# repository's root ("kernels/cpu/isa.h"), so an include line shows its folder.
 function(bitpilot_add_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;PRIVATE_DEPS")
   set(target bitpilot_${name})
@@ -71,7 +71,7 @@ endfunction()
 #
 # One CTest test per GoogleTest case. ONE_PROCESS makes the binary a single CTest test: programs that load
 # LibTorch take 0.3 s and more to start. Tests are compiled for a short build: little optimization, and GoogleTest's
-# headers precompiled once for all (tests/CMakeLists.txt).
+# headers precompiled once for all (tests/CMakeLists.txt). What local daemons keep for the next one stays in the build folder.
 function(bitpilot_add_test program)
   cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL" "SOURCES;DEPS")
   add_executable(${program} ${arg_SOURCES})
@@ -86,9 +86,10 @@ function(bitpilot_add_test program)
   endif()
   if(arg_ONE_PROCESS)
     add_test(NAME ${program} COMMAND ${program})
-    set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)
+    set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
+      ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
   else()
     gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
   endif()
 endfunction()

@@ -1,5 +1,5 @@
 #!/bin/bash
-# clang-tidy over every source that Clang 14 can compile. It rejects LibTorch's headers in C++20, and kernels/isa.cc asks
+# clang-tidy over every source that Clang 14 can compile. It rejects LibTorch's headers in C++20, and kernels/cpu/isa.cc asks
 # GCC about CPU features that Clang 14 cannot name.
 #
 # usage: cmake/tidy.sh BUILD_FOLDER      (configured: it has compile_commands.json)
@@ -23,7 +23,7 @@ done
 
 mapfile -t sources < <(
   grep -o '"file": "[^"]*"' "$build/compile_commands.json" | cut -d'"' -f4 | sort -u |
-    grep -E "^$PWD/(kernels|proto|device_daemon|policies|agent)/.*\.cc$" | grep -v '/agent/qat/\|/kernels/isa\.cc$'
+    grep -E "^$PWD/(kernels|proto|device_daemon|policies|agent)/.*\.cc$" | grep -v '/agent/qat/\|/kernels/cpu/isa\.cc$'
 )
 if ((${#sources[@]} == 0)); then
   echo "$build was configured by ./check, to compile several sources together: give a folder made with" >&2

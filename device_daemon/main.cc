@@ -4,9 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "device_daemon/capabilities.h"
-#include "device_daemon/commands.h"
-#include "device_daemon/worker.h"
+#include "device_daemon/commands/commands.h"
+#include "device_daemon/server/capabilities.h"
+#include "device_daemon/worker/worker.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {

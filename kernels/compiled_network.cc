@@ -8,11 +8,10 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "kernels/channel_order.h"
-#include "kernels/kernel_build_id.h"
-#include "kernels/operation.h"
-#include "kernels/pixel_converter.h"
-#include "kernels/tensor_layout.h"
+#include "kernels/runtime/channel_order.h"
+#include "kernels/runtime/operation.h"
+#include "kernels/runtime/pixel_converter.h"
+#include "kernels/runtime/tensor_layout.h"
 
 namespace bitpilot {
 namespace {
@@ -155,7 +154,5 @@ std::int64_t CompiledNetwork::weight_arena_bytes() const {
 std::int64_t CompiledNetwork::activation_arena_bytes() const {
   return static_cast<std::int64_t>(impl_->arena.size() + impl_->scratch.size());
 }
-
-std::string KernelBuildId() { return kKernelBuildId; }
 
 }  // namespace bitpilot

@@ -9,16 +9,16 @@
 
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
-#include "kernels/isa.h"
-#include "kernels/kernel_choices.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/runtime/kernel_choices.h"
 
 namespace bitpilot {
 
 struct CompileOptions {
   Isa isa = Isa::kScalar;  // Highest instruction set that may be used.
   // Where given, the exact kernels of each convolution are timed on it and the fastest is
-  // remembered here (kernels/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known layers).
-  // Otherwise the table's order decides: the same plan on every CPU.
+  // remembered here (kernels/runtime/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known
+  // layers). Otherwise the table's order decides: the same plan on every CPU.
   KernelChoices* choices = nullptr;
 };
 
@@ -64,9 +64,5 @@ class CompiledNetwork {
   explicit CompiledNetwork(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// Identifies this build's kernels: hex SHA-256 over the kernel sources, the compiler and its flags.
-// Results of different builds are never mixed in one study without saying so.
-std::string KernelBuildId();
 
 }  // namespace bitpilot

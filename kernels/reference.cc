@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "kernels/requantize.h"
+#include "kernels/output/requantize.h"
 
 namespace bitpilot {
 namespace {

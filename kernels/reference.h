@@ -1,6 +1,6 @@
 // The reference: the definition of a right answer for a whole network. Plain loops over the
-// equations of kernels/base/network.h and kernels/requantize.h, written to be read; never optimize
-// them.
+// equations of kernels/base/network.h and kernels/output/requantize.h, written to be read; never
+// optimize them.
 #pragma once
 
 #include <cstdint>

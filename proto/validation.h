@@ -2,7 +2,7 @@
 //
 // These are the rules that need no state: sizes of ids and hashes, ranges, known enum values,
 // parallel lists. Sessions, leases and stored artifacts are the daemon's business
-// (device_daemon/daemon_core.h).
+// (device_daemon/core/daemon_core.h).
 #pragma once
 
 #include <cstddef>

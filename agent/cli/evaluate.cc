@@ -10,7 +10,7 @@
 #include "agent/cli/command.h"
 #include "agent/cli/context_json.h"
 #include "agent/cli/energy_json.h"
-#include "agent/fleet/board_choice.h"
+#include "agent/device/board_choice.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"

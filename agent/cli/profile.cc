@@ -9,7 +9,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/search_display.h"
-#include "agent/fleet/board_choice.h"
+#include "agent/device/board_choice.h"
 #include "agent/profile/build_lut.h"
 #include "agent/profile/lut_export.h"
 #include "agent/profile/measure_profile.h"

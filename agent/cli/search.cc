@@ -161,11 +161,12 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
                  "\nstopped after %d decisions; everything is saved. Go on with:\n  bitpilot "
                  "search --study %s --resume\n",
                  outcome.decisions, flags.study.c_str());
-    if (flags.json)
+    if (flags.json) {
       PrintJson({{"type", "result"},
                  {"interrupted", true},
                  {"measurements", outcome.decisions},
                  {"study", flags.study}});
+    }
     return kExitFailed;
   }
   if (flags.json) {

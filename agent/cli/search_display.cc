@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
@@ -33,7 +34,7 @@ std::string Bar(int done, int total) {
 
 std::string TimeLeft(int done, int total, double elapsed_s) {
   if (done <= 0 || total <= done) return {};
-  const int left_s = static_cast<int>(elapsed_s / done * (total - done) + 0.5);
+  const int left_s = static_cast<int>(std::lround(elapsed_s / done * (total - done)));
   return Format("%.1f s each, %d:%02d left", elapsed_s / done, left_s / 60, left_s % 60);
 }
 

@@ -76,6 +76,7 @@ class LutBuilder {
   // What timing one operation adds to it.
   static double TimerNs(const std::vector<Observation>& observations) {
     std::vector<double> excess_ns;
+    excess_ns.reserve(observations.size());
     for (const auto& [assignment, sample] : observations) {
       excess_ns.push_back((Sum(sample->operation_ns) - sample->cpu_ns) /
                           static_cast<double>(sample->operation_ns.size()));
@@ -157,9 +158,10 @@ Result<double> PredictRatio(const CostTable& table, const Topology& topology,
 }
 
 Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const ProfileData& data) {
-  if (data.results.size() != plan.jobs.size())
+  if (data.results.size() != plan.jobs.size()) {
     return DataCorrupt("the profile has " + std::to_string(data.results.size()) + " of " +
                        std::to_string(plan.jobs.size()) + " measurements");
+  }
   const BitAssignment uniform8 = UniformAssignment(topology, 8, 8, /*search_ends=*/true);
   std::vector<Observation> observations;
   std::vector<Observation> checks;

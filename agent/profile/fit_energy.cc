@@ -188,6 +188,7 @@ Result<std::vector<MeasuredNetwork>> Observe(const Topology& topology, const Cos
                            std::to_string(networks.size()));
   }
   std::vector<MeasuredNetwork> observations;
+  observations.reserve(networks.size());
   for (auto& [assignment, network] : networks) {
     observations.push_back({network.first, Median(std::move(network.second))});
   }

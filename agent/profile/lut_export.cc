@@ -98,9 +98,10 @@ Status CheckLayers(const Lut& lut, const Topology& topology) {
   std::set<std::string> at_8_bits;
   for (const LutEntry& entry : lut.entries) {
     if (entry.weight_bits == 0) continue;
-    if (!names.contains(entry.operation))
+    if (!names.contains(entry.operation)) {
       return DataCorrupt("the table names a layer " + entry.operation + ", which " + lut.model +
                          " has not");
+    }
     if (entry.weight_bits == 8 && entry.activation_bits == 8 && entry.latency_ns > 0.0)
       at_8_bits.insert(entry.operation);
   }

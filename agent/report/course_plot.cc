@@ -38,6 +38,7 @@ std::string FormatValue(const PanelSpec& spec, double value, int digits) {
 // From the worst that matters to the best: single bad steps would flatten all others.
 Axis ValueAxis(const std::vector<Dot>& dots, const PanelSpec& spec, double top) {
   std::vector<double> values;
+  values.reserve(dots.size() + 1);
   for (const Dot& dot : dots) values.push_back(dot.value);
   if (spec.reference) values.push_back(*spec.reference);
   std::sort(values.begin(), values.end());

@@ -36,6 +36,7 @@ std::vector<std::size_t> EligibleFront(const SearchProblem& problem,
   }
   const std::vector<std::size_t>& eligible = feasible.empty() ? measured : feasible;
   std::vector<Objectives> points;
+  points.reserve(eligible.size());
   for (const std::size_t step : eligible) {
     points.push_back(MeasuredObjectives(problem, transitions[step].transition));
   }

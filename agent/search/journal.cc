@@ -93,9 +93,10 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
     if (event->measurement_id != id) return Divergence(seq_, *payload, "measurement " + id);
     Result<std::optional<MeasurementRow>> row = study_->FindMeasurement(id);
     if (!row.ok()) return row.status();
-    if (!row->has_value())
+    if (!row->has_value()) {
       return DataCorrupt("seq " + std::to_string(seq_) + ": the row of measurement " + id +
                          " is missing");
+    }
     rows.push_back(std::move(**row));
   }
   return rows;

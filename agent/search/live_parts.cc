@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "agent/fleet/board_choice.h"
+#include "agent/device/board_choice.h"
 #include "agent/model/sample_data.h"
 #include "agent/search/cpu_class.h"
 #include "kernels/base/file_io.h"

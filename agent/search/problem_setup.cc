@@ -24,6 +24,7 @@ std::vector<std::string> LayerNames(const Topology& topology) {
 
 std::vector<std::string> TensorNames(const Topology& topology) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(topology.num_stored_tensors()));
   for (int tensor = 0; tensor < topology.num_stored_tensors(); ++tensor)
     names.push_back(TensorName(topology, tensor));
   return names;

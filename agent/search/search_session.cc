@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/device/local_board.h"
 #include "agent/search/cpu_class.h"
 #include "agent/search/final_comparison.h"
 #include "agent/search/front.h"

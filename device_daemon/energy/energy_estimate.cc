@@ -163,6 +163,7 @@ Result<WindowEnergy> Integrate(const EnergyTrace& trace, std::int64_t begin_ns,
 EnergyFigure MedianFigure(const std::vector<double>& values, double systematic) {
   const double median = Median(values);
   std::vector<double> deviations;
+  deviations.reserve(values.size());
   for (const double value : values) deviations.push_back(std::fabs(value - median));
   const double scatter =
       1.96 * 1.2533 * 1.4826 * Median(deviations) / std::sqrt(static_cast<double>(values.size()));

@@ -31,7 +31,7 @@ std::string_view Trim(std::string_view text) {
 
 // "NAME_A current(N)=XA" or "NAME_V volt(N)=XV".
 Status ParseLine(std::string_view line, std::map<std::string, Rail, std::less<>>& rails) {
-  const Status malformed = DataCorrupt(
+  Status malformed = DataCorrupt(
       "expected a line of vcgencmd pmic_read_adc, 'NAME_V volt(N)=NUMBERV' or 'NAME_A "
       "current(N)=NUMBERA', got '" +
       std::string(line) + "'");

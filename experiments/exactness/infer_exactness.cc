@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/qat/quantized_model.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/reference.h"
 #include "policies/random_stream.h"
 

@@ -17,8 +17,8 @@
 
 #include "experiments/kernels/plain_loops.h"
 #include "experiments/kernels/timed_layer.h"
-#include "kernels/conv.h"
-#include "kernels/conv_tuner.h"
+#include "kernels/conv/conv.h"
+#include "kernels/runtime/conv_tuner.h"
 
 namespace bitpilot {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "kernels/requantize.h"
+#include "kernels/output/requantize.h"
 
 namespace bitpilot {
 

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "kernels/conv.h"
-#include "kernels/conv_input.h"
-#include "kernels/conv_plan.h"
-#include "kernels/operation.h"
-#include "kernels/tensor_layout.h"
+#include "kernels/conv/conv.h"
+#include "kernels/runtime/conv_input.h"
+#include "kernels/runtime/conv_plan.h"
+#include "kernels/runtime/operation.h"
+#include "kernels/runtime/tensor_layout.h"
 
 namespace bitpilot {
 

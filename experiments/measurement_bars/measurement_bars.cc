@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "experiments/measurement_bars/busy_core.h"
 #include "kernels/base/check.h"

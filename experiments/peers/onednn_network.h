@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/base/topology.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 
 namespace bitpilot {
 

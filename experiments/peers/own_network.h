@@ -7,7 +7,7 @@
 
 #include "kernels/base/topology.h"
 #include "kernels/compiled_network.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 
 namespace bitpilot {
 

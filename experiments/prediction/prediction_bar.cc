@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "agent/profile/build_lut.h"
 #include "agent/profile/lut.h"

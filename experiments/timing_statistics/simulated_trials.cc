@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "device_daemon/disturbance.h"
+#include "device_daemon/measurement/disturbance.h"
 #include "kernels/base/check.h"
 #include "kernels/base/round_comparison.h"
 

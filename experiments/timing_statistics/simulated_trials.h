@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "device_daemon/latency_sampler.h"
+#include "device_daemon/measurement/latency_sampler.h"
 
 namespace bitpilot {
 

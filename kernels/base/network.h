@@ -8,7 +8,8 @@
 //             {-1, +1} for b = 1, 0 for b = 0
 //   acc[c]    the int32 sum of (x - zero point of x) * w; pooling sums (or takes the maximum of)
 //             x - zero point
-//   output    code = Requantize(acc[c], ...) as kernels/requantize.h defines it; the last operation
+//   output    code = Requantize(acc[c], ...) as kernels/output/requantize.h defines it; the last
+//   operation
 //             gives the float t instead
 #pragma once
 
@@ -41,7 +42,7 @@ struct LayerWeights {
 // accumulator.
 inline constexpr float kMaxStageMagnitude = 1e20F;
 
-// How one operation turns its accumulator into codes (kernels/requantize.h):
+// How one operation turns its accumulator into codes (kernels/output/requantize.h):
 //
 //   t = float(acc[c]) * scale[c] + bias[c]  (+ float(r - zero point of r) * residual_scale)
 //   code = nearest_even(clamp(t + zero point of the output, code_min, code_max))

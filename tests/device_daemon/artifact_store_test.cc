@@ -1,4 +1,4 @@
-#include "device_daemon/artifact_store.h"
+#include "device_daemon/core/artifact_store.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 
 #include "kernels/base/cost_table.h"
 #include "kernels/base/standard_networks.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 #include "tests/device_daemon/daemon_process.h"
 
 namespace bitpilot {

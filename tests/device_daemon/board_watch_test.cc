@@ -1,5 +1,5 @@
 // Gate, canary and watch on a fake board: files that a test writes, time that a test lets pass.
-#include "device_daemon/board_watch.h"
+#include "device_daemon/measurement/board_watch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

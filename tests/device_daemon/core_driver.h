@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "device_daemon/daemon_core.h"
+#include "device_daemon/core/daemon_core.h"
 #include "proto/crc32.h"
 #include "proto/validation.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "device_daemon/daemon_core.h"
+#include "device_daemon/core/daemon_core.h"
 #include "tests/device_daemon/core_driver.h"
 
 namespace bitpilot::daemon {

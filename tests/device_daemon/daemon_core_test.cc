@@ -1,5 +1,5 @@
 // Sessions, leases, artifacts and hostile envelopes.
-#include "device_daemon/daemon_core.h"
+#include "device_daemon/core/daemon_core.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "device_daemon/daemon_core.h"
+#include "device_daemon/core/daemon_core.h"
 #include "tests/device_daemon/core_driver.h"
 
 namespace bitpilot::daemon {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "device_daemon/keys.h"
+#include "device_daemon/server/keys.h"
 #include "tests/device_daemon/temporary_folder.h"
 
 namespace bitpilot {

@@ -1,4 +1,4 @@
-#include "device_daemon/disturbance.h"
+#include "device_daemon/measurement/disturbance.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

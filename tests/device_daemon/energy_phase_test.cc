@@ -1,5 +1,5 @@
 // Real kernels; a clock and a rest that the test controls.
-#include "device_daemon/energy_phase.h"
+#include "device_daemon/measurement/energy_phase.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // What becomes of an energy phase: F50, F51, F53 and F54 of the list of faults, with their
 // outcomes: an energy, or a reason.
-#include "device_daemon/energy_result.h"
+#include "device_daemon/server/energy_result.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "device_daemon/kernel_choices_file.h"
+#include "device_daemon/worker/kernel_choices_file.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "device_daemon/keys.h"
+#include "device_daemon/server/keys.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

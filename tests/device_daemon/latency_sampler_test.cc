@@ -1,4 +1,4 @@
-#include "device_daemon/latency_sampler.h"
+#include "device_daemon/measurement/latency_sampler.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "device_daemon/disturbance.h"
+#include "device_daemon/measurement/disturbance.h"
 #include "kernels/base/window_statistics.h"
 #include "tests/device_daemon/simulated_clock.h"
 

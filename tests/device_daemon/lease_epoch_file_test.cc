@@ -1,4 +1,4 @@
-#include "device_daemon/lease_epoch_file.h"
+#include "device_daemon/server/lease_epoch_file.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Real kernels, and a clock that the test controls.
-#include "device_daemon/measurement.h"
+#include "device_daemon/measurement/measurement.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "device_daemon/series_shape.h"
+#include "device_daemon/measurement/series_shape.h"
 
 #include <gtest/gtest.h>
 

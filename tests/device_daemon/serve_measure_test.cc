@@ -6,7 +6,7 @@
 #include <string>
 
 #include "kernels/base/cost_table.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 #include "proto/validation.h"
 #include "tests/device_daemon/daemon_process.h"
 #include "tests/device_daemon/test_agent.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "device_daemon/latency_sampler.h"
+#include "device_daemon/measurement/latency_sampler.h"
 
 namespace bitpilot {
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "device_daemon/zmq_socket.h"
+#include "device_daemon/server/zmq_socket.h"
 #include "proto/framing.h"
 #include "tests/device_daemon/test_networks.h"
 

@@ -1,4 +1,4 @@
-#include "device_daemon/worker_channel.h"
+#include "device_daemon/worker/worker_channel.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "device_daemon/zap.h"
+#include "device_daemon/server/zap.h"
 
 #include <gtest/gtest.h>
 

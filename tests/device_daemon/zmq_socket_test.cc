@@ -1,5 +1,5 @@
 // Real sockets on loopback.
-#include "device_daemon/zmq_socket.h"
+#include "device_daemon/server/zmq_socket.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include "device_daemon/gate.h"
+#include "device_daemon/server/gate.h"
 
 namespace bitpilot {
 namespace {

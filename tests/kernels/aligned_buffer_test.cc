@@ -1,4 +1,4 @@
-#include "kernels/aligned_buffer.h"
+#include "kernels/cpu/aligned_buffer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kernels/channel_order.h"
+#include "kernels/runtime/channel_order.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/base/standard_networks.h"
-#include "kernels/output_args.h"
+#include "kernels/output/output_args.h"
 #include "kernels/reference.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"

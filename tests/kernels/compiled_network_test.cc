@@ -11,9 +11,10 @@
 
 #include "kernels/base/network.h"
 #include "kernels/base/standard_networks.h"
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 #include "kernels/reference.h"
-#include "kernels/tensor_layout.h"
+#include "kernels/runtime/kernel_build_id.h"
+#include "kernels/runtime/tensor_layout.h"
 #include "tests/kernels/largest_allocation.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"

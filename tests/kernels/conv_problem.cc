@@ -4,11 +4,11 @@
 #include <numeric>
 #include <ostream>
 
-#include "kernels/conv_packing.h"
-#include "kernels/elementwise.h"
-#include "kernels/owned_output_stage.h"
-#include "kernels/requantize.h"
-#include "kernels/tensor_layout.h"
+#include "kernels/conv/conv_packing.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/output/requantize.h"
+#include "kernels/runtime/owned_output_stage.h"
+#include "kernels/runtime/tensor_layout.h"
 
 namespace bitpilot {
 namespace {

@@ -1,5 +1,5 @@
 // One convolution with every number that a kernel can meet, for tests of the rows of
-// kernels/conv_kernels.inc: its data, its answer by plain loops and its answer by a kernel.
+// kernels/conv/conv_kernels.inc: its data, its answer by plain loops and its answer by a kernel.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/base/topology.h"
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 
 namespace bitpilot {
 
@@ -56,7 +56,7 @@ class ConvProblem {
   // output pixels, every third a residual whose zero point is 0.
   ConvProblem(const ConvCase& conv, std::uint64_t seed);
 
-  // What kernels/requantize.h demands; bytes between outputs keep a value that shows writes.
+  // What kernels/output/requantize.h demands; bytes between outputs keep a value that shows writes.
   std::vector<std::uint8_t> ExpectedCodes() const;
   std::vector<float> ExpectedLogits() const;
 

@@ -1,4 +1,4 @@
-#include "kernels/conv_regions.h"
+#include "kernels/runtime/conv_regions.h"
 
 #include <gtest/gtest.h>
 

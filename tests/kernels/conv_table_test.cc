@@ -1,10 +1,11 @@
-// The rules of kernels/conv_kernels.inc: how many steps narrow sums hold, and which row is chosen.
+// The rules of kernels/conv/conv_kernels.inc: how many steps narrow sums hold, and which row is
+// chosen.
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <vector>
 
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 
 namespace bitpilot {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/store_scalar.h"
+#include "kernels/output/store_scalar.h"
 #include "tests/kernels/tile_model.h"
 
 namespace bitpilot {
@@ -35,7 +35,7 @@ class Sink {
   int x_ = 0;
 };
 
-#include "kernels/conv_tiles.inc"
+#include "kernels/conv/conv_tiles.inc"
 
 }  // namespace
 

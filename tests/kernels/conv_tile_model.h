@@ -1,14 +1,14 @@
-// The AMX kernel on modelled tiles: its source, kernels/conv_tiles.inc, compiled for any CPU.
+// The AMX kernel on modelled tiles: its source, kernels/conv/conv_tiles.inc, compiled for any CPU.
 #pragma once
 
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 
 namespace bitpilot {
 
 // What conv_w8a8_i32_amx computes, for every CPU. Not thread-safe.
 void conv_w8a8_i32_tile_model(const ConvArgs& args, int row_begin, int row_end);
 
-// A row as of kernels/conv_kernels.inc.
+// A row as of kernels/conv/conv_kernels.inc.
 inline constexpr ConvKernel kTileModelKernel = {.name = "conv_w8a8_i32_tile_model",
                                                 .isa = Isa::kScalar,
                                                 .max_weight_bits = 8,

@@ -1,4 +1,4 @@
-#include "kernels/depthwise.h"
+#include "kernels/depthwise/depthwise.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kernels/elementwise.h"
+#include "kernels/elementwise/elementwise.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/requantize.h"
+#include "kernels/output/requantize.h"
 
 namespace bitpilot {
 

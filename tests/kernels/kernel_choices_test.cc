@@ -1,4 +1,4 @@
-#include "kernels/kernel_choices.h"
+#include "kernels/runtime/kernel_choices.h"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,9 @@
 
 #include "kernels/base/standard_networks.h"
 #include "kernels/compiled_network.h"
-#include "kernels/conv_tuner.h"
 #include "kernels/reference.h"
+#include "kernels/runtime/conv_tuner.h"
+#include "kernels/runtime/kernel_build_id.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"
 

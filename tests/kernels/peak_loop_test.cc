@@ -1,4 +1,4 @@
-#include "kernels/peak_loop.h"
+#include "kernels/cpu/peak_loop.h"
 
 #include <gtest/gtest.h>
 

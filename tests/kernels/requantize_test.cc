@@ -1,4 +1,4 @@
-#include "kernels/requantize.h"
+#include "kernels/output/requantize.h"
 
 #include <gtest/gtest.h>
 

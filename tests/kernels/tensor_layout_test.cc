@@ -1,4 +1,4 @@
-#include "kernels/tensor_layout.h"
+#include "kernels/runtime/tensor_layout.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// A model of AMX's tile registers in plain code, for CPUs without them: what kernels/conv_tiles.inc
-// does with tiles can be tested everywhere.
+// A model of AMX's tile registers in plain code, for CPUs without them: what
+// kernels/conv/conv_tiles.inc does with tiles can be tested everywhere.
 //
 // Each operation is the pseudocode of its instruction in Intel's Architectures Software Developer's
 // Manual, volume 2 (LDTILECFG, TILEZERO, TILELOADD, TDPBUSD, TILESTORED), and ends the program

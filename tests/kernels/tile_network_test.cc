@@ -9,10 +9,10 @@
 
 #include "kernels/base/network.h"
 #include "kernels/base/standard_networks.h"
-#include "kernels/operation.h"
-#include "kernels/pixel_converter.h"
 #include "kernels/reference.h"
-#include "kernels/tensor_layout.h"
+#include "kernels/runtime/operation.h"
+#include "kernels/runtime/pixel_converter.h"
+#include "kernels/runtime/tensor_layout.h"
 #include "tests/kernels/conv_tile_model.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"

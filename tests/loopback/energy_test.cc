@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "tests/loopback/test_networks.h"
 

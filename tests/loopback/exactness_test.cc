@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "kernels/base/standard_networks.h"
-#include "kernels/isa.h"
+#include "kernels/cpu/isa.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/loopback/test_networks.h"
 

@@ -1,10 +1,16 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
+#include "agent/device/kernel_choices_cache.h"
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/standard_networks.h"
+#include "tests/device_daemon/temporary_folder.h"
 #include "tests/loopback/test_networks.h"
 
 namespace bitpilot {
@@ -21,6 +27,17 @@ int CountOwnFolders() {
   return count;
 }
 
+void MeasureOnce(const Network& network) {
+  const auto board = StartLocalBoard("local", {});
+  ASSERT_TRUE(board.ok()) << board.status().message();
+  MeasureJob job;
+  job.networks = {&network};
+  job.tier = Tier::kScreen;
+  const Result<Measurement> measurement = (*board)->Measure(job);
+  ASSERT_TRUE(measurement.ok()) << measurement.status().message();
+  ASSERT_TRUE(HasNumbers(measurement->status)) << measurement->detail;
+}
+
 TEST(StartLocalBoardTest, DescribesTheMachineAndLeavesNothingBehind) {
   {
     const auto board = StartLocalBoard("local:scalar", {});
@@ -33,6 +50,24 @@ TEST(StartLocalBoardTest, DescribesTheMachineAndLeavesNothingBehind) {
     EXPECT_EQ(CountOwnFolders(), 1);
   }
   EXPECT_EQ(CountOwnFolders(), 0);
+}
+
+// The second daemon reads what the first one found out: it has nothing to find, and writes nothing.
+TEST(StartLocalBoardTest, KeepsWhichKernelsWonForTheNextDaemon) {
+  const TemporaryFolder cache;
+  ASSERT_EQ(setenv("XDG_CACHE_HOME", cache.path().c_str(), /*overwrite=*/1), 0);
+  const Topology topology = *StandardTopology("resnet8");
+  // Every instruction set has more than one kernel for 1 x 2 bits.
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 1, 2), /*seed=*/1);
+  MeasureOnce(network);
+  const Result<std::string> first = ReadFile(KernelChoicesCachePath());
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  const std::string extended = *first + "a layer of this test\ta kernel\n";
+  ASSERT_TRUE(WriteFileAtomically(KernelChoicesCachePath(), extended).ok());
+  MeasureOnce(network);
+  const Result<std::string> second = ReadFile(KernelChoicesCachePath());
+  ASSERT_TRUE(second.ok()) << second.status().message();
+  EXPECT_EQ(*second, extended);
 }
 
 TEST(StartLocalBoardTest, RefusesDevicesThatDoNotExist) {

@@ -3,6 +3,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "agent/fleet/board_thread.h"
 #include "agent/fleet/job_requests.h"

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/device/local_daemon.h"
 #include "agent/fleet/board.h"
-#include "agent/fleet/local_daemon.h"
 #include "kernels/base/network.h"
 
 namespace bitpilot {

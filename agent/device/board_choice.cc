@@ -1,0 +1,45 @@
+#include "agent/device/board_choice.h"
+
+#include "agent/device/local_board.h"
+#include "agent/fleet/fleet_file.h"
+#include "agent/fleet/keys.h"
+
+namespace bitpilot {
+namespace {
+
+// The board that --board names, or the file's only one.
+Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) {
+  if (choice.board.empty() && fleet.boards.size() == 1) return fleet.boards.front();
+  std::string names;
+  for (const BoardAddress& board : fleet.boards) {
+    if (board.name == choice.board) return board;
+    names += (names.empty() ? "" : ", ") + board.name;
+  }
+  if (choice.board.empty()) {
+    return InvalidArgument(choice.fleet + " lists several boards (" + names +
+                           "): choose one with --board NAME");
+  }
+  return Status(StatusCode::kNotFound,
+                choice.fleet + " lists no board \"" + choice.board + "\", only: " + names);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
+                                               const BoardOptions& options) {
+  if (choice.fleet.empty()) {
+    BoardOptions local_options = options;
+    local_options.fast = choice.fast;
+    return StartLocalBoard(choice.device, local_options);
+  }
+  if (choice.fast) return InvalidArgument("--fast is for --device model:TABLE, not for --fleet");
+  const Result<Fleet> fleet = ReadFleetFile(choice.fleet);
+  if (!fleet.ok()) return fleet.status();
+  const Result<BoardAddress> address = ChooseBoard(*fleet, choice);
+  if (!address.ok()) return address.status();
+  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
+  if (!keys.ok()) return keys.status();
+  return ConnectBoard(*address, *keys, options);
+}
+
+}  // namespace bitpilot

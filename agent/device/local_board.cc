@@ -1,0 +1,73 @@
+#include "agent/device/local_board.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/device/local_daemon.h"
+#include "agent/fleet/leased_board.h"
+#include "agent/fleet/zmq_link.h"
+#include "agent/profile/model_board.h"
+#include "kernels/base/cost_table.h"
+#include "kernels/cpu/isa.h"
+
+namespace bitpilot {
+namespace {
+
+// Starting the daemon counts as connecting, and a busy machine may take its time.
+constexpr std::chrono::milliseconds kMinConnectTimeout{15'000};
+
+// Reads "local", "local:ISA" or "model:TABLE" and checks what follows the colon, so that mistakes
+// are reported here and not by a daemon that does not start.
+Result<LocalDaemonOptions> ParseDevice(const std::string& device) {
+  LocalDaemonOptions options;
+  if (device == "local") return options;
+  if (device.starts_with("local:")) {
+    options.isa = device.substr(std::string_view("local:").size());
+    const Result<Isa> isa = ParseIsa(options.isa);
+    if (!isa.ok()) return isa.status().WithContext("device '" + device + "'");
+    if (!CpuSupports(*isa)) {
+      return Unsupported("device '" + device + "': " + WhyUnsupported(*isa));
+    }
+    return options;
+  }
+  if (device.starts_with("model:")) {
+    const Result<CostTable> table =
+        ReadModelBoard(device.substr(std::string_view("model:").size()));
+    if (!table.ok()) return table.status().WithContext("device '" + device + "'");
+    options.cost_table = FormatCostTable(*table);
+    return options;
+  }
+  return InvalidArgument("device must be local, local:ISA or model:TABLE, got '" + device + "'");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
+                                               const BoardOptions& options) {
+  Result<LocalDaemonOptions> daemon_options = ParseDevice(device);
+  if (!daemon_options.ok()) return daemon_options.status();
+  if (options.fast && daemon_options->cost_table.empty()) {
+    return InvalidArgument("--fast is for model boards; '" + device +
+                           "' takes the time that it takes");
+  }
+  daemon_options->fast = options.fast;
+  Result<std::string> program = FindDaemonProgram();
+  if (!program.ok()) return program.status();
+  daemon_options->program = std::move(program).value();
+  daemon_options->meter = options.meter;
+
+  const AgentKeys keys = GenerateCurveKeys();
+  Result<std::unique_ptr<LocalDaemon>> daemon =
+      LocalDaemon::Create(*daemon_options, keys.public_key);
+  if (!daemon.ok()) return daemon.status();
+  const std::shared_ptr<LocalDaemon> shared = std::move(daemon).value();
+  BoardOptions local_options = options;
+  local_options.connect_timeout = std::max(options.connect_timeout, kMinConnectTimeout);
+  return OpenBoard(
+      device, "loopback", keys, [shared] { return shared->Address(); }, local_options);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <regex>
+#include <string>
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "device_daemon/commands/commands.h"
+#include "device_daemon/measurement/board_table.h"
+#include "device_daemon/measurement/network_bench.h"
+#include "device_daemon/measurement/system_info.h"
+#include "kernels/base/network_file.h"
+#include "kernels/base/standard_networks.h"
+#include "kernels/compiled_network.h"
+#include "kernels/runtime/kernel_build_id.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::uint64_t kWeightSeed = 1;  // any: times do not depend on the data
+
+struct Widths {
+  int weights = 8;
+  int activations = 8;
+};
+
+Result<Widths> ParseWidths(const std::string& text) {
+  std::smatch match;
+  if (std::regex_match(text, match, std::regex("w([1-8])a([1-8])"))) {
+    return Widths{std::stoi(match[1]), std::stoi(match[2])};
+  }
+  return InvalidArgument("--bits: expected w1a1 ... w8a8, e.g. w4a8, got \"" + text + "\"");
+}
+
+// A network by name, with random weights; or a network file, which has its own widths.
+Result<Network> LoadNetwork(const BenchOptions& options) {
+  const Result<Topology> topology = StandardTopology(options.network);
+  if (!topology.ok()) {
+    if (!std::filesystem::exists(options.network)) {
+      return topology.status().WithContext("--network " + options.network +
+                                           ": neither a file nor a known network");
+    }
+    if (!options.bits.empty()) {
+      return InvalidArgument("--bits: " + options.network + " is a file, which has its own widths");
+    }
+    return ReadNetworkFile(options.network);
+  }
+  const Result<Widths> widths = ParseWidths(options.bits.empty() ? "w8a8" : options.bits);
+  if (!widths.ok()) return widths.status();
+  return RandomNetwork(
+      *topology, UniformAssignment(*topology, widths->weights, widths->activations), kWeightSeed);
+}
+
+nlohmann::ordered_json ResultLine(const BenchOptions& options, const Network& network, Isa isa,
+                                  const NetworkBench& bench) {
+  nlohmann::ordered_json line{{"type", "result"},
+                              {"network", options.network},
+                              {"widths", ToString(AssignmentOf(network))},
+                              {"isa", std::string(ToString(isa))},
+                              {"cpu_model", CpuModel()},
+                              {"kernel_build", KernelBuildId()},
+                              {"latency_median_ns", bench.latency_ns.median},
+                              {"latency_ci_ns", {bench.latency_ns.low, bench.latency_ns.high}},
+                              {"cpu_median_ns", bench.cpu_median_ns},
+                              {"cold_cpu_median_ns", bench.cold_cpu_median_ns},
+                              {"status", bench.disturbance.empty() ? "OK" : "NOISY"},
+                              {"detail", bench.disturbance},
+                              {"plan_ms", bench.plan_ns / 1e6},
+                              {"peak_instructions", bench.peak_instructions},
+                              {"peak_gmacs_per_second", bench.peak_macs_per_ns},
+                              {"fraction_of_peak", bench.fraction_of_peak()},
+                              {"macs", bench.macs},
+                              {"weight_arena_bytes", bench.weight_arena_bytes},
+                              {"activation_arena_bytes", bench.activation_arena_bytes}};
+  line["operations"] = nlohmann::ordered_json::array();
+  for (const OperationBench& operation : bench.operations) {
+    line["operations"].push_back({{"name", operation.name},
+                                  {"kernel", operation.kernel},
+                                  {"cpu_median_ns", operation.cpu_median_ns},
+                                  {"macs", operation.macs}});
+  }
+  return line;
+}
+
+// Multiply-accumulates per nanosecond are 1e9 a second.
+double GigaMacsPerSecond(std::int64_t macs, double ns) { return static_cast<double>(macs) / ns; }
+
+void PrintLayers(const NetworkBench& bench) {
+  std::printf("\n%-20s %-34s %10s %8s %10s\n", "operation", "kernel", "CPU us", "GMAC/s", "of all");
+  double sum_ns = 0.0;
+  for (const OperationBench& operation : bench.operations) sum_ns += operation.cpu_median_ns;
+  for (const OperationBench& operation : bench.operations) {
+    std::printf("%-20s %-34s %10.2f %8.1f %9.1f%%\n", operation.name.c_str(),
+                operation.kernel.c_str(), operation.cpu_median_ns / 1e3,
+                GigaMacsPerSecond(operation.macs, operation.cpu_median_ns),
+                100.0 * operation.cpu_median_ns / sum_ns);
+  }
+}
+
+void PrintForPeople(const BenchOptions& options, const Network& network, Isa isa,
+                    const NetworkBench& bench) {
+  std::printf("%s (%s) on %s, %s kernels\n", options.network.c_str(),
+              ToString(AssignmentOf(network)).c_str(), CpuModel().c_str(),
+              std::string(ToString(isa)).c_str());
+  std::printf("warm  %10.2f us wall (%.2f..%.2f), %.2f us CPU, %.1f GMAC/s\n",
+              bench.latency_ns.median / 1e3, bench.latency_ns.low / 1e3,
+              bench.latency_ns.high / 1e3, bench.cpu_median_ns / 1e3,
+              GigaMacsPerSecond(bench.macs, bench.cpu_median_ns));
+  std::printf("cold  %10.2f us CPU\n", bench.cold_cpu_median_ns / 1e3);
+  std::printf("peak  %10.1f GMAC/s of %s in the same run: the network reaches %.0f %%\n",
+              bench.peak_macs_per_ns, bench.peak_instructions.c_str(),
+              100.0 * bench.fraction_of_peak());
+  std::printf("plan  %10.1f ms to choose and pack the kernels\n", bench.plan_ns / 1e6);
+  std::printf("memory: %lld bytes of packed weights, %lld of activations\n",
+              static_cast<long long>(bench.weight_arena_bytes),
+              static_cast<long long>(bench.activation_arena_bytes));
+  if (!bench.disturbance.empty()) std::printf("NOISY: %s\n", bench.disturbance.c_str());
+  if (options.layers) PrintLayers(bench);
+}
+
+nlohmann::ordered_json TableLine(const CostTable& table) {
+  nlohmann::ordered_json line{{"type", "result"},
+                              {"name", table.name},
+                              {"source", table.source},
+                              {"rows", nlohmann::ordered_json::array()}};
+  for (const auto& [key, cost] : table.operations) {
+    const auto& [operation, weight_bits, activation_bits] = key;
+    line["rows"].push_back({{"operation", operation},
+                            {"weight_bits", weight_bits},
+                            {"activation_bits", activation_bits},
+                            {"cpu_median_ns", cost.latency_ns}});
+  }
+  return line;
+}
+
+Status PrintTable(const BenchOptions& options, const Network& network, Isa isa,
+                  const ProgressFunction& progress) {
+  if (!options.bits.empty()) {
+    return InvalidArgument("--bits: --table measures every pair of widths; leave one of them out");
+  }
+  const std::string name = std::filesystem::path(options.network).stem().string();
+  const Result<CostTable> table =
+      MeasureCostTable(network.topology, name, isa, SystemMeasureClock(), progress);
+  if (!table.ok()) return table.status();
+  std::printf("%s", options.json ? (TableLine(*table).dump() + "\n").c_str()
+                                 : FormatCostTable(*table).c_str());
+  return {};
+}
+
+Status Bench(const BenchOptions& options) {
+  const Result<Isa> isa = ChooseIsa(options.isa);
+  if (!isa.ok()) return isa.status().WithContext("--isa");
+  const Result<Network> network = LoadNetwork(options);
+  if (!network.ok()) return network.status();
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  const auto show = [terminal](std::string_view phase, int done) {
+    if (!terminal) return;
+    std::fprintf(stderr, "\r\033[K%.*s %d", static_cast<int>(phase.size()), phase.data(), done);
+  };
+  if (options.table) {
+    Status printed = PrintTable(options, *network, *isa, show);
+    if (terminal) std::fprintf(stderr, "\r\033[K");
+    return printed;
+  }
+  const Result<NetworkBench> bench = BenchNetwork(*network, *isa, SystemMeasureClock(), show);
+  if (terminal) std::fprintf(stderr, "\r\033[K");
+  if (!bench.ok()) return bench.status();
+  if (options.json) {
+    std::printf("%s\n", ResultLine(options, *network, *isa, *bench).dump().c_str());
+  } else {
+    PrintForPeople(options, *network, *isa, *bench);
+  }
+  return {};
+}
+
+}  // namespace
+
+int RunBench(const BenchOptions& options) {
+  const Status status = Bench(options);
+  return status.ok() ? 0 : ReportFailure(status);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,121 @@
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "device_daemon/commands/board_report.h"
+#include "device_daemon/commands/commands.h"
+#include "device_daemon/energy/discovery.h"
+#include "device_daemon/energy/source_choice.h"
+#include "device_daemon/measurement/system_info.h"
+#include "device_daemon/server/capabilities.h"
+#include "device_daemon/server/zmq_socket.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::uint64_t kMinFreeMemoryBytes = std::uint64_t{64} << 20;
+
+// What would keep this board from serving; empty if nothing.
+std::vector<std::string> FindProblems(const v1::DeviceCapabilities& device) {
+  std::vector<std::string> problems;
+  const Status security = CheckZmqSecurity();
+  if (!security.ok()) problems.push_back(security.message());
+  if (device.free_memory_bytes() < kMinFreeMemoryBytes) {
+    problems.push_back("only " + std::to_string(device.free_memory_bytes() >> 20) +
+                       " MiB of memory are free; 64 MiB are needed");
+  }
+  return problems;
+}
+
+nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
+                              const std::vector<std::string>& problems) {
+  nlohmann::ordered_json json{{"type", "result"},
+                              {"ready", problems.empty()},
+                              {"problems", problems},
+                              {"cpu_model", device.cpu_model()},
+                              {"cpu_count", device.cpu_count()},
+                              {"architecture", device.architecture()},
+                              {"os", device.os()},
+                              {"isa", device.isa()}};
+  json["cpu_isas"] = std::vector<std::string>(device.cpu_isas().begin(), device.cpu_isas().end());
+  json["daemon_build"] = device.daemon_build();
+  json["kernel_build"] = device.kernel_build();
+  json["libzmq"] = ZmqVersion();
+  json["curve"] = CheckZmqSecurity().ok();
+  json["free_memory_bytes"] = device.free_memory_bytes();
+  json["governor"] = device.governor().empty() ? nlohmann::ordered_json()
+                                               : nlohmann::ordered_json(device.governor());
+  const auto frequency = CurrentFrequency();
+  json["frequency_min_khz"] =
+      frequency ? nlohmann::ordered_json(frequency->min_khz) : nlohmann::ordered_json();
+  json["frequency_max_khz"] =
+      frequency ? nlohmann::ordered_json(frequency->max_khz) : nlohmann::ordered_json();
+  const auto celsius = HottestZoneCelsius();
+  json["temperature_celsius"] =
+      celsius ? nlohmann::ordered_json(*celsius) : nlohmann::ordered_json();
+  const auto load = LoadAverage();
+  json["load_average"] = load ? nlohmann::ordered_json(*load) : nlohmann::ordered_json();
+  return json;
+}
+
+// What the system shows, and the meter program if one was named: a failure is listed, too.
+std::vector<FoundEnergySource> FindSources(const std::string& meter) {
+  Result<std::vector<FoundEnergySource>> all = FindAllEnergySources(meter);
+  if (all.ok()) return std::move(*all);
+  std::vector<FoundEnergySource> sources = FindEnergySources("/");
+  sources.insert(sources.begin(), FoundEnergySource{"meter", all.status(), nullptr});
+  return sources;
+}
+
+void PrintText(const nlohmann::ordered_json& json) {
+  for (const auto& [key, value] : json.items()) {
+    if (key == "type" || key == "ready" || key == "problems") continue;
+    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (value.is_null()) text = "the system does not tell";
+    if (value.is_array()) {
+      text.clear();
+      for (const auto& one : value) text += (text.empty() ? "" : " ") + one.get<std::string>();
+    }
+    std::printf("%-20s %s\n", key.c_str(), text.c_str());
+  }
+}
+
+void PrintLines(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) std::printf("%s\n", line.c_str());
+}
+
+void PrintVerdict(const nlohmann::ordered_json& json) {
+  for (const auto& problem : json["problems"]) {
+    std::printf("PROBLEM: %s\n", problem.get<std::string>().c_str());
+  }
+  std::printf("%s\n", json["ready"].get<bool>() ? "ready to serve" : "not ready to serve");
+}
+
+}  // namespace
+
+int RunCheck(const CheckOptions& options) {
+  const Result<Isa> isa = ChooseIsa("");
+  if (!isa.ok()) return ReportFailure(isa.status());
+  const v1::DeviceCapabilities device = DescribeDevice("", *isa, std::nullopt);
+  const std::vector<std::string> problems = FindProblems(device);
+  const std::vector<FoundEnergySource> sources = FindSources(options.meter);
+  const BoardState state = ReadBoardState("/");
+  nlohmann::ordered_json json = ToJson(device, problems);
+  if (options.json) {
+    json["energy_sources"] = EnergySourcesJson(sources);
+    json["board_state"] = BoardStateJson(state);
+    std::printf("%s\n", json.dump().c_str());
+  } else {
+    PrintText(json);
+    PrintLines(EnergySourcesText(sources));
+    PrintLines(BoardStateText(state));
+    PrintVerdict(json);
+  }
+  return problems.empty() ? 0 : 1;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,75 @@
+// bitpilotd's subcommands, one file each; main.cc only parses the command line.
+//
+// Each returns the program's exit code: 0 done, 1 failed (with one line on standard error), 2 wrong
+// usage.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "device_daemon/server/energy_result.h"
+#include "kernels/base/status.h"
+#include "kernels/cpu/isa.h"
+
+namespace bitpilot {
+
+struct ServeOptions {
+  std::string endpoint;
+  std::string keys_folder;
+  std::string store_folder;  // Empty: "store" in the key folder.
+  std::string isa;           // Empty: the best the CPU has.
+  std::string backend = "kernels";
+  bool fast = false;  // a model backend answers at once
+  std::string name;
+  std::string meter;          // A meter program's command line, or empty.
+  std::string energy_source;  // Empty: the best one; "none": no energy.
+  double energy_tolerance = kDefaultEnergyTolerance;
+  std::uint64_t store_mib = 256;
+  std::uint64_t worker_memory_mib = 1024;
+  bool json = false;
+  bool exit_with_parent = false;
+  bool shares_agent_host = false;
+};
+int RunServe(const ServeOptions& options);
+
+struct KeygenOptions {
+  std::string keys_folder;
+  bool force = false;
+  bool json = false;
+};
+int RunKeygen(const KeygenOptions& options);
+
+struct CheckOptions {
+  std::string meter;  // A meter program's command line (energy/meter_program.h), or empty.
+  bool json = false;
+};
+int RunCheck(const CheckOptions& options);
+
+struct RunOptions {
+  std::string network_path;
+  std::string input_path;
+  std::string isa;
+  bool cifar10 = false;
+  bool json = false;
+};
+int RunNetwork(const RunOptions& options);
+
+struct BenchOptions {
+  std::string network = "resnet20";  // a standard network's name, or a network file
+  std::string bits;                  // "w4a8" for a named network; empty: w8a8
+  std::string isa;
+  bool layers = false;
+  bool table = false;
+  bool json = false;
+};
+int RunBench(const BenchOptions& options);
+
+// The instruction set that `name` asks for, or the best one if it is empty.
+//
+// Errors: kInvalidArgument for an unknown name, kUnsupported if this CPU lacks it.
+Result<Isa> ChooseIsa(const std::string& name);
+
+// Prints "bitpilotd: MESSAGE" and returns 1.
+int ReportFailure(const Status& status);
+
+}  // namespace bitpilot

@@ -1,0 +1,240 @@
+#include "device_daemon/core/artifact_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <new>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "kernels/base/file_io.h"
+#include "kernels/base/network_file.h"
+#include "kernels/base/sha256.h"
+
+namespace bitpilot {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kHexCharacters = 64;
+
+std::string HexOf(std::string_view sha256) {
+  Sha256Digest digest{};
+  BITPILOT_CHECK(sha256.size() == digest.size());
+  std::copy(sha256.begin(), sha256.end(), digest.begin());
+  return ToHex(digest);
+}
+
+bool IsHexHash(std::string_view name) {
+  return name.size() == kHexCharacters &&
+         name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+Status WriteAt(const std::string& path, std::uint64_t offset, std::string_view bytes) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) {
+    return {StatusCode::kPermissionDenied, "cannot write " + path + ": " + std::strerror(errno)};
+  }
+  Status status;
+  for (std::size_t done = 0; done < bytes.size() && status.ok();) {
+    const ssize_t wrote =
+        pwrite(file, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (wrote > 0) {
+      done += static_cast<std::size_t>(wrote);
+    } else if (errno != EINTR) {
+      status = {StatusCode::kResourceExhausted,
+                "cannot write " + path + ": " + std::strerror(errno)};
+    }
+  }
+  if (!status.ok() && ftruncate(file, static_cast<off_t>(offset)) != 0) {
+    status = status.WithContext("the upload must start again");
+  }
+  close(file);
+  return status;
+}
+
+// Hash and structure of a whole upload.
+Status CheckNetworkFile(const std::string& path, const std::string& hex) {
+  try {
+    const Result<std::string> bytes = ReadFile(path);
+    if (!bytes.ok()) return bytes.status();
+    const std::string actual = Sha256Hex(*bytes);
+    if (actual != hex) {
+      return DataCorrupt("the uploaded bytes hash to " + actual + ", not to " + hex);
+    }
+    return ParseNetwork(*bytes).status();
+  } catch (const std::bad_alloc&) {
+    return {StatusCode::kResourceExhausted, "no memory to check artifact " + hex};
+  }
+}
+
+}  // namespace
+
+Result<ArtifactStore> ArtifactStore::Open(const std::string& folder, std::uint64_t quota_bytes) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  const std::string lock_path = folder + "/lock";
+  const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) {
+    return Status(StatusCode::kPermissionDenied,
+                  "cannot use the store " + folder + ": " + std::strerror(errno));
+  }
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    close(lock);
+    return Status(StatusCode::kUnavailable,
+                  "another bitpilotd uses the store " + folder + "; give this one its own --store");
+  }
+  ArtifactStore store(folder, quota_bytes, lock);
+  store.Scan();
+  return store;
+}
+
+ArtifactStore::ArtifactStore(std::string folder, std::uint64_t quota_bytes, int lock)
+    : folder_(std::move(folder)), quota_bytes_(quota_bytes), lock_(lock) {}
+
+ArtifactStore::ArtifactStore(ArtifactStore&& other) noexcept
+    : folder_(std::move(other.folder_)),
+      quota_bytes_(other.quota_bytes_),
+      lock_(std::exchange(other.lock_, -1)),
+      uses_(other.uses_),
+      entries_(std::move(other.entries_)) {}
+
+ArtifactStore::~ArtifactStore() {
+  if (lock_ >= 0) close(lock_);
+}
+
+// Files are taken in the order of their age, so that the oldest ones make room first.
+void ArtifactStore::Scan() {
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  std::error_code error;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder_, error)) {
+    if (!file.is_regular_file(error) || !IsHexHash(file.path().stem().string())) continue;
+    files.emplace_back(file.last_write_time(error), file.path());
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto& [age, path] : files) {
+    const std::string extension = path.extension().string();
+    if (extension != ".bpnet" && extension != ".part") continue;
+    const std::uint64_t size = fs::file_size(path, error);
+    if (error) continue;
+    Entry& entry = entries_[path.stem().string()];
+    if (entry.complete) continue;
+    entry = {size, 0, extension == ".bpnet", ++uses_};
+  }
+}
+
+Result<ArtifactState> ArtifactStore::Prepare(std::string_view sha256, std::uint64_t total_bytes) {
+  const std::string hex = HexOf(sha256);
+  const auto found = entries_.find(hex);
+  if (found != entries_.end() && found->second.complete) {
+    Touch(sha256);
+    return ArtifactState{found->second.size_bytes, true};
+  }
+  if (total_bytes > quota_bytes_) {
+    return Status(StatusCode::kResourceExhausted, "the network has " + std::to_string(total_bytes) +
+                                                      " bytes, the store's quota is " +
+                                                      std::to_string(quota_bytes_));
+  }
+  if (found != entries_.end() && found->second.size_bytes >= total_bytes) Remove(hex);
+  BITPILOT_RETURN_IF_ERROR(MakeRoom(hex, total_bytes));
+  Entry& entry = entries_[hex];
+  entry.total_bytes = total_bytes;
+  entry.last_use = ++uses_;
+  return ArtifactState{entry.size_bytes, false};
+}
+
+Result<ArtifactState> ArtifactStore::Append(std::string_view sha256, std::uint64_t offset,
+                                            std::string_view bytes) {
+  const std::string hex = HexOf(sha256);
+  const auto found = entries_.find(hex);
+  if (found == entries_.end() || (!found->second.complete && found->second.total_bytes == 0)) {
+    return InvalidArgument("a chunk of an artifact that no ArtifactQuery announced");
+  }
+  Entry& entry = found->second;
+  if (entry.complete) return ArtifactState{entry.size_bytes, true};
+  // Written so that no sum can overflow: offset and size are checked against what is known to be
+  // small.
+  if (offset > entry.total_bytes || bytes.size() > entry.total_bytes - offset) {
+    return InvalidArgument("a chunk of " + std::to_string(bytes.size()) + " bytes at offset " +
+                           std::to_string(offset) + " reaches past the announced " +
+                           std::to_string(entry.total_bytes) + " bytes");
+  }
+  if (offset + bytes.size() <= entry.size_bytes) return ArtifactState{entry.size_bytes, false};
+  if (offset != entry.size_bytes) {
+    return InvalidArgument("a chunk at offset " + std::to_string(offset) +
+                           "; the upload goes on at " + std::to_string(entry.size_bytes));
+  }
+  BITPILOT_RETURN_IF_ERROR(WriteAt(Path(hex, false), offset, bytes));
+  entry.size_bytes += bytes.size();
+  entry.last_use = ++uses_;
+  if (entry.size_bytes < entry.total_bytes) return ArtifactState{entry.size_bytes, false};
+  const Status status = Finish(hex, entry);
+  if (!status.ok()) {
+    Remove(hex);
+    return status;
+  }
+  return ArtifactState{entry.size_bytes, true};
+}
+
+bool ArtifactStore::IsComplete(std::string_view sha256) const {
+  const auto found = entries_.find(HexOf(sha256));
+  return found != entries_.end() && found->second.complete;
+}
+
+void ArtifactStore::Touch(std::string_view sha256) {
+  const auto found = entries_.find(HexOf(sha256));
+  if (found != entries_.end()) found->second.last_use = ++uses_;
+}
+
+// Removes the least recently used files until `needed_bytes` fit beside the rest.
+Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_bytes) {
+  for (;;) {
+    std::uint64_t used = needed_bytes;
+    const std::string* oldest = nullptr;
+    std::uint64_t oldest_use = ~std::uint64_t{0};
+    for (const auto& [hex, entry] : entries_) {
+      if (hex == for_hex) continue;
+      used += std::max(entry.size_bytes, entry.total_bytes);
+      if (entry.last_use < oldest_use) {
+        oldest = &hex;
+        oldest_use = entry.last_use;
+      }
+    }
+    if (used <= quota_bytes_) return {};
+    BITPILOT_CHECK(oldest != nullptr);
+    Remove(std::string(*oldest));
+  }
+}
+
+Status ArtifactStore::Finish(const std::string& hex, Entry& entry) {
+  BITPILOT_RETURN_IF_ERROR(CheckNetworkFile(Path(hex, false), hex));
+  if (std::rename(Path(hex, false).c_str(), Path(hex, true).c_str()) != 0) {
+    return {StatusCode::kResourceExhausted,
+            "cannot rename " + Path(hex, false) + ": " + std::strerror(errno)};
+  }
+  entry.complete = true;
+  return {};
+}
+
+std::string ArtifactStore::Path(const std::string& hex, bool complete) const {
+  return folder_ + "/" + hex + (complete ? ".bpnet" : ".part");
+}
+
+void ArtifactStore::Remove(const std::string& hex) {
+  std::error_code error;
+  fs::remove(Path(hex, false), error);
+  fs::remove(Path(hex, true), error);
+  entries_.erase(hex);
+}
+
+Result<Network> ReadArtifact(const std::string& folder, std::string_view sha256) {
+  return ReadNetworkFile(folder + "/" + HexOf(sha256) + ".bpnet");
+}
+
+}  // namespace bitpilot

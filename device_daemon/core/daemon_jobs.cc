@@ -1,0 +1,254 @@
+// DaemonCore's part that deals with jobs: inference and measurements.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "device_daemon/core/daemon_core.h"
+#include "kernels/base/sha256.h"
+#include "proto/validation.h"
+
+namespace bitpilot::daemon {
+namespace {
+
+constexpr Milliseconds kInferLimit{60'000};
+constexpr Milliseconds kMinMeasureLimit{60'000};
+// The gate may hold a measurement for so long until the board is cool (state_gate.h).
+constexpr Milliseconds kGateLimit{120'000};
+// Envelopes from the worker that are larger than this would not fit once the session is added.
+constexpr std::size_t kMaxWorkerEnvelopeBytes = kMaxEnvelopeBytes - 256;
+constexpr std::size_t kMaxPhaseBytes = 64;
+
+// What the latencies of a request usually take, all phases together.
+Milliseconds LatencyDuration(const v1::MeasureRequest& request) {
+  const auto num_networks = request.network_sha256_size();
+  switch (request.spec().tier()) {
+    case v1::MeasureSpec::SCREEN:
+      return Milliseconds{600} * num_networks;
+    case v1::MeasureSpec::STANDARD:
+      return Milliseconds{2'500} * num_networks;
+    default:
+      return Milliseconds{request.spec().extended() ? 11'000 : 1'500} * num_networks;
+  }
+}
+
+Status CheckPresent(const MessageReceived& event) {
+  if (event.missing_sha256.empty()) return {};
+  Sha256Digest digest{};
+  std::ranges::copy(event.missing_sha256.front(), digest.begin());
+  return {StatusCode::kNotFound,
+          "network " + ToHex(digest) + " is not on this board; upload it first"};
+}
+
+StatusCode ToStatusCode(v1::MeasureStatus status) {
+  switch (status) {
+    case v1::TIMED_OUT:
+      return StatusCode::kTimeout;
+    case v1::CANCELLED:
+      return StatusCode::kAborted;
+    case v1::OUT_OF_MEMORY:
+      return StatusCode::kResourceExhausted;
+    default:
+      return StatusCode::kInternal;
+  }
+}
+
+}  // namespace
+
+Milliseconds DaemonCore::TypicalDuration(const v1::MeasureRequest& request) const {
+  const bool has_energy_phase = request.spec().energy() && config_.energy_duration;
+  return LatencyDuration(request) +
+         (has_energy_phase ? config_.energy_duration(request) : Milliseconds{0});
+}
+
+Milliseconds DaemonCore::LimitOf(const v1::Envelope& envelope) const {
+  const Milliseconds longest{kMaxDeadlineMs};
+  if (envelope.deadline_ms() != 0) return std::min(Milliseconds{envelope.deadline_ms()}, longest);
+  if (!envelope.has_measure_request()) return kInferLimit;
+  const Milliseconds typical = TypicalDuration(envelope.measure_request());
+  return std::min(kGateLimit + std::max(3 * typical, kMinMeasureLimit), longest);
+}
+
+Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
+  const v1::Envelope& envelope = event.message.envelope;
+  Job job;
+  job.id = ++last_job_;
+  job.session_id = envelope.session_id();
+  job.user_id = event.peer.user_id;
+  job.request_id = envelope.request_id();
+  job.request = event.message;
+  job.fingerprint = std::move(fingerprint);
+  job.limit = LimitOf(envelope);
+  return job;
+}
+
+Status DaemonCore::StartInfer(const MessageReceived& event) {
+  BITPILOT_RETURN_IF_ERROR(CheckPresent(event));
+  if (!jobs_.HasRoom(/*is_measurement=*/false)) {
+    return {StatusCode::kUnavailable, "too many inference requests wait; ask again later"};
+  }
+  jobs_.Enqueue(MakeJob(event, ""));
+  StartNextJob();
+  return {};
+}
+
+Status DaemonCore::StartMeasure(const MessageReceived& event) {
+  const v1::MeasureRequest& request = event.message.envelope.measure_request();
+  const std::string fingerprint = FingerprintOf(request);
+  if (AnswerKnownMeasurement(event, fingerprint)) return {};
+  BITPILOT_RETURN_IF_ERROR(CheckPresent(event));
+  if (!jobs_.HasRoom(/*is_measurement=*/true)) {
+    return {StatusCode::kUnavailable,
+            "a measurement waits already; ask again when the running one has finished"};
+  }
+  Message reply;
+  v1::MeasureAccepted& accepted = *reply.envelope.mutable_measure_accepted();
+  accepted.set_measure_id(request.measure_id());
+  Milliseconds eta = TypicalDuration(request);
+  const Job* running = jobs_.running();
+  if (running != nullptr && running->is_measurement()) {
+    eta += TypicalDuration(running->request.envelope.measure_request());
+  }
+  accepted.set_eta_ms(static_cast<std::uint32_t>(eta.count()));
+  ReplyTo(event, std::move(reply));
+  jobs_.Enqueue(MakeJob(event, fingerprint));
+  StartNextJob();
+  return {};
+}
+
+// Answers a measure_id that was seen before; false if it is new.
+bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event,
+                                        const std::string& fingerprint) {
+  const v1::Envelope& envelope = event.message.envelope;
+  const std::string& measure_id = envelope.measure_request().measure_id();
+  Job* job = jobs_.FindMeasurement(measure_id);
+  const FinishedMeasurement* finished = jobs_.FindFinished(measure_id);
+  if (job == nullptr && finished == nullptr) return false;
+  const std::string& user_id = job != nullptr ? job->user_id : finished->user_id;
+  const std::string& known = job != nullptr ? job->fingerprint : finished->fingerprint;
+  Message reply;
+  if (user_id != event.peer.user_id || known != fingerprint) {
+    v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
+    result.set_measure_id(measure_id);
+    result.set_status(v1::REJECTED);
+    result.set_detail("this measure_id names another request; choose a new one");
+  } else if (job != nullptr) {
+    job->session_id = envelope.session_id();
+    job->request_id = envelope.request_id();
+    v1::MeasureAccepted& accepted = *reply.envelope.mutable_measure_accepted();
+    accepted.set_measure_id(measure_id);
+    accepted.set_duplicate(true);
+    const Milliseconds typical = TypicalDuration(envelope.measure_request());
+    accepted.set_eta_ms(static_cast<std::uint32_t>(typical.count()));
+  } else {
+    *reply.envelope.mutable_measure_result() = finished->result;
+  }
+  ReplyTo(event, std::move(reply));
+  return true;
+}
+
+// Answered by the measurement's result, whose status is CANCELLED unless it finished before.
+Status DaemonCore::CancelMeasure(const MessageReceived& event) {
+  const std::string& measure_id = event.message.envelope.measure_cancel().measure_id();
+  const Job* job = jobs_.FindMeasurement(measure_id);
+  if (job == nullptr || job->user_id != event.peer.user_id) {
+    return {StatusCode::kNotFound, "no such measurement runs or waits"};
+  }
+  if (std::optional<Job> waiting = jobs_.RemoveWaitingMeasurement(measure_id)) {
+    FinishWithStatus(*waiting, v1::CANCELLED, "cancelled by the agent");
+  } else {
+    StopRunning(v1::CANCELLED);
+  }
+  return {};
+}
+
+void DaemonCore::StartNextJob() {
+  if (const Job* job = jobs_.StartNext(now_)) {
+    actions_.push_back(StartJob{job->id, job->request});
+  }
+}
+
+void DaemonCore::StopRunning(v1::MeasureStatus reason) {
+  Job* running = jobs_.running();
+  if (running->stop_reason) return;
+  running->stop_reason = reason;
+  actions_.push_back(StopJob{running->id});
+}
+
+void DaemonCore::On(const WorkerProgressed& event) {
+  Job* running = jobs_.running();
+  if (running == nullptr || running->id != event.job) return;
+  running->last_progress = now_;
+  ++worker_progress_;
+  if (!running->is_measurement()) return;
+  Message message;
+  v1::MeasureProgress& progress = *message.envelope.mutable_measure_progress();
+  progress.set_measure_id(running->measure_id());
+  progress.set_phase(event.phase.size() <= kMaxPhaseBytes ? event.phase : "running");
+  progress.set_windows_done(event.windows_done);
+  SendToSession(running->session_id, running->request_id, std::move(message));
+}
+
+void DaemonCore::On(const WorkerAnswered& event) {
+  const Job* running = jobs_.running();
+  if (running == nullptr || running->id != event.job) return;
+  Job job = jobs_.FinishRunning();
+  ++worker_progress_;
+  const v1::Envelope& reply = event.reply.envelope;
+  const bool fits = reply.ByteSizeLong() <= kMaxWorkerEnvelopeBytes;
+  const Status valid = ValidateReply(event.reply);
+  if (fits && valid.ok() && job.is_measurement() && reply.has_measure_result() &&
+      reply.measure_result().measure_id() == job.measure_id()) {
+    FinishWithResult(job, reply.measure_result());
+  } else if (fits && valid.ok() && !job.is_measurement() &&
+             (reply.has_infer_result() || reply.has_error())) {
+    SendToSession(job.session_id, job.request_id, event.reply);
+  } else {
+    FinishWithStatus(job, v1::PROTOCOL_ERROR,
+                     "the worker answered with " + std::string(BodyName(reply.body_case())) +
+                         (valid.ok() ? "" : ": " + valid.message()));
+  }
+  StartNextJob();
+}
+
+void DaemonCore::On(const WorkerFailed& event) {
+  const Job* running = jobs_.running();
+  if (running == nullptr || running->id != event.job) return;
+  const Job job = jobs_.FinishRunning();
+  const v1::MeasureStatus status = job.stop_reason.value_or(event.status);
+  std::string detail = event.detail;
+  if (status == v1::CANCELLED) detail = "cancelled while it ran";
+  if (status == v1::TIMED_OUT) {
+    detail = now_ >= job.started + job.limit
+                 ? "did not finish within " + std::to_string(job.limit.count()) + " ms"
+                 : "the worker showed no sign of life for " + std::to_string(kStallLimit.count()) +
+                       " ms";
+  }
+  FinishWithStatus(job, status, detail);
+  StartNextJob();
+}
+
+void DaemonCore::FinishWithStatus(const Job& job, v1::MeasureStatus status,
+                                  const std::string& detail) {
+  if (!job.is_measurement()) {
+    Message reply;
+    *reply.envelope.mutable_error() = ToProto({ToStatusCode(status), detail});
+    return SendToSession(job.session_id, job.request_id, std::move(reply));
+  }
+  v1::MeasureResult result;
+  result.set_measure_id(job.measure_id());
+  result.set_status(status);
+  result.set_detail(detail);
+  FinishWithResult(job, std::move(result));
+}
+
+// Every result says where its numbers would come from and is kept until the agent acknowledges it.
+void DaemonCore::FinishWithResult(const Job& job, v1::MeasureResult result) {
+  const std::string& backend = config_.capabilities.backend();
+  result.set_source(backend.starts_with("model:") ? "MODEL:" + backend.substr(6) : "measured");
+  jobs_.Remember({job.user_id, job.fingerprint, result}, job.measure_id());
+  Message message;
+  *message.envelope.mutable_measure_result() = std::move(result);
+  SendToSession(job.session_id, job.request_id, std::move(message));
+}
+
+}  // namespace bitpilot::daemon

@@ -1,0 +1,104 @@
+#include "device_daemon/core/job_ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/base/sha256.h"
+
+namespace bitpilot::daemon {
+namespace {
+
+// Length first, so that no two lists of fields give the same bytes.
+void AddField(Sha256& hash, std::string_view bytes) {
+  const std::uint64_t size = bytes.size();
+  hash.Update(&size, sizeof size);
+  hash.Update(bytes);
+}
+
+}  // namespace
+
+Job* JobLedger::FindMeasurement(const std::string& measure_id) {
+  if (running_ && running_->is_measurement() && running_->measure_id() == measure_id) {
+    return &*running_;
+  }
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Job& job) {
+    return job.is_measurement() && job.measure_id() == measure_id;
+  });
+  return found == waiting_.end() ? nullptr : &*found;
+}
+
+const FinishedMeasurement* JobLedger::FindFinished(const std::string& measure_id) const {
+  const auto found = std::find_if(finished_.begin(), finished_.end(), [&](const Remembered& one) {
+    return one.measure_id == measure_id;
+  });
+  return found == finished_.end() ? nullptr : &found->finished;
+}
+
+bool JobLedger::HasRoom(bool is_measurement) const {
+  const auto same_kind =
+      static_cast<std::size_t>(std::count_if(waiting_.begin(), waiting_.end(), [&](const Job& job) {
+        return job.is_measurement() == is_measurement;
+      }));
+  return same_kind < (is_measurement ? 1 : kMaxWaitingInfers);
+}
+
+void JobLedger::Enqueue(Job job) { waiting_.push_back(std::move(job)); }
+
+Job* JobLedger::StartNext(Milliseconds now) {
+  if (running_ || waiting_.empty()) return nullptr;
+  running_ = std::move(waiting_.front());
+  waiting_.pop_front();
+  running_->started = now;
+  running_->last_progress = now;
+  return &*running_;
+}
+
+Job JobLedger::FinishRunning() {
+  BITPILOT_CHECK(running_.has_value());
+  Job job = std::move(*running_);
+  running_.reset();
+  return job;
+}
+
+void JobLedger::Remember(FinishedMeasurement finished, const std::string& measure_id) {
+  finished_.push_back({measure_id, std::move(finished)});
+  if (finished_.size() > kMaxFinished) finished_.pop_front();
+}
+
+void JobLedger::Forget(const std::string& measure_id, const std::string& user_id) {
+  std::erase_if(finished_, [&](const Remembered& one) {
+    return one.measure_id == measure_id && one.finished.user_id == user_id;
+  });
+}
+
+std::deque<Job> JobLedger::RemoveWaiting(const std::string& session_id) {
+  std::deque<Job> removed;
+  std::deque<Job> kept;
+  for (Job& job : waiting_) {
+    (job.session_id == session_id ? removed : kept).push_back(std::move(job));
+  }
+  waiting_ = std::move(kept);
+  return removed;
+}
+
+std::optional<Job> JobLedger::RemoveWaitingMeasurement(const std::string& measure_id) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Job& job) {
+    return job.is_measurement() && job.measure_id() == measure_id;
+  });
+  if (found == waiting_.end()) return std::nullopt;
+  Job job = std::move(*found);
+  waiting_.erase(found);
+  return job;
+}
+
+std::string FingerprintOf(const v1::MeasureRequest& request) {
+  Sha256 hash;
+  for (const std::string& sha256 : request.network_sha256()) AddField(hash, sha256);
+  for (const std::string& logits : request.golden_logits()) AddField(hash, logits);
+  AddField(hash, request.golden_pixels());
+  AddField(hash, std::to_string(static_cast<int>(request.spec().tier())));
+  AddField(hash, request.spec().per_operation() ? "operations" : "");
+  return ToHex(hash.Finish());
+}
+
+}  // namespace bitpilot::daemon

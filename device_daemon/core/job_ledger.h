@@ -1,0 +1,84 @@
+// Job ledger: what the worker does, what waits for it, and the results that agents have not
+// acknowledged.
+//
+// One job runs, one measurement and a few inference requests may wait. A measurement is identified
+// by its measure_id: asked again, it is never run again, but answered from what is known.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "device_daemon/core/daemon_events.h"
+#include "proto/bitpilot.pb.h"
+
+namespace bitpilot::daemon {
+
+struct Job {
+  JobId id = 0;
+  std::string session_id;
+  std::string user_id;
+  std::uint64_t request_id = 0;  // Of the latest request for this job: where the answer goes.
+  Message request;
+  std::string fingerprint;  // Of a MeasureRequest.
+  Milliseconds limit{0};    // Longest run, from its start.
+  // Set while it runs.
+  Milliseconds started{0};
+  Milliseconds last_progress{0};
+  std::optional<v1::MeasureStatus> stop_reason;  // Why it was stopped: CANCELLED or TIMED_OUT.
+
+  bool is_measurement() const { return request.envelope.has_measure_request(); }
+  const std::string& measure_id() const { return request.envelope.measure_request().measure_id(); }
+};
+
+struct FinishedMeasurement {
+  std::string user_id;
+  std::string fingerprint;
+  v1::MeasureResult result;
+};
+
+class JobLedger {
+ public:
+  static constexpr std::size_t kMaxFinished = 64;
+  static constexpr std::size_t kMaxWaitingInfers = 4;
+
+  // The job or result of a measurement, or null.
+  Job* FindMeasurement(const std::string& measure_id);
+  const FinishedMeasurement* FindFinished(const std::string& measure_id) const;
+
+  // True if a job of this kind may wait now.
+  bool HasRoom(bool is_measurement) const;
+  void Enqueue(Job job);
+  // Starts the next job if none runs; null if there is nothing to start.
+  Job* StartNext(Milliseconds now);
+  // Ends the running job.
+  //
+  // REQUIRES: running() is not null.
+  Job FinishRunning();
+  void Remember(FinishedMeasurement finished, const std::string& measure_id);
+  void Forget(const std::string& measure_id, const std::string& user_id);
+  // Takes the waiting jobs of a session out of the queue.
+  std::deque<Job> RemoveWaiting(const std::string& session_id);
+  // Takes one waiting measurement out of the queue.
+  std::optional<Job> RemoveWaitingMeasurement(const std::string& measure_id);
+
+  Job* running() { return running_ ? &*running_ : nullptr; }
+  const Job* running() const { return running_ ? &*running_ : nullptr; }
+
+ private:
+  struct Remembered {
+    std::string measure_id;
+    FinishedMeasurement finished;
+  };
+  std::optional<Job> running_;
+  std::deque<Job> waiting_;
+  std::deque<Remembered> finished_;  // Oldest first.
+};
+
+// SHA-256 over the request's fields (serialized protobufs are not canonical): the same id with
+// other content is another request, and refused.
+std::string FingerprintOf(const v1::MeasureRequest& request);
+
+}  // namespace bitpilot::daemon

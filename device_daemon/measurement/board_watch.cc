@@ -1,0 +1,211 @@
+#include "device_daemon/measurement/board_watch.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <sstream>
+#include <utility>
+
+#include "device_daemon/energy/sysfs.h"
+#include "device_daemon/measurement/system_info.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kMsPerPause = 1'000.0;
+constexpr std::int64_t kStaysWarmNs = 5'000'000'000;
+constexpr double kTemperatureRiseLimit = 10.0;
+// The system counts in ticks of usually 10 ms, so either end may be wrong by one on each CPU.
+constexpr int kTicksOfError = 2;
+
+std::string Format(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+double TickSeconds() { return 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK)); }
+
+// Busy seconds of all CPUs: user, nice, system, irq, softirq and steal of the first line.
+std::optional<double> ReadBusySeconds(const std::filesystem::path& stat) {
+  const Result<std::string> line = ReadSysfsLine(stat);
+  if (!line.ok()) return std::nullopt;
+  std::istringstream fields(*line);
+  std::string name;
+  double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
+  fields >> name >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal;
+  if (!fields || name != "cpu") return std::nullopt;
+  return (user + nice + system + irq + softirq + steal) * TickSeconds();
+}
+
+double FrequencyChange(const v1::Conditions& conditions) {
+  const std::uint32_t lowest = conditions.frequency_min_khz();
+  return lowest == 0 ? 0.0 : static_cast<double>(conditions.frequency_max_khz()) / lowest - 1.0;
+}
+
+std::string DescribeFrequencies(const v1::Conditions& conditions) {
+  return Format("%.0f", conditions.frequency_min_khz() * 1e-3) + " to " +
+         Format("%.0f MHz", conditions.frequency_max_khz() * 1e-3);
+}
+
+}  // namespace
+
+BoardWatch::BoardWatch(BoardWatchOptions options)
+    : options_(std::move(options)),
+      gate_([root = options_.root] { return ReadBoardState(root); }, options_.pause,
+            options_.shares_agent_host ? StateGate::Heat::kUnlimited : StateGate::Heat::kLimited),
+      canary_(options_.canary) {}
+
+std::optional<BoardWatch::CpuUse> BoardWatch::ReadCpuUse(MeasureClock& clock) const {
+  const std::optional<double> busy_s = ReadBusySeconds(options_.root / "proc/stat");
+  if (!busy_s) return std::nullopt;
+  return CpuUse{*busy_s, static_cast<double>(clock.ThreadCpuNs()) * 1e-9,
+                static_cast<double>(clock.WallNs()) * 1e-9};
+}
+
+// The least that the ticks prove.
+std::optional<double> BoardWatch::OtherLoad(const CpuUse& end) const {
+  if (!start_use_ || end.wall_s <= start_use_->wall_s) return std::nullopt;
+  const double others_s = (end.busy_s - start_use_->busy_s) - (end.own_s - start_use_->own_s);
+  const double proven_s = others_s - kTicksOfError * TickSeconds();
+  return std::max(0.0, proven_s / (end.wall_s - start_use_->wall_s));
+}
+
+int BoardWatch::AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick) {
+  canary_.Look(lease_epoch_, clock);
+  if (canary_.is_off(canary_.latest_ns())) canary_.LookNow(clock);  // that may be long ago
+  const auto is_slow = [&] {
+    return canary_.latest_ns() > canary_.lease_ns() && canary_.is_off(canary_.latest_ns());
+  };
+  int pauses = 0;
+  while (!options_.shares_agent_host && !waited_in_vain_ && is_slow()) {
+    ++pauses;
+    tick();
+    options_.pause();
+    canary_.LookNow(clock);
+    waited_in_vain_ = pauses == kMaxCanaryPauses;
+  }
+  waited_in_vain_ = waited_in_vain_ && is_slow();
+  worst_canary_ns_ = canary_.latest_ns();
+  return pauses;
+}
+
+void BoardWatch::NoteCanary() {
+  const double lease_ns = canary_.lease_ns();
+  if (std::abs(canary_.latest_ns() - lease_ns) > std::abs(worst_canary_ns_ - lease_ns)) {
+    worst_canary_ns_ = canary_.latest_ns();
+  }
+}
+
+GateVerdict BoardWatch::Begin(MeasureClock& clock, const std::function<void()>& tick,
+                              v1::Conditions& conditions) {
+  GateVerdict verdict = gate_.Wait(tick);
+  if (verdict.status == v1::OK) verdict.pauses += AwaitSpeed(clock, tick);
+  conditions.set_gate_wait_ms(kMsPerPause * verdict.pauses);
+  start_state_ = ReadBoardState(options_.root);
+  if (const auto celsius = HottestCelsius(start_state_)) {
+    conditions.set_temperature_start_celsius(*celsius);
+  }
+  if (!start_state_.frequencies.empty()) {
+    conditions.set_governor(start_state_.frequencies.front().governor);
+  }
+  if (const auto load = LoadAverage()) conditions.set_load_average(*load);
+  if (verdict.status != v1::OK) return verdict;
+  start_use_ = ReadCpuUse(clock);
+  khz_.reset();
+  return verdict;
+}
+
+void BoardWatch::NoteFrequencies(const BoardState& state) {
+  const std::string name = "cpu" + std::to_string(options_.cpu);
+  for (const CpuFrequency& cpu : state.frequencies) {
+    if (options_.cpu >= 0 && cpu.cpu != name) continue;
+    if (!khz_) khz_.emplace(cpu.current_khz, cpu.current_khz);
+    khz_->first = std::min(khz_->first, cpu.current_khz);
+    khz_->second = std::max(khz_->second, cpu.current_khz);
+  }
+}
+
+// A board whose system tells no frequency at first tells none later.
+void BoardWatch::Look(MeasureClock& clock) {
+  canary_.Look(lease_epoch_, clock);
+  NoteCanary();
+  if (!start_state_.frequencies.empty()) NoteFrequencies(ReadBoardState(options_.root));
+}
+
+std::string BoardWatch::End(MeasureClock& clock, v1::Conditions& conditions) {
+  const std::optional<CpuUse> use = ReadCpuUse(clock);
+  const std::optional<double> other_load = use ? OtherLoad(*use) : std::nullopt;
+  canary_.Look(lease_epoch_, clock);
+  NoteCanary();
+  conditions.set_canary_lease_ns(canary_.lease_ns());
+  conditions.set_canary_ns(canary_.latest_ns());
+  const BoardState state = ReadBoardState(options_.root);
+  if (const auto celsius = HottestCelsius(state)) conditions.set_temperature_end_celsius(*celsius);
+  if (state.throttle) conditions.set_throttle_bits(state.throttle->bits);
+  NoteFrequencies(state);
+  if (khz_) {
+    conditions.set_frequency_min_khz(static_cast<std::uint32_t>(khz_->first));
+    conditions.set_frequency_max_khz(static_cast<std::uint32_t>(khz_->second));
+  }
+  if (other_load) conditions.set_other_load(*other_load);
+  AddNotes(state, conditions);
+  ended_ns_ = clock.WallNs();
+  return FindDisturbance(conditions);
+}
+
+std::string BoardWatch::FindDisturbance(const v1::Conditions& conditions) const {
+  if (options_.shares_agent_host) return {};
+  if (conditions.other_load() > kMaxOtherLoad) {
+    return "other work on the board: other processes used " +
+           Format("%.2f", conditions.other_load()) +
+           " CPUs meanwhile; end them, or start the daemon with --shares-agent-host if the board "
+           "is the machine that trains";
+  }
+  if (FrequencyChange(conditions) > kMaxFrequencyChange) {
+    return "the frequency changed while it was measured: " + DescribeFrequencies(conditions) +
+           "; choose the governor performance, and see that the board stays cool";
+  }
+  if (canary_.is_off(worst_canary_ns_)) {
+    return "the board changed its speed: " + DescribeCanary() +
+           "; choose the governor performance, see that the board stays cool, and measure what is "
+           "to be compared again";
+  }
+  return {};
+}
+
+std::string BoardWatch::DescribeCanary() const {
+  const double change = worst_canary_ns_ / canary_.lease_ns() - 1.0;
+  return "the CPU is " + Format("%.1f %%", std::abs(change) * 100.0) +
+         (change > 0.0 ? " slower" : " faster") + " than when the lease began: the canary took " +
+         Format("%.1f", canary_.lease_ns() * 1e-3) + " us, now " +
+         Format("%.1f us", worst_canary_ns_ * 1e-3);
+}
+
+void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) const {
+  for (std::string& concern : FindStateConcerns(end)) conditions.add_notes(std::move(concern));
+  if (options_.shares_agent_host && canary_.is_off(worst_canary_ns_)) {
+    conditions.add_notes(DescribeCanary());
+  }
+  const double rise =
+      HottestCelsius(end).value_or(0.0) - HottestCelsius(start_state_).value_or(0.0);
+  if (rise > kTemperatureRiseLimit) {
+    conditions.add_notes("the board became " + Format("%.1f C", rise) + " hotter meanwhile");
+  }
+  if (options_.shares_agent_host && FrequencyChange(conditions) > kMaxFrequencyChange) {
+    conditions.add_notes("the frequency changed meanwhile: " + DescribeFrequencies(conditions));
+  }
+  if (options_.shares_agent_host && conditions.other_load() > kMaxOtherLoad) {
+    conditions.add_notes("other processes used " + Format("%.2f", conditions.other_load()) +
+                         " CPUs; the daemon shares the agent's machine, so the windows decide and "
+                         "not the load");
+  }
+}
+
+bool BoardWatch::is_warm(MeasureClock& clock) const {
+  return ended_ns_ && clock.WallNs() - *ended_ns_ < kStaysWarmNs;
+}
+
+}  // namespace bitpilot

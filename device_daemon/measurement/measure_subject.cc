@@ -1,0 +1,63 @@
+#include "device_daemon/measurement/measure_subject.h"
+
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+namespace bitpilot {
+
+MeasureVerdict ToVerdict(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return {};
+    case StatusCode::kUnsupported:
+      return {v1::UNSUPPORTED, status.message()};
+    case StatusCode::kResourceExhausted:
+      return {v1::OUT_OF_MEMORY, status.message()};
+    default:
+      return {v1::REJECTED, status.message()};
+  }
+}
+
+std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request) {
+  return {reinterpret_cast<const std::uint8_t*>(request.golden_pixels().data()),
+          request.golden_pixels().size()};
+}
+
+Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int index,
+                                      const MeasurementSetup& setup) {
+  Result<Network> network = setup.load(request.network_sha256(index));
+  if (!network.ok()) return network.status();
+  const std::size_t logits_bytes = static_cast<std::size_t>(network->num_classes()) * sizeof(float);
+  if (request.golden_pixels().size() != static_cast<std::size_t>(network->input_bytes())) {
+    return InvalidArgument(
+        "network " + std::to_string(index) + " takes " + std::to_string(network->input_bytes()) +
+        " bytes of golden pixels, got " + std::to_string(request.golden_pixels().size()));
+  }
+  if (request.golden_logits(index).size() != logits_bytes) {
+    return InvalidArgument("network " + std::to_string(index) + " has " +
+                           std::to_string(logits_bytes) + " bytes of logits, got " +
+                           std::to_string(request.golden_logits(index).size()));
+  }
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup.isa, setup.choices});
+  if (!compiled.ok()) return compiled.status();
+  std::vector<float> logits(static_cast<std::size_t>(network->num_classes()));
+  return MeasureSubject{std::move(*network), std::move(*compiled), request.golden_logits(index),
+                        std::move(logits)};
+}
+
+MeasureVerdict CheckOutput(const MeasureSubject& subject, int index, std::string_view when) {
+  for (std::size_t i = 0; i < subject.logits.size(); ++i) {
+    float golden = 0.0F;
+    std::memcpy(&golden, subject.golden_logits.data() + i * sizeof golden, sizeof golden);
+    if (std::memcmp(&golden, &subject.logits[i], sizeof golden) != 0) {
+      return {v1::WRONG_OUTPUT, "network " + std::to_string(index) + ", logit " +
+                                    std::to_string(i) + " " + std::string(when) + ": expected " +
+                                    std::to_string(golden) + ", got " +
+                                    std::to_string(subject.logits[i])};
+    }
+  }
+  return {};
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,48 @@
+// A network of a MeasureRequest, ready to run, and the check of its output: what every phase of a
+// measurement begins and ends with.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "device_daemon/measurement/measurement.h"
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+#include "kernels/compiled_network.h"
+#include "proto/bitpilot.pb.h"
+
+namespace bitpilot {
+
+// A status that ends the measurement, with its detail; OK goes on.
+struct MeasureVerdict {
+  v1::MeasureStatus status = v1::OK;
+  std::string detail;
+  bool ok() const { return status == v1::OK; }
+};
+
+// UNSUPPORTED, OUT_OF_MEMORY, or REJECTED for everything else that is not OK.
+MeasureVerdict ToVerdict(const Status& status);
+
+struct MeasureSubject {
+  Network network;
+  CompiledNetwork compiled;
+  std::string golden_logits;  // float32, as bytes
+  std::vector<float> logits;  // of the last inference
+};
+
+std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request);
+
+// Loads and compiles network `index` of the request.
+//
+// Errors: kInvalidArgument if the golden data do not fit it; what loading and compiling answer.
+Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int index,
+                                      const MeasurementSetup& setup);
+
+// Compares the logits of the last inference with the golden ones, bit for bit. `when` completes
+// "network 1, logit 3 ...", e.g. "after timing".
+MeasureVerdict CheckOutput(const MeasureSubject& subject, int index, std::string_view when);
+
+}  // namespace bitpilot

@@ -1,0 +1,92 @@
+#include "device_daemon/server/gate.h"
+
+#include <chrono>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "device_daemon/server/zap.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long the listed key may take, and how long strangers are waited for after it got in.
+constexpr milliseconds kListedLimit{5'000};
+constexpr milliseconds kStrangerWait{200};
+
+struct Visitor {
+  std::string name;
+  std::unique_ptr<ZmqSocket> socket;
+};
+
+void RunUntil(boost::asio::io_context& io, milliseconds limit, const std::function<bool()>& done) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  io.restart();
+  while (!done() && std::chrono::steady_clock::now() < end) {
+    io.run_for(milliseconds{10});
+    io.restart();
+  }
+}
+
+}  // namespace
+
+Gate::Gate(boost::asio::io_context& io, ZmqContext& context, AuthorizedAgents agents,
+           std::function<void(const std::string&)> on_refusal)
+    : socket_(io, context, ZmqSocketKind::kReply),
+      agents_(std::move(agents)),
+      on_refusal_(std::move(on_refusal)) {}
+
+Status Gate::Open() {
+  BITPILOT_RETURN_IF_ERROR(socket_.Bind(kZapEndpoint));
+  socket_.OnMessage([this](const ZmqMessage& request) { Decide(request); });
+  return {};
+}
+
+void Gate::Decide(const ZmqMessage& request) {
+  const ZapDecision decision = DecideZap(request.frames, agents_);
+  if (!decision.accepted) {
+    on_refusal_("refused " + decision.peer_address + ": " + decision.reason +
+                (decision.public_key.empty() ? "" : " (" + decision.public_key + ")"));
+  }
+  // A reply that cannot be sent leaves the peer outside.
+  (void)socket_.Send(decision.reply);
+}
+
+Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate) {
+  const CurveKeys server_keys = MakeCurveKeys();
+  const CurveKeys listed = MakeCurveKeys();
+  const AuthorizedAgents agents = gate.agents();
+  ZmqSocket server(io, context, ZmqSocketKind::kRouter);
+  BITPILOT_RETURN_IF_ERROR(server.SecureAsServer(server_keys.secret_key));
+  BITPILOT_RETURN_IF_ERROR(server.Bind("tcp://127.0.0.1:*"));
+  std::set<std::string> arrived;
+  server.OnMessage([&](const ZmqMessage& message) {
+    if (message.frames.size() == 2) arrived.insert(message.frames[1]);
+  });
+  gate.Replace({{listed.public_key, "self-test"}});
+  std::vector<Visitor> visitors;
+  for (const char* name : {"a key that nobody knows", "no key", "the listed key"}) {
+    Visitor visitor{name, std::make_unique<ZmqSocket>(io, context, ZmqSocketKind::kDealer)};
+    if (visitor.name != "no key") {
+      const CurveKeys keys = visitor.name == "the listed key" ? listed : MakeCurveKeys();
+      BITPILOT_RETURN_IF_ERROR(visitor.socket->SecureAsClient(server_keys.public_key, keys));
+    }
+    BITPILOT_RETURN_IF_ERROR(visitor.socket->Connect(server.bound_endpoint()));
+    BITPILOT_RETURN_IF_ERROR(visitor.socket->Send({visitor.name}));
+    visitors.push_back(std::move(visitor));
+  }
+  RunUntil(io, kListedLimit, [&] { return arrived.contains("the listed key"); });
+  RunUntil(io, kStrangerWait, [&] { return arrived.size() > 1; });
+  gate.Replace(agents);
+  if (!arrived.contains("the listed key")) {
+    return {StatusCode::kInternal, "self-test: an authorized key was not let in"};
+  }
+  arrived.erase("the listed key");
+  if (arrived.empty()) return {};
+  return {StatusCode::kPermissionDenied,
+          "self-test: a peer with " + *arrived.begin() + " was let in; refusing to serve"};
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,52 @@
+// The daemon at work: sockets, worker, store and clock around DaemonCore.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "device_daemon/server/energy_result.h"
+#include "device_daemon/server/keys.h"
+#include "kernels/base/cost_table.h"
+#include "kernels/base/status.h"
+#include "kernels/cpu/isa.h"
+
+namespace bitpilot {
+
+struct ServerOptions {
+  std::string endpoint;  // "tcp://127.0.0.1:7777"; port 0 takes a free one.
+  std::string keys_folder;
+  std::string store_folder;
+  std::uint64_t store_quota_bytes = std::uint64_t{256} << 20;
+  std::uint64_t worker_memory_bytes = std::uint64_t{1} << 30;
+  std::string name;  // Of the board, for people; the host name if empty.
+  Isa isa = Isa::kScalar;
+  bool shares_agent_host = false;  // As BoardWatchOptions.
+  std::string cost_table_path;     // Of a model backend; empty: measure.
+  bool fast = false;               // A model backend answers at once.
+  std::string program;             // Path of bitpilotd, to start the worker.
+  std::string meter;               // A meter program's command line, or empty.
+  std::string energy_source;       // As ChooseEnergySource() takes it.
+  double energy_tolerance = kDefaultEnergyTolerance;
+};
+
+struct ServerAddress {
+  std::string endpoint;
+  std::string public_key;
+};
+
+// Serves until SIGINT or SIGTERM. SIGHUP reads the list of authorized agents again; agents that are
+// no longer on it are cut off at once. Nothing that a peer sends ends it. Refused peers are logged
+// on standard error.
+//
+// on_ready: called once, when agents can connect.
+//
+// Errors: whatever keeps the daemon from starting: keys, allow-list, store, cost table, a meter or
+// energy source that was named and cannot be used, libzmq, a port in use, a self-test that let a
+// stranger in.
+Status Serve(const ServerOptions& options,
+             const std::function<void(const ServerAddress&)>& on_ready);
+
+}  // namespace bitpilot

@@ -1,0 +1,29 @@
+// ZAP (ZeroMQ Authentication Protocol, RFC 27): decides for each connecting peer whether it gets
+// in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "device_daemon/server/keys.h"
+
+namespace bitpilot {
+
+// Where libzmq asks. Bound before any public endpoint: with ZMQ_ZAP_ENFORCE_DOMAIN nobody gets in
+// without it.
+inline constexpr char kZapEndpoint[] = "inproc://zeromq.zap.01";
+
+struct ZapDecision {
+  std::vector<std::string> reply;  // Frames for libzmq.
+  bool accepted = false;
+  std::string
+      public_key;  // Z85; empty if the request holds none. On acceptance it becomes the User-Id.
+  std::string peer_address;  // Empty if the request does not tell.
+  std::string reason;        // Of a refusal.
+};
+
+// Accepts a CURVE peer of domain "bitpilot" whose key is listed, and nobody else. Any frames are
+// legal input.
+ZapDecision DecideZap(const std::vector<std::string>& request, const AuthorizedAgents& agents);
+
+}  // namespace bitpilot

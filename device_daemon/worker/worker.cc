@@ -1,0 +1,222 @@
+#include "device_daemon/worker/worker.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "device_daemon/core/artifact_store.h"
+#include "device_daemon/measurement/energy_phase.h"
+#include "device_daemon/measurement/measurement.h"
+#include "device_daemon/worker/kernel_choices_file.h"
+#include "device_daemon/worker/process.h"
+#include "device_daemon/worker/worker_channel.h"
+
+namespace bitpilot {
+namespace {
+
+// Signs of life are rare, so that the daemon's wake-ups do not disturb what is being timed.
+constexpr std::int64_t kProgressIntervalNs = 500'000'000;
+
+class Worker {
+ public:
+  Worker(std::string store, MeasurementSetup setup, BoardWatchOptions watch)
+      : store_(std::move(store)), setup_(std::move(setup)), watch_(std::move(watch)) {
+    setup_.load = [this](std::string_view sha256) { return ReadArtifact(store_, sha256); };
+    if (!setup_.cost_table) {
+      setup_.watch = &watch_;
+      choices_ = ReadKernelChoices(store_);
+      num_saved_choices_ = choices_.size();
+      setup_.choices = &choices_;
+    }
+  }
+
+  // The answer to one request; never throws.
+  Message Handle(const Message& request);
+  // Keeps the kernels that were chosen since the last call.
+  void SaveChoices();
+
+ private:
+  void ReportProgress(std::string_view measure_id, std::string_view phase, int windows_done);
+  Result<Message> Infer(const v1::InferRequest& request, std::string_view pixels);
+
+  std::string store_;
+  MeasurementSetup setup_;
+  BoardWatch watch_;
+  KernelChoices choices_;
+  std::size_t num_saved_choices_ = 0;
+  std::int64_t last_progress_ns_ = 0;
+};
+
+void Worker::ReportProgress(std::string_view measure_id, std::string_view phase, int windows_done) {
+  const std::int64_t now_ns = SystemMeasureClock().WallNs();
+  if (now_ns - last_progress_ns_ < kProgressIntervalNs) return;
+  last_progress_ns_ = now_ns;
+  Message message;
+  v1::MeasureProgress& progress = *message.envelope.mutable_measure_progress();
+  progress.set_measure_id(std::string(measure_id));
+  progress.set_phase(std::string(phase));
+  progress.set_windows_done(static_cast<std::uint32_t>(windows_done));
+  // A closed channel ends the worker at its next read.
+  (void)WriteMessage(kWorkerDescriptor, message);
+}
+
+Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view pixels) {
+  Result<Network> network = setup_.load(request.network_sha256());
+  if (!network.ok()) return network.status();
+  const auto image_bytes = static_cast<std::size_t>(network->input_bytes());
+  const auto num_classes = static_cast<std::size_t>(network->num_classes());
+  const std::size_t num_images = request.num_images();
+  if (pixels.size() != num_images * image_bytes) {
+    return InvalidArgument("the network takes " + std::to_string(image_bytes) +
+                           " bytes an image, got " + std::to_string(pixels.size()) + " bytes for " +
+                           std::to_string(num_images) + " images");
+  }
+  if (num_images * num_classes > kMaxRawBytes / sizeof(float)) {
+    return Status(StatusCode::kResourceExhausted,
+                  "the logits of " + std::to_string(num_images) +
+                      " images do not fit one reply; ask for fewer");
+  }
+  Result<CompiledNetwork> compiled =
+      CompiledNetwork::Create(*network, {setup_.isa, setup_.choices});
+  if (!compiled.ok()) return compiled.status();
+  std::vector<float> logits(num_images * num_classes);
+  const std::span<const std::uint8_t> images(reinterpret_cast<const std::uint8_t*>(pixels.data()),
+                                             pixels.size());
+  for (std::size_t i = 0; i < num_images; ++i) {
+    compiled->Run(images.subspan(i * image_bytes, image_bytes),
+                  std::span(logits).subspan(i * num_classes, num_classes));
+    ReportProgress("", "infer", static_cast<int>(i));
+  }
+  Message reply;
+  reply.envelope.mutable_infer_result()->set_num_images(request.num_images());
+  reply.envelope.mutable_infer_result()->set_num_classes(static_cast<std::uint32_t>(num_classes));
+  reply.raw.assign(reinterpret_cast<const char*>(logits.data()), logits.size() * sizeof(float));
+  return reply;
+}
+
+void Worker::SaveChoices() {
+  if (choices_.size() == num_saved_choices_) return;
+  num_saved_choices_ = choices_.size();
+  const Status saved = WriteKernelChoices(store_, choices_);
+  if (!saved.ok()) {
+    std::fprintf(stderr, "bitpilotd worker: kernels will be chosen again after a restart: %s\n",
+                 saved.message().c_str());
+  }
+}
+
+Message ErrorMessage(const Status& status) {
+  Message message;
+  *message.envelope.mutable_error() = ToProto(status);
+  return message;
+}
+
+Message OutOfMemory(const Message& request) {
+  const std::string detail = "no memory to run it; the worker's limit is --worker-memory";
+  Message message;
+  if (request.envelope.has_energy_run_request()) {
+    v1::EnergyRunResult& run = *message.envelope.mutable_energy_run_result();
+    run.set_measure_id(request.envelope.energy_run_request().measure().measure_id());
+    run.set_status(v1::OUT_OF_MEMORY);
+    run.set_detail(detail);
+    return message;
+  }
+  if (!request.envelope.has_measure_request()) {
+    return ErrorMessage({StatusCode::kResourceExhausted, detail});
+  }
+  v1::MeasureResult& result = *message.envelope.mutable_measure_result();
+  result.set_measure_id(request.envelope.measure_request().measure_id());
+  result.set_status(v1::OUT_OF_MEMORY);
+  result.set_detail(detail);
+  return message;
+}
+
+Message Worker::Handle(const Message& request) {
+  try {
+    if (request.envelope.has_infer_request()) {
+      Result<Message> reply = Infer(request.envelope.infer_request(), request.raw);
+      return reply.ok() ? std::move(*reply) : ErrorMessage(reply.status());
+    }
+    if (request.envelope.has_measure_request()) {
+      const v1::MeasureRequest& measure = request.envelope.measure_request();
+      watch_.set_lease_epoch(request.envelope.lease_epoch());
+      Message reply;
+      *reply.envelope.mutable_measure_result() = Measure(
+          measure, setup_, SystemMeasureClock(), [&](std::string_view phase, int windows_done) {
+            ReportProgress(measure.measure_id(), phase, windows_done);
+          });
+      return reply;
+    }
+    if (request.envelope.has_energy_run_request()) {
+      const v1::EnergyRunRequest& run = request.envelope.energy_run_request();
+      Message reply;
+      *reply.envelope.mutable_energy_run_result() =
+          RunEnergyPhase(run, setup_, SystemMeasureClock(), SleepNs,
+                         [&](std::string_view phase, int windows_done) {
+                           ReportProgress(run.measure().measure_id(), phase, windows_done);
+                         });
+      return reply;
+    }
+    return ErrorMessage(InvalidArgument("the worker does not take " +
+                                        std::string(BodyName(request.envelope.body_case()))));
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory(request);
+  }
+}
+
+Result<MeasurementSetup> MakeSetup(const WorkerOptions& options) {
+  MeasurementSetup setup;
+  const Result<Isa> isa = ParseIsa(options.isa);
+  if (!isa.ok()) return isa.status();
+  setup.isa = *isa;
+  if (!options.cost_table_path.empty()) {
+    Result<CostTable> table = ReadCostTableFile(options.cost_table_path);
+    if (!table.ok()) return table.status();
+    setup.cost_table = std::move(*table);
+    if (!options.fast) setup.spend_ns = SleepNs;
+  }
+  return setup;
+}
+
+int Fail(const Status& status) {
+  std::fprintf(stderr, "bitpilotd worker: %s\n", status.message().c_str());
+  return 1;
+}
+
+}  // namespace
+
+int RunWorker(const WorkerOptions& options) {
+  DieWithParent(options.parent, SIGKILL);
+  const int cpu = PinToLastCpu();
+  Result<MeasurementSetup> setup = MakeSetup(options);
+  if (!setup.ok()) return Fail(setup.status());
+  Result<std::function<void()>> canary = CanaryInference(setup->isa);
+  if (!canary.ok()) return Fail(canary.status());
+  const Status confined = ConfineWorker(options.memory_bytes);
+  if (!confined.ok()) return Fail(confined);
+  BoardWatchOptions watch;
+  watch.cpu = cpu;
+  watch.shares_agent_host = options.shares_agent_host;
+  watch.pause = [] { sleep(1); };
+  watch.canary = std::move(*canary);
+  Worker worker(options.store, std::move(*setup), std::move(watch));
+  ChannelDecoder decoder;
+  for (;;) {
+    const Result<Message> request = ReadMessage(kWorkerDescriptor, decoder);
+    if (!request.ok()) return request.status().code() == StatusCode::kUnavailable ? 0 : 1;
+    const Message answer = worker.Handle(*request);
+    // First: whoever has the last answer may end the daemon.
+    worker.SaveChoices();
+    const Status sent = WriteMessage(kWorkerDescriptor, answer);
+    if (!sent.ok()) return 0;
+  }
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,181 @@
+// Convolutions and fully connected layers.
+#include <algorithm>
+#include <utility>
+
+#include "kernels/conv/conv.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/runtime/conv_input.h"
+#include "kernels/runtime/conv_plan.h"
+#include "kernels/runtime/conv_tuner.h"
+#include "kernels/runtime/operation.h"
+
+namespace bitpilot {
+namespace {
+
+// Weights of a layer that stay in the first cache level while bands of rows pass by.
+constexpr std::int64_t kCachedWeightBytes = 24 * 1024;
+constexpr int kBandPixels = 384;
+
+// Channels of a call where weights are more: no kernel's tiles take more blocks at once, and 512
+// inputs' 3x3 filters for them stay in the second cache level while the regions pass by.
+constexpr int kSliceChannels = 32;
+
+// `count` channels from `first` on, a whole number of blocks unless they are the last.
+ConvArgs OfChannels(ConvArgs args, int first, int count) {
+  args.weights += first / kBlockChannels * args.weight_block_bytes;
+  OutputArgs& output = args.output;
+  output.channels = count;
+  output.correction += first;
+  output.scale += first;
+  output.bias += first;
+  if (output.codes != nullptr) output.codes += first;
+  if (output.logits != nullptr) output.logits += first;
+  if (output.residual != nullptr) output.residual += first;
+  return args;
+}
+
+// Elements of a window.
+std::ptrdiff_t WindowDepth(const OperationContext& context) {
+  const Operation operation = AsConvolution(context.operation(), context.input().shape);
+  return static_cast<std::ptrdiff_t>(operation.kernel_h) * operation.kernel_w *
+         (context.input().shape.channels / operation.groups);
+}
+
+// A column as a row of pixels that lie a row apart: kernels fill their tiles along rows.
+ConvArgs ColumnAsRow(ConvArgs args, int row_begin, int row_end) {
+  OutputArgs& output = args.output;
+  args.input += row_begin * args.input_row_bytes;
+  args.input_pixel_bytes = args.input_row_bytes;
+  if (args.window_sums != nullptr) {
+    args.window_sums += row_begin * args.window_sums_row_bytes;
+    args.window_sums_pixel_bytes = args.window_sums_row_bytes;
+  }
+  output.width = row_end - row_begin;
+  output.codes += row_begin * output.row_bytes;
+  output.pixel_bytes = output.row_bytes;
+  if (output.residual != nullptr) {
+    output.residual += row_begin * output.residual_row_bytes;
+    output.residual_pixel_bytes = output.residual_row_bytes;
+  }
+  return args;
+}
+
+class ConvOperation final : public BoundOperation {
+ public:
+  ConvOperation(const OperationContext& context, const LayerWeights& weights,
+                const ConvChoice& choose)
+      : input_(context.input()),
+        pieces_(PlanConvPieces(context, weights, choose)),
+        converted_(input_, AsConvolution(context.operation(), input_.shape), pieces_,
+                   SelectElementwiseKernels(context.isa)) {}
+
+  std::size_t scratch_bytes() const override { return converted_.scratch_bytes(); }
+
+  std::int64_t weight_bytes() const override {
+    std::int64_t total = 0;
+    for (const ConvPiece& piece : pieces_) {
+      total += static_cast<std::int64_t>(piece.weights.size());
+    }
+    return total;
+  }
+
+  void AddWeights(std::vector<AlignedBuffer*>* weights) override {
+    for (ConvPiece& piece : pieces_) {
+      weights->push_back(&piece.weights);
+    }
+  }
+
+  void Bind(const RunMemory& memory) override {
+    converted_.Bind(memory.arena + input_.arena_offset, memory.scratch);
+    calls_.clear();
+    for (const ConvPiece& piece : pieces_) {
+      ConvArgs whole = piece.args;
+      converted_.SetPointers(piece, &whole);
+      weight_bytes() > kCachedWeightBytes ? AddSlices(piece, whole, memory)
+                                          : AddBands(piece, whole, memory);
+    }
+  }
+
+  void Run() override {
+    converted_.Convert();
+    for (const Call& call : calls_) {
+      call.run(call.args, call.row_begin, call.row_end);
+    }
+  }
+
+  std::string kernel_name() const override {
+    std::vector<std::string_view> names;
+    for (const ConvPiece& piece : pieces_) {
+      names.push_back(piece.kernel->name);
+    }
+    return JoinKernelNames(names);
+  }
+
+ private:
+  // Output rows of one region that a kernel computes at once.
+  struct Call {
+    ConvFn run;
+    ConvArgs args;
+    int row_begin;
+    int row_end;
+  };
+
+  void AddCall(const ConvKernel& kernel, const ConvArgs& args, int row_begin, int row_end) {
+    // Only these kernels have regions of one column, and only whole tiles stay in their registers.
+    if (SkipsWeights(kernel) && args.output.width == 1) {
+      calls_.push_back({kernel.run, ColumnAsRow(args, row_begin, row_end), 0, 1});
+    } else {
+      calls_.push_back({kernel.run, args, row_begin, row_end});
+    }
+  }
+
+  // The image band by band, so that input and output rows stay cached: all weights do.
+  void AddBands(const ConvPiece& piece, const ConvArgs& whole, const RunMemory& memory) {
+    for (const ConvRegion& region : piece.regions) {
+      const ConvArgs args = piece.Bind(whole, memory, region);
+      const int rows = std::max(1, kBandPixels / args.output.width);
+      for (int row = region.row_begin; row < region.row_end; row += rows) {
+        AddCall(*piece.kernel, args, row, std::min(row + rows, region.row_end));
+      }
+    }
+    std::stable_sort(calls_.begin(), calls_.end(),
+                     [](const Call& a, const Call& b) { return a.row_begin < b.row_begin; });
+  }
+
+  // The channels slice by slice, each through the whole image, so that its weights stay cached.
+  void AddSlices(const ConvPiece& piece, const ConvArgs& whole, const RunMemory& memory) {
+    const int channels = piece.stage.args.channels;
+    const int slice = piece.regions.size() == 1 ? channels : kSliceChannels;
+    for (int first = 0; first < channels; first += slice) {
+      for (const ConvRegion& region : piece.regions) {
+        const ConvArgs args =
+            OfChannels(piece.Bind(whole, memory, region), first, std::min(slice, channels - first));
+        AddCall(*piece.kernel, args, region.row_begin, region.row_end);
+      }
+    }
+  }
+
+  TensorLayout input_;
+  std::vector<ConvPiece> pieces_;
+  ConvInput converted_;
+  std::vector<Call> calls_;
+};
+
+}  // namespace
+
+std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context,
+                                                  const LayerWeights& weights,
+                                                  const ConvChoice& choose) {
+  return std::make_unique<ConvOperation>(context, weights, choose);
+}
+
+std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context) {
+  const auto choose = [&context](int weight_bits) -> const ConvKernel& {
+    if (context.choices != nullptr) return ChooseConvKernel(context, weight_bits, *context.choices);
+    return SelectConvKernel(context.isa, weight_bits, context.input_bits(), WindowDepth(context),
+                            OutputPixels(context));
+  };
+  return MakeConvOperation(context, context.numbers().weights, choose);
+}
+
+}  // namespace bitpilot

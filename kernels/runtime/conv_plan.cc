@@ -1,0 +1,197 @@
+#include "kernels/runtime/conv_plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "kernels/conv/conv_packing.h"
+
+namespace bitpilot {
+namespace {
+
+// Bytes of a pixel in the form that the operand stands for.
+std::ptrdiff_t PixelBytes(ConvOperand operand, std::ptrdiff_t byte_pixel) {
+  if (IsPlanes(operand)) return PlanePixelBytes(byte_pixel);
+  if (operand == ConvOperand::kSignTables) return SignTablePixelBytes(byte_pixel);
+  return byte_pixel * InputStepBytes(operand) / ElementsPerStep(operand);
+}
+
+// Where windows are in the input's form, and how many planes there are.
+void SetInputArgs(const OperationContext& context, const Operation& convolution,
+                  ConvOperand operand, ConvArgs* args) {
+  const TensorLayout& input = context.input();
+  const std::ptrdiff_t pixel_bytes = PixelBytes(operand, input.pixel_bytes);
+  const std::ptrdiff_t row_pixels = convolution.stride_h * (input.row_bytes / input.pixel_bytes);
+  args->input_row_bytes = row_pixels * pixel_bytes;
+  args->input_pixel_bytes = convolution.stride_w * pixel_bytes;
+  if (IsPlanes(operand)) {
+    args->input_planes = context.input_bits();
+    args->input_plane_bytes = InputPlaneBytes(input);
+  }
+  if (operand == ConvOperand::kTables && args->weight_planes == 1) {
+    constexpr std::ptrdiff_t kSumBytes = sizeof(std::int32_t);
+    args->window_sums_row_bytes = row_pixels * kSumBytes;
+    args->window_sums_pixel_bytes = convolution.stride_w * kSumBytes;
+  }
+}
+
+// `count` channels from `first` on, of which the widest has `weight_bits`.
+ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights,
+                    const ConvWindow& window, const ConvKernel& kernel, int first, int count,
+                    int weight_bits) {
+  const std::ptrdiff_t depth =
+      static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
+  const std::int8_t* codes = weights.codes.data() + first * depth;
+  ConvPiece piece;
+  piece.kernel = &kernel;
+  piece.window = window;
+  PackedConv packed = PackConv(kernel, window, weight_bits, context.input_bits(), codes, count);
+  piece.weights = std::move(packed.weights);
+  piece.stage = MakeOutputStage(context, first, count);
+  for (int o = 0; o < count; ++o) {
+    // What the input's zero point adds to the channel's sum.
+    const std::int32_t sum =
+        std::accumulate(codes + o * depth, codes + (o + 1) * depth, std::int32_t{0});
+    piece.stage.correction[static_cast<std::size_t>(o)] = -context.input().zero_point * sum;
+  }
+  const Operation convolution = AsConvolution(context.operation(), context.input().shape);
+  piece.args.weight_planes = packed.weight_planes;
+  piece.args.masks_planes = packed.masks_planes;
+  piece.args.weight_plane_bytes = packed.weight_plane_bytes;
+  SetInputArgs(context, convolution, kernel.operand, &piece.args);
+  piece.args.weight_block_bytes =
+      static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
+  const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
+  // Tiles run on from row to row; dense weights of filter rows are no whole bytes of a block.
+  if (DenseBits(kernel.operand) > 0 || kernel.operand == ConvOperand::kTiles ||
+      convolution.padding == Padding{} || context.input().zero_point != 0 || !window.all_channels) {
+    piece.regions = {whole};
+  } else {
+    piece.regions = SplitByHalo(
+        kernel, convolution, context.input().shape, window,
+        packed.weight_plane_bytes > 0 ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
+        WidenPeriod(kernel, weight_bits, context.input_bits()), whole);
+  }
+  return piece;
+}
+
+// Width that holds the codes of all channels of a block: the widest, but 1 bit has no zero for a
+// pruned channel.
+int BlockBits(std::span<const std::uint8_t> channel_bits) {
+  const auto [least, most] = std::minmax_element(channel_bits.begin(), channel_bits.end());
+  return *least == 0 && *most == 1 ? 2 : *most;
+}
+
+constexpr int kPrunedBits = 2;
+
+// Of channels whose weights are all 0: a kernel that reads the input as it is, so that no copy is
+// made for it.
+const ConvKernel& PrunedKernel(Isa isa) {
+  constexpr int kManyPixels = 2;
+  return SelectConvKernel(isa, kPrunedBits, /*activation_bits=*/8, /*depth=*/1, kManyPixels);
+}
+
+// `count` channels from `first` on without weights: one step of zeros, because kernels take no
+// empty filter, and the output stage.
+ConvPiece MakePrunedPiece(const OperationContext& context, const ConvWindow& window,
+                          const ConvKernel& kernel, int first, int count) {
+  ConvWindow step = window;
+  step.filter_h = step.filter_w = 1;
+  step.group_channels = std::min(window.group_channels, ElementsPerStep(kernel.operand));
+  step.all_channels = false;
+  LayerWeights zeros;
+  zeros.codes.resize(static_cast<std::size_t>((first + count) * step.group_channels));
+  return MakePiece(context, zeros, step, kernel, first, count, kPrunedBits);
+}
+
+}  // namespace
+
+ConvArgs ConvPiece::Bind(ConvArgs whole, const RunMemory& memory, const ConvRegion& region) const {
+  whole.input += region.column_begin * args.input_pixel_bytes;
+  if (ReadsWindowSums()) {
+    whole.window_sums += region.column_begin * args.window_sums_pixel_bytes;
+  }
+  whole.runs = region.runs.data();
+  whole.widens = std::any_of(region.runs.begin(), region.runs.end(),
+                             [](const DepthRun& run) { return run.widen; });
+  whole.weights = weights.data() + region.weight_offset;
+  whole.output = stage.Bind(memory);
+  whole.output.width = region.column_end - region.column_begin;
+  whole.output.codes += region.column_begin * whole.output.pixel_bytes;
+  if (whole.output.residual != nullptr) {
+    whole.output.residual += region.column_begin * whole.output.residual_pixel_bytes;
+  }
+  return whole;
+}
+
+Operation AsConvolution(const Operation& operation, const TensorShape& input) {
+  Operation convolution = operation;
+  if (operation.kind == OperationKind::kFullyConnected) {
+    convolution.kernel_h = input.height;
+    convolution.kernel_w = input.width;
+    convolution.stride_h = 1;
+    convolution.stride_w = 1;
+    convolution.padding = Padding{};
+    convolution.groups = 1;
+  }
+  return convolution;
+}
+
+std::int64_t OutputPixels(const OperationContext& context) {
+  const TensorShape output = context.output_shape();
+  return std::int64_t{output.height} * output.width;
+}
+
+std::ptrdiff_t InputPlaneBytes(const TensorLayout& input) {
+  const auto pixels = static_cast<std::ptrdiff_t>(input.total_bytes()) / input.pixel_bytes;
+  return pixels * PlanePixelBytes(input.pixel_bytes) +
+         static_cast<std::ptrdiff_t>(kTensorSlackBytes);
+}
+
+std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const LayerWeights& weights,
+                                      const ConvChoice& choose) {
+  const Operation convolution = AsConvolution(context.operation(), context.input().shape);
+  const std::vector<std::uint8_t>& bits = weights.channel_bits;
+  const int group_inputs = context.input().shape.channels / convolution.groups;
+  const int group_outputs = convolution.out_channels / convolution.groups;
+  std::vector<ConvPiece> pieces;
+  for (int group = 0; group < convolution.groups; ++group) {
+    const ConvWindow window = {.filter_h = convolution.kernel_h,
+                               .filter_w = convolution.kernel_w,
+                               .first_channel = group * group_inputs,
+                               .group_channels = group_inputs,
+                               .pixel_bytes = context.input().pixel_bytes,
+                               .row_bytes = context.input().row_bytes,
+                               .all_channels = convolution.groups == 1};
+    const int end = (group + 1) * group_outputs;
+    for (int first = group * group_outputs; first < end;) {
+      // A piece grows block by block while the blocks' widest channels call for the same kernel.
+      const ConvKernel* kernel = nullptr;
+      int widest = 0;
+      int last = first;
+      while (last < end) {
+        const int block_end = std::min(last + kBlockChannels, end);
+        const int block_bits = BlockBits(std::span(bits).subspan(
+            static_cast<std::size_t>(last), static_cast<std::size_t>(block_end - last)));
+        const ConvKernel& choice = block_bits > 0 ? choose(block_bits) : PrunedKernel(context.isa);
+        // Planes make a pass for each bit of the piece's widest channel; pruned blocks make none.
+        const bool needs_equal_bits = IsPlanes(choice.operand) || block_bits == 0 || widest == 0;
+        if (kernel != nullptr &&
+            (kernel != &choice || (needs_equal_bits && block_bits != widest))) {
+          break;
+        }
+        kernel = &choice;
+        widest = std::max(widest, block_bits);
+        last = block_end;
+      }
+      pieces.push_back(
+          widest == 0 ? MakePrunedPiece(context, window, *kernel, first, last - first)
+                      : MakePiece(context, weights, window, *kernel, first, last - first, widest));
+      first = last;
+    }
+  }
+  return pieces;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,212 @@
+#include "kernels/runtime/tensor_layout.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bitpilot {
+namespace {
+
+std::size_t RoundUp(std::size_t value, std::size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+bool ReadsHalo(const Operation& operation) {
+  // Maximum pooling clips its windows: padding never wins there, whatever the zero point.
+  return operation.kind == OperationKind::kConvolution ||
+         operation.kind == OperationKind::kAveragePool;
+}
+
+// Whether the input image's 3 channels need no fourth to fill up a pixel: if fewer bytes make fewer
+// steps for the one convolution that reads it. Fewer bits than 8 might call for bit planes or
+// tables, which want whole steps.
+bool HasDensePixels(const Network& network) {
+  constexpr int kStepElements = 4;
+  const Topology& topology = network.topology;
+  const int channels = topology.input.channels;
+  const Operation& first = topology.operations.front();
+  const bool has_other_readers =
+      std::any_of(topology.operations.begin() + 1, topology.operations.end(),
+                  [](const Operation& other) { return other.input == 0 || other.residual == 0; });
+  return channels == 3 && network.tensors.front().bits == 8 && !has_other_readers &&
+         first.kind == OperationKind::kConvolution && first.groups == 1 && first.residual < 0 &&
+         (first.kernel_w * channels + kStepElements - 1) / kStepElements < first.kernel_w;
+}
+
+// Layouts without places.
+std::vector<TensorLayout> ShapeTensors(const Network& network) {
+  const std::vector<TensorShape> shapes = TensorShapes(network.topology);
+  std::vector<TensorLayout> tensors(
+      static_cast<std::size_t>(network.topology.num_stored_tensors()));
+  for (std::size_t t = 0; t < tensors.size(); ++t) {
+    tensors[t].shape = shapes[t];
+    tensors[t].zero_point = network.tensors[t].zero_point;
+  }
+  for (const Operation& operation : network.topology.operations) {
+    if (ReadsHalo(operation)) {
+      Padding& halo = tensors[static_cast<std::size_t>(operation.input)].halo;
+      halo.top = std::max(halo.top, operation.padding.top);
+      halo.left = std::max(halo.left, operation.padding.left);
+      halo.bottom = std::max(halo.bottom, operation.padding.bottom);
+      halo.right = std::max(halo.right, operation.padding.right);
+    }
+  }
+  for (TensorLayout& tensor : tensors) {
+    const bool is_dense = &tensor == &tensors.front() && HasDensePixels(network);
+    tensor.pixel_bytes = is_dense ? tensor.shape.channels : (tensor.shape.channels + 3) / 4 * 4;
+    tensor.row_bytes =
+        tensor.pixel_bytes * (tensor.shape.width + tensor.halo.left + tensor.halo.right);
+  }
+  return tensors;
+}
+
+// Last operation that reads each tensor.
+std::vector<int> LastReaders(const Topology& topology) {
+  std::vector<int> last(static_cast<std::size_t>(topology.num_stored_tensors()), -1);
+  for (int i = 0; i < topology.num_operations(); ++i) {
+    const Operation& operation = topology.operations[static_cast<std::size_t>(i)];
+    last[static_cast<std::size_t>(operation.input)] = i;
+    if (operation.residual >= 0) {
+      last[static_cast<std::size_t>(operation.residual)] = i;
+    }
+  }
+  return last;
+}
+
+bool SameGeometry(const TensorLayout& a, const TensorLayout& b) {
+  return a.shape == b.shape && a.halo == b.halo && a.zero_point == b.zero_point;
+}
+
+// Memory of tensors of equal geometry, one after the other.
+struct Place {
+  std::vector<int> tensors;  // In the order of a run.
+  int last_reader = 0;       // Of the last tensor.
+  std::size_t bytes = 0;     // With the slack on both sides.
+  std::size_t offset = 0;    // Of the slack.
+  bool is_shared = false;    // With another place.
+};
+
+// Tensor t is written by operation t - 1, so its place must outlive that operation's inputs.
+int Writer(int tensor) { return tensor - 1; }
+
+bool LiveAtOnce(const Place& a, const Place& b) {
+  return Writer(a.tensors.front()) <= b.last_reader && Writer(b.tensors.front()) <= a.last_reader;
+}
+
+bool Overlap(const Place& a, const Place& b) {
+  return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+
+std::vector<Place> MakePlaces(const Topology& topology, const std::vector<TensorLayout>& tensors) {
+  const std::vector<int> last_readers = LastReaders(topology);
+  std::vector<Place> places;
+  for (int t = 0; t < topology.num_stored_tensors(); ++t) {
+    const TensorLayout& tensor = tensors[static_cast<std::size_t>(t)];
+    auto place = std::find_if(places.begin(), places.end(), [&](const Place& free) {
+      return free.last_reader < Writer(t) &&
+             SameGeometry(tensors[static_cast<std::size_t>(free.tensors.front())], tensor);
+    });
+    if (place == places.end()) {
+      places.emplace_back();
+      place = places.end() - 1;
+      place->bytes =
+          RoundUp(tensor.total_bytes() + 2 * kTensorSlackBytes, AlignedBuffer::kAlignment);
+    }
+    place->tensors.push_back(t);
+    place->last_reader = std::max(last_readers[static_cast<std::size_t>(t)], Writer(t));
+  }
+  return places;
+}
+
+// Gives `place` the lowest offset that keeps it apart from those of `others` that live with it.
+void PutLow(const std::vector<const Place*>& others, Place* place) {
+  place->offset = 0;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const Place* other : others) {
+      if (LiveAtOnce(*other, *place) && Overlap(*other, *place)) {
+        place->offset = other->offset + other->bytes;
+        moved = true;
+      }
+    }
+  }
+}
+
+// The largest first. Returns the bytes that all take.
+std::size_t Arrange(std::vector<Place>* places) {
+  std::vector<Place*> by_size;
+  for (Place& place : *places) by_size.push_back(&place);
+  std::stable_sort(by_size.begin(), by_size.end(),
+                   [](const Place* a, const Place* b) { return a->bytes > b->bytes; });
+  std::vector<const Place*> arranged;
+  std::size_t total_bytes = 0;
+  for (Place* place : by_size) {
+    PutLow(arranged, place);
+    arranged.push_back(place);
+    total_bytes = std::max(total_bytes, place->offset + place->bytes);
+  }
+  for (Place& place : *places) {
+    place.is_shared = std::any_of(places->begin(), places->end(), [&place](const Place& other) {
+      return &other != &place && Overlap(other, place);
+    });
+  }
+  return total_bytes;
+}
+
+}  // namespace
+
+std::size_t TensorLayout::total_bytes() const {
+  return static_cast<std::size_t>(row_bytes) *
+         static_cast<std::size_t>(shape.height + halo.top + halo.bottom);
+}
+
+std::size_t TensorLayout::origin_offset() const {
+  return arena_offset + static_cast<std::size_t>(halo.top * row_bytes + halo.left * pixel_bytes);
+}
+
+ArenaPlan PlanArena(const Network& network) {
+  ArenaPlan plan;
+  plan.tensors = ShapeTensors(network);
+  plan.refills_halo.resize(plan.tensors.size());
+  std::vector<Place> places = MakePlaces(network.topology, plan.tensors);
+  plan.total_bytes = Arrange(&places);
+  for (const Place& place : places) {
+    for (const int t : place.tensors) {
+      plan.tensors[static_cast<std::size_t>(t)].arena_offset = place.offset + kTensorSlackBytes;
+    }
+    const auto first = static_cast<std::size_t>(place.tensors.front());
+    plan.refills_halo[first] = place.is_shared && !(plan.tensors[first].halo == Padding{});
+  }
+  return plan;
+}
+
+void FillHalo(const TensorLayout& tensor, std::uint8_t* arena) {
+  const auto fill = [&](std::size_t begin, std::size_t end) {
+    std::memset(arena + begin, tensor.zero_point, end - begin);
+  };
+  const auto image_row_bytes = static_cast<std::size_t>(tensor.shape.width * tensor.pixel_bytes);
+  std::size_t row = tensor.origin_offset();
+  fill(tensor.arena_offset, row);
+  for (int y = 1; y < tensor.shape.height; ++y) {
+    const std::size_t next = row + static_cast<std::size_t>(tensor.row_bytes);
+    fill(row + image_row_bytes, next);
+    row = next;
+  }
+  fill(row + image_row_bytes, tensor.arena_offset + tensor.total_bytes());
+}
+
+void RefillHalo(const ArenaPlan& plan, int tensor, std::uint8_t* arena) {
+  const auto index = static_cast<std::size_t>(tensor);
+  if (index < plan.tensors.size() && plan.refills_halo[index]) {
+    FillHalo(plan.tensors[index], arena);
+  }
+}
+
+AlignedBuffer AllocateArena(const ArenaPlan& plan) {
+  AlignedBuffer arena(plan.total_bytes);
+  for (const TensorLayout& tensor : plan.tensors) {
+    FillHalo(tensor, arena.data());
+  }
+  return arena;
+}
+
+}  // namespace bitpilot
