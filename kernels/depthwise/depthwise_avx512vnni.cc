@@ -82,13 +82,21 @@ inline void LoadLanes(const void* values, int count, Vec* lanes) {
 }
 
 template <class Range>
-void RowOfAnyFilter(const DepthwiseArgs& args, const RowArgs& row, const LaneConstants& constants,
-                    const Range& range) {
-  for (int x = 0; x < row.width; ++x) {
+[[gnu::noinline]] void RowOfAnyFilter(const DepthwiseArgs& args, const RowArgs& row,
+                                      const LaneConstants& constants, const Range& range) {
+  // In registers: stores of codes could change what is in memory, for all that the compiler knows.
+  const LaneConstants in_registers = constants;
+  const std::ptrdiff_t pixel_bytes = row.pixel_bytes;
+  const std::ptrdiff_t code_bytes = row.code_bytes;
+  const std::uint8_t* const weights = row.weights;
+  const int channels = row.channels;
+  const std::uint8_t* input = row.input;
+  std::uint8_t* codes = row.codes;
+  for (int left = row.width; left > 0; --left, input += pixel_bytes, codes += code_bytes) {
     Vec acc[kLaneVecs];
-    Unroll<kLaneVecs>([&](auto v) __attribute__((always_inline)) { acc[v] = constants.start[v]; });
-    SumPixel(args, row.input + x * row.pixel_bytes, row.weights, acc);
-    StorePixel(acc, constants, range, row.codes + x * row.code_bytes, row.channels);
+    CopyLanes(in_registers.start, acc);
+    SumPixel(args, input, weights, acc);
+    StorePixel(acc, in_registers, range, codes, channels);
   }
 }
 
