@@ -46,6 +46,9 @@ std::vector<int> ShapeOfOperation(const Topology& topology) {
 // To a picosecond: digits beyond it mean nothing, and would double the file.
 double Rounded(double ns) { return std::round(ns * 1e3) / 1e3; }
 
+// Of a timed operation's time, at least this is its own.
+constexpr double kLeastShare = 1e-3;
+
 double Sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -86,7 +89,9 @@ class LutBuilder {
 
   void Add(const Observation& observation, double reference_ns) {
     std::vector<double> shares = observation.sample->operation_ns;
-    for (double& share : shares) share = std::max(0.0, share - timer_ns_);
+    // No operation is free, though in a disturbed profile the timer may seem to take all of its
+    // time.
+    for (double& share : shares) share = std::max(kLeastShare * share, share - timer_ns_);
     const double scale = observation.sample->ratio * reference_ns / Sum(shares);
     std::size_t layer = 0;
     for (std::size_t i = 0; i < shares.size(); ++i) {

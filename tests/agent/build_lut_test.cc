@@ -115,6 +115,18 @@ TEST(BuildLutTest, CountsCpuTimeWhereEverythingWasDisturbed) {
   EXPECT_DOUBLE_EQ(disturbed.reference_ns, quiet.reference_ns);
 }
 
+// Operations that seem to take longer than the network do not leave a layer without a time.
+TEST(BuildLutTest, NoLayerIsFreeInADisturbedProfile) {
+  Profiled profiled = ProfileTheBoard("resnet8", {4, 8});
+  for (ProfileJobResult& result : profiled.data.results) {
+    result.uniform8.cpu_ns *= 0.5;
+    for (ProfileSample& sample : result.samples) sample.cpu_ns *= 0.5;
+  }
+  const auto lut = BuildLut(profiled.topology, profiled.plan, profiled.data);
+  ASSERT_TRUE(lut.ok()) << lut.status().message();
+  for (const LutEntry& entry : lut->entries) EXPECT_GT(entry.latency_ns, 0.0) << entry.operation;
+}
+
 TEST(BuildLutTest, PredictsNetworksThatItWasNotMadeFrom) {
   const Profiled profiled = ProfileTheBoard("resnet20", {2, 4, 8});
   const auto lut = BuildLut(profiled.topology, profiled.plan, profiled.data);
