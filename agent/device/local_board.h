@@ -17,8 +17,8 @@ namespace bitpilot {
 //
 // Errors: as ConnectBoard, and
 //   kInvalidArgument  no such device, or `fast` for one that is no model.
-//   kNotFound      no bitpilotd is beside this program or in PATH, or TABLE does not exist.
-//   kUnsupported   this CPU lacks the instruction set.
+//   kNotFound         no bitpilotd is beside this program or in PATH, or TABLE does not exist.
+//   kUnsupported      this CPU lacks the instruction set, or Linux refuses it.
 Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
                                                const BoardOptions& options);
 
