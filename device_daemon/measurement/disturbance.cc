@@ -93,6 +93,17 @@ std::string DescribeCause(const WindowSeries& series, const SamplerPlan& plan) {
          CountSwitches(series);
 }
 
+std::string DescribeVagueRatio(const WindowSeries& without_common_drift, const SamplerPlan& plan) {
+  const double half_width = SignTestInterval(without_common_drift.cpu_ns).relative_half_width();
+  if (half_width <= plan.ratio_limit) return {};
+  return "rounds scatter: the interval of the ratio is +-" + Percent(half_width) + " wide after " +
+         std::to_string(without_common_drift.cpu_ns.size()) + " rounds, more than +-" +
+         Percent(plan.ratio_limit) +
+         "; CPU times differ, so the CPU itself did: its frequency, its caches or a neighbour on "
+         "the host; " +
+         CountSwitches(without_common_drift);
+}
+
 }  // namespace
 
 std::vector<WindowSeries> WithoutCommonDrift(std::vector<WindowSeries> series) {
@@ -112,6 +123,16 @@ std::string FindDisturbance(const WindowSeries& series, const SamplerPlan& plan)
   if (shape.empty()) return {};
   return shape + (series.steady_after_warmup ? "" : " (never steady in the warm-up)") + "; " +
          DescribeCause(series, plan);
+}
+
+std::vector<std::string> FindDisturbances(const std::vector<WindowSeries>& series,
+                                          const SamplerPlan& plan) {
+  std::vector<std::string> disturbances;
+  for (const WindowSeries& judged : WithoutCommonDrift(series)) {
+    std::string& found = disturbances.emplace_back(FindDisturbance(judged, plan));
+    if (found.empty() && series.size() > 1) found = DescribeVagueRatio(judged, plan);
+  }
+  return disturbances;
 }
 
 }  // namespace bitpilot

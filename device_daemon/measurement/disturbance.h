@@ -31,4 +31,14 @@ std::vector<WindowSeries> WithoutCommonDrift(std::vector<WindowSeries> series);
 // REQUIRES: at least one window; positive times; wall_ns, cpu_ns and switches are parallel.
 std::string FindDisturbance(const WindowSeries& series, const SamplerPlan& plan);
 
+// The same for networks measured in interleaved rounds, one entry each, judged
+// WithoutCommonDrift(). Rounds are there to compare, so of several networks it also says where a
+// ratio stays vague:
+//   rounds scatter         the interval of a network's CPU times, which of two networks is that of
+//                          their ratio, reaches further than the plan's ratio_limit
+//
+// REQUIRES: as WithoutCommonDrift() and FindDisturbance().
+std::vector<std::string> FindDisturbances(const std::vector<WindowSeries>& series,
+                                          const SamplerPlan& plan);
+
 }  // namespace bitpilot

@@ -131,6 +131,7 @@ SamplerPlan PlanFor(v1::MeasureSpec::Tier tier) {
   plan.trend_limit = 0.015;
   plan.step_limit = 0.025;
   plan.gap_limit = 0.05;
+  plan.ratio_limit = 0.02;
   switch (tier) {
     case v1::MeasureSpec::SCREEN:
       plan.window_ns = 25 * kMillisecond;
@@ -139,6 +140,7 @@ SamplerPlan PlanFor(v1::MeasureSpec::Tier tier) {
       plan.trend_limit = 0.05;
       plan.step_limit = 0.05;
       plan.gap_limit = 0.10;
+      plan.ratio_limit = 0.05;
       return plan;
     case v1::MeasureSpec::STANDARD:
       plan.window_ns = 100 * kMillisecond;
@@ -149,6 +151,7 @@ SamplerPlan PlanFor(v1::MeasureSpec::Tier tier) {
       plan.window_ns = 20 * kMillisecond;
       plan.checkpoints = {24, 32, 40};
       plan.target_half_width = 0.005;
+      plan.ratio_limit = 0.01;
       return plan;
     default:
       BITPILOT_CHECK(false);

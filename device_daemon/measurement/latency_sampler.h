@@ -51,6 +51,9 @@ struct SamplerPlan {
   double trend_limit = 0.0;
   double step_limit = 0.0;
   double gap_limit = 0.0;
+  // Of interleaved networks: the widest half-width of a ratio's interval that still counts as
+  // known (disturbance.h).
+  double ratio_limit = 0.0;
 
   // For a CPU that measured a moment ago: the first workload needs no longer than the others.
   void MakeWarm() { first_warmup_max_ns = warmup_max_ns; }

@@ -77,7 +77,7 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   if (!series.ok()) return ToVerdict(series.status());
   result.mutable_conditions()->set_involuntary_context_switches(TotalSwitches(*series));
   result.mutable_conditions()->set_timed_ms(TimedMs(*series));
-  const std::vector<WindowSeries> judged = WithoutCommonDrift(*series);
+  const std::vector<std::string> disturbances = FindDisturbances(*series, plan);
   MeasureVerdict verdict;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
     const MeasureVerdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
@@ -88,9 +88,8 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
       progress("operations", static_cast<int>((*series)[i].wall_ns.size()));
       AddOperationTimes(subjects[i], pixels, clock, 2 * plan.window_ns, out);
     }
-    const std::string disturbance = FindDisturbance(judged[i], plan);
-    if (verdict.ok() && !disturbance.empty()) {
-      verdict = {v1::NOISY, "network " + std::to_string(i) + ": " + disturbance};
+    if (verdict.ok() && !disturbances[i].empty()) {
+      verdict = {v1::NOISY, "network " + std::to_string(i) + ": " + disturbances[i]};
     }
   }
   return verdict;

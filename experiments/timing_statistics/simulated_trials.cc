@@ -92,9 +92,7 @@ Trial RunTrial(v1::MeasureSpec::Tier tier, const std::vector<Level>& levels, con
       SampleLatency(workloads, plan, machine, [&](std::string_view, int done) { window = done; });
   BITPILOT_CHECK(series.ok());
   Trial trial;
-  for (const WindowSeries& judged : WithoutCommonDrift(*series)) {
-    trial.disturbances.push_back(FindDisturbance(judged, plan));
-  }
+  trial.disturbances = FindDisturbances(*series, plan);
   trial.series = std::move(*series);
   return trial;
 }
@@ -137,6 +135,9 @@ Claims CountClaims(v1::MeasureSpec::Tier tier, double ratio, const Noise& noise,
     claims.faster += comparison.speed == Speed::kFaster;
     claims.slower += comparison.speed == Speed::kSlower;
     claims.no_difference += comparison.speed == Speed::kNoDifference;
+    if (trial.noisy()) continue;
+    ++claims.ok;
+    claims.ok_within_1_percent += std::abs(comparison.ratio.median / ratio - 1.0) <= 0.01;
   }
   return claims;
 }

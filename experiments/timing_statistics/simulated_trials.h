@@ -62,11 +62,14 @@ double NoisyShare(v1::MeasureSpec::Tier tier, const Level& level, const Noise& n
                   const std::function<bool(const Trial&)>& counts = {});
 
 // How often an interleaved comparison calls a network of `ratio` times the other's latency faster,
-// slower, or neither.
+// slower, or neither; how often its verdict is OK, and how often the median is then within 1 % of
+// `ratio`.
 struct Claims {
   int faster = 0;
   int slower = 0;
   int no_difference = 0;
+  int ok = 0;
+  int ok_within_1_percent = 0;
 };
 Claims CountClaims(v1::MeasureSpec::Tier tier, double ratio, const Noise& noise, double scale,
                    int trials, std::uint64_t seed);

@@ -71,14 +71,18 @@ void PrintFlags(int trials) {
 void PrintClaims(int trials) {
   std::printf("\nClaims of short AUDITs\n\n");
   std::printf(
-      "| noise | scale | equal: no difference | 3 %% slower: said slower |\n|---|---|---|---|\n");
+      "| noise | scale | equal: no difference | 3 %% slower: said slower | equal: OK | of OK: "
+      "ratio "
+      "within 1 %% |\n|---|---|---|---|---|---|\n");
   for (const Noise& noise : AllNoises()) {
-    for (const double scale : {0.003, 0.01, 0.02}) {
+    for (const double scale : {0.003, 0.01, 0.02, 0.05}) {
       const Claims equal = CountClaims(v1::MeasureSpec::AUDIT, 1.0, noise, scale, trials, 5);
       const Claims slower = CountClaims(v1::MeasureSpec::AUDIT, 1.03, noise, scale, trials, 6);
-      std::printf("| %s | %.1f %% | %.4f | %.4f |\n", noise.name.c_str(), scale * 100,
+      std::printf("| %s | %.1f %% | %.4f | %.4f | %.4f | %.4f |\n", noise.name.c_str(), scale * 100,
                   static_cast<double>(equal.no_difference) / trials,
-                  static_cast<double>(slower.slower) / trials);
+                  static_cast<double>(slower.slower) / trials,
+                  static_cast<double>(equal.ok) / trials,
+                  static_cast<double>(equal.ok_within_1_percent) / std::max(1, equal.ok));
       std::fflush(stdout);
     }
   }

@@ -113,5 +113,38 @@ TEST(FindDisturbanceTest, BlamesNoCpuForWhatInterruptedTheOtherNetwork) {
   }
 }
 
+// AUDIT rounds of two equal networks, half of them on a machine where the first runs 4 % slower.
+std::vector<WindowSeries> ScatteredRounds() {
+  std::vector<double> times;
+  for (int round = 0; round < 40; ++round) times.push_back(100.0 + round * 7 % 40 * 0.1);
+  return {SeriesOf(times), SeriesOf(std::vector<double>(40, 100.0))};
+}
+
+TEST(FindDisturbancesTest, NamesARatioThatStaysVague) {
+  const std::vector<WindowSeries> series = ScatteredRounds();
+  const SamplerPlan audit = PlanFor(v1::MeasureSpec::AUDIT);
+  EXPECT_EQ(FindDisturbance(series[0], audit), "");
+  const std::vector<std::string> found = FindDisturbances(series, audit);
+  ASSERT_EQ(found.size(), 2U);
+  for (const std::string& one : found) {
+    EXPECT_EQ(one,
+              "rounds scatter: the interval of the ratio is +-0.6 % wide after 40 rounds, more "
+              "than +-1.0 %; CPU times differ, so the CPU itself did: its frequency, its caches or "
+              "a neighbour on the host; 0 involuntary context switches");
+  }
+}
+
+TEST(FindDisturbancesTest, AsksLessOfAScreenThanOfAnAudit) {
+  for (const std::string& one :
+       FindDisturbances(ScatteredRounds(), PlanFor(v1::MeasureSpec::SCREEN))) {
+    EXPECT_EQ(one, "");
+  }
+}
+
+TEST(FindDisturbancesTest, JudgesOneNetworkAloneByItsLatency) {
+  const std::vector<WindowSeries> alone = {ScatteredRounds().front()};
+  EXPECT_EQ(FindDisturbances(alone, PlanFor(v1::MeasureSpec::AUDIT)), std::vector<std::string>{""});
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -72,6 +72,16 @@ TEST(TimingStatisticsTest, EqualNetworksAreCalledNoDifference) {
   }
 }
 
+// Rounds that scatter by 2 % and more leave ratios of several percent by chance: such are not OK.
+TEST(TimingStatisticsTest, AnOkRatioOfEqualNetworksIsWithinOnePercent) {
+  for (const Noise& noise : AllNoises()) {
+    for (const double scale : {0.01, 0.02, 0.05}) {
+      const Claims claims = CountClaims(v1::MeasureSpec::AUDIT, 1.0, noise, scale, 500, 12);
+      EXPECT_GE(claims.ok_within_1_percent, 0.95 * claims.ok) << noise.name << ", " << scale;
+    }
+  }
+}
+
 TEST(TimingStatisticsTest, ThreePercentAreFoundInAShortAudit) {
   const Claims slower = CountClaims(v1::MeasureSpec::AUDIT, 1.03, HeavyTail(), 0.01, 60, 10);
   EXPECT_GE(slower.slower, 57);
