@@ -129,13 +129,21 @@ void PrintIdentical(Board& board) {
   Spread ok;
   Spread noisy;
   int same = 0;
+  std::printf(
+      "| run | verdict | ratio | its interval | speed | why |\n|---|---|---|---|---|---|\n");
   for (int i = 0; i < kRuns; ++i) {
     const Measurement measurement = MeasureOrExit(board, {&a, &b}, Tier::kAudit);
     const RoundComparison comparison = Compare(measurement);
-    (IsOk(measurement) ? ok : noisy).ratios.push_back(comparison.ratio.median);
+    const MedianInterval& ratio = comparison.ratio;
+    (IsOk(measurement) ? ok : noisy).ratios.push_back(ratio.median);
     same += comparison.speed == Speed::kNoDifference;
+    std::printf("| %d | %s | %.4f | %.4f to %.4f | %s | %s |\n", i + 1,
+                std::string(ToString(measurement.status)).c_str(), ratio.median, ratio.low,
+                ratio.high, std::string(ToString(comparison.speed)).c_str(),
+                measurement.detail.c_str());
+    std::fflush(stdout);
   }
-  std::printf("| verdict | AUDITs | within 1 %% | worst |\n|---|---|---|---|\n");
+  std::printf("\n| verdict | AUDITs | within 1 %% | worst |\n|---|---|---|---|\n");
   for (const Spread* spread : {&ok, &noisy}) {
     std::printf("| %s | %zu | %d | %.2f %% |\n", spread == &ok ? "OK" : "NOISY",
                 spread->ratios.size(), spread->CountWithin(1.0, 0.01), spread->Worst(1.0) * 100);

@@ -113,10 +113,10 @@ TEST(FindDisturbanceTest, BlamesNoCpuForWhatInterruptedTheOtherNetwork) {
   }
 }
 
-// AUDIT rounds of two equal networks, half of them on a machine where the first runs 4 % slower.
+// AUDIT rounds in which one of two networks takes up to 8 % longer, in no order.
 std::vector<WindowSeries> ScatteredRounds() {
   std::vector<double> times;
-  for (int round = 0; round < 40; ++round) times.push_back(100.0 + round * 7 % 40 * 0.1);
+  for (int round = 0; round < 40; ++round) times.push_back(100.0 + round * 7 % 40 * 0.2);
   return {SeriesOf(times), SeriesOf(std::vector<double>(40, 100.0))};
 }
 
@@ -128,7 +128,7 @@ TEST(FindDisturbancesTest, NamesARatioThatStaysVague) {
   ASSERT_EQ(found.size(), 2U);
   for (const std::string& one : found) {
     EXPECT_EQ(one,
-              "rounds scatter: the interval of the ratio is +-0.6 % wide after 40 rounds, more "
+              "rounds scatter: the interval of the ratio is +-1.3 % wide after 40 rounds, more "
               "than +-1.0 %; CPU times differ, so the CPU itself did: its frequency, its caches or "
               "a neighbour on the host; 0 involuntary context switches");
   }

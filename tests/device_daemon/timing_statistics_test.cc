@@ -72,12 +72,12 @@ TEST(TimingStatisticsTest, EqualNetworksAreCalledNoDifference) {
   }
 }
 
-// Rounds that scatter by 2 % and more leave ratios of several percent by chance: such are not OK.
-TEST(TimingStatisticsTest, AnOkRatioOfEqualNetworksIsWithinOnePercent) {
+// Rounds that scatter by 2 % and more leave ratios several percent off by chance: such are not OK.
+TEST(TimingStatisticsTest, ARatioThatIsOffByOnePercentIsSeldomOk) {
   for (const Noise& noise : AllNoises()) {
     for (const double scale : {0.01, 0.02, 0.05}) {
       const Claims claims = CountClaims(v1::MeasureSpec::AUDIT, 1.0, noise, scale, 500, 12);
-      EXPECT_GE(claims.ok_within_1_percent, 0.95 * claims.ok) << noise.name << ", " << scale;
+      EXPECT_LE(claims.ok - claims.ok_within_1_percent, 10) << noise.name << ", " << scale;
     }
   }
 }
