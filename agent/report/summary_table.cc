@@ -113,7 +113,7 @@ std::string SummaryTable(const ReportData& data) {
          "accuracies, the paired one on the same images for differences, the exact one of the "
          "median for latencies and ratios. Ratios compare windows of the same interleaved rounds; "
          "\u201cfaster\u201d and \u201cslower\u201d are said of pairs whose rounds differ at a "
-         "level of 1 % for the whole table (sign test). "
+         "level of 1 % for the whole table (sign test), by more than 1 %. "
          "Weights are packed at their own widths; kB = 1,000 B." +
          Repetitions(*data.final) + "</p>\n";
 }

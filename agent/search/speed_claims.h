@@ -16,7 +16,7 @@ namespace bitpilot {
 MedianInterval RatioOf(const MeasurementRow& row, const MeasurementRow& reference);
 
 // Fills speed, speed_p_value and as_fast_as of `finals` from the rows of one interleaved
-// measurement. Every pair is compared by a sign test, and none is called different unless that
+// measurement. Every pair is compared by CompareRounds(), and none is called different unless that
 // holds for the whole table: in one table of a hundred something wrong is said (Bonferroni). Rows
 // without numbers and a model's figures, which nothing measured, are left as they are.
 //

@@ -1,6 +1,7 @@
 #include "kernels/base/round_comparison.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "kernels/base/check.h"
@@ -9,6 +10,7 @@ namespace bitpilot {
 namespace {
 
 constexpr double kSignificance = 0.01;
+constexpr double kSmallestDifference = 0.01;
 
 std::vector<double> Ratios(std::span<const double> candidate_ns,
                            std::span<const double> reference_ns) {
@@ -56,7 +58,8 @@ RoundComparison CompareRounds(std::span<const double> candidate_ns,
     comparison.rounds_slower += ratio > 1.0;
   }
   comparison.p_value = SignTestPValue(comparison.rounds_faster, comparison.rounds_slower);
-  if (comparison.p_value * num_comparisons < kSignificance) {
+  const bool significant = comparison.p_value * num_comparisons < kSignificance;
+  if (significant && std::abs(comparison.ratio.median - 1.0) > kSmallestDifference) {
     comparison.speed =
         comparison.rounds_faster > comparison.rounds_slower ? Speed::kFaster : Speed::kSlower;
   }

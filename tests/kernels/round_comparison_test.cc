@@ -34,7 +34,7 @@ TEST(CompareRoundsTest, SeesThroughADriftThatBothShare) {
 // 17 of 21 rounds: p = 0.0072. Alone that is a difference; as one of two comparisons it is not.
 TEST(CompareRoundsTest, AsksForMoreWhenMoreIsCompared) {
   const std::vector<double> reference(21, 100.0);
-  std::vector<double> candidate(21, 99.0);
+  std::vector<double> candidate(21, 98.0);
   for (int round = 0; round < 4; ++round) candidate[static_cast<std::size_t>(4 * round)] = 101.0;
   EXPECT_NEAR(CompareRounds(candidate, reference).p_value, 0.0072, 0.0001);
   EXPECT_EQ(CompareRounds(candidate, reference).speed, Speed::kFaster);
@@ -47,6 +47,15 @@ TEST(CompareRoundsTest, TakesTiesForNeither) {
   EXPECT_EQ(comparison.speed, Speed::kNoDifference);
   EXPECT_DOUBLE_EQ(comparison.p_value, 1.0);
   EXPECT_EQ(ToString(comparison.speed), "no difference");
+}
+
+// Two copies of one network differ by so much, always the same way.
+TEST(CompareRoundsTest, CallsNoDifferenceWhatMemoryPlacementMakes) {
+  const std::vector<double> reference(40, 1000.0);
+  const RoundComparison comparison = CompareRounds(std::vector<double>(40, 992.0), reference);
+  EXPECT_LT(comparison.p_value, 1e-9);
+  EXPECT_EQ(comparison.speed, Speed::kNoDifference);
+  EXPECT_EQ(CompareRounds(std::vector<double>(40, 1011.0), reference).speed, Speed::kSlower);
 }
 
 TEST(CompareRoundsTest, NeverClaimsFromSevenRounds) {
