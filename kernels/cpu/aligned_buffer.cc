@@ -9,10 +9,6 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::size_t RoundUp(std::size_t value, std::size_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 // A wish: without large pages the memory is as good, and slower.
 void AskForLargePages([[maybe_unused]] std::uint8_t* data, [[maybe_unused]] std::size_t size) {
 #ifdef MADV_HUGEPAGE

@@ -9,6 +9,11 @@
 
 namespace bitpilot {
 
+// The first multiple of `multiple` from `value` on.
+constexpr std::size_t RoundUp(std::size_t value, std::size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
 // Memory aligned for every vector width, zero-initialized. From kLargePageBytes on it is a whole
 // number of large pages, if the system has them: what is read once in a run costs a look-up of its
 // page each time, and prefetching stops at a page's end.

@@ -6,10 +6,6 @@
 namespace bitpilot {
 namespace {
 
-std::size_t RoundUp(std::size_t value, std::size_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 bool ReadsHalo(const Operation& operation) {
   // Maximum pooling clips its windows: padding never wins there, whatever the zero point.
   return operation.kind == OperationKind::kConvolution ||
