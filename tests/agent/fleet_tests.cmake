@@ -1,6 +1,6 @@
 bitpilot_add_test(fleet_protocol_test
   LABEL agent
-  SOURCES fleet_client_core_test.cc fleet_simulated_board.cc fleet_simulation_test.cc
+  SOURCES fleet_client_connection_test.cc fleet_client_jobs_test.cc fleet_simulated_board.cc fleet_simulation_test.cc
   DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_files_test
   LABEL agent

@@ -1,0 +1,244 @@
+// Links, sessions and leases: how a client finds its board, and what it does when it loses it.
+#include "agent/fleet/client_core.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "tests/agent/fleet_client_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+using BodyCase = v1::Envelope::BodyCase;
+
+TEST_F(ClientCoreTest, SaysHelloThenTakesTheLease) {
+  Connect();
+  ASSERT_EQ(sent_.size(), 2U);
+  EXPECT_TRUE(sent_[0].envelope.has_hello());
+  EXPECT_TRUE(sent_[0].envelope.session_id().empty());
+  EXPECT_TRUE(sent_[1].envelope.has_lease_request());
+  EXPECT_EQ(sent_[1].envelope.lease_request().holder(), "a test");
+  EXPECT_EQ(sent_[1].envelope.session_id().size(), 16U);
+}
+
+TEST_F(ClientCoreTest, PingsEveryTwoSecondsAndLosesABoardThatDoesNotAnswerFive) {
+  Connect();
+  Pass(milliseconds(10'000));
+  EXPECT_EQ(CountSent(BodyCase::kPing), 5);
+  EXPECT_EQ(links_, 1);
+  Pass(milliseconds(9900), /*connected=*/false);
+  EXPECT_EQ(links_, 1);
+  Pass(milliseconds(2500), /*connected=*/false);
+  EXPECT_GE(links_, 2);
+}
+
+TEST_F(ClientCoreTest, IsSilentWhileTheBoardMeasures) {
+  board_.eta_ms = 30'000;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Pass(milliseconds(29'900));
+  EXPECT_EQ(CountSent(BodyCase::kPing), 0);
+  Pass(milliseconds(5000));
+  EXPECT_EQ(results_.size(), 1U);
+  EXPECT_GE(CountSent(BodyCase::kPing), 1);
+  EXPECT_EQ(links_, 1);
+}
+
+TEST_F(ClientCoreTest, EndsASilentMeasurementAfterThreeTimesTheAnnouncedTime) {
+  board_.eta_ms = 10'000;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Pass(milliseconds(29'900), /*connected=*/false);
+  EXPECT_EQ(links_, 1);
+  Pass(milliseconds(1000), /*connected=*/false);
+  EXPECT_GE(links_, 2);
+}
+
+TEST_F(ClientCoreTest, WaitsLongerForAMeasurementThatAdvances) {
+  board_.eta_ms = 1000;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Message progress;
+  progress.envelope.mutable_measure_progress()->set_measure_id(std::string(16, 'B'));
+  for (int i = 0; i < 59; ++i) {
+    Pass(milliseconds(10'000), /*connected=*/false);
+    Step(MessageReceived{progress});
+  }
+  EXPECT_EQ(links_, 1);
+  Pass(milliseconds(11'000), /*connected=*/false);  // 600 s and a little are too long
+  EXPECT_GE(links_, 2);
+}
+
+TEST_F(ClientCoreTest, TakesUpItsSessionAgainAfterALostLink) {
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Step(LinkDown{"cable"});
+  Pass(milliseconds(200));
+  Step(LinkUp{});
+  Exchange();
+  Pass(milliseconds(2000));
+  EXPECT_EQ(CountSent(BodyCase::kHello), 1);
+  EXPECT_EQ(CountSent(BodyCase::kLeaseRequest), 2);
+  ASSERT_EQ(results_.size(), 1U);
+  EXPECT_EQ(results_[0].measurement.status, MeasureStatus::kOk);
+}
+
+TEST_F(ClientCoreTest, NamesWhoHoldsTheLease) {
+  board_.held_by = "the night shift";
+  Step(Started{});
+  Step(LinkUp{});
+  Exchange();
+  EXPECT_EQ(failure_.code(), StatusCode::kUnavailable);
+  EXPECT_NE(failure_.message().find("the night shift"), std::string::npos);
+}
+
+TEST_F(ClientCoreTest, WaitsForAHeldLeaseIfAskedTo) {
+  ClientOptions options = TestOptions();
+  options.lease_wait = milliseconds(20'000);
+  Use(options);
+  board_.held_by = "the night shift";
+  Step(Started{});
+  Step(LinkUp{});
+  Exchange();
+  Pass(milliseconds(10'000));
+  EXPECT_TRUE(failure_.ok());
+  EXPECT_EQ(num_ready_, 0);
+  board_.held_by.clear();
+  Pass(milliseconds(1000));
+  EXPECT_EQ(num_ready_, 1);
+}
+
+TEST_F(ClientCoreTest, SaysWhenNobodyAnswers) {
+  Step(Started{});
+  while (now_ < Instant(1'006'000) && failure_.ok()) {
+    Step(LinkDown{"nothing accepts connections there"});
+    Pass(milliseconds(100), /*connected=*/false);
+  }
+  EXPECT_EQ(failure_.code(), StatusCode::kUnavailable);
+  EXPECT_NE(failure_.message().find("tcp://192.0.2.7:7777"), std::string::npos);
+  EXPECT_NE(failure_.message().find("nothing accepts connections"), std::string::npos);
+  EXPECT_GE(links_, 4);
+  EXPECT_FALSE(core_->NextWakeup().has_value());
+}
+
+TEST_F(ClientCoreTest, StopsAtOnceWhenTheDaemonRefusesTheKey) {
+  Step(Started{});
+  Step(LinkRefused{true});
+  EXPECT_EQ(failure_.code(), StatusCode::kPermissionDenied);
+  EXPECT_NE(failure_.message().find("agent.pub"), std::string::npos);
+}
+
+TEST_F(ClientCoreTest, TriesABrokenHandshakeThreeTimes) {
+  Step(Started{});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(failure_.ok());
+    Step(LinkRefused{false});
+    Pass(milliseconds(1000), /*connected=*/false);
+  }
+  EXPECT_EQ(failure_.code(), StatusCode::kPermissionDenied);
+  EXPECT_NE(failure_.message().find("public key"), std::string::npos);
+}
+
+TEST_F(ClientCoreTest, RefusesAnotherProtocolVersion) {
+  Step(Started{});
+  Step(LinkUp{});
+  Message reply = board_.Receive(to_board_.front(), now_).front();
+  reply.envelope.mutable_hello_ack()->set_protocol_major(2);
+  Step(MessageReceived{reply});
+  EXPECT_EQ(failure_.code(), StatusCode::kVersionMismatch);
+}
+
+TEST_F(ClientCoreTest, RefusesABoardThatComesBackAsAnother) {
+  Connect();
+  board_.Reboot();
+  board_.isa = "scalar";
+  Step(LinkDown{"rebooted"});
+  Pass(milliseconds(200));
+  Step(LinkUp{});
+  Exchange();
+  EXPECT_EQ(failure_.code(), StatusCode::kVersionMismatch);
+  EXPECT_NE(failure_.message().find("isa is scalar, was avx2"), std::string::npos);
+}
+
+TEST_F(ClientCoreTest, FailsAllWorkWhenTheBoardStaysAway) {
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Step(JobSubmitted{InferRequestOf(2, 3)});
+  Step(LinkDown{"cable"});
+  Pass(milliseconds(61'000), /*connected=*/false);
+  EXPECT_EQ(failure_.code(), StatusCode::kUnavailable);
+  ASSERT_EQ(results_.size(), 2U);
+  EXPECT_EQ(results_[0].status.code(), StatusCode::kUnavailable);
+  Step(JobSubmitted{InferRequestOf(3, 3)});
+  ASSERT_EQ(results_.size(), 3U);
+  EXPECT_EQ(results_[2].status.code(), StatusCode::kUnavailable);
+}
+
+TEST_F(ClientCoreTest, TakesALeaseAgainAfterItsOwnRanOut) {
+  Connect();
+  board_.Reboot();  // the board forgets session and lease, the link does not break
+  Pass(milliseconds(2500));
+  EXPECT_EQ(links_, 2);
+  Step(LinkUp{});
+  Exchange();
+  Step(JobSubmitted{InferRequestOf(1, 1)});
+  Exchange();
+  ASSERT_EQ(results_.size(), 1U);
+  EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.message();
+}
+
+TEST_F(ClientCoreTest, GivesTheLeaseBackWhenClosed) {
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Step(CloseRequested{});
+  Exchange();
+  EXPECT_EQ(CountSent(BodyCase::kMeasureCancel), 1);
+  EXPECT_EQ(CountSent(BodyCase::kLeaseRelease), 1);
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(ClientCoreTest, ClosesWithoutAnAnswerToo) {
+  Connect();
+  Step(CloseRequested{});
+  EXPECT_FALSE(closed_);
+  Pass(milliseconds(600), /*connected=*/false);
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(ClientCoreTest, IgnoresStrayMessagesInEveryPhase) {
+  Message pong;
+  pong.envelope.mutable_pong();
+  Message grant;
+  grant.envelope.mutable_lease_grant()->set_epoch(9);
+  Message status;
+  status.envelope.mutable_artifact_status()->set_sha256(std::string(32, 'q'));
+  status.envelope.set_request_id(77);
+  const auto inject = [&] {
+    for (const Message& message : {pong, grant, status}) Step(MessageReceived{message});
+  };
+  Step(Started{});
+  inject();
+  Step(LinkUp{});
+  inject();
+  Exchange();
+  inject();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  inject();
+  Exchange();
+  inject();
+  Pass(milliseconds(1000));
+  ASSERT_EQ(results_.size(), 1U);
+  EXPECT_EQ(results_[0].measurement.status, MeasureStatus::kOk);
+  EXPECT_EQ(links_, 1);
+}
+
+}  // namespace
+}  // namespace bitpilot
