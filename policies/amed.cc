@@ -133,6 +133,7 @@ std::vector<Proposal> AmedPolicy::Propose(const SearchState& state) {
   RandomStream random = StreamForThisDecision();
   const Surrogate surrogate(problem(), cost(), history());
   std::vector<World> worlds;
+  worlds.reserve(kWorlds);
   for (int i = 0; i < kWorlds; ++i) {
     worlds.push_back(surrogate.SampleWorld(random));
   }

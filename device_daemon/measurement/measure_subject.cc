@@ -1,6 +1,8 @@
 #include "device_daemon/measurement/measure_subject.h"
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -50,7 +52,7 @@ MeasureVerdict CheckOutput(const MeasureSubject& subject, int index, std::string
   for (std::size_t i = 0; i < subject.logits.size(); ++i) {
     float golden = 0.0F;
     std::memcpy(&golden, subject.golden_logits.data() + i * sizeof golden, sizeof golden);
-    if (std::memcmp(&golden, &subject.logits[i], sizeof golden) != 0) {
+    if (std::bit_cast<std::uint32_t>(golden) != std::bit_cast<std::uint32_t>(subject.logits[i])) {
       return {v1::WRONG_OUTPUT, "network " + std::to_string(index) + ", logit " +
                                     std::to_string(i) + " " + std::string(when) + ": expected " +
                                     std::to_string(golden) + ", got " +

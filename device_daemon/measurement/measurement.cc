@@ -66,6 +66,7 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   if (setup.watch != nullptr && setup.watch->is_warm(clock)) plan.MakeWarm();
   const std::span<const std::uint8_t> pixels = GoldenPixels(request);
   std::vector<std::function<void()>> workloads;
+  workloads.reserve(subjects.size());
   for (MeasureSubject& subject : subjects) {
     workloads.emplace_back([&subject, pixels] { subject.compiled.Run(pixels, subject.logits); });
   }
@@ -80,7 +81,7 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   const std::vector<std::string> disturbances = FindDisturbances(*series, plan);
   MeasureVerdict verdict;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
-    const MeasureVerdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
+    MeasureVerdict output = CheckOutput(subjects[i], static_cast<int>(i), "after timing");
     if (!output.ok()) return output;
     v1::NetworkMeasurement& out = *result.add_networks();
     AddWindows((*series)[i], out);
@@ -121,13 +122,13 @@ MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const Measureme
     if (!subject.ok()) return ToVerdict(subject.status());
     subjects.push_back(std::move(*subject));
     subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
-    const MeasureVerdict output = CheckOutput(subjects.back(), i, "before timing");
+    MeasureVerdict output = CheckOutput(subjects.back(), i, "before timing");
     if (!output.ok()) return output;
     progress("output check", 0);
   }
-  const MeasureVerdict verdict =
-      setup.cost_table ? PredictSubjects(request, subjects, setup, progress, result)
-                       : TimeOnBoard(request, setup, subjects, clock, progress, result);
+  MeasureVerdict verdict = setup.cost_table
+                               ? PredictSubjects(request, subjects, setup, progress, result)
+                               : TimeOnBoard(request, setup, subjects, clock, progress, result);
   for (int i = 0; i < result.networks_size(); ++i) {
     v1::NetworkMeasurement& out = *result.mutable_networks(i);
     out.set_network_sha256(request.network_sha256(i));

@@ -27,6 +27,7 @@ std::vector<double> OperationMediansNs(CompiledNetwork& network,
     if (clock.WallNs() - start_ns > budget_ns) break;
   }
   std::vector<double> medians;
+  medians.reserve(num_operations);
   for (const std::vector<double>& of_operation : samples) medians.push_back(Median(of_operation));
   return medians;
 }

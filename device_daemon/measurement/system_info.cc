@@ -55,7 +55,7 @@ utsname SystemNames() {
 }  // namespace
 
 std::string CpuModel() {
-  const std::string model = ReadField("/proc/cpuinfo", "model name");
+  std::string model = ReadField("/proc/cpuinfo", "model name");
   if (!model.empty()) return model;
   const std::string part = ReadField("/proc/cpuinfo", "CPU part");
   if (part.empty()) return {};

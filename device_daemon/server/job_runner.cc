@@ -58,7 +58,7 @@ JobRunner::JobRunner(boost::asio::io_context& io, WorkerCommand command, EnergyS
 
 void JobRunner::Start(daemon::JobId job, const Message& request) {
   BITPILOT_CHECK(!job_);
-  job_.emplace();
+  job_ = Job{};
   job_->id = job;
   if (request.envelope.measure_request().spec().energy()) {
     job_->measure = request.envelope.measure_request();
@@ -109,7 +109,7 @@ void JobRunner::StartSource(v1::MeasureResult latencies) {
   }
   job_->stage = Stage::kSourceStarts;
   handler_(daemon::WorkerProgressed{job_->id, "energy source", 0});
-  energy_.recorder->Start([this, id = job_->id](Status status) {
+  energy_.recorder->Start([this, id = job_->id](const Status& status) {
     boost::asio::post(io_, [this, id, status] { OnSourceStarted(id, status); });
   });
 }

@@ -36,6 +36,15 @@ template <int kPixel>
   return table;
 }
 
+[[gnu::always_inline]] inline void AddChosen(Vec& acc, Vec table, Vec choice, Vec ones) {
+  Vec chosen;
+  asm volatile(
+      "vpermb %[table], %[choice], %[chosen]\n\t"
+      "vpdpbusd %[chosen], %[ones], %[acc]"
+      : [acc] "+v"(acc), [chosen] "=&v"(chosen)
+      : [table] "v"(table), [choice] "v"(choice), [ones] "v"(ones));
+}
+
 template <int kPixels, int kBlocks>
 [[gnu::always_inline]] inline void TileStep(Vec* acc, const std::uint8_t* const* input,
                                             const std::ptrdiff_t* distances,
@@ -48,12 +57,7 @@ template <int kPixels, int kBlocks>
   Unroll<kPixels>([&](auto i) __attribute__((always_inline)) {
     const Vec table = LoadTable<i>(input[i / 4], distances);
     Unroll<kBlocks>([&](auto j) __attribute__((always_inline)) {
-      Vec chosen;
-      asm volatile(
-          "vpermb %[table], %[choice], %[chosen]\n\t"
-          "vpdpbusd %[chosen], %[ones], %[acc]"
-          : [acc] "+v"(acc[i * kBlocks + j]), [chosen] "=&v"(chosen)
-          : [table] "v"(table), [choice] "v"(choice[j]), [ones] "v"(ones));
+      AddChosen(acc[i * kBlocks + j], table, choice[j], ones);
     });
   });
 }

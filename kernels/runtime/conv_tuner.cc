@@ -159,6 +159,7 @@ const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_b
   }
   const LayerWeights weights = UniformWeights(context.numbers().weights, weight_bits);
   std::vector<TimedCandidate> timed;
+  timed.reserve(candidates.size());
   for (const ConvKernel* candidate : candidates) timed.emplace_back(context, weights, *candidate);
   const ConvKernel& fastest = FastestKernel(std::move(timed));
   choices.Remember(key, fastest.name);
