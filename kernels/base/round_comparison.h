@@ -41,8 +41,8 @@ struct RoundComparison {
 // Paired sign test over the rounds: how often would equally fast networks split the rounds as
 // unevenly as these? The candidate is called faster or slower only if p_value * num_comparisons <
 // 0.01 (Bonferroni: one table in a hundred says something wrong) and the ratio is more than 1 %
-// from 1: where a network happens to lie in memory makes up to 0.8 % between two copies of it
-// (experiments/measurement_bars), which lasts for all rounds and is no property of the network.
+// from 1: up to 0.8 % between two copies of one network may last for all rounds
+// (experiments/measurement_bars), most likely by where they lie in memory.
 // Rounds in which both take the same time count for neither.
 //
 // REQUIRES: as RatioOfRounds(); num_comparisons >= 1.

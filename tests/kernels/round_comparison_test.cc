@@ -50,7 +50,7 @@ TEST(CompareRoundsTest, TakesTiesForNeither) {
 }
 
 // Two copies of one network differ by so much, always the same way.
-TEST(CompareRoundsTest, CallsNoDifferenceWhatMemoryPlacementMakes) {
+TEST(CompareRoundsTest, CallsNoDifferenceWhatTwoCopiesMayShow) {
   const std::vector<double> reference(40, 1000.0);
   const RoundComparison comparison = CompareRounds(std::vector<double>(40, 992.0), reference);
   EXPECT_LT(comparison.p_value, 1e-9);
