@@ -16,8 +16,10 @@ if(BITPILOT_SANITIZE)
   target_compile_options(bitpilot_private_flags INTERFACE
     -fsanitize=${BITPILOT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(bitpilot_private_flags INTERFACE -fsanitize=${BITPILOT_SANITIZE})
-  # The thread sanitizer knows no fences: GCC refuses them. Boost.Asio's mutexes order the same.
-  target_compile_definitions(Boost::headers INTERFACE $<$<STREQUAL:${BITPILOT_SANITIZE},thread>:BOOST_ASIO_DISABLE_FENCED_BLOCK>)
+  if(BITPILOT_SANITIZE STREQUAL "thread")
+    # It knows no fences, and GCC refuses them. Boost.Asio's mutexes order the same.
+    target_compile_definitions(Boost::headers INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+  endif()
 endif()
 
 # bitpilot_add_library(<name> SOURCES <cc>... [DEPS <target>...] [PRIVATE_DEPS <target>...])

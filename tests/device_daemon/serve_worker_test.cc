@@ -137,10 +137,9 @@ TEST(ServeParentTest, EndsWithTheProgramThatStartedIt) {
   DaemonProcess outer;  // For its key folder only.
   const TemporaryFolder folder;
   const std::string command =
-      std::string(BITPILOTD_PATH) +
-      " serve --listen tcp://127.0.0.1:0 --exit-with-parent --json --keys " + outer.keys_folder() +
-      " --store " + (folder / "store") + " > " + (folder / "out") + " 2> " + (folder / "err") +
-      " & echo $! > " + (folder / "pid") + "; while ! [ -s " + (folder / "out") +
+      BITPILOTD_PATH " serve --listen tcp://127.0.0.1:0 --exit-with-parent --json --keys " +
+      outer.keys_folder() + " --store " + (folder / "store") + " > " + (folder / "out") + " 2> " +
+      (folder / "err") + " & echo $! > " + (folder / "pid") + "; while ! [ -s " + (folder / "out") +
       " ]; do sleep 0.01; done";
   ASSERT_EQ(std::system(command.c_str()), 0);  // The shell ends once the daemon is ready.
   pid_t pid = 0;
