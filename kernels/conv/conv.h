@@ -56,7 +56,7 @@ enum class ConvOperand : std::uint8_t {
   kDense2 = 7,
   // Tables of the sums of all subsets of 4 codes (kernels/elementwise/elementwise.h, build_tables),
   // 2 a step. Weights are planes of two's complement, a plane of ones and minus ones as above at 1
-  // bit: [plane][step][2 tables][16 channels, TablePosition()] bytes, each a subset of 4 elements.
+  // bit: [plane][step][2 tables][16 channels] bytes, each a subset of 4 elements.
   kTables = 8,
   // uint8 codes, 4 a step; weights as of kBytes. Every run is a whole number of tiles, all of the
   // same number of steps and at most kTileSteps: codes behind a run may be read, and have zero
@@ -77,10 +77,6 @@ inline constexpr int kSignTableChannels = 16;
 inline constexpr int kDenseGroupBlocks = 8;
 
 inline constexpr int kTableBytes = 16;
-
-// Where a channel is among a block's 16 subsets: a kernel's sums of even and odd bytes are those of
-// 8 consecutive channels each.
-constexpr int TablePosition(int channel) { return channel < 8 ? 2 * channel : 2 * channel - 15; }
 
 // Consecutive input bytes of a window.
 struct DepthRun {

@@ -196,17 +196,15 @@ AlignedBuffer PackWeightSubsets(const ConvWindow& window, int weight_bits, const
   AlignedBuffer packed(static_cast<std::size_t>(NumBlocks(num_channels) * block_bytes));
   for (int o = 0; o < num_channels; ++o) {
     std::uint8_t* block = packed.data() + o / kBlockChannels * block_bytes;
-    const int position = TablePosition(o % kBlockChannels);
-    ForEachWeight(
-        window, ConvOperand::kTables, codes + o * Depth(window),
-        [&](std::ptrdiff_t step, int element, std::int8_t weight) {
-          const int planes = weight_bits == 1 ? static_cast<int>(weight > 0) : weight;
-          for (int q = 0; q < weight_bits; ++q) {
-            std::uint8_t& subset =
-                block[q * plane_bytes + step * step_bytes + element / 4 * kTableBytes + position];
-            subset = static_cast<std::uint8_t>(subset | (planes >> q & 1) << element % 4);
-          }
-        });
+    ForEachWeight(window, ConvOperand::kTables, codes + o * Depth(window),
+                  [&](std::ptrdiff_t step, int element, std::int8_t weight) {
+                    const int planes = weight_bits == 1 ? static_cast<int>(weight > 0) : weight;
+                    for (int q = 0; q < weight_bits; ++q) {
+                      std::uint8_t& subset = block[q * plane_bytes + step * step_bytes +
+                                                   element / 4 * kTableBytes + o % kBlockChannels];
+                      subset = static_cast<std::uint8_t>(subset | (planes >> q & 1) << element % 4);
+                    }
+                  });
   }
   return packed;
 }

@@ -27,14 +27,6 @@ TEST(TablePeriodTest, CountsStepsThatCannotOverflow) {
   EXPECT_EQ(TablePeriod(2, 4), 2);
 }
 
-TEST(TablePositionTest, IsAPermutationOfTheBlock) {
-  std::vector<int> channels(kBlockChannels, 0);
-  for (int channel = 0; channel < kBlockChannels; ++channel) {
-    ++channels.at(static_cast<std::size_t>(TablePosition(channel)));
-  }
-  EXPECT_EQ(channels, std::vector<int>(kBlockChannels, 1));
-}
-
 // 4 * 255 * 127 = 129540 a step at worst; 8 of them are below 2^20, a ninth would not be.
 TEST(FieldPeriodTest, CountsStepsThatCannotOverflow) {
   EXPECT_EQ(FieldPeriod(21, 8, 8), 8);
