@@ -1,5 +1,4 @@
 // bitpilot evaluate: accuracy of a network, float or at given widths; and its latency on a board.
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -9,7 +8,8 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/context_json.h"
-#include "agent/cli/energy_json.h"
+#include "agent/cli/evaluate_output.h"
+#include "agent/cli/search_display.h"
 #include "agent/device/board_choice.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
@@ -18,8 +18,8 @@
 #include "agent/qat/quantized_model.h"
 #include "agent/search/accuracy_statistics.h"
 #include "agent/search/bit_spec.h"
+#include "agent/search/board_comparison.h"
 #include "kernels/base/network_file.h"
-#include "kernels/base/round_comparison.h"
 
 namespace bitpilot {
 namespace {
@@ -63,27 +63,6 @@ Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
   return Status();
 }
 
-// Of the first network, with its ratio to the last one.
-void AddEnergyOf(const Measurement& measurement, Json& line) {
-  const NetworkMeasurement& measured = measurement.networks.front();
-  const NetworkMeasurement& uniform8 = measurement.networks.back();
-  std::optional<MeasuredEnergy> energy;
-  std::optional<EnergyRatio> ratio;
-  if (measured.energy) energy = measured.energy->energy;
-  if (energy && uniform8.energy) ratio = GrossRatio(*energy, uniform8.energy->energy);
-  AddEnergy(energy, ratio, measured.no_energy_reason, line);
-  std::optional<double> model_ratio;
-  if (measured.model_energy && uniform8.model_energy) {
-    model_ratio = *measured.model_energy / *uniform8.model_energy;
-  }
-  std::optional<ModelEnergy> claimed;
-  if (measured.model_energy) {
-    claimed = ModelEnergy{*measured.model_energy, measured.model_energy_unit,
-                          measured.model_energy_error};
-  }
-  line["model_energy"] = ModelEnergyJson(claimed, model_ratio, measurement.source);
-}
-
 // Latency on the board, interleaved with uniform 8 bit of the same weights.
 Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
                  const EvaluateFlags& flags, Json& line) {
@@ -94,34 +73,12 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   job.networks = {&network, &uniform8};
   job.tier = Tier::kAudit;
   job.energy = flags.energy;
-  const Result<Measurement> measurement = board.Measure(job);
-  if (!measurement.ok()) return measurement.status();
-  if (!HasNumbers(measurement->status)) {
-    return Status(StatusCode::kUnavailable, board.info().name + ": " +
-                                                std::string(ToString(measurement->status)) + " " +
-                                                measurement->detail);
-  }
-  const NetworkMeasurement& measured = measurement->networks.front();
-  const NetworkMeasurement& uniform = measurement->networks.back();
-  const RoundComparison comparison =
-      CompareRounds(TimesToCompare(measured.window_ns, measured.window_cpu_ns),
-                    TimesToCompare(uniform.window_ns, uniform.window_cpu_ns));
-  const MedianInterval& ratio = comparison.ratio;
-  line["device"] = flags.board.fleet.empty() ? flags.board.device : board.info().name;
-  // A model's kernels only check the outputs.
-  line["isa"] = board.info().is_model() ? Json(nullptr) : Json(board.info().isa);
-  line["source"] = measurement->source;
-  line["latency_median_ns"] = measured.latency_median_ns;
-  line["latency_low_ns"] = measured.latency_low_ns;
-  line["latency_high_ns"] = measured.latency_high_ns;
-  line["latency_ratio_int8"] = ratio.median;
-  line["latency_ratio_int8_low"] = ratio.low;
-  line["latency_ratio_int8_high"] = ratio.high;
-  // A model's figures are no rounds: nothing was measured that could be significant.
-  line["speed_int8"] = board.info().is_model() ? Json(nullptr) : Json(ToString(comparison.speed));
-  line["kernels"] = measured.kernels;
-  AddContext(board.info(), *measurement, line);
-  AddEnergyOf(*measurement, line);
+  // Standard output has one line, the result, also with --json: files of it are read again.
+  const Result<BoardComparison> comparison = CompareOnBoard(
+      board, job, [](const std::string& text) { SearchDisplay(/*json=*/false).OnNotice(text); });
+  if (!comparison.ok()) return comparison.status();
+  AddBoardComparison(flags.board.fleet.empty() ? flags.board.device : board.info().name,
+                     board.info(), *comparison, line);
   return Status();
 }
 
@@ -152,92 +109,18 @@ Result<Json> RunInteger(const EvaluateFlags& flags, const ImageDataset& data,
   return Describe(flags, data, *evaluation, board ? "integer, on the board" : "integer");
 }
 
-void PrintEnergyForPeople(const Json& line) {
-  if (!line["energy_uj"].is_null()) {
-    std::printf("energy of an inference, %s (%s): %.2f +- %.2f uJ gross",
-                line["energy_source"].get<std::string>().c_str(),
-                line["energy_tier"].get<std::string>().c_str(), line["energy_uj"].get<double>(),
-                line["energy_uncertainty_uj"].get<double>());
-    if (!line["energy_net_uj"].is_null()) {
-      std::printf(", %.2f +- %.2f uJ net of idle", line["energy_net_uj"].get<double>(),
-                  line["energy_net_uncertainty_uj"].get<double>());
-    }
-    if (!line["energy_ratio_int8"].is_null()) {
-      std::printf("; gross %.3fx of uniform 8 bit (+- %.3f)",
-                  line["energy_ratio_int8"].get<double>(),
-                  line["energy_ratio_int8_uncertainty"].get<double>());
-    }
-    std::printf("\n");
-  } else if (!line["no_energy_reason"].is_null()) {
-    std::printf("no energy was measured: %s\n",
-                line["no_energy_reason"].get<std::string>().c_str());
-  }
-  if (const Json& model = line["model_energy"]; !model.is_null()) {
-    std::printf("the model %s claims %.4g %s an inference; nothing was measured\n",
-                model["table"].get<std::string>().c_str(), model["value"].get<double>(),
-                model["unit"].get<std::string>().c_str());
-  }
-}
-
-void PrintComparedWith(const Json& earlier) {
-  std::printf("earlier, in %s: %.2f us, %.3fx of uniform 8 bit, ",
-              earlier["file"].get<std::string>().c_str(),
-              earlier["latency_median_ns"].get<double>() / 1e3,
-              earlier["latency_ratio_int8"].get<double>());
-  if (earlier["same_fingerprint"].get<bool>()) {
-    std::printf("of the same fingerprint; which is faster, only interleaved rounds can say\n");
-  } else {
-    std::printf("of fingerprint %s: %s; the latencies cannot be compared\n",
-                earlier["fingerprint"].get<std::string>().c_str(),
-                earlier["changes"].get<std::string>().c_str());
-  }
-}
-
-void PrintContextForPeople(const Json& line) {
-  if (const Json& speed = line["speed_int8"]; !speed.is_null()) {
-    const std::string word = speed.get<std::string>();
-    std::printf("%s uniform 8 bit, by the interleaved rounds; ",
-                word == "no difference" ? "no difference to" : (word + " than").c_str());
-  }
-  std::printf("fingerprint %s\n", line["fingerprint"].get<std::string>().c_str());
-  if (const auto detail = line["measure_detail"].get<std::string>(); !detail.empty()) {
-    std::printf("%s: %s\n", line["measure_status"].get<std::string>().c_str(), detail.c_str());
-  }
-  for (const Json& note : line["conditions"]["notes"]) {
-    std::printf("note: %s\n", note.get<std::string>().c_str());
-  }
-  if (line.contains("compared_with")) PrintComparedWith(line["compared_with"]);
-}
-
-void PrintForPeople(const Json& line) {
-  std::printf("%s, %s arithmetic%s: %lld of %lld right, accuracy %.4f (%.4f..%.4f), loss %.4f\n",
-              line["model"].get<std::string>().c_str(),
-              line["arithmetic"].get<std::string>().c_str(),
-              line["bits"].is_null() ? "" : (" at " + line["bits"].get<std::string>()).c_str(),
-              line["correct"].get<long long>(), line["images"].get<long long>(),
-              line["accuracy"].get<double>(), line["accuracy_low"].get<double>(),
-              line["accuracy_high"].get<double>(), line["loss"].get<double>());
-  if (line.contains("weight_bytes"))
-    std::printf("packed weights: %lld bytes\n", line["weight_bytes"].get<long long>());
-  if (!line.contains("latency_median_ns")) return;
-  const std::string isa = line["isa"].is_null() ? "" : " (" + line["isa"].get<std::string>() + ")";
-  std::printf("%s latency on %s%s: %.2f us (%.2f..%.2f), %.3fx of uniform 8 bit (%.3f..%.3f)\n",
-              line["source"].get<std::string>().c_str(), line["device"].get<std::string>().c_str(),
-              isa.c_str(), line["latency_median_ns"].get<double>() / 1e3,
-              line["latency_low_ns"].get<double>() / 1e3,
-              line["latency_high_ns"].get<double>() / 1e3, line["latency_ratio_int8"].get<double>(),
-              line["latency_ratio_int8_low"].get<double>(),
-              line["latency_ratio_int8_high"].get<double>());
-  PrintContextForPeople(line);
-  PrintEnergyForPeople(line);
-}
-
 Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (!flags.has_board() && (flags.energy || !flags.meter.empty())) {
     return InvalidArgument("--energy and --meter need --device: energy is measured on a board");
   }
   if (!flags.has_board() && !flags.compare.empty()) {
     return InvalidArgument("--compare needs --device: latencies are compared");
+  }
+  if (!flags.has_board() && (flags.board.fast || !flags.board.board.empty())) {
+    return InvalidArgument("--fast needs --device, and --board needs --fleet");
+  }
+  if (flags.bits.empty() && !flags.calibration.empty()) {
+    return InvalidArgument("--calibration needs --bits: the float network is not calibrated");
   }
   if (flags.bits.empty() && (flags.integer || flags.has_board() || !flags.export_file.empty())) {
     return InvalidArgument(
@@ -280,19 +163,22 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (!line.ok()) return line;
   (*line)["weight_bytes"] = WeightBytes(definition->topology, *assignment);
   (*line)["assignment"] = AssignmentToJson(definition->topology, *assignment);
+  if (StopRequested())
+    return Status(StatusCode::kAborted, "stopped before the latency was measured");
   if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, *line));
   if (!flags.compare.empty()) BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, *line));
   return line;
 }
 
 int RunEvaluateCommand(const EvaluateFlags& flags) {
-  StopOnSignals();
+  // A board is given back; without one there is nothing to save.
+  if (flags.has_board()) StopOnSignals();
   const Result<Json> line = Evaluate(flags);
   if (!line.ok()) return Fail(line.status(), flags.json);
   if (flags.json) {
     PrintJson(*line);
   } else {
-    PrintForPeople(*line);
+    PrintEvaluation(*line);
   }
   return kExitDone;
 }
@@ -324,6 +210,10 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
       "--device", flags->board.device,
       "Also measure its latency there: local, local:ISA or model:TABLE (a lut.json, a cost "
       "table, or a shipped board's name)");
+  // An empty text, as of a shell variable that is not set, would otherwise mean no board.
+  device->check([](const std::string& text) {
+    return std::string(text.empty() ? "give local, local:ISA or model:TABLE" : "");
+  });
   command->add_option("--fleet", flags->board.fleet, "The same on a board of this fleet.toml")
       ->excludes(device);
   command->add_option("--board", flags->board.board, "Which board of the fleet file");

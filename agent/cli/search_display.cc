@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/search/repeated_comparison.h"
 
 namespace bitpilot {
 namespace {
@@ -32,6 +33,7 @@ std::string Bar(int done, int total) {
          std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "]";
 }
 
+// `done` of `total` items took `elapsed_s`.
 std::string TimeLeft(int done, int total, double elapsed_s) {
   if (done <= 0 || total <= done) return {};
   const int left_s = static_cast<int>(std::lround(elapsed_s / done * (total - done)));
@@ -53,6 +55,7 @@ void SearchDisplay::OnPhase(const std::string& name, int total) {
   EndLine();
   phase_ = name;
   total_ = total;
+  first_step_ = -1;
   phase_start_ = last_line_ = steady_clock::now();
   std::fprintf(stderr, "%s\n", name.c_str());
   if (json_) PrintJson({{"type", "phase"}, {"name", name}, {"total", total}});
@@ -68,8 +71,9 @@ void SearchDisplay::OnProgress(int done, const std::string& note) {
 void SearchDisplay::Show(int done, const std::string& note) {
   const double elapsed_s =
       std::chrono::duration<double>(steady_clock::now() - phase_start_).count();
+  const int before = std::max(first_step_, 0);
   const std::string line = "  " + Bar(done, total_) + Format(" %d/%d ", done, total_) + note +
-                           "  " + TimeLeft(done, total_, elapsed_s);
+                           "  " + TimeLeft(done - before, total_ - before, elapsed_s);
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     line_open_ = true;
@@ -82,6 +86,7 @@ void SearchDisplay::Show(int done, const std::string& note) {
 void SearchDisplay::OnStep(const ProposalEvent& proposal, const TransitionEvent& answer,
                            double latency_ratio, double hypervolume) {
   const Transition& transition = answer.transition;
+  if (first_step_ < 0) first_step_ = proposal.step;
   const bool measured = transition.status == TransitionStatus::kMeasured;
   std::string note =
       measured ? Format("accuracy %.4f at %.3fx  (%s)  hypervolume %.4f", transition.accuracy,
@@ -185,17 +190,10 @@ static void PrintTrust(const FinalEvent& final) {
   const auto noisy = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
     return row.measure_status == "NOISY";
   });
-  if (noisy != final.rows.end()) {
-    std::printf("\nNOISY, in %s: %s\n",
-                final.comparisons == 1
-                    ? "one comparison"
-                    : Format("each of %d comparisons, last", final.comparisons).c_str(),
-                noisy->measure_detail.c_str());
-  } else if (final.comparisons > 1) {
-    std::printf(
-        "\nmeasured %d times: before that, other work or the CPU disturbed the comparison\n",
-        final.comparisons);
-  }
+  const bool is_noisy = noisy != final.rows.end();
+  const std::string comparisons = DescribeComparisons(
+      is_noisy, is_noisy ? noisy->measure_detail : std::string(), final.comparisons);
+  if (!comparisons.empty()) std::printf("\n%s\n", comparisons.c_str());
 }
 
 void PrintFinalTable(const FinalEvent& final, bool is_model) {

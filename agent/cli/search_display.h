@@ -30,6 +30,7 @@ class SearchDisplay final : public SearchObserver {
   bool line_open_ = false;
   std::string phase_;
   int total_ = 0;
+  int first_step_ = -1;  // a resumed study had those before it, in no time
   std::chrono::steady_clock::time_point phase_start_;
   std::chrono::steady_clock::time_point last_line_;
 };

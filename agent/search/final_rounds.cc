@@ -17,9 +17,9 @@ std::vector<std::string> IdsOf(const FinalRoundsJob& job, int comparison) {
   return ids;
 }
 
-bool LacksEnergy(const std::vector<MeasurementRow>& rows) {
-  return rows.empty() || std::any_of(rows.begin(), rows.end(),
-                                     [](const MeasurementRow& row) { return !row.energy; });
+bool KnowsEnergy(const std::vector<MeasurementRow>& rows) {
+  return std::all_of(rows.begin(), rows.end(),
+                     [](const MeasurementRow& row) { return row.energy.has_value(); });
 }
 
 Result<std::vector<MeasurementRow>> Measure(const FinalRoundsJob& job, int comparison,
@@ -46,22 +46,27 @@ Result<std::vector<MeasurementRow>> Measure(const FinalRoundsJob& job, int compa
 Result<FinalRounds> MeasureFinalRounds(const FinalRoundsJob& job, Journal& journal,
                                        SearchObserver& observer) {
   FinalRounds rounds;
-  for (;; ++rounds.comparisons) {
-    const bool energy = job.energy && LacksEnergy(rounds.energy_rows);
+  RepeatedComparison comparison;
+  comparison.energy = job.energy;
+  comparison.measure = [&](int number, bool energy) -> Result<ComparisonVerdict> {
     Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements(
-        IdsOf(job, rounds.comparisons), [&] { return Measure(job, rounds.comparisons, energy); });
+        IdsOf(job, number), [&] { return Measure(job, number, energy); });
     if (!rows.ok()) return rows.status();
-    if (energy || rounds.comparisons == 1) rounds.energy_rows = *rows;
+    if (energy || number == 1) rounds.energy_rows = *rows;
     rounds.rows = std::move(*rows);
-    if (rounds.rows.front().status != ToString(MeasureStatus::kNoisy)) return rounds;
-    if (rounds.comparisons == kMaxComparisons) return rounds;
-    const std::string next_id = IdsOf(job, rounds.comparisons + 1).front();
-    if (journal.replaying() && !journal.ReplaysMeasurement(next_id)) return rounds;
-    if (!journal.recording()) continue;
-    observer.OnNotice("the comparison was disturbed (" + rounds.rows.front().detail +
-                      "); measuring it again, " + std::to_string(rounds.comparisons + 1) +
-                      " of at most " + std::to_string(kMaxComparisons));
-  }
+    const MeasurementRow& first = rounds.rows.front();
+    return ComparisonVerdict{first.status == ToString(MeasureStatus::kNoisy), first.detail,
+                             KnowsEnergy(rounds.rows)};
+  };
+  comparison.goes_on = [&](int next, const std::string& notice) {
+    if (journal.replaying() && !journal.ReplaysMeasurement(IdsOf(job, next).front())) return false;
+    if (journal.recording()) observer.OnNotice(notice);
+    return true;
+  };
+  const Result<int> comparisons = CompareUntilUndisturbed(comparison);
+  if (!comparisons.ok()) return comparisons.status();
+  rounds.comparisons = *comparisons;
+  return rounds;
 }
 
 }  // namespace bitpilot

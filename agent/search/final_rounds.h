@@ -8,15 +8,13 @@
 
 #include "agent/fleet/board.h"
 #include "agent/search/journal.h"
+#include "agent/search/repeated_comparison.h"
 #include "agent/search/search_observer.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
-
-// A disturbed comparison is made again until one is not, at most so many times in all.
-inline constexpr int kMaxComparisons = 3;
 
 struct FinalRoundsJob {
   // Measurements are called `prefix`-0, `prefix`-1, ...; those of the second comparison
@@ -31,18 +29,16 @@ struct FinalRoundsJob {
 };
 
 struct FinalRounds {
-  // Of the last comparison, parallel to the assignments: the verdict decides which one counts, and
-  // never its figures. The earlier ones are in the study, too.
+  // Of the last comparison, parallel to the assignments. The earlier ones are in the study, too.
   std::vector<MeasurementRow> rows;
-  // Of the last one that measured energy. That has a phase and a verdict of its own: once it knows
-  // all networks' energies, no further comparison measures them again.
+  // Of the last one that measured energy, or of the first.
   std::vector<MeasurementRow> energy_rows;
   int comparisons = 1;
 };
 
-// Measures all networks in one AUDIT (a member takes at most 3 s), and once more while that is
-// NOISY. Says so to the observer. Where a replayed log goes on without a second comparison, as
-// those of an older bitpilot do, so does this.
+// Measures all networks in one AUDIT (a member takes at most 3 s), and again while that is NOISY
+// (agent/search/repeated_comparison.h). Says so to the observer. Where a replayed log goes on
+// without a second comparison, as those of an older bitpilot do, so does this.
 //
 // Errors: the journal's, those of job.networks and job.board, and the board's.
 Result<FinalRounds> MeasureFinalRounds(const FinalRoundsJob& job, Journal& journal,

@@ -16,7 +16,8 @@ class SearchObserver {
   virtual void OnPhase(const std::string& name, int total) = 0;
   // `done` of the phase's items; `note` says what was just done.
   virtual void OnProgress(int done, const std::string& note) = 0;
-  // One decision was answered. `hypervolume`: of everything measured so far.
+  // One decision was answered, now and not by a study that is resumed. `hypervolume`: of
+  // everything measured so far.
   virtual void OnStep(const ProposalEvent& proposal, const TransitionEvent& answer,
                       double latency_ratio, double hypervolume) = 0;
   // Something the user should know and may want to act on.

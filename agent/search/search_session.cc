@@ -147,7 +147,9 @@ class Driver {
     return true;
   }
 
+  // Who resumes has seen what the log answers.
   void Report(const SearchEnvironment& environment) const {
+    if (!journal_.recording()) return;
     const TransitionEvent& answer = environment.transitions().back();
     const double ratio =
         answer.transition.latency_ns.value_or(0.0) / environment.problem().uniform8.latency_ns;

@@ -3,6 +3,7 @@
 // exactly.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -198,12 +199,17 @@ TEST_F(SearchProgramTest, ResumesTrainingFromItsCheckpointExactly) {
 
 TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {
   const ProgramResult stopped =
-      RunProgramUntil(Search("a.db"), SIGINT, [&] { return NumEvents("a.db") >= 8; });
+      RunProgramUntil(Search("a.db"), SIGINT, [&] { return NumEvents("a.db") >= 16; });
   EXPECT_EQ(stopped.exit_code, 1);
   EXPECT_THAT(stopped.err, HasSubstr("--resume"));
   const ProgramResult resumed = RunProgram(Resume("a.db"));
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_EQ(Json::parse(LinesOfType(resumed.out, "result").front())["measurements"], 10);
+  // Every step is told once; the last one before the stop perhaps again.
+  const std::size_t told =
+      LinesOfType(stopped.out, "step").size() + LinesOfType(resumed.out, "step").size();
+  EXPECT_GE(told, 10U);
+  EXPECT_LE(told, 11U);
 }
 
 TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
@@ -297,6 +303,8 @@ TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
   EXPECT_EQ(measured["loss"], expected["loss"]);
   EXPECT_EQ(measured["source"], "MODEL:steps");
   EXPECT_LT(measured["latency_ratio_int8"], 1.0);
+  EXPECT_EQ(measured["comparisons"], 1) << "nothing disturbs a model";
+  EXPECT_EQ(measured["disturbances"], Json::array());
 }
 
 TEST_F(SearchProgramTest, SaysWhetherAnEarlierLatencyMayBeComparedWith) {
@@ -327,6 +335,31 @@ TEST_F(SearchProgramTest, SaysWhetherAnEarlierLatencyMayBeComparedWith) {
   const ProgramResult none = compare_with("{}");
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.err, HasSubstr("evaluate --device D --json"));
+}
+
+// A full disk must not look like a success to scripts.
+TEST_F(SearchProgramTest, FailsIfItsResultIsLost) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "this system has no /dev/full";
+  const ProgramResult result =
+      RunProgram({"/bin/sh", "-c", ProgramPath("bitpilot") + " --version > /dev/full"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("standard output: cannot write"));
+}
+
+TEST_F(SearchProgramTest, ReportsEveryFailureAsJsonToo) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"fly", "--json"},
+      {"search", "--json"},
+      {"search", "--study", "x.db", "--wings", "--json"},
+      {"evaluate", "--model", "resnet8", "--bits", folder_.Path(""), "--json"},
+      {"report", "\xff.db", "-o", folder_.Path("x.html"), "--json"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const ProgramResult result = Run(arguments);
+    SCOPED_TRACE(result.err);
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_FALSE(result.err.empty());
+    EXPECT_EQ(Json::parse(result.out)["type"], "error");
+  }
 }
 
 TEST_F(SearchProgramTest, ExplainsBadInput) {
@@ -362,7 +395,13 @@ TEST_F(SearchProgramTest, ExplainsBadInput) {
       {{"evaluate", "--model", "resnet8", "--bits", "w9a4"}, 2, "1..8"},
       {{"evaluate", "--model", "resnet8", "--bits", "w-1a4"}, 2, "1..8"},
       {{"evaluate", "--model", "resnet8", "--data", odd}, 1, "odd.bin"},
+      {{"evaluate", "--model", "resnet8", "--bits", folder_.Path("")}, 2, folder_.Path("")},
+      {{"train", "--model", "resnet8", "--bits", "w4a4", "--data", odd, "-o", "x"}, 1, "a file"},
       {{"evaluate", "--model", "resnet20"}, 2, "--weights"},
+      {{"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", ""}, 2, "--device"},
+      {{"evaluate", "--model", "resnet8", "--bits", "w4a4", "--board", "b"}, 2, "--fleet"},
+      {{"evaluate", "--model", "resnet8", "--calibration", "sample"}, 2, "--bits"},
+      {{"search", "--board", "b", "--study", study}, 2, "--fleet"},
       {{"replay", folder_.Path("none.db"), "--verify"}, 1, "none.db"},
       {{"log", "verify", not_a_study}, 1, "text.db"},
       {{"report", not_a_study, "-o", folder_.Path("x.html")}, 1, "text.db"},
