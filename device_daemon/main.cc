@@ -1,5 +1,5 @@
 // bitpilotd: runs and measures quantized networks on the board it runs on.
-#include <cstdio>
+#include <algorithm>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +7,7 @@
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/worker/worker.h"
+#include "kernels/base/file_io.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
@@ -137,7 +138,7 @@ void AddWorker(CLI::App& app, WorkerOptions& options) {
   worker->add_flag("--fast", options.fast);
 }
 
-int Main(int argc, char** argv) {
+int RunCommand(int argc, char** argv) {
   CLI::App app{
       "Runs and measures quantized networks on this board for bitpilot's search.\n"
       "Start here: bitpilotd check; bitpilotd keygen --keys DIR; bitpilotd serve --listen "
@@ -145,6 +146,7 @@ int Main(int argc, char** argv) {
       "bitpilotd"};
   app.set_version_flag("--version", DaemonBuild());
   app.require_subcommand(1);
+  app.footer("Exit codes: 0 done, 1 failed, 2 usage.");
   ServeOptions serve;
   KeygenOptions keygen;
   CheckOptions check;
@@ -160,7 +162,10 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (app.exit(error) == 0) return 0;  // --help, --version
+    const auto is_json = [](const char* argument) { return std::string(argument) == "--json"; };
+    if (std::any_of(argv, argv + argc, is_json)) PrintErrorLine(InvalidArgument(error.what()));
+    return 2;
   }
   if (app.got_subcommand("serve")) return RunServe(serve);
   if (app.got_subcommand("keygen")) return RunKeygen(keygen);
@@ -168,6 +173,13 @@ int Main(int argc, char** argv) {
   if (app.got_subcommand("run")) return RunNetwork(run);
   if (app.got_subcommand("bench")) return RunBench(bench);
   return RunWorker(worker);
+}
+
+int Main(int argc, char** argv) {
+  const int exit_code = RunCommand(argc, argv);
+  const Status output = FlushStandardOutput();
+  if (output.ok() || exit_code != 0) return exit_code;
+  return ReportFailure(output, /*json=*/false);
 }
 
 }  // namespace

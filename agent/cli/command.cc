@@ -25,17 +25,21 @@ void AddJsonFlag(CLI::App& command, bool& json) {
 }
 
 void PrintJson(const nlohmann::json& line) {
-  std::printf("%s\n", line.dump().c_str());
+  // A file's name need not be UTF-8, which JSON is.
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  std::printf("%s\n", line.dump(-1, ' ', /*ensure_ascii=*/false, kReplace).c_str());
   std::fflush(stdout);
+}
+
+void PrintErrorLine(const Status& status) {
+  PrintJson({{"type", "error"},
+             {"code", std::string(ToString(status.code()))},
+             {"message", status.message()}});
 }
 
 int Fail(const Status& status, bool json) {
   std::fprintf(stderr, "bitpilot: %s\n", status.message().c_str());
-  if (json) {
-    PrintJson({{"type", "error"},
-               {"code", std::string(ToString(status.code()))},
-               {"message", status.message()}});
-  }
+  if (json) PrintErrorLine(status);
   return status.code() == StatusCode::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 

@@ -34,8 +34,11 @@ void AddJsonFlag(CLI::App& command, bool& json);
 // Prints `line` as one JSON object on standard output. It must have a "type".
 void PrintJson(const nlohmann::json& line);
 
-// Prints the failure on standard error ("bitpilot: <message>") and, with `json`, an object of type
-// "error"; returns the exit code for it.
+// {"type":"error","code","message"} on standard output.
+void PrintErrorLine(const Status& status);
+
+// Prints the failure on standard error ("bitpilot: <message>") and, with `json`, the error line;
+// returns the exit code for it.
 int Fail(const Status& status, bool json);
 
 // Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.

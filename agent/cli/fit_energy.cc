@@ -42,16 +42,14 @@ Result<CostTable> TableOf(const Study& study) {
   return Status(StatusCode::kNotFound, "the study holds no table of the board's times yet");
 }
 
-Result<FitInputs> ReadInputs(const std::string& path) {
-  const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path);
-  if (!study.ok()) return study.status();
-  const auto config = nlohmann::json::parse((*study)->config_json(), nullptr, false);
+Result<FitInputs> ReadInputs(const Study& study) {
+  const auto config = nlohmann::json::parse(study.config_json(), nullptr, false);
   const Result<ModelDefinition> model =
       FindModel(config.is_object() ? config.value("model", std::string()) : std::string());
   if (!model.ok()) return model.status();
-  Result<CostTable> table = TableOf(**study);
+  Result<CostTable> table = TableOf(study);
   if (!table.ok()) return table.status();
-  const Result<std::vector<MeasurementRow>> rows = (*study)->Measurements();
+  const Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
   FitInputs inputs{model->topology, std::move(*table), {}};
   for (const MeasurementRow& row : *rows) {
@@ -92,7 +90,9 @@ void PrintFit(const EnergyFit& fit, const FitFlags& flags) {
 }
 
 int RunFit(const FitFlags& flags) {
-  const Result<FitInputs> inputs = ReadInputs(flags.study);
+  const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(flags.study);
+  if (!study.ok()) return Fail(study.status(), flags.json);
+  const Result<FitInputs> inputs = ReadInputs(**study);
   if (!inputs.ok()) return Fail(inputs.status().WithContext(flags.study), flags.json);
   const Result<EnergyFit> fit = FitEnergy(inputs->topology, inputs->table, inputs->samples);
   if (!fit.ok()) return Fail(fit.status().WithContext(flags.study), flags.json);

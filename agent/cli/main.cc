@@ -1,11 +1,22 @@
 // bitpilot: searches, on the real board, how many bits each layer of a convolutional network should
 // have.
-#include <cstdio>
+#include <algorithm>
 #include <exception>
+#include <string>
 
 #include "agent/cli/command.h"
+#include "kernels/base/file_io.h"
 
-int main(int argc, char** argv) {
+namespace bitpilot {
+namespace {
+
+// For failures before or outside the commands, which know better.
+bool AsksForJson(int argc, char** argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* argument) { return std::string(argument) == "--json"; });
+}
+
+int RunCommand(int argc, char** argv) {
   CLI::App app(
       "bitpilot finds how many bits each layer of your network should have to be fast on your "
       "board.\n"
@@ -18,30 +29,43 @@ int main(int argc, char** argv) {
       "Exit codes: 0 done, 1 failed, 2 usage, 3 a budget was not met.\n"
       "Start here: bitpilot search --model resnet8 --data sample --device local:avx2 --study "
       "runs/first.db");
-  int exit_code = bitpilot::kExitDone;
-  bitpilot::AddSearchCommand(app, exit_code);
-  bitpilot::AddEvaluateCommand(app, exit_code);
-  bitpilot::AddProfileCommand(app, exit_code);
-  bitpilot::AddFitEnergyCommand(app, exit_code);
-  bitpilot::AddTrainCommand(app, exit_code);
-  bitpilot::AddReportCommand(app, exit_code);
-  bitpilot::AddReplayCommand(app, exit_code);
-  bitpilot::AddLogCommand(app, exit_code);
-  bitpilot::AddFleetCommand(app, exit_code);
+  int exit_code = kExitDone;
+  AddSearchCommand(app, exit_code);
+  AddEvaluateCommand(app, exit_code);
+  AddProfileCommand(app, exit_code);
+  AddFitEnergyCommand(app, exit_code);
+  AddTrainCommand(app, exit_code);
+  AddReportCommand(app, exit_code);
+  AddReplayCommand(app, exit_code);
+  AddLogCommand(app, exit_code);
+  AddFleetCommand(app, exit_code);
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
-    std::fprintf(stderr, "bitpilot: unknown command \"%s\"; bitpilot --help lists them\n", argv[1]);
-    return bitpilot::kExitUsage;
+    return Fail(InvalidArgument("unknown command \"" + std::string(argv[1]) +
+                                "\"; bitpilot --help lists them"),
+                AsksForJson(argc, argv));
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? bitpilot::kExitDone : bitpilot::kExitUsage;
+    if (app.exit(error) == 0) return kExitDone;  // --help, --version
+    if (AsksForJson(argc, argv)) PrintErrorLine(InvalidArgument(error.what()));
+    return kExitUsage;
   } catch (const std::exception& error) {
     // LibTorch reports its failures by exceptions.
-    return bitpilot::Fail(bitpilot::Status(bitpilot::StatusCode::kInternal, error.what()),
-                          /*json=*/false);
+    return Fail(Status(StatusCode::kInternal, error.what()), AsksForJson(argc, argv));
   }
   return exit_code;
 }
+
+int Main(int argc, char** argv) {
+  const int exit_code = RunCommand(argc, argv);
+  const Status output = FlushStandardOutput();
+  if (output.ok() || exit_code != kExitDone) return exit_code;
+  return Fail(output, /*json=*/false);
+}
+
+}  // namespace
+}  // namespace bitpilot
+
+int main(int argc, char** argv) { return bitpilot::Main(argc, argv); }

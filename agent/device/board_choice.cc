@@ -28,6 +28,10 @@ Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) 
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
                                                const BoardOptions& options) {
   if (choice.fleet.empty()) {
+    if (!choice.board.empty()) {
+      return InvalidArgument("--board " + choice.board +
+                             " is a board of a fleet file: give --fleet FILE, too");
+    }
     BoardOptions local_options = options;
     local_options.fast = choice.fast;
     return StartLocalBoard(choice.device, local_options);

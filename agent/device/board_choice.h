@@ -19,7 +19,8 @@ struct BoardChoice {
 // Connects to it, or starts it.
 //
 // Errors:
-//   kInvalidArgument  the fleet lists several boards and none is named, or `fast` with a fleet.
+//   kInvalidArgument  the fleet lists several boards and none is named, `fast` with a fleet, or a
+//                     board without one.
 //   kNotFound         the fleet lists no such board; the message lists those that it does.
 //   Also ReadFleetFile()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,

@@ -97,6 +97,13 @@ Result<ImageDataset> ReadTrainingFolder(const std::string& folder) {
 }
 
 Result<DataSplits> LoadFolder(const std::string& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    return Status(
+        StatusCode::kNotFound,
+        folder + ": expected \"sample\" or a folder with CIFAR-10's binary version; " +
+            (std::filesystem::exists(folder, error) ? "it is a file" : "nothing is there"));
+  }
   // The test file first: it is the smaller one, and a wrong folder should fail fast.
   const Result<std::string> test_path = FindDataFile(folder, {"test.bin", "test_batch.bin"});
   if (!test_path.ok()) return test_path.status();

@@ -1,12 +1,13 @@
 #include "agent/search/bit_spec.h"
 
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
@@ -145,13 +146,13 @@ Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topo
     }
     return UniformAssignment(topology, weights, activations);
   }
-  std::ifstream file(spec);
-  if (!file) {
-    return Status(
-        StatusCode::kNotFound,
-        "--bits " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable JSON file");
+  const Result<std::string> text = ReadFile(spec);
+  if (!text.ok()) {
+    return Status(text.status().code(),
+                  "--bits " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable " +
+                      "JSON file: " + text.status().message());
   }
-  const Json json = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return InvalidArgument(spec + ": not valid JSON");
   return AssignmentFromJson(topology, json, spec);
 }

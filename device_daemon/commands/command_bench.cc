@@ -180,7 +180,7 @@ Status Bench(const BenchOptions& options) {
 
 int RunBench(const BenchOptions& options) {
   const Status status = Bench(options);
-  return status.ok() ? 0 : ReportFailure(status);
+  return status.ok() ? 0 : ReportFailure(status, options.json);
 }
 
 }  // namespace bitpilot

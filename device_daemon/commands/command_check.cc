@@ -99,7 +99,7 @@ void PrintVerdict(const nlohmann::ordered_json& json) {
 
 int RunCheck(const CheckOptions& options) {
   const Result<Isa> isa = ChooseIsa("");
-  if (!isa.ok()) return ReportFailure(isa.status());
+  if (!isa.ok()) return ReportFailure(isa.status(), options.json);
   const v1::DeviceCapabilities device = DescribeDevice("", *isa, std::nullopt);
   const std::vector<std::string> problems = FindProblems(device);
   const std::vector<FoundEnergySource> sources = FindSources(options.meter);

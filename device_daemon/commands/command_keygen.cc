@@ -9,7 +9,7 @@ namespace bitpilot {
 
 int RunKeygen(const KeygenOptions& options) {
   const Result<CurveKeys> keys = GenerateDaemonKeys(options.keys_folder, options.force);
-  if (!keys.ok()) return ReportFailure(keys.status());
+  if (!keys.ok()) return ReportFailure(keys.status(), options.json);
   const std::string& folder = options.keys_folder;
   if (options.json) {
     const nlohmann::ordered_json line{{"type", "result"},

@@ -41,7 +41,7 @@ Status CheckInputSize(const RunOptions& options, std::size_t bytes, std::size_t 
 
 Status RunImages(const RunOptions& options) {
   const Result<Isa> isa = ChooseIsa(options.isa);
-  if (!isa.ok()) return isa.status();
+  if (!isa.ok()) return isa.status().WithContext("--isa");
   const Result<Network> network = ReadNetworkFile(options.network_path);
   if (!network.ok()) return network.status();
   const Result<std::string> input = ReadFile(options.input_path);
@@ -73,7 +73,7 @@ Status RunImages(const RunOptions& options) {
 
 int RunNetwork(const RunOptions& options) {
   const Status status = RunImages(options);
-  return status.ok() ? 0 : ReportFailure(status);
+  return status.ok() ? 0 : ReportFailure(status, options.json);
 }
 
 }  // namespace bitpilot

@@ -1,8 +1,11 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
@@ -30,38 +33,51 @@ void PrintReady(const ServerAddress& address, bool json) {
   std::fflush(stdout);
 }
 
-int UsageError(const std::string& message) {
-  std::fprintf(stderr, "bitpilotd serve: %s\n", message.c_str());
-  return 2;
+// libzmq takes 99999 for 34463.
+bool NamesAPort(const std::string& endpoint) {
+  constexpr std::string_view kScheme = "tcp://";
+  const std::size_t colon = endpoint.rfind(':');
+  if (!endpoint.starts_with(kScheme) || colon < kScheme.size()) return false;
+  const char* begin = endpoint.data() + colon + 1;
+  const char* end = endpoint.data() + endpoint.size();
+  std::uint16_t port = 0;
+  const auto [rest, error] = std::from_chars(begin, end, port);
+  return error == std::errc() && rest == end && begin != end;
 }
 
-}  // namespace
-
-int RunServe(const ServeOptions& options) {
-  if (options.exit_with_parent) DieWithParent(getppid(), SIGTERM);
+Status CheckFlags(const ServeOptions& options) {
   if (options.keys_folder.empty()) {
-    return UsageError(
+    return InvalidArgument(
         "agents must prove who they are, so a key folder is needed. Make one with `bitpilotd "
         "keygen --keys DIR`, add your agent's public key to DIR/authorized_agents, and pass "
         "--keys DIR");
   }
-  if (!options.endpoint.starts_with("tcp://")) {
-    return UsageError("--listen takes tcp://ADDRESS:PORT, got '" + options.endpoint + "'");
+  if (!NamesAPort(options.endpoint)) {
+    return InvalidArgument(
+        "--listen takes tcp://ADDRESS:PORT, with a port of at most 65535; got '" +
+        options.endpoint + "'");
   }
+  if (options.backend.starts_with(kModelPrefix)) {
+    if (options.meter.empty()) return {};
+    return InvalidArgument("a model measures nothing: leave out --meter, or --backend " +
+                           options.backend);
+  }
+  if (options.backend != "kernels") {
+    return InvalidArgument("--backend takes kernels or model:FILE, got '" + options.backend + "'");
+  }
+  if (!options.fast) return {};
+  return InvalidArgument(
+      "--fast is for --backend model:FILE; kernels take the time that they take");
+}
+
+Status ServeAsAsked(const ServeOptions& options) {
+  BITPILOT_RETURN_IF_ERROR(CheckFlags(options));
+  const Result<Isa> isa = ChooseIsa(options.isa);
+  if (!isa.ok()) return isa.status().WithContext("--isa");
   ServerOptions server;
   if (options.backend.starts_with(kModelPrefix)) {
     server.cost_table_path = options.backend.substr(kModelPrefix.size());
-    if (!options.meter.empty()) {
-      return UsageError("a model measures nothing: leave out --meter, or --backend " +
-                        options.backend);
-    }
-  } else if (options.fast) {
-    return UsageError("--fast is for --backend model:FILE; kernels take the time that they take");
-  } else if (options.backend != "kernels") {
-    return UsageError("--backend takes kernels or model:FILE, got '" + options.backend + "'");
   }
-  const Result<Isa> isa = ChooseIsa(options.isa);
-  if (!isa.ok()) return ReportFailure(isa.status());
   server.isa = *isa;
   server.fast = options.fast;
   server.endpoint = options.endpoint;
@@ -76,9 +92,15 @@ int RunServe(const ServeOptions& options) {
   server.meter = options.meter;
   server.energy_source = options.energy_source;
   server.energy_tolerance = options.energy_tolerance;
-  const Status status =
-      Serve(server, [&](const ServerAddress& address) { PrintReady(address, options.json); });
-  return status.ok() ? 0 : ReportFailure(status);
+  return Serve(server, [&](const ServerAddress& address) { PrintReady(address, options.json); });
+}
+
+}  // namespace
+
+int RunServe(const ServeOptions& options) {
+  if (options.exit_with_parent) DieWithParent(getppid(), SIGTERM);
+  const Status status = ServeAsAsked(options);
+  return status.ok() ? 0 : ReportFailure(status, options.json);
 }
 
 }  // namespace bitpilot

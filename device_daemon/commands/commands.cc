@@ -1,6 +1,9 @@
 #include "device_daemon/commands/commands.h"
 
 #include <cstdio>
+#include <string>
+
+#include <nlohmann/json.hpp>
 
 namespace bitpilot {
 
@@ -19,9 +22,19 @@ Result<Isa> ChooseIsa(const std::string& name) {
   return Unsupported(WhyUnsupported(*isa) + "; supported:" + supported);
 }
 
-int ReportFailure(const Status& status) {
+void PrintErrorLine(const Status& status) {
+  const nlohmann::ordered_json line{{"type", "error"},
+                                    {"code", std::string(ToString(status.code()))},
+                                    {"message", status.message()}};
+  // A file's name need not be UTF-8, which JSON is.
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+  std::printf("%s\n", line.dump(-1, ' ', /*ensure_ascii=*/false, kReplace).c_str());
+}
+
+int ReportFailure(const Status& status, bool json) {
   std::fprintf(stderr, "bitpilotd: %s\n", status.message().c_str());
-  return 1;
+  if (json) PrintErrorLine(status);
+  return status.code() == StatusCode::kInvalidArgument ? 2 : 1;
 }
 
 }  // namespace bitpilot

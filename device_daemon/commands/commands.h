@@ -69,7 +69,11 @@ int RunBench(const BenchOptions& options);
 // Errors: kInvalidArgument for an unknown name, kUnsupported if this CPU lacks it.
 Result<Isa> ChooseIsa(const std::string& name);
 
-// Prints "bitpilotd: MESSAGE" and returns 1.
-int ReportFailure(const Status& status);
+// {"type":"error","code","message"} on standard output.
+void PrintErrorLine(const Status& status);
+
+// Prints "bitpilotd: MESSAGE" on standard error and, with `json`, the error line; returns 2 for
+// kInvalidArgument, else 1.
+int ReportFailure(const Status& status, bool json);
 
 }  // namespace bitpilot

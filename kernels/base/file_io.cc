@@ -1,6 +1,7 @@
 #include "kernels/base/file_io.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -37,7 +38,7 @@ class Descriptor {
   int fd_;
 };
 
-// Writes and flushes everything; 0 or the error number.
+// Writes everything; 0 or the error number.
 int WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -45,7 +46,15 @@ int WriteAll(int fd, std::string_view bytes) {
     if (written < 0) return errno;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-  return ::fsync(fd) == 0 ? 0 : errno;
+  return 0;
+}
+
+// A device, a pipe or the like is written to; a file beside it would take its place.
+Status WriteInPlace(const std::string& path, std::string_view bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return ErrnoStatus(path, "write", errno);
+  const int error = WriteAll(file.get(), bytes);
+  return error == 0 ? Status() : ErrnoStatus(path, "write", error);
 }
 
 // Unique among the processes and threads that write `path` at the same time.
@@ -81,14 +90,28 @@ Status ReadFileInPieces(const std::string& path,
 }
 
 Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  struct stat existing {};
+  if (::stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    return WriteInPlace(path, bytes);
+  }
   const std::string temporary = TemporaryName(path);
   const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) return ErrnoStatus(path, "write beside it", errno);
   int error = WriteAll(file.get(), bytes);
+  if (error == 0 && ::fsync(file.get()) != 0) error = errno;
   if (error == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return Status();
   std::remove(temporary.c_str());
   return ErrnoStatus(path, "write", error);
+}
+
+Status FlushStandardOutput() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return Status();
+  // An earlier flush may have met the error, and taken its number with it.
+  return Status(StatusCode::kResourceExhausted,
+                "standard output: cannot write all of it" +
+                    (errno == 0 ? std::string() : std::string(": ") + std::strerror(errno)));
 }
 
 }  // namespace bitpilot

@@ -21,10 +21,15 @@ Status ReadFileInPieces(const std::string& path,
                         const std::function<Status(std::string_view piece)>& take);
 
 // Writes a temporary file beside `path`, flushes it to the disk and renames it. On failure nothing
-// is left behind and an existing file keeps its content.
+// is left behind and an existing file keeps its content. A device or a pipe is written to instead.
 //
 // Errors: kNotFound (no such folder), kPermissionDenied, kResourceExhausted (disk full),
 // kInvalidArgument; names `path`.
 Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+
+// What programs call before they report success: results that were printed to a full disk are lost.
+//
+// Errors: kResourceExhausted if any output did not get out.
+Status FlushStandardOutput();
 
 }  // namespace bitpilot

@@ -69,13 +69,13 @@ TEST(BenchCommandTest, ExplainsBadInput) {
   EXPECT_THAT(network.standard_error, HasSubstr("resnet9"));
   EXPECT_THAT(network.standard_error, HasSubstr("resnet20-proj"));
   const ProgramEnd bits = RunBitpilotd({"bench", "--bits", "w9a4"});
-  EXPECT_EQ(bits.exit_code, 1);
+  EXPECT_EQ(bits.exit_code, 2);
   EXPECT_THAT(bits.standard_error, HasSubstr("w9a4"));
   const ProgramEnd table = RunBitpilotd({"bench", "--bits", "w4a4", "--table"});
-  EXPECT_EQ(table.exit_code, 1);
+  EXPECT_EQ(table.exit_code, 2);
   EXPECT_THAT(table.standard_error, HasSubstr("--table"));
   const ProgramEnd isa = RunBitpilotd({"bench", "--isa", "sse9"});
-  EXPECT_EQ(isa.exit_code, 1);
+  EXPECT_EQ(isa.exit_code, 2);
   EXPECT_THAT(isa.standard_error, HasSubstr("sse9"));
 }
 

@@ -7,8 +7,10 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -170,8 +172,38 @@ TEST(BitpilotdTest, ReportsWrongUsageWithExitCodeTwo) {
   EXPECT_EQ(RunBitpilotd({}).exit_code, 2);
   EXPECT_EQ(RunBitpilotd({"fly"}).exit_code, 2);
   EXPECT_EQ(RunBitpilotd({"serve"}).exit_code, 2);
-  EXPECT_EQ(RunBitpilotd({"serve", "--listen", "carrier-pigeon", "--keys", "k"}).exit_code, 2);
+  for (const char* endpoint : {"carrier-pigeon", "tcp://127.0.0.1", "tcp://127.0.0.1:",
+                               "tcp://127.0.0.1:99999", "tcp://127.0.0.1:7x", "tcp://:"}) {
+    EXPECT_EQ(RunBitpilotd({"serve", "--listen", endpoint, "--keys", "k"}).exit_code, 2)
+        << endpoint;
+  }
   EXPECT_EQ(RunBitpilotd({"--help"}).exit_code, 0);
+}
+
+TEST(BitpilotdTest, ReportsFailuresAsJsonToo) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"bench", "--bits", "w9a9", "--json"},
+        {"run", "none.bpnet", "none.bin", "--json"},
+        {"serve", "--listen", "carrier-pigeon", "--keys", "k", "--json"},
+        {"check", "--wings", "--json"}}) {
+    const ProgramEnd end = RunBitpilotd(arguments);
+    SCOPED_TRACE(arguments.front());
+    EXPECT_NE(end.exit_code, 0);
+    EXPECT_EQ(nlohmann::json::parse(end.standard_output)["type"], "error");
+    EXPECT_FALSE(end.standard_error.empty());
+  }
+}
+
+TEST(BitpilotdTest, FailsIfItsResultIsLostOnAFullDisk) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "this system has no /dev/full";
+  const TemporaryFolder folder;
+  const std::string command =
+      "'" BITPILOTD_PATH "' check --json > /dev/full 2> '" + (folder / "err") + "'";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  std::ifstream err(folder / "err");
+  const std::string text((std::istreambuf_iterator<char>(err)), {});
+  EXPECT_NE(text.find("standard output"), std::string::npos) << text;
 }
 
 TEST(BitpilotdTest, ChecksThisMachine) {
@@ -212,7 +244,7 @@ TEST(BitpilotdTest, MakesKeysOnce) {
   const nlohmann::json line = nlohmann::json::parse(first.standard_output);
   EXPECT_EQ(line["public_key"], ReadDaemonKeys(folder / "keys")->public_key);
   const ProgramEnd second = RunBitpilotd({"keygen", "--keys", folder / "keys"});
-  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_EQ(second.exit_code, 2);
   EXPECT_NE(second.standard_error.find("--force"), std::string::npos);
 }
 
