@@ -107,6 +107,9 @@ TimedLayer::TimedLayer(const LayerShape& shape, Isa isa, int weight_bits, int ac
   BitAssignment assignment = UniformAssignment(topology, 8, 8);
   assignment.weight_bits[kMeasuredOperation] = {{channels, weight_bits}};
   assignment.activation_bits[kMeasuredOperation] = activation_bits;
+  if (!shape.fully_connected()) {
+    assignment.activation_bits[kMeasuredOperation + 1] = activation_bits;
+  }
   const Network network = RandomNetwork(topology, assignment, /*seed=*/1);
   const ArenaPlan plan = PlanArena(network);
   const OperationContext context = {network, plan, isa, kMeasuredOperation, nullptr, {}};

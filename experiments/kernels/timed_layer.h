@@ -53,8 +53,9 @@ class TimedLayer {
  public:
   using MakeLayer = std::function<std::unique_ptr<BoundOperation>(const OperationContext& context)>;
 
-  // Random codes that use their whole range. Codes in, codes out (a fully connected layer: floats
-  // out), with the conversion of the input that the kernel needs.
+  // Random codes that use their whole range. Codes in, codes of the same width out, as in a network
+  // of these widths (a fully connected layer: floats out), with the conversion of the input that
+  // the kernel needs.
   //
   // REQUIRES: this CPU has kernel.isa; the kernel is exact for these widths.
   TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,

@@ -34,11 +34,17 @@ inline constexpr int kStepBytes = 64;  // Packed weights of one step of one bloc
 enum class ConvOperand : std::uint8_t {
   kBytes = 0,  // uint8 codes, 4 a step
   kWords = 1,  // codes widened to int16, 2 a step
-  // Bit planes of codes (kernels/elementwise/elementwise.h, pack_planes), one image a plane: 32
-  // bits of one plane a step. Weights are planes of signs, of which the plane of bit q of the
-  // magnitudes counts 2^q: [plane][run], each run the number of negative ones times 2^q, [16
-  // channels] int32, and then [step] of 32 bits [16 channels]: "is negative", and where
-  // ConvArgs::masks_planes, as many of "is not 0".
+  // Bit planes of codes (kernels/elementwise/elementwise.h, pack_planes), one image a plane: a word
+  // of 32 bits of one plane a step, or where ConvArgs::pairs_pixels, of 16 bits. Weights are planes
+  // of signs, of which the plane of bit q of the magnitudes counts 2^q: [plane][run], each run the
+  // number of negative ones times 2^q, [16 channels] int32, and then [step] of 32 bits [16
+  // channels] (a word of 16 twice): "is negative", and where ConvArgs::masks_planes, as many of "is
+  // not 0".
+  //
+  // Without masks, thirds of a run go together: with a third of n steps, words i, i + n and i + 2 n
+  // are a triple, and triple after triple has "is negative" of the first two and the parity of all
+  // three. The input's parities are ConvArgs::input_parity_bytes behind it. Steps that are left
+  // follow.
   kSignPlanes = 2,
   // The same codes, 64 bits a step. Weights are planes of two's complement: [plane][step][16
   // channels][8 bytes]. 1-bit weights have a plane where a set bit is +1 and any other -1, and
@@ -71,6 +77,8 @@ enum class ConvOperand : std::uint8_t {
 
 inline constexpr int kTileSteps = 16;
 
+inline constexpr int kTripleSteps = 3;
+
 inline constexpr int kSignTableBytes = 64;
 inline constexpr int kSignTableChannels = 16;
 
@@ -81,7 +89,7 @@ inline constexpr int kTableBytes = 16;
 // Consecutive input bytes of a window.
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
-  std::int32_t num_steps = 0;  // Of 4 bytes; of 8, kPlanes64; of 32, kTables.
+  std::int32_t num_steps = 0;  // Of 4 bytes; of 8, kPlanes64; of 32, kTables; of 2, pairs_pixels.
   // Steps of weights to pass over in front of this run's. Only kernels of SkipsWeights() meet them.
   std::int32_t skipped_steps = 0;
   // Narrow accumulators are added to the 32-bit ones behind this run, because the next would
@@ -126,9 +134,11 @@ struct ConvArgs {
   // Of operands in planes and tables only:
   int weight_planes = 0;      // The mask not counted.
   bool masks_planes = false;  // kSignPlanes: some weights of a step are 0.
+  bool pairs_pixels = false;  // kSignPlanes: pixels of 16 bits, of which two are taken at once.
   int input_planes = 0;
   std::ptrdiff_t weight_plane_bytes = 0;  // Within a block.
   std::ptrdiff_t input_plane_bytes = 0;
+  std::ptrdiff_t input_parity_bytes = 0;  // kSignPlanes without masks: from a word to its triple's.
   // Of tables and 1-bit weights only: int32 sums of the elements of each pixel's window.
   const std::uint8_t* window_sums = nullptr;  // Of output pixel (0, 0).
   std::ptrdiff_t window_sums_row_bytes = 0;

@@ -22,6 +22,7 @@ struct ConvWindow {
   std::ptrdiff_t pixel_bytes = 0;  // Of the input tensor's byte layout.
   std::ptrdiff_t row_bytes = 0;
   bool all_channels = true;  // The group is the whole pixel: a filter row is one run.
+  int stride_w = 1;
 };
 
 // Consecutive input elements of a window: filter row `y` from column `x` on.
@@ -63,6 +64,15 @@ constexpr std::ptrdiff_t PlanePixelBytes(std::ptrdiff_t pixel_bytes) {
   return (pixel_bytes + 7) / 8;
 }
 std::vector<DepthRun> PlanPlaneRuns(const ConvWindow& window, ConvOperand operand);
+
+// Whether words of planes are those of one pixel (ConvArgs::pairs_pixels): where a pixel has 16
+// bits, and rows of a filter, which are one word or one triple then, would leave half of their last
+// word of 32 empty.
+constexpr bool PairsPixels(const ConvWindow& window, ConvOperand operand) {
+  return operand == ConvOperand::kSignPlanes && window.all_channels && window.stride_w == 1 &&
+         (window.filter_w == 1 || window.filter_w == kTripleSteps) &&
+         PlanePixelBytes(window.pixel_bytes) == 2;
+}
 
 // The same for ConvOperand::kSignTables, whose image has this many bytes a pixel.
 constexpr std::ptrdiff_t SignTablePixelBytes(std::ptrdiff_t pixel_bytes) {
@@ -114,7 +124,9 @@ struct PackedConv {
   // Of operands in planes and tables only: what ConvArgs has by these names.
   int weight_planes = 0;
   bool masks_planes = false;
+  bool pairs_pixels = false;
   std::ptrdiff_t weight_plane_bytes = 0;
+  std::ptrdiff_t parity_distance_bytes = 0;  // Between words of a triple; 0: there are none.
 };
 
 // Layouts of ConvOperand::kSignPlanes and kSignTables.

@@ -21,7 +21,7 @@ enum class Isa : std::uint8_t {
   kSse4 = 2,
   kAvx2 = 3,
   kAvxVnni = 4,
-  kAvx512Vnni = 5,  // AVX-512 F/BW/VL/DQ, VNNI, VBMI and VPOPCNTDQ
+  kAvx512Vnni = 5,  // AVX-512 F/BW/VL/DQ, VNNI, VBMI, BITALG and VPOPCNTDQ
   kAmx = 6,         // int8 tiles, which Linux lends on request: CpuSupports() asks
 };
 

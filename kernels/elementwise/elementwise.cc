@@ -11,6 +11,8 @@ namespace bitpilot {
   void pack_planes_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                  \
                             std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,      \
                             std::ptrdiff_t plane_bytes);                                           \
+  void build_parities_##suffix(const std::uint8_t* plane, std::ptrdiff_t count,                    \
+                               std::ptrdiff_t distance, std::uint8_t* parities);                   \
   void build_tables_##suffix(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables);  \
   void build_sign_tables_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,            \
                                   std::ptrdiff_t pixel_bytes, int channels, std::uint8_t* tables); \
@@ -37,6 +39,7 @@ constexpr ElementwiseKernels kElementwiseKernels[] = {
    Isa::isa,                                      \
    widen_codes_##suffix,                          \
    pack_planes_##suffix,                          \
+   build_parities_##suffix,                       \
    build_tables_##suffix,                         \
    build_sign_tables_##suffix,                    \
    sum_channels_##suffix,                         \

@@ -36,6 +36,9 @@ struct ElementwiseKernels {
   void (*pack_planes)(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
                       std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,
                       std::ptrdiff_t plane_bytes);
+  // parities[i] = plane[i] ^ plane[i + distance] ^ plane[i + 2 * distance], for i in [0, count).
+  void (*build_parities)(const std::uint8_t* plane, std::ptrdiff_t count, std::ptrdiff_t distance,
+                         std::uint8_t* parities);
   // tables[16 * i + e] = the sum of codes[4 * i + b] over the bits b that are set in e, modulo 256,
   // for i in [0, count).
   void (*build_tables)(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables);

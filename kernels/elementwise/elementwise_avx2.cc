@@ -29,6 +29,11 @@ void pack_planes_avx2(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
   PackPlanes(codes, num_pixels, pixel_bytes, num_planes, planes, plane_bytes);
 }
 
+void build_parities_avx2(const std::uint8_t* plane, std::ptrdiff_t count, std::ptrdiff_t distance,
+                         std::uint8_t* parities) {
+  BuildParities(plane, count, distance, parities);
+}
+
 void build_tables_avx2(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
   BuildTables(codes, count, tables);
 }

@@ -29,6 +29,13 @@ void pack_planes_scalar(const std::uint8_t* codes, std::ptrdiff_t num_pixels,
   }
 }
 
+void build_parities_scalar(const std::uint8_t* plane, std::ptrdiff_t count, std::ptrdiff_t distance,
+                           std::uint8_t* parities) {
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    parities[i] = Parity(plane + i, distance);
+  }
+}
+
 void build_tables_scalar(const std::uint8_t* codes, std::size_t count, std::uint8_t* tables) {
   for (std::size_t i = 0; i < count; ++i) {
     BuildTable(codes + 4 * i, tables + 16 * i);

@@ -10,6 +10,9 @@ namespace bitpilot {
 // Kernels work on blocks of 16 output channels; arrays over channels are padded to whole blocks.
 inline constexpr int kBlockChannels = 16;
 
+// More comparisons would take as long as kernels/output/requantize.h's arithmetic.
+inline constexpr int kMaxCodeThresholds = 3;
+
 constexpr int NumBlocks(int channels) { return (channels + kBlockChannels - 1) / kBlockChannels; }
 
 // Plain data, so that files compiled for one instruction set call no inline function: the linker
@@ -27,6 +30,13 @@ struct OutputArgs {
   // t cannot leave the range of an int32, whatever the input (StaysInInt32()): kernels may convert
   // before they clamp.
   bool stays_in_int32 = false;
+
+  // The same as thresholds (kernels/output/code_thresholds.h), which kernels may use instead;
+  // num_thresholds 0: there are none.
+  int num_thresholds = 0;
+  std::ptrdiff_t threshold_stride = 0;            // Channels from one to the next higher.
+  const std::int32_t* thresholds = nullptr;       // [num_thresholds][threshold_stride]
+  const std::uint8_t* threshold_flips = nullptr;  // [channels, padded]
 
   int width = 0;                  // Output pixels of a row.
   std::uint8_t* codes = nullptr;  // Pixel (0, 0), first channel.

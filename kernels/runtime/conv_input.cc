@@ -14,9 +14,12 @@ ConvInput::ConvInput(const TensorLayout& input, const Operation& convolution,
     reads_tables_ |= piece.kernel->operand == ConvOperand::kTables;
     reads_sign_tables_ |= piece.kernel->operand == ConvOperand::kSignTables;
     num_planes_ = std::max(num_planes_, piece.args.input_planes);
+    parity_distance_ = std::max(parity_distance_, piece.parity_distance_bytes);
   }
   words_offset_ = Reserve(reads_words_ ? 2 * input.total_bytes() : 0);
-  planes_offset_ = Reserve(static_cast<std::size_t>(num_planes_ * InputPlaneBytes(input)));
+  // Behind the planes lies one of parities for each.
+  planes_offset_ = Reserve(static_cast<std::size_t>(num_planes_ * InputPlaneBytes(input) *
+                                                    (parity_distance_ > 0 ? 2 : 1)));
   tables_offset_ = Reserve(reads_tables_ ? kTableBytes / 4 * input.total_bytes() : 0);
   sign_tables_offset_ =
       Reserve(reads_sign_tables_
@@ -60,6 +63,7 @@ void ConvInput::Convert() const {
   if (num_planes_ > 0) {
     elementwise_->pack_planes(codes_, NumPixels(), input_.pixel_bytes, num_planes_,
                               scratch_ + planes_offset_, InputPlaneBytes(input_));
+    if (parity_distance_ > 0) BuildParities();
   }
   if (reads_tables_) {
     const std::size_t num_tables = input_.total_bytes() / 4;
@@ -73,6 +77,15 @@ void ConvInput::Convert() const {
   }
   for (const WindowSums& group : window_sums_) {
     AddUpWindows(group);
+  }
+}
+
+void ConvInput::BuildParities() const {
+  const std::ptrdiff_t plane_bytes = InputPlaneBytes(input_);
+  std::uint8_t* planes = scratch_ + planes_offset_;
+  for (int plane = 0; plane < num_planes_; ++plane) {
+    elementwise_->build_parities(planes + plane * plane_bytes, plane_bytes - 2 * parity_distance_,
+                                 parity_distance_, planes + (num_planes_ + plane) * plane_bytes);
   }
 }
 
@@ -109,6 +122,7 @@ void ConvInput::SetPointers(const ConvPiece& piece, ConvArgs* args) const {
     case ConvOperand::kPlanes64:
       args->input = scratch_ + planes_offset_ +
                     window / input_.pixel_bytes * PlanePixelBytes(input_.pixel_bytes);
+      args->input_parity_bytes = num_planes_ * InputPlaneBytes(input_);
       break;
     case ConvOperand::kTables:
       args->input = scratch_ + tables_offset_ + kTableBytes / 4 * window;

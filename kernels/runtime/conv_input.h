@@ -45,6 +45,7 @@ class ConvInput {
 
   std::ptrdiff_t NumPixels() const;
   std::size_t Reserve(std::size_t bytes);
+  void BuildParities() const;
   void AddUpWindows(const WindowSums& group) const;
 
   TensorLayout input_;
@@ -54,6 +55,7 @@ class ConvInput {
   bool reads_tables_ = false;
   bool reads_sign_tables_ = false;
   int num_planes_ = 0;
+  std::ptrdiff_t parity_distance_ = 0;  // ConvPiece::parity_distance_bytes, of all pieces with any.
   std::vector<WindowSums> window_sums_;  // One a group that has 1-bit weights to look up.
   std::size_t scratch_bytes_ = 0;
   std::size_t words_offset_ = 0;

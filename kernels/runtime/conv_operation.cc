@@ -28,6 +28,10 @@ ConvArgs OfChannels(ConvArgs args, int first, int count) {
   output.correction += first;
   output.scale += first;
   output.bias += first;
+  if (output.num_thresholds > 0) {
+    output.thresholds += first;
+    output.threshold_flips += first;
+  }
   if (output.codes != nullptr) output.codes += first;
   if (output.logits != nullptr) output.logits += first;
   if (output.residual != nullptr) output.residual += first;
@@ -133,7 +137,9 @@ class ConvOperation final : public BoundOperation {
   void AddBands(const ConvPiece& piece, const ConvArgs& whole, const RunMemory& memory) {
     for (const ConvRegion& region : piece.regions) {
       const ConvArgs args = piece.Bind(whole, memory, region);
-      const int rows = std::max(1, kBandPixels / args.output.width);
+      // Planes take little of a cache themselves.
+      const int pixels = IsPlanes(piece.kernel->operand) ? 4 * kBandPixels : kBandPixels;
+      const int rows = std::max(1, pixels / args.output.width);
       for (int row = region.row_begin; row < region.row_end; row += rows) {
         AddCall(*piece.kernel, args, row, std::min(row + rows, region.row_end));
       }

@@ -58,6 +58,8 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
   piece.args.weight_planes = packed.weight_planes;
   piece.args.masks_planes = packed.masks_planes;
+  piece.args.pairs_pixels = packed.pairs_pixels;
+  piece.parity_distance_bytes = packed.parity_distance_bytes;
   piece.args.weight_plane_bytes = packed.weight_plane_bytes;
   SetInputArgs(context, convolution, kernel.operand, &piece.args);
   piece.args.weight_block_bytes =
@@ -163,7 +165,8 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const Lay
                                .group_channels = group_inputs,
                                .pixel_bytes = context.input().pixel_bytes,
                                .row_bytes = context.input().row_bytes,
-                               .all_channels = convolution.groups == 1};
+                               .all_channels = convolution.groups == 1,
+                               .stride_w = convolution.stride_w};
     const int end = (group + 1) * group_outputs;
     for (int first = group * group_outputs; first < end;) {
       // A piece grows block by block while the blocks' widest channels call for the same kernel.

@@ -23,6 +23,7 @@ struct ConvPiece {
   std::vector<ConvRegion> regions;  // Cover the output.
   AlignedBuffer weights;
   OwnedOutputStage stage;
+  std::ptrdiff_t parity_distance_bytes = 0;  // PackedConv's; all pieces of a layer with any agree.
 
   // True if the kernel wants ConvArgs::window_sums.
   bool ReadsWindowSums() const {

@@ -41,6 +41,12 @@ OutputArgs OwnedOutputStage::Bind(const RunMemory& memory) const {
   bound.correction = correction.data();
   bound.scale = scale.data();
   bound.bias = bias.data();
+  if (thresholds.count > 0) {
+    bound.num_thresholds = thresholds.count;
+    bound.threshold_stride = static_cast<std::ptrdiff_t>(thresholds.flips.size());
+    bound.thresholds = thresholds.sums.data();
+    bound.threshold_flips = thresholds.flips.data();
+  }
   bound.is_plain = args.zero_point == 0.0F && args.code_min == 0.0F &&
                    std::all_of(correction.begin(), correction.end(),
                                [](std::int32_t value) { return value == 0; });
@@ -77,6 +83,12 @@ OwnedOutputStage MakeOutputStage(const OperationContext& context, int first, int
     stage.output_offset = context.output().origin_offset();
   }
   stage.has_residual = operation.residual >= 0;
+  if (!stage.writes_logits) {
+    OutputArgs numbers_only = stage.args;
+    numbers_only.scale = stage.scale.data();
+    numbers_only.bias = stage.bias.data();
+    stage.thresholds = FindCodeThresholds(numbers_only, stage.has_residual, stage.largest_sum);
+  }
   if (stage.has_residual) {
     const TensorLayout& residual = context.Tensor(operation.residual);
     stage.args.residual_row_bytes = residual.row_bytes;

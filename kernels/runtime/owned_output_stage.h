@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/output/code_thresholds.h"
 #include "kernels/output/output_args.h"
 #include "kernels/runtime/operation.h"
 
@@ -16,6 +17,7 @@ struct OwnedOutputStage {
       correction;  // Zeros; padded to whole blocks of channels, like the next two.
   std::vector<float> scale;
   std::vector<float> bias;
+  CodeThresholds thresholds;
   OutputArgs args;  // Without pointers.
   int first_channel = 0;
   std::int64_t largest_sum = 0;  // Magnitude of an accumulator, at most.

@@ -11,7 +11,7 @@
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
 cmake_minimum_required(VERSION 3.25)
 
-set(loop_functions "(Conv|Dense)Tiles?<|PipelinedRows<|RunDepthwise<|Row3x3<|RowOfAnyFilter<")
+set(loop_functions "(Conv|Dense|Pair)Tiles?<|PipelinedRows<|RunDepthwise<|Row3x3<|RowOfAnyFilter<")
 string(APPEND loop_functions "|Convolve(Channels<|Pixels<|ToSums)")
 set(straight_functions "Tile3x3<")
 set(multiply ":\t(v?p(maddwd|maddubsw|shufb|opcntd)|({vex} )?vpdpbusd|tdpbusd) ")

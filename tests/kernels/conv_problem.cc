@@ -24,7 +24,9 @@ std::ostream& operator<<(std::ostream& os, const ConvCase& c) {
             << " stride " << c.stride_h << "x" << c.stride_w << " out " << c.out_channels << " w"
             << c.weight_bits << "a" << c.activation_bits << " zero point " << c.zero_point
             << " operands " << static_cast<int>(c.operands) << " residual " << c.has_residual
-            << " logits " << c.gives_logits << " scale " << c.scale;
+            << " logits " << c.gives_logits << " scale " << c.scale << " bias " << c.bias
+            << " codes " << c.code_min << " to " << c.code_max << " zero point "
+            << c.output_zero_point;
 }
 
 template <class F>
@@ -70,7 +72,7 @@ ConvProblem::ConvProblem(const ConvCase& conv, std::uint64_t seed)
   for (int o = 0; o < NumBlocks(conv.out_channels) * kBlockChannels; ++o) {
     // Negative scales come from negative batch-norm gammas.
     scale_.push_back(o % 3 == 1 ? -conv.scale : conv.scale * static_cast<float>(1 + o % 2));
-    bias_.push_back(static_cast<float>(Pick(-300, 300)) / 7.0F);
+    bias_.push_back(static_cast<float>(Pick(-300, 300)) / 300.0F * conv.bias);
   }
   residual_.resize(output_size() + kTensorSlackBytes, 0);
   std::generate(residual_.begin(), residual_.end(),
@@ -99,7 +101,8 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
                              .group_channels = conv_.group_channels,
                              .pixel_bytes = pixel_bytes_,
                              .row_bytes = row_bytes_,
-                             .all_channels = conv_.group_channels == conv_.channels};
+                             .all_channels = conv_.group_channels == conv_.channels,
+                             .stride_w = conv_.stride_w};
   const PackedConv packed = PackConv(kernel, window, conv_.weight_bits, conv_.activation_bits,
                                      weights_.data(), conv_.out_channels);
   const std::vector<std::int16_t> words(input_.begin(), input_.end());
@@ -112,11 +115,12 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
   args.input_pixel_bytes = conv_.stride_w * pixel_bytes_ * element_bytes;
   args.weight_planes = packed.weight_planes;
   args.masks_planes = packed.masks_planes;
+  args.pairs_pixels = packed.pairs_pixels;
   args.weight_plane_bytes = packed.weight_plane_bytes;
   std::vector<std::uint8_t> converted;
   std::vector<std::int32_t> window_sums;
   if (IsPlanes(kernel.operand)) {
-    converted = PackInput(&args);
+    converted = PackInput(packed.parity_distance_bytes, &args);
   } else if (kernel.operand == ConvOperand::kTables) {
     converted = BuildTables(&args);
     window_sums = WindowSums(&args);
@@ -157,7 +161,8 @@ std::int8_t ConvProblem::RandomWeight() {
   return static_cast<std::int8_t>(weight);
 }
 
-std::vector<std::uint8_t> ConvProblem::PackInput(ConvArgs* args) const {
+std::vector<std::uint8_t> ConvProblem::PackInput(std::ptrdiff_t parity_distance,
+                                                 ConvArgs* args) const {
   const std::ptrdiff_t pixel = PlanePixelBytes(pixel_bytes_);
   const std::ptrdiff_t num_pixels =
       (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
@@ -165,12 +170,18 @@ std::vector<std::uint8_t> ConvProblem::PackInput(ConvArgs* args) const {
   args->input_plane_bytes = num_pixels * pixel + static_cast<std::ptrdiff_t>(kTensorSlackBytes);
   args->input_row_bytes = conv_.stride_h * (row_bytes_ / pixel_bytes_) * pixel;
   args->input_pixel_bytes = conv_.stride_w * pixel;
+  args->input_parity_bytes = conv_.activation_bits * args->input_plane_bytes;
   // What lies behind a plane must not count.
-  std::vector<std::uint8_t> planes(
-      static_cast<std::size_t>(conv_.activation_bits * args->input_plane_bytes), 0xFF);
+  std::vector<std::uint8_t> planes(static_cast<std::size_t>(2 * args->input_parity_bytes), 0xFF);
   SelectElementwiseKernels(Isa::kScalar)
       .pack_planes(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
                    conv_.activation_bits, planes.data(), args->input_plane_bytes);
+  for (int plane = 0; plane < conv_.activation_bits && parity_distance > 0; ++plane) {
+    std::uint8_t* bits = planes.data() + plane * args->input_plane_bytes;
+    SelectElementwiseKernels(Isa::kScalar)
+        .build_parities(bits, args->input_plane_bytes - 2 * parity_distance, parity_distance,
+                        bits + args->input_parity_bytes);
+  }
   args->input = planes.data();
   return planes;
 }
@@ -289,7 +300,15 @@ OutputArgs ConvProblem::MakeOutputArgs(const std::vector<std::int32_t>& correcti
     output.residual_zero_point = residual_zero_point_;
     output.residual_scale = kResidualScale;
   }
-  output.stays_in_int32 = StaysInInt32(output, std::int64_t{conv_.depth()} * 255 * 127);
+  const std::int64_t largest_sum = std::int64_t{conv_.depth()} * 255 * 127;
+  output.stays_in_int32 = StaysInInt32(output, largest_sum);
+  thresholds_ = FindCodeThresholds(output, conv_.has_residual, largest_sum);
+  if (thresholds_.count > 0) {
+    output.num_thresholds = thresholds_.count;
+    output.threshold_stride = static_cast<std::ptrdiff_t>(thresholds_.flips.size());
+    output.thresholds = thresholds_.sums.data();
+    output.threshold_flips = thresholds_.flips.data();
+  }
   return output;
 }
 

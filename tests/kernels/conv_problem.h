@@ -10,6 +10,7 @@
 
 #include "kernels/base/topology.h"
 #include "kernels/conv/conv.h"
+#include "kernels/output/code_thresholds.h"
 
 namespace bitpilot {
 
@@ -35,6 +36,7 @@ struct ConvCase {
   bool has_residual = false;
   bool gives_logits = false;
   float scale = 0.01F;
+  float bias = 300.0F / 7.0F;  // Magnitude, at most.
   int output_zero_point = 0;
   int code_min = 0;
   int code_max = 255;
@@ -71,8 +73,8 @@ class ConvProblem {
   int RandomCode();
   std::int8_t RandomWeight();
 
-  // The input as planes, and what `args` says about it.
-  std::vector<std::uint8_t> PackInput(ConvArgs* args) const;
+  // The input as planes and, for a distance above 0, their parities, and what `args` says about it.
+  std::vector<std::uint8_t> PackInput(std::ptrdiff_t parity_distance, ConvArgs* args) const;
   // The input as tables, and what `args` says about it.
   std::vector<std::uint8_t> BuildTables(ConvArgs* args) const;
   // The same for tables of sums with all signs.
@@ -107,6 +109,7 @@ class ConvProblem {
   std::vector<std::int8_t> weights_;
   std::vector<float> scale_;
   std::vector<float> bias_;
+  CodeThresholds thresholds_;
   std::vector<std::uint8_t> residual_;
   std::vector<std::uint8_t> codes_;
   std::vector<float> logits_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <ostream>
@@ -162,6 +163,37 @@ TEST_P(ConvKernelTest, IsExactOnRandomWideImages) {
     conv.activation_bits = pick(1, GetParam().max_activation_bits);
     conv.has_residual = pick(0, 1) == 0;
     ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, seed, pick(1, 4)));
+  }
+}
+
+// Codes of one and two bits, which kernels may find by comparison, at all widths of a row and of
+// channels; 16 input channels may be taken two pixels at a time.
+TEST_P(ConvKernelTest, IsExactForCodesOfOneAndTwoBits) {
+  std::mt19937_64 random(9);
+  const auto pick = [&](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    ConvCase conv;
+    conv.filter_h = conv.filter_w = pick(0, 3) == 0 ? 1 : 3;
+    conv.height = pick(3, 5);
+    conv.width = pick(3, 36);
+    conv.channels = conv.group_channels =
+        std::array{16, 16, 32, 64, 96, 13, 48, 7}[static_cast<std::size_t>(pick(0, 7))];
+    conv.padding = conv.filter_h == 3 ? Padding{1, 1, 1, 1} : Padding{};
+    conv.stride_h = conv.stride_w = pick(0, 5) == 0 ? 2 : 1;
+    conv.out_channels = pick(1, 64);
+    conv.weight_bits = std::min(pick(1, 2), GetParam().max_weight_bits);
+    conv.activation_bits = std::min(pick(1, 3), GetParam().max_activation_bits);
+    conv.zero_point = pick(0, 3) == 0 ? pick(0, conv.max_code()) : 0;
+    conv.operands = static_cast<Operands>(pick(0, 5) == 0 ? pick(1, 2) : 0);
+    conv.scale = std::array{0.0F, 0.003F, 0.05F, 0.3F, 2.0F}[static_cast<std::size_t>(pick(0, 4))];
+    conv.bias = std::array{0.0F, 1.5F, 300.0F / 7.0F}[static_cast<std::size_t>(pick(0, 2))];
+    conv.code_max = pick(0, 4);
+    conv.code_min = pick(0, 3) == 0 ? pick(0, conv.code_max) : 0;
+    conv.output_zero_point = pick(0, 2) == 0 ? pick(0, conv.code_max) : 0;
+    conv.has_residual = pick(0, 7) == 0;
+    ASSERT_NO_FATAL_FAILURE(ExpectExact(conv, seed, pick(1, 5)));
   }
 }
 

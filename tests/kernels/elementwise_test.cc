@@ -150,6 +150,20 @@ TEST_P(ElementwiseKernelsTest, AddsWhatLiesAhead) {
   }
 }
 
+TEST_P(ElementwiseKernelsTest, BuildsTheParityOfThreeBytes) {
+  constexpr std::size_t kDistance = 6;
+  for (const int count : kCounts) {
+    const auto size = static_cast<std::size_t>(count);
+    const std::vector<std::uint8_t> plane = RandomCodes(size + 2 * kDistance, /*seed=*/9);
+    std::vector<std::uint8_t> parities(size + 1, 0xEE);
+    GetParam().build_parities(plane.data(), count, kDistance, parities.data());
+    for (std::size_t i = 0; i < size; ++i) {
+      ASSERT_EQ(parities[i], plane[i] ^ plane[i + kDistance] ^ plane[i + 2 * kDistance]) << count;
+    }
+    EXPECT_EQ(parities.back(), 0xEE);
+  }
+}
+
 TEST_P(ElementwiseKernelsTest, AddsPixelsToTheSums) {
   constexpr int kPixels = 5;
   for (const int count : kCounts) {
