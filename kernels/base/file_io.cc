@@ -94,9 +94,15 @@ Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
   if (::stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
     return WriteInPlace(path, bytes);
   }
-  const std::string temporary = TemporaryName(path);
-  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) return ErrnoStatus(path, "write beside it", errno);
+  std::string temporary;
+  int fd = -1;
+  do {
+    // What a power cut left keeps its name, which a process may have again after the next start.
+    temporary = TemporaryName(path);
+    fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd < 0 && errno == EEXIST);
+  const Descriptor file(fd);
+  if (fd < 0) return ErrnoStatus(path, "write beside it", errno);
   int error = WriteAll(file.get(), bytes);
   if (error == 0 && ::fsync(file.get()) != 0) error = errno;
   if (error == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;

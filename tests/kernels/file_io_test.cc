@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
@@ -35,6 +36,16 @@ TEST_F(FileIoTest, ReplacesAFileAndLeavesNothingBeside) {
   ASSERT_TRUE(WriteFileAtomically(Path("a"), std::string_view("n\0w", 3)).ok());
   EXPECT_EQ(ReadFile(Path("a")).value(), std::string("n\0w", 3));
   EXPECT_EQ(NumFiles(), 1);
+}
+
+TEST_F(FileIoTest, WritesDespiteWhatAPowerCutLeftOfAProcessOfTheSameId) {
+  const std::string left = Path("a") + ".tmp-" + std::to_string(getpid()) + "-";
+  for (int number = 0; number < 200; ++number) {
+    std::ofstream(left + std::to_string(number)) << "half";
+  }
+  const Status status = WriteFileAtomically(Path("a"), "whole");
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(ReadFile(Path("a")).value(), "whole");
 }
 
 TEST_F(FileIoTest, RefusesAFolder) {
