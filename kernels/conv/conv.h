@@ -127,8 +127,11 @@ struct ConvArgs {
   const std::uint8_t* input = nullptr;  // Window of output pixel (0, 0).
   std::ptrdiff_t input_row_bytes = 0;   // From one output row's windows to the next's.
   std::ptrdiff_t input_pixel_bytes = 0;
-  const DepthRun* runs = nullptr;         // The same for every window; ended by a run of 0 steps.
-  bool widens = false;                    // True if any run does.
+  const DepthRun* runs = nullptr;  // The same for every window; ended by a run of 0 steps.
+  // 16-bit sums only: what they begin at (kernels/conv/conv_begins.h), or null for zero. Without it
+  // no run widens.
+  const std::uint8_t* begins = nullptr;
+  std::ptrdiff_t begin_block_bytes = 0;
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
   // Of operands in planes and tables only:
@@ -200,8 +203,13 @@ constexpr int MaxProduct(int weight_bits, int activation_bits) {
 
 // Steps whose sums of products fit 16-bit accumulators at worst: each step adds two products to a
 // lane.
-constexpr int Int16Period(int weight_bits, int activation_bits) {
+constexpr int Int16StepsFromZero(int weight_bits, int activation_bits) {
   return 32'767 / (2 * MaxProduct(weight_bits, activation_bits));
+}
+
+// The same where sums begin at what centres them (kernels/conv/conv_begins.h).
+constexpr int Int16Period(int weight_bits, int activation_bits) {
+  return 32'767 / (2 * (MaxProduct(weight_bits, 1) << (activation_bits - 1)));
 }
 
 // The same for 32-bit sums of products with whole bytes, of which packed codes take the high bits.

@@ -45,7 +45,7 @@ struct Bytes {
   }
 };
 
-// Exact for as many steps as Int16Period() says.
+// Exact for as many steps as Int16Period() says, from what centres the sums.
 struct BytesInt16 {
   static constexpr bool kInt16 = true;
   [[gnu::always_inline]] static void Accumulate(Vec& acc, Vec input, Vec weights) {
@@ -74,19 +74,15 @@ void conv_w8a7_i32_avx2(const ConvArgs& args, int row_begin, int row_end) {
   RunConv<Bytes>(args, row_begin, row_end);
 }
 
-void conv_w5a8_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
+void conv_w6a8_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
   RunConv<BytesInt16>(args, row_begin, row_end);
 }
 
-void conv_w8a5_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
+void conv_w8a6_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
   RunConv<BytesInt16>(args, row_begin, row_end);
 }
 
-void conv_w6a7_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
-  RunConv<BytesInt16>(args, row_begin, row_end);
-}
-
-void conv_w7a6_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
+void conv_w7a7_i16_avx2(const ConvArgs& args, int row_begin, int row_end) {
   RunConv<BytesInt16>(args, row_begin, row_end);
 }
 

@@ -23,6 +23,7 @@ constexpr int kSliceChannels = 32;
 // `count` channels from `first` on, a whole number of blocks unless they are the last.
 ConvArgs OfChannels(ConvArgs args, int first, int count) {
   args.weights += first / kBlockChannels * args.weight_block_bytes;
+  if (args.begins != nullptr) args.begins += first / kBlockChannels * args.begin_block_bytes;
   OutputArgs& output = args.output;
   output.channels = count;
   output.correction += first;

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "kernels/conv/conv_begins.h"
 #include "kernels/conv/conv_packing.h"
 
 namespace bitpilot {
@@ -75,6 +76,13 @@ ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights
         packed.weight_plane_bytes > 0 ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
         WidenPeriod(kernel, weight_bits, context.input_bits()), whole);
   }
+  if (kernel.operand == ConvOperand::kBytes && kernel.accumulator_bits == 16) {
+    for (ConvRegion& region : piece.regions) {
+      region.begins = PackBegins(region.runs, piece.weights.data() + region.weight_offset,
+                                 piece.args.weight_block_bytes, NumBlocks(count), weight_bits,
+                                 context.input_bits());
+    }
+  }
   return piece;
 }
 
@@ -115,8 +123,11 @@ ConvArgs ConvPiece::Bind(ConvArgs whole, const RunMemory& memory, const ConvRegi
     whole.window_sums += region.column_begin * args.window_sums_pixel_bytes;
   }
   whole.runs = region.runs.data();
-  whole.widens = std::any_of(region.runs.begin(), region.runs.end(),
-                             [](const DepthRun& run) { return run.widen; });
+  if (!region.begins.empty()) {
+    whole.begins = region.begins.data();
+    whole.begin_block_bytes = static_cast<std::ptrdiff_t>(region.begins.size()) /
+                              NumBlocks(static_cast<int>(stage.args.channels));
+  }
   whole.weights = weights.data() + region.weight_offset;
   whole.output = stage.Bind(memory);
   whole.output.width = region.column_end - region.column_begin;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/base/topology.h"
@@ -23,6 +24,7 @@ struct ConvRegion {
   int column_end = 0;
   std::vector<DepthRun> runs;
   std::ptrdiff_t weight_offset = 0;  // Bytes of each block (plane) in front of the part's weights.
+  std::vector<std::uint8_t> begins = {};  // Of 16-bit sums (kernels/conv/conv_begins.h).
 };
 
 // The whole output as one region that takes the whole filter.

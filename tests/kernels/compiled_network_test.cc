@@ -231,7 +231,7 @@ TEST(CompiledNetworkTest, GivesEachBlockOfChannelsTheKernelOfItsWidestChannel) {
   const Network network = RandomNetwork(topology, assignment, /*seed=*/13);
   ASSERT_EQ(ValidateNetwork(network).message(), "");
   const CompiledNetwork compiled = Compile(network, Isa::kAvx2);
-  EXPECT_EQ(compiled.kernel_name(1), "conv_w4a4_i16_avx2+conv_w8a5_i16_avx2");
+  EXPECT_EQ(compiled.kernel_name(1), "conv_w4a4_i16_avx2+conv_w8a6_i16_avx2");
   ExpectMatchesReference(network, Isa::kAvx2, /*seed=*/14);
 }
 

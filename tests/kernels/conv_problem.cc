@@ -4,6 +4,7 @@
 #include <numeric>
 #include <ostream>
 
+#include "kernels/conv/conv_begins.h"
 #include "kernels/conv/conv_packing.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/output/requantize.h"
@@ -128,11 +129,19 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
     converted = BuildSignTables(&args);
   }
   args.runs = packed.runs.data();
-  args.widens = std::any_of(packed.runs.begin(), packed.runs.end(),
-                            [](const DepthRun& r) { return r.widen; });
   args.weights = packed.weights.data();
   args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(packed.weights.size()) / NumBlocks(conv_.out_channels);
+  std::vector<std::uint8_t> begins;
+  if (kernel.operand == ConvOperand::kBytes && kernel.accumulator_bits == 16) {
+    begins = PackBegins(packed.runs, packed.weights.data(), args.weight_block_bytes,
+                        NumBlocks(conv_.out_channels), conv_.weight_bits, conv_.activation_bits);
+  }
+  if (!begins.empty()) {
+    args.begins = begins.data();
+    args.begin_block_bytes =
+        static_cast<std::ptrdiff_t>(begins.size()) / NumBlocks(conv_.out_channels);
+  }
   std::vector<std::int32_t> correction = Correction();
   correction.resize(scale_.size());
   codes_.assign(output_size(), kUntouched);

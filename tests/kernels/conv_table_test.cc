@@ -11,11 +11,19 @@ namespace bitpilot {
 namespace {
 
 // 2 * 255 * 7 = 3570 a step at worst; nine of them are 32130, a tenth would pass 32767.
-TEST(Int16PeriodTest, CountsStepsThatCannotOverflow) {
-  EXPECT_EQ(Int16Period(4, 8), 9);
-  EXPECT_EQ(Int16Period(7, 8), 1);
-  EXPECT_EQ(Int16Period(8, 8), 0);
-  EXPECT_EQ(Int16Period(1, 1), 16383);
+TEST(Int16StepsFromZeroTest, CountsStepsThatCannotOverflow) {
+  EXPECT_EQ(Int16StepsFromZero(4, 8), 9);
+  EXPECT_EQ(Int16StepsFromZero(7, 8), 1);
+  EXPECT_EQ(Int16StepsFromZero(8, 8), 0);
+  EXPECT_EQ(Int16StepsFromZero(2, 1), 16383);
+}
+
+// Codes of 8 bits are at most 128 from the middle: 2 * 128 * 7 = 1792 a step, 18 of them are 32256.
+TEST(Int16PeriodTest, CountsStepsOfCentredCodes) {
+  EXPECT_EQ(Int16Period(4, 8), 18);
+  EXPECT_EQ(Int16Period(6, 8), 4);
+  EXPECT_EQ(Int16Period(7, 8), 2);
+  EXPECT_EQ(Int16Period(8, 8), 1);
   EXPECT_EQ(Int16Period(2, 1), 16383);
 }
 
