@@ -140,7 +140,9 @@ std::string CoursePlot(const ReportData& data) {
   const int height = static_cast<int>(3 * (kPanelHeight + kGap)) + 20;
   Svg svg(kWidth, height, "Course of the search");
   double top = 28;
-  DrawPanel(svg, {"hypervolume of everything measured so far", false, true, std::nullopt},
+  DrawPanel(svg,
+            {"hypervolume of everything so far" + std::string(data.is_model() ? " (MODEL)" : ""),
+             false, true, std::nullopt},
             course.hypervolume, x, top);
   top += kPanelHeight + kGap;
   DrawPanel(svg,

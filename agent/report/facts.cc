@@ -65,7 +65,8 @@ std::string BoardTable(const ReportData& data) {
   if (!data.board) return "";
   const BoardInfo& board = data.board->board;
   return "<table class=\"facts\"><tbody>" + Row("board", board.name) +
-         Row("processor", board.cpu_model) + Row("instruction set", board.isa) +
+         Row(data.is_model() ? "outputs checked on" : "processor", board.cpu_model) +
+         Row("instruction set", data.is_model() ? "" : board.isa) +
          Row("processors", board.cpu_count > 0 ? std::to_string(board.cpu_count) : "") +
          Row("frequency governor", board.governor) + Row("system", board.os) +
          Row("architecture", board.architecture) + Row("backend", board.backend) +
@@ -81,7 +82,7 @@ std::string FactsLine(const ReportData& data) {
                      Item("device", ConfigText(data, "device"));
   if (data.board) {
     const BoardInfo& board = data.board->board;
-    html += Item("board", board.name) + Item("processor", board.cpu_model) +
+    html += Item("board", board.name) + Item("processor", data.is_model() ? "" : board.cpu_model) +
             Item("kernels", board.kernel_build.substr(0, 16));
   }
   html += Item("policy", ConfigText(data, "policy")) + Item("seed", ConfigText(data, "seed")) +

@@ -31,10 +31,12 @@ std::string CoursePlot(const ReportData& data);
 // Every step: why it was proposed and what came of it.
 std::string StepsTable(const ReportData& data);
 
-// Every timing window of the final measurements, as deviation from its candidate's median.
+// Every timing window of the final measurements, as deviation from its candidate's median. Nothing
+// of a model: nobody timed it.
 std::string WindowsPlot(const ReportData& data);
 
-// How often was measured, how noisy it was, what failed, and which kernels ran.
+// How often was measured, how noisy it was, what failed, and which kernels ran; of a model only
+// what failed and the host's fingerprint.
 std::string ConditionsTables(const ReportData& data);
 
 // Under which conditions was measured, by fingerprint (agent/fleet/board_conditions.h), and what

@@ -275,7 +275,7 @@ std::string Legend(const ReportData& data) {
                  : css == "ilp" ? "integer-program start"
                                 : row.label;
   }
-  roles["searched"] = "every measured candidate, validation accuracy";
+  roles["searched"] = "every candidate of the search, validation accuracy";
   std::string html = "<ul class=\"legend\">";
   for (const auto& [css, text] : roles) {
     html += "<li>" + MarkSwatch(css) + EscapeHtml(text) + "</li>";

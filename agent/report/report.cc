@@ -40,8 +40,11 @@ std::string Tiles(const ReportData& data) {
   const std::string model = data.is_model() ? " (MODEL)" : "";
   std::string html = "<div class=\"tiles\">";
   if (data.final) {
+    const FinalRow* shown = nullptr;
     for (const int points : {1, 3}) {
-      if (const FinalRow* row = LowestRatioWithin(*data.final, points)) {
+      const FinalRow* row = LowestRatioWithin(*data.final, points);
+      if (row != nullptr && row != shown) {
+        shown = row;
         html += Tile(FormatFixed(*row->ratio, 2) + "\u00d7" + model,
                      "Lowest ratio within " + std::to_string(points) +
                          (points == 1 ? " point of 8 bit" : " points of 8 bit"),
@@ -50,7 +53,7 @@ std::string Tiles(const ReportData& data) {
       }
     }
     html += Tile(FormatFixed(data.final->hypervolume, 4), "Hypervolume",
-                 "of everything measured" + model);
+                 (data.is_model() ? "of everything computed" : "of everything measured") + model);
     if (data.final->energy_hypervolume) {
       html += Tile(FormatFixed(*data.final->energy_hypervolume, 4), "Hypervolume with energy",
                    "error, latency and energy" + model);
@@ -60,7 +63,8 @@ std::string Tiles(const ReportData& data) {
   for (const TransitionEvent& event : data.transitions) {
     measured += event.transition.latency_ns.has_value() ? 1 : 0;
   }
-  html += Tile(std::to_string(measured), "Candidates measured",
+  html += Tile(std::to_string(measured),
+               data.is_model() ? "Candidates computed (MODEL)" : "Candidates measured",
                "in " + std::to_string(data.transitions.size()) + " steps");
   return html + "</div>\n";
 }
@@ -88,8 +92,9 @@ std::string Section(const std::string& heading, const std::string& html) {
 std::string Title(const ReportData& data) {
   const std::string model = ConfigText(data, "model");
   const std::string isa = data.board ? data.board->board.isa : "";
+  const std::string where = data.is_model() ? data.model_source : isa;
   return "Mixed-precision search" + (model.empty() ? "" : ": " + model) +
-         (isa.empty() ? "" : " on " + isa) + (data.is_model() ? " (MODEL)" : "");
+         (where.empty() ? "" : " on " + where);
 }
 
 std::string Page(const ReportData& data) {

@@ -49,6 +49,8 @@ tbody th svg { vertical-align: -6px; margin-right: 5px; }
 .line { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 10px 0 0; padding: 0; list-style: none; font-size: 13.5px; }
 .line b { color: var(--soft); font-weight: 500; margin-right: 5px; }
 .summary .interval-text { display: block; line-height: 1.25; }
+.summary div.interval-text { white-space: normal; min-width: 12ch; }
+@media (max-width: 900px) { .summary th, .summary td { padding: 5px 6px; } }
 .missed { color: var(--bad); font-weight: 700; }
 .verified { color: var(--good); font-weight: 600; }
 .scroll { overflow-x: auto; }

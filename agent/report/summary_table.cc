@@ -47,6 +47,10 @@ std::string Claim(const ReportData& data, const FinalRow& row) {
 
 std::string LatencyCells(const ReportData& data, const FinalRow& row, double scale_ns) {
   if (!row.latency_median_ns) return Cell("not measured") + Cell("\u2013");
+  if (data.is_model()) {  // a claim has no interval
+    return Cell(FormatLatency(*row.latency_median_ns, scale_ns)) +
+           Cell(row.ratio ? FormatFixed(*row.ratio, 3) + "\u00d7" : "\u2013");
+  }
   std::string html = Cell(FormatLatency(*row.latency_median_ns, scale_ns) + NoisyChip(data, row) +
                           Interval(FormatLatency(row.latency_low_ns, scale_ns),
                                    FormatLatency(row.latency_high_ns, scale_ns)));
@@ -84,11 +88,36 @@ std::string Header(const ReportData& data) {
   return html + "<th>budget</th></tr></thead>\n";
 }
 
+// The column of the full instruction set has a measurement, and a verdict, of its own.
+std::string FullIsaVerdict(const FinalEvent& final) {
+  if (!final.full_isa || final.full_isa->measure_status != "NOISY") return "";
+  return " The comparison on " + EscapeHtml(final.full_isa->isa) + " was " +
+         Element("span", "missed", "noisy") + ": " + EscapeHtml(final.full_isa->measure_detail) +
+         ".";
+}
+
 // A comparison is made again only if the one before was disturbed.
 std::string Repetitions(const FinalEvent& final) {
   if (final.comparisons == 1) return "";
   return " The candidates were measured " + std::to_string(final.comparisons) +
          " times; all but the last were disturbed and are listed under the conditions.";
+}
+
+std::string Caption(const ReportData& data) {
+  const std::string sizes = " Weights are packed at their own widths; kB = 1,000 B.";
+  if (data.is_model()) {
+    return "<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for accuracies, the paired "
+           "one on the same images for differences. Latencies are what the model claims." +
+           sizes + "</p>\n";
+  }
+  return "<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for accuracies, the paired "
+         "one "
+         "on the same images for differences, the exact one of the median for latencies and "
+         "ratios. Latencies are wall time; ratios compare the CPU time of windows of the same "
+         "interleaved rounds, in which other programs do not count; "
+         "\u201cfaster\u201d and \u201cslower\u201d are said of pairs whose rounds differ at a "
+         "level of 1 % for the whole table (sign test), by more than 1 %." +
+         sizes + Repetitions(*data.final) + FullIsaVerdict(*data.final) + "</p>\n";
 }
 
 }  // namespace
@@ -108,14 +137,7 @@ std::string SummaryTable(const ReportData& data) {
     if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, row);
     html += BudgetCell(row) + "</tr>\n";
   }
-  return html +
-         "</tbody></table></div>\n<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for "
-         "accuracies, the paired one on the same images for differences, the exact one of the "
-         "median for latencies and ratios. Ratios compare windows of the same interleaved rounds; "
-         "\u201cfaster\u201d and \u201cslower\u201d are said of pairs whose rounds differ at a "
-         "level of 1 % for the whole table (sign test), by more than 1 %. "
-         "Weights are packed at their own widths; kB = 1,000 B." +
-         Repetitions(*data.final) + "</p>\n";
+  return html + "</tbody></table></div>\n" + Caption(data);
 }
 
 }  // namespace bitpilot

@@ -24,7 +24,7 @@ struct Strip {
 
 std::vector<Strip> ReadStrips(const ReportData& data) {
   std::vector<Strip> strips;
-  if (!data.final) return strips;
+  if (!data.final || data.is_model()) return strips;  // nobody timed a model
   for (const FinalRow& row : data.final->rows) {
     const std::optional<std::size_t> index = data.MeasurementOf(row);
     if (!index || !data.measurements[*index].latency_median_ns) continue;
@@ -98,9 +98,7 @@ std::string WindowsPlot(const ReportData& data) {
     middle += kRowHeight;
   }
   svg.Text({(kLeft + kRight) / 2, bottom + 38},
-           std::string("window mean, deviation from its candidate's median") +
-               (data.is_model() ? " \u2014 MODEL" : ""),
-           "axis middle");
+           "window mean, deviation from its candidate's median", "axis middle");
   return "<figure>" + svg.Finish() +
          "<figcaption>Each dot is one timing window of the final, interleaved measurement; none is "
          "left out. The band is the exact interval of the median.</figcaption></figure>\n";

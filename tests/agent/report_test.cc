@@ -144,6 +144,13 @@ TEST_F(WriteReportTest, LabelsAModelsNumbers) {
   EXPECT_THAT(html, HasSubstr("MODEL: every latency below was computed from a cost table"));
   EXPECT_THAT(html, HasSubstr("latency, median <span class=\"model\">MODEL</span>"));
   EXPECT_THAT(html, HasSubstr("MODEL, not measured"));
+  EXPECT_THAT(html, HasSubstr("<h1>Mixed-precision search: resnet8 on MODEL:"));
+  EXPECT_THAT(html, HasSubstr("Candidates computed (MODEL)"));
+  // The machine that checked the outputs was not timed.
+  for (const char* of_measurements : {"Timing windows", "Kernels that ran", "instruction set",
+                                      "avx2", "interval half-width", "every measured"}) {
+    EXPECT_THAT(html, Not(HasSubstr(of_measurements)));
+  }
   EXPECT_TRUE(IsBalanced(html));
 }
 
