@@ -68,6 +68,9 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   const Result<ProfileData> data = MeasureProfile(topology, flags.settings, plan, **board, options);
   if (!data.ok()) {
     if (data.status().code() != StatusCode::kAborted) return data.status();
+    if (!std::filesystem::exists(options.unfinished_path)) {
+      return Status(StatusCode::kAborted, "stopped; nothing was measured yet");
+    }
     return Status(StatusCode::kAborted, "stopped; what was measured is in " +
                                             options.unfinished_path +
                                             ", and the same command goes on from there");

@@ -118,7 +118,9 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
       .add_option("--table-seconds", config.table_seconds,
                   "Board time for the layer table, at most")
       ->capture_default_str();
-  command.add_option("--seed", config.seed, "Of every random stream")->capture_default_str();
+  command.add_option("--seed", config.seed, "Of every random stream")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
 }
 
 Status ApplyDerivedFlags(SearchFlags& flags) {

@@ -1,5 +1,6 @@
 #include "agent/cli/search_display.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,13 @@ std::string Format(const char* format, Args... args) {
   char text[512];
   std::snprintf(text, sizeof(text), format, args...);
   return text;
+}
+
+std::size_t TerminalColumns() {
+  constexpr std::size_t kUnknown = 80;
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return known ? size.ws_col : kUnknown;
 }
 
 std::string Bar(int done, int total) {
@@ -72,9 +80,12 @@ void SearchDisplay::Show(int done, const std::string& note) {
   const double elapsed_s =
       std::chrono::duration<double>(steady_clock::now() - phase_start_).count();
   const int before = std::max(first_step_, 0);
-  const std::string line = "  " + Bar(done, total_) + Format(" %d/%d ", done, total_) + note +
-                           "  " + TimeLeft(done - before, total_ - before, elapsed_s);
+  std::string line = "  " + Bar(done, total_) + Format(" %d/%d ", done, total_);
+  const std::string left = TimeLeft(done - before, total_ - before, elapsed_s);
+  line += (left.empty() ? "" : " " + left + "  ") + note;
   if (terminal_) {
+    // A line that wraps would stay when the next one replaces it.
+    line.resize(std::min(line.size(), TerminalColumns() - 1));
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     line_open_ = true;
   } else {
@@ -124,7 +135,10 @@ static void PrintMeasuredEnergies(const FinalEvent& final) {
       return !row.no_energy_reason.empty();
     });
     if (asked == final.rows.end()) return;
-    std::printf("\nno energy was measured: %s: %s\n", asked->label.c_str(),
+    const bool of_all = std::all_of(final.rows.begin(), final.rows.end(), [&](const FinalRow& row) {
+      return row.no_energy_reason == asked->no_energy_reason;
+    });
+    std::printf("\nno energy was measured: %s%s\n", of_all ? "" : (asked->label + ": ").c_str(),
                 asked->no_energy_reason.c_str());
     return;
   }
@@ -225,6 +239,10 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
     std::printf("%-16s %10.2f us %8.3fx\n", row.label.c_str(), row.latency_median_ns / 1e3,
                 row.ratio);
   }
+  const FullIsa& full = *final.full_isa;
+  const std::string comparisons =
+      DescribeComparisons(full.measure_status == "NOISY", full.measure_detail, full.comparisons);
+  if (!comparisons.empty()) std::printf("%s\n", comparisons.c_str());
 }
 
 }  // namespace bitpilot

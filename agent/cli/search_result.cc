@@ -59,7 +59,11 @@ Json FullIsaObject(const FullIsa& full_isa) {
                     {"latency_median_ns", row.latency_median_ns},
                     {"latency_ratio_int8", row.ratio}});
   }
-  return {{"isa", full_isa.isa}, {"rows", rows}};
+  return {{"isa", full_isa.isa},
+          {"rows", rows},
+          {"measure_status", full_isa.measure_status},
+          {"measure_detail", full_isa.measure_detail},
+          {"comparisons", full_isa.comparisons}};
 }
 
 }  // namespace

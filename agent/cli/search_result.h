@@ -3,8 +3,8 @@
 //   {"type":"result","study":FILE,"policy":NAME,"seed":N,"measurements":N,"hypervolume":H,
 //    "hypervolume_energy":H|null,
 //    "front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},"ilp_start":CANDIDATE,
-//    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...]}|null,
-//    "comparisons":N}
+//    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
+//    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N}
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 //

@@ -155,11 +155,12 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
   command->add_flag("--no-distill", flags->no_distill,
                     "Train on labels alone, not on the float network's outputs too");
   command->add_option("--seed", flags->seed, "Of the order and augmentation of images")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("-o,--output", flags->output, "The trained weights (.safetensors)")
       ->required();
   command->add_flag("--resume", flags->resume,
-                    "Go on from the checkpoint that Ctrl-C left beside the output");
+                    "Go on from the checkpoint that Ctrl-C left beside the output, with its seed");
   AddJsonFlag(*command, flags->json);
   command->callback([flags, &exit_code] { exit_code = RunTrainCommand(*flags); });
 }

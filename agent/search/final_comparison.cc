@@ -144,8 +144,12 @@ bool KeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
          (!budgets.min_accuracy || row.test_accuracy >= *budgets.min_accuracy);
 }
 
-FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const std::vector<MeasurementRow>& rows) {
+FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const FinalRounds& rounds) {
+  const std::vector<MeasurementRow>& rows = rounds.rows;
   FullIsa full;
+  full.measure_status = rows.front().status;
+  full.measure_detail = rows.front().detail;
+  full.comparisons = rounds.comparisons;
   if (const auto board = ParseEvent<BoardInfo>(rows.front().board); board.ok())
     full.isa = board->isa;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -214,7 +218,7 @@ Result<FinalEvent> CompareFinalists(
     const Result<FinalRounds> full_rounds = MeasureFinalRounds(
         RoundsOf(std::string(kFullIsaPrefix), finalists, networks, connect), journal, observer);
     if (!full_rounds.ok()) return full_rounds.status();
-    full_isa = FullIsaOf(finalists, full_rounds->rows);
+    full_isa = FullIsaOf(finalists, *full_rounds);
   }
   BITPILOT_RETURN_IF_ERROR(RegisterNetworks(finalists, networks, journal, files));
 

@@ -44,6 +44,7 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
 
 std::optional<Transition> SearchEnvironment::Step(const Proposal& proposal) {
   BITPILOT_CHECK(measurements_left() > 0);
+  failure_.clear();
   Work work;
   work.assignment = ToAssignment(problem_, proposal.choice);
   Result<TransitionEvent> answer = RunStep(proposal, work);
@@ -153,6 +154,9 @@ Result<SearchEnvironment::StepRows> SearchEnvironment::Measure(Work& work) {
                   "the board's output differs from the host's reference (" +
                       rows->candidate.detail +
                       "): a kernel is wrong on that board, so the search stops");
+  }
+  if (rows.ok() && !rows->HasNumbers()) {
+    failure_ = rows->candidate.status + ": " + rows->candidate.detail;
   }
   return rows;
 }

@@ -53,6 +53,10 @@ class SearchEnvironment final : public Environment {
   // Why Step() returned nullopt: OK if it was asked to stop.
   const Status& status() const { return status_; }
 
+  // Why the last step was not measured, as the board said it: "TIMED_OUT: ..."; empty if it was, or
+  // was rejected before.
+  const std::string& failure() const { return failure_; }
+
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
 
   // Removes the network files of all steps but `steps`. A step that was not kept once must never be
@@ -124,6 +128,7 @@ class SearchEnvironment final : public Environment {
   std::optional<Network> uniform8_;
   std::vector<TransitionEvent> transitions_;
   std::vector<int> kept_steps_;  // whose network files may exist, ascending
+  std::string failure_;
   Status status_;
 };
 

@@ -150,6 +150,10 @@ class Driver {
   // Who resumes has seen what the log answers.
   void Report(const SearchEnvironment& environment) const {
     if (!journal_.recording()) return;
+    if (!environment.failure().empty()) {
+      options_.observer->OnNotice("step " + std::to_string(decisions()) +
+                                  " was not measured: " + environment.failure());
+    }
     const TransitionEvent& answer = environment.transitions().back();
     const double ratio =
         answer.transition.latency_ns.value_or(0.0) / environment.problem().uniform8.latency_ns;

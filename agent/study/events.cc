@@ -140,7 +140,7 @@ BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                             model_energy_error, measure_status, measure_detail, speed,
                             speed_p_value, as_fast_as))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsa, isa, rows)
+BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail, comparisons))
 BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa),
                            (energy_hypervolume, comparisons))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)

@@ -148,6 +148,9 @@ struct FullIsaRow {
 struct FullIsa {
   std::string isa;
   std::vector<FullIsaRow> rows;
+  std::string measure_status;  // "OK" or "NOISY"; empty in studies of an older bitpilot
+  std::string measure_detail;  // why it is NOISY
+  int comparisons = 1;         // as FinalEvent's
 };
 
 struct FinalEvent {

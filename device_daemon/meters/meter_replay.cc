@@ -60,7 +60,11 @@ int Main(int argc, char** argv) {
   CLI::App app{"Plays a meter program's recording for bitpilotd --meter"};
   std::string path;
   app.add_option("recording", path, "What a meter program printed")->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   const Result<Recording> recording = ReadRecording(path);
   if (!recording.ok()) {
     std::fprintf(stderr, "meter-replay: %s\n", recording.status().message().c_str());

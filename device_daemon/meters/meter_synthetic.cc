@@ -72,7 +72,11 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--clock-skew-ppm", options.clock_skew_ppm, "How fast its clock runs")
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   SyntheticSamples samples(options);
   char greeting[128];
   std::snprintf(greeting, sizeof greeting, "meter 1 synthetic %lld 0 %g",

@@ -115,5 +115,20 @@ TEST(ParseEventTest, RefusesWhatIsNoJsonOrOfAnotherType) {
   }
 }
 
+// The verdict on the full instruction set came later than its figures.
+TEST(ParseEventTest, ReadsTheFullInstructionSetWithoutAVerdict) {
+  FinalEvent final;
+  final.full_isa = FullIsa{"avx512vnni", {{"front 1", 1e5, 0.75}}, "NOISY", "it stepped", 3};
+  const Result<FinalEvent> same = ParseEvent<FinalEvent>(ToJson(final));
+  ASSERT_TRUE(same.ok()) << same.status().message();
+  EXPECT_EQ(same->full_isa->measure_detail, "it stepped");
+  EXPECT_EQ(same->full_isa->comparisons, 3);
+  const Result<FinalEvent> older = ParseEvent<FinalEvent>(
+      R"({"rows":[],"hypervolume":0.5,"full_isa":{"isa":"avx512vnni","rows":[]}})");
+  ASSERT_TRUE(older.ok()) << older.status().message();
+  EXPECT_EQ(older->full_isa->measure_status, "");
+  EXPECT_EQ(older->full_isa->comparisons, 1);
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -3,9 +3,11 @@
 // exactly.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -13,6 +15,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
+#include <thread>
 
 #include "agent/study/events.h"
 #include "agent/study/study.h"
@@ -144,6 +148,39 @@ TEST_F(SearchProgramTest, FindsAFrontReplaysAndReports) {
   const ProgramResult again = RunProgram(Resume("a.db"));
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_EQ(LinesOfType(again.out, "result"), results);
+}
+
+// A line that wraps cannot be replaced by the next one.
+TEST_F(SearchProgramTest, KeepsProgressWithinTheTerminal) {
+  winsize size{};
+  size.ws_col = 60;
+  int terminal = -1;
+  int program_end = -1;
+  std::array<char, 128> name;
+  ASSERT_EQ(openpty(&terminal, &program_end, name.data(), nullptr, &size), 0);
+  std::string shown;
+  std::thread reader([&] {
+    std::array<char, 4096> block;
+    for (ssize_t n; (n = read(terminal, block.data(), block.size())) > 0;) {
+      shown.append(block.data(), static_cast<std::size_t>(n));
+    }
+  });
+  std::string command;
+  for (const std::string& argument : Search("a.db", {"--measurements", "1"})) {
+    command += "'" + argument + "' ";
+  }
+  const ProgramResult search =
+      RunProgram({"/bin/sh", "-c", command + "2> " + std::string(name.data())});
+  close(program_end);  // the last one: the reader sees the end
+  reader.join();
+  close(terminal);
+  EXPECT_EQ(search.exit_code, 0) << shown;
+  EXPECT_THAT(shown, HasSubstr("1/1 "));
+  std::istringstream lines(shown);
+  for (std::string line; std::getline(lines, line, '\r');) {
+    if (!line.starts_with("\033[K")) continue;  // names of phases may wrap: they stay
+    EXPECT_LT(line.substr(0, line.find('\n')).size() - 3, 60U) << line;
+  }
 }
 
 TEST_F(SearchProgramTest, MeetsOrReportsABudget) {

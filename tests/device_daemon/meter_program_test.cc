@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <numbers>
 #include <string>
@@ -185,6 +186,13 @@ TEST(MeterProgramTest, PlaysARecordingEveryTime) {
     EXPECT_EQ(trace->samples[0].value, 2.5);
   }
   std::remove(path.c_str());
+}
+
+TEST(MeterProgramTest, EndsWithTwoForWrongUsage) {
+  for (const char* program : {METER_REPLAY_PATH, METER_SYNTHETIC_PATH " --fly"}) {
+    const int status = std::system((std::string(program) + " 2> /dev/null").c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 2) << program;
+  }
 }
 
 }  // namespace
