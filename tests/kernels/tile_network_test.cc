@@ -13,7 +13,7 @@
 #include "kernels/runtime/operation.h"
 #include "kernels/runtime/pixel_converter.h"
 #include "kernels/runtime/tensor_layout.h"
-#include "tests/kernels/conv_tile_model.h"
+#include "tests/kernels/conv/conv_tile_model.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"
 

@@ -1,11 +1,11 @@
-#include "tests/kernels/conv_tile_model.h"
+#include "tests/kernels/conv/conv_tile_model.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/output/store_scalar.h"
-#include "tests/kernels/tile_model.h"
+#include "tests/kernels/conv/tile_model.h"
 
 namespace bitpilot {
 namespace {

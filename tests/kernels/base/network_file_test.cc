@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "kernels/base/standard_networks.h"
-#include "tests/kernels/network_file_bytes.h"
+#include "tests/kernels/base/network_file_bytes.h"
 #include "tests/kernels/random_networks.h"
 
 namespace bitpilot {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/kernels/conv_problem.h"
-#include "tests/kernels/conv_tile_model.h"
+#include "tests/kernels/conv/conv_problem.h"
+#include "tests/kernels/conv/conv_tile_model.h"
 
 namespace bitpilot {
 

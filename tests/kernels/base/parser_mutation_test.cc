@@ -10,8 +10,8 @@
 #include "kernels/base/cost_table.h"
 #include "kernels/base/network_file.h"
 #include "kernels/reference.h"
+#include "tests/kernels/base/network_file_bytes.h"
 #include "tests/kernels/largest_allocation.h"
-#include "tests/kernels/network_file_bytes.h"
 #include "tests/kernels/random_networks.h"
 
 namespace bitpilot {

@@ -1,4 +1,4 @@
-#include "tests/kernels/tile_model.h"
+#include "tests/kernels/conv/tile_model.h"
 
 #include <gtest/gtest.h>
 

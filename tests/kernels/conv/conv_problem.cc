@@ -1,4 +1,4 @@
-#include "tests/kernels/conv_problem.h"
+#include "tests/kernels/conv/conv_problem.h"
 
 #include <algorithm>
 #include <numeric>
