@@ -98,7 +98,7 @@ Json ResultLine(const Lut& lut, const std::vector<std::string>& exports) {
   return {{"type", "result"},
           {"model", lut.model},
           {"name", lut.name},
-          {"isa", lut.board.isa},
+          {"isa", lut.board.is_model() ? Json(nullptr) : Json(lut.board.isa)},
           {"source", lut.source},
           {"entries", lut.entries.size()},
           {"networks", lut.networks},
@@ -187,7 +187,7 @@ void AddProfileCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--name", flags->name,
                       "What the table is called: results from it say MODEL:NAME. Default: "
-                      "NETWORK-ISA");
+                      "NETWORK-ISA, or NETWORK-TABLE of a model board");
   command->add_flag("--quick", flags->settings.quick,
                     "Short measurements: within two minutes for resnet20");
   command->add_option("--from", flags->from,

@@ -325,8 +325,9 @@ Status ClientCore::AwayStatus() const {
                                           "': try again when that one has ended"};
   }
   return {StatusCode::kUnavailable,
-          BoardLabel() + " does not answer (" + last_loss_ +
-              "): check that bitpilotd runs there and that the network lets us through"};
+          BoardLabel() + " does not answer" +
+              (last_loss_.empty() ? std::string() : " (" + last_loss_ + ")") +
+              ": check that bitpilotd runs there and that the network lets us through"};
 }
 
 std::string ClientCore::BoardLabel() const {

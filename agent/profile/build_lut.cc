@@ -195,7 +195,10 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
   }
   const MedianInterval reference =
       SignTestInterval(reference_ns.empty() ? disturbed_cpu_ns : reference_ns);
-  lut.name = data.settings.model + "-" + data.board.isa;
+  constexpr std::string_view kModel = "MODEL:";
+  const bool of_model = data.source.starts_with(kModel);
+  lut.name =
+      data.settings.model + "-" + (of_model ? data.source.substr(kModel.size()) : data.board.isa);
   lut.model = data.settings.model;
   lut.source = data.source;
   lut.board = data.board;
@@ -207,6 +210,10 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
   lut.reference_low_ns = Rounded(reference.low);
   lut.reference_high_ns = Rounded(reference.high);
   lut.entries = LutBuilder(topology, observations, reference.median).Entries();
+  // A model's kernels only check the outputs: no entry is their time.
+  for (LutEntry& entry : lut.entries) {
+    if (of_model) entry.kernel.clear();
+  }
   const CostTable table = ToCostTable(lut);
   for (const auto& [assignment, sample] : checks) {
     const Result<double> ratio = PredictRatio(table, topology, *assignment);

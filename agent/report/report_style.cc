@@ -50,7 +50,7 @@ tbody th svg { vertical-align: -6px; margin-right: 5px; }
 .line b { color: var(--soft); font-weight: 500; margin-right: 5px; }
 .summary .interval-text { display: block; line-height: 1.25; }
 .summary div.interval-text { white-space: normal; min-width: 12ch; }
-@media (max-width: 900px) { .summary th, .summary td { padding: 5px 6px; } }
+@media (max-width: 900px) { th, td { padding: 5px 6px; } }
 .missed { color: var(--bad); font-weight: 700; }
 .verified { color: var(--good); font-weight: 600; }
 .scroll { overflow-x: auto; }
