@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -75,18 +76,21 @@ Result<int> ParseWidth(std::string_view field, std::string_view text) {
 // Parses one line after the other into a table.
 class Parser {
  public:
+  bool has_format() const { return has_format_; }
   Status ParseLine(const std::vector<std::string>& words);
   Result<CostTable> Finish();
 
  private:
   Status ParseFormat(const std::vector<std::string>& words);
   Status ParseText(const std::vector<std::string>& words, std::string& field);
+  Status ParseCount(const std::vector<std::string>& words);
   Status ParseUnit(const std::vector<std::string>& words);
   Status ParseFitError(const std::vector<std::string>& words);
   Status ParseOverhead(const std::vector<std::string>& words);
   Status ParseOperation(const std::vector<std::string>& words);
 
   CostTable table_;
+  std::optional<std::size_t> num_operations_;  // Announced.
   bool has_format_ = false;
   bool has_energies_ = false;
   std::set<std::string> seen_;  // Keywords that may come only once.
@@ -98,13 +102,14 @@ Status Parser::ParseLine(const std::vector<std::string>& words) {
   if (keyword == "op") return ParseOperation(words);
   if (!seen_.insert(keyword).second)
     return InvalidArgument(Quoted(keyword) + " comes a second time");
+  if (keyword == "operations") return ParseCount(words);
   if (keyword == "name") return ParseText(words, table_.name);
   if (keyword == "source") return ParseText(words, table_.source);
   if (keyword == "energy_unit") return ParseUnit(words);
   if (keyword == "energy_fit_error") return ParseFitError(words);
   if (keyword == "overhead") return ParseOverhead(words);
   return InvalidArgument(
-      "expected name, source, energy_unit, energy_fit_error, overhead or op, got " +
+      "expected operations, name, source, energy_unit, energy_fit_error, overhead or op, got " +
       Quoted(keyword));
 }
 
@@ -118,6 +123,19 @@ Status Parser::ParseFormat(const std::vector<std::string>& words) {
   }
   has_format_ = true;
   return Status();
+}
+
+Status Parser::ParseCount(const std::vector<std::string>& words) {
+  std::size_t count = 0;
+  if (words.size() == 2) {
+    const char* end = words[1].data() + words[1].size();
+    const auto [stop, error] = std::from_chars(words[1].data(), end, count);
+    if (error == std::errc() && stop == end) {
+      num_operations_ = count;
+      return Status();
+    }
+  }
+  return InvalidArgument("expected 'operations NUMBER', the number of lines that begin with 'op'");
 }
 
 Status Parser::ParseText(const std::vector<std::string>& words, std::string& field) {
@@ -206,6 +224,13 @@ Result<CostTable> Parser::Finish() {
   if ((has_energies_ || table_.energy_fit_error) && table_.energy_unit.empty()) {
     return InvalidArgument("operations have energies, but the line 'energy_unit ...' is missing");
   }
+  if (num_operations_ && *num_operations_ != table_.operations.size()) {
+    return DataCorrupt("the line 'operations' announces " + std::to_string(*num_operations_) +
+                       " lines that begin with 'op', there are " +
+                       std::to_string(table_.operations.size()) +
+                       ": write or copy the file again, or correct the number if lines were added "
+                       "or removed by hand");
+  }
   return std::move(table_);
 }
 
@@ -251,6 +276,12 @@ Result<CostTable> ParseCostTable(std::string_view text) {
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     const std::string where = "line " + std::to_string(number);
+    if (end == std::string_view::npos && parser.has_format()) {
+      // The number that ends this line may have had more digits.
+      return DataCorrupt(where +
+                         ": the last line does not end with a newline, so the file may be cut off: "
+                         "write or copy it again, or add the newline if it was edited by hand");
+    }
     const Result<std::vector<std::string>> words = SplitLine(text.substr(0, end));
     if (!words.ok()) return words.status().WithContext(where);
     if (!words->empty()) BITPILOT_RETURN_IF_ERROR(parser.ParseLine(*words).WithContext(where));
@@ -261,6 +292,7 @@ Result<CostTable> ParseCostTable(std::string_view text) {
 
 std::string FormatCostTable(const CostTable& table) {
   std::string text = std::string(kFormatName) + " 1\n";
+  text += "operations " + std::to_string(table.operations.size()) + "\n";
   text += "name " + FormatWord(table.name) + "\n";
   text += "source " + FormatQuoted(table.source) + "\n";
   if (!table.energy_unit.empty()) text += "energy_unit " + FormatWord(table.energy_unit) + "\n";

@@ -4,6 +4,7 @@
 // exports:
 //
 //   bitpilot-cost-table 1
+//   operations 2                               # optional: how many lines begin with "op"
 //   name mpic                                  # who answers
 //   source "Risso et al., IGSC 2022, D.4"      # where the numbers come from; required
 //   energy_unit uJ-model                       # optional; has "model" in it: never plain joules
@@ -11,6 +12,9 @@
 //   overhead latency_ns 1200 energy 0.1        # per inference: what no operation owns
 //   op conv1 w 8 a 8 latency_ns 15000 energy 1.9
 //   op pool latency_ns 300                     # operations without weights: no widths
+//
+// Every line ends with a newline, the last one too. With that, and with `operations` ahead of the
+// rest (FormatCostTable() writes it), no part of a file that was cut off reads as a table.
 //
 // '#' starts a comment. A layer's `w` is its weights' width, `a` the width of the tensor it reads.
 #pragma once

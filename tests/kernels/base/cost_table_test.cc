@@ -1,5 +1,9 @@
 #include "kernels/base/cost_table.h"
 
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,12 +42,52 @@ TEST(ParseCostTableTest, ReadsEveryField) {
   EXPECT_EQ(table->operations.at({"pool", 0, 0}).latency_ns, 300.0);
 }
 
-TEST(ParseCostTableTest, AcceptsWindowsLineEndsAndNoFinalNewline) {
+TEST(ParseCostTableTest, AcceptsWindowsLineEnds) {
   const Result<CostTable> table =
-      ParseCostTable("bitpilot-cost-table 1\r\nname a\r\nsource b\r\nop x latency_ns 1");
+      ParseCostTable("bitpilot-cost-table 1\r\nname a\r\nsource b\r\nop x latency_ns 1\r\n");
   ASSERT_TRUE(table.ok()) << table.status().message();
   EXPECT_EQ(table->source, "b");
   EXPECT_EQ(table->operations.size(), 1U);
+}
+
+TEST(ParseCostTableTest, RefusesATableThatWasCutOffAnywhere) {
+  const std::string text = FormatCostTable(*ParseCostTable(kExample));
+  ASSERT_TRUE(ParseCostTable(text).ok());
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_FALSE(ParseCostTable(text.substr(0, size)).ok()) << text.substr(0, size);
+}
+
+TEST(ParseCostTableTest, RefusesACutInsideALineOfATableThatAnnouncesNoOperations) {
+  const std::string text(kExample);
+  for (std::size_t size = 1; size < text.size(); ++size) {
+    if (text[size - 1] == '\n') continue;
+    EXPECT_FALSE(ParseCostTable(text.substr(0, size)).ok()) << text.substr(0, size);
+  }
+}
+
+TEST(ReadCostTableFileTest, ReadsEveryTableOfThisRepository) {
+  int num_tables = 0;
+  for (const char* folder : {"/experiments/boards", "/tests/loopback"}) {
+    for (const auto& file :
+         std::filesystem::directory_iterator(std::string(BITPILOT_SOURCE_DIR) + folder)) {
+      if (file.path().extension() != ".cost") continue;
+      const Result<CostTable> table = ReadCostTableFile(file.path());
+      ASSERT_TRUE(table.ok()) << table.status().message();
+      EXPECT_FALSE(table->operations.empty()) << file.path();
+      ++num_tables;
+    }
+  }
+  EXPECT_GE(num_tables, 17);
+}
+
+TEST(ReadCostTableFileTest, NamesTheFileAndTheLineThatWasCut) {
+  const std::string path = ::testing::TempDir() + "cut.cost";
+  std::ofstream(path) << "bitpilot-cost-table 1\nname a\nsource b\nop x latency_ns 12";
+  const Status status = ReadCostTableFile(path).status();
+  EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(status.message(),
+              HasSubstr(path + ": line 4: the last line does not end with a newline"));
+  std::filesystem::remove(path);
 }
 
 TEST(FormatCostTableTest, ReadsBackTheSame) {
@@ -101,8 +145,17 @@ TEST(ParseCostTableTest, NamesTheLineAndWhatIsWrong) {
       {"bitpilot-cost-table 1\nsource a\n", "the line 'name ...' is missing"},
       {start + "name c\n", "line 4: 'name' comes a second time"},
       {start + "nmae c\n",
-       "line 4: expected name, source, energy_unit, energy_fit_error, overhead or op, got "
+       "line 4: expected operations, name, source, energy_unit, energy_fit_error, overhead or op, "
+       "got "
        "'nmae'"},
+      {start + "operations\n", "line 4: expected 'operations NUMBER'"},
+      {start + "operations -1\n", "line 4: expected 'operations NUMBER'"},
+      {start + "operations 1x\n", "line 4: expected 'operations NUMBER'"},
+      {start + "operations 1\noperations 1\n", "line 5: 'operations' comes a second time"},
+      {start + "operations 2\nop x latency_ns 3\n",
+       "announces 2 lines that begin with 'op', there are 1", StatusCode::kDataCorrupt},
+      {start + "operations 0\nop x latency_ns 3\n",
+       "announces 0 lines that begin with 'op', there are 1", StatusCode::kDataCorrupt},
       {start + "energy_unit\n", "line 4: 'energy_unit' takes one word"},
       {start + "energy_unit \"\"\n", "line 4: 'energy_unit' takes one word"},
       {start + "energy_unit u J\n", "line 4: 'energy_unit' takes one word"},
@@ -139,7 +192,7 @@ TEST(ParseCostTableTest, NamesTheLineAndWhatIsWrong) {
        "line 5: operation 'x' has these widths a second time"},
       {start + "op x latency_ns 1 energy 2\n", "the line 'energy_unit ...' is missing"},
       {start + "energy_unit \"open\n", "line 4: the closing '\"' is missing"},
-      {start + "energy_unit \"open\\", "line 4: the closing '\"' is missing"},
+      {start + "energy_unit \"open\\\n", "line 4: the closing '\"' is missing"},
   };
   for (const BadTable& bad : kCases) {
     const Status status = ParseCostTable(bad.text).status();
