@@ -5,10 +5,12 @@
 #include <system_error>
 
 #include "device_daemon/energy/meter_program.h"
+#include "kernels/base/quoted.h"
 
 namespace bitpilot {
 namespace {
 
+constexpr std::size_t kMaxMeterNameBytes = 64;
 constexpr double kMaxRateError = 1e-3;
 
 template <typename Number>
@@ -36,22 +38,22 @@ Result<EnergySourceInfo> ParseMeterGreeting(std::string_view line) {
   std::array<std::string_view, 6> words;
   const std::size_t count = Split(line, ' ', words);
   if (count >= 2 && words[0] == "meter" && words[1] != "1") {
-    return Status(StatusCode::kVersionMismatch, "the meter program speaks protocol version " +
-                                                    std::string(words[1]) + ", expected 1");
+    return Status(StatusCode::kVersionMismatch,
+                  "the meter program speaks protocol version " + Quoted(words[1]) + ", expected 1");
   }
   EnergySourceInfo info;
   info.scope = "what the external meter supplies";
   info.coverage = EnergyCoverage::kExternal;
   info.sensor = EnergySensor::kMeterExternal;
   if (count != words.size() || words[0] != "meter" || words[2].empty() ||
+      words[2].size() > kMaxMeterNameBytes || !IsPrintable(words[2]) ||
       !Parse(words[3], info.period_ns) || !Parse(words[4], info.relative_accuracy) ||
       !Parse(words[5], info.max_power_w) || info.period_ns <= 0 ||
       !(info.relative_accuracy >= 0.0 && info.relative_accuracy < 1.0) ||
       !(info.max_power_w > 0.0 && std::isfinite(info.max_power_w))) {
     return DataCorrupt(
-        "a meter program begins with 'meter 1 NAME PERIOD_NS RELATIVE_ACCURACY MAX_POWER_W', got "
-        "'" +
-        std::string(line) + "'");
+        "a meter program begins with 'meter 1 NAME PERIOD_NS RELATIVE_ACCURACY MAX_POWER_W', got " +
+        Quoted(line));
   }
   info.name = "meter:" + std::string(words[2]);
   return info;
@@ -65,8 +67,8 @@ Result<EnergySample> ParseMeterSample(std::string_view line, EnergyQuantity& qua
   double ampere = 1.0;
   if ((count != 2 && count != 3) || !Parse(words[0], sample.time_ns) || !Parse(words[1], first) ||
       (count == 3 && !Parse(words[2], ampere)) || !std::isfinite(first) || !std::isfinite(ampere)) {
-    return DataCorrupt("a meter's sample is TIME_NS,VOLT,AMPERE or TIME_NS,MICROJOULE, got '" +
-                       std::string(line) + "'");
+    return DataCorrupt("a meter's sample is TIME_NS,VOLT,AMPERE or TIME_NS,MICROJOULE, got " +
+                       Quoted(line));
   }
   quantity = count == 3 ? EnergyQuantity::kPowerW : EnergyQuantity::kEnergyJ;
   sample.value = count == 3 ? first * ampere : first * 1e-6;

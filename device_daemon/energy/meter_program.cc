@@ -17,6 +17,8 @@
 #include <optional>
 #include <utility>
 
+#include "kernels/base/quoted.h"
+
 namespace bitpilot {
 namespace {
 
@@ -247,7 +249,7 @@ class MeterSource : public EnergySource {
           std::from_chars(number.data(), number.data() + number.size(), pair.meter_ns);
       if (error != std::errc() || stop != number.data() + number.size()) {
         return DataCorrupt("energy source " + info_.name + ": expected '" + std::string(answer) +
-                           "TIME_NS', got '" + **line + "'");
+                           "TIME_NS', got " + Quoted(**line));
       }
       pair.delay_ns = NowNs() - asked_ns;
       pair.own_ns = asked_ns + pair.delay_ns / 2;

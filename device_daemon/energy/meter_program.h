@@ -7,6 +7,7 @@
 //   program, in between:    TIME_NS,VOLT,AMPERE    a sample of power, or
 //                           TIME_NS,MICROJOULE     energy since some moment: one kind a recording
 //   daemon, then program:   stop                   ->  stopped TIME_NS
+// NAME is printable ASCII without spaces, up to 64 characters.
 // The program answers `start` and `stop` at once, with the time at which it read them: so the two
 // clocks are aligned, offset and rate, up to half the answers' delay. Where an answer took
 // milliseconds, the daemon begins and ends a few recordings more, for their answers. The program

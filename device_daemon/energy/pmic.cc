@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "device_daemon/energy/sysfs.h"
+#include "kernels/base/quoted.h"
 
 namespace bitpilot {
 namespace {
@@ -33,8 +34,8 @@ std::string_view Trim(std::string_view text) {
 Status ParseLine(std::string_view line, std::map<std::string, Rail, std::less<>>& rails) {
   Status malformed = DataCorrupt(
       "expected a line of vcgencmd pmic_read_adc, 'NAME_V volt(N)=NUMBERV' or 'NAME_A "
-      "current(N)=NUMBERA', got '" +
-      std::string(line) + "'");
+      "current(N)=NUMBERA', got " +
+      Quoted(line));
   const std::size_t name_end = line.find(' ');
   const std::size_t equals = line.find('=');
   if (name_end == std::string_view::npos || equals == std::string_view::npos || name_end < 3) {

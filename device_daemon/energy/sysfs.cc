@@ -10,6 +10,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "kernels/base/quoted.h"
+
 namespace bitpilot {
 namespace {
 
@@ -50,7 +52,7 @@ Result<std::int64_t> ReadSysfsNumber(const std::filesystem::path& path) {
   const char* end = line->data() + line->size();
   const auto [stop, error] = std::from_chars(line->data(), end, number);
   if (error != std::errc() || stop != end) {
-    return DataCorrupt(path.string() + " holds one decimal number, got '" + *line + "'");
+    return DataCorrupt(path.string() + " holds one decimal number, got " + Quoted(*line));
   }
   return number;
 }

@@ -41,6 +41,27 @@ TEST(MeterGreetingTest, RefusesWhatIsNotOne) {
   }
 }
 
+TEST(MeterGreetingTest, RefusesANameThatIsNoShortPrintableWord) {
+  EXPECT_TRUE(ParseMeterGreeting("meter 1 " + std::string(64, 'x') + " 10 0.1 5").ok());
+  for (const std::string& name :
+       {std::string(65, 'x'), std::string("a\x1b[31m"), std::string("\t")})
+    EXPECT_EQ(ParseMeterGreeting("meter 1 " + name + " 10 0.1 5").status().code(),
+              StatusCode::kDataCorrupt);
+}
+
+TEST(MeterProgramTest, ShowsARejectedLineWithoutWhatATerminalWouldObey) {
+  const Status greeting = StartMeterProgram("printf 'ok\\033]0;title\\a\\r\\n'").status();
+  EXPECT_EQ(greeting.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(greeting.message(), HasSubstr("got 'ok\\x1b]0;title\\x07\\x0d'"));
+  const Status version = ParseMeterGreeting("meter \x9b x").status();
+  EXPECT_THAT(version.message(), HasSubstr("version '\\x9b', expected 1"));
+  EnergyQuantity quantity = EnergyQuantity::kPowerW;
+  const Status sample = ParseMeterSample("\x1b[2J", quantity).status();
+  EXPECT_THAT(sample.message(), HasSubstr("got '\\x1b[2J'"));
+  const Status long_line = ParseMeterGreeting(std::string(500, '\x01')).status();
+  EXPECT_THAT(long_line.message(), HasSubstr("\\x01'... (500 bytes)"));
+}
+
 TEST(MeterSampleTest, ReadsPowerAndEnergy) {
   EnergyQuantity quantity = EnergyQuantity::kEnergyJ;
   const Result<EnergySample> power = ParseMeterSample("1200,5.0,0.5", quantity);
