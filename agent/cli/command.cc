@@ -43,6 +43,12 @@ int Fail(const Status& status, bool json) {
   return status.code() == StatusCode::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+  return joined;
+}
+
 void StopOnSignals() {
   struct sigaction action {};
   action.sa_handler = RequestStop;

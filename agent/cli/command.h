@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
@@ -40,6 +41,9 @@ void PrintErrorLine(const Status& status);
 // Prints the failure on standard error ("bitpilot: <message>") and, with `json`, the error line;
 // returns the exit code for it.
 int Fail(const Status& status, bool json);
+
+// "a, b, c".
+std::string Joined(const std::vector<std::string>& texts);
 
 // Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
 void StopOnSignals();

@@ -30,12 +30,6 @@ struct SearchFlags {
   bool json = false;
 };
 
-std::string Joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 // "0.7x" or "0.7".
 Result<double> ParseRatio(const std::string& flag, std::string text) {
   if (!text.empty() && text.back() == 'x') text.pop_back();

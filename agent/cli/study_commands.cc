@@ -22,12 +22,6 @@ struct StudyFlags {
   bool json = false;
 };
 
-std::string Joined(const std::vector<std::string>& texts) {
-  std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
-  return joined;
-}
-
 // The log first: a damaged log would diverge somewhere later and name the wrong place.
 Status RequireSoundLog(const std::string& path) {
   const Result<std::optional<LogProblem>> problem = VerifyLog(path);
