@@ -63,6 +63,9 @@ Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
   return Status();
 }
 
+// Standard output has one line, the result, also with --json: files of it are read again.
+void ShowNotice(const std::string& text) { SearchDisplay(/*json=*/false).OnNotice(text); }
+
 // Latency on the board, interleaved with uniform 8 bit of the same weights.
 Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
                  const EvaluateFlags& flags, Json& line) {
@@ -73,9 +76,7 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   job.networks = {&network, &uniform8};
   job.tier = Tier::kAudit;
   job.energy = flags.energy;
-  // Standard output has one line, the result, also with --json: files of it are read again.
-  const Result<BoardComparison> comparison = CompareOnBoard(
-      board, job, [](const std::string& text) { SearchDisplay(/*json=*/false).OnNotice(text); });
+  const Result<BoardComparison> comparison = CompareOnBoard(board, job, ShowNotice);
   if (!comparison.ok()) return comparison.status();
   AddBoardComparison(flags.board.fleet.empty() ? flags.board.device : board.info().name,
                      board.info(), *comparison, line);
@@ -152,6 +153,7 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (flags.has_board()) {
     BoardOptions options;
     options.stop = StopRequested;
+    options.notice = ShowNotice;
     options.meter = flags.meter;
     Result<std::unique_ptr<Board>> started = OpenChosenBoard(flags.board, options);
     if (!started.ok()) return started.status();

@@ -53,6 +53,7 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   const ProfilePlan plan = MakeProfilePlan(topology, flags.settings);
   BoardOptions board_options;
   board_options.stop = StopRequested;
+  board_options.notice = [&display](const std::string& text) { display.OnNotice(text); };
   const Result<std::unique_ptr<Board>> board = OpenChosenBoard(flags.board, board_options);
   if (!board.ok()) return board.status();
   if (flags.board.fleet.empty()) LeaveLastCpuToTheBoard();

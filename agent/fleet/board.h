@@ -152,6 +152,10 @@ struct BoardOptions {
   // agent's lease ends by itself after 30 s.
   std::chrono::milliseconds lease_wait{0};
   std::function<bool()> stop;  // polled while waiting: true ends the wait with kAborted
+  // Told, by the thread that waits, of a board that has been away for three seconds, or is leased
+  // to another agent for so long: its name, why, and how long the wait may last; and when it is
+  // back.
+  std::function<void(const std::string&)> notice;
   // StartLocalBoard() only: command of a program that reads an external meter
   // (device_daemon/energy/meter_program.h documents the lines that it speaks). Empty: none.
   std::string meter;

@@ -24,10 +24,11 @@ Status StoppedStatus() { return {StatusCode::kAborted, "stopped while waiting fo
 
 }  // namespace
 
-BoardThread::BoardThread(ClientOptions options, AgentKeys keys, Locate locate)
+BoardThread::BoardThread(ClientOptions options, AgentKeys keys, Locate locate, Notice notice)
     : keys_(std::move(keys)),
       locate_(std::move(locate)),
       core_(std::move(options)),
+      notice_(std::move(notice)),
       thread_([this] { Run(); }) {}
 
 BoardThread::~BoardThread() {
@@ -79,13 +80,17 @@ void BoardThread::Cancel(JobId id) {
 
 bool BoardThread::WaitFor(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
                           const std::function<bool()>& stop) {
-  while (!changed_.wait_for(lock, kStopPollInterval, done)) {
+  for (;;) {
+    const bool is_done = changed_.wait_for(lock, kStopPollInterval, done);
+    const std::vector<std::string> notices = std::exchange(notices_, {});
     lock.unlock();
-    const bool stopped = stop && stop();
+    for (const std::string& text : notices) {
+      if (notice_) notice_(text);
+    }
+    const bool stopped = !is_done && stop && stop();
     lock.lock();
-    if (stopped) return false;
+    if (is_done || stopped) return is_done;
   }
-  return true;
 }
 
 void BoardThread::Run() {
@@ -141,6 +146,11 @@ void BoardThread::Do(const BoardFailed& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!ready_.has_value()) ready_ = action.status;
   changed_.notify_all();
+}
+
+void BoardThread::Do(BoardNotice& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  notices_.push_back(std::move(action.text));
 }
 
 void BoardThread::Do(JobFinished& action) {

@@ -9,7 +9,9 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/client_core.h"
@@ -26,7 +28,11 @@ class BoardThread {
   // final.
   using Locate = std::function<Result<BoardAddress>()>;
 
-  BoardThread(ClientOptions options, AgentKeys keys, Locate locate);
+  // Called by the threads that wait, never by the board's.
+  using Notice = std::function<void(const std::string&)>;
+
+  // notice: may be empty; see BoardOptions.
+  BoardThread(ClientOptions options, AgentKeys keys, Locate locate, Notice notice);
   // Gives the lease back, if that takes less than half a second, and ends the thread.
   ~BoardThread();
   BoardThread(const BoardThread&) = delete;
@@ -63,6 +69,7 @@ class BoardThread {
   void Do(const SendMessage& action) { link_.Send(action.message); }
   void Do(const BoardReady& action);
   void Do(const BoardFailed& action);
+  void Do(BoardNotice& action);
   void Do(JobFinished& action);
   void Do(const Closed&) { closed_ = true; }
 
@@ -73,10 +80,13 @@ class BoardThread {
   ZmqLink link_;
   bool closed_ = false;
 
+  const Notice notice_;
+
   // Shared.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Event> posted_;
+  std::vector<std::string> notices_;  // that nobody was told yet
   std::optional<Result<BoardInfo>> ready_;
   std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled
   std::map<JobId, JobResult> finished_;

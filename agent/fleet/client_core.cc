@@ -66,7 +66,10 @@ std::vector<Action> ClientCore::Step(Event event, Instant now) {
 std::optional<Instant> ClientCore::NextWakeup() const {
   if (phase_ == Phase::kNew || phase_ == Phase::kEnded) return std::nullopt;
   if (phase_ == Phase::kClosing) return phase_deadline_;
-  if (phase_ != Phase::kReady) return std::min(phase_deadline_, GiveUpAt());
+  if (phase_ != Phase::kReady) {
+    const Instant wakeup = std::min(phase_deadline_, GiveUpAt());
+    return std::min(wakeup, NoticeAt().value_or(wakeup));
+  }
   const bool measuring = !jobs_.empty() && jobs_.front().measuring();
   if (measuring) return reply_deadline_;
   Instant wakeup = next_ping_;
@@ -156,7 +159,10 @@ void ClientCore::Handle(CloseRequested&) {
 void ClientCore::RunTimers() {
   if (phase_ == Phase::kNew || phase_ == Phase::kEnded) return;
   if (phase_ == Phase::kReady) return RunReadyTimers();
-  if (phase_ != Phase::kClosing && now_ >= GiveUpAt()) return FailBoard(AwayStatus());
+  if (phase_ != Phase::kClosing) {
+    if (now_ >= GiveUpAt()) return FailBoard(AwayStatus());
+    NoticeAbsence();
+  }
   if (now_ < phase_deadline_) return;
   switch (phase_) {
     case Phase::kPausing:
@@ -226,8 +232,7 @@ void ClientCore::FinishJobIfDone() {
 
 void ClientCore::OnLeaseGrant(const v1::LeaseGrant& grant) {
   lease_epoch_ = grant.epoch();
-  away_since_.reset();
-  held_by_other_ = false;
+  EndAbsence();
   pause_ = kFirstPause;
   unanswered_pings_ = 0;
   next_ping_ = now_ + kPingInterval;
@@ -311,27 +316,6 @@ void ClientCore::Send(Message message) {
   message.envelope.set_lease_epoch(lease_epoch_);
   message.envelope.set_request_id(++last_request_id_);
   actions_.emplace_back(SendMessage{std::move(message)});
-}
-
-Instant ClientCore::GiveUpAt() const {
-  milliseconds limit = was_ready_ ? options_.reconnect_timeout : options_.connect_timeout;
-  if (held_by_other_) limit = std::max(limit, options_.lease_wait);
-  return *away_since_ + limit;
-}
-
-Status ClientCore::AwayStatus() const {
-  if (held_by_other_) {
-    return {StatusCode::kUnavailable, BoardLabel() + " is leased to another agent, '" + last_loss_ +
-                                          "': try again when that one has ended"};
-  }
-  return {StatusCode::kUnavailable,
-          BoardLabel() + " does not answer" +
-              (last_loss_.empty() ? std::string() : " (" + last_loss_ + ")") +
-              ": check that bitpilotd runs there and that the network lets us through"};
-}
-
-std::string ClientCore::BoardLabel() const {
-  return "board '" + options_.board_name + "' at " + options_.endpoint;
 }
 
 }  // namespace bitpilot

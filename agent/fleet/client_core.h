@@ -94,12 +94,17 @@ struct BoardReady {  // once, when the first lease is granted
 struct BoardFailed {  // for good; every job has finished, later ones finish at once
   Status status;
 };
+// For whoever waits: the board is away since three seconds and how long it may stay so, or it came
+// back from such an absence.
+struct BoardNotice {
+  std::string text;
+};
 struct JobFinished {
   JobResult result;
 };
 struct Closed {};
-using Action =
-    std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed, JobFinished, Closed>;
+using Action = std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed, BoardNotice,
+                            JobFinished, Closed>;
 
 class ClientCore {
  public:
@@ -162,6 +167,10 @@ class ClientCore {
 
   bool JobWaitsToSend() const;
   Instant GiveUpAt() const;
+  std::optional<Instant> NoticeAt() const;
+  void NoticeAbsence();
+  void EndAbsence();
+  std::string DescribeAbsence() const;
   Status AwayStatus() const;
   std::string BoardLabel() const;
 
@@ -185,6 +194,7 @@ class ClientCore {
   std::optional<BoardInfo> info_;  // of the first session
   bool was_ready_ = false;
   std::optional<Instant> away_since_;  // no lease since then
+  bool away_noticed_ = false;          // a notice said so
   std::string last_loss_;              // why
   bool held_by_other_ = false;         // the last loss is a lease that another agent holds
   int refused_handshakes_ = 0;         // in a row

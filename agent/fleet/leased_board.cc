@@ -17,8 +17,8 @@ namespace {
 class LeasedBoard : public Board {
  public:
   LeasedBoard(ClientOptions client, const AgentKeys& keys, BoardThread::Locate locate,
-              std::function<bool()> stop)
-      : stop_(std::move(stop)), thread_(std::move(client), keys, std::move(locate)) {}
+              const BoardOptions& options)
+      : stop_(options.stop), thread_(std::move(client), keys, std::move(locate), options.notice) {}
 
   Status WaitUntilReady() {
     Result<BoardInfo> info = thread_.WaitUntilReady(stop_);
@@ -91,8 +91,7 @@ Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::str
   client.reconnect_timeout = options.reconnect_timeout;
   client.lease_wait = options.lease_wait;
   client.jitter_seed = std::random_device{}();
-  auto board =
-      std::make_unique<LeasedBoard>(std::move(client), keys, std::move(locate), options.stop);
+  auto board = std::make_unique<LeasedBoard>(std::move(client), keys, std::move(locate), options);
   BITPILOT_RETURN_IF_ERROR(board->WaitUntilReady());
   return std::unique_ptr<Board>(std::move(board));
 }

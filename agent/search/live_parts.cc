@@ -13,10 +13,11 @@
 namespace bitpilot {
 namespace {
 
-Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config,
+Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config, SearchObserver& observer,
                                               const std::function<bool()>& stop) {
   BoardOptions options;
   options.stop = stop;
+  options.notice = [&observer](const std::string& text) { observer.OnNotice(text); };
   options.meter = config.meter;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
@@ -62,7 +63,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   if (!model.ok()) return model.status();
   parts->model.emplace(std::move(*model));
   observer.OnPhase("connecting to the board", 0);
-  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, stop);
+  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
   if (!board.ok()) return board.status();
   parts->board = std::move(*board);
   if (config.device.starts_with("local")) LeaveLastCpuToTheBoard();

@@ -73,6 +73,9 @@ class Driver {
       full_isa_board = [this] {
         BoardOptions board_options;
         board_options.stop = options_.stop;
+        board_options.notice = [this](const std::string& text) {
+          options_.observer->OnNotice(text);
+        };
         return StartLocalBoard("local", board_options);
       };
     }

@@ -110,9 +110,67 @@ TEST_F(ClientCoreTest, WaitsForAHeldLeaseIfAskedTo) {
   Pass(milliseconds(10'000));
   EXPECT_TRUE(failure_.ok());
   EXPECT_EQ(num_ready_, 0);
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_EQ(notices_[0],
+            "board 'bench' at tcp://192.0.2.7:7777 is leased to another agent, 'the night shift': "
+            "waiting up to 17 s for it");
   board_.held_by.clear();
   Pass(milliseconds(1000));
   EXPECT_EQ(num_ready_, 1);
+  ASSERT_EQ(notices_.size(), 2U);
+  EXPECT_TRUE(notices_[1].starts_with("board 'bench' at tcp://192.0.2.7:7777 is free after 1"));
+}
+
+TEST_F(ClientCoreTest, TellsWhoeverWaitsOfALostBoardAndOfItsReturn) {
+  Connect();
+  Step(LinkDown{"the peer closed the connection"});
+  Pass(milliseconds(2950), /*connected=*/false);
+  EXPECT_EQ(notices_.size(), 0U);
+  Pass(milliseconds(50), /*connected=*/false);
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_TRUE(notices_[0].starts_with("board 'bench' at tcp://192.0.2.7:7777 does not answer ("));
+  EXPECT_TRUE(notices_[0].ends_with("): waiting up to 57 s for it")) << notices_[0];
+  Pass(milliseconds(20'000), /*connected=*/false);
+  EXPECT_EQ(notices_.size(), 1U);
+  while (notices_.size() < 2 && now_ < Instant(1'060'000)) {
+    Step(LinkUp{});
+    Pass(milliseconds(50));
+  }
+  ASSERT_EQ(notices_.size(), 2U);
+  EXPECT_TRUE(notices_[1].starts_with("board 'bench' at tcp://192.0.2.7:7777 is back after 2"));
+  EXPECT_TRUE(failure_.ok());
+}
+
+TEST_F(ClientCoreTest, TellsOfEachLossThatLastsAndOfNoShortOne) {
+  Connect();
+  for (int loss = 0; loss < 3; ++loss) {
+    Step(LinkDown{"a short loss"});
+    Pass(milliseconds(200), /*connected=*/false);
+    Step(LinkUp{});
+    Pass(milliseconds(5000));
+  }
+  EXPECT_EQ(notices_.size(), 0U);
+  for (int loss = 1; loss <= 2; ++loss) {
+    Step(LinkDown{"a loss that lasts"});
+    Pass(milliseconds(4000), /*connected=*/false);
+    EXPECT_EQ(notices_.size(), 2U * loss - 1);
+    for (int i = 0; i < 200; ++i) {
+      Step(LinkUp{});
+      Pass(milliseconds(50));
+    }
+    EXPECT_EQ(notices_.size(), 2U * loss);
+  }
+}
+
+TEST_F(ClientCoreTest, WakesUpInTimeToTellOfALostBoard) {
+  Connect();
+  Step(LinkDown{"the peer closed the connection"});
+  const Instant lost = now_;
+  while (notices_.empty() && core_->NextWakeup().has_value()) {
+    now_ = *core_->NextWakeup();
+    Step(TimePassed{});
+  }
+  EXPECT_EQ(now_ - lost, milliseconds(3000));
 }
 
 TEST_F(ClientCoreTest, SaysWhenNobodyAnswers) {

@@ -66,6 +66,8 @@ class ClientCoreTest : public testing::Test {
         results_.push_back(std::move(finished->result));
       } else if (auto* failed = std::get_if<BoardFailed>(&action)) {
         failure_ = failed->status;
+      } else if (auto* notice = std::get_if<BoardNotice>(&action)) {
+        notices_.push_back(std::move(notice->text));
       } else if (std::holds_alternative<BoardReady>(action)) {
         ++num_ready_;
       } else if (std::holds_alternative<Closed>(action)) {
@@ -116,6 +118,7 @@ class ClientCoreTest : public testing::Test {
   std::vector<Message> sent_;
   std::vector<Message> to_board_;
   std::vector<JobResult> results_;
+  std::vector<std::string> notices_;
   Status failure_;
   int links_ = 0;
   int num_ready_ = 0;

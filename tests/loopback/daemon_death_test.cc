@@ -6,10 +6,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/leased_board.h"
@@ -79,6 +81,30 @@ TEST_F(DaemonDeathTest, ABoardThatStaysAwayFailsAfterTheReconnectTimeout) {
   const Result<Measurement> measurement = (*board)->FinishMeasure();
   EXPECT_EQ(measurement.status().code(), StatusCode::kUnavailable);
   EXPECT_NE(measurement.status().message().find(address.endpoint), std::string::npos);
+}
+
+TEST_F(DaemonDeathTest, WhoeverWaitsIsToldOfALostBoardAndOfItsReturn) {
+  const BoardAddress first_address = daemon_->Address().value();
+  std::atomic<bool> may_return = false;
+  std::vector<std::string> notices;
+  BoardOptions options;
+  const std::thread::id waiting_thread = std::this_thread::get_id();
+  options.notice = [&](const std::string& text) {
+    EXPECT_EQ(std::this_thread::get_id(), waiting_thread);
+    notices.push_back(text);
+    may_return = true;
+  };
+  const auto locate = [&] {
+    return may_return ? daemon_->Address() : Result<BoardAddress>(first_address);
+  };
+  Result<std::unique_ptr<Board>> board = OpenBoard("local", "loopback", keys_, locate, options);
+  ASSERT_TRUE(board.ok()) << board.status().message();
+  ASSERT_EQ(kill(daemon_->pid(), SIGKILL), 0);
+  const auto logits = (*board)->Infer(network_, RandomImages(network_, 1, 1));
+  ASSERT_TRUE(logits.ok()) << logits.status().message();
+  ASSERT_EQ(notices.size(), 2U);
+  EXPECT_TRUE(notices[0].starts_with("board 'local' at loopback does not answer")) << notices[0];
+  EXPECT_TRUE(notices[1].starts_with("board 'local' at loopback is back after")) << notices[1];
 }
 
 TEST_F(DaemonDeathTest, SigtermEndsTheDaemonInOrder) {

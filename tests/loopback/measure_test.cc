@@ -110,7 +110,8 @@ TEST(GoldenOutputTest, AWrongOutputIsReportedAndNothingIsTimed) {
   const RunningDaemon daemon = StartDaemon(keys);
   ClientOptions options;
   options.board_name = "local";
-  BoardThread thread(options, keys, [&] { return Result<BoardAddress>(daemon.address); });
+  BoardThread thread(options, keys, [&] { return Result<BoardAddress>(daemon.address); },
+                     /*notice=*/{});
   ASSERT_TRUE(thread.WaitUntilReady({}).ok());
   const Network network = SmallNetwork(7);
   MeasureJob job;

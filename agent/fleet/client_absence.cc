@@ -1,0 +1,70 @@
+// ClientCore's part that says how long a board may be away, and what to tell about it.
+#include <algorithm>
+#include <string>
+
+#include "agent/fleet/client_core.h"
+#include "kernels/base/quoted.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A daemon that starts again needs less: not worth a word.
+constexpr milliseconds kNoticeAfter{3000};
+
+// Rounded to the nearest.
+std::string Seconds(milliseconds time) {
+  return std::to_string((time.count() + 500) / 1000) + " s";
+}
+
+}  // namespace
+
+Instant ClientCore::GiveUpAt() const {
+  milliseconds limit = was_ready_ ? options_.reconnect_timeout : options_.connect_timeout;
+  if (held_by_other_) limit = std::max(limit, options_.lease_wait);
+  return *away_since_ + limit;
+}
+
+// The first connection's few seconds pass in silence, unless they are a wait for another agent.
+std::optional<Instant> ClientCore::NoticeAt() const {
+  if (!away_since_ || away_noticed_ || !(was_ready_ || held_by_other_)) return std::nullopt;
+  return *away_since_ + kNoticeAfter;
+}
+
+void ClientCore::NoticeAbsence() {
+  const std::optional<Instant> due = NoticeAt();
+  if (!due || now_ < *due) return;
+  away_noticed_ = true;
+  actions_.emplace_back(
+      BoardNotice{DescribeAbsence() + ": waiting up to " + Seconds(GiveUpAt() - now_) + " for it"});
+}
+
+void ClientCore::EndAbsence() {
+  if (away_noticed_) {
+    actions_.emplace_back(BoardNotice{BoardLabel() + (was_ready_ ? " is back" : " is free") +
+                                      " after " + Seconds(now_ - *away_since_)});
+  }
+  away_noticed_ = false;
+  away_since_.reset();
+  held_by_other_ = false;
+}
+
+std::string ClientCore::DescribeAbsence() const {
+  if (held_by_other_) return BoardLabel() + " is leased to another agent, " + Quoted(last_loss_);
+  return BoardLabel() + " does not answer" + (last_loss_.empty() ? "" : " (" + last_loss_ + ")");
+}
+
+Status ClientCore::AwayStatus() const {
+  return {StatusCode::kUnavailable,
+          DescribeAbsence() +
+              (held_by_other_
+                   ? ": try again when that one has ended"
+                   : ": check that bitpilotd runs there and that the network lets us through")};
+}
+
+std::string ClientCore::BoardLabel() const {
+  return "board '" + options_.board_name + "' at " + options_.endpoint;
+}
+
+}  // namespace bitpilot
