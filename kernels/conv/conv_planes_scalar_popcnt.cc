@@ -37,7 +37,9 @@ inline std::uint64_t Load64(const std::uint8_t* data) {
     }
 #pragma GCC unroll 8
     for (int o = 0; o < kChannels; ++o) {
-      acc[first + o] += factor * static_cast<std::int32_t>(counts[o]) - offset;
+      const std::int64_t added = factor * counts[o] - offset;
+      // Modulo 2^32: only the sum without the zero point's share need fit.
+      acc[first + o] = static_cast<std::int32_t>(acc[first + o] + added);
     }
   }
 }
