@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <numeric>
+#include <string_view>
 
 #include "device_daemon/measurement/series_shape.h"
 #include "kernels/base/window_statistics.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr double kMaxWallOverCpu = 0.02;
 constexpr double kMaxHalfWidth = 0.10;
+constexpr std::string_view kCpuItself =
+    "the CPU itself did: its frequency, its caches or a neighbour on the host; ";
 
 std::string Percent(double fraction) {
   char text[32];
@@ -80,9 +83,7 @@ std::string CountSwitches(const WindowSeries& series) {
 
 std::string DescribeCause(const WindowSeries& series, const SamplerPlan& plan) {
   if (!DescribeShape(series.cpu_ns, plan).empty()) {
-    return "CPU time changed alike, so the CPU itself did: its frequency, its caches or a "
-           "neighbour on the host; " +
-           CountSwitches(series);
+    return "CPU time changed alike, so " + std::string(kCpuItself) + CountSwitches(series);
   }
   std::vector<double> excess = WallOverCpu(series);
   for (double& one : excess) one = std::abs(one);
@@ -98,9 +99,7 @@ std::string DescribeVagueRatio(const WindowSeries& without_common_drift, const S
   if (half_width <= plan.ratio_limit) return {};
   return "rounds scatter: the interval of the ratio is +-" + Percent(half_width) + " wide after " +
          std::to_string(without_common_drift.cpu_ns.size()) + " rounds, more than +-" +
-         Percent(plan.ratio_limit) +
-         "; CPU times differ, so the CPU itself did: its frequency, its caches or a neighbour on "
-         "the host; " +
+         Percent(plan.ratio_limit) + "; CPU times differ, so " + std::string(kCpuItself) +
          CountSwitches(without_common_drift);
 }
 
