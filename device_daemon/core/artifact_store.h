@@ -1,9 +1,10 @@
 // Artifact store: network files that agents uploaded, by their SHA-256.
 //
-// A folder holds HASH.bpnet (complete: hash and network checked) and HASH.part (an upload that can
-// go on where it stopped, also after a restart). Names are hashes that this program computed or
-// printed itself: no path ever comes from the wire. When the quota is reached, the files not used
-// for longest make room.
+// A folder holds HASH.bpnet (complete: the bytes have this hash) and HASH.part (an upload that can
+// go on where it stopped, also after a restart). Whether the bytes are a network is for the worker
+// to find out when it first uses them: the store reads them 64 KiB at a time and decodes nothing.
+// Names are hashes that this program computed or printed itself: no path ever comes from the wire.
+// When the quota is reached, the files not used for longest make room.
 #pragma once
 
 #include <cstdint>
@@ -41,14 +42,13 @@ class ArtifactStore {
   //   kResourceExhausted  it is larger than the quota.
   Result<ArtifactState> Prepare(std::string_view sha256, std::uint64_t total_bytes);
 
-  // Appends a chunk. With the last byte the whole is checked and becomes complete. A chunk that is
-  // here already changes nothing, so that a lost answer can be asked for again.
+  // Appends a chunk. With the last byte the hash is checked and the artifact becomes complete. A
+  // chunk that is here already changes nothing, so that a lost answer can be asked for again.
   //
   // Errors:
-  //   kInvalidArgument    Prepare() did not name it, the chunk leaves a gap or reaches past the
-  //   end, or the bytes
-  //                       are no valid network (then all of them are dropped).
-  //   kDataCorrupt        the bytes do not have this hash (they are dropped).
+  //   kInvalidArgument    Prepare() did not name it, or the chunk leaves a gap or reaches past the
+  //                       end.
+  //   kDataCorrupt        the bytes do not have this hash (all of them are dropped).
   //   kResourceExhausted  the disk is full; the upload can go on later.
   Result<ArtifactState> Append(std::string_view sha256, std::uint64_t offset,
                                std::string_view bytes);

@@ -7,9 +7,11 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/device_daemon/test_networks.h"
+#include "tests/kernels/largest_allocation.h"
 
 namespace bitpilot {
 namespace {
@@ -33,6 +35,15 @@ class ArtifactStoreTest : public testing::Test {
     return state;
   }
 
+  // No network at all, but bytes and their hash.
+  static TestNetwork WithHash(std::string bytes) {
+    TestNetwork made;
+    made.file = std::move(bytes);
+    const Sha256Digest digest = ComputeSha256(made.file);
+    made.sha256.assign(digest.begin(), digest.end());
+    return made;
+  }
+
   std::set<std::string> Files() const {
     std::set<std::string> names;
     for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
@@ -45,7 +56,7 @@ class ArtifactStoreTest : public testing::Test {
   const TestNetwork network_ = MakeTestNetwork(4, 1);
 };
 
-TEST_F(ArtifactStoreTest, StoresACheckedNetworkUnderItsHash) {
+TEST_F(ArtifactStoreTest, StoresANetworkUnderItsHash) {
   ArtifactStore store = Open();
   EXPECT_FALSE(store.IsComplete(network_.sha256));
   const Result<ArtifactState> state = Upload(store, network_);
@@ -110,14 +121,29 @@ TEST_F(ArtifactStoreTest, DropsBytesThatDoNotHaveTheirHash) {
   EXPECT_TRUE(Upload(store, network_).ok());
 }
 
-TEST_F(ArtifactStoreTest, DropsBytesThatAreNoNetwork) {
+// What the bytes are is the worker's business, and so is what it costs to find out.
+TEST_F(ArtifactStoreTest, CompletesWhateverHasItsHashAndLeavesDecodingToTheWorker) {
   ArtifactStore store = Open();
-  TestNetwork junk;
-  junk.file = "not a network";
-  const Sha256Digest digest = ComputeSha256(junk.file);
-  junk.sha256.assign(digest.begin(), digest.end());
-  EXPECT_FALSE(Upload(store, junk).ok());
-  EXPECT_EQ(Files(), std::set<std::string>{"lock"});
+  const TestNetwork junk = WithHash("not a network");
+  ASSERT_TRUE(Upload(store, junk).ok());
+  EXPECT_TRUE(store.IsComplete(junk.sha256));
+  EXPECT_EQ(ReadArtifact(folder_.path(), junk.sha256).status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST_F(ArtifactStoreTest, HoldsNoMoreThanAPieceOfTheFileInMemory) {
+  const TestNetwork large = WithHash(RandomPixels(kQuotaBytes, 5));
+  ArtifactStore store = Open();
+  const Result<ArtifactState> all_but_last = [&] {
+    EXPECT_TRUE(store.Prepare(large.sha256, large.file.size()).ok());
+    return store.Append(large.sha256, 0, large.file.substr(0, large.file.size() - 1));
+  }();
+  ASSERT_TRUE(all_but_last.ok()) << all_but_last.status().message();
+  const std::string last = large.file.substr(large.file.size() - 1);
+  ResetLargestAllocation();
+  const Result<ArtifactState> state = store.Append(large.sha256, large.file.size() - 1, last);
+  EXPECT_LE(LargestAllocation(), std::size_t{65'536});
+  ASSERT_TRUE(state.ok()) << state.status().message();
+  EXPECT_TRUE(state->complete);
 }
 
 TEST_F(ArtifactStoreTest, RefusesWhatIsLargerThanTheQuota) {
