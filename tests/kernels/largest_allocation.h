@@ -1,4 +1,5 @@
-// Watches what a test program allocates: link largest_allocation.cc, which replaces operator new.
+// Watches what a test program allocates: link largest_allocation.cc, which replaces operator new. Memory that is aligned for
+// vectors then ends at a protected page (guarded_memory.h).
 #pragma once
 
 #include <cstddef>

@@ -51,7 +51,9 @@ ConvProblem::ConvProblem(const ConvCase& conv, std::uint64_t seed)
     : conv_(conv),
       random_(seed),
       row_gap_(seed % 2 == 0 ? 0 : 5),
-      residual_zero_point_(seed % 3 == 0 ? 0 : 7) {
+      residual_zero_point_(seed % 3 == 0 ? 0 : 7),
+      input_guard_(seed % 2 == 0 ? GuardedSide::kBehind : GuardedSide::kBefore),
+      input_(GuardedAllocator<std::uint8_t>(input_guard_)) {
   pixel_bytes_ = (conv.channels + 3) / 4 * 4;
   row_bytes_ = pixel_bytes_ * (conv.width + conv.padding.left + conv.padding.right);
   input_.resize(kTensorSlackBytes +
@@ -70,18 +72,22 @@ ConvProblem::ConvProblem(const ConvCase& conv, std::uint64_t seed)
   }
   weights_.resize(static_cast<std::size_t>(conv.out_channels * conv.depth()));
   std::generate(weights_.begin(), weights_.end(), [this] { return RandomWeight(); });
-  for (int o = 0; o < NumBlocks(conv.out_channels) * kBlockChannels; ++o) {
+  const auto padded_channels =
+      static_cast<std::size_t>(NumBlocks(conv.out_channels) * kBlockChannels);
+  scale_.resize(padded_channels);
+  bias_.resize(padded_channels);
+  for (std::size_t o = 0; o < padded_channels; ++o) {
     // Negative scales come from negative batch-norm gammas.
-    scale_.push_back(o % 3 == 1 ? -conv.scale : conv.scale * static_cast<float>(1 + o % 2));
-    bias_.push_back(static_cast<float>(Pick(-300, 300)) / 300.0F * conv.bias);
+    scale_[o] = o % 3 == 1 ? -conv.scale : conv.scale * static_cast<float>(1 + o % 2);
+    bias_[o] = static_cast<float>(Pick(-300, 300)) / 300.0F * conv.bias;
   }
   residual_.resize(output_size() + kTensorSlackBytes, 0);
   std::generate(residual_.begin(), residual_.end(),
                 [this] { return static_cast<std::uint8_t>(Pick(0, 255)); });
 }
 
-std::vector<std::uint8_t> ConvProblem::ExpectedCodes() const {
-  std::vector<std::uint8_t> codes(output_size(), kUntouched);
+GuardedVector<std::uint8_t> ConvProblem::ExpectedCodes() const {
+  GuardedVector<std::uint8_t> codes(output_size(), kUntouched);
   ForEachOutput([&](int y, int x, int o, float t) {
     codes[OutputOffset(y, x) + static_cast<std::size_t>(o)] =
         ToCode(t, conv_.output_zero_point, conv_.code_min, conv_.code_max);
@@ -89,8 +95,8 @@ std::vector<std::uint8_t> ConvProblem::ExpectedCodes() const {
   return codes;
 }
 
-std::vector<float> ConvProblem::ExpectedLogits() const {
-  std::vector<float> logits(static_cast<std::size_t>(conv_.out_channels));
+GuardedVector<float> ConvProblem::ExpectedLogits() const {
+  GuardedVector<float> logits(static_cast<std::size_t>(conv_.out_channels));
   ForEachOutput([&](int, int, int o, float t) { logits[static_cast<std::size_t>(o)] = t; });
   return logits;
 }
@@ -106,7 +112,8 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
                              .stride_w = conv_.stride_w};
   const PackedConv packed = PackConv(kernel, window, conv_.weight_bits, conv_.activation_bits,
                                      weights_.data(), conv_.out_channels);
-  const std::vector<std::int16_t> words(input_.begin(), input_.end());
+  const GuardedVector<std::int16_t> words(input_.begin(), input_.end(),
+                                          GuardedAllocator<std::int16_t>(input_guard_));
   const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
   const auto* input =
       element_bytes == 2 ? reinterpret_cast<const std::uint8_t*>(words.data()) : input_.data();
@@ -118,8 +125,8 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
   args.masks_planes = packed.masks_planes;
   args.pairs_pixels = packed.pairs_pixels;
   args.weight_plane_bytes = packed.weight_plane_bytes;
-  std::vector<std::uint8_t> converted;
-  std::vector<std::int32_t> window_sums;
+  GuardedVector<std::uint8_t> converted;
+  GuardedVector<std::int32_t> window_sums;
   if (IsPlanes(kernel.operand)) {
     converted = PackInput(packed.parity_distance_bytes, &args);
   } else if (kernel.operand == ConvOperand::kTables) {
@@ -142,8 +149,7 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
     args.begin_block_bytes =
         static_cast<std::ptrdiff_t>(begins.size()) / NumBlocks(conv_.out_channels);
   }
-  std::vector<std::int32_t> correction = Correction();
-  correction.resize(scale_.size());
+  const GuardedVector<std::int32_t> correction = Correction();
   codes_.assign(output_size(), kUntouched);
   logits_.assign(static_cast<std::size_t>(conv_.out_channels), 0.0F);
   args.output = MakeOutputArgs(correction);
@@ -170,8 +176,8 @@ std::int8_t ConvProblem::RandomWeight() {
   return static_cast<std::int8_t>(weight);
 }
 
-std::vector<std::uint8_t> ConvProblem::PackInput(std::ptrdiff_t parity_distance,
-                                                 ConvArgs* args) const {
+GuardedVector<std::uint8_t> ConvProblem::PackInput(std::ptrdiff_t parity_distance,
+                                                   ConvArgs* args) const {
   const std::ptrdiff_t pixel = PlanePixelBytes(pixel_bytes_);
   const std::ptrdiff_t num_pixels =
       (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
@@ -181,7 +187,7 @@ std::vector<std::uint8_t> ConvProblem::PackInput(std::ptrdiff_t parity_distance,
   args->input_pixel_bytes = conv_.stride_w * pixel;
   args->input_parity_bytes = conv_.activation_bits * args->input_plane_bytes;
   // What lies behind a plane must not count.
-  std::vector<std::uint8_t> planes(static_cast<std::size_t>(2 * args->input_parity_bytes), 0xFF);
+  GuardedVector<std::uint8_t> planes(static_cast<std::size_t>(2 * args->input_parity_bytes), 0xFF);
   SelectElementwiseKernels(Isa::kScalar)
       .pack_planes(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
                    conv_.activation_bits, planes.data(), args->input_plane_bytes);
@@ -195,10 +201,10 @@ std::vector<std::uint8_t> ConvProblem::PackInput(std::ptrdiff_t parity_distance,
   return planes;
 }
 
-std::vector<std::uint8_t> ConvProblem::BuildTables(ConvArgs* args) const {
+GuardedVector<std::uint8_t> ConvProblem::BuildTables(ConvArgs* args) const {
   const std::size_t num_tables = (input_.size() - 2 * kTensorSlackBytes) / 4;
   // What lies behind the tables must not count.
-  std::vector<std::uint8_t> tables(kTableBytes * (num_tables + 1), 0xFF);
+  GuardedVector<std::uint8_t> tables(kTableBytes * (num_tables + 1), 0xFF);
   SelectElementwiseKernels(Isa::kScalar)
       .build_tables(input_.data() + kTensorSlackBytes, num_tables, tables.data());
   // Nor does it: the first entry of a table is the empty sum.
@@ -209,11 +215,11 @@ std::vector<std::uint8_t> ConvProblem::BuildTables(ConvArgs* args) const {
   return tables;
 }
 
-std::vector<std::uint8_t> ConvProblem::BuildSignTables(ConvArgs* args) const {
+GuardedVector<std::uint8_t> ConvProblem::BuildSignTables(ConvArgs* args) const {
   const std::ptrdiff_t num_pixels =
       (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
   const std::ptrdiff_t pixel = SignTablePixelBytes(pixel_bytes_);
-  std::vector<std::uint8_t> tables(static_cast<std::size_t>(num_pixels * pixel));
+  GuardedVector<std::uint8_t> tables(static_cast<std::size_t>(num_pixels * pixel));
   SelectElementwiseKernels(Isa::kScalar)
       .build_sign_tables(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
                          conv_.channels, tables.data());
@@ -223,8 +229,9 @@ std::vector<std::uint8_t> ConvProblem::BuildSignTables(ConvArgs* args) const {
   return tables;
 }
 
-std::vector<std::int32_t> ConvProblem::WindowSums(ConvArgs* args) const {
-  std::vector<std::int32_t> sums;
+GuardedVector<std::int32_t> ConvProblem::WindowSums(ConvArgs* args) const {
+  GuardedVector<std::int32_t> sums;
+  sums.reserve(static_cast<std::size_t>(conv_.out_height() * conv_.out_width()));
   for (int y = 0; y < conv_.out_height(); ++y) {
     for (int x = 0; x < conv_.out_width(); ++x) {
       sums.push_back(WindowSum(y, x));
@@ -272,19 +279,19 @@ std::size_t ConvProblem::OutputOffset(int y, int x) const {
          static_cast<std::size_t>(x) * output_pixel_bytes();
 }
 
-std::vector<std::int32_t> ConvProblem::Correction() const {
-  std::vector<std::int32_t> correction;
+GuardedVector<std::int32_t> ConvProblem::Correction() const {
+  GuardedVector<std::int32_t> correction(scale_.size());
   for (int o = 0; o < conv_.out_channels; ++o) {
     std::int32_t sum = 0;
     for (int i = 0; i < conv_.depth(); ++i) {
       sum += weights_[static_cast<std::size_t>(o * conv_.depth() + i)];
     }
-    correction.push_back(-conv_.zero_point * sum);
+    correction[static_cast<std::size_t>(o)] = -conv_.zero_point * sum;
   }
   return correction;
 }
 
-OutputArgs ConvProblem::MakeOutputArgs(const std::vector<std::int32_t>& correction) {
+OutputArgs ConvProblem::MakeOutputArgs(const GuardedVector<std::int32_t>& correction) {
   OutputArgs output;
   output.channels = conv_.out_channels;
   output.correction = correction.data();

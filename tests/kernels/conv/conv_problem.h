@@ -11,6 +11,7 @@
 #include "kernels/base/topology.h"
 #include "kernels/conv/conv.h"
 #include "kernels/output/code_thresholds.h"
+#include "tests/kernels/guarded_memory.h"
 
 namespace bitpilot {
 
@@ -59,14 +60,15 @@ class ConvProblem {
   ConvProblem(const ConvCase& conv, std::uint64_t seed);
 
   // What kernels/output/requantize.h demands; bytes between outputs keep a value that shows writes.
-  std::vector<std::uint8_t> ExpectedCodes() const;
-  std::vector<float> ExpectedLogits() const;
+  GuardedVector<std::uint8_t> ExpectedCodes() const;
+  GuardedVector<float> ExpectedLogits() const;
 
-  // Codes or logits, by the kernel, in bands of `band` rows.
+  // Codes or logits, by the kernel, in bands of `band` rows. What the kernel reads and writes ends at a protected page, and
+  // its input begins at one with every second seed: what lies behind or before it is nobody's.
   void Run(const ConvKernel& kernel, int band);
 
-  const std::vector<std::uint8_t>& codes() const { return codes_; }
-  const std::vector<float>& logits() const { return logits_; }
+  const GuardedVector<std::uint8_t>& codes() const { return codes_; }
+  const GuardedVector<float>& logits() const { return logits_; }
 
  private:
   int Pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
@@ -74,13 +76,13 @@ class ConvProblem {
   std::int8_t RandomWeight();
 
   // The input as planes and, for a distance above 0, their parities, and what `args` says about it.
-  std::vector<std::uint8_t> PackInput(std::ptrdiff_t parity_distance, ConvArgs* args) const;
+  GuardedVector<std::uint8_t> PackInput(std::ptrdiff_t parity_distance, ConvArgs* args) const;
   // The input as tables, and what `args` says about it.
-  std::vector<std::uint8_t> BuildTables(ConvArgs* args) const;
+  GuardedVector<std::uint8_t> BuildTables(ConvArgs* args) const;
   // The same for tables of sums with all signs.
-  std::vector<std::uint8_t> BuildSignTables(ConvArgs* args) const;
+  GuardedVector<std::uint8_t> BuildSignTables(ConvArgs* args) const;
   // Of every output pixel, one beside the other.
-  std::vector<std::int32_t> WindowSums(ConvArgs* args) const;
+  GuardedVector<std::int32_t> WindowSums(ConvArgs* args) const;
   std::int32_t WindowSum(int y, int x) const;
 
   // Of pixel (y, x), which may lie in the halo.
@@ -92,8 +94,8 @@ class ConvProblem {
   std::size_t output_size() const;
   std::size_t OutputOffset(int y, int x) const;
 
-  std::vector<std::int32_t> Correction() const;
-  OutputArgs MakeOutputArgs(const std::vector<std::int32_t>& correction);
+  GuardedVector<std::int32_t> Correction() const;
+  OutputArgs MakeOutputArgs(const GuardedVector<std::int32_t>& correction);
   // f(y, x, channel, t): before rounding.
   template <class F>
   void ForEachOutput(F f) const;
@@ -105,14 +107,15 @@ class ConvProblem {
   int residual_zero_point_;
   std::ptrdiff_t pixel_bytes_;
   std::ptrdiff_t row_bytes_;
-  std::vector<std::uint8_t> input_;
+  GuardedSide input_guard_;
+  GuardedVector<std::uint8_t> input_;
   std::vector<std::int8_t> weights_;
-  std::vector<float> scale_;
-  std::vector<float> bias_;
+  GuardedVector<float> scale_;
+  GuardedVector<float> bias_;
   CodeThresholds thresholds_;
-  std::vector<std::uint8_t> residual_;
-  std::vector<std::uint8_t> codes_;
-  std::vector<float> logits_;
+  GuardedVector<std::uint8_t> residual_;
+  GuardedVector<std::uint8_t> codes_;
+  GuardedVector<float> logits_;
 };
 
 }  // namespace bitpilot
