@@ -1,6 +1,7 @@
 // bitpilot: searches, on the real board, how many bits each layer of a convolutional network should
 // have.
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <string>
 
@@ -59,6 +60,7 @@ int RunCommand(int argc, char** argv) {
 }
 
 int Main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is an error, not the end
   const int exit_code = RunCommand(argc, argv);
   const Status output = FlushStandardOutput();
   if (output.ok() || exit_code != kExitDone) return exit_code;

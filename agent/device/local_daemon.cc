@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "agent/device/kernel_choices_cache.h"
-#include "agent/fleet/private_file.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/file_io.h"
 
@@ -122,12 +121,12 @@ Status LocalDaemon::WriteFiles(const std::string& agent_public_key) {
   if (options_.cost_table.empty()) {
     RestoreKernelChoices(StorePath());
   } else {
-    BITPILOT_RETURN_IF_ERROR(WriteFileWithMode(CostTablePath(), options_.cost_table, 0600));
+    BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(CostTablePath(), options_.cost_table, 0600));
   }
   BITPILOT_RETURN_IF_ERROR(
-      WriteFileWithMode(directory_ + "/daemon.key", GenerateCurveKeys().secret_key + "\n", 0600));
-  return WriteFileWithMode(directory_ + "/authorized_agents", "agent " + agent_public_key + "\n",
-                           0600);
+      WriteFileAtomically(directory_ + "/daemon.key", GenerateCurveKeys().secret_key + "\n", 0600));
+  return WriteFileAtomically(directory_ + "/authorized_agents", "agent " + agent_public_key + "\n",
+                             0600);
 }
 
 Result<BoardAddress> LocalDaemon::Address() {

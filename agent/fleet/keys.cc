@@ -3,13 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
-#include "agent/fleet/private_file.h"
 #include "agent/fleet/zmq_link.h"
+#include "kernels/base/atomic_file.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
@@ -40,10 +38,7 @@ Status CheckPrivate(const std::string& path) {
 }  // namespace
 
 Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite) {
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Status(StatusCode::kPermissionDenied,
-                  directory + ": cannot make the folder: " + std::strerror(errno));
-  }
+  BITPILOT_RETURN_IF_ERROR(MakeFolderDurably(directory, 0700));
   const std::string secret_path = SecretPath(directory);
   if (!overwrite && (Exists(secret_path) || Exists(PublicPath(directory)))) {
     return InvalidArgument(directory +
@@ -51,8 +46,14 @@ Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite) 
                            "--force to replace them, or another folder");
   }
   AgentKeys keys = GenerateCurveKeys();
-  BITPILOT_RETURN_IF_ERROR(WriteFileWithMode(secret_path, keys.secret_key + "\n", 0600));
-  BITPILOT_RETURN_IF_ERROR(WriteFileWithMode(PublicPath(directory), keys.public_key + "\n", 0644));
+  // Both are on the disk before either takes its place, the secret last: what fails leaves the old
+  // secret, and with it the old pair.
+  Result<StagedFile> secret = StagedFile::Write(secret_path, keys.secret_key + "\n", 0600);
+  if (!secret.ok()) return secret.status();
+  Result<StagedFile> shown = StagedFile::Write(PublicPath(directory), keys.public_key + "\n", 0644);
+  if (!shown.ok()) return shown.status();
+  BITPILOT_RETURN_IF_ERROR(shown->Commit());
+  BITPILOT_RETURN_IF_ERROR(secret->Commit());
   return keys;
 }
 

@@ -19,7 +19,8 @@ namespace bitpilot {
 //
 // Errors:
 //   kInvalidArgument    keys exist already and `overwrite` is false.
-//   kPermissionDenied   the folder or a file cannot be written.
+//   kPermissionDenied, kResourceExhausted  the folder or a file cannot be written; the old secret
+//                       key stays.
 Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite);
 
 // Reads the key pair and checks that its halves belong together.

@@ -1,8 +1,6 @@
 #include "device_daemon/server/keys.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -11,32 +9,13 @@
 #include <system_error>
 #include <utility>
 
+#include "kernels/base/atomic_file.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
 
 namespace fs = std::filesystem;
-
-Status CannotWrite(const std::string& path) {
-  return {StatusCode::kPermissionDenied, "cannot write " + path + ": " + std::strerror(errno)};
-}
-
-// Writes beside `path` and renames, so that a full disk or a crash leaves the old key.
-Status WriteLine(const std::string& path, const std::string& line, mode_t mode) {
-  const std::string temporary = path + ".new";
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  if (file < 0) return CannotWrite(temporary);
-  const std::string text = line + "\n";
-  const bool written = fchmod(file, mode) == 0 &&
-                       write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       fsync(file) == 0;
-  const Status status = written ? Status() : CannotWrite(temporary);
-  close(file);
-  BITPILOT_RETURN_IF_ERROR(status);
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return CannotWrite(path);
-  return {};
-}
 
 std::string HowToAuthorize(const std::string& path) {
   return path +
@@ -60,12 +39,16 @@ Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force) {
                            " exists: agents that know its public key would be locked out. Use "
                            "--force to replace it");
   }
-  if (fs::create_directories(folder, error)) {
-    fs::permissions(folder, fs::perms::owner_all, error);
-  }
+  BITPILOT_RETURN_IF_ERROR(MakeFolderDurably(folder, 0700));
   CurveKeys keys = MakeCurveKeys();
-  BITPILOT_RETURN_IF_ERROR(WriteLine(path, keys.secret_key, 0600));
-  BITPILOT_RETURN_IF_ERROR(WriteLine(PublicKeyPath(folder), keys.public_key, 0644));
+  // Both are on the disk before either takes its place, the secret last: what fails leaves the old
+  // secret, from which the daemon derives its public key.
+  Result<StagedFile> secret = StagedFile::Write(path, keys.secret_key + "\n", 0600);
+  if (!secret.ok()) return secret.status();
+  Result<StagedFile> shown = StagedFile::Write(PublicKeyPath(folder), keys.public_key + "\n", 0644);
+  if (!shown.ok()) return shown.status();
+  BITPILOT_RETURN_IF_ERROR(shown->Commit());
+  BITPILOT_RETURN_IF_ERROR(secret->Commit());
   return keys;
 }
 

@@ -29,7 +29,8 @@ std::string AuthorizedAgentsPath(const std::string& folder);
 //   kInvalidArgument   the folder holds a key already and `force` is false: agents that know it
 //   would be locked
 //                      out.
-//   kPermissionDenied  a file cannot be written; the message names it.
+//   kPermissionDenied, kResourceExhausted  a file cannot be written; the message names it, and the
+//                      old secret key stays.
 Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force);
 
 // Errors:

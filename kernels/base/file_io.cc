@@ -5,65 +5,48 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/file_descriptor.h"
 
 namespace bitpilot {
 namespace {
 
-Status ErrnoStatus(const std::string& path, std::string_view action, int error) {
+// A device, a pipe or the like is written to; a file beside it would take its place.
+Status WriteInPlace(const std::string& path, std::string_view bytes) {
+  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return FileError(path, "write", errno);
+  const int error = WriteAll(file.get(), bytes);
+  return error == 0 ? Status() : FileError(path, "write", error);
+}
+
+}  // namespace
+
+Status FileError(const std::string& path, std::string_view action, int error) {
   StatusCode code = StatusCode::kInvalidArgument;
   if (error == ENOENT || error == ENOTDIR) code = StatusCode::kNotFound;
   if (error == EACCES || error == EPERM || error == EROFS) code = StatusCode::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE) {
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO || error == EMFILE ||
+      error == ENFILE) {
     code = StatusCode::kResourceExhausted;
   }
   return Status(code, path + ": cannot " + std::string(action) + ": " + std::strerror(error));
 }
 
-// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-// Writes everything; 0 or the error number.
-int WriteAll(int fd, std::string_view bytes) {
+int WriteAll(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return errno;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return 0;
 }
-
-// A device, a pipe or the like is written to; a file beside it would take its place.
-Status WriteInPlace(const std::string& path, std::string_view bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (file.get() < 0) return ErrnoStatus(path, "write", errno);
-  const int error = WriteAll(file.get(), bytes);
-  return error == 0 ? Status() : ErrnoStatus(path, "write", error);
-}
-
-// Unique among the processes and threads that write `path` at the same time.
-std::string TemporaryName(const std::string& path) {
-  static std::atomic<unsigned> counter = 0;
-  return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-}
-
-}  // namespace
 
 Result<std::string> ReadFile(const std::string& path) {
   std::string bytes;
@@ -77,38 +60,31 @@ Result<std::string> ReadFile(const std::string& path) {
 
 Status ReadFileInPieces(const std::string& path,
                         const std::function<Status(std::string_view)>& take) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return ErrnoStatus(path, "open", errno);
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return FileError(path, "open", errno);
   std::array<char, 65'536> block;
   for (;;) {
     const ssize_t count = ::read(file.get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus(path, "read", errno);
+    if (count < 0) return FileError(path, "read", errno);
     if (count == 0) return Status();
     BITPILOT_RETURN_IF_ERROR(take(std::string_view(block.data(), static_cast<std::size_t>(count))));
   }
 }
 
-Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+Status WriteFileAtomically(const std::string& path, std::string_view bytes, mode_t mode) {
   struct stat existing {};
   if (::stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
     return WriteInPlace(path, bytes);
   }
-  std::string temporary;
-  int fd = -1;
-  do {
-    // What a power cut left keeps its name, which a process may have again after the next start.
-    temporary = TemporaryName(path);
-    fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (fd < 0 && errno == EEXIST);
-  const Descriptor file(fd);
-  if (fd < 0) return ErrnoStatus(path, "write beside it", errno);
-  int error = WriteAll(file.get(), bytes);
-  if (error == 0 && ::fsync(file.get()) != 0) error = errno;
-  if (error == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error == 0) return Status();
-  std::remove(temporary.c_str());
-  return ErrnoStatus(path, "write", error);
+  // A link stays a link: what it names is replaced. /dev/stdout is one, too.
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path target = fs::is_symlink(path, error) ? fs::canonical(path, error) : fs::path();
+  Result<StagedFile> staged =
+      StagedFile::Write(target.empty() ? path : target.string(), bytes, mode);
+  if (!staged.ok()) return staged.status();
+  return staged->Commit();
 }
 
 Status FlushStandardOutput() {

@@ -1,6 +1,8 @@
 // Whole files: read into memory, written so that readers see the old file or the whole new one.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -20,12 +22,22 @@ Result<std::string> ReadFile(const std::string& path);
 Status ReadFileInPieces(const std::string& path,
                         const std::function<Status(std::string_view piece)>& take);
 
-// Writes a temporary file beside `path`, flushes it to the disk and renames it. On failure nothing
-// is left behind and an existing file keeps its content. A device or a pipe is written to instead.
+// Writes a temporary file beside `path`, flushes it to the disk, renames it and flushes the folder.
+// On failure nothing is left behind and an existing file keeps its content. A device or a pipe is
+// written to instead; of a link, what it names is replaced.
 //
-// Errors: kNotFound (no such folder), kPermissionDenied, kResourceExhausted (disk full),
-// kInvalidArgument; names `path`.
-Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+// mode: of the new file, less the process's umask; 0600 for a secret.
+//
+// Errors: as StagedFile::Write() and StagedFile::Commit() (kernels/base/atomic_file.h).
+Status WriteFileAtomically(const std::string& path, std::string_view bytes, mode_t mode = 0666);
+
+// The failure `error` (an errno) of doing `action` with `path`: "<path>: cannot <action>: ...".
+// kNotFound, kPermissionDenied, kResourceExhausted (disk full or failing, a quota or a limit), or
+// kInvalidArgument for all others.
+Status FileError(const std::string& path, std::string_view action, int error);
+
+// Writes everything to an open file; 0 or the error number.
+int WriteAll(int descriptor, std::string_view bytes);
 
 // What programs call before they report success: results that were printed to a full disk are lost.
 //

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/full_disk.h"
+
 namespace bitpilot {
 namespace {
 
@@ -67,6 +69,22 @@ TEST_F(AgentKeysTest, ReplacesKeysOnlyWhenForced) {
   EXPECT_NE(third->secret_key, first->secret_key);
   EXPECT_EQ(ReadAgentKeys(directory_)->secret_key, third->secret_key);
   EXPECT_EQ(ModeOf(directory_ + "/agent.key"), 0600U);
+}
+
+TEST_F(AgentKeysTest, KeepsTheOldPairOnAFullDisk) {
+  const Result<AgentKeys> old = CreateAgentKeys(directory_, false);
+  ASSERT_TRUE(old.ok());
+  Result<AgentKeys> replaced = AgentKeys{};
+  {
+    const FullDisk disk;
+    replaced = CreateAgentKeys(directory_, true);
+  }
+  EXPECT_EQ(replaced.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_NE(replaced.status().message().find("agent.key"), std::string::npos);
+  const Result<AgentKeys> kept = ReadAgentKeys(directory_);
+  ASSERT_TRUE(kept.ok()) << kept.status().message();
+  EXPECT_EQ(kept->secret_key, old->secret_key);
+  EXPECT_EQ(kept->public_key, old->public_key);
 }
 
 TEST_F(AgentKeysTest, SaysHowToMakeMissingKeys) {

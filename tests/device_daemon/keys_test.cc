@@ -6,7 +6,9 @@
 #include <fstream>
 #include <string>
 
+#include "kernels/base/file_io.h"
 #include "tests/device_daemon/temporary_folder.h"
+#include "tests/full_disk.h"
 
 namespace bitpilot {
 namespace {
@@ -31,6 +33,18 @@ TEST(KeysTest, ReplacesKeysOnlyWhenForced) {
   EXPECT_EQ(ReadDaemonKeys(folder.path())->public_key, first);
   ASSERT_TRUE(GenerateDaemonKeys(folder.path(), true).ok());
   EXPECT_NE(ReadDaemonKeys(folder.path())->public_key, first);
+}
+
+TEST(KeysTest, KeepsTheOldPairOnAFullDisk) {
+  const TemporaryFolder folder;
+  const std::string first = GenerateDaemonKeys(folder.path(), false)->public_key;
+  {
+    const FullDisk disk;
+    EXPECT_EQ(GenerateDaemonKeys(folder.path(), true).status().code(),
+              StatusCode::kResourceExhausted);
+  }
+  EXPECT_EQ(ReadDaemonKeys(folder.path())->public_key, first);
+  EXPECT_EQ(*ReadFile(PublicKeyPath(folder.path())), first + "\n");
 }
 
 TEST(KeysTest, SaysHowToMakeAMissingKey) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/device_daemon/temporary_folder.h"
+#include "tests/full_disk.h"
 
 namespace bitpilot {
 namespace {
@@ -18,6 +19,16 @@ TEST(LeaseEpochFileTest, StartsAtZeroAndKeepsWhatWasWritten) {
     ASSERT_TRUE(WriteLeaseEpoch(folder.path(), epoch).ok());
     EXPECT_EQ(*ReadLeaseEpoch(folder.path()), epoch);
   }
+}
+
+TEST(LeaseEpochFileTest, KeepsTheOldEpochOnAFullDisk) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(WriteLeaseEpoch(folder.path(), 7).ok());
+  {
+    const FullDisk disk;
+    EXPECT_EQ(WriteLeaseEpoch(folder.path(), 8).code(), StatusCode::kResourceExhausted);
+  }
+  EXPECT_EQ(*ReadLeaseEpoch(folder.path()), 7U);
 }
 
 TEST(LeaseEpochFileTest, RefusesADamagedFile) {
