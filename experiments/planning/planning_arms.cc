@@ -1,0 +1,172 @@
+#include "experiments/planning/planning_arms.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "policies/gaussian_belief.h"
+#include "policies/index.h"
+#include "policies/lookahead.h"
+#include "policies/loss_belief.h"
+#include "policies/random_stream.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kLossVariance = PlanningToy::kLossError * PlanningToy::kLossError;
+
+// A model of losses by choices alone: one unknown for each width of each variable, around `share` of
+// what was probed.
+GaussianBelief ChoiceModel(const PlanningToy& toy, double share) {
+  std::vector<double> mean;
+  std::vector<double> spread;
+  for (const DecisionVariable& variable : toy.variables()) {
+    for (const double sensitivity : variable.sensitivity) {
+      mean.push_back(share * sensitivity);
+      spread.push_back(0.5 * sensitivity + 0.004);
+    }
+  }
+  return {std::move(mean), spread};
+}
+
+SparseFeatures ChoiceFeatures(const WidthIndex& index, const Choice& choice) {
+  SparseFeatures features;
+  for (int i = 0; i < index.num_variables(); ++i) {
+    features.emplace_back(index.Of(i, choice[AsIndex(i)]), 1.0);
+  }
+  return features;
+}
+
+struct Reading {
+  double loss = std::numeric_limits<double>::infinity();
+  Choice choice;
+};
+
+double Read(const PlanningToy& toy, const PlanningToy::Weights& weights, const Choice& choice,
+            RandomStream& random) {
+  return toy.Loss(weights, choice) + PlanningToy::kLossError * random.NextNormal();
+}
+
+double FinalLoss(const PlanningToy& toy, const PlanningToy::Weights& weights, const Choice& answer,
+                 int batches) {
+  return toy.Loss(toy.Train(weights, answer, batches + PlanningToy::kFinalBatches), answer);
+}
+
+// The best 48 of `pool` by expected loss at the end.
+std::vector<Choice> MostPromising(const LossBelief& belief, const TrainedState& state,
+                                  const TrainingLeft& left, std::vector<Choice> pool) {
+  constexpr std::size_t kTargets = 48;
+  std::sort(pool.begin(), pool.end());
+  pool.erase(std::unique(pool.begin(), pool.end()), pool.end());
+  const Lookahead lookahead(belief, pool, left, PlanningToy::kLossError,
+                            [](const std::vector<double>&) { return 0.0; });
+  const std::vector<double> losses = lookahead.FinalLosses(state);
+  std::vector<std::size_t> order(pool.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&losses](std::size_t a, std::size_t b) { return losses[a] < losses[b]; });
+  order.resize(std::min(order.size(), kTargets));
+  std::vector<Choice> best;
+  for (const std::size_t i : order) best.push_back(pool[i]);
+  return best;
+}
+
+// Best choices of worlds that the belief thinks possible: trained to the end, and as the weights are.
+void AddTargets(const PlanningToy& toy, const LossBelief& belief, const TrainedState& state,
+                RandomStream& random, std::vector<Choice>* pool) {
+  constexpr int kDraws = 24;
+  const auto weights = belief.TauWeights();
+  const std::size_t tau =
+      static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
+  const WidthIndex& index = belief.index();
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const std::vector<double> world =
+        draw == 0 ? belief.Given(tau).mean() : belief.Given(tau).Sample(random);
+    for (const double unadapted : {0.0, 0.3}) {
+      std::vector<double> scores(AsIndex(index.num_widths()));
+      for (int i = 0; i < index.num_variables(); ++i) {
+        for (const int width : index.widths(i)) {
+          Choice only(AsIndex(index.num_variables()), 8);
+          only[AsIndex(i)] = width;
+          const std::size_t at = AsIndex(index.Of(i, width));
+          scores[at] = world[at] + unadapted * world[AsIndex(index.num_widths()) + at] *
+                                       state[tau].Missing(only)[AsIndex(i)];
+        }
+      }
+      pool->push_back(toy.Best(scores));
+    }
+  }
+}
+
+double NegativeLowest(const std::vector<double>& losses) {
+  return -*std::min_element(losses.begin(), losses.end());
+}
+
+}  // namespace
+
+double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed) {
+  RandomStream random(seed, "state-blind");
+  GaussianBelief model = ChoiceModel(toy, 0.7);
+  PlanningToy::Weights weights = toy.Start();
+  Reading best;
+  for (int t = 0; t < PlanningToy::kDecisions; ++t) {
+    const Choice choice = toy.Best(model.Sample(random));
+    weights = toy.Train(weights, choice, PlanningToy::kBatchesPerStep);
+    const double loss = Read(toy, weights, choice, random);
+    if (loss < best.loss) best = {loss, choice};
+    // Training moves all losses: a reading is worth less than it would be on weights that stand still.
+    const double noise = PlanningToy::kLossError + 0.02;
+    model.Observe(ChoiceFeatures(toy.index(), choice), loss, noise * noise);
+  }
+  return FinalLoss(toy, weights, best.choice, /*batches=*/0);
+}
+
+double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed) {
+  RandomStream random(seed, "two-stage");
+  GaussianBelief model = ChoiceModel(toy, 1.0);
+  const PlanningToy::Weights weights = toy.Start();
+  Reading best;
+  for (int t = 0; t < PlanningToy::kDecisions; ++t) {
+    const Choice choice = toy.Best(model.Sample(random));
+    const double loss = Read(toy, weights, choice, random);
+    if (loss < best.loss) best = {loss, choice};
+    model.Observe(ChoiceFeatures(toy.index(), choice), loss, kLossVariance);
+  }
+  return FinalLoss(toy, weights, best.choice,
+                   PlanningToy::kDecisions * PlanningToy::kBatchesPerStep);
+}
+
+double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
+  RandomStream random(seed, "lookahead");
+  LossBelief belief(toy.variables());
+  TrainedState state = belief.Start();
+  PlanningToy::Weights weights = toy.Start();
+  TrainingLeft left{.search_batches = PlanningToy::kDecisions * PlanningToy::kBatchesPerStep,
+                    .final_batches = PlanningToy::kFinalBatches};
+  std::vector<Choice> targets;
+  for (int t = 0; t < PlanningToy::kDecisions; ++t) {
+    AddTargets(toy, belief, state, random, &targets);
+    targets = MostPromising(belief, state, left, std::move(targets));
+    const Lookahead lookahead(belief, targets, left, PlanningToy::kLossError, NegativeLowest);
+    const Choice* choice = nullptr;
+    double highest = -std::numeric_limits<double>::infinity();
+    for (const Choice& target : targets) {
+      const double value = lookahead.Value(state, target, PlanningToy::kBatchesPerStep);
+      if (value > highest) {
+        highest = value;
+        choice = &target;
+      }
+    }
+    weights = toy.Train(weights, *choice, PlanningToy::kBatchesPerStep);
+    state = belief.After(state, *choice, PlanningToy::kBatchesPerStep);
+    left.search_batches -= PlanningToy::kBatchesPerStep;
+    belief.Observe(state, *choice, Read(toy, weights, *choice, random), PlanningToy::kLossError);
+  }
+  const Choice answer = MostPromising(belief, state, left, std::move(targets)).front();
+  return FinalLoss(toy, weights, answer, /*batches=*/0);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,23 @@
+// Three ways to spend the same readings and mini-batches on a PlanningToy.
+#pragma once
+
+#include <cstdint>
+
+#include "experiments/planning/planning_toy.h"
+
+namespace bitpilot {
+
+// Excess loss, in nats, of each arm's answer after the final training. All arms read the loss
+// PlanningToy::kDecisions times and train as many mini-batches in all.
+
+// Models the loss by choices alone, draws a world (Thompson sampling), trains at its best choice and
+// reads that: what it learns of early choices, on less trained weights, stays in the model.
+double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed);
+
+// Searches on the untrained weights, then trains the best choice that it read.
+double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed);
+
+// Plans with policies/lookahead.h; trains kBatchesPerStep at a decision.
+double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed);
+
+}  // namespace bitpilot

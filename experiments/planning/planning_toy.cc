@@ -1,0 +1,122 @@
+#include "experiments/planning/planning_toy.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "policies/index.h"
+#include "policies/plain_math.h"
+#include "policies/random_stream.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kVariables = 8;
+constexpr double kBudget = 0.6;  // of the latency at 8 bits
+constexpr double kNearTheBudget = 0.06;
+
+struct Width {
+  int bits;
+  double latency;      // of 8 bits
+  double sensitivity;  // of 4 bits
+};
+constexpr Width kWidths[] = {{2, 0.35, 8.0}, {4, 0.6, 1.0}, {8, 1.0, 0.0}};
+
+std::vector<DecisionVariable> DrawVariables(RandomStream& random) {
+  std::vector<DecisionVariable> variables;
+  for (int i = 0; i < kVariables; ++i) {
+    DecisionVariable variable;
+    variable.index = i;
+    variable.name = "variable" + std::to_string(i);
+    const double at_four_bits = PlainExp(-4.0 + 0.9 * random.NextNormal());
+    for (const Width& width : kWidths) {
+      variable.widths.push_back(width.bits);
+      variable.sensitivity.push_back(width.sensitivity * at_four_bits);
+    }
+    variables.push_back(std::move(variable));
+  }
+  return variables;
+}
+
+// Every choice within the budget, but those far below it.
+std::vector<Choice> FeasibleChoices(RandomStream& random) {
+  std::vector<double> share(kVariables);
+  double sum = 0.0;
+  for (double& value : share) sum += value = 0.3 + random.NextUniform();
+  std::vector<Choice> feasible;
+  Choice choice(kVariables);
+  std::vector<int> position(kVariables, 0);
+  while (true) {
+    double latency = 0.0;
+    for (std::size_t i = 0; i < position.size(); ++i) {
+      choice[i] = kWidths[position[i]].bits;
+      latency += share[i] / sum * kWidths[position[i]].latency;
+    }
+    if (latency <= kBudget && latency > kBudget - kNearTheBudget) feasible.push_back(choice);
+    std::size_t i = 0;
+    while (i < position.size() && ++position[i] == std::ssize(kWidths)) position[i++] = 0;
+    if (i == position.size()) return feasible;
+  }
+}
+
+}  // namespace
+
+PlanningToy::PlanningToy(std::uint64_t seed)
+    : variables_([seed] {
+        RandomStream random(seed, "probe");
+        return DrawVariables(random);
+      }()),
+      index_(variables_) {
+  RandomStream random(seed, "world");
+  for (const DecisionVariable& variable : variables_) {
+    for (const double sensitivity : variable.sensitivity) {
+      stays_.push_back(0.3 * sensitivity * PlainExp(0.8 * random.NextNormal()));
+      goes_.push_back(0.7 * sensitivity * PlainExp(0.5 * random.NextNormal()) + 0.025);
+    }
+  }
+  tau_ = 15.0 + 45.0 * random.NextUniform();
+  feasible_ = FeasibleChoices(random);
+}
+
+Choice PlanningToy::Best(const std::vector<double>& scores) const {
+  const Choice* best = nullptr;
+  double lowest = std::numeric_limits<double>::infinity();
+  for (const Choice& choice : feasible_) {
+    double sum = 0.0;
+    for (int i = 0; i < index_.num_variables(); ++i) {
+      sum += scores[AsIndex(index_.Of(i, choice[AsIndex(i)]))];
+    }
+    if (sum < lowest) {
+      lowest = sum;
+      best = &choice;
+    }
+  }
+  return *best;
+}
+
+PlanningToy::Weights PlanningToy::Train(const Weights& weights, const Choice& choice,
+                                        int batches) const {
+  return Weights(weights.adaptation_.After(choice, batches, tau_));
+}
+
+double PlanningToy::Loss(const Weights& weights, const Choice& choice) const {
+  const std::vector<double> missing = weights.adaptation_.Missing(choice);
+  double loss = 0.0;
+  for (int i = 0; i < index_.num_variables(); ++i) {
+    const std::size_t width = AsIndex(index_.Of(i, choice[AsIndex(i)]));
+    loss += stays_[width] + goes_[width] * missing[AsIndex(i)];
+  }
+  return loss;
+}
+
+double PlanningToy::OptimalLoss() const {
+  double lowest = std::numeric_limits<double>::infinity();
+  for (const Choice& choice : feasible_) {
+    const int batches = kDecisions * kBatchesPerStep + kFinalBatches;
+    lowest = std::min(lowest, Loss(Train(Start(), choice, batches), choice));
+  }
+  return lowest;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,75 @@
+// LossBelief: what a search knows of the loss, at any widths, after any training.
+//
+// The excess loss x over 8 bit trained alone for as long is modelled as
+//
+//   x(b, a) = sum over variables i of   theta_i[b_i] + omega_i[b_i] (1 - a_i[b_i])
+//
+// theta stays however long the widths are trained, omega goes as the weights adapt (a:
+// policies/adaptation.h). Both are unknown, and so is the speed of adaptation, tau. For each tau of
+// a grid there is one Gaussian over theta and omega, updated by every observation; the taus are
+// weighed by how likely they made the observations. Nothing is forgotten: time is in the state.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "policies/adaptation.h"
+#include "policies/gaussian_belief.h"
+#include "policies/random_stream.h"
+#include "policies/search_problem.h"
+#include "policies/width_index.h"
+
+namespace bitpilot {
+
+// Mini-batches in which the distance to full adaptation falls to 1/e: one Gaussian for each.
+// ResNet-8 at w2a4: excess 1.97, 1.08, .51, .40 nats after 0, 20, 100, 195 mini-batches.
+inline constexpr std::array<double, 5> kAdaptationTaus = {12.0, 25.0, 50.0, 100.0, 200.0};
+
+// A place in the tree of trainings, as each tau sees it.
+using TrainedState = std::array<Adaptation, kAdaptationTaus.size()>;
+
+// A loss, in nats above 8 bit trained alone, with the standard deviation of what is not known.
+struct PredictedLoss {
+  double mean = 0.0;
+  double standard_deviation = 0.0;
+};
+
+class LossBelief {
+ public:
+  // Before anything was read: theta is about .3, omega about .7 of the sensitivities that were
+  // probed before training, and omega .2 nats more over all variables.
+  explicit LossBelief(const std::vector<DecisionVariable>& variables);
+  // States refer to index().
+  LossBelief(const LossBelief&) = delete;
+  LossBelief& operator=(const LossBelief&) = delete;
+
+  const WidthIndex& index() const { return index_; }
+
+  // Of the float network's weights.
+  TrainedState Start() const;
+  // `batches`: each counted by its share of the learning rate.
+  TrainedState After(const TrainedState& state, const Choice& choice, double batches) const;
+
+  // Takes in that weights in `state` have `excess_loss` at `choice`, read with the standard error
+  // `loss_error`. REQUIRES: loss_error > 0.
+  void Observe(const TrainedState& state, const Choice& choice, double excess_loss,
+               double loss_error);
+
+  PredictedLoss Predict(const TrainedState& state, const Choice& choice) const;
+
+  // Weights of the taus: positive, sum 1.
+  std::array<double, kAdaptationTaus.size()> TauWeights() const;
+
+  // What one tau believes, for planning. `tau`: its position in kAdaptationTaus.
+  const GaussianBelief& Given(std::size_t tau) const { return gaussians_[tau]; }
+  // The unknowns' factors in x(choice): theta's, then omega's.
+  SparseFeatures Features(const Adaptation& adaptation, const Choice& choice) const;
+
+ private:
+  WidthIndex index_;
+  std::vector<GaussianBelief> gaussians_;  // [taus]
+  std::array<double, kAdaptationTaus.size()> log_evidence_{};
+};
+
+}  // namespace bitpilot
