@@ -82,6 +82,24 @@ PlainLayer MakePlainLayer(const LayerShape& shape) {
   return layer;
 }
 
+// Rows of the table that are exact for `widths` on such a layer: all of this instruction set, whether
+// or not a plan would consider them, and of lower ones those that a plan would time beside them.
+std::vector<const ConvKernel*> ExactKernels(const LayerShape& shape, Isa isa,
+                                            const Widths& widths) {
+  const std::vector<const ConvKernel*> timed_by_plans =
+      ConvCandidates(isa, widths.weight_bits, widths.activation_bits, shape.output_pixels());
+  std::vector<const ConvKernel*> kernels;
+  for (const ConvKernel& kernel : AllConvKernels()) {
+    const bool exact = widths.weight_bits <= kernel.max_weight_bits &&
+                       widths.activation_bits <= kernel.max_activation_bits &&
+                       SuitsPixels(kernel, shape.output_pixels());
+    const bool timed =
+        std::find(timed_by_plans.begin(), timed_by_plans.end(), &kernel) != timed_by_plans.end();
+    if (timed || (exact && kernel.isa == isa)) kernels.push_back(&kernel);
+  }
+  return kernels;
+}
+
 std::vector<Candidate> MakeCandidates(const LayerShape& shape, Isa isa) {
   std::vector<Candidate> candidates;
   if (isa <= Isa::kScalarPopcnt && !shape.depthwise()) {
@@ -95,8 +113,7 @@ std::vector<Candidate> MakeCandidates(const LayerShape& shape, Isa isa) {
       candidates.push_back({std::move(kernel), widths, std::move(layer), {}, {}});
       continue;
     }
-    for (const ConvKernel* kernel :
-         ConvCandidates(isa, widths.weight_bits, widths.activation_bits, shape.output_pixels())) {
+    for (const ConvKernel* kernel : ExactKernels(shape, isa, widths)) {
       candidates.push_back(
           {std::string(kernel->name),
            widths,
