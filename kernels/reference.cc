@@ -30,31 +30,26 @@ struct CodeTensor {
 };
 
 // acc = sum over the window and the group's channels of (x - zx) * w.
-std::int32_t Convolution(const Operation& op, const CodeTensor& input,
-                         const std::vector<std::int8_t>& weights, int y, int x, int out_channel) {
+std::int32_t Convolution(const Operation& op, const CodeTensor& input, const std::int8_t* filter,
+                         int y, int x, int out_channel) {
   const int depth = input.shape.channels / op.groups;
   const int first_channel = out_channel / (op.out_channels / op.groups) * depth;
-  auto w = weights.begin() +
-           static_cast<std::ptrdiff_t>(out_channel) * op.kernel_h * op.kernel_w * depth;
   std::int32_t acc = 0;
   for (int ky = 0; ky < op.kernel_h; ++ky) {
     for (int kx = 0; kx < op.kernel_w; ++kx) {
       const int in_y = y * op.stride_h - op.padding.top + ky;
       const int in_x = x * op.stride_w - op.padding.left + kx;
-      for (int c = 0; c < depth; ++c) acc += input.At(in_y, in_x, first_channel + c) * *w++;
+      for (int c = 0; c < depth; ++c) acc += input.At(in_y, in_x, first_channel + c) * *filter++;
     }
   }
   return acc;
 }
 
 // acc = sum over the whole tensor, in [H, W, C] order, of (x - zx) * w.
-std::int32_t FullyConnected(const CodeTensor& input, const std::vector<std::int8_t>& weights,
-                            int out_channel) {
-  const std::size_t depth = input.codes.size();
-  const std::size_t first_weight = static_cast<std::size_t>(out_channel) * depth;
+std::int32_t FullyConnected(const CodeTensor& input, const std::int8_t* filter) {
   std::int32_t acc = 0;
-  for (std::size_t i = 0; i < depth; ++i) {
-    acc += (input.codes[i] - input.zero_point) * weights[first_weight + i];
+  for (std::size_t i = 0; i < input.codes.size(); ++i) {
+    acc += (input.codes[i] - input.zero_point) * filter[i];
   }
   return acc;
 }
@@ -93,13 +88,15 @@ std::int32_t Subsample(const Operation& op, const CodeTensor& input, int y, int 
   return input.At(y * op.stride_h, x * op.stride_w, channel);
 }
 
-std::int32_t Accumulate(const Operation& op, const CodeTensor& input,
-                        const std::vector<std::int8_t>& weights, int y, int x, int channel) {
+// filter: the channel's weights; null if it is pruned or the operation has none.
+std::int32_t Accumulate(const Operation& op, const CodeTensor& input, const std::int8_t* filter,
+                        int y, int x, int channel) {
+  if (HasWeights(op) && filter == nullptr) return 0;
   switch (op.kind) {
     case OperationKind::kConvolution:
-      return Convolution(op, input, weights, y, x, channel);
+      return Convolution(op, input, filter, y, x, channel);
     case OperationKind::kFullyConnected:
-      return FullyConnected(input, weights, channel);
+      return FullyConnected(input, filter);
     case OperationKind::kAdd:
       return input.At(y, x, channel);
     case OperationKind::kAveragePool:
@@ -129,6 +126,22 @@ std::vector<std::uint8_t> InputCodes(const Network& network, std::span<const std
   return codes;
 }
 
+// Weights of every output channel, [O]; null where there are none.
+std::vector<const std::int8_t*> Filters(const Network& network, std::size_t i) {
+  const Operation& op = network.topology.operations[i];
+  std::vector<const std::int8_t*> filters(static_cast<std::size_t>(op.out_channels), nullptr);
+  if (!HasWeights(op)) return filters;
+  const LayerWeights& weights = network.operations[i].weights;
+  const std::int64_t depth = WeightDepth(network.topology, static_cast<int>(i));
+  const std::int8_t* next = weights.codes.data();
+  for (std::size_t c = 0; c < filters.size(); ++c) {
+    if (weights.channel_bits[c] == 0) continue;
+    filters[c] = next;
+    next += depth;
+  }
+  return filters;
+}
+
 // t of every output element of operation i, [H, W, C].
 std::vector<float> RunOperation(const Network& network, const std::vector<TensorShape>& shapes,
                                 const ReferenceTrace& trace, std::size_t i) {
@@ -137,8 +150,8 @@ std::vector<float> RunOperation(const Network& network, const std::vector<Tensor
     return CodeTensor{shapes[t], trace.tensors[t], network.tensors[t].zero_point};
   };
   const Operation& op = network.topology.operations[i];
-  const QuantizedOperation& quantized = network.operations[i];
-  const OutputStage& stage = quantized.output;
+  const OutputStage& stage = network.operations[i].output;
+  const std::vector<const std::int8_t*> filters = Filters(network, i);
   const CodeTensor input = tensor(op.input);
   const TensorShape& out = shapes[i + 1];
   std::vector<float> outputs;
@@ -146,8 +159,8 @@ std::vector<float> RunOperation(const Network& network, const std::vector<Tensor
   for (int y = 0; y < out.height; ++y) {
     for (int x = 0; x < out.width; ++x) {
       for (int c = 0; c < out.channels; ++c) {
-        const std::int32_t acc = Accumulate(op, input, quantized.weights.codes, y, x, c);
         const auto channel = static_cast<std::size_t>(c);
+        const std::int32_t acc = Accumulate(op, input, filters[channel], y, x, c);
         float t = Rescale(acc, stage.scale[channel], stage.bias[channel]);
         if (op.residual >= 0)
           t = AddResidual(t, tensor(op.residual).At(y, x, c), stage.residual_scale);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string>
 
+#include "kernels/base/dense_codes.h"
+
 namespace bitpilot {
 namespace {
 
@@ -43,7 +45,6 @@ Status CheckTensor(const TensorQuantization& tensor, bool after_relu) {
 }
 
 bool IsWeightCode(int code, int bits) {
-  if (bits == 0) return code == 0;
   if (bits == 1) return code == 1 || code == -1;
   const int limit = (1 << (bits - 1)) - 1;
   return code >= -limit && code <= limit;
@@ -51,7 +52,9 @@ bool IsWeightCode(int code, int bits) {
 
 Status CheckWeights(const LayerWeights& weights, int out_channels, std::int64_t depth) {
   BITPILOT_RETURN_IF_ERROR(CheckSize("channel_bits", out_channels, weights.channel_bits.size()));
-  BITPILOT_RETURN_IF_ERROR(CheckSize("codes", out_channels * depth, weights.codes.size()));
+  const auto num_stored =
+      static_cast<std::int64_t>(NumStoredChannels(weights, static_cast<std::size_t>(out_channels)));
+  BITPILOT_RETURN_IF_ERROR(CheckSize("codes", num_stored * depth, weights.codes.size()));
   const std::int8_t* code = weights.codes.data();
   for (int channel = 0; channel < out_channels; ++channel) {
     const int bits = weights.channel_bits[static_cast<std::size_t>(channel)];
@@ -59,6 +62,7 @@ Status CheckWeights(const LayerWeights& weights, int out_channels, std::int64_t 
     if (bits < 0 || bits > 8) {
       return InvalidArgument(Expected(where + ": bits", "in [0, 8]", bits));
     }
+    if (bits == 0) continue;
     for (std::int64_t i = 0; i < depth; ++i, ++code) {
       if (IsWeightCode(*code, bits)) continue;
       return InvalidArgument(

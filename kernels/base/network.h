@@ -33,8 +33,8 @@ struct TensorQuantization {
 
 // Weights of one convolution or fully connected layer, in the float network's channel order.
 struct LayerWeights {
-  std::vector<std::uint8_t> channel_bits;  // [O], each in [0, 8]; 0: pruned, all codes are 0
-  std::vector<std::int8_t> codes;          // [O, KH, KW, I / groups], or [O, H * W * C]
+  std::vector<std::uint8_t> channel_bits;  // [O], each in [0, 8]; 0: pruned, has no codes
+  std::vector<std::int8_t> codes;  // [O less the pruned, KH, KW, I / groups], or [.., H * W * C]
   friend bool operator==(const LayerWeights&, const LayerWeights&) = default;
 };
 

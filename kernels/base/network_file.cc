@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "kernels/base/byte_stream.h"
+#include "kernels/base/dense_codes.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 
@@ -129,10 +130,6 @@ void PackChannel(const std::int8_t* codes, std::size_t depth, int bits, std::str
 // Appends the codes of one channel; false if the bits that fill the last byte are not zero.
 bool UnpackChannel(std::string_view bytes, std::size_t depth, int bits,
                    std::vector<std::int8_t>& codes) {
-  if (bits == 0) {
-    codes.insert(codes.end(), depth, 0);
-    return true;
-  }
   std::uint32_t pending = 0;
   int pending_bits = 0;
   std::size_t next = 0;
@@ -152,11 +149,13 @@ bool UnpackChannel(std::string_view bytes, std::size_t depth, int bits,
   return pending == 0;
 }
 
-void WriteWeights(const LayerWeights& weights, ByteWriter& writer) {
+void WriteWeights(const LayerWeights& weights, std::size_t depth, ByteWriter& writer) {
   writer.Bytes(weights.channel_bits);
-  const std::size_t depth = weights.codes.size() / weights.channel_bits.size();
-  for (std::size_t c = 0; c < weights.channel_bits.size(); ++c) {
-    PackChannel(weights.codes.data() + c * depth, depth, weights.channel_bits[c], writer.bytes());
+  const std::int8_t* codes = weights.codes.data();
+  for (const int bits : weights.channel_bits) {
+    if (bits == 0) continue;
+    PackChannel(codes, depth, bits, writer.bytes());
+    codes += depth;
   }
 }
 
@@ -173,8 +172,11 @@ Status ReadWeights(ByteReader& reader, int out_channels, std::size_t depth, Laye
   }
   if (packed_bytes > reader.remaining()) return EndsEarly("the weights");
   weights.channel_bits.assign(channel_bits.begin(), channel_bits.end());
-  weights.codes.reserve(static_cast<std::size_t>(out_channels) * depth);
+  // At most 8 codes a byte that is there: pruned channels, of which the file says next to nothing,
+  // have none.
+  weights.codes.reserve(NumStoredChannels(weights, weights.channel_bits.size()) * depth);
   for (const int bits : weights.channel_bits) {
+    if (bits == 0) continue;
     if (!UnpackChannel(reader.Bytes(PackedBytes(depth, bits)), depth, bits, weights.codes)) {
       return InvalidArgument("the bits that fill a channel's last byte must be 0");
     }
@@ -249,7 +251,8 @@ std::string SerializeNetwork(const Network& network) {
   for (const QuantizedOperation& op : network.operations) WriteOutputStage(op.output, body);
   body.Bytes(network.input_codes);
   for (const int layer : LayerOperations(network.topology)) {
-    WriteWeights(network.operations[static_cast<std::size_t>(layer)].weights, body);
+    WriteWeights(network.operations[static_cast<std::size_t>(layer)].weights,
+                 static_cast<std::size_t>(WeightDepth(network.topology, layer)), body);
   }
   ByteWriter file;
   file.Bytes(kMagic);

@@ -7,8 +7,8 @@
 //   field order) 32 bytes SHA-256 of everything before
 //
 // Packed weights: channel after channel; each channel's codes as consecutive b-bit two's complement
-// fields, lowest bits first (b = 1: bit 1 is +1, bit 0 is -1; b = 0: nothing), padded to a
-// whole byte.
+// fields, lowest bits first (b = 1: bit 1 is +1, bit 0 is -1; b = 0: nothing, here and in memory),
+// padded to a whole byte.
 #pragma once
 
 #include <cstdint>

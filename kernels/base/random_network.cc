@@ -58,7 +58,6 @@ TensorQuantization RandomTensor(int bits, bool after_relu, RandomStream& random)
 
 // All codes of the width, its extremes more often than their share.
 std::int8_t RandomWeight(int bits, RandomStream& random) {
-  if (bits == 0) return 0;
   if (bits == 1) return random.OneIn(2) ? 1 : -1;
   const int limit = (1 << (bits - 1)) - 1;
   const int code =
@@ -71,6 +70,7 @@ LayerWeights RandomWeights(const std::vector<ChannelRun>& runs, std::int64_t dep
   LayerWeights weights;
   for (const int bits : ExpandRuns(runs)) {
     weights.channel_bits.push_back(static_cast<std::uint8_t>(bits));
+    if (bits == 0) continue;
     for (std::int64_t i = 0; i < depth; ++i) weights.codes.push_back(RandomWeight(bits, random));
   }
   return weights;

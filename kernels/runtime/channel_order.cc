@@ -179,19 +179,28 @@ void Permute(const Order& order, std::vector<T>& values) {
   values = std::move(permuted);
 }
 
-// Codes [O, positions, inputs] in both orders.
-void PermuteCodes(const Order& outputs, const Order& inputs, std::vector<std::int8_t>& codes) {
-  const std::size_t depth = codes.size() / outputs.size();
+// Codes [stored outputs, positions, inputs] in both orders; weights.channel_bits are still in the
+// old one.
+void PermuteCodes(const Order& outputs, const Order& inputs, std::size_t depth,
+                  LayerWeights& weights) {
+  std::vector<std::size_t> offsets;  // Of each channel's filter, [O].
+  std::size_t next = 0;
+  for (const std::uint8_t bits : weights.channel_bits) {
+    offsets.push_back(next);
+    next += bits == 0 ? 0 : depth;
+  }
   std::vector<std::int8_t> permuted;
-  permuted.reserve(codes.size());
+  permuted.reserve(weights.codes.size());
   for (const int output : outputs) {
-    const std::int8_t* filter = codes.data() + static_cast<std::size_t>(output) * depth;
+    const auto channel = static_cast<std::size_t>(output);
+    if (weights.channel_bits[channel] == 0) continue;
+    const std::int8_t* filter = weights.codes.data() + offsets[channel];
     for (std::size_t position = 0; position < depth; position += inputs.size()) {
       for (const int input : inputs)
         permuted.push_back(filter[position + static_cast<std::size_t>(input)]);
     }
   }
-  codes = std::move(permuted);
+  weights.codes = std::move(permuted);
 }
 
 }  // namespace
@@ -211,13 +220,14 @@ std::optional<Network> GroupChannelsByWidth(const Network& network) {
     Permute(outputs, numbers.output.scale);
     Permute(outputs, numbers.output.bias);
     if (!HasWeights(operation)) continue;
-    Permute(outputs, numbers.weights.channel_bits);
     const Order& inputs = orders[static_cast<std::size_t>(operation.input)];
     // A grouped convolution's filters see a part of the input, whose order stays.
     PermuteCodes(outputs,
                  operation.groups > 1 ? Identity(static_cast<int>(inputs.size()) / operation.groups)
                                       : inputs,
-                 numbers.weights.codes);
+                 static_cast<std::size_t>(WeightDepth(grouped.topology, static_cast<int>(i))),
+                 numbers.weights);
+    Permute(outputs, numbers.weights.channel_bits);
   }
   return grouped;
 }

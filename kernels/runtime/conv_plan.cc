@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "kernels/base/dense_codes.h"
 #include "kernels/conv/conv_begins.h"
 #include "kernels/conv/conv_packing.h"
 
@@ -37,13 +38,14 @@ void SetInputArgs(const OperationContext& context, const Operation& convolution,
   }
 }
 
-// `count` channels from `first` on, of which the widest has `weight_bits`.
-ConvPiece MakePiece(const OperationContext& context, const LayerWeights& weights,
+// `count` channels from `first` on, with these codes [count, window], of which the widest has
+// `weight_bits`.
+ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t> dense_codes,
                     const ConvWindow& window, const ConvKernel& kernel, int first, int count,
                     int weight_bits) {
   const std::ptrdiff_t depth =
       static_cast<std::ptrdiff_t>(window.filter_h) * window.filter_w * window.group_channels;
-  const std::int8_t* codes = weights.codes.data() + first * depth;
+  const std::int8_t* codes = dense_codes.data();
   ConvPiece piece;
   piece.kernel = &kernel;
   piece.window = window;
@@ -110,8 +112,7 @@ ConvPiece MakePrunedPiece(const OperationContext& context, const ConvWindow& win
   step.filter_h = step.filter_w = 1;
   step.group_channels = std::min(window.group_channels, ElementsPerStep(kernel.operand));
   step.all_channels = false;
-  LayerWeights zeros;
-  zeros.codes.resize(static_cast<std::size_t>((first + count) * step.group_channels));
+  const std::vector<std::int8_t> zeros(static_cast<std::size_t>(count * step.group_channels));
   return MakePiece(context, zeros, step, kernel, first, count, kPrunedBits);
 }
 
@@ -168,6 +169,8 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const Lay
   const std::vector<std::uint8_t>& bits = weights.channel_bits;
   const int group_inputs = context.input().shape.channels / convolution.groups;
   const int group_outputs = convolution.out_channels / convolution.groups;
+  const auto depth =
+      static_cast<std::size_t>(convolution.kernel_h * convolution.kernel_w * group_inputs);
   std::vector<ConvPiece> pieces;
   for (int group = 0; group < convolution.groups; ++group) {
     const ConvWindow window = {.filter_h = convolution.kernel_h,
@@ -199,9 +202,14 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const Lay
         widest = std::max(widest, block_bits);
         last = block_end;
       }
-      pieces.push_back(
-          widest == 0 ? MakePrunedPiece(context, window, *kernel, first, last - first)
-                      : MakePiece(context, weights, window, *kernel, first, last - first, widest));
+      if (widest == 0) {
+        pieces.push_back(MakePrunedPiece(context, window, *kernel, first, last - first));
+      } else {
+        const std::vector<std::int8_t> codes =
+            DenseCodes(weights, static_cast<std::size_t>(first),
+                       static_cast<std::size_t>(last - first), depth);
+        pieces.push_back(MakePiece(context, codes, window, *kernel, first, last - first, widest));
+      }
       first = last;
     }
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/base/dense_codes.h"
 #include "kernels/runtime/conv_plan.h"
 
 namespace bitpilot {
@@ -25,10 +26,11 @@ constexpr double kHopeless = 1.5;
 constexpr double kMargin = 0.98;
 
 // The layer with all channels at `weight_bits`; wider codes are clamped, which time does not see.
-LayerWeights UniformWeights(const LayerWeights& weights, int weight_bits) {
-  LayerWeights uniform = weights;
-  std::fill(uniform.channel_bits.begin(), uniform.channel_bits.end(),
-            static_cast<std::uint8_t>(weight_bits));
+LayerWeights UniformWeights(const LayerWeights& weights, std::size_t depth, int weight_bits) {
+  const std::size_t channels = weights.channel_bits.size();
+  LayerWeights uniform;
+  uniform.channel_bits.assign(channels, static_cast<std::uint8_t>(weight_bits));
+  uniform.codes = DenseCodes(weights, 0, channels, depth);
   const int limit = weight_bits == 1 ? 1 : (1 << (weight_bits - 1)) - 1;
   for (std::int8_t& code : uniform.codes) {
     const int clamped = std::clamp<int>(code, -limit, limit);
@@ -157,7 +159,9 @@ const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_b
   for (const ConvKernel* candidate : candidates) {
     if (candidate->name == known) return *candidate;
   }
-  const LayerWeights weights = UniformWeights(context.numbers().weights, weight_bits);
+  const LayerWeights weights = UniformWeights(
+      context.numbers().weights,
+      static_cast<std::size_t>(WeightDepth(context.network.topology, context.index)), weight_bits);
   std::vector<TimedCandidate> timed;
   timed.reserve(candidates.size());
   for (const ConvKernel* candidate : candidates) timed.emplace_back(context, weights, *candidate);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/base/dense_codes.h"
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/runtime/operation.h"
 #include "kernels/runtime/owned_output_stage.h"
@@ -198,22 +199,21 @@ class DepthwiseOperation final : public BoundOperation {
   }
 
   void AddPiece(const OperationContext& context, DepthwisePiece piece, int first, int count) {
-    const std::vector<std::int8_t>& codes = context.numbers().weights.codes;
     const int num_taps = static_cast<int>(tap_offsets_.size());
-    const auto piece_codes = std::span(codes).subspan(
-        static_cast<std::size_t>(first) * static_cast<std::size_t>(num_taps),
-        static_cast<std::size_t>(count) * static_cast<std::size_t>(num_taps));
+    const std::vector<std::int8_t> codes =
+        DenseCodes(context.numbers().weights, static_cast<std::size_t>(first),
+                   static_cast<std::size_t>(count), static_cast<std::size_t>(num_taps));
     const Operation& operation = context.operation();
     if (!piece.is_pruned) {
       piece.weights = piece.kernel->taps == TapOrder::kColumns64
-                          ? PackColumns(piece_codes, operation.kernel_h, operation.kernel_w)
-                          : PackPairs(piece_codes, num_taps, piece.kernel->taps);
+                          ? PackColumns(codes, operation.kernel_h, operation.kernel_w)
+                          : PackPairs(codes, num_taps, piece.kernel->taps);
     }
     piece.stage = MakeOutputStage(context, first, count);
     for (int c = 0; c < count; ++c) {
       std::int32_t sum = 0;
       for (int tap = 0; tap < num_taps; ++tap) {
-        sum += codes[static_cast<std::size_t>(first + c) * static_cast<std::size_t>(num_taps) +
+        sum += codes[static_cast<std::size_t>(c) * static_cast<std::size_t>(num_taps) +
                      static_cast<std::size_t>(tap)];
       }
       piece.stage.correction[static_cast<std::size_t>(c)] = -context.input().zero_point * sum;

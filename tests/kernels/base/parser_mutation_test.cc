@@ -89,6 +89,33 @@ TEST(ParserMutationTest, NetworkFilesAreRefusedOrValid) {
   EXPECT_LT(num_accepted, 19'000);
 }
 
+// 16,384 channels of 65,536 weights, of which four are stored: 180 kB of file, and 1 GiB if pruned
+// channels took memory.
+Network WidelyPrunedNetwork() {
+  Topology topology;
+  topology.name = "pruned";
+  topology.input = {64, 64, 16};
+  topology.operations = {MakeOperation(OperationKind::kFullyConnected, "f", 0, 16'384)};
+  return RandomNetwork(topology, {{{{10'000, 0}, {4, 1}, {6'380, 0}}}, {8}}, 1);
+}
+
+TEST(ParserMutationTest, PrunedChannelsTakeNoMemory) {
+  const std::string body = BodyOf(SerializeNetwork(WidelyPrunedNetwork()));
+  std::mt19937_64 random(20'261'129);
+  int num_accepted = 0;
+  for (int round = 0; round < 300; ++round) {
+    const std::string file = NetworkFileOf(round == 0 ? body : Mutate(body, random));
+    ResetLargestAllocation();
+    const Result<Network> network = ParseNetwork(file);
+    ASSERT_LE(LargestAllocation(), 16 * file.size() + 4096) << "round " << round;
+    ASSERT_TRUE(network.ok() || round > 0) << network.status().message();
+    if (!network.ok()) continue;
+    ++num_accepted;
+    ASSERT_TRUE(SerializeNetwork(*network) == file) << "round " << round;
+  }
+  EXPECT_GT(num_accepted, 30);
+}
+
 // The topology comes first in the body: aim there, where sizes are.
 TEST(ParserMutationTest, TopologiesAreRefusedOrValid) {
   const std::string body = BodyOf(SerializeNetwork(SmallNetwork()));
