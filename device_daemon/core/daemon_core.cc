@@ -168,7 +168,9 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
 void DaemonCore::On(const ArtifactAnswered& event) {
   const ArtifactRequest& request = event.request;
   if (!event.state.ok()) {
-    return SendError(request.peer, request.session_id, request.request_id, event.state.status());
+    Message reply;
+    *reply.envelope.mutable_error() = ToProto(event.state.status());
+    return SendToSession(request.session_id, request.request_id, std::move(reply));
   }
   Message reply;
   v1::ArtifactStatus& status = *reply.envelope.mutable_artifact_status();
@@ -176,6 +178,31 @@ void DaemonCore::On(const ArtifactAnswered& event) {
   status.set_have_bytes(event.state->have_bytes);
   status.set_complete(event.state->complete);
   SendToSession(request.session_id, request.request_id, std::move(reply));
+}
+
+void DaemonCore::On(const AgentsReplaced& event) {
+  std::vector<std::string> ended;
+  for (const auto& [id, session] : sessions_) {
+    if (!event.user_ids.contains(session.user_id)) ended.push_back(id);
+  }
+  for (const std::string& id : ended) EndSession(id);
+  if (!ended.empty()) {
+    actions_.push_back(Log{"ended " + std::to_string(ended.size()) +
+                           " sessions of agents that are not authorized any more"});
+  }
+  // Jobs outlive their session, so they are asked for their user.
+  jobs_.KeepUsers(event.user_ids);
+  Job* running = jobs_.running();
+  if (running != nullptr && !event.user_ids.contains(running->user_id)) {
+    running->is_revoked = true;
+    StopRunning(v1::CANCELLED);
+  }
+}
+
+void DaemonCore::EndSession(const std::string& session_id) {
+  if (lease_.IsReservedFor(session_id)) (void)lease_.CancelReservation();
+  if (lease_.has_holder() && lease_.holder_session() == session_id) lease_.Release();
+  sessions_.erase(session_id);
 }
 
 void DaemonCore::AnswerPing(const MessageReceived& event) {

@@ -73,6 +73,7 @@ class DaemonCore {
   void On(const FramesRefused& event);
   void On(const EpochStored& event);
   void On(const ArtifactAnswered& event);
+  void On(const AgentsReplaced& event);
   void On(const WorkerProgressed& event);
   void On(const WorkerAnswered& event);
   void On(const WorkerFailed& event);
@@ -104,6 +105,7 @@ class DaemonCore {
   void SendError(const Peer& peer, const std::string& session_id, std::uint64_t request_id,
                  const Status& status);
   void EvictSession();
+  void EndSession(const std::string& session_id);
 
   CoreConfig config_;
   Milliseconds now_{0};

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -61,6 +62,12 @@ struct ArtifactAnswered {  // Answers PrepareArtifact and AppendArtifact.
   Result<ArtifactState> state;
 };
 
+// Who is authorized from now on. Everybody else loses sessions, lease, and jobs, running ones too,
+// and gets no result, not even of measurements that finished before.
+struct AgentsReplaced {
+  std::set<std::string> user_ids;
+};
+
 struct WorkerProgressed {
   JobId job = 0;
   std::string phase;
@@ -80,8 +87,9 @@ struct WorkerFailed {  // The worker process is gone; the job has no answer.
 
 struct TimePassed {};
 
-using Event = std::variant<MessageReceived, FramesRefused, EpochStored, ArtifactAnswered,
-                           WorkerProgressed, WorkerAnswered, WorkerFailed, TimePassed>;
+using Event =
+    std::variant<MessageReceived, FramesRefused, EpochStored, ArtifactAnswered, AgentsReplaced,
+                 WorkerProgressed, WorkerAnswered, WorkerFailed, TimePassed>;
 
 // ---------------------------------------------------------------------------------------------------
 // actions

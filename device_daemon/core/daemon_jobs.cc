@@ -193,6 +193,7 @@ void DaemonCore::On(const WorkerAnswered& event) {
   if (running == nullptr || running->id != event.job) return;
   Job job = jobs_.FinishRunning();
   ++worker_progress_;
+  if (job.is_revoked) return StartNextJob();
   const v1::Envelope& reply = event.reply.envelope;
   const bool fits = reply.ByteSizeLong() <= kMaxWorkerEnvelopeBytes;
   const Status valid = ValidateReply(event.reply);
@@ -214,6 +215,7 @@ void DaemonCore::On(const WorkerFailed& event) {
   const Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
   const Job job = jobs_.FinishRunning();
+  if (job.is_revoked) return StartNextJob();
   const v1::MeasureStatus status = job.stop_reason.value_or(event.status);
   std::string detail = event.detail;
   if (status == v1::CANCELLED) detail = "cancelled while it ran";

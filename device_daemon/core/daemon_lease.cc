@@ -39,6 +39,7 @@ Status DaemonCore::RequestLease(const MessageReceived& event) {
 }
 
 void DaemonCore::On(const EpochStored& event) {
+  if (event.epoch != lease_.epoch()) return;  // Its reservation was cancelled.
   if (!event.status.ok()) {
     const std::optional<std::string> session = lease_.CancelReservation();
     if (!session) return;

@@ -81,6 +81,12 @@ std::deque<Job> JobLedger::RemoveWaiting(const std::string& session_id) {
   return removed;
 }
 
+void JobLedger::KeepUsers(const std::set<std::string>& user_ids) {
+  std::erase_if(waiting_, [&](const Job& job) { return !user_ids.contains(job.user_id); });
+  std::erase_if(finished_,
+                [&](const Remembered& one) { return !user_ids.contains(one.finished.user_id); });
+}
+
 std::optional<Job> JobLedger::RemoveWaitingMeasurement(const std::string& measure_id) {
   const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Job& job) {
     return job.is_measurement() && job.measure_id() == measure_id;
@@ -93,11 +99,14 @@ std::optional<Job> JobLedger::RemoveWaitingMeasurement(const std::string& measur
 
 std::string FingerprintOf(const v1::MeasureRequest& request) {
   Sha256 hash;
+  AddField(hash, std::to_string(request.network_sha256_size()));
   for (const std::string& sha256 : request.network_sha256()) AddField(hash, sha256);
   for (const std::string& logits : request.golden_logits()) AddField(hash, logits);
   AddField(hash, request.golden_pixels());
   AddField(hash, std::to_string(static_cast<int>(request.spec().tier())));
   AddField(hash, request.spec().per_operation() ? "operations" : "");
+  AddField(hash, request.spec().extended() ? "extended" : "");
+  AddField(hash, request.spec().energy() ? "energy" : "");
   return ToHex(hash.Finish());
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "device_daemon/core/daemon_events.h"
@@ -28,6 +29,7 @@ struct Job {
   Milliseconds started{0};
   Milliseconds last_progress{0};
   std::optional<v1::MeasureStatus> stop_reason;  // Why it was stopped: CANCELLED or TIMED_OUT.
+  bool is_revoked = false;  // Its user is not authorized any more: nobody is told how it ended.
 
   bool is_measurement() const { return request.envelope.has_measure_request(); }
   const std::string& measure_id() const { return request.envelope.measure_request().measure_id(); }
@@ -61,6 +63,8 @@ class JobLedger {
   void Forget(const std::string& measure_id, const std::string& user_id);
   // Takes the waiting jobs of a session out of the queue.
   std::deque<Job> RemoveWaiting(const std::string& session_id);
+  // Drops the waiting jobs and the finished results of every user who is not among `user_ids`.
+  void KeepUsers(const std::set<std::string>& user_ids);
   // Takes one waiting measurement out of the queue.
   std::optional<Job> RemoveWaitingMeasurement(const std::string& measure_id);
 
@@ -77,8 +81,9 @@ class JobLedger {
   std::deque<Remembered> finished_;  // Oldest first.
 };
 
-// SHA-256 over the request's fields (serialized protobufs are not canonical): the same id with
-// other content is another request, and refused.
+// SHA-256 over all fields of the request but its id (serialized protobufs are not canonical): the
+// same id with other content is another request, and refused. A new field of the messages belongs
+// in here.
 std::string FingerprintOf(const v1::MeasureRequest& request);
 
 }  // namespace bitpilot::daemon

@@ -30,6 +30,9 @@ class Lease {
   // The epoch could not be stored: gives up the reservation and tells whose it was.
   std::optional<std::string> CancelReservation();
   bool HasReservation() const { return reserved_.has_value(); }
+  bool IsReservedFor(const std::string& session_id) const {
+    return reserved_ && reserved_->session_id == session_id;
+  }
 
   // Any sign of life of the holder.
   void Renew(std::chrono::milliseconds now) { expires_ = now + ttl_; }

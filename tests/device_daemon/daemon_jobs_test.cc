@@ -1,7 +1,9 @@
 // Inference and measurements: order, idempotence, time limits, a worker that fails or lies.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "device_daemon/core/daemon_core.h"
 #include "tests/device_daemon/core_driver.h"
@@ -55,11 +57,26 @@ TEST_F(DaemonJobsTest, NeverRunsAMeasureIdTwice) {
   EXPECT_DOUBLE_EQ(ResultIn(later).networks(0).latency_median_ns(), 7'777.0);
 }
 
+// Every field: a measurement of something else must not be taken for the one that was asked for.
 TEST_F(DaemonJobsTest, RefusesAMeasureIdWithOtherContent) {
   Start(driver_.MeasureRequest(alice_, 'm'));
-  Message other = driver_.MeasureRequest(alice_, 'm');
-  other.envelope.mutable_measure_request()->mutable_spec()->set_tier(v1::MeasureSpec::AUDIT);
-  EXPECT_EQ(ResultIn(driver_.Deliver(kAlice, other)).status(), v1::REJECTED);
+  const std::vector<std::function<void(v1::MeasureRequest&)>> changes{
+      [](auto& m) { m.mutable_spec()->set_tier(v1::MeasureSpec::AUDIT); },
+      [](auto& m) { m.mutable_spec()->set_per_operation(true); },
+      [](auto& m) { m.mutable_spec()->set_extended(true); },
+      [](auto& m) { m.mutable_spec()->set_energy(true); },
+      [](auto& m) { m.set_golden_pixels("other pixels"); },
+      [](auto& m) { m.set_golden_logits(0, "4321"); },
+      [](auto& m) { m.set_network_sha256(0, std::string(kSha256Bytes, 'o')); },
+      [](auto& m) {
+        m.add_network_sha256(std::string(kSha256Bytes, 'o'));
+        m.add_golden_logits("4321");
+      }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Message other = driver_.MeasureRequest(alice_, 'm');
+    changes[i](*other.envelope.mutable_measure_request());
+    EXPECT_EQ(ResultIn(driver_.Deliver(kAlice, other)).status(), v1::REJECTED) << i;
+  }
 }
 
 TEST_F(DaemonJobsTest, ForgetsAcknowledgedResultsOfTheirOwnerOnly) {
