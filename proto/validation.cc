@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -24,13 +25,18 @@ Status CheckName(std::string_view field, std::string_view name) {
                          " bytes, got " + std::to_string(name.size()));
 }
 
+Status CheckFinite(std::string_view field, double value) {
+  if (std::isfinite(value)) return {};
+  return InvalidArgument(std::string(field) + " must be finite, got " + std::to_string(value));
+}
+
 Status CheckPositive(std::string_view field, double value) {
   if (std::isfinite(value) && value > 0.0) return {};
   return InvalidArgument(std::string(field) + " must be finite and positive, got " +
                          std::to_string(value));
 }
 
-Status CheckUncertainty(std::string_view field, double value) {
+Status CheckNotNegative(std::string_view field, double value) {
   if (std::isfinite(value) && value >= 0.0) return {};
   return InvalidArgument(std::string(field) + " must be finite and not negative, got " +
                          std::to_string(value));
@@ -111,11 +117,21 @@ Status ValidateMeasure(const v1::MeasureRequest& measure) {
   return {};
 }
 
+// No network has others: kMaxStageMagnitude bounds what an accumulator becomes.
+Status CheckLogitsFinite(std::string_view raw) {
+  for (std::size_t at = 0; at + sizeof(float) <= raw.size(); at += sizeof(float)) {
+    float logit = 0.0F;
+    std::memcpy(&logit, raw.data() + at, sizeof logit);
+    BITPILOT_RETURN_IF_ERROR(CheckFinite("a logit", logit));
+  }
+  return {};
+}
+
 Status ValidateLogits(const v1::InferResult& result, std::string_view raw) {
   const std::uint64_t image_bytes = std::uint64_t{result.num_classes()} * sizeof(float);
   if (image_bytes != 0 && result.num_images() != 0 && raw.size() % image_bytes == 0 &&
       raw.size() / image_bytes == result.num_images()) {
-    return {};
+    return CheckLogitsFinite(raw);
   }
   return InvalidArgument(std::to_string(raw.size()) + " raw bytes are not the float32 logits of " +
                          std::to_string(result.num_images()) + " images and " +
@@ -127,10 +143,8 @@ Status ValidateNet(const v1::EnergyMeasurement& energy) {
       energy.has_net_uj() != energy.no_net_reason().empty()) {
     return InvalidArgument("a net energy has an uncertainty, and a missing one a reason");
   }
-  if (!std::isfinite(energy.net_uj())) {
-    return InvalidArgument("net_uj must be finite, got " + std::to_string(energy.net_uj()));
-  }
-  return CheckUncertainty("net_uncertainty_uj", energy.net_uncertainty_uj());
+  BITPILOT_RETURN_IF_ERROR(CheckFinite("net_uj", energy.net_uj()));
+  return CheckNotNegative("net_uncertainty_uj", energy.net_uncertainty_uj());
 }
 
 Status ValidateEnergy(const v1::EnergyMeasurement& energy) {
@@ -142,7 +156,7 @@ Status ValidateEnergy(const v1::EnergyMeasurement& energy) {
   BITPILOT_RETURN_IF_ERROR(CheckName("source", energy.source()));
   BITPILOT_RETURN_IF_ERROR(CheckName("scope", energy.scope()));
   BITPILOT_RETURN_IF_ERROR(CheckPositive("gross_uj", energy.gross_uj()));
-  BITPILOT_RETURN_IF_ERROR(CheckUncertainty("gross_uncertainty_uj", energy.gross_uncertainty_uj()));
+  BITPILOT_RETURN_IF_ERROR(CheckNotNegative("gross_uncertainty_uj", energy.gross_uncertainty_uj()));
   BITPILOT_RETURN_IF_ERROR(ValidateNet(energy));
   BITPILOT_RETURN_IF_ERROR(CheckPositive("idle_power_w", energy.idle_power_w()));
   BITPILOT_RETURN_IF_ERROR(CheckPositive("latency_ns", energy.latency_ns()));
@@ -170,7 +184,10 @@ Status ValidateCapability(const v1::EnergyCapability& energy) {
     return InvalidArgument("a board that measures energy names the source, another one the reason");
   }
   BITPILOT_RETURN_IF_ERROR(CheckName("source", energy.source()));
-  if (!measures) return {};
+  if (!measures) {
+    BITPILOT_RETURN_IF_ERROR(CheckFinite("period_ms", energy.period_ms()));
+    return CheckFinite("window_s", energy.window_s());
+  }
   BITPILOT_RETURN_IF_ERROR(CheckPositive("period_ms", energy.period_ms()));
   return CheckPositive("window_s", energy.window_s());
 }
@@ -197,9 +214,16 @@ Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
   for (const double window_ns : network.window_ns()) {
     BITPILOT_RETURN_IF_ERROR(CheckPositive("window_ns", window_ns));
   }
-  if (network.has_model_energy_error()) {
-    BITPILOT_RETURN_IF_ERROR(CheckUncertainty("model_energy_error", network.model_energy_error()));
+  for (const double window_ns : network.window_cpu_ns()) {
+    BITPILOT_RETURN_IF_ERROR(CheckNotNegative("window_cpu_ns", window_ns));
   }
+  BITPILOT_RETURN_IF_ERROR(CheckFinite("drift", network.drift()));
+  for (const v1::OperationTime& operation : network.operations()) {
+    BITPILOT_RETURN_IF_ERROR(
+        CheckNotNegative("operations.latency_median_ns", operation.latency_median_ns()));
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckFinite("model_energy", network.model_energy()));
+  BITPILOT_RETURN_IF_ERROR(CheckNotNegative("model_energy_error", network.model_energy_error()));
   if (!network.has_energy()) return {};
   if (!network.no_energy_reason().empty()) {
     return InvalidArgument("an energy came with the reason why there is none: " +
@@ -223,9 +247,7 @@ Status ValidateConditions(const v1::Conditions& conditions) {
                  {"gate_wait_ms", conditions.gate_wait_ms()},
                  {"timed_ms", conditions.timed_ms()}};
   for (const auto& [name, value] : numbers) {
-    if (!std::isfinite(value)) {
-      return InvalidArgument(std::string(name) + " must be finite, got " + std::to_string(value));
-    }
+    BITPILOT_RETURN_IF_ERROR(CheckFinite(name, value));
   }
   return {};
 }

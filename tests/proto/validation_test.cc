@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proto/crc32.h"
 
@@ -192,7 +197,6 @@ TEST(ValidateReplyTest, RefusesAMedianOutsideItsInterval) {
   EXPECT_FALSE(ValidateReply(message).ok());
 }
 
-// 2^31 images of 2^31 classes at 4 bytes would be 2^64 bytes, which wraps to none.
 // The agent stores them as JSON, which has finite numbers only.
 TEST(ValidateReplyTest, RefusesConditionsThatAreNotFinite) {
   Message reply = MeasureReply();
@@ -207,6 +211,58 @@ TEST(ValidateReplyTest, RefusesConditionsThatAreNotFinite) {
   EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
 }
 
+// Every number of a result: what one of them would do to means, models and JSON is not for their
+// readers to think of.
+TEST(ValidateReplyTest, RefusesNumbersThatAreNotFiniteInEveryField) {
+  using Network = v1::NetworkMeasurement;
+  using Set = std::function<void(Network&, v1::Conditions&, double)>;
+  const std::vector<std::pair<const char*, Set>> fields{
+      {"latency_median_ns", [](Network& n, auto&, double v) { n.set_latency_median_ns(v); }},
+      {"latency_low_ns", [](Network& n, auto&, double v) { n.set_latency_low_ns(v); }},
+      {"latency_high_ns", [](Network& n, auto&, double v) { n.set_latency_high_ns(v); }},
+      {"confidence", [](Network& n, auto&, double v) { n.set_confidence(v); }},
+      {"window_ns", [](Network& n, auto&, double v) { n.set_window_ns(0, v); }},
+      {"window_cpu_ns", [](Network& n, auto&, double v) { n.set_window_cpu_ns(0, v); }},
+      {"drift", [](Network& n, auto&, double v) { n.set_drift(v); }},
+      {"operations",
+       [](Network& n, auto&, double v) { n.add_operations()->set_latency_median_ns(v); }},
+      {"model_energy", [](Network& n, auto&, double v) { n.set_model_energy(v); }},
+      {"model_energy_error", [](Network& n, auto&, double v) { n.set_model_energy_error(v); }},
+      {"temperature_start_celsius",
+       [](auto&, v1::Conditions& c, double v) { c.set_temperature_start_celsius(v); }},
+      {"temperature_end_celsius",
+       [](auto&, v1::Conditions& c, double v) { c.set_temperature_end_celsius(v); }},
+      {"load_average", [](auto&, v1::Conditions& c, double v) { c.set_load_average(v); }},
+      {"duration_ms", [](auto&, v1::Conditions& c, double v) { c.set_duration_ms(v); }},
+      {"canary_lease_ns", [](auto&, v1::Conditions& c, double v) { c.set_canary_lease_ns(v); }},
+      {"canary_ns", [](auto&, v1::Conditions& c, double v) { c.set_canary_ns(v); }},
+      {"other_load", [](auto&, v1::Conditions& c, double v) { c.set_other_load(v); }},
+      {"gate_wait_ms", [](auto&, v1::Conditions& c, double v) { c.set_gate_wait_ms(v); }},
+      {"timed_ms", [](auto&, v1::Conditions& c, double v) { c.set_timed_ms(v); }}};
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const auto& [name, set] : fields) {
+    for (const double value : {kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN()}) {
+      Message reply = MeasureReply();
+      v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
+      set(*result.mutable_networks(0), *result.mutable_conditions(), value);
+      EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument) << name << " " << value;
+    }
+  }
+}
+
+TEST(ValidateReplyTest, RefusesLogitsThatAreNotFinite) {
+  for (const float value :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 1.5F}) {
+    const std::array<float, 4> logits{1.0F, -2.0F, value, 0.0F};
+    Message reply;
+    reply.envelope.mutable_infer_result()->set_num_images(2);
+    reply.envelope.mutable_infer_result()->set_num_classes(2);
+    reply.raw.assign(reinterpret_cast<const char*>(logits.data()), sizeof logits);
+    EXPECT_EQ(ValidateReply(reply).ok(), std::isfinite(value)) << value;
+  }
+}
+
+// 2^31 images of 2^31 classes at 4 bytes would be 2^64 bytes, which wraps to none.
 TEST(ValidateReplyTest, RefusesLogitsWhoseSizeOverflows) {
   Message message;
   message.envelope.mutable_infer_result()->set_num_images(1U << 31);
