@@ -13,6 +13,7 @@
 #include "device_daemon/measurement/system_info.h"
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/server/zmq_socket.h"
+#include "device_daemon/worker/sandbox.h"
 
 namespace bitpilot {
 namespace {
@@ -31,6 +32,14 @@ std::vector<std::string> FindProblems(const v1::DeviceCapabilities& device) {
   return problems;
 }
 
+std::vector<std::string> SandboxNames(const SandboxSupport& support) {
+  std::vector<std::string> names;
+  if (support.landlock_version > 0) names.emplace_back("landlock");
+  if (support.has_seccomp) names.emplace_back("seccomp");
+  names.emplace_back("capabilities");
+  return names;
+}
+
 nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
                               const std::vector<std::string>& problems) {
   nlohmann::ordered_json json{{"type", "result"},
@@ -46,6 +55,8 @@ nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
   json["kernel_build"] = device.kernel_build();
   json["libzmq"] = ZmqVersion();
   json["curve"] = CheckZmqSecurity().ok();
+  json["worker_sandbox"] = SandboxNames(ProbeSandbox());
+  json["worker_sandbox_gaps"] = SandboxGaps(ProbeSandbox());
   json["free_memory_bytes"] = device.free_memory_bytes();
   json["governor"] = device.governor().empty() ? nlohmann::ordered_json()
                                                : nlohmann::ordered_json(device.governor());
@@ -73,7 +84,9 @@ std::vector<FoundEnergySource> FindSources(const std::string& meter) {
 
 void PrintText(const nlohmann::ordered_json& json) {
   for (const auto& [key, value] : json.items()) {
-    if (key == "type" || key == "ready" || key == "problems") continue;
+    if (key == "type" || key == "ready" || key == "problems" || key == "worker_sandbox_gaps") {
+      continue;
+    }
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (value.is_null()) text = "the system does not tell";
     if (value.is_array()) {
@@ -89,6 +102,9 @@ void PrintLines(const std::vector<std::string>& lines) {
 }
 
 void PrintVerdict(const nlohmann::ordered_json& json) {
+  for (const auto& gap : json["worker_sandbox_gaps"]) {
+    std::printf("NOTE: %s\n", gap.get<std::string>().c_str());
+  }
   for (const auto& problem : json["problems"]) {
     std::printf("PROBLEM: %s\n", problem.get<std::string>().c_str());
   }

@@ -4,13 +4,14 @@
 
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/server/keys.h"
+#include "kernels/base/home_folder.h"
 
 namespace bitpilot {
 
 int RunKeygen(const KeygenOptions& options) {
-  const Result<CurveKeys> keys = GenerateDaemonKeys(options.keys_folder, options.force);
+  const std::string folder = ExpandHome(options.keys_folder);
+  const Result<CurveKeys> keys = GenerateDaemonKeys(folder, options.force);
   if (!keys.ok()) return ReportFailure(keys.status(), options.json);
-  const std::string& folder = options.keys_folder;
   if (options.json) {
     const nlohmann::ordered_json line{{"type", "result"},
                                       {"public_key", keys->public_key},

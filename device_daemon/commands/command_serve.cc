@@ -1,9 +1,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
-#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -13,6 +11,9 @@
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/server/server.h"
 #include "device_daemon/worker/process.h"
+#include "device_daemon/worker/sandbox.h"
+#include "kernels/base/home_folder.h"
+#include "proto/endpoint.h"
 
 namespace bitpilot {
 namespace {
@@ -33,16 +34,12 @@ void PrintReady(const ServerAddress& address, bool json) {
   std::fflush(stdout);
 }
 
-// libzmq takes 99999 for 34463.
-bool NamesAPort(const std::string& endpoint) {
-  constexpr std::string_view kScheme = "tcp://";
-  const std::size_t colon = endpoint.rfind(':');
-  if (!endpoint.starts_with(kScheme) || colon < kScheme.size()) return false;
-  const char* begin = endpoint.data() + colon + 1;
-  const char* end = endpoint.data() + endpoint.size();
-  std::uint16_t port = 0;
-  const auto [rest, error] = std::from_chars(begin, end, port);
-  return error == std::errc() && rest == end && begin != end;
+// A host that nobody knows is a mistake of the command line, too.
+Status CheckEndpoint(const std::string& text) {
+  const Result<Endpoint> endpoint = ParseEndpoint(text, EndpointUse::kListen);
+  if (!endpoint.ok()) return endpoint.status().WithContext("--listen");
+  const Status status = ResolveEndpoint(*endpoint).status();
+  return status.ok() ? Status() : InvalidArgument("--listen " + text + ": " + status.message());
 }
 
 Status CheckFlags(const ServeOptions& options) {
@@ -52,11 +49,7 @@ Status CheckFlags(const ServeOptions& options) {
         "keygen --keys DIR`, add your agent's public key to DIR/authorized_agents, and pass "
         "--keys DIR");
   }
-  if (!NamesAPort(options.endpoint)) {
-    return InvalidArgument(
-        "--listen takes tcp://ADDRESS:PORT, with a port of at most 65535; got '" +
-        options.endpoint + "'");
-  }
+  BITPILOT_RETURN_IF_ERROR(CheckEndpoint(options.endpoint));
   if (options.backend.starts_with(kModelPrefix)) {
     if (options.meter.empty()) return {};
     return InvalidArgument("a model measures nothing: leave out --meter, or --backend " +
@@ -81,9 +74,9 @@ Status ServeAsAsked(const ServeOptions& options) {
   server.isa = *isa;
   server.fast = options.fast;
   server.endpoint = options.endpoint;
-  server.keys_folder = options.keys_folder;
-  server.store_folder =
-      options.store_folder.empty() ? options.keys_folder + "/store" : options.store_folder;
+  server.keys_folder = ExpandHome(options.keys_folder);
+  server.store_folder = options.store_folder.empty() ? server.keys_folder + "/store"
+                                                     : ExpandHome(options.store_folder);
   server.store_quota_bytes = options.store_mib << 20;
   server.worker_memory_bytes = options.worker_memory_mib << 20;
   server.name = options.name;
@@ -98,6 +91,8 @@ Status ServeAsAsked(const ServeOptions& options) {
 }  // namespace
 
 int RunServe(const ServeOptions& options) {
+  HideOwnMemory();
+  IgnoreBrokenPipes();
   if (options.exit_with_parent) DieWithParent(getppid(), SIGTERM);
   const Status status = ServeAsAsked(options);
   return status.ok() ? 0 : ReportFailure(status, options.json);

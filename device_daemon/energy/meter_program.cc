@@ -75,6 +75,7 @@ Result<std::unique_ptr<Child>> Child::Spawn(const std::string& command) {
     setpgid(0, 0);  // The shell and what it starts end together.
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(127);
+    signal(SIGPIPE, SIG_DFL);  // The daemon ignores it; shells count on it.
     dup2(ends[1], STDIN_FILENO);
     dup2(ends[1], STDOUT_FILENO);
     execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));

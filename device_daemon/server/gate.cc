@@ -60,7 +60,7 @@ Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate) {
   const AuthorizedAgents agents = gate.agents();
   ZmqSocket server(io, context, ZmqSocketKind::kRouter);
   BITPILOT_RETURN_IF_ERROR(server.SecureAsServer(server_keys.secret_key));
-  BITPILOT_RETURN_IF_ERROR(server.Bind("tcp://127.0.0.1:*"));
+  BITPILOT_RETURN_IF_ERROR(server.Bind("tcp://127.0.0.1:0"));
   std::set<std::string> arrived;
   server.OnMessage([&](const ZmqMessage& message) {
     if (message.frames.size() == 2) arrived.insert(message.frames[1]);

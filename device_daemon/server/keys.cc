@@ -10,7 +10,8 @@
 #include <utility>
 
 #include "kernels/base/atomic_file.h"
-#include "kernels/base/file_io.h"
+#include "kernels/base/guarded_file.h"
+#include "kernels/base/quoted.h"
 
 namespace bitpilot {
 namespace {
@@ -54,17 +55,12 @@ Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force) {
 
 Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {
   const std::string path = SecretKeyPath(folder);
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) {
-    return Status(StatusCode::kNotFound, path + ": " + std::strerror(errno) +
-                                             ". Make a key with `bitpilotd keygen --keys " +
-                                             folder + "`");
+  const Result<std::string> text = ReadGuardedFile(path, GuardedContent::kSecret);
+  if (!text.ok() && text.status().code() == StatusCode::kNotFound) {
+    return Status(
+        StatusCode::kNotFound,
+        text.status().message() + ". Make a key with `bitpilotd keygen --keys " + folder + "`");
   }
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Status(StatusCode::kPermissionDenied,
-                  path + ": others may read the secret key; run `chmod 600 " + path + "`");
-  }
-  Result<std::string> text = ReadFile(path);
   if (!text.ok()) return text.status();
   std::string secret;
   std::istringstream(*text) >> secret;
@@ -73,8 +69,8 @@ Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {
   return CurveKeys{std::move(*public_key), std::move(secret)};
 }
 
-Result<AuthorizedAgents> ParseAuthorizedAgents(std::string_view text) {
-  AuthorizedAgents agents;
+AgentList ParseAgentList(std::string_view text) {
+  AgentList list;
   std::istringstream lines{std::string(text)};
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -87,24 +83,24 @@ Result<AuthorizedAgents> ParseAuthorizedAgents(std::string_view text) {
     words >> key >> rest;
     const std::string where = "line " + std::to_string(number);
     if (!IsCurveKey(key) || !rest.empty()) {
-      return DataCorrupt(where + ": expected NAME and a public key of 40 characters");
-    }
-    if (!agents.emplace(key, name).second) {
-      return DataCorrupt(where + ": the key of " + name + " is listed already, for " + agents[key]);
+      list.problems.push_back(where + " admits nobody: expected NAME and a public key of 40 " +
+                              "characters, got " + Quoted(line));
+    } else if (!list.agents.emplace(key, name).second) {
+      list.problems.push_back(where + " adds nothing: the key of " + Quoted(name) +
+                              " is listed already, for " + Quoted(list.agents[key]));
     }
   }
-  return agents;
+  return list;
 }
 
-Result<AuthorizedAgents> ReadAuthorizedAgents(const std::string& folder) {
+Result<AgentList> ReadAgentList(const std::string& folder) {
   const std::string path = AuthorizedAgentsPath(folder);
-  const Result<std::string> text = ReadFile(path);
+  const Result<std::string> text = ReadGuardedFile(path, GuardedContent::kList);
   if (!text.ok() && text.status().code() != StatusCode::kNotFound) return text.status();
-  if (!text.ok()) return Status(StatusCode::kNotFound, HowToAuthorize(path));
-  Result<AuthorizedAgents> agents = ParseAuthorizedAgents(*text);
-  if (!agents.ok()) return agents.status().WithContext(path);
-  if (agents->empty()) return Status(StatusCode::kNotFound, HowToAuthorize(path));
-  return agents;
+  AgentList list = text.ok() ? ParseAgentList(*text) : AgentList();
+  for (std::string& problem : list.problems) problem = path + ": " + problem;
+  if (list.agents.empty()) list.problems.push_back(HowToAuthorize(path));
+  return list;
 }
 
 }  // namespace bitpilot

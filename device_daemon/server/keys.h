@@ -2,14 +2,15 @@
 //
 //   daemon.key         secret CURVE key, one line of Z85; only its owner may read it (0600)
 //   daemon.pub         public key, one line: what agents put into their fleet file
-//   authorized_agents  one agent a line: NAME PUBLIC_KEY. Lines that start with '#' and empty lines
-//   are skipped.
-//                      (A Z85 key may contain '#' itself, so comments take whole lines.)
+//   authorized_agents  one agent a line: NAME PUBLIC_KEY; only its owner may write it. Lines that
+//                      start with '#' and empty lines are skipped. (A Z85 key may contain '#'
+//                      itself, so comments take whole lines.)
 #pragma once
 
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "device_daemon/server/zmq_socket.h"
 #include "kernels/base/status.h"
@@ -35,15 +36,23 @@ Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force);
 
 // Errors:
 //   kNotFound          no key; the message says how to make one.
-//   kPermissionDenied  others may read the secret key; the message says what to do.
+//   kPermissionDenied  others may read the secret key, or it is another user's; says what to do.
+//   kInvalidArgument   as ReadGuardedFile().
 //   kDataCorrupt       not a key.
 Result<CurveKeys> ReadDaemonKeys(const std::string& folder);
 
-// Errors:
-//   kNotFound      no file or no agent in it; the message says how to add one.
-//   kDataCorrupt   a line that is not a name and a key, or a key that is listed twice; names the
-//   line.
-Result<AuthorizedAgents> ReadAuthorizedAgents(const std::string& folder);
-Result<AuthorizedAgents> ParseAuthorizedAgents(std::string_view text);
+// What authorized_agents says.
+struct AgentList {
+  AuthorizedAgents agents;
+  // For the log: lines that admit nobody because they cannot be read, with the reason; what to do
+  // if the list is empty.
+  std::vector<std::string> problems;
+};
+
+// An empty or missing file is a list, too: nobody may connect.
+//
+// Errors: kPermissionDenied, kInvalidArgument as ReadGuardedFile(): others could have written it.
+Result<AgentList> ReadAgentList(const std::string& folder);
+AgentList ParseAgentList(std::string_view text);
 
 }  // namespace bitpilot

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <csignal>
 #include <deque>
+#include <filesystem>
 #include <random>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,6 +27,7 @@
 #include "device_daemon/server/lease_epoch_file.h"
 #include "device_daemon/server/log.h"
 #include "device_daemon/server/zmq_socket.h"
+#include "device_daemon/worker/sandbox.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
@@ -46,7 +49,7 @@ std::string RandomBytes(std::size_t size) {
 // Everything that must be right before a socket opens.
 struct Prepared {
   CurveKeys keys;
-  AuthorizedAgents agents;
+  AgentList agents;
   std::optional<CostTable> cost_table;
   ArtifactStore store;
   std::uint64_t last_epoch;
@@ -92,11 +95,26 @@ daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, const Prepared& 
   return config;
 }
 
+// The worker may read everything in the store.
+Status CheckStoreHoldsNoKeys(const ServerOptions& options) {
+  std::error_code error;
+  const std::string keys =
+      std::filesystem::weakly_canonical(options.keys_folder, error).string() + "/";
+  const std::string store =
+      std::filesystem::weakly_canonical(options.store_folder, error).string() + "/";
+  if (error || !keys.starts_with(store)) return {};
+  return InvalidArgument("--store " + options.store_folder + " holds the keys " +
+                         options.keys_folder +
+                         ", which the process that runs networks must not read; choose another "
+                         "folder");
+}
+
 Result<Prepared> Prepare(const ServerOptions& options) {
   BITPILOT_RETURN_IF_ERROR(CheckZmqSecurity());
+  BITPILOT_RETURN_IF_ERROR(CheckStoreHoldsNoKeys(options));
   Result<CurveKeys> keys = ReadDaemonKeys(options.keys_folder);
   if (!keys.ok()) return keys.status();
-  Result<AuthorizedAgents> agents = ReadAuthorizedAgents(options.keys_folder);
+  Result<AgentList> agents = ReadAgentList(options.keys_folder);
   if (!agents.ok()) return agents.status();
   std::optional<CostTable> cost_table;
   if (!options.cost_table_path.empty()) {
@@ -187,7 +205,7 @@ Server::Server(const ServerOptions& options, Prepared prepared)
       keys_(std::move(prepared.keys)),
       store_(std::move(prepared.store)),
       core_(MakeCoreConfig(options, prepared)),
-      gate_(io_, context_, std::move(prepared.agents),
+      gate_(io_, context_, std::move(prepared.agents.agents),
             [this](const std::string& line) {
               if (serving_) refusals_.Add(line);
             }),
@@ -307,11 +325,17 @@ void Server::OnSignal(int signal) {
   io_.stop();
 }
 
+// A list that cannot be read admits nobody: the old one may name those who are to be cut off.
 void Server::ReloadAgents() {
-  Result<AuthorizedAgents> agents = ReadAuthorizedAgents(options_.keys_folder);
-  if (!agents.ok()) return LogLine(agents.status().message() + "; the old list stays in force");
-  LogLine(std::to_string(agents->size()) + " agents are authorized now");
-  gate_.Replace(std::move(*agents));
+  Result<AgentList> read = ReadAgentList(options_.keys_folder);
+  if (!read.ok()) LogLine(read.status().message());
+  AgentList list = read.ok() ? std::move(*read) : AgentList();
+  for (const std::string& problem : list.problems) LogLine(problem);
+  LogLine(std::to_string(list.agents.size()) + " agents are authorized now");
+  daemon::AgentsReplaced replaced;
+  for (const auto& [key, name] : list.agents) replaced.user_ids.insert(key);
+  gate_.Replace(std::move(list.agents));
+  Feed(std::move(replaced));
 }
 
 }  // namespace
@@ -320,6 +344,8 @@ Status Serve(const ServerOptions& options,
              const std::function<void(const ServerAddress&)>& on_ready) {
   Result<Prepared> prepared = Prepare(options);
   if (!prepared.ok()) return prepared.status();
+  for (const std::string& gap : SandboxGaps(ProbeSandbox())) LogLine(gap);
+  for (const std::string& problem : prepared->agents.problems) LogLine(problem);
   Server server(options, std::move(*prepared));
   BITPILOT_RETURN_IF_ERROR(server.Open());
   on_ready(server.address());

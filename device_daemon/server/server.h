@@ -38,7 +38,8 @@ struct ServerAddress {
 };
 
 // Serves until SIGINT or SIGTERM. SIGHUP reads the list of authorized agents again; agents that are
-// no longer on it are cut off at once. Nothing that a peer sends ends it. Refused peers are logged
+// no longer on it are cut off at once, from sessions, lease, running jobs and results. A list that
+// is empty, missing or unreadable authorizes nobody. Nothing that a peer sends ends it. Refused peers are logged
 // on standard error.
 //
 // on_ready: called once, when agents can connect.

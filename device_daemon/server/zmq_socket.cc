@@ -9,6 +9,7 @@
 
 #include <zmq.hpp>
 
+#include "device_daemon/server/bind_error.h"
 #include "device_daemon/server/edge_waiter.h"
 #include "device_daemon/server/peer_address.h"
 
@@ -145,6 +146,7 @@ struct ZmqSocket::Impl {
   asio::io_context& io;
   zmq::context_t& context;
   zmq::socket_t socket;
+  std::string bound_endpoint;  // The first.
   std::function<void(ZmqMessage)> on_message;
   std::shared_ptr<EdgeWaiter> waiter;
   zmq::socket_t monitor;
@@ -245,23 +247,53 @@ Status ZmqSocket::LimitPeers(std::size_t max_frame_bytes) {
 }
 
 Status ZmqSocket::Bind(const std::string& endpoint) {
-  if (zmq_bind(impl_->socket.handle(), endpoint.c_str()) == 0) return {};
-  if (zmq_errno() == EADDRINUSE) {
-    return {StatusCode::kUnavailable, endpoint +
-                                          " is in use by another program; choose another port, "
-                                          "or port 0 for any free one"};
+  if (!endpoint.starts_with("tcp://")) {
+    if (zmq_bind(impl_->socket.handle(), endpoint.c_str()) != 0) {
+      return LastError(StatusCode::kUnavailable, "cannot listen on " + endpoint);
+    }
+    impl_->bound_endpoint = endpoint;
+    return {};
   }
-  return LastError(StatusCode::kUnavailable, "cannot listen on " + endpoint);
+  Result<Endpoint> parsed = ParseEndpoint(endpoint, EndpointUse::kListen);
+  if (!parsed.ok()) return parsed.status();
+  const Result<std::vector<Endpoint>> addresses = ResolveEndpoint(*parsed);
+  if (!addresses.ok()) return addresses.status();
+  BITPILOT_RETURN_IF_ERROR(Bind(*addresses));
+  parsed->port = ParseEndpoint(impl_->bound_endpoint, EndpointUse::kListen).value().port;
+  impl_->bound_endpoint = ToString(*parsed);
+  return {};
+}
+
+Status ZmqSocket::Bind(const std::vector<Endpoint>& addresses) {
+  BITPILOT_CHECK(!addresses.empty());
+  Status why_not;
+  for (Endpoint address : addresses) {
+    if (!impl_->bound_endpoint.empty()) {
+      address.port = ParseEndpoint(impl_->bound_endpoint, EndpointUse::kListen).value().port;
+    }
+    BITPILOT_RETURN_IF_ERROR(
+        SetInt(impl_->socket.handle(), ZMQ_IPV6, "IPV6", address.is_ipv6() ? 1 : 0));
+    if (zmq_bind(impl_->socket.handle(), ToString(address).c_str()) == 0) {
+      if (impl_->bound_endpoint.empty()) {
+        impl_->bound_endpoint = impl_->socket.get(zmq::sockopt::last_endpoint);
+      }
+      continue;
+    }
+    const int error = zmq_errno();
+    why_not = BindError(address, error);
+    if (!IsNoAddressHere(error)) return why_not;
+  }
+  return impl_->bound_endpoint.empty() ? why_not : Status();
 }
 
 Status ZmqSocket::Connect(const std::string& endpoint) {
+  BITPILOT_RETURN_IF_ERROR(SetInt(impl_->socket.handle(), ZMQ_IPV6, "IPV6",
+                                  endpoint.find('[') == std::string::npos ? 0 : 1));
   if (zmq_connect(impl_->socket.handle(), endpoint.c_str()) == 0) return {};
   return LastError(StatusCode::kUnavailable, "cannot connect to " + endpoint);
 }
 
-std::string ZmqSocket::bound_endpoint() const {
-  return impl_->socket.get(zmq::sockopt::last_endpoint);
-}
+const std::string& ZmqSocket::bound_endpoint() const { return impl_->bound_endpoint; }
 
 void ZmqSocket::OnMessage(std::function<void(ZmqMessage)> handler) {
   BITPILOT_CHECK(impl_->waiter == nullptr);

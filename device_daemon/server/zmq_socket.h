@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "kernels/base/status.h"
+#include "proto/endpoint.h"
 
 namespace bitpilot {
 
@@ -80,10 +81,20 @@ class ZmqSocket {
   // Bounds for hostile and broken peers: sizes, queues, handshake time, heartbeats (router only).
   Status LimitPeers(std::size_t max_frame_bytes);
 
-  // Errors: kUnavailable names the endpoint and says why, e.g. that another program listens there.
+  // A tcp:// endpoint is ParseEndpoint()'s; the socket listens at every address of a host name, [::]
+  // takes IPv4, too.
+  //
+  // Errors: kInvalidArgument, kNotFound as ParseEndpoint() and ResolveEndpoint(); kUnavailable names
+  // the endpoint and says why, e.g. that another program listens there.
   Status Bind(const std::string& endpoint);
-  Status Connect(const std::string& endpoint);
-  std::string bound_endpoint() const;  // With the port that the system chose for ":0".
+  // All on one port: port 0 is the same free one for each. Addresses that this machine does not
+  // have are left out, if it has one of the others.
+  //
+  // Errors: kUnavailable.
+  Status Bind(const std::vector<Endpoint>& addresses);
+  Status Connect(const std::string& endpoint);  // inproc:// or an address, not a name.
+  // As given to Bind(), with the port that the system chose for ":0".
+  const std::string& bound_endpoint() const;
 
   // Calls `handler` for every message from now on.
   void OnMessage(std::function<void(ZmqMessage)> handler);

@@ -34,6 +34,8 @@ void DieWithParent(pid_t parent, int signal) {
   if (getppid() != parent) raise(signal);
 }
 
+void IgnoreBrokenPipes() { std::signal(SIGPIPE, SIG_IGN); }
+
 Status ConfineWorker(std::uint64_t memory_bytes) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return {StatusCode::kInternal, std::string("cannot set no_new_privs: ") + std::strerror(errno)};

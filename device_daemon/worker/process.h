@@ -13,9 +13,13 @@ namespace bitpilot {
 // Makes this process receive `signal` when `parent` ends; ends it at once if that happened already.
 void DieWithParent(pid_t parent, int signal);
 
+// Makes a write to a pipe or socket that nobody reads any more (a log behind `| head`, a terminal
+// that was closed) fail, instead of ending this process.
+void IgnoreBrokenPipes();
+
 // Limits of the worker, which runs networks that came over the wire: no new privileges, no core
 // dumps, no files beyond a log's size, at most `memory_bytes` of address space (not under
-// sanitizers, whose shadow memory is larger).
+// sanitizers, whose shadow memory is larger). What it may read and call is EnterSandbox()'s.
 Status ConfineWorker(std::uint64_t memory_bytes);
 
 // Pins this process to the last CPU it may use, where there are several: the first one serves

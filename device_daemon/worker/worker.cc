@@ -17,6 +17,7 @@
 #include "device_daemon/measurement/measurement.h"
 #include "device_daemon/worker/kernel_choices_file.h"
 #include "device_daemon/worker/process.h"
+#include "device_daemon/worker/sandbox.h"
 #include "device_daemon/worker/worker_channel.h"
 
 namespace bitpilot {
@@ -193,13 +194,15 @@ int Fail(const Status& status) {
 }  // namespace
 
 int RunWorker(const WorkerOptions& options) {
+  IgnoreBrokenPipes();
   DieWithParent(options.parent, SIGKILL);
   const int cpu = PinToLastCpu();
   Result<MeasurementSetup> setup = MakeSetup(options);
   if (!setup.ok()) return Fail(setup.status());
   Result<std::function<void()>> canary = CanaryInference(setup->isa);
   if (!canary.ok()) return Fail(canary.status());
-  const Status confined = ConfineWorker(options.memory_bytes);
+  Status confined = ConfineWorker(options.memory_bytes);
+  if (confined.ok()) confined = EnterSandbox(options.store, ProbeSandbox());
   if (!confined.ok()) return Fail(confined);
   BoardWatchOptions watch;
   watch.cpu = cpu;

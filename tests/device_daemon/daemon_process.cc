@@ -79,10 +79,11 @@ ProgramEnd RunBitpilotd(const std::vector<std::string>& arguments) {
   return end;
 }
 
-DaemonProcess::DaemonProcess(const std::vector<std::string>& more_arguments) {
+DaemonProcess::DaemonProcess(const std::vector<std::string>& more_arguments,
+                             const std::string& listen) {
   EXPECT_TRUE(GenerateDaemonKeys(keys_folder(), false).ok());
   std::ofstream(AuthorizedAgentsPath(keys_folder())) << "test " << agent_keys_.public_key << "\n";
-  arguments_ = {"serve", "--listen", "tcp://127.0.0.1:0", "--keys", keys_folder(), "--json"};
+  arguments_ = {"serve", "--listen", listen, "--keys", keys_folder(), "--json"};
   arguments_.insert(arguments_.end(), more_arguments.begin(), more_arguments.end());
   Start();
 }

@@ -26,9 +26,10 @@ ProgramEnd RunBitpilotd(const std::vector<std::string>& arguments);
 
 class DaemonProcess {
  public:
-  // Starts `serve --listen tcp://127.0.0.1:0 --json` with a fresh key folder that lists
-  // `agent_keys()`, and waits for its ready line.
-  explicit DaemonProcess(const std::vector<std::string>& more_arguments = {});
+  // Starts `serve --listen LISTEN --json` with a fresh key folder that lists `agent_keys()`, and
+  // waits for its ready line.
+  explicit DaemonProcess(const std::vector<std::string>& more_arguments = {},
+                         const std::string& listen = "tcp://127.0.0.1:0");
   // Ends it with SIGTERM.
   ~DaemonProcess();
   DaemonProcess(const DaemonProcess&) = delete;

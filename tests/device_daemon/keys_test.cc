@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -68,38 +69,81 @@ TEST(KeysTest, RefusesADamagedSecret) {
   EXPECT_EQ(ReadDaemonKeys(folder.path()).status().code(), StatusCode::kDataCorrupt);
 }
 
+TEST(KeysTest, RefusesALinkInPlaceOfTheSecret) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(GenerateDaemonKeys(folder / "elsewhere", false).ok());
+  ASSERT_TRUE(GenerateDaemonKeys(folder / "keys", false).ok());
+  const std::string path = SecretKeyPath(folder / "keys");
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  ASSERT_EQ(symlink(SecretKeyPath(folder / "elsewhere").c_str(), path.c_str()), 0);
+  const Status status = ReadDaemonKeys(folder / "keys").status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("symbolic link"), std::string::npos) << status.message();
+}
+
+TEST(KeysTest, RefusesASecretOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  const TemporaryFolder folder;
+  ASSERT_TRUE(GenerateDaemonKeys(folder.path(), false).ok());
+  constexpr uid_t kNobody = 65'534;
+  ASSERT_EQ(chown(SecretKeyPath(folder.path()).c_str(), kNobody, kNobody), 0);
+  const Status status = ReadDaemonKeys(folder.path()).status();
+  EXPECT_EQ(status.code(), StatusCode::kPermissionDenied);
+  EXPECT_NE(status.message().find("belongs to user 65534"), std::string::npos) << status.message();
+}
+
 TEST(KeysTest, ReadsAgentsBesideCommentsAndEmptyLines) {
   const std::string one = MakeCurveKeys().public_key;
   const std::string two = MakeCurveKeys().public_key;
-  const Result<AuthorizedAgents> agents =
-      ParseAuthorizedAgents("# lab\n\nlaptop " + one + "\n  desk\t" + two + "  \n#" + one + "\n");
-  ASSERT_TRUE(agents.ok()) << agents.status().message();
-  EXPECT_EQ(*agents, (AuthorizedAgents{{one, "laptop"}, {two, "desk"}}));
+  const AgentList list =
+      ParseAgentList("# lab\n\nlaptop " + one + "\n  desk\t" + two + "  \n#" + one + "\n");
+  EXPECT_EQ(list.agents, (AuthorizedAgents{{one, "laptop"}, {two, "desk"}}));
+  EXPECT_TRUE(list.problems.empty());
 }
 
-TEST(KeysTest, NamesTheLineThatIsWrong) {
+TEST(KeysTest, NamesALineThatIsWrongAndKeepsTheOthers) {
   const std::string key = MakeCurveKeys().public_key;
+  const std::string other = MakeCurveKeys().public_key;
   for (const std::string& line : {std::string("laptop"), "laptop " + key.substr(1),
                                   "laptop " + key + " more", "laptop \x01\x02" + key.substr(2)}) {
-    const Status status = ParseAuthorizedAgents("# first\n" + line).status();
-    EXPECT_EQ(status.code(), StatusCode::kDataCorrupt) << line;
-    EXPECT_NE(status.message().find("line 2"), std::string::npos) << status.message();
+    const AgentList list = ParseAgentList("# first\n" + line + "\ndesk " + other);
+    EXPECT_EQ(list.agents, (AuthorizedAgents{{other, "desk"}})) << line;
+    ASSERT_EQ(list.problems.size(), 1U) << line;
+    EXPECT_NE(list.problems[0].find("line 2 admits nobody"), std::string::npos) << list.problems[0];
   }
 }
 
-TEST(KeysTest, RefusesOneKeyUnderTwoNames) {
+TEST(KeysTest, NamesAKeyThatIsListedTwice) {
   const std::string key = MakeCurveKeys().public_key;
-  EXPECT_EQ(ParseAuthorizedAgents("a " + key + "\nb " + key).status().code(),
-            StatusCode::kDataCorrupt);
+  const AgentList list = ParseAgentList("a " + key + "\nb " + key);
+  EXPECT_EQ(list.agents, (AuthorizedAgents{{key, "a"}}));
+  ASSERT_EQ(list.problems.size(), 1U);
+  EXPECT_NE(list.problems[0].find("line 2"), std::string::npos) << list.problems[0];
 }
 
-TEST(KeysTest, SaysHowToAuthorizeTheFirstAgent) {
+TEST(KeysTest, TakesAnEmptyOrMissingListForOneAndSaysHowToAuthorizeTheFirstAgent) {
   const TemporaryFolder folder;
   for (const bool with_file : {false, true}) {
     if (with_file) std::ofstream(AuthorizedAgentsPath(folder.path())) << "# nobody\n";
-    const Status status = ReadAuthorizedAgents(folder.path()).status();
-    EXPECT_EQ(status.code(), StatusCode::kNotFound);
-    EXPECT_NE(status.message().find("NAME PUBLIC_KEY"), std::string::npos);
+    const Result<AgentList> list = ReadAgentList(folder.path());
+    ASSERT_TRUE(list.ok()) << list.status().message();
+    EXPECT_TRUE(list->agents.empty());
+    ASSERT_EQ(list->problems.size(), 1U);
+    EXPECT_NE(list->problems[0].find("NAME PUBLIC_KEY"), std::string::npos);
+  }
+}
+
+TEST(KeysTest, RefusesAListThatOthersMayWrite) {
+  const TemporaryFolder folder;
+  const std::string path = AuthorizedAgentsPath(folder.path());
+  std::ofstream(path) << "laptop " << MakeCurveKeys().public_key << "\n";
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  EXPECT_EQ(ReadAgentList(folder.path())->agents.size(), 1U);
+  for (const mode_t mode : {0664, 0646}) {
+    ASSERT_EQ(chmod(path.c_str(), mode), 0);
+    const Status status = ReadAgentList(folder.path()).status();
+    EXPECT_EQ(status.code(), StatusCode::kPermissionDenied);
+    EXPECT_NE(status.message().find("chmod go-w " + path), std::string::npos) << status.message();
   }
 }
 

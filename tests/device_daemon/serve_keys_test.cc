@@ -1,8 +1,10 @@
 // Who gets in, and how bitpilotd starts and ends.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -96,33 +98,6 @@ TEST(ServeKeysTest, AnswersGarbageOfAListedAgentWithAnError) {
   EXPECT_TRUE(agent.Ask(ping).envelope.has_pong());
 }
 
-TEST(ServeKeysTest, CutsOffAnAgentThatWasTakenOffTheList) {
-  DaemonProcess daemon;
-  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
-  ASSERT_EQ(agent.Connect(), 1U);
-  const CurveKeys successor = MakeCurveKeys();
-  std::ofstream(AuthorizedAgentsPath(daemon.keys_folder()))
-      << "successor " << successor.public_key << "\n";
-  kill(daemon.pid(), SIGHUP);
-  ASSERT_TRUE(daemon.WaitForLog("1 agents are authorized now"));
-  Message ping = agent.Request();
-  ping.envelope.mutable_ping();
-  agent.Send(ping);
-  EXPECT_FALSE(agent.Receive(milliseconds{300}));
-  TestAgent next(daemon.endpoint(), daemon.public_key(), successor);
-  next.Send(Hello());
-  EXPECT_TRUE(next.Receive());
-}
-
-TEST(ServeKeysTest, KeepsTheOldListWhenTheNewOneIsDamaged) {
-  DaemonProcess daemon;
-  std::ofstream(AuthorizedAgentsPath(daemon.keys_folder())) << "rubbish\n";
-  kill(daemon.pid(), SIGHUP);
-  ASSERT_TRUE(daemon.WaitForLog("the old list stays in force"));
-  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
-  EXPECT_EQ(agent.Connect(), 1U);
-}
-
 TEST(ServeKeysTest, GrantsHigherEpochsAfterARestart) {
   DaemonProcess daemon;
   for (std::uint64_t epoch = 1; epoch <= 3; ++epoch) {
@@ -180,6 +155,65 @@ TEST(BitpilotdTest, ReportsWrongUsageWithExitCodeTwo) {
   EXPECT_EQ(RunBitpilotd({"--help"}).exit_code, 0);
 }
 
+TEST(BitpilotdTest, NamesAnUnknownHostAndAnAddressThatIsNotItsOwn) {
+  const ProgramEnd unknown =
+      RunBitpilotd({"serve", "--listen", "tcp://no-such-board.invalid:7777", "--keys", "k"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_NE(unknown.standard_error.find("--listen tcp://no-such-board.invalid:7777"),
+            std::string::npos)
+      << unknown.standard_error;
+  const TemporaryFolder folder;
+  ASSERT_TRUE(GenerateDaemonKeys(folder.path(), false).ok());
+  const ProgramEnd foreign =
+      RunBitpilotd({"serve", "--listen", "tcp://192.0.2.1:7777", "--keys", folder.path()});
+  EXPECT_EQ(foreign.exit_code, 1);
+  EXPECT_NE(foreign.standard_error.find("this machine has no such address"), std::string::npos)
+      << foreign.standard_error;
+}
+
+TEST(BitpilotdTest, RefusesAStoreThatHoldsTheKeys) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(GenerateDaemonKeys(folder / "keys", false).ok());
+  for (const std::string& store : {folder.path(), folder / "keys", folder / "keys/."}) {
+    const ProgramEnd end = RunBitpilotd(
+        {"serve", "--listen", "tcp://127.0.0.1:0", "--keys", folder / "keys", "--store", store});
+    EXPECT_EQ(end.exit_code, 2) << store;
+    EXPECT_NE(end.standard_error.find("--store " + store), std::string::npos) << end.standard_error;
+  }
+}
+
+// Its log may be a pipe to a program, or a terminal, that is gone.
+TEST(BitpilotdTest, ServesOnWhenNobodyReadsItsLog) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(GenerateDaemonKeys(folder / "keys", false).ok());
+  std::array<int, 2> log{};
+  ASSERT_EQ(pipe2(log.data(), O_CLOEXEC), 0);
+  const pid_t daemon = fork();
+  if (daemon == 0) {
+    dup2(log[1], STDERR_FILENO);
+    const int out = open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    dup2(out, STDOUT_FILENO);
+    execl(BITPILOTD_PATH, "bitpilotd", "serve", "--listen", "tcp://127.0.0.1:0", "--keys",
+          (folder / "keys").c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  close(log[1]);
+  close(log[0]);
+  const auto ready = [&] {
+    std::ifstream out(folder / "out");
+    std::string line;
+    return std::getline(out, line) && !out.eof();
+  };
+  for (int i = 0; i < 3'000 && !ready(); ++i) usleep(10'000);
+  ASSERT_TRUE(ready());
+  kill(daemon, SIGHUP);  // Writes lines to the log.
+  kill(daemon, SIGTERM);
+  int status = 0;
+  ASSERT_EQ(waitpid(daemon, &status, 0), daemon);
+  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
 TEST(BitpilotdTest, ReportsFailuresAsJsonToo) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"bench", "--bits", "w9a9", "--json"},
@@ -213,6 +247,9 @@ TEST(BitpilotdTest, ChecksThisMachine) {
   EXPECT_EQ(line["type"], "result");
   EXPECT_TRUE(line["ready"]);
   EXPECT_TRUE(line["curve"]);
+  // What the kernel lacks is said, and nothing else.
+  const auto sandbox = line["worker_sandbox"].get<std::vector<std::string>>();
+  EXPECT_EQ(sandbox.size() + line["worker_sandbox_gaps"].size(), 3U);
   EXPECT_GT(line["free_memory_bytes"], 0);
 }
 

@@ -174,6 +174,72 @@ TEST_F(ZmqSocketTest, ReportsAPortInUse) {
       << status.message();
 }
 
+class ZmqSocketAddressTest : public ZmqSocketTest {
+ protected:
+  static bool HasIpv6() {
+    boost::asio::io_context io;
+    ZmqContext context;
+    return ZmqSocket(io, context, ZmqSocketKind::kRouter).Bind("tcp://[::1]:0").ok();
+  }
+
+  // Sends `endpoint` to `router` from a client that connects there, and waits until it arrives.
+  bool Reaches(ZmqSocket& router, const std::string& endpoint) {
+    if (clients_.empty()) {
+      router.OnMessage(
+          [this](const ZmqMessage& message) { arrived_.insert(message.frames.back()); });
+    }
+    clients_.push_back(std::make_unique<ZmqSocket>(io_, context_, ZmqSocketKind::kDealer));
+    EXPECT_TRUE(clients_.back()->Connect(endpoint).ok()) << endpoint;
+    EXPECT_TRUE(clients_.back()->Send({endpoint}).ok());
+    RunUntil(io_, kPatience, [&] { return arrived_.contains(endpoint); });
+    return arrived_.contains(endpoint);
+  }
+
+  ZmqSocket router_{io_, context_, ZmqSocketKind::kRouter};
+  std::vector<std::unique_ptr<ZmqSocket>> clients_;
+};
+
+TEST_F(ZmqSocketAddressTest, ListensAtAnIpv6Address) {
+  if (!HasIpv6()) GTEST_SKIP() << "this machine has no ::1";
+  ASSERT_TRUE(router_.Bind("tcp://[::1]:0").ok());
+  EXPECT_TRUE(router_.bound_endpoint().starts_with("tcp://[::1]:")) << router_.bound_endpoint();
+  EXPECT_TRUE(Reaches(router_, router_.bound_endpoint()));
+}
+
+TEST_F(ZmqSocketAddressTest, ListensAtAllAddressesOfBothKinds) {
+  if (!HasIpv6()) GTEST_SKIP() << "this machine has no ::1";
+  ASSERT_TRUE(router_.Bind("tcp://[::]:0").ok());
+  const std::string port = router_.bound_endpoint().substr(router_.bound_endpoint().rfind(':'));
+  EXPECT_TRUE(Reaches(router_, "tcp://127.0.0.1" + port));
+  EXPECT_TRUE(Reaches(router_, "tcp://[::1]" + port));
+}
+
+TEST_F(ZmqSocketAddressTest, ListensAtEveryAddressOfANameOnOnePort) {
+  if (!HasIpv6()) GTEST_SKIP() << "this machine has no ::1";
+  ASSERT_TRUE(router_.Bind({Endpoint{"::1", 0}, Endpoint{"127.0.0.1", 0}}).ok());
+  const std::string port = router_.bound_endpoint().substr(router_.bound_endpoint().rfind(':'));
+  EXPECT_TRUE(Reaches(router_, "tcp://127.0.0.1" + port));
+  EXPECT_TRUE(Reaches(router_, "tcp://[::1]" + port));
+}
+
+TEST_F(ZmqSocketAddressTest, ListensAtANameAndSaysWhichPort) {
+  ASSERT_TRUE(router_.Bind("tcp://localhost:0").ok());
+  const Result<Endpoint> bound = ParseEndpoint(router_.bound_endpoint(), EndpointUse::kConnect);
+  ASSERT_TRUE(bound.ok()) << bound.status().message();
+  EXPECT_EQ(bound->host, "localhost");
+}
+
+TEST_F(ZmqSocketAddressTest, LeavesOutAddressesThatThisMachineDoesNotHave) {
+  ASSERT_TRUE(router_.Bind({Endpoint{"192.0.2.1", 0}, Endpoint{"127.0.0.1", 0}}).ok());
+  EXPECT_TRUE(Reaches(router_, router_.bound_endpoint()));
+  ZmqSocket other(io_, context_, ZmqSocketKind::kRouter);
+  const Status status = other.Bind("tcp://192.0.2.1:0");
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("tcp://192.0.2.1:0: this machine has no such address"),
+            std::string::npos)
+      << status.message();
+}
+
 TEST_F(ZmqSocketTest, ReportsAPeerThatIsGone) {
   const auto server = MakeServer();
   EXPECT_EQ(server->Send({"nobody", "hello"}).code(), StatusCode::kUnavailable);

@@ -1,0 +1,200 @@
+#include "device_daemon/worker/sandbox.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace bitpilot {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// Debian 12's headers do not have all of these.
+constexpr long kLandlockCreateRuleset = 444;
+constexpr long kLandlockAddRule = 445;
+constexpr long kLandlockRestrictSelf = 446;
+constexpr std::uint64_t kAccessFsTruncate = 1ULL << 14;
+constexpr std::uint64_t kScopeAbstractUnixSocket = 1ULL << 0;
+constexpr std::uint64_t kScopeSignal = 1ULL << 1;
+
+constexpr std::uint64_t kAccessFsVersion1 = (1ULL << 13) - 1;  // LANDLOCK_ACCESS_FS_*, 0 to 12.
+constexpr std::uint64_t kAccessRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+// What a landlock_ruleset_attr grew to; older kernels take its beginning.
+struct RulesetAttributes {
+  std::uint64_t handled_access_fs = 0;
+  std::uint64_t handled_access_net = 0;  // From version 4 on.
+  std::uint64_t scoped = 0;              // From version 6 on.
+};
+
+Status Refused(const std::string& what) {
+  return {StatusCode::kInternal, "the kernel refuses " + what + ": " + std::strerror(errno)};
+}
+
+// Folders that do not exist on this system need no rule, unless they are required.
+Status AllowBelow(int ruleset, const char* path, std::uint64_t access, bool required) {
+  const int folder = open(path, O_PATH | O_CLOEXEC);
+  if (folder < 0) {
+    if (!required) return {};
+    return {StatusCode::kNotFound, std::string(path) + ": " + std::strerror(errno)};
+  }
+  landlock_path_beneath_attr rule{};
+  rule.allowed_access = access;
+  rule.parent_fd = folder;
+  const long added = syscall(kLandlockAddRule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+  const Status status = added == 0 ? Status() : Refused("a Landlock rule for " + std::string(path));
+  close(folder);
+  return status;
+}
+
+Status RestrictFiles(const std::string& store_folder, int version) {
+  RulesetAttributes attributes;
+  attributes.handled_access_fs = kAccessFsVersion1;
+  if (version >= 2) attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
+  if (version >= 3) attributes.handled_access_fs |= kAccessFsTruncate;
+  std::size_t size = offsetof(RulesetAttributes, handled_access_net);
+  if (version >= 6) {
+    attributes.scoped = kScopeAbstractUnixSocket | kScopeSignal;
+    size = sizeof attributes;
+  }
+  const auto ruleset = static_cast<int>(syscall(kLandlockCreateRuleset, &attributes, size, 0));
+  if (ruleset < 0) return Refused("a Landlock ruleset");
+  std::uint64_t in_store = kAccessRead | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                           LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+  if (version >= 3) in_store |= kAccessFsTruncate;
+  Status status = AllowBelow(ruleset, store_folder.c_str(), in_store, /*required=*/true);
+  for (const char* folder : {"/proc", "/sys", "/usr/lib", "/lib", "/lib64"}) {
+    if (status.ok()) status = AllowBelow(ruleset, folder, kAccessRead, /*required=*/false);
+  }
+  if (status.ok() && syscall(kLandlockRestrictSelf, ruleset, 0) != 0) {
+    status = Refused("to enter a Landlock sandbox");
+  }
+  close(ruleset);
+  return status;
+}
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kNativeArchitecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kNativeArchitecture = AUDIT_ARCH_AARCH64;
+#elif defined(__arm__)
+constexpr std::uint32_t kNativeArchitecture = AUDIT_ARCH_ARM;
+#elif defined(__riscv) && __riscv_xlen == 64
+constexpr std::uint32_t kNativeArchitecture = AUDIT_ARCH_RISCV64;
+#else
+constexpr std::uint32_t kNativeArchitecture = 0;  // No filter.
+#endif
+
+// Calls of another ABI of the same CPU (x32) have numbers from here on.
+constexpr std::uint32_t kForeignNumbers = 0x40000000;
+
+constexpr long kDeniedCalls[] = {
+    // other processes
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_pidfd_open,
+    SYS_pidfd_getfd, SYS_perf_event_open,
+    // other programs
+    SYS_execve, SYS_execveat,
+    // the network
+    SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept4,
+    // files by other ways than open
+    SYS_open_by_handle_at, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_mount,
+    SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare, SYS_setns, SYS_open_tree, SYS_move_mount,
+    SYS_fsopen, SYS_fsmount,
+    // the kernel
+    SYS_bpf, SYS_userfaultfd, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_init_module,
+    SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot};
+
+Status RestrictCalls() {
+  std::vector<sock_filter> program;
+  const auto load = [&](std::size_t offset) {
+    program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
+  };
+  const auto deny_if = [&](std::uint16_t comparison, std::uint32_t value, bool holds) {
+    const std::uint8_t skip_if = holds ? 0 : 1;
+    program.push_back(BPF_JUMP(static_cast<std::uint16_t>(BPF_JMP | comparison | BPF_K), value,
+                               skip_if, static_cast<std::uint8_t>(1 - skip_if)));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+  };
+  load(offsetof(seccomp_data, arch));
+  deny_if(BPF_JEQ, kNativeArchitecture, /*holds=*/false);
+  load(offsetof(seccomp_data, nr));
+  deny_if(BPF_JGE, kForeignNumbers, /*holds=*/true);
+  for (const long call : kDeniedCalls) {
+    deny_if(BPF_JEQ, static_cast<std::uint32_t>(call), /*holds=*/true);
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) return {};
+  return Refused("a seccomp filter");
+}
+
+Status DropCapabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (syscall(SYS_capget, &header, sets.data()) != 0) return Refused("to tell capabilities");
+  // A daemon that was started with sudo may have its store in a folder of another user.
+  constexpr std::uint32_t kKept = (1U << CAP_DAC_OVERRIDE) | (1U << CAP_DAC_READ_SEARCH);
+  sets[0].permitted &= kKept;
+  sets[1].permitted = 0;
+  for (__user_cap_data_struct& set : sets) {
+    set.effective = set.permitted;
+    set.inheritable = 0;
+  }
+  if (syscall(SYS_capset, &header, sets.data()) != 0) return Refused("to drop capabilities");
+  return {};
+}
+
+}  // namespace
+
+SandboxSupport ProbeSandbox() {
+  SandboxSupport support;
+  const long version = syscall(kLandlockCreateRuleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (version > 0) support.landlock_version = static_cast<int>(version);
+  const std::uint32_t action = SECCOMP_RET_ERRNO;
+  support.has_seccomp =
+      kNativeArchitecture != 0 && syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+  return support;
+}
+
+std::vector<std::string> SandboxGaps(const SandboxSupport& support) {
+  std::vector<std::string> gaps;
+  if (support.landlock_version == 0) {
+    gaps.emplace_back(
+        "this kernel has no Landlock (Linux 5.13; lsm=...,landlock at boot): the process that runs "
+        "networks could read files of the daemon's user, its secret key among them");
+  }
+  if (!support.has_seccomp) {
+    gaps.emplace_back(
+        "this kernel has no seccomp filters: the process that runs networks could open sockets and "
+        "start programs");
+  }
+  return gaps;
+}
+
+Status EnterSandbox(const std::string& store_folder, const SandboxSupport& support) {
+  if (support.landlock_version > 0) {
+    BITPILOT_RETURN_IF_ERROR(RestrictFiles(store_folder, support.landlock_version));
+  }
+  BITPILOT_RETURN_IF_ERROR(DropCapabilities());
+  return support.has_seccomp && !kSanitized ? RestrictCalls() : Status();
+}
+
+void HideOwnMemory() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+}  // namespace bitpilot

@@ -1,0 +1,164 @@
+// What a process can still do in the worker's sandbox: tried in a child, since nobody gets out again.
+#include "device_daemon/worker/sandbox.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "tests/device_daemon/temporary_folder.h"
+
+namespace bitpilot {
+namespace {
+
+// Runs `attempt` in a child inside the sandbox. True if it succeeded there.
+bool SucceedsInside(const std::string& store, const SandboxSupport& support,
+                    const std::function<bool()>& attempt) {
+  const pid_t child = fork();
+  if (child == 0) {
+    constexpr int kNoSandbox = 9;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !EnterSandbox(store, support).ok()) {
+      _exit(kNoSandbox);
+    }
+    _exit(attempt() ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
+  EXPECT_LE(WEXITSTATUS(status), 1) << "the sandbox could not be entered";
+  return WEXITSTATUS(status) == 1;
+}
+
+bool CanOpen(const std::string& path, int flags) {
+  const int file = open(path.c_str(), flags | O_CLOEXEC, 0600);
+  if (file >= 0) close(file);
+  return file >= 0;
+}
+
+// A process that waits, with a secret in its memory, and hides that as the daemon does.
+class HiddenProcess {
+ public:
+  HiddenProcess() : pid_(fork()) {
+    if (pid_ != 0) return;
+    HideOwnMemory();
+    for (;;) pause();
+  }
+  ~HiddenProcess() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  HiddenProcess(const HiddenProcess&) = delete;
+  HiddenProcess& operator=(const HiddenProcess&) = delete;
+  pid_t pid() const { return pid_; }
+
+ private:
+  const pid_t pid_;
+};
+
+class SandboxTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::ofstream(key_) << "secret";
+    ASSERT_EQ(mkdir(store_.c_str(), 0700), 0);
+    std::ofstream(store_ + "/network") << "bytes";
+  }
+
+  const TemporaryFolder folder_;
+  const std::string key_ = folder_ / "daemon.key";
+  const std::string store_ = folder_ / "store";
+  const SandboxSupport all_ = ProbeSandbox();
+  const SandboxSupport none_;  // An old kernel's.
+  char secret_[8] = "secret";
+};
+
+TEST_F(SandboxTest, ReadsAndReplacesFilesOfTheStore) {
+  EXPECT_TRUE(SucceedsInside(store_, all_, [this] {
+    const std::string fresh = store_ + "/fresh";
+    return CanOpen(store_ + "/network", O_RDONLY) && CanOpen(fresh, O_WRONLY | O_CREAT | O_TRUNC) &&
+           std::rename(fresh.c_str(), (store_ + "/network").c_str()) == 0;
+  }));
+}
+
+TEST_F(SandboxTest, ReadsWhatTellsOfTheBoard) {
+  EXPECT_TRUE(SucceedsInside(store_, all_, [] {
+    return CanOpen("/proc/cpuinfo", O_RDONLY) && CanOpen("/sys/devices/system/cpu", O_RDONLY);
+  }));
+}
+
+TEST_F(SandboxTest, ReachesNoFileOutsideOfTheStore) {
+  if (all_.landlock_version == 0) GTEST_SKIP() << SandboxGaps(all_)[0];
+  for (const std::string& path :
+       {key_, store_ + "/../daemon.key", "/proc/self/root" + key_, std::string("/etc/passwd")}) {
+    ASSERT_TRUE(CanOpen(path, O_RDONLY)) << path;
+    EXPECT_FALSE(SucceedsInside(store_, all_, [&] { return CanOpen(path, O_RDONLY); })) << path;
+  }
+  EXPECT_FALSE(SucceedsInside(store_, all_, [this] {
+    return CanOpen(folder_ / "planted", O_WRONLY | O_CREAT) || unlink(key_.c_str()) == 0 ||
+           link(key_.c_str(), (store_ + "/key").c_str()) == 0 ||
+           std::rename(key_.c_str(), (store_ + "/key").c_str()) == 0;
+  }));
+}
+
+TEST_F(SandboxTest, StartsNoProgramAndOpensNoSocket) {
+  if (!all_.has_seccomp) GTEST_SKIP() << "this kernel has no seccomp filters";
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers run without the filter";
+#endif
+  EXPECT_FALSE(SucceedsInside(store_, all_, [] {
+    return socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_DGRAM, 0) >= 0;
+  }));
+  EXPECT_FALSE(SucceedsInside(store_, all_, [] {
+    execl("/bin/true", "true", static_cast<char*>(nullptr));
+    return false;
+  }));
+}
+
+// With everything that the kernel has, and with nothing but what every kernel has.
+TEST_F(SandboxTest, SeesNothingOfTheDaemonsMemory) {
+  const HiddenProcess daemon;
+  const std::string memory = "/proc/" + std::to_string(daemon.pid()) + "/mem";
+  for (const SandboxSupport& support : {all_, none_}) {
+    EXPECT_FALSE(SucceedsInside(store_, support, [&] { return CanOpen(memory, O_RDONLY); }));
+    EXPECT_FALSE(SucceedsInside(store_, support, [&] {
+      return ptrace(PTRACE_ATTACH, daemon.pid(), nullptr, nullptr) == 0;
+    }));
+    EXPECT_FALSE(SucceedsInside(store_, support, [&] {
+      char copy[8];
+      const iovec local{copy, sizeof copy};
+      const iovec remote{secret_, sizeof secret_};
+      return process_vm_readv(daemon.pid(), &local, 1, &remote, 1, 0) > 0;
+    }));
+  }
+}
+
+TEST_F(SandboxTest, SaysWhatAnOldKernelLacks) {
+  EXPECT_EQ(SandboxGaps(none_).size(), 2U);
+  EXPECT_TRUE(SandboxGaps({1, true}).empty());
+}
+
+TEST_F(SandboxTest, NamesAStoreThatDoesNotExist) {
+  if (all_.landlock_version == 0) GTEST_SKIP() << SandboxGaps(all_)[0];
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    const Status status = EnterSandbox(folder_ / "none", all_);
+    _exit(status.code() == StatusCode::kNotFound ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace bitpilot
