@@ -1,12 +1,15 @@
 // bitpilot fleet: the boards that searches run on.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
 #include "agent/fleet/keys.h"
+#include "kernels/base/home_folder.h"
 
 namespace bitpilot {
 namespace {
@@ -17,11 +20,19 @@ struct KeygenFlags {
   bool json = false;
 };
 
+// As fleet.toml can hold it, wherever that lies.
+std::string AbsolutePath(const std::string& folder) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::weakly_canonical(folder, error);
+  return error ? folder : absolute.string();
+}
+
 int RunKeygen(const KeygenFlags& flags) {
-  const Result<AgentKeys> keys = CreateAgentKeys(flags.directory, flags.force);
+  const std::string folder = ExpandHome(flags.directory);
+  const Result<AgentKeys> keys = CreateAgentKeys(folder, flags.force);
   if (!keys.ok()) return Fail(keys.status(), flags.json);
   if (flags.json) {
-    PrintJson({{"type", "result"}, {"keys", flags.directory}, {"public_key", keys->public_key}});
+    PrintJson({{"type", "result"}, {"keys", folder}, {"public_key", keys->public_key}});
     return kExitDone;
   }
   std::printf(
@@ -32,7 +43,7 @@ int RunKeygen(const KeygenFlags& flags) {
       "public_key\n"
       "   (bitpilotd keygen prints a board's public key).\n"
       "3. bitpilot search --fleet fleet.toml ...\n",
-      keys->public_key.c_str(), flags.directory.c_str());
+      keys->public_key.c_str(), AbsolutePath(folder).c_str());
   return kExitDone;
 }
 

@@ -41,6 +41,7 @@ Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
   if (!fleet.ok()) return fleet.status();
   const Result<BoardAddress> address = ChooseBoard(*fleet, choice);
   if (!address.ok()) return address.status();
+  BITPILOT_RETURN_IF_ERROR(CheckHost(*address));
   const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
   if (!keys.ok()) return keys.status();
   return ConnectBoard(*address, *keys, options);

@@ -180,7 +180,7 @@ Result<BoardAddress> LocalDaemon::WaitUntilReady() {
                       options_.program + " did not say where it listens, but: " + *line);
       }
       return BoardAddress{"local", ready["endpoint"].get<std::string>(),
-                          ready["public_key"].get<std::string>()};
+                          ready["public_key"].get<std::string>(), /*listed_at=*/""};
     }
     if (HasEnded()) return EndedStatus("did not start");
     std::this_thread::sleep_for(kPollInterval);

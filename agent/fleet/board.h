@@ -23,6 +23,7 @@ struct BoardAddress {
   std::string name;        // for people and studies
   std::string endpoint;    // "tcp://192.0.2.7:7777"
   std::string public_key;  // the daemon's CURVE key, Z85
+  std::string listed_at;   // "fleet.toml:4", for messages; empty if no file lists it
 };
 
 // The agent's own CURVE key pair, Z85.

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "kernels/base/file_io.h"
+#include "kernels/base/home_folder.h"
+#include "proto/endpoint.h"
 
 namespace bitpilot {
 namespace {
@@ -77,10 +79,12 @@ Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
     return Error(table.get("name")->source(),
                  "'name' has letters, digits, '-', '_' and '.', got '" + board.name + "'");
   }
-  if (!board.endpoint.starts_with("tcp://") || board.endpoint.rfind(':') <= 5) {
-    return Error(table.get("endpoint")->source(),
-                 "'endpoint' must be like tcp://192.0.2.7:7777, got '" + board.endpoint + "'");
+  const toml::source_region& where = table.get("endpoint")->source();
+  const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
+  if (!endpoint.ok()) {
+    return Error(where, "'endpoint' of board '" + board.name + "': " + endpoint.status().message());
   }
+  board.listed_at = path_ + ":" + std::to_string(where.begin.line);
   if (board.public_key.size() != kKeyLength) {
     return Error(table.get("public_key")->source(),
                  "'public_key' has 40 characters, as `bitpilotd keygen` printed it, got " +
@@ -95,7 +99,7 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
   Result<std::string> keys = Text(root, "keys");
   if (!keys.ok()) return keys.status();
   // An absolute `keys` replaces the file's folder.
-  fleet.keys_directory = (std::filesystem::path(path_).parent_path() / *keys).string();
+  fleet.keys_directory = (std::filesystem::path(path_).parent_path() / ExpandHome(*keys)).string();
 
   const toml::node* boards = root.get("board");
   if (boards == nullptr) return InvalidArgument(path_ + ": no [[board]]; list at least one");
@@ -126,6 +130,12 @@ Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
     return InvalidArgument(path + ":" + std::to_string(error.source().begin.line) +
                            ": not valid TOML: " + std::string(error.description()));
   }
+}
+
+Status CheckHost(const BoardAddress& board) {
+  const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
+  const Status status = endpoint.ok() ? ResolveEndpoint(*endpoint).status() : endpoint.status();
+  return status.WithContext("board '" + board.name + "'").WithContext(board.listed_at);
 }
 
 Result<Fleet> ReadFleetFile(const std::string& path) {

@@ -1,10 +1,10 @@
 // The fleet file: the boards that an agent may use.
 //
-//   keys = "keys"                     # folder of the agent's own keys, relative to this file
+//   keys = "keys"                     # folder of the agent's own keys, relative to this file; or ~/keys
 //
 //   [[board]]
 //   name = "rpi5-a"                   # letters, digits, '-', '_', '.'
-//   endpoint = "tcp://192.0.2.7:7777"
+//   endpoint = "tcp://192.0.2.7:7777" # or a name, or "tcp://[2001:db8::7]:7777"
 //   public_key = "..."                # the daemon's, 40 characters: `bitpilotd keygen` prints it
 #pragma once
 
@@ -28,6 +28,12 @@ struct Fleet {
 //   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name or endpoint twice, no
 //                     boards; the message names file, line and key.
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
+
+// Looks up the host of a board, so that a name that nobody knows is said before anything is done
+// for that board. Other boards of the file may be switched off, and their names unknown meanwhile.
+//
+// Errors: kNotFound, kUnavailable as ResolveEndpoint(); names file, line and board.
+Status CheckHost(const BoardAddress& board);
 
 // Errors: as ParseFleetFile; kNotFound / kPermissionDenied if the file cannot be read.
 Result<Fleet> ReadFleetFile(const std::string& path);

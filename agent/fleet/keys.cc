@@ -9,6 +9,7 @@
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/guarded_file.h"
 
 namespace bitpilot {
 namespace {
@@ -19,20 +20,11 @@ std::string PublicPath(const std::string& directory) { return directory + "/agen
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 // The key in a file, without the line end.
-Result<std::string> ReadKey(const std::string& path) {
-  Result<std::string> text = ReadFile(path);
+Result<std::string> WithoutLineEnd(Result<std::string> text) {
   if (!text.ok()) return text;
   std::string key = std::move(text).value();
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
   return key;
-}
-
-Status CheckPrivate(const std::string& path) {
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0) return {};  // reading it says why
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return {};
-  return {StatusCode::kPermissionDenied,
-          path + ": others than its owner may read this secret key; run `chmod 600 " + path + "`"};
 }
 
 }  // namespace
@@ -65,10 +57,10 @@ Result<AgentKeys> ReadAgentKeys(const std::string& directory) {
                                              "keygen --keys " +
                                              directory + "`");
   }
-  BITPILOT_RETURN_IF_ERROR(CheckPrivate(secret_path));
-  const Result<std::string> secret_key = ReadKey(secret_path);
+  const Result<std::string> secret_key =
+      WithoutLineEnd(ReadGuardedFile(secret_path, GuardedContent::kSecret));
   if (!secret_key.ok()) return secret_key.status();
-  const Result<std::string> public_key = ReadKey(PublicPath(directory));
+  const Result<std::string> public_key = WithoutLineEnd(ReadFile(PublicPath(directory)));
   if (!public_key.ok()) return public_key.status();
   const Result<std::string> expected = PublicKeyOf(*secret_key);
   if (!expected.ok()) return DataCorrupt(secret_path + ": " + expected.status().message());

@@ -27,7 +27,8 @@ Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite);
 //
 // Errors:
 //   kNotFound           no keys there; the message says how to make them.
-//   kPermissionDenied   agent.key cannot be read, or others than its owner can read it.
+//   kPermissionDenied   agent.key cannot be read, others than its owner can read it, or it is
+//                       another user's (kernels/base/guarded_file.h).
 //   kDataCorrupt        a file does not hold a key, or the two keys are not a pair.
 Result<AgentKeys> ReadAgentKeys(const std::string& directory);
 

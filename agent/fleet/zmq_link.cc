@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -20,9 +21,13 @@
 namespace bitpilot {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::size_t kZ85KeyLength = 40;
 constexpr int kMaxMessageBytes = 8 << 20;
 constexpr int kHighWaterMark = 64;
+// Of all addresses of a host together: less than ClientCore waits for a link.
+constexpr std::chrono::milliseconds kConnectBudget{1800};
 
 bool IsKey(std::string_view key) {
   std::uint8_t decoded[32];
@@ -46,7 +51,6 @@ void SetOptions(zmq::socket_t& socket) {
   socket.set(opt::heartbeat_ttl, 5000);
   socket.set(opt::tcp_keepalive, 1);
   socket.set(opt::tcp_keepalive_idle, 30);
-  socket.set(opt::ipv6, true);
 }
 
 // What a monitor event means for the protocol; most mean nothing.
@@ -77,16 +81,32 @@ struct ZmqLink::Impl {
   std::deque<std::vector<std::string>> unsent;
   int wake_fd = -1;
 
-  void Connect(const BoardAddress& address, const AgentKeys& keys);
+  Resolver resolve;
+  std::string server_key;
+  AgentKeys keys;
+  std::vector<Endpoint> addresses;  // Of the host, the first one to try first.
+  std::size_t tried = 0;            // Of them, the one under way included.
+  bool is_up = false;
+  Clock::time_point give_up_at;         // The present address, if there are others.
+  std::string begin_with;               // The host to begin with at the next Open().
+  std::optional<Event> cannot_resolve;  // Told by the next Next().
+
+  void Connect(const Endpoint& address);
+  void CloseSockets();
+  bool HasMoreAddresses() const { return !is_up && tried < addresses.size(); }
+  void TryNextAddress();
+  std::optional<Event> NextLinkEvent();
   void Flush();
   std::optional<Event> NextMessage();
   std::optional<Event> NextMonitorEvent();
 };
 
-void ZmqLink::Impl::Connect(const BoardAddress& address, const AgentKeys& keys) {
+// Throws zmq::error_t.
+void ZmqLink::Impl::Connect(const Endpoint& address) {
   socket = zmq::socket_t(context, zmq::socket_type::dealer);
   SetOptions(socket);
-  socket.set(zmq::sockopt::curve_serverkey, address.public_key);
+  socket.set(zmq::sockopt::ipv6, address.is_ipv6());
+  socket.set(zmq::sockopt::curve_serverkey, server_key);
   socket.set(zmq::sockopt::curve_publickey, keys.public_key);
   socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
   constexpr const char* kMonitorEndpoint = "inproc://monitor";
@@ -96,7 +116,42 @@ void ZmqLink::Impl::Connect(const BoardAddress& address, const AgentKeys& keys) 
   monitor = zmq::socket_t(context, zmq::socket_type::pair);
   monitor.set(zmq::sockopt::linger, 0);
   monitor.connect(kMonitorEndpoint);
-  socket.connect(address.endpoint);
+  socket.connect(ToString(address));
+}
+
+void ZmqLink::Impl::CloseSockets() {
+  if (socket) zmq_socket_monitor(socket.handle(), nullptr, 0);
+  monitor.close();
+  socket.close();
+}
+
+// REQUIRES: tried < addresses.size().
+void ZmqLink::Impl::TryNextAddress() {
+  CloseSockets();
+  const Endpoint& address = addresses[tried++];
+  begin_with = addresses[tried % addresses.size()].host;
+  give_up_at = Clock::now() + kConnectBudget / static_cast<int>(addresses.size());
+  Connect(address);
+}
+
+std::optional<Event> ZmqLink::Impl::NextLinkEvent() {
+  for (;;) {
+    std::optional<Event> event = NextMonitorEvent();
+    if (event && std::holds_alternative<LinkUp>(*event)) {
+      is_up = true;
+      begin_with = addresses[tried - 1].host;
+    }
+    // Who refuses our key has proved to be the board.
+    const auto* refused = event ? std::get_if<LinkRefused>(&*event) : nullptr;
+    const bool failed =
+        event ? refused == nullptr || !refused->by_daemon : Clock::now() >= give_up_at;
+    if (!failed || !HasMoreAddresses()) return event;
+    try {
+      TryNextAddress();
+    } catch (const zmq::error_t& error) {
+      return LinkDown{error.what()};
+    }
+  }
 }
 
 void ZmqLink::Impl::Flush() {
@@ -137,7 +192,8 @@ std::optional<Event> ZmqLink::Impl::NextMonitorEvent() {
   return std::nullopt;
 }
 
-ZmqLink::ZmqLink() : impl_(std::make_unique<Impl>()) {
+ZmqLink::ZmqLink(Resolver resolve) : impl_(std::make_unique<Impl>()) {
+  impl_->resolve = std::move(resolve);
   impl_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   BITPILOT_CHECK(impl_->wake_fd >= 0);
 }
@@ -156,22 +212,42 @@ Status ZmqLink::Open(const BoardAddress& address, const AgentKeys& keys) {
   if (!IsKey(keys.public_key) || !IsKey(keys.secret_key)) {
     return InvalidArgument("the agent's keys must be 40 characters of Z85 each");
   }
+  const Result<Endpoint> endpoint = ParseEndpoint(address.endpoint, EndpointUse::kConnect);
+  if (!endpoint.ok()) {
+    return endpoint.status().WithContext("endpoint of board '" + address.name + "'");
+  }
+  impl_->server_key = address.public_key;
+  impl_->keys = keys;
+  Result<std::vector<Endpoint>> addresses = impl_->resolve(*endpoint);
+  if (!addresses.ok()) {
+    // A name service may come back, and so may a board that announces its own name.
+    impl_->cannot_resolve = LinkDown{addresses.status().message()};
+    return {};
+  }
+  impl_->addresses = std::move(*addresses);
+  const auto first =
+      std::find_if(impl_->addresses.begin(), impl_->addresses.end(),
+                   [this](const Endpoint& one) { return one.host == impl_->begin_with; });
+  if (first != impl_->addresses.end()) {
+    std::rotate(impl_->addresses.begin(), first, impl_->addresses.end());
+  }
   try {
-    impl_->Connect(address, keys);
+    impl_->TryNextAddress();
   } catch (const zmq::error_t& error) {
     Close();
     return InvalidArgument("cannot connect to endpoint '" + address.endpoint + "' of board '" +
-                           address.name +
-                           "' (expected e.g. tcp://192.0.2.7:7777): " + error.what());
+                           address.name + "': " + error.what());
   }
   return {};
 }
 
 void ZmqLink::Close() {
   impl_->unsent.clear();
-  if (impl_->socket) zmq_socket_monitor(impl_->socket.handle(), nullptr, 0);
-  impl_->monitor.close();
-  impl_->socket.close();
+  impl_->CloseSockets();
+  impl_->addresses.clear();
+  impl_->tried = 0;
+  impl_->is_up = false;
+  impl_->cannot_resolve.reset();
 }
 
 void ZmqLink::Send(const Message& message) {
@@ -181,14 +257,20 @@ void ZmqLink::Send(const Message& message) {
 }
 
 std::optional<Event> ZmqLink::Next() {
-  if (!impl_->socket) return std::nullopt;
+  if (!impl_->socket) return std::exchange(impl_->cannot_resolve, std::nullopt);
   impl_->Flush();
   // Messages first: a board's last words count even if its connection is gone.
   if (std::optional<Event> event = impl_->NextMessage()) return event;
-  return impl_->NextMonitorEvent();
+  return impl_->NextLinkEvent();
 }
 
 void ZmqLink::Wait(std::chrono::milliseconds timeout) {
+  if (impl_->cannot_resolve) return;
+  if (impl_->HasMoreAddresses()) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(impl_->give_up_at - Clock::now());
+    timeout = std::clamp(left, std::chrono::milliseconds{0}, timeout);
+  }
   std::vector<zmq::pollitem_t> items{{nullptr, impl_->wake_fd, ZMQ_POLLIN, 0}};
   if (impl_->socket) {
     const auto events = static_cast<short>(ZMQ_POLLIN | (impl_->unsent.empty() ? 0 : ZMQ_POLLOUT));

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/client_core.h"
 #include "kernels/base/status.h"
+#include "proto/endpoint.h"
 #include "proto/framing.h"
 
 namespace bitpilot {
@@ -17,16 +20,22 @@ namespace bitpilot {
 // never reconnects by itself: ClientCore decides when a new link is opened, because a new
 // connection needs the lease again.
 //
+// A name may have several addresses, of which the board listens at one: they are tried one after
+// the other, and only the last one's failure is told. A link that is opened again begins with the
+// address that worked, or with the next one if none did.
+//
 // Not thread-safe: belongs to one thread, except Wake().
 class ZmqLink {
  public:
-  ZmqLink();
+  using Resolver = std::function<Result<std::vector<Endpoint>>(const Endpoint&)>;
+
+  explicit ZmqLink(Resolver resolve = ResolveEndpoint);
   ~ZmqLink();
   ZmqLink(const ZmqLink&) = delete;
   ZmqLink& operator=(const ZmqLink&) = delete;
 
   // Starts to connect, after closing what was open. LinkUp, LinkDown or LinkRefused follows from
-  // Next().
+  // Next(); LinkDown also if the host's name is unknown now.
   //
   // Errors:
   //   kInvalidArgument  the endpoint or a key cannot be read.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 namespace bitpilot {
@@ -60,10 +61,41 @@ TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
   ExpectError(keys + Board("", "tcp://127.0.0.1:1"), "lab/fleet.toml:3:", "'name'");
   ExpectError(keys + Board("a", "192.0.2.7:7777"), "lab/fleet.toml:4:", "'endpoint'");
   ExpectError(keys + Board("a", "tcp://192.0.2.7"), "lab/fleet.toml:4:", "'endpoint'");
+  ExpectError(keys + Board("a", "tcp://192.0.2.7:65536"), "lab/fleet.toml:4:", "65535");
+  ExpectError(keys + Board("a", "tcp://192.0.2.7:0"), "lab/fleet.toml:4:", "board 'a'");
+  ExpectError(keys + Board("a", "tcp://::1:7777"), "lab/fleet.toml:4:", "brackets");
   ExpectError(keys + Board("a", "tcp://192.0.2.7:7", "short"),
               "lab/fleet.toml:5:", "40 characters");
   ExpectError(keys + good + Board("a", "tcp://127.0.0.1:2"), "lab/fleet.toml:6:", "'a'");
   ExpectError(keys + good + Board("b", "tcp://127.0.0.1:1"), "lab/fleet.toml:6:", "'b'");
+}
+
+TEST(ParseFleetFileTest, ExpandsATildeInTheKeyFolder) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr) GTEST_SKIP() << "HOME is not set";
+  const Result<Fleet> fleet = ParseFleetFile(
+      "keys = \"~/bitpilot/keys\"\n" + Board("a", "tcp://127.0.0.1:1"), "lab/fleet.toml");
+  ASSERT_TRUE(fleet.ok());
+  EXPECT_EQ(fleet->keys_directory, std::string(home) + "/bitpilot/keys");
+}
+
+TEST(CheckHostTest, NamesFileLineAndBoardOfAnUnknownHost) {
+  const Result<Fleet> fleet = ParseFleetFile(
+      "keys = \"k\"\n" + Board("a", "tcp://no-such-board.invalid:7"), "lab/fleet.toml");
+  ASSERT_TRUE(fleet.ok());
+  const Status status = CheckHost(fleet->boards[0]);
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(status.message().find("lab/fleet.toml:4: board 'a': "), 0U) << status.message();
+  EXPECT_NE(status.message().find("'no-such-board.invalid'"), std::string::npos);
+}
+
+TEST(CheckHostTest, TakesAddressesAndNamesThatAreKnown) {
+  for (const char* endpoint : {"tcp://127.0.0.1:7", "tcp://[::1]:7", "tcp://localhost:7"}) {
+    const Result<Fleet> fleet =
+        ParseFleetFile("keys = \"k\"\n" + Board("a", endpoint), "lab/fleet.toml");
+    ASSERT_TRUE(fleet.ok());
+    EXPECT_EQ(CheckHost(fleet->boards[0]).message(), "") << endpoint;
+  }
 }
 
 TEST(ReadFleetFileTest, NamesAMissingFile) {
