@@ -1,15 +1,12 @@
 #include "device_daemon/server/keys.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/file_io.h"
 #include "kernels/base/guarded_file.h"
 #include "kernels/base/quoted.h"
 
@@ -17,6 +14,14 @@ namespace bitpilot {
 namespace {
 
 namespace fs = std::filesystem;
+
+// An empty list for later lines to be appended to. Where users make files that their group may
+// write, the first `echo ... >>` would else make one that is refused.
+Status MakeAgentList(const std::string& path) {
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(path, error))) return {};
+  return WriteFileAtomically(path, "", 0644);
+}
 
 std::string HowToAuthorize(const std::string& path) {
   return path +
@@ -50,6 +55,7 @@ Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force) {
   if (!shown.ok()) return shown.status();
   BITPILOT_RETURN_IF_ERROR(shown->Commit());
   BITPILOT_RETURN_IF_ERROR(secret->Commit());
+  BITPILOT_RETURN_IF_ERROR(MakeAgentList(AuthorizedAgentsPath(folder)));
   return keys;
 }
 

@@ -24,7 +24,8 @@ std::string SecretKeyPath(const std::string& folder);
 std::string PublicKeyPath(const std::string& folder);
 std::string AuthorizedAgentsPath(const std::string& folder);
 
-// Makes a key pair and writes both files; creates the folder (0700) if it is missing.
+// Makes a key pair and writes both files, and an empty authorized_agents if there is none; creates
+// the folder (0700) if it is missing.
 //
 // Errors:
 //   kInvalidArgument   the folder holds a key already and `force` is false: agents that know it

@@ -27,6 +27,20 @@ TEST(KeysTest, WritesASecretThatOnlyTheOwnerReads) {
   EXPECT_EQ(read->secret_key, made->secret_key);
 }
 
+// Some systems let users make files that their group may write: the list that a first
+// `echo ... >> authorized_agents` made there would be refused.
+TEST(KeysTest, MakesAListThatOnlyItsOwnerWritesAndKeepsOneThatIsThere) {
+  const TemporaryFolder folder;
+  const std::string path = AuthorizedAgentsPath(folder.path());
+  const mode_t old = umask(0002);
+  EXPECT_TRUE(GenerateDaemonKeys(folder.path(), false).ok());
+  umask(old);
+  std::ofstream(path, std::ios::app) << "laptop " << MakeCurveKeys().public_key << "\n";
+  EXPECT_EQ(ReadAgentList(folder.path())->agents.size(), 1U);
+  ASSERT_TRUE(GenerateDaemonKeys(folder.path(), true).ok());
+  EXPECT_EQ(ReadAgentList(folder.path())->agents.size(), 1U);
+}
+
 TEST(KeysTest, ReplacesKeysOnlyWhenForced) {
   const TemporaryFolder folder;
   const std::string first = GenerateDaemonKeys(folder.path(), false)->public_key;
@@ -124,7 +138,10 @@ TEST(KeysTest, NamesAKeyThatIsListedTwice) {
 TEST(KeysTest, TakesAnEmptyOrMissingListForOneAndSaysHowToAuthorizeTheFirstAgent) {
   const TemporaryFolder folder;
   for (const bool with_file : {false, true}) {
-    if (with_file) std::ofstream(AuthorizedAgentsPath(folder.path())) << "# nobody\n";
+    if (with_file) {
+      std::ofstream(AuthorizedAgentsPath(folder.path())) << "# nobody\n";
+      ASSERT_EQ(chmod(AuthorizedAgentsPath(folder.path()).c_str(), 0644), 0);
+    }
     const Result<AgentList> list = ReadAgentList(folder.path());
     ASSERT_TRUE(list.ok()) << list.status().message();
     EXPECT_TRUE(list->agents.empty());
