@@ -10,16 +10,12 @@
 #include <cstring>
 #include <filesystem>
 
+#include "device_daemon/worker/sanitized.h"
+
 namespace bitpilot {
 namespace {
 
 constexpr std::uint64_t kMaxLogBytes = std::uint64_t{16} << 20;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 Status Limit(__rlimit_resource resource, const char* name, std::uint64_t value) {
   const rlimit limit{value, value};

@@ -16,14 +16,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "device_daemon/worker/sanitized.h"
+
 namespace bitpilot {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // Debian 12's headers do not have all of these.
 constexpr long kLandlockCreateRuleset = 444;
