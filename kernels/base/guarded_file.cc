@@ -7,7 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
+
+#include "kernels/base/file_descriptor.h"
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
@@ -18,9 +20,7 @@ Status CannotOpen(const std::string& path, int error) {
   if (error == ELOOP) {
     return InvalidArgument(path + ": is a symbolic link; expected the file itself");
   }
-  const bool missing = error == ENOENT || error == ENOTDIR;
-  return {missing ? StatusCode::kNotFound : StatusCode::kPermissionDenied,
-          path + ": cannot open: " + std::strerror(error)};
+  return FileError(path, "open", error);
 }
 
 Status CheckOwnerAndMode(const std::string& path, const struct stat& info, GuardedContent content) {
@@ -51,7 +51,7 @@ Result<std::string> ReadAll(int descriptor, const std::string& path) {
   for (;;) {
     const ssize_t count = read(descriptor, block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return InvalidArgument(path + ": cannot read: " + std::strerror(errno));
+    if (count < 0) return FileError(path, "read", errno);
     if (count == 0) return text;
     text.append(block.data(), static_cast<std::size_t>(count));
     if (text.size() > kMaxBytes) {
@@ -65,18 +65,12 @@ Result<std::string> ReadAll(int descriptor, const std::string& path) {
 
 Result<std::string> ReadGuardedFile(const std::string& path, GuardedContent content) {
   // A pipe in the file's place would block without O_NONBLOCK.
-  const int descriptor = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) return CannotOpen(path, errno);
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (file.get() < 0) return CannotOpen(path, errno);
   struct stat info {};
-  Status status;
-  if (fstat(descriptor, &info) != 0) {
-    status = CannotOpen(path, errno);
-  } else {
-    status = CheckOwnerAndMode(path, info, content);
-  }
-  Result<std::string> text = status.ok() ? ReadAll(descriptor, path) : Result<std::string>(status);
-  close(descriptor);
-  return text;
+  if (fstat(file.get(), &info) != 0) return CannotOpen(path, errno);
+  BITPILOT_RETURN_IF_ERROR(CheckOwnerAndMode(path, info, content));
+  return ReadAll(file.get(), path);
 }
 
 }  // namespace bitpilot
