@@ -15,7 +15,8 @@ namespace bitpilot {
 //   energy_net_uj          less what the board draws when idle, with energy_net_uncertainty_uj
 //   energy_tier            "METER_EXTERNAL", "SENSOR_ONBOARD" or "NONE"
 //   energy_source          e.g. "rapl:package-0", or "NONE"
-//   energy_ratio_int8      of the gross energies, with energy_ratio_int8_uncertainty
+//   energy_ratio_int8      of the gross energies, round by round (GrossRatio()), with
+//                          energy_ratio_int8_uncertainty (95 %)
 //   no_energy_reason       why there is none, if it was asked for; else null
 void AddEnergy(const std::optional<MeasuredEnergy>& energy, const std::optional<EnergyRatio>& ratio,
                const std::string& no_energy_reason, nlohmann::json& object);

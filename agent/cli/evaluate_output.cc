@@ -23,7 +23,10 @@ void AddEnergyOf(const Measurement& measurement, Json& line) {
   std::optional<MeasuredEnergy> energy;
   std::optional<EnergyRatio> ratio;
   if (measured.energy) energy = measured.energy->energy;
-  if (energy && uniform8.energy) ratio = GrossRatio(*energy, uniform8.energy->energy);
+  if (energy && uniform8.energy) {
+    ratio = GrossRatio(*energy, measured.energy->window_uj, uniform8.energy->energy,
+                       uniform8.energy->window_uj);
+  }
   AddEnergy(energy, ratio, measured.no_energy_reason, line);
   std::optional<double> model_ratio;
   if (measured.model_energy && uniform8.model_energy) {

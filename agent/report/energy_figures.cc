@@ -50,11 +50,13 @@ std::string MeasuredTable(const FinalEvent& final) {
       "<th>net of idle</th><th>gross ratio to 8 bit</th><th>measured by</th></tr></thead><tbody>\n";
   for (const FinalRow& row : final.rows) html += MeasuredRow(row);
   return html +
-         "</tbody></table></div>\n<p class=\"caption\">Medians over windows of back-to-back "
-         "inferences in a phase of its own; \u00b1 is the half-width of the 95 % interval: "
-         "instrument, edges of the windows, and their scatter. Gross is all that the source's "
-         "scope "
-         "drew; on a board that draws much when idle it ranks almost as latency does.</p>\n";
+         "</tbody></table></div>\n<p class=\"caption\">Over windows of back-to-back inferences in "
+         "a "
+         "phase of its own; \u00b1 is the half-width of the 95 % interval: instrument, edges of "
+         "the "
+         "windows, and their scatter. Ratios are of windows of the same round, in which the "
+         "instrument's constant error cancels. Gross is all that the source's scope drew; on a "
+         "board that draws much when idle it ranks almost as latency does.</p>\n";
 }
 
 ParetoAxis MeasuredAxis(const ReportData& data) {

@@ -29,7 +29,8 @@ Result<EnergyObjective> ChooseEnergyObjective(const SearchConfig& config, const 
 EnergyRatios EnergyRatiosOf(const MeasurementRow& candidate, const MeasurementRow& uniform8) {
   EnergyRatios ratios;
   if (candidate.energy && uniform8.energy) {
-    ratios.measured = GrossRatio(*candidate.energy, *uniform8.energy);
+    ratios.measured = GrossRatio(*candidate.energy, candidate.energy_window_uj, *uniform8.energy,
+                                 uniform8.energy_window_uj);
     return ratios;
   }
   const std::optional<ModelEnergy> claimed = ModelEnergyOf(candidate);

@@ -1,6 +1,7 @@
 #include "device_daemon/energy/energy_estimate.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <string>
@@ -16,6 +17,7 @@ constexpr double kMaxMissingShare = 1e-3;
 constexpr double kMaxGapPeriods = 3.0;
 constexpr double kMaxClockShare = 1e-3;
 constexpr double kMaxIdleShift = 0.03;
+constexpr std::size_t kMinWindows = 2;  // One window has no scatter.
 
 // Without exact repetitions of a sample. Errors: times that go back, two values at one time.
 Result<std::vector<EnergySample>> InOrder(const EnergyTrace& trace) {
@@ -158,16 +160,25 @@ Result<WindowEnergy> Integrate(const EnergyTrace& trace, std::int64_t begin_ns,
   return window;
 }
 
-// Median with the half-width of its scatter: 1.96 times the standard error that the median absolute
-// deviation gives for a normal distribution (1.4826), and that of a median (1.2533).
-EnergyFigure MedianFigure(const std::vector<double>& values, double systematic) {
-  const double median = Median(values);
-  std::vector<double> deviations;
-  deviations.reserve(values.size());
-  for (const double value : values) deviations.push_back(std::fabs(value - median));
-  const double scatter =
-      1.96 * 1.2533 * 1.4826 * Median(deviations) / std::sqrt(static_cast<double>(values.size()));
-  return {median, std::hypot(scatter, systematic)};
+// What the windows scatter around, with what they have in common joined to the scatter.
+EnergyFigure FigureOf(const std::vector<double>& values, double systematic) {
+  const CenteredInterval interval = CenteredInterval95(values);
+  return {interval.value, std::hypot(interval.half_width, systematic)};
+}
+
+// Power of the rest. Its uncertainty joins the instrument's and the edges' with how far the two
+// rests differ.
+struct IdlePower {
+  double power_w = 0.0;
+  double uncertainty_w = 0.0;
+};
+
+IdlePower IdlePowerOf(const WindowEnergy& before, const WindowEnergy& after) {
+  const CenteredInterval interval =
+      CenteredInterval95(std::array{before.power_w(), after.power_w()});
+  const double systematic_w =
+      std::max(before.uncertainty_j / before.seconds, after.uncertainty_j / after.seconds);
+  return {interval.value, std::hypot(interval.half_width, systematic_w)};
 }
 
 }  // namespace
@@ -184,13 +195,13 @@ Result<WindowEnergy> IntegrateWindow(const EnergyTrace& trace, std::int64_t begi
 }
 
 Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows) {
-  if (windows.busy.empty() || windows.inferences.size() != windows.busy.size()) {
-    return InvalidArgument("an energy estimate needs windows and their inferences");
+  if (windows.busy.size() < kMinWindows || windows.inferences.size() != windows.busy.size()) {
+    return InvalidArgument("an energy estimate needs at least " + std::to_string(kMinWindows) +
+                           " windows and their inferences, got " +
+                           std::to_string(windows.busy.size()) + " and " +
+                           std::to_string(windows.inferences.size()));
   }
-  const double idle_w = 0.5 * (windows.idle_before.power_w() + windows.idle_after.power_w());
-  const double idle_uncertainty_w =
-      std::max(windows.idle_before.uncertainty_j / windows.idle_before.seconds,
-               windows.idle_after.uncertainty_j / windows.idle_after.seconds);
+  const IdlePower idle = IdlePowerOf(windows.idle_before, windows.idle_after);
   std::vector<double> gross_uj;
   std::vector<double> net_uj;
   std::vector<double> durations_ns;
@@ -203,24 +214,23 @@ Result<EnergyEstimate> EstimateEnergy(const EnergyWindows& windows) {
     }
     const auto count = static_cast<double>(windows.inferences[i]);
     gross_uj.push_back(window.energy_j / count * 1e6);
-    net_uj.push_back((window.energy_j - idle_w * window.seconds) / count * 1e6);
+    net_uj.push_back((window.energy_j - idle.power_w * window.seconds) / count * 1e6);
     durations_ns.push_back(window.seconds / count * 1e9);
     const double uncertainty_uj = window.uncertainty_j / count * 1e6;
+    const double idle_uncertainty_uj = idle.uncertainty_w * window.seconds / count * 1e6;
     gross_systematic = std::max(gross_systematic, uncertainty_uj);
-    net_systematic =
-        std::max(net_systematic,
-                 std::hypot(uncertainty_uj, idle_uncertainty_w * window.seconds / count * 1e6));
+    net_systematic = std::max(net_systematic, std::hypot(uncertainty_uj, idle_uncertainty_uj));
   }
   const double idle_shift =
       std::fabs(windows.idle_after.power_w() / windows.idle_before.power_w() - 1.0);
   const bool idle_shifted = !(idle_shift <= kMaxIdleShift);
   std::optional<EnergyFigure> net;
-  if (!idle_shifted) net = MedianFigure(net_uj, net_systematic);
-  Result<MeasuredEnergy> energy = MeasuredEnergy::Create(
-      windows.source.sensor, windows.source.name, MedianFigure(gross_uj, gross_systematic), net);
+  if (!idle_shifted) net = FigureOf(net_uj, net_systematic);
+  Result<MeasuredEnergy> energy = MeasuredEnergy::Create(windows.source.sensor, windows.source.name,
+                                                         FigureOf(gross_uj, gross_systematic), net);
   if (!energy.ok()) return energy.status();
   return EnergyEstimate{.energy = std::move(energy).value(),
-                        .idle_power_w = idle_w,
+                        .idle_power_w = idle.power_w,
                         .latency_ns = Median(durations_ns),
                         .idle_shifted = idle_shifted};
 }

@@ -1,6 +1,10 @@
 #include "kernels/base/energy.h"
 
 #include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {
@@ -58,12 +62,18 @@ Result<EnergySensor> ParseEnergySensor(std::string_view name) {
                          std::string(ToString(EnergyTier::kSensorOnboard)));
 }
 
-std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, const MeasuredEnergy& b) {
+std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, std::span<const double> a_window_uj,
+                                      const MeasuredEnergy& b,
+                                      std::span<const double> b_window_uj) {
   if (a.sensor() != b.sensor() || a.source() != b.source()) return std::nullopt;
-  const double ratio = a.gross().value_uj / b.gross().value_uj;
-  const double relative = std::hypot(a.gross().uncertainty_uj / a.gross().value_uj,
-                                     b.gross().uncertainty_uj / b.gross().value_uj);
-  return EnergyRatio{ratio, ratio * relative};
+  if (a_window_uj.size() != b_window_uj.size() || a_window_uj.size() < 2) return std::nullopt;
+  std::vector<double> ratios;
+  ratios.reserve(a_window_uj.size());
+  for (std::size_t round = 0; round < a_window_uj.size(); ++round) {
+    ratios.push_back(a_window_uj[round] / b_window_uj[round]);
+  }
+  const CenteredInterval interval = CenteredInterval95(ratios);
+  return EnergyRatio{interval.value, interval.half_width};
 }
 
 }  // namespace bitpilot

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,9 +78,21 @@ struct EnergyRatio {
   double uncertainty = 0.0;
 };
 
-// Gross energy of `a` over that of `b`; nullopt if two different sources saw them. The instrument's
-// error counts in full on both sides although part of it cancels: the ratio is never too sure.
-std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, const MeasuredEnergy& b);
+// Gross energy of `a` over that of `b`, round by round: the mean of the rounds' ratios, or their
+// median from 6 rounds on (CenteredInterval95()).
+//
+// What is common to both windows of a round cancels: an instrument that shows everything too large
+// by some factor, and slow changes of the board. What differs from window to window, such as the
+// error at a window's edges, is in the scatter of the ratios, and so in the uncertainty. An error
+// of the instrument that changes with the power itself is in neither.
+//
+// a_window_uj, b_window_uj: gross energy of an inference in every window; windows of the same index
+// belong to one round of the same energy phase.
+//
+// nullopt if two different sources saw them, if there are fewer than two rounds, or if the windows
+// are not as many on both sides.
+std::optional<EnergyRatio> GrossRatio(const MeasuredEnergy& a, std::span<const double> a_window_uj,
+                                      const MeasuredEnergy& b, std::span<const double> b_window_uj);
 
 // Energy of one inference as a model claims it: comparable only with figures of the same model.
 struct ModelEnergy {

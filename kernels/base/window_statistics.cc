@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <vector>
 
 #include "kernels/base/check.h"
@@ -32,6 +33,22 @@ Rank SignTestRank(int n) {
   return rank;
 }
 
+constexpr std::size_t kFewestForOrderStatistics = 6;
+
+// Mean with Student's interval. The mean of equal values must not leave their range by rounding.
+CenteredInterval MeanInterval(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  double sum = 0.0;
+  for (const double value : values) sum += value;
+  const double mean = std::clamp(sum / count, *least, *most);
+  double squares = 0.0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const int degrees_of_freedom = static_cast<int>(values.size()) - 1;
+  const double standard_error = std::sqrt(squares / degrees_of_freedom / count);
+  return {mean, StudentT95(degrees_of_freedom) * standard_error};
+}
+
 std::vector<double> Sorted(std::span<const double> values) {
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());
@@ -56,6 +73,29 @@ MedianInterval SignTestInterval(std::span<const double> values) {
   const Rank rank = SignTestRank(static_cast<int>(sorted.size()));
   return {MedianOfSorted(sorted), sorted[rank.k - 1], sorted[sorted.size() - rank.k],
           rank.confidence};
+}
+
+double StudentT95(int degrees_of_freedom) {
+  BITPILOT_CHECK(degrees_of_freedom >= 1);
+  constexpr double kTable[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706,
+                               2.4469,  2.3646, 2.3060, 2.2622, 2.2281};
+  if (static_cast<std::size_t>(degrees_of_freedom) <= std::size(kTable)) {
+    return kTable[degrees_of_freedom - 1];
+  }
+  // Cornish-Fisher expansion around the normal distribution's quantile.
+  constexpr double kZ = 1.959964;
+  constexpr double kZ2 = kZ * kZ;
+  const double n = degrees_of_freedom;
+  const double first = kZ * (kZ2 + 1.0) / (4.0 * n);
+  const double second = kZ * ((5.0 * kZ2 + 16.0) * kZ2 + 3.0) / (96.0 * n * n);
+  return kZ + first + second;
+}
+
+CenteredInterval CenteredInterval95(std::span<const double> values) {
+  BITPILOT_CHECK(values.size() >= 2);
+  if (values.size() < kFewestForOrderStatistics) return MeanInterval(values);
+  const MedianInterval exact = SignTestInterval(values);
+  return {exact.median, std::max(exact.median - exact.low, exact.high - exact.median)};
 }
 
 double SignTestPValue(int first, int second) {

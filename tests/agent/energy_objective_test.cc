@@ -20,11 +20,13 @@ MeasurementRow RowOfModel(double energy, const std::string& unit) {
   return row;
 }
 
+// An instrument that is good for 30 %, and four rounds whose energies drift by a tenth.
 MeasurementRow RowOfSensor(double gross_uj, const std::string& source) {
   MeasurementRow row = MeasuredRow("m", 1e6);
   row.energy = MeasuredEnergy::Create(EnergySensor::kSensorOnboard, source,
-                                      {gross_uj, 0.03 * gross_uj}, std::nullopt)
+                                      {gross_uj, 0.3 * gross_uj}, std::nullopt)
                    .value();
+  row.energy_window_uj = {0.96 * gross_uj, 0.98 * gross_uj, 1.02 * gross_uj, 1.04 * gross_uj};
   return row;
 }
 
@@ -70,12 +72,31 @@ TEST(ChooseEnergyObjectiveTest, TakesAModelsEnergiesUnderTheirOwnName) {
   EXPECT_FALSE(ChooseEnergyObjective(SearchingEnergy(), board, MeasuredRow("m", 1e6)).ok());
 }
 
-TEST(EnergyRatiosTest, DividesGrossEnergiesOfOneSensor) {
+TEST(EnergyRatiosTest, DividesGrossEnergiesOfOneSensorRoundByRound) {
   const EnergyRatios ratios = EnergyRatiosOf(RowOfSensor(60, "a"), RowOfSensor(80, "a"));
   ASSERT_TRUE(ratios.measured.has_value());
-  EXPECT_DOUBLE_EQ(ratios.measured->value, 0.75);
-  EXPECT_NEAR(ratios.measured->uncertainty, 0.75 * 0.03 * std::sqrt(2.0), 1e-12);
+  EXPECT_NEAR(ratios.measured->value, 0.75, 1e-12);
+  // What both windows of a round share cancels: the drift, and the instrument's error.
+  EXPECT_NEAR(ratios.measured->uncertainty, 0.0, 1e-12);
   EXPECT_FALSE(ratios.model.has_value());
+
+  // Ratios 0.72, 0.75, 0.78: standard error 0.03 / sqrt(3), t of two degrees of freedom 4.3027.
+  MeasurementRow candidate = RowOfSensor(60, "a");
+  MeasurementRow uniform8 = RowOfSensor(80, "a");
+  candidate.energy_window_uj = {72.0, 60.0, 78.0};
+  uniform8.energy_window_uj = {100.0, 80.0, 100.0};
+  const EnergyRatios scattered = EnergyRatiosOf(candidate, uniform8);
+  ASSERT_TRUE(scattered.measured.has_value());
+  EXPECT_NEAR(scattered.measured->value, 0.75, 1e-12);
+  EXPECT_NEAR(scattered.measured->uncertainty, 0.0745, 1e-4);
+}
+
+TEST(EnergyRatiosTest, HasNoRatioWithoutRoundsToPair) {
+  MeasurementRow candidate = RowOfSensor(60, "a");
+  candidate.energy_window_uj.pop_back();
+  EXPECT_FALSE(EnergyRatiosOf(candidate, RowOfSensor(80, "a")).measured.has_value());
+  candidate.energy_window_uj.resize(1);
+  EXPECT_FALSE(EnergyRatiosOf(candidate, candidate).measured.has_value());
 }
 
 TEST(EnergyRatiosTest, NeverMixesSensorsUnitsOrModelsWithMeasurements) {

@@ -199,10 +199,33 @@ TEST(EstimateEnergyTest, CountsTheScatterOfTheWindows) {
   windows.busy[1].energy_j = 9.5;
   windows.busy[3].energy_j = 10.5;
   windows.busy[4].energy_j = 11.0;
-  // Deviations 1000, 500, 0, 500, 1000 uJ: their median is 500.
-  const double scatter = 1.96 * 1.2533 * 1.4826 * 500.0 / std::sqrt(5.0);
-  EXPECT_NEAR(EstimateEnergy(windows)->energy.gross().uncertainty_uj, std::hypot(scatter, 20.0),
-              1e-6);
+  // 9000, 9500, 10000, 10500, 11000 uJ: variance 625,000, standard error 353.553, t of four degrees
+  // of freedom 2.7764, so 981.6; the windows' own 22 uJ (0.02 J of 9 J less) join in quadrature.
+  EXPECT_NEAR(EstimateEnergy(windows)->energy.gross().uncertainty_uj, 981.8, 0.1);
+  // Order statistics of seven windows reach from the first to the last.
+  for (const double energy_j : {6.0, 13.5}) {
+    windows.busy.push_back({.energy_j = energy_j, .uncertainty_j = 0.02, .seconds = 2.0});
+    windows.inferences.push_back(1000);
+  }
+  EXPECT_DOUBLE_EQ(EstimateEnergy(windows)->energy.gross().value_uj, 10'000.0);
+  EXPECT_NEAR(EstimateEnergy(windows)->energy.gross().uncertainty_uj, 4'000.0, 0.1);
+}
+
+TEST(EstimateEnergyTest, CountsHowFarTheTwoRestsDiffer) {
+  EnergyWindows windows = TwoSecondsAtFiveWatts();
+  windows.idle_after.energy_j *= 1.01;
+  // 3 W and 3.03 W: 12.7062 * 0.015 W = 0.1906 W, of 2 ms an inference.
+  const std::optional<EnergyFigure> net = EstimateEnergy(windows)->energy.net();
+  ASSERT_TRUE(net.has_value());
+  EXPECT_NEAR(net->value_uj, 3'970.0, 1e-6);
+  EXPECT_NEAR(net->uncertainty_uj, 382.0, 0.5);
+}
+
+TEST(EstimateEnergyTest, RefusesASingleWindowBecauseItHasNoScatter) {
+  EnergyWindows windows = TwoSecondsAtFiveWatts();
+  windows.busy.resize(1);
+  windows.inferences.resize(1);
+  EXPECT_THAT(EstimateEnergy(windows).status().message(), HasSubstr("at least 2 windows"));
 }
 
 TEST(EstimateEnergyTest, RefusesWindowsThatSayNothing) {

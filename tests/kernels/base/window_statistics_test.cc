@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace bitpilot {
@@ -52,6 +53,42 @@ TEST(SignTestIntervalTest, SaysWhatTheRangeOfFewSamplesIsWorth) {
   EXPECT_DOUBLE_EQ(five.low, 1);
   EXPECT_DOUBLE_EQ(five.high, 5);
   EXPECT_DOUBLE_EQ(five.confidence, 1.0 - 2.0 / 32);
+}
+
+// From tables of Student's distribution.
+TEST(StudentT95Test, EqualsTheTable) {
+  const std::pair<int, double> rows[] = {{1, 12.7062}, {2, 4.3027},  {4, 2.7764},  {10, 2.2281},
+                                         {11, 2.2010}, {20, 2.0860}, {60, 2.0003}, {1000, 1.9623}};
+  for (const auto& [degrees_of_freedom, t] : rows) {
+    EXPECT_NEAR(StudentT95(degrees_of_freedom), t, 2e-4) << degrees_of_freedom;
+  }
+}
+
+TEST(CenteredInterval95Test, TakesStudentsIntervalOfFewValues) {
+  // Mean 3, variance 8, standard error 2.
+  const CenteredInterval two = CenteredInterval95(std::vector<double>{1, 5});
+  EXPECT_DOUBLE_EQ(two.value, 3.0);
+  EXPECT_NEAR(two.half_width, 2.0 * 12.7062, 1e-3);
+  // Mean 4, variance 9, standard error sqrt(3).
+  const CenteredInterval three = CenteredInterval95(std::vector<double>{1, 4, 7});
+  EXPECT_DOUBLE_EQ(three.value, 4.0);
+  EXPECT_NEAR(three.half_width, 1.73205 * 4.3027, 1e-3);
+}
+
+TEST(CenteredInterval95Test, TakesOrderStatisticsFromSixValuesOn) {
+  const CenteredInterval six = CenteredInterval95(std::vector<double>{1, 2, 3, 4, 5, 100});
+  EXPECT_DOUBLE_EQ(six.value, 3.5);
+  EXPECT_DOUBLE_EQ(six.half_width, 96.5);  // to the farther end of [1, 100]
+  // Of nine the second and the eighth.
+  const CenteredInterval nine = CenteredInterval95(std::vector<double>{0, 1, 2, 3, 4, 5, 6, 9, 99});
+  EXPECT_DOUBLE_EQ(nine.value, 4.0);
+  EXPECT_DOUBLE_EQ(nine.half_width, 5.0);
+}
+
+TEST(CenteredInterval95Test, KeepsEqualValuesAsTheyAre) {
+  const CenteredInterval interval = CenteredInterval95(std::vector<double>{0.1, 0.1, 0.1});
+  EXPECT_EQ(interval.value, 0.1);
+  EXPECT_EQ(interval.half_width, 0.0);
 }
 
 // Coverage is what the interval promises. 4,000 trials of a skewed distribution (median of exp(1)
