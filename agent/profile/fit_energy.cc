@@ -4,10 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
 #include <utility>
+
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {
@@ -120,17 +123,19 @@ double Predict(const Terms& coefficients, const Terms& terms) {
   return energy_uj;
 }
 
-// Relative errors, each of the fit to all other observations; empty if one of them cannot be
-// solved.
-std::vector<double> HeldOutErrors(std::span<const MeasuredNetwork> observations, unsigned used) {
+// Relative errors, each of what `fit` makes of all other observations; empty if it cannot fit some
+// of them.
+using FitFunction = std::function<std::optional<Terms>(std::span<const MeasuredNetwork>)>;
+std::vector<double> HeldOutErrors(std::span<const MeasuredNetwork> observations,
+                                  const FitFunction& fit) {
   std::vector<double> errors;
   for (std::size_t held_out = 0; held_out < observations.size(); ++held_out) {
     std::vector<MeasuredNetwork> rest(observations.begin(), observations.end());
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(held_out));
-    const std::optional<Terms> fit = Solve(rest, used);
-    if (!fit) return {};
+    const std::optional<Terms> coefficients = fit(rest);
+    if (!coefficients) return {};
     const MeasuredNetwork& one = observations[held_out];
-    errors.push_back(Predict(*fit, one.terms) / one.energy_uj - 1.0);
+    errors.push_back(Predict(*coefficients, one.terms) / one.energy_uj - 1.0);
   }
   return errors;
 }
@@ -139,6 +144,22 @@ double RootMeanSquare(const std::vector<double>& errors) {
   double sum = 0.0;
   for (const double error : errors) sum += error * error;
   return std::sqrt(sum / static_cast<double>(errors.size()));
+}
+
+// The set of terms whose held-out errors are smallest, fitted to all observations; nullopt if no
+// set determines a fit.
+std::optional<Terms> FitBestTerms(std::span<const MeasuredNetwork> observations) {
+  double least = std::numeric_limits<double>::infinity();
+  std::optional<Terms> best;
+  for (unsigned used = 1; used < 1U << kNumTerms; ++used) {
+    const std::vector<double> held_out =
+        HeldOutErrors(observations, [used](auto rest) { return Solve(rest, used); });
+    const std::optional<Terms> fit = Solve(observations, used);
+    if (held_out.empty() || !fit || !(RootMeanSquare(held_out) < least)) continue;
+    least = RootMeanSquare(held_out);
+    best = fit;
+  }
+  return best;
 }
 
 double RSquared(std::span<const MeasuredNetwork> observations, const Terms& fit) {
@@ -153,12 +174,6 @@ double RSquared(std::span<const MeasuredNetwork> observations, const Terms& fit)
     total += std::pow(one.energy_uj - mean, 2);
   }
   return total > 0.0 ? 1.0 - residual / total : 0.0;
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
 Status RequireOneSensor(std::span<const EnergySample> samples) {
@@ -189,8 +204,8 @@ Result<std::vector<MeasuredNetwork>> Observe(const Topology& topology, const Cos
   }
   std::vector<MeasuredNetwork> observations;
   observations.reserve(networks.size());
-  for (auto& [assignment, network] : networks) {
-    observations.push_back({network.first, Median(std::move(network.second))});
+  for (const auto& [assignment, network] : networks) {
+    observations.push_back({network.first, Median(network.second)});
   }
   return observations;
 }
@@ -202,33 +217,29 @@ Result<EnergyFit> FitEnergy(const Topology& topology, const CostTable& table,
   BITPILOT_RETURN_IF_ERROR(RequireOneSensor(samples));
   const Result<std::vector<MeasuredNetwork>> observations = Observe(topology, table, samples);
   if (!observations.ok()) return observations.status();
-  // Of all sets of terms the one whose held-out errors are smallest.
-  double least = std::numeric_limits<double>::infinity();
-  std::vector<double> errors;
-  Terms best{};
-  for (unsigned used = 1; used < 1U << kNumTerms; ++used) {
-    const std::vector<double> held_out = HeldOutErrors(*observations, used);
-    const std::optional<Terms> fit = Solve(*observations, used);
-    if (held_out.empty() || !fit || !(RootMeanSquare(held_out) < least)) continue;
-    least = RootMeanSquare(held_out);
-    errors = held_out;
-    best = *fit;
+  const std::optional<Terms> best = FitBestTerms(*observations);
+  // Whoever is held out takes no part in the choice of the terms either: the smallest of seven
+  // sets' errors would flatter.
+  const std::vector<double> errors = HeldOutErrors(*observations, FitBestTerms);
+  if (!best || errors.empty()) {
+    return InvalidArgument("the measured energies do not determine a fit");
   }
-  if (errors.empty()) return InvalidArgument("the measured energies do not determine a fit");
   std::vector<double> sensor_errors;
   for (const EnergySample& sample : samples) {
     sensor_errors.push_back(sample.energy.gross().uncertainty_uj / sample.energy.gross().value_uj);
   }
   const MeasuredEnergy& sensor = samples.front().energy;
   EnergyFit result;
-  result.uj_per_ns = best[0];
-  result.uj_per_product = best[1];
-  result.uj_per_weight_byte = best[2];
-  result.relative_error = std::hypot(2.0 * least, Median(std::move(sensor_errors)));
+  result.uj_per_ns = (*best)[0];
+  result.uj_per_product = (*best)[1];
+  result.uj_per_weight_byte = (*best)[2];
+  const int degrees_of_freedom = static_cast<int>(errors.size() - kNumTerms);
+  result.relative_error =
+      std::hypot(StudentT95(degrees_of_freedom) * RootMeanSquare(errors), Median(sensor_errors));
   for (const double error : errors) {
     result.worst_relative_error = std::max(result.worst_relative_error, std::abs(error));
   }
-  result.r_squared = RSquared(*observations, best);
+  result.r_squared = RSquared(*observations, *best);
   result.num_networks = static_cast<int>(observations->size());
   result.sensor = std::string(ToString(TierOf(sensor.sensor()))) + " " + sensor.source();
   return result;

@@ -5,7 +5,8 @@
 //   energy = u1 x time by the board's table + u2 x products + u3 x weight bytes
 //
 // A product counts w x a / 64: one of 8 by 8 bits is 1. Coefficients are not negative: energy is
-// drawn, never given back. Those that held-out networks do not ask for are 0.
+// drawn, never given back. Those that held-out networks do not ask for are 0; the error that is
+// stated comes from networks that had no part in that choice either.
 //
 // Source: PowerJoular (Noureddine, 2022) fits per-board power models the same way, to a meter's
 // readings.
@@ -33,8 +34,9 @@ struct EnergyFit {
   double uj_per_ns = 0.0;  // of the time that the table predicts
   double uj_per_product = 0.0;
   double uj_per_weight_byte = 0.0;
-  // 95 %, of a network that the fit has not seen: twice the root mean square of the relative errors
-  // when each is held out in turn, joined with the sensor's own uncertainty.
+  // 95 %, of a network that the fit has not seen: Student's t (num_networks - 3 degrees of freedom)
+  // times the root mean square of the relative errors when each network is held out in turn, from
+  // the fit and from the choice of its terms alike; joined with the sensor's own uncertainty.
   double relative_error = 0.0;
   double worst_relative_error = 0.0;  // of the held-out ones
   double r_squared = 0.0;

@@ -114,6 +114,35 @@ TEST(FitEnergyTest, StatesTheErrorOfNetworksThatItHasNotSeen) {
   EXPECT_GE(covered, 48);
 }
 
+// What is stated as 95 % must hold for few networks, too, where the choice among seven sets of
+// terms flatters most. 400 fits of 8 networks, each checked on one measured energy that it has not
+// seen.
+TEST(FitEnergyTest, StatesAnErrorThatCoversAsOftenAsItSays) {
+  constexpr int kFits = 400;
+  std::mt19937 random(17);
+  std::normal_distribution<double> normal;
+  const auto measure = [&](const BitAssignment& assignment) {
+    const double truth_uj = 2e-3 * TimeOf(assignment) + 3e-5 * ProductsOf(assignment);
+    return truth_uj * (1.0 + 0.05 * normal(random));
+  };
+  int covered = 0;
+  for (int i = 0; i < kFits; ++i) {
+    std::vector<EnergySample> samples;
+    for (int network = 0; network < 8; ++network) {
+      const BitAssignment assignment = Random(random);
+      samples.push_back({assignment, Joules(measure(assignment))});
+    }
+    const auto fit = FitEnergy(ResNet8(), Table(), samples);
+    ASSERT_TRUE(fit.ok()) << fit.status().message();
+    const BitAssignment unseen = Random(random);
+    const double claimed_uj =
+        fit->uj_per_ns * TimeOf(unseen) + fit->uj_per_product * ProductsOf(unseen) +
+        fit->uj_per_weight_byte * static_cast<double>(WeightBytes(ResNet8(), unseen));
+    covered += std::abs(claimed_uj / measure(unseen) - 1.0) <= fit->relative_error;
+  }
+  EXPECT_GE(covered, 374);  // 380 less 1.4 standard errors
+}
+
 TEST(FitEnergyTest, CountsRepeatedMeasurementsOnce) {
   std::vector<EnergySample> samples = Samples(6, 2e-3, 3e-5, 0.0);
   for (int i = 0; i < 30; ++i) samples.push_back(samples.front());
