@@ -1,11 +1,11 @@
-// Policy "amed": learns, while it measures, what each width costs and what it is worth.
+// Policy "amed": model-based search by posterior sampling, in AMED's setting.
 //
-// AMED searches with a table of scores, one for each layer and width, that measured rewards update,
-// and a Metropolis rule that decides what to build on. This is that idea with the defects of its
-// release repaired: rewards are centred and scaled, the score table is a regression that gives each
-// variable its own credit instead of the same one to all, scores of what was not tried keep the
-// prior from the probed sensitivities and the board's table, and the start is the integer program's
-// answers, so that the result is never worse than theirs.
+// The setting is AMED's: widths are chosen while the network trains, by what was measured, with a
+// penalty below an accuracy and a filter by size. The method is not. AMED keeps a table of scores,
+// one for each layer and width, and decides layer by layer with a Metropolis rule; here a Bayesian
+// regression learns from all measurements what each width costs and loses, and worlds drawn from
+// its posterior say what to measure next (policies/surrogate.h). The start is the integer program's
+// answers, so whatever they are worth is in the result.
 //
 //   first    the answers of policy "ilp"
 //   then     draw worlds from the surrogate (policies/surrogate.h); collect candidates: neighbours
@@ -13,9 +13,10 @@
 //            worlds (Thompson sampling); propose the one with the highest expected improvement of
 //            the hypervolume within the budgets, after climbing it by changes of single variables
 //
-// Source: Behar et al., "AMED: Automatic Mixed-Precision Quantization for Edge Devices",
-// Mathematics 12(12), 2024, arXiv:2205.15437; expected improvement over draws: Daulton et al.,
-// NeurIPS 2020, arXiv:2006.05078.
+// Source of the setting: Kimhi, Rozen, Mendelson, Baskin, "AMED: Automatic Mixed-Precision
+// Quantization for Edge Devices", Mathematics 12(12), 1810, 2024, arXiv:2205.15437. Of expected
+// improvement over draws: Daulton, Balandat, Bakshy, "Differentiable Expected Hypervolume
+// Improvement for Parallel Multi-Objective Bayesian Optimization", NeurIPS 2020, arXiv:2006.05078.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // Policy "ilp": an integer program over the sensitivities and the board's table, solved at several
-// latency budgets. Learns nothing from measurements: the strong baseline, and where "amed" starts.
+// latency budgets. Learns nothing from measurements. "amed" starts with the same answers.
 //
 // Source: Yao et al., "HAWQ-V3: Dyadic Neural Network Quantization", ICML 2021, arXiv:2011.10680,
 // section 3.4; the sensitivity is a probed loss here, in place of the Hessian's trace.

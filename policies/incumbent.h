@@ -22,7 +22,8 @@ namespace bitpilot {
 //
 // REQUIRES: transition.status == kMeasured.
 //
-// Source: AMED, the penalty of section 4.1, quadratic; the reference's constant offset is left out.
+// Source: Kimhi et al., AMED (policies/amed.h), the penalty of section 4.1, quadratic; the
+// reference's constant offset is left out.
 double Utility(const SearchProblem& problem, const Transition& transition);
 
 // Index into `history` of the incumbent, or nullopt if nothing was measured.

@@ -1,5 +1,5 @@
 // SearchProblem: everything a policy may know before the first step. The same for every policy, so
-// that they can be compared at equal budgets.
+// that they can be compared under the same budgets.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Accuracy of import, calibration, training and export on all of CIFAR-10's 8,000 test images that
-// DESIGN.md splits into validation and test. For reference: a search reads the validation range
-// only. See README.md beside this file.
+// Accuracy of import, calibration, training and export on all images of a CIFAR-10 test file, what
+// a search calls validation (records 0-2,999) and test alike. For reference: a search reads the
+// validation range only. See README.md beside this file.
 #include <CLI/CLI.hpp>
 
 #include <chrono>

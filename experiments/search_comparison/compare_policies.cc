@@ -1,5 +1,6 @@
-// Compares search policies at equal budgets on measured latencies: hypervolume for each policy and
-// seed.
+// Compares search policies on measured latencies: hypervolume for each policy and seed. No policy
+// may measure more than --measurements candidates; "ilp" stops after its 8 answers, with which
+// "amed" starts.
 //
 // One setup (8-bit reference, layer table, sensitivities) serves all runs, and a candidate's
 // latency and accuracy are kept by content, so that two policies that try the same candidate see
@@ -208,7 +209,7 @@ Status Compare(Arguments& arguments) {
 }  // namespace bitpilot
 
 int main(int argc, char** argv) {
-  CLI::App app("Compares search policies at equal budgets on measured latencies");
+  CLI::App app("Compares search policies on measured latencies");
   bitpilot::Arguments arguments;
   arguments.config.device = "local:avx2";
   app.add_option("--model", arguments.config.model, "Network")->capture_default_str();
@@ -216,7 +217,8 @@ int main(int argc, char** argv) {
   app.add_option("--data", arguments.config.data, "\"sample\" or a folder")->capture_default_str();
   app.add_option("--device", arguments.config.device, "Board, as bitpilot search takes it")
       ->capture_default_str();
-  app.add_option("--measurements", arguments.config.measurements, "Budget of each run")
+  app.add_option("--measurements", arguments.config.measurements,
+                 "Budget of each run, which ilp does not use up")
       ->capture_default_str();
   app.add_option("--policies", arguments.policies, "Policies")
       ->delimiter(',')

@@ -66,8 +66,8 @@ double Agreement(const Evaluation& a, const Evaluation& b) {
   return static_cast<double>(same) / static_cast<double>(a.predictions.size());
 }
 
-// DESIGN.md's figure for these weights: 6976 of the first 8,000 test images, within 3 for another
-// order of sums.
+// The figure of experiments/accuracy for these weights: 6976 of the first 8,000 test images, within
+// 3 for another order of sums.
 TEST(QuantizedModelTest, FloatNetworkReachesItsPublishedAccuracy) {
   const std::string path = BITPILOT_SOURCE_DIR "/../shared/data/cifar10/test.bin.xz";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "needs " << path;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -221,16 +222,23 @@ TEST(NeighbourMoveTest, MovesOneToThreeVariablesByOneWidth) {
   const SyntheticEnvironment environment({.widths = {2, 4, 8}});
   const SearchProblem& problem = environment.problem();
   RandomStream random(1, "moves");
+  std::array<int, 4> moves{};  // by how many variables changed; two moves of one may cancel
   for (int i = 0; i < 500; ++i) {
-    const Choice choice = UniformChoice(problem, i % 2 == 0 ? 8 : 4);
+    const bool from_widest = i % 2 == 0;
+    const Choice choice = UniformChoice(problem, from_widest ? 8 : 4);
     const Choice moved = NeighbourMove(problem, choice, random);
-    int changed = 0;
+    std::size_t changed = 0;
+    int to_two = 0;
     for (std::size_t v = 0; v < choice.size(); ++v) {
       changed += moved[v] != choice[v] ? 1 : 0;
+      to_two += moved[v] == 2 ? 1 : 0;
     }
-    EXPECT_LE(changed, 3);
-    EXPECT_GE(changed, 0);  // two moves of one variable may cancel
+    ASSERT_LE(changed, 3U);
+    ++moves[changed];
+    // Three moves of three variables take each to its neighbour.
+    EXPECT_FALSE(from_widest && changed == 3 && to_two > 0);
   }
+  for (const std::size_t changed : {1U, 2U, 3U}) EXPECT_GT(moves[changed], 50) << changed;
 }
 
 TEST(BestChoiceTest, CannotBeImprovedByTwoChanges) {
