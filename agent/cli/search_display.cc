@@ -11,6 +11,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/search/repeated_comparison.h"
+#include "agent/study/chosen_rows.h"
 
 namespace bitpilot {
 namespace {
@@ -195,6 +196,28 @@ static std::string NotToldApart(const FinalEvent& final) {
   return pairs;
 }
 
+// Who is shown first, chosen without the test images; and what training the rows had.
+static void PrintChoiceAndTraining(const FinalEvent& final) {
+  std::string chosen;
+  const auto add = [&](const char* rule, const FinalRow* row) {
+    if (row == nullptr) return;
+    chosen += (chosen.empty() ? "" : "; ") + std::string(rule) + ": " + row->label;
+  };
+  add("fastest within 1 point of 8 bit", FastestWithin(final, 1));
+  add("within 3 points", FastestWithin(final, 3));
+  add("most accurate", MostAccurateOnValidation(final));
+  if (!chosen.empty()) std::printf("\nchosen by validation images: %s\n", chosen.c_str());
+  const bool trained = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.mini_batches.value_or(0) > 0;
+  });
+  if (!trained) return;
+  std::printf(
+      "\ntrained: mini-batches that a row's weights had had; the rows are not trained alike. "
+      "Candidates share one\nset of weights, trained at the search's changing widths; 8 bit is "
+      "calibrated only; 4 bit took the weights at the\nend, at the learning rate that the search "
+      "had come to (0 after a whole search)\n");
+}
+
 // What the rounds allow to say, and why they may be disturbed.
 static void PrintTrust(const FinalEvent& final) {
   const std::string pairs = NotToldApart(final);
@@ -211,9 +234,10 @@ static void PrintTrust(const FinalEvent& final) {
 }
 
 void PrintFinalTable(const FinalEvent& final, bool is_model) {
-  std::printf("\n%-16s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate", "test accuracy (95 %)",
-              "vs 8 bit, paired (95 %)", is_model ? "MODEL latency us" : "latency us (interval)",
-              "ratio (interval)", "than 8 bit", "weights B", "budget");
+  std::printf("\n%-16s %8s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate", "trained",
+              "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
+              is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
+              "than 8 bit", "weights B", "budget");
   for (const FinalRow& row : final.rows) {
     const std::string latency = row.latency_median_ns
                                     ? Format("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
@@ -222,13 +246,15 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
     const std::string ratio =
         row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
     std::printf(
-        "%-16s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
+        "%-16s %8s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
+        row.mini_batches ? std::to_string(*row.mini_batches).c_str() : "-",
         Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
         Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
         latency.c_str(), ratio.c_str(), row.speed.empty() ? "-" : row.speed.c_str(),
         static_cast<long long>(row.weight_bytes), row.budget_met ? "met" : "MISSED");
   }
+  PrintChoiceAndTraining(final);
   PrintTrust(final);
   PrintMeasuredEnergies(final);
   PrintModelEnergies(final);

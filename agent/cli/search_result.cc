@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/energy_json.h"
+#include "agent/study/chosen_rows.h"
 
 namespace bitpilot {
 namespace {
@@ -20,6 +21,9 @@ Json Candidate(const FinalRow& row) {
       {"label", row.label},
       {"weight_bits", assignment.at("weight_bits")},
       {"activation_bits", assignment.at("activation_bits")},
+      {"validation_accuracy",
+       row.validation_accuracy ? Json(*row.validation_accuracy) : Json(nullptr)},
+      {"mini_batches", row.mini_batches ? Json(*row.mini_batches) : Json(nullptr)},
       {"accuracy", row.test_accuracy},
       {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
       {"accuracy_difference_int8", row.paired_difference},
@@ -52,6 +56,8 @@ Json Candidate(const FinalRow& row) {
   return candidate;
 }
 
+Json LabelOf(const FinalRow* row) { return row == nullptr ? Json(nullptr) : Json(row->label); }
+
 Json FullIsaObject(const FullIsa& full_isa) {
   Json rows = Json::array();
   for (const FullIsaRow& row : full_isa.rows) {
@@ -80,6 +86,10 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
                {"front", Json::array()},
                {"reference", Json::object()},
                {"ilp_start", nullptr},
+               {"chosen",
+                {{"within_1_point", LabelOf(FastestWithin(final, 1))},
+                 {"within_3_points", LabelOf(FastestWithin(final, 3))},
+                 {"most_accurate", LabelOf(MostAccurateOnValidation(final))}}},
                {"budget_met", AnyCandidateMeetsBudgets(final)},
                {"interrupted", false},
                {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)},

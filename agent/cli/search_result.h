@@ -3,15 +3,23 @@
 //   {"type":"result","study":FILE,"policy":NAME,"seed":N,"measurements":N,"hypervolume":H,
 //    "hypervolume_energy":H|null,
 //    "front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},"ilp_start":CANDIDATE,
+//    "chosen":{"within_1_point":LABEL|null,"within_3_points":LABEL|null,
+//              "most_accurate":LABEL|null},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N}
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 //
+// chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
+// test accuracies choose nothing.
+//
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...
 //   weight_bits           a number a layer; [channels, bits] pairs where a layer has groups
 //   activation_bits       a number a stored tensor
+//   validation_accuracy   in [0, 1]: what a search decides by
+//   mini_batches          that its weights had had, at the search's changing widths, when it was
+//                         exported: candidates are not trained alike; 0 = calibrated only
 //   accuracy              on the test images, in [0, 1]; accuracy_ci its 95 % interval;
 //                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];

@@ -5,6 +5,7 @@
 #include "agent/report/report_config.h"
 #include "agent/report/report_data.h"
 #include "agent/report/report_style.h"
+#include "agent/study/chosen_rows.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
@@ -13,17 +14,6 @@ namespace {
 std::string Tile(const std::string& value, const std::string& name, const std::string& detail) {
   return "<div class=\"tile\">" + Element("span", "name", name) + Element("b", "", value) +
          Element("span", "", detail) + "</div>";
-}
-
-// The member of the front with the lowest latency ratio whose accuracy on the test images is at
-// most `points` below 8 bit.
-const FinalRow* LowestRatioWithin(const FinalEvent& final, double points) {
-  const FinalRow* best = nullptr;
-  for (const FinalRow& row : final.rows) {
-    if (row.origin != "front" || !row.ratio || row.paired_difference < -points / 100) continue;
-    if (best == nullptr || *row.ratio < *best->ratio) best = &row;
-  }
-  return best;
 }
 
 // Others that may be as fast: the interleaved rounds do not tell.
@@ -42,12 +32,12 @@ std::string Tiles(const ReportData& data) {
   if (data.final) {
     const FinalRow* shown = nullptr;
     for (const int points : {1, 3}) {
-      const FinalRow* row = LowestRatioWithin(*data.final, points);
+      const FinalRow* row = FastestWithin(*data.final, points);
       if (row != nullptr && row != shown) {
         shown = row;
         html += Tile(FormatFixed(*row->ratio, 2) + "\u00d7" + model,
                      "Lowest ratio within " + std::to_string(points) +
-                         (points == 1 ? " point of 8 bit" : " points of 8 bit"),
+                         (points == 1 ? " point" : " points") + " of 8 bit on validation",
                      row->label + ": " + FormatPercent(row->test_accuracy, 1) + " test accuracy, " +
                          FormatBytes(row->weight_bytes) + NotToldApart(*row));
       }

@@ -16,12 +16,27 @@ std::string Interval(const std::string& low, const std::string& high) {
 std::string Cell(const std::string& html) { return "<td class=\"number\">" + html + "</td>"; }
 
 std::string AccuracyCells(const FinalRow& row, bool is_anchor) {
-  std::string html =
-      Cell(FormatPercent(row.test_accuracy, 2) + Interval(FormatFixed(100 * row.accuracy_low, 2),
-                                                          FormatFixed(100 * row.accuracy_high, 2)));
+  std::string text =
+      FormatPercent(row.test_accuracy, 2) +
+      Interval(FormatFixed(100 * row.accuracy_low, 2), FormatFixed(100 * row.accuracy_high, 2));
+  if (row.validation_accuracy) {
+    text +=
+        Element("div", "interval-text", "validation " + FormatPercent(*row.validation_accuracy, 1));
+  }
+  std::string html = Cell(text);
   if (is_anchor) return html + Cell("\u2013");
   return html + Cell(FormatPoints(row.paired_difference, 2) +
                      Interval(FormatPoints(row.paired_low, 2), FormatPoints(row.paired_high, 2)));
+}
+
+// How many mini-batches the row's weights had had.
+std::string Training(const FinalRow& row) {
+  if (!row.mini_batches) return "";
+  const std::int64_t batches = *row.mini_batches;
+  return Element("div", "interval-text",
+                 batches == 0   ? "calibrated only"
+                 : batches == 1 ? "1 mini-batch"
+                                : std::to_string(batches) + " mini-batches");
 }
 
 // " noisy" where the board said so: the number stands, but was disturbed.
@@ -103,8 +118,21 @@ std::string Repetitions(const FinalEvent& final) {
          " times; all but the last were disturbed and are listed under the conditions.";
 }
 
+// Rows that are not trained alike must not be read as if they were.
+std::string TrainingNote(const FinalEvent& final) {
+  const bool any = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.mini_batches.value_or(0) > 0;
+  });
+  if (!any) return "";
+  return " The rows are not trained alike: the candidates share one set of weights, which the "
+         "search went on training at changing widths, and each row has them as they were after the "
+         "mini-batches under its name. Those of uniform 4 bit were trained at its widths only at "
+         "the end, at the learning rate that the search had come to (0 after a whole search).";
+}
+
 std::string Caption(const ReportData& data) {
-  const std::string sizes = " Weights are packed at their own widths; kB = 1,000 B.";
+  const std::string sizes =
+      " Weights are packed at their own widths; kB = 1,000 B." + TrainingNote(*data.final);
   if (data.is_model()) {
     return "<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for accuracies, the paired "
            "one on the same images for differences. Latencies are what the model claims." +
@@ -132,8 +160,9 @@ std::string SummaryTable(const ReportData& data) {
   for (const FinalRow& row : data.final->rows) {
     const RowMark mark = MarkOf(row);
     html += "<tr class=\"" + EscapeHtml(row.origin) + "\"><th>" + MarkSwatch(mark.css) +
-            EscapeHtml(row.label) + "</th>" + AccuracyCells(row, mark.css == "uniform8") +
-            LatencyCells(data, row, scale_ns) + Cell(FormatBytes(row.weight_bytes));
+            EscapeHtml(row.label) + Training(row) + "</th>" +
+            AccuracyCells(row, mark.css == "uniform8") + LatencyCells(data, row, scale_ns) +
+            Cell(FormatBytes(row.weight_bytes));
     if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, row);
     html += BudgetCell(row) + "</tr>\n";
   }

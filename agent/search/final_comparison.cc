@@ -51,8 +51,6 @@ class FinalistNetworks {
   }
 
  private:
-  // Prepared like a candidate (calibrated, or trained one more step), so that the comparison is
-  // fair.
   Status MakeUniform4(const Finalist& finalist) {
     const Result<Network> network = environment_.TrainReference(finalist.assignment);
     if (!network.ok()) return network.status();
@@ -109,6 +107,30 @@ void FillEnergy(const MeasurementRow& row, const MeasurementRow& uniform8, Final
   if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
     result.no_energy_reason = conditions->no_energy_reason;
   }
+}
+
+// Candidates were validated by their step, uniform 8 bit by the setup; uniform 4 bit is here.
+Status FillValidation(const SearchProblem& problem, const Finalist& finalist, std::size_t index,
+                      const Network& network, const SearchEnvironment& environment,
+                      const ImageDataset& validation, FinalRow& row) {
+  if (finalist.step) {
+    row.mini_batches = environment.MiniBatchesAfter(*finalist.step + 1);
+    row.validation_accuracy =
+        environment.transitions()[static_cast<std::size_t>(*finalist.step)].transition.accuracy;
+    return Status();
+  }
+  if (index == kUniform8) {
+    row.mini_batches = 0;
+    row.validation_accuracy = problem.uniform8.accuracy;
+    return Status();
+  }
+  const Result<Evaluation> evaluation = EvaluateInteger(network, validation);
+  if (!evaluation.ok()) return evaluation.status();
+  row.validation_accuracy = evaluation->accuracy;
+  row.mini_batches =
+      environment.MiniBatchesAfter(static_cast<int>(environment.transitions().size())) +
+      problem.batches_per_step;
+  return Status();
 }
 
 void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,
@@ -191,8 +213,8 @@ Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks
 Result<FinalEvent> CompareFinalists(
     const SearchProblem& problem, const std::vector<Finalist>& finalists,
     const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
-    const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
-    const StudyFiles& files, SearchObserver& observer) {
+    const ImageDataset* test, const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board,
+    Journal& journal, const StudyFiles& files, SearchObserver& observer) {
   FinalistNetworks networks(finalists, environment, files);
   observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
                        EnergyNotice(resources.board, options.energy),
@@ -233,7 +255,7 @@ Result<FinalEvent> CompareFinalists(
     event.comparisons = rounds->comparisons;
     std::optional<Evaluation> uniform8;
     for (std::size_t i = 0; i < finalists.size(); ++i) {
-      const Result<Evaluation> evaluation = EvaluateInteger((**loaded)[i], resources.data->test);
+      const Result<Evaluation> evaluation = EvaluateInteger((**loaded)[i], *test);
       if (!evaluation.ok()) return evaluation.status();
       if (i == kUniform8) uniform8 = *evaluation;
       FinalRow row;
@@ -242,7 +264,9 @@ Result<FinalEvent> CompareFinalists(
       row.assignment = CanonicalText(finalists[i].assignment);
       row.assignment_id = AssignmentId(finalists[i].assignment);
       row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
-      FillAccuracy(*evaluation, *uniform8, resources.data->test, row);
+      BITPILOT_RETURN_IF_ERROR(FillValidation(problem, finalists[i], i, (**loaded)[i], environment,
+                                              resources.data->validation, row));
+      FillAccuracy(*evaluation, *uniform8, *test, row);
       FillLatency(rows[i], rows[kUniform8], row);
       FillEnergy(rounds->energy_rows[i], rounds->energy_rows[kUniform8], row);
       row.budget_met = KeepsBudgets(problem, row);

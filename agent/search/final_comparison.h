@@ -30,6 +30,13 @@ struct FinalOptions {
 // the rounds who is faster, and logs the "final" event. Each finalist's network file is registered
 // as an artifact.
 //
+// The finalists are not trained alike. Uniform 8 bit is calibrated only. A candidate has the
+// weights of its step, which had had the mini-batches of all steps until then, at those steps'
+// widths. Uniform 4 bit has SearchEnvironment::TrainReference()'s. FinalRow::mini_batches says how
+// many each had.
+//
+// test: the test images; null in a verification, which reads none.
+//
 // full_isa_board: connected only if needed; null if the search's board is the whole machine
 // already, a model, or remote.
 //
@@ -37,7 +44,7 @@ struct FinalOptions {
 Result<FinalEvent> CompareFinalists(
     const SearchProblem& problem, const std::vector<Finalist>& finalists,
     const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
-    const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
-    const StudyFiles& files, SearchObserver& observer);
+    const ImageDataset* test, const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board,
+    Journal& journal, const StudyFiles& files, SearchObserver& observer);
 
 }  // namespace bitpilot

@@ -50,14 +50,14 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   auto parts = std::make_unique<LiveParts>();
   Result<DataSplits> data = LoadDataSplits(config.data);
   if (!data.ok()) return data.status();
-  parts->data = std::move(*data);
-  const std::string fingerprint =
-      Sha256Hex(parts->data.train.Fingerprint() + parts->data.validation.Fingerprint() +
-                parts->data.test.Fingerprint());
+  const std::string fingerprint = Sha256Hex(
+      data->train.Fingerprint() + data->validation.Fingerprint() + data->test.Fingerprint());
   BITPILOT_RETURN_IF_ERROR(settle(config.data_sha256, fingerprint, "--data " + config.data));
   const std::size_t num_calibration =
-      std::min(parts->data.train.size(), static_cast<std::size_t>(config.calibration_images));
-  parts->calibration = parts->data.train.Slice(0, num_calibration);
+      std::min(data->train.size(), static_cast<std::size_t>(config.calibration_images));
+  parts->calibration = data->train.Slice(0, num_calibration);
+  parts->images = {std::move(data->train), std::move(data->validation)};
+  parts->test = std::move(data->test);
 
   Result<QuantizedModel> model = QuantizedModel::Create(definition, config.weights, config.seed);
   if (!model.ok()) return model.status();

@@ -17,13 +17,14 @@
 namespace bitpilot {
 
 struct LiveParts {
-  DataSplits data;
+  SearchImages images;
   ImageDataset calibration;
+  ImageDataset test;  // for CompareFinalists() alone
   std::optional<QuantizedModel> model;
   std::unique_ptr<Board> board;
 
-  // Borrows; valid while this object stays where it is.
-  SearchResources resources() { return {&*model, board.get(), &data, &calibration}; }
+  // Borrows, the test images excepted; valid while this object stays where it is.
+  SearchResources resources() { return {&*model, board.get(), &images, &calibration}; }
 };
 
 // Loads what `config` names and connects to its board. What the flags left out is filled in

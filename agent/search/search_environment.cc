@@ -251,6 +251,15 @@ TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,
   return answer;
 }
 
+std::int64_t SearchEnvironment::MiniBatchesAfter(int steps) const {
+  // Who is rejected before it is measured does not train.
+  const auto trained = std::count_if(
+      transitions_.begin(), transitions_.begin() + steps, [](const TransitionEvent& event) {
+        return event.transition.status != TransitionStatus::kRejected;
+      });
+  return trained * config_.train_batches;
+}
+
 void SearchEnvironment::KeepNetworks(const std::vector<int>& steps) {
   if (!journal_.recording()) return;
   std::erase_if(kept_steps_, [&](int step) {

@@ -19,11 +19,18 @@
 
 namespace bitpilot {
 
+// The images that a search may read. Those of the test range are not among them: they have a way to
+// CompareFinalists() only, so that nothing that decides can see them.
+struct SearchImages {
+  ImageDataset train;
+  ImageDataset validation;
+};
+
 // What a live search works with. All borrowed; a verification has none of them.
 struct SearchResources {
   QuantizedModel* model = nullptr;
   Board* board = nullptr;
-  const DataSplits* data = nullptr;
+  const SearchImages* data = nullptr;
   const ImageDataset* calibration = nullptr;  // the training images that Calibrate() reads
 };
 
@@ -59,12 +66,16 @@ class SearchEnvironment final : public Environment {
 
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
 
+  // Mini-batches that the weights had had after the first `steps` steps.
+  std::int64_t MiniBatchesAfter(int steps) const;
+
   // Removes the network files of all steps but `steps`. A step that was not kept once must never be
   // kept again.
   void KeepNetworks(const std::vector<int>& steps);
 
-  // The network that one more step at `assignment` would give, for references that are compared
-  // with candidates.
+  // The network that one more step at `assignment` gives: the weights as they are, trained at these
+  // widths for a step's mini-batches, at the learning rate that the search has come to. That is 0
+  // after a whole search: then only batch norm's statistics settle. Without training: calibrated.
   //
   // REQUIRES: the journal records.
   Result<Network> TrainReference(const BitAssignment& assignment);

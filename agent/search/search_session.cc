@@ -79,10 +79,11 @@ class Driver {
         return StartLocalBoard("local", board_options);
       };
     }
-    Result<FinalEvent> final = CompareFinalists(
-        *problem, finalists,
-        {.energy = config_.energy != "none", .long_audit = options_.long_audit}, environment,
-        resources, full_isa_board, journal_, files_, *options_.observer);
+    Result<FinalEvent> final =
+        CompareFinalists(*problem, finalists,
+                         {.energy = config_.energy != "none", .long_audit = options_.long_audit},
+                         environment, resources, parts_ != nullptr ? &parts_->test : nullptr,
+                         full_isa_board, journal_, files_, *options_.observer);
     if (!final.ok()) return Interruption(final.status());
     BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
     SearchOutcome outcome = Outcome(/*interrupted=*/false);

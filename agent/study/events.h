@@ -94,12 +94,19 @@ struct ArtifactEvent {
 };
 
 // One line of the table that ends a search. Test accuracies; latencies of the final, interleaved
-// measurement.
+// measurement. Rows differ in training (mini_batches): the weights of all candidates are one set
+// that a search goes on training at changing widths.
 struct FinalRow {
   std::string label;   // "uniform 8 bit", "uniform 4 bit", "ilp start", "front 1", "front 2", ...
   std::string origin;  // "reference", "ilp" or "front"
   std::string assignment;  // canonical JSON text
   std::string assignment_id;
+  // On the validation images, in [0, 1]: what rows are chosen by (agent/study/chosen_rows.h). Null,
+  // as the next one, in studies of an older bitpilot.
+  std::optional<double> validation_accuracy;
+  // How many mini-batches the weights had had, at whatever widths the search had trained at until
+  // then, when this network was exported; 0: calibrated only.
+  std::optional<std::int64_t> mini_batches;
   double test_accuracy = 0.0;  // in [0, 1]
   std::int64_t test_correct = 0;
   std::int64_t test_total = 0;

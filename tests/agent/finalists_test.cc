@@ -2,12 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <type_traits>
+
 #include "agent/search/decision_variables.h"
 #include "agent/search/front.h"
+#include "agent/search/search_environment.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
 namespace {
+
+// What decides must have no way to the test images: only the final comparison is given them.
+template <typename T>
+concept HoldsTestImages = requires(T images) {
+  images.test;
+};
+static_assert(!HoldsTestImages<std::remove_pointer_t<decltype(SearchResources::data)>>);
+static_assert(!HoldsTestImages<SearchResources>);
+static_assert(HoldsTestImages<DataSplits>);
 
 class FinalistsTest : public testing::Test {
  protected:

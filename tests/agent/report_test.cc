@@ -13,6 +13,7 @@
 namespace bitpilot {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -74,6 +75,24 @@ TEST_F(WriteReportTest, ShowsEveryFinalCandidateWithItsNumbers) {
   EXPECT_THAT(html, HasSubstr("verified"));
   EXPECT_THAT(html, HasSubstr("Noisy and failed measurements: 2 of 33"));
   EXPECT_THAT(html, Not(HasSubstr("MODEL")));
+}
+
+// By the test images "front 4" would be the fastest within 1 point of 8 bit, and "front 3" within
+// 3: on validation they are "front 5" and "front 2".
+TEST_F(WriteReportTest, ChoosesWhatItShowsFirstByValidation) {
+  const std::string html = Render();
+  EXPECT_THAT(html, ContainsRegex("within 1 point of 8 bit on validation</span><b>[^<]*</b>"
+                                  "<span>front 5: 86.4 % test accuracy"));
+  EXPECT_THAT(html, ContainsRegex("within 3 points of 8 bit on validation</span><b>[^<]*</b>"
+                                  "<span>front 2: 83.4 % test accuracy"));
+  EXPECT_THAT(html, HasSubstr("validation 85.6 %"));
+}
+
+TEST_F(WriteReportTest, SaysWhatTrainingEachRowHad) {
+  const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("calibrated only"));
+  EXPECT_THAT(html, HasSubstr("1250 mini-batches"));
+  EXPECT_THAT(html, HasSubstr("not trained alike"));
 }
 
 TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {

@@ -234,6 +234,35 @@ TEST_F(SearchProgramTest, ResumesTrainingFromItsCheckpointExactly) {
   EXPECT_EQ(ContentHash("killed.db"), ContentHash("calm.db"));
 }
 
+TEST_F(SearchProgramTest, SaysWhatTrainingAndValidationEachRowHad) {
+  const ProgramResult search = RunProgram(
+      Search("a.db", {"--train-batches", "2", "--batch-size", "16", "--measurements", "4"}));
+  ASSERT_EQ(search.exit_code, 0) << search.err;
+  std::vector<double> validation;  // by step
+  for (const std::string& line : LinesOfType(search.out, "step")) {
+    validation.push_back(Json::parse(line)["validation_accuracy"].get<double>());
+  }
+  ASSERT_EQ(validation.size(), 4U);
+  const Json result = Json::parse(LinesOfType(search.out, "result").front());
+  EXPECT_EQ(result["reference"]["w8a8"]["mini_batches"], 0);
+  EXPECT_EQ(result["reference"]["w4a4"]["mini_batches"], 4 * 2 + 2);
+  EXPECT_GT(result["reference"]["w4a4"]["validation_accuracy"], 0.1);
+  const Json* most_accurate = nullptr;
+  for (const Json& row : result["front"]) {
+    const int mini_batches = row["mini_batches"].get<int>();
+    ASSERT_EQ(mini_batches % 2, 0);
+    const auto step = static_cast<std::size_t>(mini_batches / 2 - 1);
+    ASSERT_LT(step, validation.size());
+    EXPECT_EQ(row["validation_accuracy"], validation[step]);
+    const bool better =
+        most_accurate == nullptr || row["validation_accuracy"].get<double>() >
+                                        (*most_accurate)["validation_accuracy"].get<double>();
+    if (better) most_accurate = &row;
+  }
+  ASSERT_NE(most_accurate, nullptr);
+  EXPECT_EQ(result["chosen"]["most_accurate"], (*most_accurate)["label"]);
+}
+
 TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {
   const ProgramResult stopped =
       RunProgramUntil(Search("a.db"), SIGINT, [&] { return NumEvents("a.db") >= 16; });

@@ -1,3 +1,3 @@
 bitpilot_add_test(study_test LABEL agent
-  SOURCES events_test.cc study_crash_test.cc study_energy_test.cc study_tamper_test.cc study_test.cc
+  SOURCES chosen_rows_test.cc events_test.cc study_crash_test.cc study_energy_test.cc study_tamper_test.cc study_test.cc
   DEPS bitpilot::study)

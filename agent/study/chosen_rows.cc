@@ -1,0 +1,37 @@
+#include "agent/study/chosen_rows.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kRounding = 1e-9;  // accuracies are fractions of whole images
+
+bool IsCandidate(const FinalRow& row) {
+  return row.origin == "front" && row.ratio && row.validation_accuracy;
+}
+
+}  // namespace
+
+const FinalRow* FastestWithin(const FinalEvent& final, double points) {
+  if (final.rows.empty() || !final.rows.front().validation_accuracy) return nullptr;
+  const double least = *final.rows.front().validation_accuracy - points / 100 - kRounding;
+  const FinalRow* best = nullptr;
+  for (const FinalRow& row : final.rows) {
+    if (!IsCandidate(row) || *row.validation_accuracy < least) continue;
+    if (best == nullptr || *row.ratio < *best->ratio) best = &row;
+  }
+  return best;
+}
+
+const FinalRow* MostAccurateOnValidation(const FinalEvent& final) {
+  const FinalRow* best = nullptr;
+  for (const FinalRow& row : final.rows) {
+    if (!IsCandidate(row)) continue;
+    const bool better =
+        best == nullptr || *row.validation_accuracy > *best->validation_accuracy ||
+        (*row.validation_accuracy == *best->validation_accuracy && *row.ratio < *best->ratio);
+    if (better) best = &row;
+  }
+  return best;
+}
+
+}  // namespace bitpilot

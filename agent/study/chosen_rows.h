@@ -1,0 +1,18 @@
+// Which members of a found front are shown first: chosen by validation images and by the final
+// latencies, never by what the test images say. Those are read once, to tell what the choice is
+// worth; a row picked because its test accuracy is high would look better than it is.
+#pragma once
+
+#include "agent/study/events.h"
+
+namespace bitpilot {
+
+// The front's member with the lowest latency ratio whose validation accuracy is at most `points`
+// percentage points below that of uniform 8 bit. Null if there is none, and in studies of an older
+// bitpilot, whose rows have no validation accuracy.
+const FinalRow* FastestWithin(const FinalEvent& final, double points);
+
+// The front's member with the highest validation accuracy, of equals the faster. Null as above.
+const FinalRow* MostAccurateOnValidation(const FinalEvent& final);
+
+}  // namespace bitpilot

@@ -1,0 +1,67 @@
+#include "agent/study/chosen_rows.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace bitpilot {
+namespace {
+
+FinalRow Row(const std::string& label, const std::string& origin, double validation_accuracy,
+             double test_accuracy, double ratio) {
+  FinalRow row;
+  row.label = label;
+  row.origin = origin;
+  row.validation_accuracy = validation_accuracy;
+  row.test_accuracy = test_accuracy;
+  row.paired_difference = test_accuracy - 0.87;
+  row.ratio = ratio;
+  return row;
+}
+
+// On the test images the order of the front is the other way round.
+FinalEvent Sample() {
+  FinalEvent final;
+  final.rows = {Row("uniform 8 bit", "reference", 0.868, 0.87, 1.0),
+                Row("uniform 4 bit", "reference", 0.867, 0.87, 0.4),
+                Row("ilp start", "ilp", 0.868, 0.87, 0.3),
+                Row("front 1", "front", 0.820, 0.88, 0.5),
+                Row("front 2", "front", 0.838, 0.86, 0.6),
+                Row("front 3", "front", 0.858, 0.85, 0.7),
+                Row("front 4", "front", 0.866, 0.84, 0.8),
+                Row("front 5", "front", 0.866, 0.83, 0.9)};
+  return final;
+}
+
+TEST(ChosenRowsTest, TakesTheFastestWithinTheLossOnValidation) {
+  const FinalEvent final = Sample();
+  // 0.868 - 0.858 and 0.868 - 0.838 are 1 and 3 points, whatever floating point makes of them.
+  ASSERT_NE(FastestWithin(final, 1), nullptr);
+  EXPECT_EQ(FastestWithin(final, 1)->label, "front 3");
+  EXPECT_EQ(FastestWithin(final, 3)->label, "front 2");
+  EXPECT_EQ(FastestWithin(final, 10)->label, "front 1");
+  EXPECT_EQ(FastestWithin(final, 0.1), nullptr);
+}
+
+TEST(ChosenRowsTest, TakesTheMostAccurateOnValidationAndOfEqualsTheFaster) {
+  const FinalEvent final = Sample();
+  ASSERT_NE(MostAccurateOnValidation(final), nullptr);
+  EXPECT_EQ(MostAccurateOnValidation(final)->label, "front 4");
+}
+
+TEST(ChosenRowsTest, ChoosesNobodyByTestAccuracyWhereValidationIsUnknown) {
+  FinalEvent final = Sample();
+  for (FinalRow& row : final.rows) row.validation_accuracy.reset();
+  EXPECT_EQ(FastestWithin(final, 10), nullptr);
+  EXPECT_EQ(MostAccurateOnValidation(final), nullptr);
+  EXPECT_EQ(FastestWithin(FinalEvent(), 10), nullptr);
+}
+
+TEST(ChosenRowsTest, PassesOverCandidatesThatWereNotMeasured) {
+  FinalEvent final = Sample();
+  final.rows[5].ratio.reset();
+  EXPECT_EQ(FastestWithin(final, 1)->label, "front 4");
+}
+
+}  // namespace
+}  // namespace bitpilot
