@@ -43,6 +43,7 @@ constexpr BodyInfo kBodies[] = {
     {BodyCase::kError, "error", false},
     {BodyCase::kEnergyRunRequest, "energy_run_request", false},
     {BodyCase::kEnergyRunResult, "energy_run_result", false},
+    {BodyCase::kBoardBaseline, "board_baseline", false},
 };
 
 const BodyInfo* FindBody(int type) {

@@ -280,8 +280,7 @@ Status ValidateRequest(const Message& message) {
   const v1::Envelope& envelope = message.envelope;
   if (envelope.body_case() == BodyCase::kHello) {
     BITPILOT_RETURN_IF_ERROR(CheckSize("session_id of hello", 0, envelope.session_id().size()));
-    BITPILOT_RETURN_IF_ERROR(CheckName("agent_build", envelope.hello().agent_build()));
-    return CheckName("study_uuid", envelope.hello().study_uuid());
+    return CheckName("agent_build", envelope.hello().agent_build());
   }
   BITPILOT_RETURN_IF_ERROR(CheckSize("session_id", kSessionIdBytes, envelope.session_id().size()));
   switch (envelope.body_case()) {

@@ -16,7 +16,7 @@ struct BoardConditions {
   // Of the CPU that measured, from the first window to the last.
   std::optional<std::uint32_t> frequency_min_khz;
   std::optional<std::uint32_t> frequency_max_khz;
-  std::optional<double> temperature_start_celsius;  // the hottest zone
+  std::optional<double> temperature_start_celsius;  // the hottest zone that counts
   std::optional<double> temperature_end_celsius;
   std::optional<std::uint32_t> throttle_bits;  // of a Raspberry Pi's firmware
   // CPU time of a fixed network, when the lease began and now.
@@ -26,6 +26,8 @@ struct BoardConditions {
   double gate_wait_ms = 0.0;         // until the board was cool enough
   double timed_ms = 0.0;             // inside timed windows
   std::vector<std::string> notes;    // what speaks against these conditions, in words
+  // Thermal zones that did not count among the temperatures, each with the reason.
+  std::vector<std::string> ignored_zones;
 
   friend bool operator==(const BoardConditions&, const BoardConditions&) = default;
 };

@@ -115,6 +115,7 @@ BoardConditions ToBoardConditions(const v1::Conditions& from) {
   to.gate_wait_ms = from.gate_wait_ms();
   to.timed_ms = from.timed_ms();
   to.notes.assign(from.notes().begin(), from.notes().end());
+  to.ignored_zones.assign(from.ignored_zones().begin(), from.ignored_zones().end());
   return to;
 }
 

@@ -107,10 +107,11 @@ static void from_json(const nlohmann::json& j, EnergyTier& tier) {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyConditions, scope, no_net_reason, idle_power_w, latency_ns,
                                    window_s, inferences, samples)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardConditions, governor, frequency_min_khz, frequency_max_khz,
-                                   temperature_start_celsius, temperature_end_celsius,
-                                   throttle_bits, canary_lease_ns, canary_ns, other_load,
-                                   gate_wait_ms, timed_ms, notes)
+BITPILOT_DEFINE_GROWN_TYPE(BoardConditions,
+                           (governor, frequency_min_khz, frequency_max_khz,
+                            temperature_start_celsius, temperature_end_celsius, throttle_bits,
+                            canary_lease_ns, canary_ns, other_load, gate_wait_ms, timed_ms, notes),
+                           (ignored_zones))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardEnergy, tier, source, scope, window_s, reason)
 BITPILOT_DEFINE_GROWN_TYPE(BoardInfo,
                            (name, cpu_model, isa, daemon_build, kernel_build, backend, model_source,

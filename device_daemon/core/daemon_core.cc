@@ -85,10 +85,11 @@ void DaemonCore::On(const MessageReceived& event) {
 void DaemonCore::OpenSession(const MessageReceived& event) {
   const v1::Hello& hello = event.message.envelope.hello();
   if (hello.protocol_major() != kProtocolMajor) {
-    SendError(event.peer, "", event.message.envelope.request_id(),
-              {StatusCode::kVersionMismatch, "this daemon speaks protocol version " +
-                                                 std::to_string(kProtocolMajor) + ", the agent " +
-                                                 std::to_string(hello.protocol_major())});
+    SendError(
+        event.peer, "", event.message.envelope.request_id(),
+        {StatusCode::kVersionMismatch,
+         "this daemon speaks protocol version " + std::to_string(kProtocolMajor) + ", the agent (" +
+             hello.agent_build() + ") " + std::to_string(hello.protocol_major())});
     return;
   }
   if (sessions_.size() >= kMaxSessions) EvictSession();
@@ -106,7 +107,6 @@ void DaemonCore::OpenSession(const MessageReceived& event) {
   ack.set_boot_id(config_.boot_id);
   *ack.mutable_capabilities() = config_.capabilities;
   ack.set_max_frame_bytes(kMaxRawBytes);
-  ack.set_ping_interval_ms(kPingIntervalMs);
   SendToSession(id, event.message.envelope.request_id(), std::move(reply));
 }
 
@@ -215,7 +215,6 @@ void DaemonCore::AnswerPing(const MessageReceived& event) {
   } else {
     pong.set_state(lease_.IsHeld(now_) ? "LEASED" : "READY");
   }
-  pong.set_worker_progress(worker_progress_);
   ReplyTo(event, std::move(reply));
 }
 

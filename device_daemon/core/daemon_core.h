@@ -46,7 +46,6 @@ class DaemonCore {
  public:
   static constexpr Milliseconds kStallLimit{10'000};
   static constexpr std::size_t kMaxSessions = 64;
-  static constexpr std::uint32_t kPingIntervalMs = 2'000;
 
   explicit DaemonCore(CoreConfig config);
 
@@ -116,7 +115,6 @@ class DaemonCore {
   std::uint64_t lease_request_id_ = 0;  // Of the reservation.
   JobLedger jobs_;
   JobId last_job_ = 0;
-  std::uint64_t worker_progress_ = 0;
 };
 
 }  // namespace bitpilot::daemon

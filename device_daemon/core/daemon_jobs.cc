@@ -178,7 +178,6 @@ void DaemonCore::On(const WorkerProgressed& event) {
   Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
   running->last_progress = now_;
-  ++worker_progress_;
   if (!running->is_measurement()) return;
   Message message;
   v1::MeasureProgress& progress = *message.envelope.mutable_measure_progress();
@@ -192,7 +191,6 @@ void DaemonCore::On(const WorkerAnswered& event) {
   const Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
   Job job = jobs_.FinishRunning();
-  ++worker_progress_;
   if (job.is_revoked) return StartNextJob();
   const v1::Envelope& reply = event.reply.envelope;
   const bool fits = reply.ByteSizeLong() <= kMaxWorkerEnvelopeBytes;

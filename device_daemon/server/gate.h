@@ -26,8 +26,6 @@ class Gate {
 
   void Replace(AuthorizedAgents agents) { agents_ = std::move(agents); }
   bool IsAuthorized(const std::string& public_key) const { return agents_.contains(public_key); }
-  // REQUIRES: IsAuthorized(public_key).
-  const std::string& NameOf(const std::string& public_key) const { return agents_.at(public_key); }
   const AuthorizedAgents& agents() const { return agents_; }
 
  private:

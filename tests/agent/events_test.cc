@@ -115,6 +115,23 @@ TEST(ParseEventTest, RefusesWhatIsNoJsonOrOfAnotherType) {
   }
 }
 
+// Zones that do not count came later than the other conditions.
+TEST(ParseEventTest, ReadsConditionsWithoutIgnoredZones) {
+  MeasurementConditions conditions;
+  conditions.board.ignored_zones = {"PMIC-Die: not the CPU's"};
+  const std::string payload = ToJson(conditions);
+  const Result<MeasurementConditions> same = ParseEvent<MeasurementConditions>(payload);
+  ASSERT_TRUE(same.ok()) << same.status().message();
+  EXPECT_EQ(same->board, conditions.board);
+  const std::string field = R"("ignored_zones":["PMIC-Die: not the CPU's"],)";
+  std::string earlier = payload;
+  ASSERT_NE(earlier.find(field), std::string::npos) << payload;
+  earlier.erase(earlier.find(field), field.size());
+  const Result<MeasurementConditions> older = ParseEvent<MeasurementConditions>(earlier);
+  ASSERT_TRUE(older.ok()) << older.status().message();
+  EXPECT_TRUE(older->board.ignored_zones.empty());
+}
+
 // The verdict on the full instruction set came later than its figures.
 TEST(ParseEventTest, ReadsTheFullInstructionSetWithoutAVerdict) {
   FinalEvent final;

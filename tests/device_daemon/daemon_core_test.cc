@@ -24,7 +24,11 @@ TEST(DaemonCoreTest, RefusesAnotherProtocolVersion) {
   CoreDriver driver;
   Message hello;
   hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor + 1);
-  EXPECT_EQ(CoreDriver::ErrorOf(driver.Deliver(kAlice, hello)), StatusCode::kVersionMismatch);
+  hello.envelope.mutable_hello()->set_agent_build("bitpilot 9.1");
+  const v1::Envelope reply = CoreDriver::OnlyReply(driver.Deliver(kAlice, hello));
+  EXPECT_EQ(static_cast<StatusCode>(reply.error().code()), StatusCode::kVersionMismatch);
+  EXPECT_EQ(reply.error().detail(),
+            "this daemon speaks protocol version 1, the agent (bitpilot 9.1) 2");
 }
 
 TEST(DaemonCoreTest, DropsMessagesWithoutAUser) {

@@ -168,12 +168,15 @@ TEST(EnergyValidationTest, RefusesCapabilitiesThatContradictThemselves) {
 }
 
 // They are for the channel between the daemon and its worker, and no peer's business.
-TEST(EnergyValidationTest, TakesEnergyRunsFromNoPeer) {
+TEST(EnergyValidationTest, TakesTheWorkersMessagesFromNoPeer) {
   Message message;
   message.envelope.set_session_id(std::string(kSessionIdBytes, 's'));
   message.envelope.mutable_energy_run_request();
   EXPECT_EQ(ValidateRequest(message).code(), StatusCode::kInvalidArgument);
   message.envelope.mutable_energy_run_result();
+  EXPECT_EQ(ValidateRequest(message).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(ValidateReply(message).code(), StatusCode::kInvalidArgument);
+  message.envelope.mutable_board_baseline();
   EXPECT_EQ(ValidateRequest(message).code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(ValidateReply(message).code(), StatusCode::kInvalidArgument);
 }
