@@ -53,6 +53,8 @@ std::vector<FoundEnergySource> FindBatteries(const fs::path& sysfs_root) {
   for (const fs::path& supply : SysfsEntries(sysfs_root / "class/power_supply", "")) {
     const Result<std::string> type = ReadSysfsLine(supply / "type");
     if (!type.ok() || *type != "Battery") continue;
+    const Result<std::string> scope = ReadSysfsLine(supply / "scope");
+    if (scope.ok() && *scope == "Device") continue;
     EnergySourceInfo info{.name = "battery:" + supply.filename().string(),
                           .scope = "everything that the battery supplies, averaged over seconds",
                           .coverage = EnergyCoverage::kBattery,

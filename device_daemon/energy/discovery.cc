@@ -5,6 +5,7 @@
 
 #include "device_daemon/energy/battery.h"
 #include "device_daemon/energy/hwmon.h"
+#include "device_daemon/energy/iio_rails.h"
 #include "device_daemon/energy/pmic.h"
 #include "device_daemon/energy/rapl.h"
 
@@ -17,10 +18,12 @@ void Append(std::vector<FoundEnergySource> more, std::vector<FoundEnergySource>&
 
 }  // namespace
 
-std::vector<FoundEnergySource> FindEnergySources(const std::filesystem::path& root) {
+std::vector<FoundEnergySource> FindEnergySources(const std::filesystem::path& root,
+                                                 const TrialClock& clock) {
   std::vector<FoundEnergySource> all;
-  Append(FindRapl(root / "sys"), all);
+  Append(FindRapl(root / "sys", clock), all);
   Append(FindHwmonRails(root / "sys"), all);
+  Append(FindIioRails(root / "sys"), all);
   Append(FindPmic(root, RunPmicCommand), all);
   Append(FindBatteries(root / "sys"), all);
   return all;

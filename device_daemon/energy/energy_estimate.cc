@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 
+#include "device_daemon/energy/plausibility.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -36,25 +37,45 @@ Result<std::vector<EnergySample>> InOrder(const EnergyTrace& trace) {
   return samples;
 }
 
-Status CheckGaps(const EnergySourceInfo& source, std::span<const EnergySample> samples) {
+// How long nobody looked because samples are missing: the gaps around them. One missing sample is
+// bridged in any window, since of a slow source's few samples it is more than the limit's share.
+Result<std::int64_t> BridgedNs(const EnergySourceInfo& source,
+                               std::span<const EnergySample> samples) {
   const auto period_ns = static_cast<double>(source.period_ns);
   double missing = 0.0;
   double longest = 0.0;
+  std::int64_t bridged_ns = 0;
   for (std::size_t i = 1; i < samples.size(); ++i) {
-    const double periods =
-        static_cast<double>(samples[i].time_ns - samples[i - 1].time_ns) / period_ns;
-    missing += std::max(0.0, std::round(periods) - 1.0);
+    const std::int64_t gap_ns = samples[i].time_ns - samples[i - 1].time_ns;
+    const double periods = static_cast<double>(gap_ns) / period_ns;
     longest = std::max(longest, periods);
+    const double lost = std::max(0.0, std::round(periods) - 1.0);
+    missing += lost;
+    if (lost > 0.0) bridged_ns += gap_ns;
   }
   if (longest > kMaxGapPeriods) {
     return DataCorrupt("a gap of " + std::to_string(longest) + " sampling periods; at most 3");
   }
   const double share = missing / (missing + static_cast<double>(samples.size()));
-  if (share > kMaxMissingShare) {
+  if (missing > 1.0 && share > kMaxMissingShare) {
     return DataCorrupt(std::to_string(share * 100.0) +
-                       " % of the samples are missing; at most 0.1");
+                       " % of the samples are missing; at most 0.1, or one");
   }
-  return {};
+  return bridged_ns;
+}
+
+// From the last sample at or before the window to the first one at or behind it.
+//
+// REQUIRES: the samples are in order and cover the window.
+std::span<const EnergySample> Around(std::span<const EnergySample> samples, std::int64_t begin_ns,
+                                     std::int64_t end_ns) {
+  const auto by_time = [](const EnergySample& sample, std::int64_t time_ns) {
+    return sample.time_ns < time_ns;
+  };
+  auto first = std::lower_bound(samples.begin(), samples.end(), begin_ns, by_time);
+  if (first->time_ns > begin_ns) --first;
+  const auto last = std::lower_bound(first, samples.end(), end_ns, by_time);
+  return {first, last + 1};
 }
 
 double Interpolate(const EnergySample& a, const EnergySample& b, std::int64_t time_ns) {
@@ -83,32 +104,13 @@ std::vector<EnergySample> Cut(const std::vector<EnergySample>& samples, std::int
   return inside;
 }
 
-Status CheckPower(const EnergySourceInfo& source, double power_w) {
-  if (power_w > 0.0 && power_w <= source.max_power_w) return {};
-  return DataCorrupt("a power of " + std::to_string(power_w) + " W is not in (0, " +
-                     std::to_string(source.max_power_w) + "]: wrong unit, sign or wiring?");
-}
-
-Result<double> TakePower(const EnergySourceInfo& source, std::span<const EnergySample> inside) {
+double IntegratePower(std::span<const EnergySample> inside) {
   double energy_j = 0.0;
-  for (std::size_t i = 0; i < inside.size(); ++i) {
-    BITPILOT_RETURN_IF_ERROR(CheckPower(source, inside[i].value));
-    if (i == 0) continue;
+  for (std::size_t i = 1; i < inside.size(); ++i) {
     const double seconds = static_cast<double>(inside[i].time_ns - inside[i - 1].time_ns) * 1e-9;
     energy_j += 0.5 * (inside[i].value + inside[i - 1].value) * seconds;
   }
   return energy_j;
-}
-
-Result<double> TakeCounter(std::span<const EnergySample> inside) {
-  for (std::size_t i = 1; i < inside.size(); ++i) {
-    if (inside[i].value < inside[i - 1].value) {
-      return DataCorrupt("the energy counter went back from " +
-                         std::to_string(inside[i - 1].value) + " to " +
-                         std::to_string(inside[i].value) + " J");
-    }
-  }
-  return inside.back().value - inside.front().value;
 }
 
 // Between the two samples around `time_ns`: how long nobody looked there.
@@ -146,17 +148,21 @@ Result<WindowEnergy> Integrate(const EnergyTrace& trace, std::int64_t begin_ns,
     return DataCorrupt("the samples do not cover the window: the meter began late or ended early");
   }
   const std::vector<EnergySample> inside = Cut(*samples, begin_ns, end_ns);
+  BITPILOT_RETURN_IF_ERROR(CheckPlausible(trace.source, inside));
   const bool is_power = trace.source.quantity == EnergyQuantity::kPowerW;
-  if (is_power) BITPILOT_RETURN_IF_ERROR(CheckGaps(trace.source, *samples));
-  const Result<double> energy_j = is_power ? TakePower(trace.source, inside) : TakeCounter(inside);
-  if (!energy_j.ok()) return energy_j.status();
-  WindowEnergy window{.energy_j = *energy_j,
-                      .seconds = static_cast<double>(end_ns - begin_ns) * 1e-9};
-  BITPILOT_RETURN_IF_ERROR(CheckPower(trace.source, window.power_w()));
-  const std::int64_t edges_ns = std::max(trace.source.period_ns, SpacingNs(*samples, begin_ns)) +
-                                std::max(trace.source.period_ns, SpacingNs(*samples, end_ns));
-  const double edge_share = static_cast<double>(edges_ns) * 1e-9 / window.seconds;
-  window.uncertainty_j = window.energy_j * std::hypot(edge_share, trace.source.relative_accuracy);
+  std::int64_t unseen_ns = std::max(trace.source.period_ns, SpacingNs(*samples, begin_ns)) +
+                           std::max(trace.source.period_ns, SpacingNs(*samples, end_ns));
+  if (is_power) {
+    const Result<std::int64_t> bridged_ns =
+        BridgedNs(trace.source, Around(*samples, begin_ns, end_ns));
+    if (!bridged_ns.ok()) return bridged_ns.status();
+    unseen_ns += *bridged_ns;
+  }
+  WindowEnergy window{
+      .energy_j = is_power ? IntegratePower(inside) : inside.back().value - inside.front().value,
+      .seconds = static_cast<double>(end_ns - begin_ns) * 1e-9};
+  const double unseen_share = static_cast<double>(unseen_ns) * 1e-9 / window.seconds;
+  window.uncertainty_j = window.energy_j * std::hypot(unseen_share, trace.source.relative_accuracy);
   return window;
 }
 

@@ -2,7 +2,8 @@
 // inference.
 //
 // Source of the rules: the window rule bounds the error at the window's two edges by 2 * period /
-// window <= 1 %; gaps as EEMBC's EnergyRunner treats them (at most 0.1 % of the samples missing).
+// window <= 1 %; gaps as EEMBC's EnergyRunner treats them (at most 0.1 % of the samples missing),
+// but for a single one.
 #pragma once
 
 #include <cstdint>
@@ -26,18 +27,18 @@ struct WindowEnergy {
   double power_w() const { return energy_j / seconds; }
 };
 
-// The edges' part of the uncertainty is what was drawn between the samples around each edge.
-//
 // Integrates the trace's power over the window (trapezoids between the samples' own times; linear
-// between samples at the edges), or takes the difference of its energy counter.
+// between samples at the edges), or takes the difference of its energy counter. Besides the
+// instrument's accuracy, the uncertainty has what was drawn while nobody looked: between the
+// samples around each edge, and in gaps that missing samples left.
 //
 // Errors:
 //   kInvalidArgument  the window is shorter than MinWindowNs().
 //   kDataCorrupt      the trace does not cover the window; times go back; two values at one time;
-//   more
-//                     than 0.1 % of the samples missing, or a gap of more than 3 periods (power
-//                     only: a counter misses nothing); energy that decreases; power not in (0,
-//                     max]; clocks aligned no better than 0.1 % of the window.
+//                     in the window more than one sample and more than 0.1 % of them missing, or a
+//                     gap of more than 3 periods (power only: a counter misses nothing); values
+//                     that CheckPlausible() refuses; clocks aligned no better than 0.1 % of the
+//                     window.
 Result<WindowEnergy> IntegrateWindow(const EnergyTrace& trace, std::int64_t begin_ns,
                                      std::int64_t end_ns);
 

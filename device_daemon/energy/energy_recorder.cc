@@ -1,18 +1,12 @@
 #include "device_daemon/energy/energy_recorder.h"
 
 #include <chrono>
-#include <ctime>
 #include <utility>
 
+#include "device_daemon/energy/poll_schedule.h"
 #include "kernels/base/check.h"
 
 namespace bitpilot {
-
-std::int64_t EnergyClockNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 EnergyRecorder::EnergyRecorder(std::unique_ptr<EnergySource> source, Open reopen)
     : info_(source->info()),
@@ -61,8 +55,10 @@ void EnergyRecorder::Run() {
     BITPILOT_CHECK(command->started);
     Status failure = Begin();
     command->started(failure);
+    PollSchedule schedule(EnergyClockNs(), failure.ok() ? source_->poll_interval_ns() : 1);
     while (failure.ok()) {
-      command = Next(source_->poll_interval_ns());
+      const std::int64_t now_ns = EnergyClockNs();
+      command = Next(schedule.NextNs(now_ns) - now_ns);
       if (command || ending_) break;
       failure = source_->Poll(EnergyClockNs());
     }

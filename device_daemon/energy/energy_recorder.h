@@ -15,13 +15,11 @@
 #include <optional>
 #include <thread>
 
+#include "device_daemon/energy/energy_clock.h"
 #include "device_daemon/energy/energy_source.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
-
-// Nanoseconds of CLOCK_MONOTONIC_RAW: the clock of traces, and of the worker's windows.
-std::int64_t EnergyClockNs();
 
 class EnergyRecorder {
  public:

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "device_daemon/energy/energy_clock.h"
 #include "kernels/base/energy.h"
 #include "kernels/base/status.h"
 
@@ -89,14 +90,25 @@ class PolledSource : public EnergySource {
 };
 
 // A source that this machine has or could have. Exactly one of `source` and a failed `status` is
-// there; the status names the file and what to do.
+// there; the status names the file, or what it told, and what to do.
 struct FoundEnergySource {
   std::string name;
   Status status;
   std::unique_ptr<EnergySource> source;
 };
 
-// `source` if it can be read now, else why not.
-FoundEnergySource TryToRead(std::unique_ptr<PolledSource> source);
+// Time as a source is tried. Tests let their files change instead of sleeping.
+struct TrialClock {
+  std::function<std::int64_t()> now_ns = EnergyClockNs;
+  SleepFunction sleep = SleepNs;
+};
+
+// Records for a moment. Whether that works, and what the source tells passes the measurement's own
+// test (plausibility.h). A sensor's power is read at once; a counter for a tenth of a second, in
+// which one that counts moves; a meter for three of its periods, if that is longer.
+Status TryToRecord(EnergySource& source, const TrialClock& clock = {});
+
+// `source` if TryToRecord() is OK, else why not.
+FoundEnergySource TryToRead(std::unique_ptr<PolledSource> source, const TrialClock& clock = {});
 
 }  // namespace bitpilot

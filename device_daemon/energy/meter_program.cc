@@ -13,7 +13,6 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -32,12 +31,6 @@ constexpr int kMaxAttempts = 5;
 constexpr std::int64_t kTerminationNs = 200'000'000;
 constexpr std::size_t kMaxLineBytes = 256;
 constexpr std::size_t kMaxSamples = 4'000'000;  // 64 MB; 200 s at 20 kHz.
-
-std::int64_t NowNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 Status Unavailable(std::string message) {
   return Status(StatusCode::kUnavailable, std::move(message));
@@ -95,8 +88,8 @@ Result<std::unique_ptr<Child>> Child::Spawn(const std::string& command) {
 Child::~Child() {
   close(descriptor_);
   kill(-pid_, SIGTERM);
-  const std::int64_t deadline_ns = NowNs() + kTerminationNs;
-  while (NowNs() < deadline_ns) {
+  const std::int64_t deadline_ns = EnergyClockNs() + kTerminationNs;
+  while (EnergyClockNs() < deadline_ns) {
     if (waitpid(pid_, nullptr, WNOHANG) != 0) return;
     poll(nullptr, 0, 1);
   }
@@ -126,7 +119,8 @@ Result<std::optional<std::string>> Child::ReadLine(std::int64_t deadline_ns) {
                          std::to_string(kMaxLineBytes) + " bytes");
     }
     pollfd ready{descriptor_, POLLIN, 0};
-    const std::int64_t wait_ms = std::max<std::int64_t>(0, (deadline_ns - NowNs()) / 1'000'000);
+    const std::int64_t wait_ms =
+        std::max<std::int64_t>(0, (deadline_ns - EnergyClockNs()) / 1'000'000);
     const int events = poll(&ready, 1, static_cast<int>(wait_ms));
     if (events < 0 && errno == EINTR) continue;
     if (events <= 0) return std::optional<std::string>();
@@ -231,7 +225,7 @@ class MeterSource : public EnergySource {
   // Sends `question`, takes samples until the answer, and stamps both clocks.
   Result<ClockPair> Exchange(std::string_view question, std::string_view answer) {
     BITPILOT_RETURN_IF_ERROR(Poll(0));  // What waits in the pipe must not count as delay.
-    const std::int64_t asked_ns = NowNs();
+    const std::int64_t asked_ns = EnergyClockNs();
     BITPILOT_RETURN_IF_ERROR(child_->Write(question));
     for (;;) {
       const Result<std::optional<std::string>> line = child_->ReadLine(asked_ns + kAnswerTimeoutNs);
@@ -252,7 +246,7 @@ class MeterSource : public EnergySource {
         return DataCorrupt("energy source " + info_.name + ": expected '" + std::string(answer) +
                            "TIME_NS', got " + Quoted(**line));
       }
-      pair.delay_ns = NowNs() - asked_ns;
+      pair.delay_ns = EnergyClockNs() - asked_ns;
       pair.own_ns = asked_ns + pair.delay_ns / 2;
       if (question == "start") samples_.clear();  // Of a recording before this one.
       return pair;
@@ -272,7 +266,8 @@ Result<std::unique_ptr<EnergySource>> StartMeterProgram(const std::string& comma
   Result<std::unique_ptr<Child>> child = Child::Spawn(command);
   if (!child.ok()) return child.status();
   const std::string context = "--meter '" + command + "'";
-  const Result<std::optional<std::string>> line = (*child)->ReadLine(NowNs() + kAnswerTimeoutNs);
+  const Result<std::optional<std::string>> line =
+      (*child)->ReadLine(EnergyClockNs() + kAnswerTimeoutNs);
   if (!line.ok()) return line.status().WithContext(context);
   if (!line->has_value()) return Unavailable(context + ": no greeting within 4 s");
   Result<EnergySourceInfo> info = ParseMeterGreeting(**line);

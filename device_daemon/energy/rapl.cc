@@ -10,8 +10,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kPeriodNs = 1'000'000;  // The counter moves about every 976 us.
-constexpr double kAccuracy = 0.05;             // Partly modelled by the CPU; not a meter.
+constexpr std::int64_t kPeriodNs = 10'000'000;
+constexpr double kAccuracy = 0.05;  // Partly modelled by the CPU; not a meter.
 constexpr double kMaxPackageW = 1000.0;
 
 struct Package {
@@ -46,16 +46,31 @@ bool IsTopLevel(const fs::path& zone) {
   return name.find(':') == name.rfind(':');
 }
 
-Result<Package> OpenPackage(const fs::path& zone) {
+EnergySourceInfo InfoOf(const std::string& name, std::size_t num_packages) {
+  return {.name = name,
+          .scope = "CPU packages; neither memory chips nor the rest of the board",
+          .coverage = EnergyCoverage::kProcessor,
+          .sensor = EnergySensor::kSensorOnboard,
+          .quantity = EnergyQuantity::kEnergyJ,
+          .period_ns = kPeriodNs,
+          .relative_accuracy = kAccuracy,
+          .max_power_w = kMaxPackageW * static_cast<double>(num_packages)};
+}
+
+// Each package is tried alone: in a sum one that counts nothing would not show.
+Result<Package> OpenPackage(const std::string& name, const fs::path& zone,
+                            const TrialClock& clock) {
   const fs::path range_file = zone / "max_energy_range_uj";
   const Result<std::int64_t> range = ReadSysfsNumber(range_file);
   if (!range.ok()) return range.status();
   if (*range <= 0) {
     return DataCorrupt(range_file.string() + " must be positive, got " + std::to_string(*range));
   }
-  Package package{zone / "energy_uj", WrappingCounter(*range)};
-  const Result<std::int64_t> now = ReadSysfsNumber(package.counter_file);
-  if (!now.ok()) return now.status();
+  const Package package{zone / "energy_uj", WrappingCounter(*range)};
+  const FoundEnergySource tried = TryToRead(
+      std::make_unique<RaplSource>(InfoOf("rapl:" + name, 1), std::vector<Package>{package}),
+      clock);
+  if (!tried.status.ok()) return tried.status;
   return package;
 }
 
@@ -71,7 +86,7 @@ Result<std::int64_t> WrappingCounter::Advance(std::int64_t value) {
   return total_;
 }
 
-std::vector<FoundEnergySource> FindRapl(const fs::path& sysfs_root) {
+std::vector<FoundEnergySource> FindRapl(const fs::path& sysfs_root, const TrialClock& clock) {
   std::vector<Package> packages;
   std::string names;
   Status failure;
@@ -80,7 +95,7 @@ std::vector<FoundEnergySource> FindRapl(const fs::path& sysfs_root) {
     const Result<std::string> name = ReadSysfsLine(zone / "name");
     if (!name.ok() || !name->starts_with("package")) continue;
     names += (names.empty() ? "" : "+") + *name;
-    Result<Package> package = OpenPackage(zone);
+    Result<Package> package = OpenPackage(*name, zone, clock);
     if (package.ok()) {
       packages.push_back(std::move(*package));
     } else if (failure.ok()) {
@@ -89,19 +104,12 @@ std::vector<FoundEnergySource> FindRapl(const fs::path& sysfs_root) {
   }
   std::vector<FoundEnergySource> found;
   if (names.empty()) return found;
-  EnergySourceInfo info{.name = "rapl:" + names,
-                        .scope = "CPU packages; neither memory chips nor the rest of the board",
-                        .coverage = EnergyCoverage::kProcessor,
-                        .sensor = EnergySensor::kSensorOnboard,
-                        .quantity = EnergyQuantity::kEnergyJ,
-                        .period_ns = kPeriodNs,
-                        .relative_accuracy = kAccuracy,
-                        .max_power_w = kMaxPackageW * static_cast<double>(packages.size())};
-  const std::string name = info.name;
+  const std::string name = "rapl:" + names;
   if (!failure.ok()) {
     found.push_back({name, failure, nullptr});
   } else {
-    found.push_back({name, {}, std::make_unique<RaplSource>(std::move(info), std::move(packages))});
+    const EnergySourceInfo info = InfoOf(name, packages.size());
+    found.push_back({name, {}, std::make_unique<RaplSource>(info, std::move(packages))});
   }
   return found;
 }

@@ -4,6 +4,9 @@
 // would count twice, as would psys, which contains the packages, and intel-rapl-mmio, a second way
 // to the same counter. All packages are summed.
 //
+// The counter moves about every 976 us. It is read a hundred times a second, which is what the
+// shortest window needs: every look wakes a CPU of the package that is measured.
+//
 // Source: Linux Documentation/power/powercap/powercap.rst.
 #pragma once
 
@@ -34,7 +37,9 @@ class WrappingCounter {
 
 // RAPL below `sysfs_root` (usually "/sys"). Empty without powercap; otherwise one entry, whose
 // status says why it cannot be used: kPermissionDenied where energy_uj is for root only (the
-// default since CVE-2020-8694), kDataCorrupt for a counter without a usable max_energy_range_uj.
-std::vector<FoundEnergySource> FindRapl(const std::filesystem::path& sysfs_root);
+// default since CVE-2020-8694), kDataCorrupt for a counter without a usable max_energy_range_uj and
+// for what TryToRead() finds: a counter beyond that range, one that stands still.
+std::vector<FoundEnergySource> FindRapl(const std::filesystem::path& sysfs_root,
+                                        const TrialClock& clock = {});
 
 }  // namespace bitpilot

@@ -1,9 +1,7 @@
 #include "device_daemon/measurement/energy_phase.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <ctime>
 #include <span>
 #include <utility>
 #include <vector>
@@ -143,12 +141,6 @@ EnergyPlan EnergyPlanFor(v1::MeasureSpec::Tier tier, std::int64_t min_window_ns,
   plan.rounds = tier == v1::MeasureSpec::STANDARD ? 3 : 5;
   plan.idle_ns = std::max(kLongIdleNs, min_window_ns);
   return plan;
-}
-
-void SleepNs(std::int64_t duration_ns) {
-  timespec left{duration_ns / 1'000'000'000, duration_ns % 1'000'000'000};
-  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-  }
 }
 
 v1::EnergyRunResult RunEnergyPhase(const v1::EnergyRunRequest& request,

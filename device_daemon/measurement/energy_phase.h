@@ -6,8 +6,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
+#include "device_daemon/energy/energy_clock.h"
 #include "device_daemon/measurement/latency_sampler.h"
 #include "device_daemon/measurement/measurement.h"
 #include "proto/bitpilot.pb.h"
@@ -33,10 +33,6 @@ struct EnergyPlan {
 // REQUIRES: tier is one of the three.
 EnergyPlan EnergyPlanFor(v1::MeasureSpec::Tier tier, std::int64_t min_window_ns,
                          std::int64_t period_ns);
-
-// Blocks for so many nanoseconds.
-using SleepFunction = std::function<void(std::int64_t)>;
-void SleepNs(std::int64_t duration_ns);
 
 // Idle window, rounds of a window of every network (every other round backward), idle window. Every
 // output is compared with the golden one before and after. Never fails: what goes wrong is the

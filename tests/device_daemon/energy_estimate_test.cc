@@ -96,6 +96,33 @@ TEST(IntegrateWindowTest, LivesWithFewMissingSamplesAndRefusesMany) {
   EXPECT_THAT(refused.message(), HasSubstr("missing"));
 }
 
+// Of the 200 samples of a slow source's shortest window one is half a percent.
+TEST(IntegrateWindowTest, BridgesOneMissingSampleAndIsLessSure) {
+  const EnergyTrace clean = Sample({1.7}, 10 * kMs, 4 * kSecond);
+  const Result<WindowEnergy> whole = IntegrateWindow(clean, kSecond, 3 * kSecond);
+  EnergyTrace one = clean;
+  one.samples.erase(one.samples.begin() + 200);
+  const Result<WindowEnergy> bridged = IntegrateWindow(one, kSecond, 3 * kSecond);
+  ASSERT_TRUE(bridged.ok()) << bridged.status().message();
+  // Nobody looked for two periods more, beside one at either edge.
+  EXPECT_NEAR(bridged->uncertainty_j / bridged->energy_j, std::hypot(0.04 / 2.0, 0.001), 1e-12);
+  EXPECT_NEAR(whole->uncertainty_j / whole->energy_j, std::hypot(0.02 / 2.0, 0.001), 1e-12);
+  const double truth_j = Waveform{1.7}.EnergyUntil(3.0) - Waveform{1.7}.EnergyUntil(1.0);
+  EXPECT_NEAR(bridged->energy_j, truth_j, bridged->uncertainty_j);
+  EnergyTrace two = one;
+  two.samples.erase(two.samples.begin() + 250);
+  EXPECT_THAT(IntegrateWindow(two, kSecond, 3 * kSecond).status().message(), HasSubstr("missing"));
+}
+
+TEST(IntegrateWindowTest, DoesNotMindWhatIsMissingOutsideOfTheWindow) {
+  EnergyTrace trace = Sample({1.0}, 10 * kMs, 6 * kSecond);
+  trace.samples.erase(trace.samples.begin() + 20, trace.samples.begin() + 60);
+  trace.samples.erase(trace.samples.end() - 60, trace.samples.end() - 20);
+  const Result<WindowEnergy> window = IntegrateWindow(trace, 2 * kSecond, 4 * kSecond);
+  ASSERT_TRUE(window.ok()) << window.status().message();
+  EXPECT_NEAR(window->uncertainty_j / window->energy_j, std::hypot(0.01, 0.001), 1e-12);
+}
+
 TEST(IntegrateWindowTest, RefusesAGapOfMoreThanThreePeriods) {
   EnergyTrace trace = Sample({1.0}, kMs / 5, 4 * kSecond);
   trace.samples.erase(trace.samples.begin() + 9000, trace.samples.begin() + 9003);
@@ -151,6 +178,9 @@ TEST(IntegrateWindowTest, TakesDifferencesOfACounterWhateverTheGaps) {
   trace.source.quantity = EnergyQuantity::kEnergyJ;
   EXPECT_DOUBLE_EQ(IntegrateWindow(trace, kSecond, 3 * kSecond)->energy_j, 10.0);
   EXPECT_DOUBLE_EQ(IntegrateWindow(trace, kSecond / 2, 3 * kSecond)->energy_j, 12.0);
+  trace.samples[2].value = 104.0;
+  EXPECT_THAT(IntegrateWindow(trace, kSecond, 3 * kSecond).status().message(),
+              HasSubstr("stood still"));
   trace.samples[2].value = 103.0;
   EXPECT_THAT(IntegrateWindow(trace, kSecond, 3 * kSecond).status().message(),
               HasSubstr("went back"));

@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "device_daemon/energy/poll_schedule.h"
+
 namespace bitpilot {
 namespace {
 
@@ -57,6 +59,25 @@ Result<EnergyTrace> FinishAndWait(EnergyRecorder& recorder) {
 
 Result<std::unique_ptr<EnergySource>> NoOther() {
   return Status(StatusCode::kNotFound, "there is no other");
+}
+
+// Each look takes 0.3 intervals, and waking up another 0.1: after 1000 looks nothing has added up.
+TEST(PollScheduleTest, DoesNotDriftWhateverALookTakes) {
+  PollSchedule schedule(/*start_ns=*/500, /*interval_ns=*/100);
+  std::int64_t now_ns = 500;
+  for (std::int64_t look = 1; look <= 1000; ++look) {
+    const std::int64_t due_ns = schedule.NextNs(now_ns);
+    EXPECT_EQ(due_ns, 500 + 100 * look);
+    now_ns = due_ns + 10 + 30;
+  }
+}
+
+TEST(PollScheduleTest, LeavesOutWhatItMissedAndKeepsItsMoments) {
+  PollSchedule schedule(0, 100);
+  EXPECT_EQ(schedule.NextNs(0), 100);
+  EXPECT_EQ(schedule.NextNs(450), 500) << "a look that took 3.5 intervals";
+  EXPECT_EQ(schedule.NextNs(499), 600) << "woken up too early: that look was the one at 500";
+  EXPECT_EQ(schedule.NextNs(700), 800);
 }
 
 TEST(EnergyRecorderTest, RecordsUntilItIsFinishedAndAgain) {

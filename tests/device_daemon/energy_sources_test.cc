@@ -1,6 +1,9 @@
 #include <unistd.h>
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -9,9 +12,12 @@
 #include "device_daemon/energy/battery.h"
 #include "device_daemon/energy/board_state.h"
 #include "device_daemon/energy/discovery.h"
+#include "device_daemon/energy/energy_estimate.h"
 #include "device_daemon/energy/hwmon.h"
+#include "device_daemon/energy/iio_rails.h"
 #include "device_daemon/energy/pmic.h"
 #include "device_daemon/energy/rapl.h"
+#include "device_daemon/energy/sysfs.h"
 #include "tests/device_daemon/fake_sysfs.h"
 
 namespace bitpilot {
@@ -29,6 +35,26 @@ void WriteZone(const FakeSysfs& tree, const std::string& zone, std::string_view 
   tree.Write(folder + "name", name);
   tree.Write(folder + "max_energy_range_uj", "262143328850");
   tree.Write(folder + "energy_uj", energy_uj);
+}
+
+// A tenth of a second in which `change` happens, and no longer.
+TrialClock Trial(std::function<void()> change) {
+  const auto now_ns = std::make_shared<std::int64_t>(0);
+  return {[now_ns] { return *now_ns; },
+          [now_ns, change = std::move(change)](std::int64_t duration_ns) {
+            *now_ns += duration_ns;
+            change();
+          }};
+}
+
+// `zones` count 20 000 uJ more with every trial: 0.2 W.
+TrialClock Counting(const FakeSysfs& tree, const std::vector<std::string>& zones) {
+  return Trial([&tree, zones] {
+    for (const std::string& zone : zones) {
+      const std::string file = "sys/class/powercap/" + zone + "/energy_uj";
+      tree.Write(file, std::to_string(*ReadSysfsNumber(tree.root() / file) + 20'000));
+    }
+  });
 }
 
 // The values of a recording with one Poll() between; `change` runs before each poll but the first.
@@ -57,8 +83,8 @@ TEST(WrappingCounterTest, AddsAcrossTheWrap) {
 
 TEST(RaplTest, CountsThroughTheWrapOfTheCounter) {
   const FakeSysfs tree;
-  WriteZone(tree, "intel-rapl:0", "package-0", "262143000000");
-  const auto found = FindRapl(tree.sys());
+  WriteZone(tree, "intel-rapl:0", "package-0", "262142980000");
+  const auto found = FindRapl(tree.sys(), Counting(tree, {"intel-rapl:0"}));
   ASSERT_THAT(found, SizeIs(1));
   ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
   const auto values = Record(*found[0].source, [&] {
@@ -75,9 +101,13 @@ TEST(RaplTest, CountsPackagesOnceAndNeitherTheirPartsNorThePlatform) {
   WriteZone(tree, "intel-rapl:1", "package-1", "100");
   WriteZone(tree, "intel-rapl:2", "psys", "100");
   WriteZone(tree, "intel-rapl-mmio:0", "package-0", "100");
-  const auto found = FindRapl(tree.sys());
+  const auto found = FindRapl(tree.sys(), Counting(tree, {"intel-rapl:0", "intel-rapl:1"}));
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_EQ(found[0].name, "rapl:package-0+package-1");
+  ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
+  for (const char* zone : {"intel-rapl:0", "intel-rapl:1"}) {
+    tree.Write(std::string("sys/class/powercap/") + zone + "/energy_uj", "100");
+  }
   const auto values = Record(*found[0].source, [&] {
     for (const char* zone : {"intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1",
                              "intel-rapl:2", "intel-rapl-mmio:0"}) {
@@ -115,6 +145,43 @@ TEST(RaplTest, RefusesCountersThatTheyCannotFollow) {
     ASSERT_THAT(found, SizeIs(1)) << range;
     EXPECT_EQ(found[0].status.code(), StatusCode::kDataCorrupt) << range;
   }
+}
+
+// What the measurement would refuse, `check` must not call usable.
+TEST(RaplTest, RefusesACounterThatCannotBeTrue) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "262143328851");  // One above its range.
+  const auto beyond = FindRapl(tree.sys(), Trial([] {}));
+  ASSERT_THAT(beyond, SizeIs(1));
+  EXPECT_EQ(beyond[0].status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(beyond[0].status.message(), HasSubstr("intel-rapl:0/energy_uj"));
+  WriteZone(tree, "intel-rapl:0", "package-0", "0");
+  const auto still = FindRapl(tree.sys(), Trial([] {}));
+  EXPECT_EQ(still[0].status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(still[0].status.message(), HasSubstr("stood still"));
+  // 1001 W.
+  const auto leaping = FindRapl(
+      tree.sys(), Trial([&] { WriteZone(tree, "intel-rapl:0", "package-0", "100100000"); }));
+  EXPECT_THAT(leaping[0].status.message(), HasSubstr("1001.0"));
+}
+
+TEST(RaplTest, RefusesOneOfTwoPackagesThatCountsNothing) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "100");
+  WriteZone(tree, "intel-rapl:1", "package-1", "0");
+  const auto found = FindRapl(tree.sys(), Counting(tree, {"intel-rapl:0"}));
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].status.message(),
+              HasSubstr("rapl:package-1: the energy counter stood still"));
+}
+
+TEST(RaplTest, IsReadAsSeldomAsItsShortestWindowAllows) {
+  const FakeSysfs tree;
+  WriteZone(tree, "intel-rapl:0", "package-0", "100");
+  const auto found = FindRapl(tree.sys(), Counting(tree, {"intel-rapl:0"}));
+  ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
+  EXPECT_EQ(found[0].source->poll_interval_ns(), 10'000'000);
+  EXPECT_EQ(MinWindowNs(found[0].source->info()), 2'000'000'000);
 }
 
 // A Jetson's chip at any index: three rails, the second switched off, the third without a shunt.
@@ -180,6 +247,61 @@ TEST(HwmonTest, ReadsAChipWithOneRail) {
   EXPECT_EQ(FindHwmonRails(tree.sys())[0].status.code(), StatusCode::kDataCorrupt);
 }
 
+TEST(HwmonTest, ReadsTheChipsOfTheIna238Driver) {
+  for (const char* name : {"ina228", "ina237", "ina238"}) {
+    const FakeSysfs tree;
+    tree.Write("sys/class/hwmon/hwmon1/name", name);
+    tree.Write("sys/class/hwmon/hwmon1/in1_input", "5100");
+    tree.Write("sys/class/hwmon/hwmon1/curr1_input", "1000");
+    tree.Write("sys/class/hwmon/hwmon1/temp1_input", "31000");
+    const auto found = FindHwmonRails(tree.sys());
+    ASSERT_THAT(found, SizeIs(1)) << name;
+    ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
+    EXPECT_EQ(found[0].name, std::string("hwmon:") + name);
+    EXPECT_EQ(found[0].source->info().period_ns, 50'500'000);
+    EXPECT_THAT(Record(*found[0].source, [] {}), ::testing::ElementsAre(5.1, 5.1));
+  }
+}
+
+TEST(HwmonTest, RefusesACurrentThatFlowsBackwardAndNoneAtAll) {
+  for (const char* milliampere : {"-250", "0"}) {
+    const FakeSysfs tree;
+    tree.Write("sys/class/hwmon/hwmon2/name", "ina226");
+    tree.Write("sys/class/hwmon/hwmon2/in1_input", "12000");
+    tree.Write("sys/class/hwmon/hwmon2/curr1_input", milliampere);
+    const auto found = FindHwmonRails(tree.sys());
+    ASSERT_THAT(found, SizeIs(1));
+    EXPECT_EQ(found[0].status.code(), StatusCode::kDataCorrupt) << milliampere;
+    EXPECT_THAT(found[0].status.message(), HasSubstr("sign or wiring")) << milliampere;
+  }
+}
+
+// A Jetson Nano with JetPack 4: the third channel is not connected.
+TEST(IioRailsTest, ReadsTheRailsOfJetPack4) {
+  const FakeSysfs tree;
+  const std::string chip = "sys/bus/iio/devices/iio:device0/";
+  tree.Write("sys/bus/iio/devices/iio:device1/name", "bmp280");
+  tree.Write(chip + "name", "ina3221x");
+  tree.Write(chip + "rail_name_0", "POM_5V_IN");
+  tree.Write(chip + "in_voltage0_input", "5040");
+  tree.Write(chip + "in_current0_input", "500");
+  tree.Write(chip + "in_power0_input", "2520");
+  tree.Write(chip + "rail_name_1", "POM_5V_GPU");  // a driver without in_powerN_input
+  tree.Write(chip + "in_voltage1_input", "5000");
+  tree.Write(chip + "in_current1_input", "20");
+  tree.Write(chip + "rail_name_2", "NC");
+  const auto found = FindIioRails(tree.sys());
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[0].name, "iio:ina3221x/POM_5V_GPU");
+  ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
+  EXPECT_EQ(found[0].source->info().coverage, EnergyCoverage::kOneRail);
+  EXPECT_THAT(Record(*found[0].source, [] {}), ::testing::ElementsAre(0.1, 0.1));
+  EXPECT_EQ(found[1].name, "iio:ina3221x/POM_5V_IN");
+  ASSERT_TRUE(found[1].status.ok()) << found[1].status.message();
+  EXPECT_EQ(found[1].source->info().coverage, EnergyCoverage::kInput);
+  EXPECT_THAT(Record(*found[1].source, [] {}), ::testing::ElementsAre(2.52, 2.52));
+}
+
 constexpr char kPmicText[] =
     "        VDD_CORE_A current(7)=2.0A\n"
     "    3V3_SYS_A current(2)=0.5A\n"
@@ -235,6 +357,18 @@ TEST(BatteryTest, ReadsPowerWhateverTheSignAndOnlyWhileDischarging) {
   EXPECT_THAT(found[0].status.message(), HasSubstr("unplug"));
 }
 
+TEST(BatteryTest, LeavesOutThoseOfOtherDevices) {
+  const FakeSysfs tree;
+  const std::string mouse = "sys/class/power_supply/hidpp_battery_0/";
+  tree.Write(mouse + "type", "Battery");
+  tree.Write(mouse + "scope", "Device");
+  tree.Write(mouse + "status", "Discharging");
+  tree.Write(mouse + "power_now", "7000000");
+  EXPECT_THAT(FindBatteries(tree.sys()), IsEmpty());
+  tree.Write(mouse + "scope", "System");
+  EXPECT_THAT(FindBatteries(tree.sys()), SizeIs(1));
+}
+
 TEST(DiscoveryTest, FindsNothingAndNoModelOnABoardWithoutSensors) {
   const FakeSysfs tree;
   EXPECT_THAT(FindEnergySources(tree.root()), IsEmpty());
@@ -246,8 +380,10 @@ TEST(DiscoveryTest, ListsTheSourcesOfAllKinds) {
   WriteIna3221(tree, "hwmon4");
   tree.Write("sys/class/power_supply/BAT1/type", "Battery");
   tree.Write("sys/class/power_supply/BAT1/status", "Full");
-  const auto found = FindEnergySources(tree.root());
-  ASSERT_THAT(found, SizeIs(5));
+  tree.Write("sys/bus/iio/devices/iio:device0/name", "ina3221x");
+  tree.Write("sys/bus/iio/devices/iio:device0/rail_name_0", "VDD_IN");
+  const auto found = FindEnergySources(tree.root(), Trial([] {}));
+  ASSERT_THAT(found, SizeIs(6));
   for (const FoundEnergySource& one : found) EXPECT_EQ(one.source != nullptr, one.status.ok());
 }
 
