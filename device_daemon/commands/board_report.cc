@@ -1,6 +1,8 @@
 #include "device_daemon/commands/board_report.h"
 
 #include <cstdio>
+#include <map>
+#include <optional>
 #include <set>
 
 #include "device_daemon/energy/energy_estimate.h"
@@ -52,14 +54,34 @@ nlohmann::ordered_json EnergySourcesJson(const std::vector<FoundEnergySource>& s
   return array;
 }
 
-nlohmann::ordered_json BoardStateJson(const BoardState& state) {
+LookedAtBoard LookAtBoard(const std::filesystem::path& root,
+                          const std::function<void()>& sleep_one_second) {
+  LookedAtBoard board;
+  const auto look = [&](double seconds_later) {
+    board.state = ReadBoardState(root);
+    board.zones.Look(board.state.zones, seconds_later);
+    return board.zones.hottest_celsius().value_or(0.0) >= ZoneWatch::kTooHotCelsius;
+  };
+  bool is_too_hot = look(0.0);
+  for (int second = 0; is_too_hot && second < ZoneWatch::kStillSeconds; ++second) {
+    sleep_one_second();
+    is_too_hot = look(1.0);
+  }
+  return board;
+}
+
+nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board) {
+  const BoardState& state = board.state;
   std::set<std::string> governors;
   for (const CpuFrequency& cpu : state.frequencies) {
     if (!cpu.governor.empty()) governors.insert(cpu.governor);
   }
   nlohmann::ordered_json zones = nlohmann::ordered_json::object();
-  for (const ThermalZone& zone : state.zones) zones[zone.type] = zone.celsius;
-  nlohmann::ordered_json json{{"governors", governors}, {"zones", zones}};
+  for (const ThermalZone& zone : state.zones) zones[zone.name] = zone.celsius;
+  nlohmann::ordered_json ignored = nlohmann::ordered_json::object();
+  for (const IgnoredZone& zone : board.zones.ignored()) ignored[zone.name] = zone.reason;
+  nlohmann::ordered_json json{
+      {"governors", governors}, {"zones", zones}, {"ignored_zones", ignored}};
   json["throttle"] = state.throttle ? nlohmann::ordered_json(LimitsNow(*state.throttle))
                                     : nlohmann::ordered_json();
   json["concerns"] = FindStateConcerns(state);
@@ -86,12 +108,18 @@ std::vector<std::string> EnergySourcesText(const std::vector<FoundEnergySource>&
   return lines;
 }
 
-std::vector<std::string> BoardStateText(const BoardState& state) {
+std::vector<std::string> BoardStateText(const LookedAtBoard& board) {
   std::vector<std::string> lines;
-  for (const ThermalZone& zone : state.zones) {
-    lines.push_back("thermal zone         " + zone.type + ": " + Number(zone.celsius) + " C");
+  std::map<std::string, std::string> reasons;
+  for (const IgnoredZone& zone : board.zones.ignored()) reasons[zone.name] = zone.reason;
+  for (const ThermalZone& zone : board.state.zones) {
+    const auto ignored = reasons.find(zone.name);
+    lines.push_back("thermal zone         " + zone.name + ": " + Number(zone.celsius) + " C" +
+                    (ignored == reasons.end() ? "" : "; does not count: " + ignored->second));
   }
-  for (const std::string& concern : FindStateConcerns(state)) lines.push_back("NOTE: " + concern);
+  for (const std::string& concern : FindStateConcerns(board.state)) {
+    lines.push_back("NOTE: " + concern);
+  }
   return lines;
 }
 

@@ -1,6 +1,8 @@
 // The part of `bitpilotd check` that tells of energy sources and of the board's state.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,11 +18,23 @@ namespace bitpilot {
 // board measures no energy.
 nlohmann::ordered_json EnergySourcesJson(const std::vector<FoundEnergySource>& sources);
 
-// {"governors", "zones": {type: celsius}, "throttle": [what is limited now] or null, "concerns"}.
-nlohmann::ordered_json BoardStateJson(const BoardState& state);
+// A board's state, with its zones as they were followed for a while.
+struct LookedAtBoard {
+  BoardState state;
+  ZoneWatch zones;
+};
+
+// Reads the state below `root`; again, a second apart, while a zone is too hot to be believed.
+// sleep_one_second: lets it pass.
+LookedAtBoard LookAtBoard(const std::filesystem::path& root,
+                          const std::function<void()>& sleep_one_second);
+
+// {"governors", "zones": {name: celsius}, "ignored_zones": {name: the reason}, "throttle": [what is
+// limited now] or null, "concerns"}.
+nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board);
 
 // Both for people, a line each.
 std::vector<std::string> EnergySourcesText(const std::vector<FoundEnergySource>& sources);
-std::vector<std::string> BoardStateText(const BoardState& state);
+std::vector<std::string> BoardStateText(const LookedAtBoard& board);
 
 }  // namespace bitpilot

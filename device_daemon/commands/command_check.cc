@@ -40,7 +40,7 @@ std::vector<std::string> SandboxNames(const SandboxSupport& support) {
   return names;
 }
 
-nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
+nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device, const ZoneWatch& zones,
                               const std::vector<std::string>& problems) {
   nlohmann::ordered_json json{{"type", "result"},
                               {"ready", problems.empty()},
@@ -65,7 +65,7 @@ nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
       frequency ? nlohmann::ordered_json(frequency->min_khz) : nlohmann::ordered_json();
   json["frequency_max_khz"] =
       frequency ? nlohmann::ordered_json(frequency->max_khz) : nlohmann::ordered_json();
-  const auto celsius = HottestZoneCelsius();
+  const auto celsius = zones.hottest_celsius();
   json["temperature_celsius"] =
       celsius ? nlohmann::ordered_json(*celsius) : nlohmann::ordered_json();
   const auto load = LoadAverage();
@@ -76,7 +76,13 @@ nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device,
 // What the system shows, and the meter program if one was named: a failure is listed, too.
 std::vector<FoundEnergySource> FindSources(const std::string& meter) {
   Result<std::vector<FoundEnergySource>> all = FindAllEnergySources(meter);
-  if (all.ok()) return std::move(*all);
+  if (all.ok()) {
+    if (meter.empty()) return std::move(*all);
+    FoundEnergySource& external = all->front();
+    external.status = TryToRecord(*external.source);
+    if (!external.status.ok()) external.source.reset();
+    return std::move(*all);
+  }
   std::vector<FoundEnergySource> sources = FindEnergySources("/");
   sources.insert(sources.begin(), FoundEnergySource{"meter", all.status(), nullptr});
   return sources;
@@ -119,16 +125,16 @@ int RunCheck(const CheckOptions& options) {
   const v1::DeviceCapabilities device = DescribeDevice("", *isa, std::nullopt);
   const std::vector<std::string> problems = FindProblems(device);
   const std::vector<FoundEnergySource> sources = FindSources(options.meter);
-  const BoardState state = ReadBoardState("/");
-  nlohmann::ordered_json json = ToJson(device, problems);
+  const LookedAtBoard board = LookAtBoard("/", [] { SleepNs(1'000'000'000); });
+  nlohmann::ordered_json json = ToJson(device, board.zones, problems);
   if (options.json) {
     json["energy_sources"] = EnergySourcesJson(sources);
-    json["board_state"] = BoardStateJson(state);
+    json["board_state"] = BoardStateJson(board);
     std::printf("%s\n", json.dump().c_str());
   } else {
     PrintText(json);
     PrintLines(EnergySourcesText(sources));
-    PrintLines(BoardStateText(state));
+    PrintLines(BoardStateText(board));
     PrintVerdict(json);
   }
   return problems.empty() ? 0 : 1;

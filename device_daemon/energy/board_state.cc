@@ -52,12 +52,7 @@ BoardState ReadBoardState(const fs::path& root) {
                                  .min_khz = NumberOrZero(folder / "scaling_min_freq"),
                                  .max_khz = NumberOrZero(folder / "scaling_max_freq")});
   }
-  for (const fs::path& zone : SysfsEntries(root / "sys/class/thermal", "thermal_zone")) {
-    const Result<std::int64_t> millicelsius = ReadSysfsNumber(zone / "temp");
-    const Result<std::string> type = ReadSysfsLine(zone / "type");
-    if (!millicelsius.ok() || !type.ok()) continue;
-    state.zones.push_back({*type, static_cast<double>(*millicelsius) / 1000.0});
-  }
+  state.zones = ReadThermalZones(root);
   state.throttle = ReadThrottleBits(root / kThrottleFile);
   return state;
 }

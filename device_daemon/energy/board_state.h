@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "device_daemon/energy/thermal_zones.h"
+
 namespace bitpilot {
 
 struct CpuFrequency {
@@ -15,11 +17,6 @@ struct CpuFrequency {
   std::int64_t current_khz = 0;
   std::int64_t min_khz = 0;
   std::int64_t max_khz = 0;
-};
-
-struct ThermalZone {
-  std::string type;  // E.g. "cpu-thermal".
-  double celsius = 0.0;
 };
 
 // Raspberry Pi firmware's get_throttled: what happens now, and what has happened since boot.

@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kCpuFolder = "/sys/devices/system/cpu";
-constexpr const char* kThermalFolder = "/sys/class/thermal";
 
 std::string ReadLine(const fs::path& path) {
   std::ifstream file(path);
@@ -92,17 +91,6 @@ std::optional<FrequencyRange> CurrentFrequency() {
     range->max_khz = std::max(range->max_khz, khz);
   });
   return range;
-}
-
-std::optional<double> HottestZoneCelsius() {
-  std::optional<double> hottest;
-  ForEachEntry(kThermalFolder, "thermal_zone", [&](const fs::path& zone) {
-    const std::string line = ReadLine(zone / "temp");
-    if (line.empty()) return;
-    const double celsius = std::strtod(line.c_str(), nullptr) / 1000.0;
-    hottest = std::max(hottest.value_or(celsius), celsius);
-  });
-  return hottest;
 }
 
 std::optional<double> LoadAverage() {

@@ -21,8 +21,7 @@ int CpuCount();                 // CPUs that this process may use.
 std::uint64_t FreeMemoryBytes();
 std::string Governor();  // Of the first CPU; empty without cpufreq.
 std::optional<FrequencyRange>
-CurrentFrequency();  // Lowest and highest current frequency of all CPUs.
-std::optional<double> HottestZoneCelsius();
+CurrentFrequency();                   // Lowest and highest current frequency of all CPUs.
 std::optional<double> LoadAverage();  // Over the last minute.
 
 }  // namespace bitpilot

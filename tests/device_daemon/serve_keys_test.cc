@@ -254,13 +254,12 @@ TEST(BitpilotdTest, ChecksThisMachine) {
 }
 
 TEST(BitpilotdTest, ListsEnergySourcesWithTheReasonsOfThoseThatCannotBeUsed) {
-  const ProgramEnd end = RunBitpilotd(
-      {"check", "--json", "--meter", "echo meter 1 bench 10000000 0.01 20; read stop"});
+  const ProgramEnd end = RunBitpilotd({"check", "--json", "--meter", METER_SYNTHETIC_PATH});
   EXPECT_EQ(end.exit_code, 0) << end.standard_error;
   const nlohmann::json line = nlohmann::json::parse(end.standard_output);
   ASSERT_FALSE(line["energy_sources"].empty());
   const nlohmann::json& meter = line["energy_sources"][0];
-  EXPECT_EQ(meter["name"], "meter:bench");
+  EXPECT_EQ(meter["name"], "meter:synthetic");
   EXPECT_EQ(meter["tier"], "METER_EXTERNAL");
   EXPECT_EQ(meter["min_window_s"], 2.0);
   for (const nlohmann::json& source : line["energy_sources"]) {
@@ -272,6 +271,18 @@ TEST(BitpilotdTest, ListsEnergySourcesWithTheReasonsOfThoseThatCannotBeUsed) {
   EXPECT_EQ(refused["usable"], false);
   EXPECT_EQ(refused["status"], "UNAVAILABLE");
   EXPECT_NE(refused["reason"].get<std::string>().find("--meter 'exit 3'"), std::string::npos);
+}
+
+// Its current flows backward for half of every 20 ms: no measurement would take it.
+TEST(BitpilotdTest, ChecksAMeterAsAMeasurementWould) {
+  const ProgramEnd end =
+      RunBitpilotd({"check", "--json", "--meter",
+                    METER_SYNTHETIC_PATH " --watts 1 --amplitude 4 --cycle-ms 20"});
+  const nlohmann::json meter = nlohmann::json::parse(end.standard_output)["energy_sources"][0];
+  EXPECT_EQ(meter["name"], "meter:synthetic");
+  EXPECT_EQ(meter["usable"], false);
+  EXPECT_EQ(meter["status"], "DATA_CORRUPT");
+  EXPECT_NE(meter["reason"].get<std::string>().find("sign or wiring"), std::string::npos) << meter;
 }
 
 TEST(BitpilotdTest, MakesKeysOnce) {
