@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "device_daemon/energy/sysfs.h"
+#include "device_daemon/measurement/board_baseline.h"
 #include "device_daemon/measurement/system_info.h"
 
 namespace bitpilot {
@@ -56,7 +57,30 @@ BoardWatch::BoardWatch(BoardWatchOptions options)
     : options_(std::move(options)),
       gate_([root = options_.root] { return ReadBoardState(root); }, options_.pause,
             options_.shares_agent_host ? StateGate::Heat::kUnlimited : StateGate::Heat::kLimited),
-      canary_(options_.canary) {}
+      canary_(options_.canary, options_.shares_agent_host ? Canary::Reference::kLease
+                                                          : Canary::Reference::kBestSinceBoot) {}
+
+void BoardWatch::Learn(const v1::BoardBaseline& baseline) {
+  if (baseline.has_idle_celsius()) gate_.NoteIdleCelsius(baseline.idle_celsius());
+  if (baseline.has_canary_ns()) {
+    canary_.NoteBest({baseline.canary_ns(), baseline.canary_scatter()});
+  }
+  ImproveBaseline(baseline, told_);
+}
+
+void BoardWatch::TellBaseline() {
+  if (!options_.on_baseline) return;
+  v1::BoardBaseline seen;
+  if (const auto celsius = gate_.idle_celsius()) seen.set_idle_celsius(*celsius);
+  if (!options_.shares_agent_host && canary_.best()) {
+    seen.set_canary_ns(canary_.best()->ns);
+    seen.set_canary_scatter(canary_.best()->scatter);
+  }
+  v1::BoardBaseline better = told_;
+  if (!ImproveBaseline(seen, better)) return;
+  told_ = better;
+  options_.on_baseline(told_);
+}
 
 std::optional<BoardWatch::CpuUse> BoardWatch::ReadCpuUse(MeasureClock& clock) const {
   const std::optional<double> busy_s = ReadBusySeconds(options_.root / "proc/stat");
@@ -74,11 +98,9 @@ std::optional<double> BoardWatch::OtherLoad(const CpuUse& end) const {
 }
 
 int BoardWatch::AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick) {
-  canary_.Look(lease_epoch_, clock);
+  const bool lease_begins = canary_.Look(lease_epoch_, clock);
   if (canary_.is_off(canary_.latest_ns())) canary_.LookNow(clock);  // that may be long ago
-  const auto is_slow = [&] {
-    return canary_.latest_ns() > canary_.lease_ns() && canary_.is_off(canary_.latest_ns());
-  };
+  const auto is_slow = [&] { return canary_.is_slow(canary_.latest_ns()); };
   int pauses = 0;
   while (!options_.shares_agent_host && !waited_in_vain_ && is_slow()) {
     ++pauses;
@@ -88,15 +110,17 @@ int BoardWatch::AwaitSpeed(MeasureClock& clock, const std::function<void()>& tic
     waited_in_vain_ = pauses == kMaxCanaryPauses;
   }
   waited_in_vain_ = waited_in_vain_ && is_slow();
-  worst_canary_ns_ = canary_.latest_ns();
+  if (lease_begins || lease_is_slow_) {
+    canary_.BeginLeaseWithLatest();
+    lease_is_slow_ = is_slow();
+  }
+  slowest_canary_ns_ = fastest_canary_ns_ = canary_.latest_ns();
   return pauses;
 }
 
 void BoardWatch::NoteCanary() {
-  const double lease_ns = canary_.lease_ns();
-  if (std::abs(canary_.latest_ns() - lease_ns) > std::abs(worst_canary_ns_ - lease_ns)) {
-    worst_canary_ns_ = canary_.latest_ns();
-  }
+  slowest_canary_ns_ = std::max(slowest_canary_ns_, canary_.latest_ns());
+  fastest_canary_ns_ = std::min(fastest_canary_ns_, canary_.latest_ns());
 }
 
 GateVerdict BoardWatch::Begin(MeasureClock& clock, const std::function<void()>& tick,
@@ -104,9 +128,15 @@ GateVerdict BoardWatch::Begin(MeasureClock& clock, const std::function<void()>& 
   GateVerdict verdict = gate_.Wait(tick);
   if (verdict.status == v1::OK) verdict.pauses += AwaitSpeed(clock, tick);
   conditions.set_gate_wait_ms(kMsPerPause * verdict.pauses);
+  TellBaseline();
   start_state_ = ReadBoardState(options_.root);
-  if (const auto celsius = HottestCelsius(start_state_)) {
+  gate_.LookAtZones(start_state_);
+  start_celsius_ = gate_.zones().hottest_celsius().value_or(0.0);
+  if (const auto celsius = gate_.zones().hottest_celsius()) {
     conditions.set_temperature_start_celsius(*celsius);
+  }
+  for (const IgnoredZone& zone : gate_.zones().ignored()) {
+    conditions.add_ignored_zones(zone.ToText());
   }
   if (!start_state_.frequencies.empty()) {
     conditions.set_governor(start_state_.frequencies.front().governor);
@@ -143,7 +173,14 @@ std::string BoardWatch::End(MeasureClock& clock, v1::Conditions& conditions) {
   conditions.set_canary_lease_ns(canary_.lease_ns());
   conditions.set_canary_ns(canary_.latest_ns());
   const BoardState state = ReadBoardState(options_.root);
-  if (const auto celsius = HottestCelsius(state)) conditions.set_temperature_end_celsius(*celsius);
+  gate_.LookAtZones(state);
+  if (const auto celsius = gate_.zones().hottest_celsius()) {
+    conditions.set_temperature_end_celsius(*celsius);
+  }
+  conditions.clear_ignored_zones();
+  for (const IgnoredZone& zone : gate_.zones().ignored()) {
+    conditions.add_ignored_zones(zone.ToText());
+  }
   if (state.throttle) conditions.set_throttle_bits(state.throttle->bits);
   NoteFrequencies(state);
   if (khz_) {
@@ -152,6 +189,7 @@ std::string BoardWatch::End(MeasureClock& clock, v1::Conditions& conditions) {
   }
   if (other_load) conditions.set_other_load(*other_load);
   AddNotes(state, conditions);
+  TellBaseline();
   ended_ns_ = clock.WallNs();
   return FindDisturbance(conditions);
 }
@@ -168,8 +206,9 @@ std::string BoardWatch::FindDisturbance(const v1::Conditions& conditions) const 
     return "the frequency changed while it was measured: " + DescribeFrequencies(conditions) +
            "; choose the governor performance, and see that the board stays cool";
   }
-  if (canary_.is_off(worst_canary_ns_)) {
-    return "the board changed its speed: " + DescribeCanary() +
+  const std::string speed = DescribeCanary();
+  if (!speed.empty()) {
+    return "the board changed its speed: " + speed +
            "; choose the governor performance, see that the board stays cool, and measure what is "
            "to be compared again";
   }
@@ -177,20 +216,25 @@ std::string BoardWatch::FindDisturbance(const v1::Conditions& conditions) const 
 }
 
 std::string BoardWatch::DescribeCanary() const {
-  const double change = worst_canary_ns_ / canary_.lease_ns() - 1.0;
-  return "the CPU is " + Format("%.1f %%", std::abs(change) * 100.0) +
-         (change > 0.0 ? " slower" : " faster") + " than when the lease began: the canary took " +
-         Format("%.1f", canary_.lease_ns() * 1e-3) + " us, now " +
-         Format("%.1f us", worst_canary_ns_ * 1e-3);
+  const bool is_slow = canary_.is_slow(slowest_canary_ns_);
+  if (!is_slow && !canary_.is_fast(fastest_canary_ns_)) return {};
+  const double now_ns = is_slow ? slowest_canary_ns_ : fastest_canary_ns_;
+  const double then_ns = is_slow ? canary_.best()->ns : canary_.lease_ns();
+  return "the CPU is " + Format("%.1f %%", std::abs(now_ns / then_ns - 1.0) * 100.0) +
+         (is_slow ? " slower" : " faster") + " than " +
+         (then_ns == canary_.lease_ns() ? "when the lease began"
+                                        : "at its best since the board booted") +
+         ": the canary took " + Format("%.1f", then_ns * 1e-3) + " us, now " +
+         Format("%.1f us", now_ns * 1e-3);
 }
 
 void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) const {
   for (std::string& concern : FindStateConcerns(end)) conditions.add_notes(std::move(concern));
-  if (options_.shares_agent_host && canary_.is_off(worst_canary_ns_)) {
-    conditions.add_notes(DescribeCanary());
+  if (options_.shares_agent_host) {
+    std::string speed = DescribeCanary();
+    if (!speed.empty()) conditions.add_notes(std::move(speed));
   }
-  const double rise =
-      HottestCelsius(end).value_or(0.0) - HottestCelsius(start_state_).value_or(0.0);
+  const double rise = gate_.zones().hottest_celsius().value_or(0.0) - start_celsius_;
   if (rise > kTemperatureRiseLimit) {
     conditions.add_notes("the board became " + Format("%.1f C", rise) + " hotter meanwhile");
   }

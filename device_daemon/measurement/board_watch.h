@@ -23,10 +23,13 @@ struct BoardWatchOptions {
   // The daemon runs on the machine that trains. Other load, heat and the frequencies that they
   // cause are expected there, so they are noted and not judged: what they do to the windows is
   // (disturbance.h). On a board of its own more than kMaxOtherLoad or kMaxFrequencyChange makes a
-  // measurement NOISY, and so does a canary that shows another speed than when the lease began.
+  // measurement NOISY, and so does a canary that is slower than at its best since the board booted,
+  // or faster than when the lease began.
   bool shares_agent_host = false;
   std::function<void()> pause;   // lets a second pass
   std::function<void()> canary;  // CanaryInference()
+  // Hears, outside of timed windows, when the board was seen at a new best; may be empty.
+  std::function<void(const v1::BoardBaseline&)> on_baseline;
 };
 
 class BoardWatch {
@@ -37,12 +40,16 @@ class BoardWatch {
 
   explicit BoardWatch(BoardWatchOptions options);
 
+  // What the board was like at its best since it booted, as earlier watches saw it: it may be hot
+  // and slow now. REQUIRES: CheckBaseline() is OK.
+  void Learn(const v1::BoardBaseline& baseline);
+
   // Whose measurements follow: a new lease gets a canary of its own.
   void set_lease_epoch(std::uint64_t epoch) { lease_epoch_ = epoch; }
 
   // Waits at the gate, looks at the canary and records what the board is like. If the verdict is
-  // not OK nothing may be timed. A board of its own that has become slower gets kMaxCanaryPauses
-  // to recover, once: if that is in vain it is measured as it is.
+  // not OK nothing may be timed. A board of its own that is slower than at its best since it booted
+  // gets kMaxCanaryPauses to recover, once: if that is in vain it is measured as it is.
   GateVerdict Begin(MeasureClock& clock, const std::function<void()>& tick,
                     v1::Conditions& conditions);
 
@@ -71,8 +78,10 @@ class BoardWatch {
   // Looks at the canary and, where that may help, waits. Returns how often it waited.
   int AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick);
   void NoteCanary();
+  void TellBaseline();
   // Widens khz_ by the frequencies of the CPUs that count.
   void NoteFrequencies(const BoardState& state);
+  // How the CPU's speed changed; empty if it did not.
   std::string DescribeCanary() const;
   // Why the board's other work, its frequency or its speed disturbed a measurement; empty if none
   // did.
@@ -82,10 +91,14 @@ class BoardWatch {
   BoardWatchOptions options_;
   StateGate gate_;
   Canary canary_;
-  double worst_canary_ns_ = 0.0;  // since Begin(): furthest from the lease's first look
-  bool waited_in_vain_ = false;   // for the speed that the lease began with
+  double slowest_canary_ns_ = 0.0;  // since Begin()
+  double fastest_canary_ns_ = 0.0;
+  v1::BoardBaseline told_;       // what was told of the board at its best
+  bool waited_in_vain_ = false;  // for its best speed
+  bool lease_is_slow_ = false;   // it began so, and nothing was measured at another speed
   std::uint64_t lease_epoch_ = 0;
   BoardState start_state_;
+  double start_celsius_ = 0.0;
   std::optional<CpuUse> start_use_;
   std::optional<std::pair<std::int64_t, std::int64_t>> khz_;  // lowest and highest since Begin()
   std::optional<std::int64_t> ended_ns_;

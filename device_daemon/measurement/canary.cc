@@ -52,42 +52,58 @@ Result<std::function<void()>> CanaryInference(Isa isa) {
   return std::function<void()>([ready] { ready->compiled.Run(ready->pixels, ready->logits); });
 }
 
-double Canary::TimeOnce(MeasureClock& clock, double* scatter) const {
+CanaryTime Canary::TimeOnce(MeasureClock& clock) const {
   inference_();  // fills the caches
   std::vector<double> samples;
   samples.reserve(kSamples);
   for (int i = 0; i < kSamples; ++i) samples.push_back(SampleNs(inference_, clock));
   const double median = Median(samples);
-  if (scatter != nullptr) {
-    for (double& sample : samples) sample = std::abs(sample / median - 1.0);
-    *scatter = Median(samples);
-  }
-  return median;
+  for (double& sample : samples) sample = std::abs(sample / median - 1.0);
+  return {median, Median(samples)};
 }
 
-void Canary::Look(std::uint64_t lease_epoch, MeasureClock& clock) {
-  if (lease_epoch_ != lease_epoch) {
-    lease_ns_ = latest_ns_ = TimeOnce(clock, &lease_scatter_);
-    lease_epoch_ = lease_epoch;
-    looked_ns_ = clock.WallNs();
-  } else if (clock.WallNs() - looked_ns_ >= kIntervalNs) {
-    LookNow(clock);
+void Canary::NoteBest(const CanaryTime& best) {
+  if (reference_ == Reference::kBestSinceBoot && (!best_ || best.ns < best_->ns)) best_ = best;
+}
+
+bool Canary::Look(std::uint64_t lease_epoch, MeasureClock& clock) {
+  if (lease_epoch_ == lease_epoch) {
+    if (clock.WallNs() - looked_ns_ >= kIntervalNs) LookNow(clock);
+    return false;
   }
+  const CanaryTime time = TimeOnce(clock);
+  lease_ns_ = latest_ns_ = time.ns;
+  lease_scatter_ = time.scatter;
+  if (reference_ == Reference::kLease) {
+    best_ = time;
+  } else {
+    NoteBest(time);
+  }
+  lease_epoch_ = lease_epoch;
+  looked_ns_ = clock.WallNs();
+  return true;
 }
 
 void Canary::LookNow(MeasureClock& clock) {
   BITPILOT_CHECK(lease_ns_.has_value());
-  double time_ns = TimeOnce(clock, nullptr);
-  if (is_off(time_ns)) {
-    const double again_ns = TimeOnce(clock, nullptr);
-    if (std::abs(again_ns - *lease_ns_) < std::abs(time_ns - *lease_ns_)) time_ns = again_ns;
+  double time_ns = TimeOnce(clock).ns;
+  if (is_slow(time_ns)) {
+    time_ns = std::min(time_ns, TimeOnce(clock).ns);
+  } else if (is_fast(time_ns)) {
+    time_ns = std::max(time_ns, TimeOnce(clock).ns);
   }
   latest_ns_ = time_ns;
+  NoteBest({time_ns, best_->scatter});
   looked_ns_ = clock.WallNs();
 }
 
-bool Canary::is_off(double time_ns) const {
-  return std::abs(time_ns / lease_ns_.value() - 1.0) >
+bool Canary::is_slow(double time_ns) const {
+  return time_ns / best_.value().ns - 1.0 >
+         std::max(kLeastLimit, kLimitOverScatter * best_->scatter);
+}
+
+bool Canary::is_fast(double time_ns) const {
+  return 1.0 - time_ns / lease_ns_.value() >
          std::max(kLeastLimit, kLimitOverScatter * lease_scatter_);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "device_daemon/measurement/latency_sampler.h"
 #include "kernels/base/status.h"
@@ -18,18 +19,39 @@ namespace bitpilot {
 // Errors: kUnsupported if the CPU lacks `isa`.
 Result<std::function<void()>> CanaryInference(Isa isa);
 
+// CPU time of one inference, and how far samples of it are from their median, as a fraction of it.
+struct CanaryTime {
+  double ns = 0.0;
+  double scatter = 0.0;
+};
+
 class Canary {
  public:
   static constexpr std::int64_t kIntervalNs = 30'000'000'000;
 
-  explicit Canary(std::function<void()> inference) : inference_(std::move(inference)) {}
+  // What a CPU that is slow is slower than.
+  enum class Reference {
+    kLease,         // when the lease began
+    kBestSinceBoot  // at its best: a lease may begin on a board that is too hot to be itself
+  };
+
+  Canary(std::function<void()> inference, Reference reference)
+      : inference_(std::move(inference)), reference_(reference) {}
+
+  // The best time that an earlier process saw on this board. Of no effect with Reference::kLease.
+  void NoteBest(const CanaryTime& best);
+  // Nothing before the first look.
+  const std::optional<CanaryTime>& best() const { return best_; }
 
   // Times the canary (about 15 ms) if the lease is another one than last time or kIntervalNs have
-  // passed; otherwise returns at once.
-  void Look(std::uint64_t lease_epoch, MeasureClock& clock);
+  // passed; otherwise returns at once. Whether the lease is another one.
+  bool Look(std::uint64_t lease_epoch, MeasureClock& clock);
 
   // Times it at once. REQUIRES: Look() was called.
   void LookNow(MeasureClock& clock);
+
+  // The lease shall have begun with the latest look. REQUIRES: Look() was called.
+  void BeginLeaseWithLatest() { lease_ns_ = latest_ns_; }
 
   // Thread CPU time of one inference, in the lease's first look and in the latest. A latest one
   // that is_off() was timed twice in a row, and is the better of the two: something may have
@@ -37,18 +59,22 @@ class Canary {
   double lease_ns() const { return lease_ns_.value(); }
   double latest_ns() const { return latest_ns_.value(); }
 
-  // Whether `time_ns` says that the CPU has another speed than when the lease began: it differs by
-  // more than 3 % and by more than four times the scatter of the first look.
-  bool is_off(double time_ns) const;
+  // Whether `time_ns` says that the CPU is slower than the reference or faster than when the lease
+  // began: by more than 3 %, and by more than four times the scatter of that time.
+  bool is_slow(double time_ns) const;
+  bool is_fast(double time_ns) const;
+  bool is_off(double time_ns) const { return is_slow(time_ns) || is_fast(time_ns); }
 
  private:
-  double TimeOnce(MeasureClock& clock, double* scatter) const;
+  CanaryTime TimeOnce(MeasureClock& clock) const;
 
   std::function<void()> inference_;
+  Reference reference_;
   std::optional<std::uint64_t> lease_epoch_;
   std::optional<double> lease_ns_;
   std::optional<double> latest_ns_;
-  double lease_scatter_ = 0.0;  // median distance from the median, as a fraction of it
+  double lease_scatter_ = 0.0;
+  std::optional<CanaryTime> best_;  // with Reference::kLease: of this lease's first look
   std::int64_t looked_ns_ = 0;
 };
 

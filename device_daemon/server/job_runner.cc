@@ -49,12 +49,13 @@ daemon::Milliseconds EnergyPhaseDuration(const v1::MeasureRequest& request,
   return std::chrono::ceil<daemon::Milliseconds>(std::chrono::nanoseconds(duration_ns));
 }
 
-JobRunner::JobRunner(boost::asio::io_context& io, WorkerCommand command, EnergySetup energy,
-                     Handler handler)
+JobRunner::JobRunner(boost::asio::io_context& io, WorkerCommand command, WorkerMemory memory,
+                     EnergySetup energy, Handler handler)
     : io_(io),
       energy_(std::move(energy)),
       handler_(std::move(handler)),
-      worker_(io, std::move(command), [this](const daemon::Event& event) { OnWorker(event); }) {}
+      worker_(io, std::move(command), std::move(memory),
+              [this](const daemon::Event& event) { OnWorker(event); }) {}
 
 void JobRunner::Start(daemon::JobId job, const Message& request) {
   BITPILOT_CHECK(!job_);

@@ -38,8 +38,8 @@ class JobRunner {
   // Receives WorkerProgressed, WorkerAnswered and WorkerFailed of whole jobs.
   using Handler = std::function<void(const daemon::Event&)>;
 
-  JobRunner(boost::asio::io_context& io, WorkerCommand command, EnergySetup energy,
-            Handler handler);
+  JobRunner(boost::asio::io_context& io, WorkerCommand command, WorkerMemory memory,
+            EnergySetup energy, Handler handler);
 
   // REQUIRES: the last job was answered or has failed.
   void Start(daemon::JobId job, const Message& request);

@@ -21,6 +21,7 @@
 #include "device_daemon/core/daemon_core.h"
 #include "device_daemon/energy/source_choice.h"
 #include "device_daemon/measurement/system_info.h"
+#include "device_daemon/server/baseline_keeper.h"
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/server/gate.h"
 #include "device_daemon/server/job_runner.h"
@@ -54,6 +55,8 @@ struct Prepared {
   ArtifactStore store;
   std::uint64_t last_epoch;
   EnergyChoice energy;
+  v1::DeviceCapabilities capabilities;
+  BaselineKeeper baseline;
 };
 
 // A model measures nothing, whatever this machine has.
@@ -79,13 +82,11 @@ EnergySetup MakeEnergySetup(const ServerOptions& options, EnergyChoice choice) {
   return setup;
 }
 
-daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, const Prepared& prepared) {
+daemon::CoreConfig MakeCoreConfig(const Prepared& prepared) {
   daemon::CoreConfig config;
   config.boot_id = RandomBytes(kBootIdBytes);
   config.last_epoch = prepared.last_epoch;
-  config.capabilities = DescribeDevice(options.name, options.isa, prepared.cost_table);
-  config.capabilities.set_shares_agent_host(options.shares_agent_host);
-  *config.capabilities.mutable_energy() = DescribeEnergy(prepared.energy, prepared.cost_table);
+  config.capabilities = prepared.capabilities;
   if (prepared.energy.source) {
     config.energy_duration =
         [info = prepared.energy.source->info()](const v1::MeasureRequest& request) {
@@ -129,8 +130,13 @@ Result<Prepared> Prepare(const ServerOptions& options) {
   if (!epoch.ok()) return epoch.status();
   Result<EnergyChoice> energy = ChooseSource(options);
   if (!energy.ok()) return energy.status();
-  return Prepared{std::move(*keys), std::move(*agents), std::move(cost_table), std::move(*store),
-                  *epoch,           std::move(*energy)};
+  v1::DeviceCapabilities capabilities = DescribeDevice(options.name, options.isa, cost_table);
+  capabilities.set_shares_agent_host(options.shares_agent_host);
+  *capabilities.mutable_energy() = DescribeEnergy(*energy, cost_table);
+  BaselineKeeper baseline(options.store_folder, BaselineKey("/", capabilities));
+  return Prepared{
+      std::move(*keys), std::move(*agents), std::move(cost_table),   std::move(*store),
+      *epoch,           std::move(*energy), std::move(capabilities), std::move(baseline)};
 }
 
 WorkerCommand WorkerCommandFor(const ServerOptions& options) {
@@ -169,6 +175,7 @@ class Server {
   void ReloadAgents();
   void Feed(daemon::Event event);
   void ArmTimer();
+  WorkerMemory MemoryOfTheBoard();
 
   // One overload an action.
   void Perform(const daemon::Send& send);
@@ -191,6 +198,7 @@ class Server {
   RefusalLog refusals_;
   bool serving_ = false;
   ArtifactStore store_;
+  BaselineKeeper baseline_;
   daemon::DaemonCore core_;
   Gate gate_;
   ZmqSocket socket_;
@@ -204,16 +212,26 @@ Server::Server(const ServerOptions& options, Prepared prepared)
     : options_(options),
       keys_(std::move(prepared.keys)),
       store_(std::move(prepared.store)),
-      core_(MakeCoreConfig(options, prepared)),
+      baseline_(std::move(prepared.baseline)),
+      core_(MakeCoreConfig(prepared)),
       gate_(io_, context_, std::move(prepared.agents.agents),
             [this](const std::string& line) {
               if (serving_) refusals_.Add(line);
             }),
       socket_(io_, context_, ZmqSocketKind::kRouter),
-      jobs_(io_, WorkerCommandFor(options), MakeEnergySetup(options, std::move(prepared.energy)),
+      jobs_(io_, WorkerCommandFor(options), MemoryOfTheBoard(),
+            MakeEnergySetup(options, std::move(prepared.energy)),
             [this](const daemon::Event& event) { Feed(event); }),
       timer_(io_),
       signals_(io_, SIGINT, SIGTERM, SIGHUP) {}
+
+WorkerMemory Server::MemoryOfTheBoard() {
+  return {[this] { return baseline_.baseline(); },
+          [this](const v1::BoardBaseline& seen) {
+            const Status status = baseline_.Learn(seen);
+            if (!status.ok()) LogLine("the board's baseline: " + status.message());
+          }};
+}
 
 Status Server::Open() {
   BITPILOT_RETURN_IF_ERROR(gate_.Open());

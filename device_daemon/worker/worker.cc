@@ -41,6 +41,7 @@ class Worker {
 
   // The answer to one request; never throws.
   Message Handle(const Message& request);
+  void Learn(const v1::BoardBaseline& baseline) { watch_.Learn(baseline); }
   // Keeps the kernels that were chosen since the last call.
   void SaveChoices();
 
@@ -209,11 +210,21 @@ int RunWorker(const WorkerOptions& options) {
   watch.shares_agent_host = options.shares_agent_host;
   watch.pause = [] { sleep(1); };
   watch.canary = std::move(*canary);
+  watch.on_baseline = [](const v1::BoardBaseline& baseline) {
+    Message message;
+    *message.envelope.mutable_board_baseline() = baseline;
+    // A closed channel ends the worker at its next read.
+    (void)WriteMessage(kWorkerDescriptor, message);
+  };
   Worker worker(options.store, std::move(*setup), std::move(watch));
   ChannelDecoder decoder;
   for (;;) {
     const Result<Message> request = ReadMessage(kWorkerDescriptor, decoder);
     if (!request.ok()) return request.status().code() == StatusCode::kUnavailable ? 0 : 1;
+    if (request->envelope.has_board_baseline()) {
+      worker.Learn(request->envelope.board_baseline());
+      continue;
+    }
     const Message answer = worker.Handle(*request);
     // First: whoever has the last answer may end the daemon.
     worker.SaveChoices();

@@ -4,7 +4,8 @@
 // `bitpilotd worker` is started by the daemon only (device_daemon/worker/worker_process.h). It
 // reads InferRequest, MeasureRequest and EnergyRunRequest messages from one end of a socket pair
 // and answers each with InferResult, MeasureResult, EnergyRunResult or Error; between them it sends
-// MeasureProgress as a sign of life.
+// MeasureProgress as a sign of life, and BoardBaseline when it saw the board at a new best. Ahead of
+// the first request comes the BoardBaseline that earlier workers saw.
 #pragma once
 
 #include <sys/types.h>

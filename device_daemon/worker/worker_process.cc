@@ -71,9 +71,11 @@ Result<pid_t> SpawnWith(const WorkerCommand& command, int descriptor) {
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(asio::io_context& io, WorkerCommand command, Handler handler)
+WorkerProcess::WorkerProcess(asio::io_context& io, WorkerCommand command, WorkerMemory memory,
+                             Handler handler)
     : io_(io),
       command_(std::move(command)),
+      memory_(std::move(memory)),
       handler_(std::move(handler)),
       socket_(io),
       child_signals_(io, SIGCHLD),
@@ -88,6 +90,7 @@ WorkerProcess::~WorkerProcess() {
 void WorkerProcess::Start(daemon::JobId job, const Message& request) {
   BITPILOT_CHECK(!job_);
   job_ = job;
+  std::string bytes;
   if (pid_ == 0) {
     const Status spawned = Spawn();
     if (!spawned.ok()) {
@@ -95,8 +98,11 @@ void WorkerProcess::Start(daemon::JobId job, const Message& request) {
       asio::post(io_, [this, spawned] { Fail(v1::CRASH, spawned.message()); });
       return;
     }
+    Message baseline;
+    *baseline.envelope.mutable_board_baseline() = memory_.recall();
+    bytes = EncodeForChannel(baseline);
   }
-  Write(request);
+  Write(bytes + EncodeForChannel(request));
 }
 
 void WorkerProcess::Stop(daemon::JobId job) {
@@ -132,13 +138,13 @@ Status WorkerProcess::Spawn() {
   return {};
 }
 
-void WorkerProcess::Write(const Message& request) {
+void WorkerProcess::Write(std::string bytes) {
   // The write owns its bytes: a worker that answers before it read them all must not see them
   // change.
-  const auto bytes = std::make_shared<const std::string>(EncodeForChannel(request));
+  const auto owned = std::make_shared<const std::string>(std::move(bytes));
   // A failure shows as the worker's end.
-  asio::async_write(socket_, asio::buffer(*bytes),
-                    [bytes](const boost::system::error_code&, std::size_t) {});
+  asio::async_write(socket_, asio::buffer(*owned),
+                    [owned](const boost::system::error_code&, std::size_t) {});
 }
 
 void WorkerProcess::Read() {
@@ -162,8 +168,12 @@ void WorkerProcess::OnBytes(std::size_t size) {
       return;
     }
     if (!next->has_value()) return;
-    if (!job_) continue;  // Nobody asked.
     Message message = std::move(**next);
+    if (message.envelope.has_board_baseline()) {
+      memory_.learn(message.envelope.board_baseline());
+      continue;
+    }
+    if (!job_) continue;  // Nobody asked.
     if (message.envelope.has_measure_progress()) {
       const v1::MeasureProgress& progress = message.envelope.measure_progress();
       handler_(daemon::WorkerProgressed{*job_, progress.phase(), progress.windows_done()});

@@ -26,6 +26,14 @@ struct WorkerCommand {
   std::vector<std::string> arguments;  // What follows the program's name.
 };
 
+// What outlives a worker.
+struct WorkerMemory {
+  // Sent to every new worker ahead of its first job.
+  std::function<v1::BoardBaseline()> recall;
+  // Hears what a worker saw of the board; nobody checked it.
+  std::function<void(const v1::BoardBaseline&)> learn;
+};
+
 // Not thread-safe: use it where the io_context runs, and at most one at a time in a process (it
 // waits for SIGCHLD).
 class WorkerProcess {
@@ -33,7 +41,8 @@ class WorkerProcess {
   // Receives WorkerProgressed, WorkerAnswered and WorkerFailed.
   using Handler = std::function<void(const daemon::Event&)>;
 
-  WorkerProcess(boost::asio::io_context& io, WorkerCommand command, Handler handler);
+  WorkerProcess(boost::asio::io_context& io, WorkerCommand command, WorkerMemory memory,
+                Handler handler);
   // Kills the worker.
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
@@ -51,7 +60,7 @@ class WorkerProcess {
 
  private:
   Status Spawn();
-  void Write(const Message& request);
+  void Write(std::string bytes);
   void Read();
   void OnBytes(std::size_t size);
   void OnChildExit();
@@ -60,6 +69,7 @@ class WorkerProcess {
 
   boost::asio::io_context& io_;
   WorkerCommand command_;
+  WorkerMemory memory_;
   Handler handler_;
   boost::asio::local::stream_protocol::socket socket_;
   boost::asio::signal_set child_signals_;

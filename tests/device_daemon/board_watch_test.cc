@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <string>
 
+#include "device_daemon/measurement/board_baseline.h"
 #include "tests/device_daemon/fake_sysfs.h"
 #include "tests/device_daemon/simulated_clock.h"
 
@@ -199,6 +201,125 @@ TEST_F(BoardWatchTest, AllowsABoardWhatItHasWhenItIdles) {
                     clock_, [] {}, conditions_)
                 .status,
             v1::THERMAL_ABORT);
+}
+
+// The only zone is a power chip's constant: it may neither bar the board nor let it be any heat.
+TEST_F(BoardWatchTest, DoesNotLetAConstantSetTheGate) {
+  board_.Write("sys/class/thermal/thermal_zone0/type", "PMIC-Die");
+  SetCelsius(100);
+  board_.Write("sys/class/thermal/thermal_zone1/type", "board");
+  board_.Write("sys/class/thermal/thermal_zone1/temp", "40000");
+  BoardWatch watch(Options(false));
+  const auto begin = [&] {
+    conditions_.Clear();
+    return watch.Begin(
+        clock_, [] {}, conditions_);
+  };
+  EXPECT_EQ(begin().status, v1::OK);
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 5'000.0);
+  EXPECT_DOUBLE_EQ(conditions_.temperature_start_celsius(), 40.0);
+  EXPECT_THAT(conditions_.ignored_zones(),
+              testing::ElementsAre(HasSubstr("PMIC-Die (100.0 C): it says the same")));
+  board_.Write("sys/class/thermal/thermal_zone1/temp", "61000");
+  EXPECT_THAT(begin().detail, HasSubstr("the board has 61.0 C, measuring is allowed to 60.0 C"));
+}
+
+TEST_F(BoardWatchTest, RecordsTheZonesThatAreNotTheCpus) {
+  board_.Write("sys/class/thermal/thermal_zone1/type", "battery");
+  board_.Write("sys/class/thermal/thermal_zone1/temp", "90000");
+  BoardWatch watch(Options(false));
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+  EXPECT_DOUBLE_EQ(conditions_.temperature_start_celsius(), 45.0);
+  EXPECT_DOUBLE_EQ(conditions_.temperature_end_celsius(), 45.0);
+  EXPECT_THAT(conditions_.ignored_zones(),
+              testing::ElementsAre("battery (90.0 C): it is not the CPU's"));
+}
+
+// A worker was ended on a board that has become hot and slow, and another one begins there.
+TEST_F(BoardWatchTest, ANewWorkerDoesNotTakeAHotAndSlowBoardForNormal) {
+  v1::BoardBaseline kept;
+  const auto options = [&] {
+    BoardWatchOptions all = Options(false);
+    all.on_baseline = [&](const v1::BoardBaseline& baseline) { kept = baseline; };
+    return all;
+  };
+  BoardWatch first(options());
+  Measure(first, 1.0, 0.0);
+  EXPECT_DOUBLE_EQ(kept.idle_celsius(), 45.0);
+  EXPECT_DOUBLE_EQ(kept.canary_ns(), 100'000.0);
+  SetCelsius(80);
+  canary_ns_ = 130'000;
+  BoardWatch second(options());
+  second.Learn(kept);
+  EXPECT_THAT(second
+                  .Begin(
+                      clock_, [] {}, conditions_)
+                  .detail,
+              HasSubstr("the board has 80.0 C, measuring is allowed to 60.0 C"));
+  SetCelsius(58);
+  EXPECT_THAT(Measure(second, 1.0, 0.0),
+              HasSubstr("the CPU is 30.0 % slower than at its best since the board booted: the "
+                        "canary took 100.0 us, now 130.0 us"));
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 10'000.0) << "it might have recovered";
+  EXPECT_DOUBLE_EQ(kept.idle_celsius(), 45.0);
+  EXPECT_DOUBLE_EQ(kept.canary_ns(), 100'000.0);
+  canary_ns_ = 101'000;
+  clock_.Pass(0, 31e9);
+  EXPECT_EQ(Measure(second, 1.0, 0.0), "");
+}
+
+TEST_F(BoardWatchTest, ANewLeaseWaitsForABoardThatIsSlow) {
+  BoardWatch watch(Options(false));
+  watch.set_lease_epoch(7);
+  Measure(watch, 1.0, 0.0);
+  watch.set_lease_epoch(8);
+  canary_ns_ = 120'000;
+  int pauses = 0;
+  on_pause_ = [&] {
+    if (++pauses == 3) canary_ns_ = 101'000;
+  };
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+  EXPECT_DOUBLE_EQ(conditions_.gate_wait_ms(), 3'000.0);
+  EXPECT_DOUBLE_EQ(conditions_.canary_lease_ns(), 101'000.0) << "not when it was slow";
+}
+
+TEST_F(BoardWatchTest, TellsOfABestThatIsWorthIt) {
+  int told = 0;
+  BoardWatchOptions options = Options(false);
+  options.on_baseline = [&](const v1::BoardBaseline&) { ++told; };
+  BoardWatch watch(std::move(options));
+  Measure(watch, 1.0, 0.0);
+  EXPECT_EQ(told, 1);
+  Measure(watch, 1.0, 0.0);
+  EXPECT_EQ(told, 1) << "nothing new";
+  SetCelsius(44);
+  Measure(watch, 1.0, 0.0);
+  EXPECT_EQ(told, 2);
+  clock_.Pass(0, 31e9);
+  canary_ns_ = 99'000;
+  Measure(watch, 1.0, 0.0);
+  EXPECT_EQ(told, 3);
+}
+
+TEST(BoardBaselineTest, RefusesWhatNoBoardIs) {
+  const auto check = [](auto change) {
+    v1::BoardBaseline baseline;
+    baseline.set_idle_celsius(40.0);
+    baseline.set_canary_ns(1e5);
+    baseline.set_canary_scatter(0.002);
+    change(baseline);
+    return CheckBaseline(baseline).code();
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(check([](auto&) {}), StatusCode::kOk);
+  EXPECT_EQ(check([](auto& one) { one.Clear(); }), StatusCode::kOk);
+  EXPECT_EQ(check([&](auto& one) { one.set_idle_celsius(nan); }), StatusCode::kDataCorrupt);
+  EXPECT_EQ(check([](auto& one) { one.set_idle_celsius(-273.0); }), StatusCode::kDataCorrupt);
+  EXPECT_EQ(check([&](auto& one) { one.set_canary_ns(nan); }), StatusCode::kDataCorrupt);
+  EXPECT_EQ(check([](auto& one) { one.set_canary_ns(1e-9); }), StatusCode::kDataCorrupt);
+  EXPECT_EQ(check([](auto& one) { one.set_canary_scatter(1.0); }), StatusCode::kDataCorrupt);
+  EXPECT_EQ(check([](auto& one) { one.clear_canary_scatter(); }), StatusCode::kDataCorrupt);
+  EXPECT_EQ(check([](auto& one) { one.clear_canary_ns(); }), StatusCode::kDataCorrupt);
 }
 
 TEST_F(BoardWatchTest, RefusesUnderVoltageAndThrottlingThatLast) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "kernels/base/file_io.h"
 #include "tests/device_daemon/daemon_process.h"
 #include "tests/device_daemon/test_agent.h"
 
@@ -97,6 +98,9 @@ TEST_F(ServeWorkerTest, CancelsARunningMeasurement) {
 
 TEST_F(ServeWorkerTest, ReplacesAWorkerThatDiedWhileIdle) {
   ExpectNextMeasurementWorks('a');
+  const Result<std::string> baseline = ReadFile(daemon_.keys_folder() + "/store/board_baseline");
+  ASSERT_TRUE(baseline.ok()) << baseline.status().message();
+  EXPECT_NE(baseline->find("canary_ns"), std::string::npos) << "what it saw outlives it";
   const pid_t worker = daemon_.WorkerPid();
   kill(worker, SIGKILL);
   EXPECT_TRUE(WaitUntilGone(worker));
