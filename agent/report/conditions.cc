@@ -7,16 +7,10 @@
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {
-
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // What the measurements of one tier have in common.
 struct TierSummary {
@@ -42,7 +36,7 @@ void Add(const MeasurementRow& row, const MeasurementConditions& conditions, Tie
   summary.windows.push_back(static_cast<double>(row.window_ns.size()));
   summary.half_widths.push_back((*row.latency_high_ns - *row.latency_low_ns) / 2 /
                                 *row.latency_median_ns);
-  if (!row.window_cpu_ns.empty()) {
+  if (!row.window_cpu_ns.empty() && !row.window_ns.empty()) {
     summary.cpu_shares.push_back(Median(row.window_cpu_ns) / Median(row.window_ns));
   }
   if (std::abs(conditions.drift) > std::abs(summary.worst_drift)) {
