@@ -41,8 +41,7 @@ std::string FormatFreeBitsTable(const Lut& lut, const Topology& topology);
 // Errors:
 //   kInvalidArgument  another ending.
 //   kDataCorrupt      the table is not of this network: it lacks a layer at 8 x 8 bits, or names
-//   one
-//                     that the network has not.
+//                     one that the network has not.
 //   Also WriteFileAtomically()'s.
 Status ExportLut(const Lut& lut, const Topology& topology, const std::string& path);
 

@@ -5,8 +5,7 @@
 //
 //   scale[c] = s_x * s_w[c] * a[c] / s_y     a[c] = gamma[c] / sqrt(variance[c] + epsilon)
 //   bias[c]  = ((bias[c] - mean[c]) * a[c] + beta[c]) / s_y
-//   residual_scale = s_r / s_y               and for pooling, copies and additions scale = s_x /
-//   s_y
+//   residual_scale = s_r / s_y               for pooling, copies and additions: scale = s_x / s_y
 //
 // s_x, s_y, s_r are the step sizes of the input, output and residual tensor; s_y = 1 for the
 // logits. All computed in double, rounded to float once.

@@ -32,7 +32,8 @@ std::string SerializeTrainingState(const Topology& topology, const TrainingState
 //
 // Errors:
 //   kDataCorrupt      truncated, wrong checksum, or no checkpoint of this topology; the message
-//   says which. kVersionMismatch  written by another version of bitpilot.
+//                     says which.
+//   kVersionMismatch  written by another version of bitpilot.
 Status ParseTrainingState(const Topology& topology, std::string_view bytes, TrainingState* state);
 
 }  // namespace bitpilot

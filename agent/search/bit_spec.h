@@ -16,13 +16,14 @@ namespace bitpilot {
 //
 // "wXaY" is uniform with 8-bit ends (UniformAssignment). Anything else is the path of a JSON file:
 //
-//   {"weight_bits": [8, 4, [[16, 4], [16, 2]], ..., 8],    each convolution and fully connected
-//   layer, ends included;
-//                                                          [channels, bits] runs in the float
-//                                                          network's channel order
-//    "activation_bits": [8, 4, ...],                       each stored tensor: the input, then
-//    every stored output "activation_names": ["input", "conv1", ...]}          their names, so that
-//    no width lands on the wrong tensor
+//   {"weight_bits": [8, 4, [[16, 4], [16, 2]], ..., 8],
+//    "activation_bits": [8, 4, ...],
+//    "activation_names": ["input", "conv1", ...]}
+//
+//   weight_bits       each convolution and fully connected layer, ends included; [channels, bits]
+//                     runs in the float network's channel order
+//   activation_bits   each stored tensor: the input, then every stored output
+//   activation_names  their names, so that no width lands on the wrong tensor
 //
 // Errors:
 //   kInvalidArgument  a width outside 1..8, a wrong length or name; names the layer or tensor.

@@ -34,9 +34,8 @@ BitAssignment UniformAssignment(const Topology& topology, int weight_bits, int a
 
 // Errors:
 //   kInvalidArgument  wrong number of layers or tensors, runs that do not sum to the layer's
-//   channels, a
-//                     width outside 1..8 (0..8 for weights), an input that is not 8 bits; names the
-//                     layer or tensor.
+//                     channels, a width outside 1..8 (0..8 for weights), an input that is not 8
+//                     bits; names the layer or tensor.
 Status ValidateAssignment(const Topology& topology, const BitAssignment& assignment);
 
 // Sum of weights x bits / 8, rounded up to whole bytes once: no scales, biases or padding.

@@ -66,7 +66,7 @@ Result<CostTable> ReadCostTableFile(const std::string& path);
 //
 // Errors:
 //   kNotFound  a layer or width the table does not list; names the missing row as it should be
-//   written.
+//              written.
 Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
                          const BitAssignment& assignment);
 

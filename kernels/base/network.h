@@ -9,8 +9,7 @@
 //   acc[c]    the int32 sum of (x - zero point of x) * w; pooling sums (or takes the maximum of)
 //             x - zero point
 //   output    code = Requantize(acc[c], ...) as kernels/output/requantize.h defines it; the last
-//   operation
-//             gives the float t instead
+//             operation gives the float t instead
 #pragma once
 
 #include <array>

@@ -4,7 +4,8 @@
 //   magic "BPNET1\r\n" (8 bytes)            the two control bytes catch text-mode copies
 //   u64 body size in bytes
 //   body: topology, tensors, output stages, input codes, packed weights (network_file.cc has the
-//   field order) 32 bytes SHA-256 of everything before
+//         field order)
+//   32 bytes SHA-256 of everything before
 //
 // Packed weights: channel after channel; each channel's codes as consecutive b-bit two's complement
 // fields, lowest bits first (b = 1: bit 1 is +1, bit 0 is -1; b = 0: nothing, here and in memory),

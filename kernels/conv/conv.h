@@ -5,17 +5,12 @@
 // whole image.
 //
 //   acc[y, x, o]  = correction[o] + sum over the window of input * weight
-//   code[y, x, o] = Requantize(acc, scale[o], bias[o], residual...) (kernels/output/requantize.h,
-//   normative)
+//   code[y, x, o] = Requantize(acc, scale[o], bias[o], residual...)     kernels/output/requantize.h is normative
 //
 // Input tensors have a halo that holds the zero point, and `correction` takes the zero point's
 // share out of the sum, so a kernel knows neither padding nor zero points. A window's bytes come in
 // *runs* of consecutive addresses (one a filter row, because pixels are adjacent in memory): no
 // im2col, no indirection buffer.
-//
-// Packed weights of one block: step after step, [16 channels][4 input bytes], or [16][2 int16]
-// where the kernel multiplies 16-bit operands. Both are 64 bytes a step and serve every vector
-// width.
 #pragma once
 
 #include <cstddef>
@@ -23,68 +18,11 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/conv/conv_operand.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/output/output_args.h"
 
 namespace bitpilot {
-
-inline constexpr int kStepBytes = 64;  // Packed weights of one step of one block.
-
-// What a kernel reads as input and multiplies.
-enum class ConvOperand : std::uint8_t {
-  kBytes = 0,  // uint8 codes, 4 a step
-  kWords = 1,  // codes widened to int16, 2 a step
-  // Bit planes of codes (kernels/elementwise/elementwise.h, pack_planes), one image a plane: a word
-  // of 32 bits of one plane a step, or where ConvArgs::pairs_pixels, of 16 bits. Weights are planes
-  // of signs, of which the plane of bit q of the magnitudes counts 2^q: [plane][run], each run the
-  // number of negative ones times 2^q, [16 channels] int32, and then [step] of 32 bits [16
-  // channels] (a word of 16 twice): "is negative", and where ConvArgs::masks_planes, as many of "is
-  // not 0".
-  //
-  // Without masks, thirds of a run go together: with a third of n steps, words i, i + n and i + 2 n
-  // are a triple, and triple after triple has "is negative" of the first two and the parity of all
-  // three. The input's parities are ConvArgs::input_parity_bytes behind it. Steps that are left
-  // follow.
-  kSignPlanes = 2,
-  // The same codes, 64 bits a step. Weights are planes of two's complement: [plane][step][16
-  // channels][8 bytes]. 1-bit weights have a plane where a set bit is +1 and any other -1, and
-  // behind it one that masks the window's elements.
-  kPlanes64 = 3,
-  // uint8 codes, 4 a step. Weights of several channels are fields of one 64-bit word, of as many
-  // bits as the kernel's accumulators: [step][4 input bytes][FieldWords() words of 8 bytes].
-  kFields = 4,
-  // uint8 codes, 4 a step; for layers with one output pixel. Codes of one, two or four channels
-  // share a byte (kernels/conv/dense_vector.inc), and kDenseGroupBlocks blocks of them a step:
-  // [group][step][blocks / channels per byte][16 channels][4 input bytes]. The last group has the
-  // blocks that are left.
-  kDense8 = 5,
-  kDense4 = 6,
-  kDense2 = 7,
-  // Tables of the sums of all subsets of 4 codes (kernels/elementwise/elementwise.h, build_tables),
-  // 2 a step. Weights are planes of two's complement, a plane of ones and minus ones as above at 1
-  // bit: [plane][step][2 tables][16 channels] bytes, each a subset of 4 elements.
-  kTables = 8,
-  // uint8 codes, 4 a step; weights as of kBytes. Every run is a whole number of tiles, all of the
-  // same number of steps and at most kTileSteps: codes behind a run may be read, and have zero
-  // weights.
-  kTiles = 9,
-  // Tables of the sums of 16 codes, 4 by 4, with all signs (kernels/elementwise/elementwise.h,
-  // build_sign_tables): 16 channels of one pixel a step. Weights are planes of signs, whose sum is
-  // the weight if there is one and twice the weight if there are two: [plane][step][16
-  // channels][4 bytes], each of which chooses an entry of the table for 4 codes.
-  kSignTables = 10,
-};
-
-inline constexpr int kTileSteps = 16;
-
-inline constexpr int kTripleSteps = 3;
-
-inline constexpr int kSignTableBytes = 64;
-inline constexpr int kSignTableChannels = 16;
-
-inline constexpr int kDenseGroupBlocks = 8;
-
-inline constexpr int kTableBytes = 16;
 
 // Consecutive input bytes of a window.
 struct DepthRun {
@@ -96,31 +34,6 @@ struct DepthRun {
   // overflow them.
   bool widen = false;
 };
-
-constexpr bool IsPlanes(ConvOperand operand) {
-  return operand == ConvOperand::kSignPlanes || operand == ConvOperand::kPlanes64;
-}
-
-// Passes over bits of weights and activations that the operand takes for one product.
-constexpr int BitProducts(ConvOperand operand, int weight_bits, int activation_bits) {
-  // A sign and a magnitude; at 1 and 2 bits the sign is all.
-  const bool signs = operand == ConvOperand::kSignPlanes && weight_bits > 1;
-  return (signs ? weight_bits - 1 : weight_bits) * activation_bits;
-}
-
-// Bits of a code where the operand is kDense8, kDense4 or kDense2, else 0.
-constexpr int DenseBits(ConvOperand operand) {
-  switch (operand) {
-    case ConvOperand::kDense8:
-      return 8;
-    case ConvOperand::kDense4:
-      return 4;
-    case ConvOperand::kDense2:
-      return 2;
-    default:
-      return 0;
-  }
-}
 
 // Plain data, as OutputArgs is.
 struct ConvArgs {

@@ -14,9 +14,7 @@ inline std::uint64_t Load64(const std::uint8_t* data) {
   return value;
 }
 
-// acc[o] += factor * the set bits that one plane of the window shares with one plane of each
-// channel
-//           - offset
+// acc[o] += factor * (set bits that one plane of the window shares with one plane of channel o) - offset
 [[gnu::target("popcnt")]] void AddSharedBits(const DepthRun* run, const std::uint8_t* window,
                                              const std::uint8_t* weights, std::int32_t factor,
                                              std::int32_t offset, std::int32_t* acc) {

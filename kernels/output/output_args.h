@@ -1,5 +1,5 @@
-// What every kernel with accumulators needs to turn them into codes: kernels/output/requantize.h's
-// rule, with places.
+// What every kernel with accumulators needs to turn them into codes: the numbers of
+// kernels/output/requantize.h's rule, and where results go.
 #pragma once
 
 #include <cstddef>

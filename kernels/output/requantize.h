@@ -4,10 +4,10 @@
 // All of it is float32, every operation rounded to nearest even, nothing contracted into a fused
 // multiply-add (the build passes -ffp-contract=off):
 //
-//   t = float(acc) * scale + bias
-//   t = t + float(residual - residual_zero_point) * residual_scale     only with a residual;
-//   product rounded first code = nearest_even(clamp(t + float(zero_point), float(code_min),
-//   float(code_max)))
+//   t    = float(acc) * scale + bias
+//   t    = t + float(residual - residual_zero_point) * residual_scale      with a residual; the product is rounded first
+//   t    = t + float(zero_point)
+//   code = nearest_even(clamp(t, float(code_min), float(code_max)))
 //
 // The clamp comes before the conversion, because the conversion of a float above 2^31 is not
 // defined.

@@ -9,8 +9,6 @@ CodeMap::CodeMap(const OperationContext& context, int channel_offset)
       tables_(static_cast<std::size_t>(num_channels_) * 256) {
   const OutputStage& stage = context.numbers().output;
   const int input_zero_point = context.input().zero_point;
-  const int input_bits =
-      context.network.tensors[static_cast<std::size_t>(context.operation().input)].bits;
   for (int c = 0; c < num_channels_; ++c) {
     const auto out = static_cast<std::size_t>(c + channel_offset);
     for (int code = 0; code < 256; ++code) {
@@ -18,7 +16,6 @@ CodeMap::CodeMap(const OperationContext& context, int channel_offset)
       const std::uint8_t mapped =
           ToCode(t, context.output().zero_point, stage.code_min, stage.code_max);
       tables_[static_cast<std::size_t>(c) * 256 + static_cast<std::size_t>(code)] = mapped;
-      is_identity_ = is_identity_ && (mapped == code || code >= (1 << input_bits));
     }
   }
 }

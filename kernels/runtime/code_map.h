@@ -24,12 +24,9 @@ class CodeMap {
       output[c] = table[input[c]];
     }
   }
-  // True if every code that can occur maps to itself.
-  bool is_identity() const { return is_identity_; }
 
  private:
   int num_channels_;
-  bool is_identity_ = true;
   std::vector<std::uint8_t> tables_;  // [input channels, 256]
 };
 

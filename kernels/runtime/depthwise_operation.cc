@@ -53,8 +53,8 @@ const DepthwiseKernel& KernelWithoutTaps(Isa limit) {
   std::abort();
 }
 
-// Place of a channel's tap among its pair of taps' codes, in codes.
-int PairPlace(TapOrder order, int channel, int tap) {
+// Index of a channel's tap among its pair of taps' codes.
+int PairIndex(TapOrder order, int channel, int tap) {
   const int lane = 2 * (channel % 8) + tap % 2;
   const int half = channel / 8 % 2;
   if (order == TapOrder::kBytes32) {
@@ -74,9 +74,9 @@ AlignedBuffer PackPairs(std::span<const std::int8_t> codes, int num_taps, TapOrd
   for (int c = 0; c < count; ++c) {
     for (int tap = 0; tap < num_taps; ++tap) {
       const std::int16_t code = codes[static_cast<std::size_t>(c * num_taps + tap)];
-      const int place = (c / group * padded_taps + tap / 2 * 2) * group + PairPlace(order, c, tap);
+      const int index = (c / group * padded_taps + tap / 2 * 2) * group + PairIndex(order, c, tap);
       // Of a byte: the low one, which comes first.
-      std::memcpy(packed.data() + place * code_bytes, &code, static_cast<std::size_t>(code_bytes));
+      std::memcpy(packed.data() + index * code_bytes, &code, static_cast<std::size_t>(code_bytes));
     }
   }
   return packed;

@@ -1,5 +1,5 @@
-// One operation of a compiled network, bound to its kernels, its packed weights and its places in
-// the arena.
+// One operation of a compiled network, bound to its kernels, its packed weights and its tensors'
+// offsets in the arena.
 #pragma once
 
 #include <cstddef>

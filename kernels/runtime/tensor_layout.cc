@@ -28,7 +28,7 @@ bool HasDensePixels(const Network& network) {
          (first.kernel_w * channels + kStepElements - 1) / kStepElements < first.kernel_w;
 }
 
-// Layouts without places.
+// Layouts without offsets.
 std::vector<TensorLayout> ShapeTensors(const Network& network) {
   const std::vector<TensorShape> shapes = TensorShapes(network.topology);
   std::vector<TensorLayout> tensors(
@@ -72,55 +72,56 @@ bool SameGeometry(const TensorLayout& a, const TensorLayout& b) {
   return a.shape == b.shape && a.halo == b.halo && a.zero_point == b.zero_point;
 }
 
-// Memory of tensors of equal geometry, one after the other.
-struct Place {
+// Memory of tensors of equal geometry, of which one lives at a time.
+struct Buffer {
   std::vector<int> tensors;  // In the order of a run.
   int last_reader = 0;       // Of the last tensor.
   std::size_t bytes = 0;     // With the slack on both sides.
   std::size_t offset = 0;    // Of the slack.
-  bool is_shared = false;    // With another place.
+  bool is_shared = false;    // With another buffer.
 };
 
-// Tensor t is written by operation t - 1, so its place must outlive that operation's inputs.
+// Tensor t is written by operation t - 1, so its buffer must outlive that operation's inputs.
 int Writer(int tensor) { return tensor - 1; }
 
-bool LiveAtOnce(const Place& a, const Place& b) {
+bool LiveAtOnce(const Buffer& a, const Buffer& b) {
   return Writer(a.tensors.front()) <= b.last_reader && Writer(b.tensors.front()) <= a.last_reader;
 }
 
-bool Overlap(const Place& a, const Place& b) {
+bool Overlap(const Buffer& a, const Buffer& b) {
   return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 }
 
-std::vector<Place> MakePlaces(const Topology& topology, const std::vector<TensorLayout>& tensors) {
+std::vector<Buffer> AssignBuffers(const Topology& topology,
+                                  const std::vector<TensorLayout>& tensors) {
   const std::vector<int> last_readers = LastReaders(topology);
-  std::vector<Place> places;
+  std::vector<Buffer> buffers;
   for (int t = 0; t < topology.num_stored_tensors(); ++t) {
     const TensorLayout& tensor = tensors[static_cast<std::size_t>(t)];
-    auto place = std::find_if(places.begin(), places.end(), [&](const Place& free) {
+    auto buffer = std::find_if(buffers.begin(), buffers.end(), [&](const Buffer& free) {
       return free.last_reader < Writer(t) &&
              SameGeometry(tensors[static_cast<std::size_t>(free.tensors.front())], tensor);
     });
-    if (place == places.end()) {
-      places.emplace_back();
-      place = places.end() - 1;
-      place->bytes =
+    if (buffer == buffers.end()) {
+      buffers.emplace_back();
+      buffer = buffers.end() - 1;
+      buffer->bytes =
           RoundUp(tensor.total_bytes() + 2 * kTensorSlackBytes, AlignedBuffer::kAlignment);
     }
-    place->tensors.push_back(t);
-    place->last_reader = std::max(last_readers[static_cast<std::size_t>(t)], Writer(t));
+    buffer->tensors.push_back(t);
+    buffer->last_reader = std::max(last_readers[static_cast<std::size_t>(t)], Writer(t));
   }
-  return places;
+  return buffers;
 }
 
-// Gives `place` the lowest offset that keeps it apart from those of `others` that live with it.
-void PutLow(const std::vector<const Place*>& others, Place* place) {
-  place->offset = 0;
+// Gives `buffer` the lowest offset that keeps it apart from those of `others` that live with it.
+void PutLow(const std::vector<const Buffer*>& others, Buffer* buffer) {
+  buffer->offset = 0;
   for (bool moved = true; moved;) {
     moved = false;
-    for (const Place* other : others) {
-      if (LiveAtOnce(*other, *place) && Overlap(*other, *place)) {
-        place->offset = other->offset + other->bytes;
+    for (const Buffer* other : others) {
+      if (LiveAtOnce(*other, *buffer) && Overlap(*other, *buffer)) {
+        buffer->offset = other->offset + other->bytes;
         moved = true;
       }
     }
@@ -128,22 +129,22 @@ void PutLow(const std::vector<const Place*>& others, Place* place) {
 }
 
 // The largest first. Returns the bytes that all take.
-std::size_t Arrange(std::vector<Place>* places) {
-  std::vector<Place*> by_size;
-  for (Place& place : *places) by_size.push_back(&place);
+std::size_t Arrange(std::vector<Buffer>* buffers) {
+  std::vector<Buffer*> by_size;
+  for (Buffer& buffer : *buffers) by_size.push_back(&buffer);
   std::stable_sort(by_size.begin(), by_size.end(),
-                   [](const Place* a, const Place* b) { return a->bytes > b->bytes; });
-  std::vector<const Place*> arranged;
+                   [](const Buffer* a, const Buffer* b) { return a->bytes > b->bytes; });
+  std::vector<const Buffer*> arranged;
   std::size_t total_bytes = 0;
-  for (Place* place : by_size) {
-    PutLow(arranged, place);
-    arranged.push_back(place);
-    total_bytes = std::max(total_bytes, place->offset + place->bytes);
+  for (Buffer* buffer : by_size) {
+    PutLow(arranged, buffer);
+    arranged.push_back(buffer);
+    total_bytes = std::max(total_bytes, buffer->offset + buffer->bytes);
   }
-  for (Place& place : *places) {
-    place.is_shared = std::any_of(places->begin(), places->end(), [&place](const Place& other) {
-      return &other != &place && Overlap(other, place);
-    });
+  for (Buffer& buffer : *buffers) {
+    buffer.is_shared = std::any_of(
+        buffers->begin(), buffers->end(),
+        [&buffer](const Buffer& other) { return &other != &buffer && Overlap(other, buffer); });
   }
   return total_bytes;
 }
@@ -163,14 +164,14 @@ ArenaPlan PlanArena(const Network& network) {
   ArenaPlan plan;
   plan.tensors = ShapeTensors(network);
   plan.refills_halo.resize(plan.tensors.size());
-  std::vector<Place> places = MakePlaces(network.topology, plan.tensors);
-  plan.total_bytes = Arrange(&places);
-  for (const Place& place : places) {
-    for (const int t : place.tensors) {
-      plan.tensors[static_cast<std::size_t>(t)].arena_offset = place.offset + kTensorSlackBytes;
+  std::vector<Buffer> buffers = AssignBuffers(network.topology, plan.tensors);
+  plan.total_bytes = Arrange(&buffers);
+  for (const Buffer& buffer : buffers) {
+    for (const int t : buffer.tensors) {
+      plan.tensors[static_cast<std::size_t>(t)].arena_offset = buffer.offset + kTensorSlackBytes;
     }
-    const auto first = static_cast<std::size_t>(place.tensors.front());
-    plan.refills_halo[first] = place.is_shared && !(plan.tensors[first].halo == Padding{});
+    const auto first = static_cast<std::size_t>(buffer.tensors.front());
+    plan.refills_halo[first] = buffer.is_shared && !(plan.tensors[first].halo == Padding{});
   }
   return plan;
 }

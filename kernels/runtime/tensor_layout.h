@@ -5,10 +5,10 @@
 // padding. Operations write the image only, the halo is filled before: so convolutions need no
 // border code.
 //
-// Tensors of equal geometry (shape, halo, zero point) share a place when their lifetimes do not
+// Tensors of equal geometry (shape, halo, zero point) share a buffer when their lifetimes do not
 // overlap: the halo of the one is the halo of the other, and the working set of a residual network
-// stays in the first cache levels. Places whose tensors do not live at the same time share memory:
-// then a run fills the halo of the place again before its first tensor is written.
+// stays in the first cache levels. Buffers whose tensors do not live at the same time share memory:
+// then a run fills the halo of the buffer again before its first tensor is written.
 #pragma once
 
 #include <cstddef>
