@@ -295,11 +295,11 @@ TEST(IioRailsTest, ReadsTheRailsOfJetPack4) {
   EXPECT_EQ(found[0].name, "iio:ina3221x/POM_5V_GPU");
   ASSERT_TRUE(found[0].status.ok()) << found[0].status.message();
   EXPECT_EQ(found[0].source->info().coverage, EnergyCoverage::kOneRail);
-  EXPECT_THAT(Record(*found[0].source, [] {}), ::testing::ElementsAre(0.1, 0.1));
+  EXPECT_THAT(Record(*found[0].source, [] {}), ::testing::Each(::testing::DoubleNear(0.1, 1e-9)));
   EXPECT_EQ(found[1].name, "iio:ina3221x/POM_5V_IN");
   ASSERT_TRUE(found[1].status.ok()) << found[1].status.message();
   EXPECT_EQ(found[1].source->info().coverage, EnergyCoverage::kInput);
-  EXPECT_THAT(Record(*found[1].source, [] {}), ::testing::ElementsAre(2.52, 2.52));
+  EXPECT_THAT(Record(*found[1].source, [] {}), ::testing::Each(::testing::DoubleNear(2.52, 1e-9)));
 }
 
 constexpr char kPmicText[] =
