@@ -13,37 +13,42 @@ constexpr std::string_view kMagic = "BPLT";
 
 using BodyCase = v1::Envelope::BodyCase;
 
+// What the ids of a session add to an envelope at most.
+constexpr std::size_t kSessionBytes = 256;
+
+enum class Raw { kNever, kAlways, kIfLarge };
+
 struct BodyInfo {
   BodyCase body;
   std::string_view name;
-  bool raw;
+  Raw raw;
 };
 
 constexpr BodyInfo kBodies[] = {
-    {BodyCase::kHello, "hello", false},
-    {BodyCase::kHelloAck, "hello_ack", false},
-    {BodyCase::kLeaseRequest, "lease_request", false},
-    {BodyCase::kLeaseGrant, "lease_grant", false},
-    {BodyCase::kLeaseDenied, "lease_denied", false},
-    {BodyCase::kLeaseRelease, "lease_release", false},
-    {BodyCase::kLeaseReleased, "lease_released", false},
-    {BodyCase::kArtifactQuery, "artifact_query", false},
-    {BodyCase::kArtifactStatus, "artifact_status", false},
-    {BodyCase::kArtifactChunk, "artifact_chunk", true},
-    {BodyCase::kInferRequest, "infer_request", true},
-    {BodyCase::kInferResult, "infer_result", true},
-    {BodyCase::kMeasureRequest, "measure_request", false},
-    {BodyCase::kMeasureAccepted, "measure_accepted", false},
-    {BodyCase::kMeasureProgress, "measure_progress", false},
-    {BodyCase::kMeasureResult, "measure_result", false},
-    {BodyCase::kMeasureCancel, "measure_cancel", false},
-    {BodyCase::kResultAck, "result_ack", false},
-    {BodyCase::kPing, "ping", false},
-    {BodyCase::kPong, "pong", false},
-    {BodyCase::kError, "error", false},
-    {BodyCase::kEnergyRunRequest, "energy_run_request", false},
-    {BodyCase::kEnergyRunResult, "energy_run_result", false},
-    {BodyCase::kBoardBaseline, "board_baseline", false},
+    {BodyCase::kHello, "hello", Raw::kNever},
+    {BodyCase::kHelloAck, "hello_ack", Raw::kNever},
+    {BodyCase::kLeaseRequest, "lease_request", Raw::kNever},
+    {BodyCase::kLeaseGrant, "lease_grant", Raw::kNever},
+    {BodyCase::kLeaseDenied, "lease_denied", Raw::kNever},
+    {BodyCase::kLeaseRelease, "lease_release", Raw::kNever},
+    {BodyCase::kLeaseReleased, "lease_released", Raw::kNever},
+    {BodyCase::kArtifactQuery, "artifact_query", Raw::kNever},
+    {BodyCase::kArtifactStatus, "artifact_status", Raw::kNever},
+    {BodyCase::kArtifactChunk, "artifact_chunk", Raw::kAlways},
+    {BodyCase::kInferRequest, "infer_request", Raw::kAlways},
+    {BodyCase::kInferResult, "infer_result", Raw::kAlways},
+    {BodyCase::kMeasureRequest, "measure_request", Raw::kIfLarge},
+    {BodyCase::kMeasureAccepted, "measure_accepted", Raw::kNever},
+    {BodyCase::kMeasureProgress, "measure_progress", Raw::kNever},
+    {BodyCase::kMeasureResult, "measure_result", Raw::kNever},
+    {BodyCase::kMeasureCancel, "measure_cancel", Raw::kNever},
+    {BodyCase::kResultAck, "result_ack", Raw::kNever},
+    {BodyCase::kPing, "ping", Raw::kNever},
+    {BodyCase::kPong, "pong", Raw::kNever},
+    {BodyCase::kError, "error", Raw::kNever},
+    {BodyCase::kEnergyRunRequest, "energy_run_request", Raw::kIfLarge},
+    {BodyCase::kEnergyRunResult, "energy_run_result", Raw::kNever},
+    {BodyCase::kBoardBaseline, "board_baseline", Raw::kNever},
 };
 
 const BodyInfo* FindBody(int type) {
@@ -51,6 +56,23 @@ const BodyInfo* FindBody(int type) {
     return static_cast<int>(i.body) == type;
   });
   return found == std::end(kBodies) ? nullptr : found;
+}
+
+// The request whose golden pixels may be large; null for other messages.
+const v1::MeasureRequest* MeasureIn(const v1::Envelope& envelope) {
+  if (envelope.has_measure_request()) return &envelope.measure_request();
+  if (envelope.has_energy_run_request()) return &envelope.energy_run_request().measure();
+  return nullptr;
+}
+
+v1::MeasureRequest* MutableMeasureIn(v1::Envelope& envelope) {
+  if (envelope.has_measure_request()) return envelope.mutable_measure_request();
+  return envelope.mutable_energy_run_request()->mutable_measure();
+}
+
+std::size_t PixelBytes(const v1::Envelope& envelope) {
+  const v1::MeasureRequest* measure = MeasureIn(envelope);
+  return measure == nullptr ? 0 : measure->golden_pixels().size();
 }
 
 std::uint8_t ByteAt(std::string_view bytes, std::size_t i) {
@@ -77,8 +99,8 @@ Result<const BodyInfo*> CheckFrames(std::span<const std::string_view> frames) {
   const BodyInfo* info = FindBody(type);
   if (info == nullptr) return DataCorrupt("unknown message type " + std::to_string(type));
   const bool raw = (flags & kFlagRaw) != 0;
-  if (raw != info->raw) {
-    return DataCorrupt(std::string(info->name) + " must " + (info->raw ? "" : "not ") +
+  if (info->raw != Raw::kIfLarge && raw != (info->raw == Raw::kAlways)) {
+    return DataCorrupt(std::string(info->name) + " must " + (raw ? "not " : "") +
                        "carry a raw frame");
   }
   const std::size_t num_frames = raw ? 3 : 2;
@@ -101,7 +123,7 @@ Result<const BodyInfo*> CheckFrames(std::span<const std::string_view> frames) {
 
 bool CarriesRaw(BodyCase body) {
   const BodyInfo* info = FindBody(body);
-  return info != nullptr && info->raw;
+  return info != nullptr && info->raw == Raw::kAlways;
 }
 
 std::string_view BodyName(BodyCase body) {
@@ -109,20 +131,46 @@ std::string_view BodyName(BodyCase body) {
   return info == nullptr ? "nothing" : info->name;
 }
 
+bool NeedsRawPixels(const Message& message) {
+  return PixelBytes(message.envelope) > 0 &&
+         message.envelope.ByteSizeLong() + kSessionBytes > kMaxEnvelopeBytes;
+}
+
+bool FitsFrames(const Message& message) {
+  std::size_t envelope_bytes = message.envelope.ByteSizeLong() + kSessionBytes;
+  std::size_t raw_bytes = message.raw.size();
+  if (NeedsRawPixels(message)) {
+    raw_bytes = PixelBytes(message.envelope);
+    envelope_bytes -= raw_bytes;
+  }
+  return envelope_bytes <= kMaxEnvelopeBytes && raw_bytes <= kMaxRawBytes;
+}
+
 std::vector<std::string> EncodeMessage(const Message& message) {
   const BodyInfo* info = FindBody(message.envelope.body_case());
   BITPILOT_CHECK(info != nullptr);
-  BITPILOT_CHECK(info->raw || message.raw.empty());
-  BITPILOT_CHECK(message.raw.size() <= kMaxRawBytes);
+  BITPILOT_CHECK(info->raw == Raw::kAlways || message.raw.empty());
+  const bool raw_pixels = NeedsRawPixels(message);
+  const bool raw = info->raw == Raw::kAlways || raw_pixels;
   const int type = info->body;
   std::string prelude(kMagic);
   prelude += static_cast<char>(kProtocolMajor);
-  prelude += static_cast<char>(info->raw ? kFlagRaw : 0);
+  prelude += static_cast<char>(raw ? kFlagRaw : 0);
   prelude += static_cast<char>(type & 0xFF);
   prelude += static_cast<char>(type >> 8);
-  std::vector<std::string> frames{std::move(prelude), message.envelope.SerializeAsString()};
+  std::vector<std::string> frames{std::move(prelude)};
+  if (raw_pixels) {
+    v1::Envelope envelope = message.envelope;
+    std::string pixels = std::move(*MutableMeasureIn(envelope)->mutable_golden_pixels());
+    MutableMeasureIn(envelope)->clear_golden_pixels();
+    frames.push_back(envelope.SerializeAsString());
+    frames.push_back(std::move(pixels));
+  } else {
+    frames.push_back(message.envelope.SerializeAsString());
+    if (raw) frames.push_back(message.raw);
+  }
   BITPILOT_CHECK(frames[1].size() <= kMaxEnvelopeBytes);
-  if (info->raw) frames.push_back(message.raw);
+  BITPILOT_CHECK(!raw || frames[2].size() <= kMaxRawBytes);
   return frames;
 }
 
@@ -138,7 +186,14 @@ Result<Message> DecodeMessage(std::span<const std::string_view> frames) {
                        ", the envelope holds " +
                        std::string(BodyName(message.envelope.body_case())));
   }
-  if ((*info)->raw) message.raw = std::string(frames[2]);
+  if (frames.size() < 3) return message;
+  if ((*info)->raw == Raw::kAlways) {
+    message.raw = std::string(frames[2]);
+  } else if (PixelBytes(message.envelope) == 0) {
+    MutableMeasureIn(message.envelope)->set_golden_pixels(std::string(frames[2]));
+  } else {
+    return DataCorrupt("the golden pixels came twice, in the envelope and as a raw frame");
+  }
   return message;
 }
 

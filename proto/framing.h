@@ -4,6 +4,10 @@
 //   frame 1   v1::Envelope, serialized; at most kMaxEnvelopeBytes
 //   frame 2   raw bytes, at most kMaxRawBytes; present exactly if flags has kFlagRaw
 //
+// Golden pixels that do not fit frame 1 travel as frame 2. In memory they are in their field
+// always: EncodeMessage() takes them out and DecodeMessage() puts them back, so nobody else sees
+// the difference. A peer of minor version 0 does not take them so (proto/validation.h).
+//
 // `type` is the field number of the envelope's body (v1::Envelope::BodyCase), so the prelude tells
 // what follows before anything is parsed. Bytes from a peer are never trusted: every check that
 // needs no parser comes first.
@@ -38,15 +42,23 @@ struct Message {
   std::string raw;
 };
 
-// True if messages with this body carry a raw frame.
+// True if every message with this body carries a raw frame.
 bool CarriesRaw(v1::Envelope::BodyCase body);
 
 // The body's name as in bitpilot.proto, e.g. "measure_request"; "nothing" if none is set.
 std::string_view BodyName(v1::Envelope::BodyCase body);
 
+// True if both frames keep their limits, also once a session has filled in its ids. What a user's
+// networks make large is asked this before it is sent.
+bool FitsFrames(const Message& message);
+
+// True if the golden pixels need the raw frame.
+bool NeedsRawPixels(const Message& message);
+
 // Two or three frames.
 //
-// REQUIRES: a body is set, raw is empty unless CarriesRaw(), and both fit their limits.
+// REQUIRES: a body is set, raw is empty unless CarriesRaw(), and both fit their limits
+// (FitsFrames()).
 std::vector<std::string> EncodeMessage(const Message& message);
 
 // Never throws and never aborts, whatever the bytes. Unknown fields of known messages are ignored.

@@ -259,6 +259,9 @@ Status ValidateResult(const v1::MeasureResult& result) {
   if (status == v1::MEASURE_STATUS_UNSPECIFIED || !v1::MeasureStatus_IsValid(status)) {
     return InvalidArgument("unknown measure status " + std::to_string(static_cast<int>(status)));
   }
+  for (const std::string& sha256 : result.damaged_sha256()) {
+    BITPILOT_RETURN_IF_ERROR(CheckSize("damaged_sha256", kSha256Bytes, sha256.size()));
+  }
   const bool has_numbers = status == v1::OK || status == v1::NOISY;
   if (has_numbers == (result.networks_size() == 0)) {
     return InvalidArgument(has_numbers ? "a measurement came without numbers"

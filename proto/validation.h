@@ -13,6 +13,11 @@
 
 namespace bitpilot {
 
+// HelloAck::protocol_minor, what a daemon can do beyond version kProtocolMajor alone:
+//   1  takes golden pixels as a raw frame, names its limits, estimates what remains of a
+//   measurement.
+inline constexpr std::uint32_t kProtocolMinor = 1;
+
 inline constexpr std::size_t kSessionIdBytes = 16;
 inline constexpr std::size_t kMeasureIdBytes = 16;
 inline constexpr std::size_t kSha256Bytes = 32;
@@ -22,7 +27,8 @@ inline constexpr int kMaxNetworksPerMeasure = 64;
 inline constexpr std::size_t kMaxNameBytes = 256;  // Holder, build and study names.
 inline constexpr std::uint32_t kMinLeaseTtlMs = 1'000;
 inline constexpr std::uint32_t kMaxLeaseTtlMs = 600'000;
-inline constexpr std::uint32_t kMaxDeadlineMs = 600'000;  // A longer one is shortened to this.
+inline constexpr std::uint32_t kMaxDeadlineMs =
+    86'400'000;  // A longer one is shortened to this: a day.
 
 // Checks a message that an agent sends.
 //

@@ -54,6 +54,53 @@ TEST(FramingTest, DecodesWhatItEncodes) {
   EXPECT_EQ(chunk->raw, "chunk bytes");
 }
 
+Message MeasureMessage(std::size_t pixel_bytes) {
+  Message message;
+  message.envelope.mutable_measure_request()->set_measure_id("sixteen bytes id");
+  message.envelope.mutable_measure_request()->set_golden_pixels(std::string(pixel_bytes, 'p'));
+  return message;
+}
+
+// 3x640x640 pixels do not fit the envelope's megabyte.
+TEST(FramingTest, SendsLargeGoldenPixelsAsTheRawFrame) {
+  Message run;
+  *run.envelope.mutable_energy_run_request()->mutable_measure() =
+      MeasureMessage(3 * 640 * 640).envelope.measure_request();
+  for (const Message& message : {MeasureMessage(3 * 640 * 640), run}) {
+    ASSERT_TRUE(FitsFrames(message));
+    const std::vector<std::string> frames = EncodeMessage(message);
+    ASSERT_EQ(frames.size(), 3U);
+    EXPECT_LT(frames[1].size(), 100U);
+    const Result<Message> back = DecodeMessage(Views(frames));
+    ASSERT_TRUE(back.ok()) << back.status().message();
+    EXPECT_EQ(back->envelope.SerializeAsString(), message.envelope.SerializeAsString());
+    EXPECT_EQ(back->raw, "");
+  }
+}
+
+// Where a peer of the first version expects them.
+TEST(FramingTest, KeepsSmallGoldenPixelsInTheEnvelope) {
+  EXPECT_EQ(EncodeMessage(MeasureMessage(3 * 32 * 32)).size(), 2U);
+  EXPECT_FALSE(NeedsRawPixels(MeasureMessage(3 * 32 * 32)));
+}
+
+TEST(FramingTest, RefusesGoldenPixelsThatCameTwice) {
+  std::vector<std::string> frames = EncodeMessage(MeasureMessage(3 * 640 * 640));
+  frames[1] = EncodeMessage(MeasureMessage(10))[1];
+  EXPECT_EQ(DecodeMessage(Views(frames)).status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST(FramingTest, SaysWhatDoesNotFitAMessage) {
+  EXPECT_TRUE(FitsFrames(MeasureMessage(kMaxRawBytes)));
+  EXPECT_FALSE(FitsFrames(MeasureMessage(kMaxRawBytes + 1)));
+  Message many_outputs = MeasureMessage(10);
+  for (int i = 0; i < 64; ++i) {
+    many_outputs.envelope.mutable_measure_request()->add_golden_logits(std::string(40'000, 'l'));
+  }
+  EXPECT_FALSE(FitsFrames(many_outputs));
+  EXPECT_FALSE(FitsFrames({ChunkMessage().envelope, std::string(kMaxRawBytes + 1, 'x')}));
+}
+
 TEST(FramingTest, NamesBothVersionsOfAnotherMajor) {
   std::vector<std::string> frames = EncodeMessage(PingMessage());
   frames[0][4] = 9;
