@@ -35,7 +35,7 @@ struct CompiledNetwork::Impl {
         pixel_converter(network, plan.tensors.front(), limit),
         logits(static_cast<std::size_t>(network.num_classes())) {}
 
-  void Compile(const Network& network, KernelChoices* choices);
+  void Compile(const Network& network, const CompileOptions& options);
   void ConvertPixels(const std::uint8_t* pixels);
   void RunOperation(std::size_t index);
 
@@ -49,13 +49,14 @@ struct CompiledNetwork::Impl {
   AlignedBuffer weights;  // Of all operations.
 };
 
-void CompiledNetwork::Impl::Compile(const Network& network, KernelChoices* choices) {
+void CompiledNetwork::Impl::Compile(const Network& network, const CompileOptions& options) {
   std::size_t scratch_bytes = 0;
   arena = AllocateArena(plan);
   const RunMemory unbound{.arena = arena.data(), .logits = logits.data()};
   for (int i = 0; i < network.topology.num_operations(); ++i) {
-    operations.push_back(MakeOperation({network, plan, isa, i, choices, unbound}));
+    operations.push_back(MakeOperation({network, plan, isa, i, options.choices, unbound}));
     scratch_bytes = std::max(scratch_bytes, operations.back()->scratch_bytes());
+    if (options.on_operation) options.on_operation();
   }
   scratch = AlignedBuffer(scratch_bytes);
   std::vector<AlignedBuffer*> packed;
@@ -94,7 +95,7 @@ Result<CompiledNetwork> CompiledNetwork::Create(const Network& given,
                         " bytes, more than the " + std::to_string(kMaxArenaBytes) +
                         " that a network may use");
     }
-    impl->Compile(network, options.choices);
+    impl->Compile(network, options);
     return CompiledNetwork(std::move(impl));
   } catch (const std::bad_alloc&) {
     return Status(StatusCode::kResourceExhausted, "no memory for weights and activations");

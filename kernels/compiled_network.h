@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ struct CompileOptions {
   // remembered here (kernels/runtime/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known
   // layers). Otherwise the table's order decides: the same plan on every CPU.
   KernelChoices* choices = nullptr;
+  // Called after each operation is packed, which may include the timing of its kernels. May be
+  // empty.
+  std::function<void()> on_operation = {};
 };
 
 // Not thread-safe; one instance a thread. Holds every buffer it needs: Run() allocates nothing.

@@ -156,9 +156,10 @@ Status Bench(const BenchOptions& options) {
   const Result<Network> network = LoadNetwork(options);
   if (!network.ok()) return network.status();
   const bool terminal = isatty(STDERR_FILENO) != 0;
-  const auto show = [terminal](std::string_view phase, int done) {
+  const auto show = [terminal](const Progress& progress) {
     if (!terminal) return;
-    std::fprintf(stderr, "\r\033[K%.*s %d", static_cast<int>(phase.size()), phase.data(), done);
+    std::fprintf(stderr, "\r\033[K%.*s %d", static_cast<int>(progress.phase.size()),
+                 progress.phase.data(), progress.windows_done);
   };
   if (options.table) {
     Status printed = PrintTable(options, *network, *isa, show);

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/file_descriptor.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/network_file.h"
 #include "kernels/base/sha256.h"
@@ -28,6 +30,16 @@ std::string HexOf(std::string_view sha256) {
   BITPILOT_CHECK(sha256.size() == digest.size());
   std::copy(sha256.begin(), sha256.end(), digest.begin());
   return ToHex(digest);
+}
+
+// The 32 bytes of a hash in hex.
+std::string BytesOfHex(std::string_view hex) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
+  }
+  return bytes;
 }
 
 bool IsHexHash(std::string_view name) {
@@ -69,6 +81,14 @@ Status CheckHash(const std::string& path, const std::string& hex) {
   const std::string actual = ToHex(hash.Finish());
   if (actual == hex) return {};
   return DataCorrupt("the uploaded bytes hash to " + actual + ", not to " + hex);
+}
+
+// Waits until what was written of the file is on the disk.
+Status FlushFile(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.get() >= 0 && fsync(file.get()) == 0) return {};
+  return {StatusCode::kResourceExhausted,
+          "cannot flush " + path + " to the disk: " + std::strerror(errno)};
 }
 
 }  // namespace
@@ -126,7 +146,8 @@ void ArtifactStore::Scan() {
   }
 }
 
-Result<ArtifactState> ArtifactStore::Prepare(std::string_view sha256, std::uint64_t total_bytes) {
+Result<ArtifactState> ArtifactStore::Prepare(std::string_view sha256, std::uint64_t total_bytes,
+                                             const IsNeeded& is_needed) {
   const std::string hex = HexOf(sha256);
   const auto found = entries_.find(hex);
   if (found != entries_.end() && found->second.complete) {
@@ -139,7 +160,7 @@ Result<ArtifactState> ArtifactStore::Prepare(std::string_view sha256, std::uint6
                                                       std::to_string(quota_bytes_));
   }
   if (found != entries_.end() && found->second.size_bytes >= total_bytes) Remove(hex);
-  BITPILOT_RETURN_IF_ERROR(MakeRoom(hex, total_bytes));
+  BITPILOT_RETURN_IF_ERROR(MakeRoom(hex, total_bytes, is_needed));
   Entry& entry = entries_[hex];
   entry.total_bytes = total_bytes;
   entry.last_use = ++uses_;
@@ -189,8 +210,9 @@ void ArtifactStore::Touch(std::string_view sha256) {
   if (found != entries_.end()) found->second.last_use = ++uses_;
 }
 
-// Removes the least recently used files until `needed_bytes` fit beside the rest.
-Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_bytes) {
+// Removes the least recently used files that nobody needs until `needed_bytes` fit beside the rest.
+Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_bytes,
+                               const IsNeeded& is_needed) {
   for (;;) {
     std::uint64_t used = needed_bytes;
     const std::string* oldest = nullptr;
@@ -198,26 +220,30 @@ Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_
     for (const auto& [hex, entry] : entries_) {
       if (hex == for_hex) continue;
       used += std::max(entry.size_bytes, entry.total_bytes);
-      if (entry.last_use < oldest_use) {
+      if (entry.last_use < oldest_use && !is_needed(BytesOfHex(hex))) {
         oldest = &hex;
         oldest_use = entry.last_use;
       }
     }
     if (used <= quota_bytes_) return {};
-    BITPILOT_CHECK(oldest != nullptr);
+    if (oldest == nullptr) {
+      return {StatusCode::kUnavailable,
+              "the store's quota of " + std::to_string(quota_bytes_) +
+                  " bytes is taken by networks that are being measured; ask again when that ended"};
+    }
     Remove(std::string(*oldest));
   }
 }
 
 Status ArtifactStore::Finish(const std::string& hex, Entry& entry) {
   BITPILOT_RETURN_IF_ERROR(CheckHash(Path(hex, false), hex));
-  if (std::rename(Path(hex, false).c_str(), Path(hex, true).c_str()) != 0) {
-    return {StatusCode::kResourceExhausted,
-            "cannot rename " + Path(hex, false) + ": " + std::strerror(errno)};
-  }
+  BITPILOT_RETURN_IF_ERROR(FlushFile(Path(hex, false)));
+  BITPILOT_RETURN_IF_ERROR(RenameDurably(Path(hex, false), Path(hex, true)));
   entry.complete = true;
   return {};
 }
+
+void ArtifactStore::Drop(std::string_view sha256) { Remove(HexOf(sha256)); }
 
 std::string ArtifactStore::Path(const std::string& hex, bool complete) const {
   return folder_ + "/" + hex + (complete ? ".bpnet" : ".part");
@@ -231,7 +257,21 @@ void ArtifactStore::Remove(const std::string& hex) {
 }
 
 Result<Network> ReadArtifact(const std::string& folder, std::string_view sha256) {
-  return ReadNetworkFile(folder + "/" + HexOf(sha256) + ".bpnet");
+  const std::string hex = HexOf(sha256);
+  const Result<std::string> bytes = ReadFile(folder + "/" + hex + ".bpnet");
+  if (!bytes.ok()) {
+    const bool is_missing = bytes.status().code() == StatusCode::kNotFound;
+    return Status(is_missing ? StatusCode::kNotFound : StatusCode::kDataCorrupt,
+                  bytes.status().message());
+  }
+  if (Sha256Hex(*bytes) != hex) {
+    return DataCorrupt("network " + hex + " is damaged in the board's store: its " +
+                       std::to_string(bytes->size()) + " bytes have another hash");
+  }
+  Result<Network> network = ParseNetwork(*bytes);
+  // The bytes are what was uploaded: another upload would not help.
+  if (network.status().code() != StatusCode::kDataCorrupt) return network;
+  return InvalidArgument("network " + hex + ": " + network.status().message());
 }
 
 }  // namespace bitpilot

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -36,11 +37,18 @@ class ArtifactStore {
   ArtifactStore& operator=(ArtifactStore&&) = delete;
   ~ArtifactStore();
 
-  // What is here of an artifact of `total_bytes`, after making room for the rest of it.
+  // Whether a job that runs or waits needs a file, by its SHA-256.
+  using IsNeeded = std::function<bool(std::string_view sha256)>;
+
+  // What is here of an artifact of `total_bytes`, after making room for the rest of it. What
+  // `is_needed` stays.
   //
   // Errors:
   //   kResourceExhausted  it is larger than the quota.
-  Result<ArtifactState> Prepare(std::string_view sha256, std::uint64_t total_bytes);
+  //   kUnavailable        it does not fit beside what jobs need now; ask again when they have
+  //   ended.
+  Result<ArtifactState> Prepare(std::string_view sha256, std::uint64_t total_bytes,
+                                const IsNeeded& is_needed);
 
   // Appends a chunk. With the last byte the hash is checked and the artifact becomes complete. A
   // chunk that is here already changes nothing, so that a lost answer can be asked for again.
@@ -56,6 +64,8 @@ class ArtifactStore {
   bool IsComplete(std::string_view sha256) const;
   // Counts as a use for the quota.
   void Touch(std::string_view sha256);
+  // Removes what is here of an artifact: its file was found damaged.
+  void Drop(std::string_view sha256);
 
  private:
   struct Entry {
@@ -67,7 +77,8 @@ class ArtifactStore {
 
   ArtifactStore(std::string folder, std::uint64_t quota_bytes, int lock);
   void Scan();
-  Status MakeRoom(const std::string& for_hex, std::uint64_t needed_bytes);
+  Status MakeRoom(const std::string& for_hex, std::uint64_t needed_bytes,
+                  const IsNeeded& is_needed);
   Status Finish(const std::string& hex, Entry& entry);
   std::string Path(const std::string& hex, bool complete) const;
   void Remove(const std::string& hex);
@@ -80,8 +91,12 @@ class ArtifactStore {
 };
 
 // The complete artifact `sha256` of the store in `folder`: what the worker, another process, reads.
+// Its hash is checked each time: a power cut may have left the name without the bytes.
 //
-// Errors: kNotFound, or as ReadNetworkFile().
+// Errors:
+//   kNotFound         it is not there.
+//   kDataCorrupt      the file is cut off or damaged: it must be dropped and uploaded again.
+//   kInvalidArgument  it is what was uploaded, but no network; or as ParseNetwork().
 Result<Network> ReadArtifact(const std::string& folder, std::string_view sha256);
 
 }  // namespace bitpilot

@@ -51,7 +51,7 @@ std::optional<Milliseconds> DaemonCore::NextDeadline() const {
   const Job* running = jobs_.running();
   if (running != nullptr && !running->stop_reason) {
     consider(running->started + running->limit);
-    consider(running->last_progress + kStallLimit);
+    consider(running->last_progress + running->silence);
   }
   if (lease_.has_holder() &&
       (running == nullptr || running->session_id != lease_.holder_session())) {
@@ -107,6 +107,9 @@ void DaemonCore::OpenSession(const MessageReceived& event) {
   ack.set_boot_id(config_.boot_id);
   *ack.mutable_capabilities() = config_.capabilities;
   ack.set_max_frame_bytes(kMaxRawBytes);
+  ack.set_protocol_minor(kProtocolMinor);
+  *ack.mutable_limits() = config_.limits;
+  ack.mutable_limits()->set_max_networks(kMaxNetworksPerMeasure);
   SendToSession(id, event.message.envelope.request_id(), std::move(reply));
 }
 

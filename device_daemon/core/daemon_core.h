@@ -14,8 +14,10 @@
 //   measure_id: asked
 //              again it is answered from the running job or from the ring of finished results.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
-//   not count), and is
-//              stopped when the worker shows no sign of life for kStallLimit.
+//              not count). Without one a measurement may take three times what is usual or, once
+//              the worker has timed its networks, what that foretells; an inference takes what it
+//              takes. Every job is stopped when the worker shows no sign of life for longer than
+//              it announced, or for kStallLimit.
 //   Errors     Whatever is wrong with a message is answered with an Error that carries its
 //   request_id; nothing that
 //              a peer sends ends the daemon.
@@ -26,11 +28,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "device_daemon/core/daemon_events.h"
 #include "device_daemon/core/job_ledger.h"
 #include "device_daemon/core/lease.h"
+#include "proto/validation.h"
 
 namespace bitpilot::daemon {
 
@@ -38,6 +42,7 @@ struct CoreConfig {
   std::string boot_id;  // 16 random bytes, new at every start.
   std::uint64_t last_epoch = 0;
   v1::DeviceCapabilities capabilities;
+  v1::BoardLimits limits;  // max_networks is the core's own.
   // How long the energy phase of a request takes; none: no request has one.
   std::function<Milliseconds(const v1::MeasureRequest&)> energy_duration;
 };
@@ -45,6 +50,9 @@ struct CoreConfig {
 class DaemonCore {
  public:
   static constexpr Milliseconds kStallLimit{10'000};
+  // However slow the worker says that it is: it runs what came over the wire.
+  static constexpr Milliseconds kLongestSilence{3'600'000};
+  static constexpr Milliseconds kLongestJob{kMaxDeadlineMs};
   static constexpr std::size_t kMaxSessions = 64;
 
   explicit DaemonCore(CoreConfig config);
@@ -54,6 +62,9 @@ class DaemonCore {
 
   // When TimePassed must come at the latest; nothing if time alone changes nothing.
   std::optional<Milliseconds> NextDeadline() const;
+
+  // True if a job that runs or waits needs the network file: it must stay in the store.
+  bool NeedsArtifact(std::string_view sha256) const { return jobs_.Names(sha256); }
 
   // Tells HelloAck of the memory that is free now.
   void set_free_memory_bytes(std::uint64_t bytes) {
@@ -92,6 +103,10 @@ class DaemonCore {
 
   Milliseconds TypicalDuration(const v1::MeasureRequest& request) const;
   Milliseconds LimitOf(const v1::Envelope& envelope) const;
+  // What a measurement that runs or waits still takes.
+  Milliseconds RemainingOf(const Job& job) const;
+  // Forgets the networks that the worker found damaged, of those that `job` names.
+  void DropDamaged(const Job& job, const Message& reply);
   Job MakeJob(const MessageReceived& event, std::string fingerprint);
   void StartNextJob();
   void StopRunning(v1::MeasureStatus reason);

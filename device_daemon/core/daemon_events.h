@@ -72,6 +72,8 @@ struct WorkerProgressed {
   JobId job = 0;
   std::string phase;
   std::uint32_t windows_done = 0;
+  Milliseconds remaining{0};  // what the job still takes at most; 0 while nobody knows
+  Milliseconds silence{0};    // the next sign of life may take so long; 0: seconds
 };
 
 struct WorkerAnswered {
@@ -124,11 +126,15 @@ struct StopJob {  // End the worker. WorkerFailed follows; an answer that comes 
   JobId job = 0;
 };
 
+struct DropArtifact {  // Its file is damaged: it must be uploaded again.
+  std::string sha256;
+};
+
 struct Log {
   std::string text;
 };
 
-using Action =
-    std::variant<Send, StoreEpoch, PrepareArtifact, AppendArtifact, StartJob, StopJob, Log>;
+using Action = std::variant<Send, StoreEpoch, PrepareArtifact, AppendArtifact, StartJob, StopJob,
+                            DropArtifact, Log>;
 
 }  // namespace bitpilot::daemon

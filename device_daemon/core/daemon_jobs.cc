@@ -1,6 +1,7 @@
 // DaemonCore's part that deals with jobs: inference and measurements.
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "device_daemon/core/daemon_core.h"
@@ -10,12 +11,9 @@
 namespace bitpilot::daemon {
 namespace {
 
-constexpr Milliseconds kInferLimit{60'000};
 constexpr Milliseconds kMinMeasureLimit{60'000};
 // The gate may hold a measurement for so long until the board is cool (state_gate.h).
 constexpr Milliseconds kGateLimit{120'000};
-// Envelopes from the worker that are larger than this would not fit once the session is added.
-constexpr std::size_t kMaxWorkerEnvelopeBytes = kMaxEnvelopeBytes - 256;
 constexpr std::size_t kMaxPhaseBytes = 64;
 
 // What the latencies of a request usually take, all phases together.
@@ -31,12 +29,26 @@ Milliseconds LatencyDuration(const v1::MeasureRequest& request) {
   }
 }
 
+// sha256: 32 bytes.
+std::string HexOf(std::string_view sha256) {
+  Sha256Digest digest{};
+  std::ranges::copy(sha256, digest.begin());
+  return ToHex(digest);
+}
+
 Status CheckPresent(const MessageReceived& event) {
   if (event.missing_sha256.empty()) return {};
-  Sha256Digest digest{};
-  std::ranges::copy(event.missing_sha256.front(), digest.begin());
-  return {StatusCode::kNotFound,
-          "network " + ToHex(digest) + " is not on this board; upload it first"};
+  return {StatusCode::kNotFound, "network " + HexOf(event.missing_sha256.front()) +
+                                     " is not on this board; upload it first"};
+}
+
+constexpr auto kNotFoundCode = static_cast<std::uint32_t>(StatusCode::kNotFound);
+
+// The worker says that the file of an InferRequest's network is gone or damaged.
+bool IsDamage(const v1::Envelope& reply) {
+  return reply.has_error() &&
+         (reply.error().code() == kNotFoundCode ||
+          reply.error().code() == static_cast<std::uint32_t>(StatusCode::kDataCorrupt));
 }
 
 StatusCode ToStatusCode(v1::MeasureStatus status) {
@@ -61,11 +73,18 @@ Milliseconds DaemonCore::TypicalDuration(const v1::MeasureRequest& request) cons
 }
 
 Milliseconds DaemonCore::LimitOf(const v1::Envelope& envelope) const {
-  const Milliseconds longest{kMaxDeadlineMs};
-  if (envelope.deadline_ms() != 0) return std::min(Milliseconds{envelope.deadline_ms()}, longest);
-  if (!envelope.has_measure_request()) return kInferLimit;
+  if (envelope.deadline_ms() != 0) {
+    return std::min(Milliseconds{envelope.deadline_ms()}, kLongestJob);
+  }
+  if (!envelope.has_measure_request()) return kLongestJob;
   const Milliseconds typical = TypicalDuration(envelope.measure_request());
-  return std::min(kGateLimit + std::max(3 * typical, kMinMeasureLimit), longest);
+  return std::min(kGateLimit + std::max(3 * typical, kMinMeasureLimit), kLongestJob);
+}
+
+Milliseconds DaemonCore::RemainingOf(const Job& job) const {
+  if (!job.is_measurement()) return Milliseconds{0};
+  if (job.remaining.count() > 0) return job.remaining;
+  return TypicalDuration(job.request.envelope.measure_request());
 }
 
 Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
@@ -78,6 +97,7 @@ Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
   job.request = event.message;
   job.fingerprint = std::move(fingerprint);
   job.limit = LimitOf(envelope);
+  job.limit_is_asked_for = envelope.deadline_ms() != 0;
   return job;
 }
 
@@ -105,9 +125,7 @@ Status DaemonCore::StartMeasure(const MessageReceived& event) {
   accepted.set_measure_id(request.measure_id());
   Milliseconds eta = TypicalDuration(request);
   const Job* running = jobs_.running();
-  if (running != nullptr && running->is_measurement()) {
-    eta += TypicalDuration(running->request.envelope.measure_request());
-  }
+  if (running != nullptr) eta += RemainingOf(*running);
   accepted.set_eta_ms(static_cast<std::uint32_t>(eta.count()));
   ReplyTo(event, std::move(reply));
   jobs_.Enqueue(MakeJob(event, fingerprint));
@@ -137,8 +155,7 @@ bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event,
     v1::MeasureAccepted& accepted = *reply.envelope.mutable_measure_accepted();
     accepted.set_measure_id(measure_id);
     accepted.set_duplicate(true);
-    const Milliseconds typical = TypicalDuration(envelope.measure_request());
-    accepted.set_eta_ms(static_cast<std::uint32_t>(typical.count()));
+    accepted.set_eta_ms(static_cast<std::uint32_t>(RemainingOf(*job).count()));
   } else {
     *reply.envelope.mutable_measure_result() = finished->result;
   }
@@ -162,7 +179,7 @@ Status DaemonCore::CancelMeasure(const MessageReceived& event) {
 }
 
 void DaemonCore::StartNextJob() {
-  if (const Job* job = jobs_.StartNext(now_)) {
+  if (const Job* job = jobs_.StartNext(now_, kStallLimit)) {
     actions_.push_back(StartJob{job->id, job->request});
   }
 }
@@ -178,12 +195,20 @@ void DaemonCore::On(const WorkerProgressed& event) {
   Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
   running->last_progress = now_;
+  running->silence = std::clamp(event.silence, kStallLimit, kLongestSilence);
   if (!running->is_measurement()) return;
+  running->remaining = std::clamp(event.remaining, Milliseconds{0}, kLongestJob);
+  if (!running->limit_is_asked_for && running->remaining.count() > 0) {
+    const Milliseconds foretold = (now_ - running->started) + kGateLimit + 3 * running->remaining;
+    running->limit = std::min(std::max(running->limit, foretold), kLongestJob);
+  }
   Message message;
   v1::MeasureProgress& progress = *message.envelope.mutable_measure_progress();
   progress.set_measure_id(running->measure_id());
   progress.set_phase(event.phase.size() <= kMaxPhaseBytes ? event.phase : "running");
   progress.set_windows_done(event.windows_done);
+  progress.set_remaining_ms(static_cast<std::uint64_t>(running->remaining.count()));
+  progress.set_silence_ms(static_cast<std::uint64_t>(running->silence.count()));
   SendToSession(running->session_id, running->request_id, std::move(message));
 }
 
@@ -193,20 +218,39 @@ void DaemonCore::On(const WorkerAnswered& event) {
   Job job = jobs_.FinishRunning();
   if (job.is_revoked) return StartNextJob();
   const v1::Envelope& reply = event.reply.envelope;
-  const bool fits = reply.ByteSizeLong() <= kMaxWorkerEnvelopeBytes;
+  const bool fits = FitsFrames(event.reply);
   const Status valid = ValidateReply(event.reply);
+  if (fits && valid.ok()) DropDamaged(job, event.reply);
   if (fits && valid.ok() && job.is_measurement() && reply.has_measure_result() &&
       reply.measure_result().measure_id() == job.measure_id()) {
     FinishWithResult(job, reply.measure_result());
   } else if (fits && valid.ok() && !job.is_measurement() &&
              (reply.has_infer_result() || reply.has_error())) {
-    SendToSession(job.session_id, job.request_id, event.reply);
+    Message answer = event.reply;
+    // Whoever asked has the file, and uploads what the board does not know.
+    if (IsDamage(reply)) answer.envelope.mutable_error()->set_code(kNotFoundCode);
+    SendToSession(job.session_id, job.request_id, std::move(answer));
   } else {
     FinishWithStatus(job, v1::PROTOCOL_ERROR,
                      "the worker answered with " + std::string(BodyName(reply.body_case())) +
                          (valid.ok() ? "" : ": " + valid.message()));
   }
   StartNextJob();
+}
+
+void DaemonCore::DropDamaged(const Job& job, const Message& reply) {
+  const auto drop = [this](const std::string& sha256) {
+    actions_.push_back(Log{"network " + HexOf(sha256) + " was damaged in the store; dropped"});
+    actions_.push_back(DropArtifact{sha256});
+  };
+  const v1::Envelope& request = job.request.envelope;
+  if (request.has_infer_request() && IsDamage(reply.envelope)) {
+    drop(request.infer_request().network_sha256());
+  }
+  const auto& named = request.measure_request().network_sha256();
+  for (const std::string& sha256 : reply.envelope.measure_result().damaged_sha256()) {
+    if (std::find(named.begin(), named.end(), sha256) != named.end()) drop(sha256);
+  }
 }
 
 void DaemonCore::On(const WorkerFailed& event) {
@@ -220,7 +264,7 @@ void DaemonCore::On(const WorkerFailed& event) {
   if (status == v1::TIMED_OUT) {
     detail = now_ >= job.started + job.limit
                  ? "did not finish within " + std::to_string(job.limit.count()) + " ms"
-                 : "the worker showed no sign of life for " + std::to_string(kStallLimit.count()) +
+                 : "the worker showed no sign of life for " + std::to_string(job.silence.count()) +
                        " ms";
   }
   FinishWithStatus(job, status, detail);
@@ -241,11 +285,14 @@ void DaemonCore::FinishWithStatus(const Job& job, v1::MeasureStatus status,
   FinishWithResult(job, std::move(result));
 }
 
-// Every result says where its numbers would come from and is kept until the agent acknowledges it.
+// Every result says where its numbers would come from and is kept until the agent acknowledges it;
+// but a request that met a damaged file was not run, and will be when it comes again.
 void DaemonCore::FinishWithResult(const Job& job, v1::MeasureResult result) {
   const std::string& backend = config_.capabilities.backend();
   result.set_source(backend.starts_with("model:") ? "MODEL:" + backend.substr(6) : "measured");
-  jobs_.Remember({job.user_id, job.fingerprint, result}, job.measure_id());
+  if (result.damaged_sha256().empty()) {
+    jobs_.Remember({job.user_id, job.fingerprint, result}, job.measure_id());
+  }
   Message message;
   *message.envelope.mutable_measure_result() = std::move(result);
   SendToSession(job.session_id, job.request_id, std::move(message));

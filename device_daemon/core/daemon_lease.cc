@@ -84,7 +84,8 @@ void DaemonCore::KeepLeaseOfRunningJob() {
 void DaemonCore::On(const TimePassed&) {
   const Job* running = jobs_.running();
   if (running != nullptr && !running->stop_reason &&
-      (now_ >= running->started + running->limit || now_ >= running->last_progress + kStallLimit)) {
+      (now_ >= running->started + running->limit ||
+       now_ >= running->last_progress + running->silence)) {
     StopRunning(v1::TIMED_OUT);
   }
   if (lease_.has_holder() && !lease_.IsHeld(now_)) {

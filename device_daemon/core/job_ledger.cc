@@ -44,12 +44,13 @@ bool JobLedger::HasRoom(bool is_measurement) const {
 
 void JobLedger::Enqueue(Job job) { waiting_.push_back(std::move(job)); }
 
-Job* JobLedger::StartNext(Milliseconds now) {
+Job* JobLedger::StartNext(Milliseconds now, Milliseconds silence) {
   if (running_ || waiting_.empty()) return nullptr;
   running_ = std::move(waiting_.front());
   waiting_.pop_front();
   running_->started = now;
   running_->last_progress = now;
+  running_->silence = silence;
   return &*running_;
 }
 
@@ -95,6 +96,16 @@ std::optional<Job> JobLedger::RemoveWaitingMeasurement(const std::string& measur
   Job job = std::move(*found);
   waiting_.erase(found);
   return job;
+}
+
+bool JobLedger::Names(std::string_view sha256) const {
+  const auto names = [&](const Job& job) {
+    const v1::Envelope& envelope = job.request.envelope;
+    if (envelope.has_infer_request()) return envelope.infer_request().network_sha256() == sha256;
+    const auto& networks = envelope.measure_request().network_sha256();
+    return std::find(networks.begin(), networks.end(), sha256) != networks.end();
+  };
+  return (running_ && names(*running_)) || std::any_of(waiting_.begin(), waiting_.end(), names);
 }
 
 std::string FingerprintOf(const v1::MeasureRequest& request) {

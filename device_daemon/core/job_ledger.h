@@ -24,10 +24,15 @@ struct Job {
   std::uint64_t request_id = 0;  // Of the latest request for this job: where the answer goes.
   Message request;
   std::string fingerprint;  // Of a MeasureRequest.
-  Milliseconds limit{0};    // Longest run, from its start.
+  // Longest run, from its start. What the agent asked for stays; what the daemon guessed grows with
+  // what the worker's timing foretells.
+  Milliseconds limit{0};
+  bool limit_is_asked_for = false;
   // Set while it runs.
   Milliseconds started{0};
   Milliseconds last_progress{0};
+  Milliseconds silence{0};                       // No sign of life for longer than this: it hangs.
+  Milliseconds remaining{0};                     // As of last_progress; 0 while nobody knows.
   std::optional<v1::MeasureStatus> stop_reason;  // Why it was stopped: CANCELLED or TIMED_OUT.
   bool is_revoked = false;  // Its user is not authorized any more: nobody is told how it ended.
 
@@ -53,8 +58,9 @@ class JobLedger {
   // True if a job of this kind may wait now.
   bool HasRoom(bool is_measurement) const;
   void Enqueue(Job job);
-  // Starts the next job if none runs; null if there is nothing to start.
-  Job* StartNext(Milliseconds now);
+  // Starts the next job if none runs; null if there is nothing to start. silence: how long it may
+  // take until its first sign of life.
+  Job* StartNext(Milliseconds now, Milliseconds silence);
   // Ends the running job.
   //
   // REQUIRES: running() is not null.
@@ -67,6 +73,9 @@ class JobLedger {
   void KeepUsers(const std::set<std::string>& user_ids);
   // Takes one waiting measurement out of the queue.
   std::optional<Job> RemoveWaitingMeasurement(const std::string& measure_id);
+
+  // True if the running job or one that waits needs the network file.
+  bool Names(std::string_view sha256) const;
 
   Job* running() { return running_ ? &*running_ : nullptr; }
   const Job* running() const { return running_ ? &*running_ : nullptr; }

@@ -120,7 +120,7 @@ Result<CostTable> MeasureCostTable(const Topology& topology, const std::string& 
       for (double& ns : operation_ns) ns *= first_reference_ns / reference->run_ns();
       AddRows(topology, UniformAssignment(topology, weight_bits, activation_bits, true),
               operation_ns, table);
-      progress("widths", ++done);
+      progress({.phase = "widths", .windows_done = ++done});
     }
   }
   return table;

@@ -18,6 +18,8 @@ constexpr std::int64_t kLongIdleNs = 5'000'000'000;
 constexpr double kBatchNs = 5e6;
 constexpr std::int64_t kRestNs = 500'000'000;
 constexpr double kMaxBatch = 1 << 24;
+// Nobody hears anything for so many inferences at most.
+constexpr double kSilentInferences = 8.0;
 
 class EnergyPhase {
  public:
@@ -28,13 +30,16 @@ class EnergyPhase {
   MeasureVerdict Run(const MeasurementSetup& setup, v1::EnergyRunResult& result);
 
  private:
-  MeasureVerdict Prepare(const MeasurementSetup& setup);
+  MeasureVerdict Prepare(const MeasurementSetup& setup, v1::EnergyRunResult& result);
   MeasureVerdict CheckOutputs(std::string_view when) const;
   void Rest(std::int64_t duration_ns);
   void RestWindow(v1::EnergyStretch& window);
   // Runs network `index` for at least `duration_ns`; returns how often.
   std::uint64_t RunFor(std::size_t index, std::int64_t duration_ns);
   void RunWindow(std::size_t index, v1::EnergyStretch& window);
+  void ShowProgress();
+  // What the windows and rests that are left take, with inferences as long as they were.
+  std::int64_t RemainingNs() const;
 
   const v1::EnergyRunRequest& request_;
   MeasureClock& clock_;
@@ -42,15 +47,22 @@ class EnergyPhase {
   const ProgressFunction& progress_;
   std::vector<MeasureSubject> subjects_;
   int windows_done_ = 0;
+  std::int64_t rested_ns_ = 0;
 };
 
-MeasureVerdict EnergyPhase::Prepare(const MeasurementSetup& setup) {
+MeasureVerdict EnergyPhase::Prepare(const MeasurementSetup& setup, v1::EnergyRunResult& result) {
   const v1::MeasureRequest& measure = request_.measure();
   for (int i = 0; i < measure.network_sha256_size(); ++i) {
-    Result<MeasureSubject> subject = PrepareSubject(measure, i, setup);
-    if (!subject.ok()) return ToVerdict(subject.status());
+    Result<MeasureSubject> subject =
+        PrepareSubject(measure, i, setup, [this](const Progress&) { ShowProgress(); });
+    if (!subject.ok()) {
+      MeasureVerdict verdict = ToVerdict(subject.status());
+      if (verdict.is_damaged) result.add_damaged_sha256(measure.network_sha256(i));
+      return verdict;
+    }
     subjects_.push_back(std::move(*subject));
     subjects_.back().compiled.Run(GoldenPixels(measure), subjects_.back().logits);
+    ShowProgress();
   }
   return CheckOutputs("before the energy phase");
 }
@@ -67,8 +79,32 @@ void EnergyPhase::Rest(std::int64_t duration_ns) {
   const std::int64_t end_ns = clock_.WallNs() + duration_ns;
   for (std::int64_t left_ns = duration_ns; left_ns > 0; left_ns = end_ns - clock_.WallNs()) {
     sleep_(std::min(left_ns, kRestNs));
-    progress_("energy", windows_done_);
+    ShowProgress();
   }
+  rested_ns_ += duration_ns;
+}
+
+void EnergyPhase::ShowProgress() {
+  double longest_ns = 0.0;
+  for (int i = 0; i < request_.latency_ns_size(); ++i) {
+    longest_ns = std::max(longest_ns, request_.latency_ns(i));
+  }
+  progress_({"energy", windows_done_, RemainingNs(),
+             std::llround(kSilentInferences * std::max(longest_ns, kBatchNs))});
+}
+
+std::int64_t EnergyPhase::RemainingNs() const {
+  const auto lead_ns = static_cast<double>(request_.lead_ns());
+  const auto window_ns = static_cast<double>(request_.window_ns());
+  double round_ns = 0.0;
+  for (const double latency_ns : request_.latency_ns()) {
+    // Each part ends with the inference that was under way.
+    round_ns += window_ns + 2.0 * lead_ns + 3.0 * std::max(latency_ns, kBatchNs);
+  }
+  const double rounds =
+      request_.rounds() - static_cast<double>(windows_done_) / request_.latency_ns_size();
+  const auto rests_ns = 2.0 * (static_cast<double>(request_.idle_ns()) + 2.0 * lead_ns);
+  return std::llround(rounds * round_ns + rests_ns) - rested_ns_;
 }
 
 void EnergyPhase::RestWindow(v1::EnergyStretch& window) {
@@ -91,7 +127,7 @@ std::uint64_t EnergyPhase::RunFor(std::size_t index, std::int64_t duration_ns) {
   while (clock_.WallNs() - begin_ns < duration_ns) {
     for (std::uint64_t i = 0; i < batch; ++i) subject.compiled.Run(pixels, subject.logits);
     inferences += batch;
-    progress_("energy", windows_done_);
+    ShowProgress();
   }
   return inferences;
 }
@@ -107,7 +143,7 @@ void EnergyPhase::RunWindow(std::size_t index, v1::EnergyStretch& window) {
 }
 
 MeasureVerdict EnergyPhase::Run(const MeasurementSetup& setup, v1::EnergyRunResult& result) {
-  MeasureVerdict verdict = Prepare(setup);
+  MeasureVerdict verdict = Prepare(setup, result);
   if (!verdict.ok()) return verdict;
   RestWindow(*result.mutable_idle_before());
   const auto num_networks = subjects_.size();

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "device_daemon/measurement/disturbance.h"
+#include "device_daemon/measurement/job_forecast.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -60,7 +61,7 @@ struct WarmUpResult {
 // warmup_window_ns.
 Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const SamplerPlan& plan,
                             std::int64_t max_ns, MeasureClock& clock,
-                            const std::function<void()>& tick) {
+                            const std::function<void(double inference_ns)>& tick) {
   const std::int64_t start_ns = clock.WallNs();
   std::vector<double> means;
   int inferences = 1;
@@ -69,7 +70,7 @@ Result<WarmUpResult> WarmUp(const std::function<void()>& workload, const Sampler
   for (;;) {
     const std::int64_t window_ns = TimeWindow(workload, inferences, clock).wall_ns;
     runs += inferences;
-    tick();
+    tick(static_cast<double>(window_ns) / inferences);
     const std::int64_t elapsed_ns = clock.WallNs() - start_ns;
     const bool too_short = window_ns < plan.warmup_window_ns && elapsed_ns < max_ns;
     if (too_short || window_ns <= 0) {
@@ -102,6 +103,7 @@ bool IsNarrowEnough(const std::vector<WindowSeries>& series, double target) {
 }
 
 void TimeRound(std::span<const std::function<void()>> workloads, bool backward, MeasureClock& clock,
+               const std::function<void(std::size_t timed)>& tick,
                std::vector<WindowSeries>& series) {
   for (std::size_t i = 0; i < workloads.size(); ++i) {
     const std::size_t which = backward ? workloads.size() - 1 - i : i;
@@ -112,6 +114,7 @@ void TimeRound(std::span<const std::function<void()>> workloads, bool backward, 
     one.switches.push_back(static_cast<int>(clock.InvoluntarySwitches() - switches_before));
     one.wall_ns.push_back(static_cast<double>(time.wall_ns) / one.inferences_per_window);
     one.cpu_ns.push_back(static_cast<double>(time.cpu_ns) / one.inferences_per_window);
+    if (i + 1 < workloads.size()) tick(i + 1);
   }
 }
 
@@ -173,10 +176,14 @@ Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<vo
                                                 const ProgressFunction& progress) {
   BITPILOT_CHECK(!workloads.empty() && !plan.checkpoints.empty());
   std::vector<WindowSeries> series(workloads.size());
+  JobForecast forecast(plan, workloads.size());
   for (std::size_t i = 0; i < workloads.size(); ++i) {
-    const Result<WarmUpResult> warm =
-        WarmUp(workloads[i], plan, i == 0 ? plan.first_warmup_max_ns : plan.warmup_max_ns, clock,
-               [&] { progress("warm-up", 0); });
+    const auto tick = [&](double inference_ns) {
+      forecast.SetInference(i, inference_ns);
+      progress({"warm-up", 0, forecast.RemainingNs(0, 0), forecast.SilenceNs()});
+    };
+    const Result<WarmUpResult> warm = WarmUp(
+        workloads[i], plan, i == 0 ? plan.first_warmup_max_ns : plan.warmup_max_ns, clock, tick);
     if (!warm.ok()) return warm.status();
     const double inferences = std::ceil(static_cast<double>(plan.window_ns) / warm->inference_ns);
     series[i].inferences_per_window =
@@ -185,9 +192,13 @@ Result<std::vector<WindowSeries>> SampleLatency(std::span<const std::function<vo
   }
   int done = 0;
   for (const int checkpoint : plan.checkpoints) {
-    for (; done < checkpoint; ++done) {
-      TimeRound(workloads, done % 2 == 1, clock, series);
-      progress("timing", done + 1);
+    const auto tick = [&](std::size_t timed) {
+      progress({"timing", done, forecast.RemainingNs(done, timed), forecast.SilenceNs()});
+    };
+    while (done < checkpoint) {
+      TimeRound(workloads, done % 2 == 1, clock, tick, series);
+      ++done;
+      tick(0);
     }
     if (IsNarrowEnough(WithoutCommonDrift(series), plan.target_half_width)) break;
   }

@@ -80,13 +80,21 @@ struct WindowSeries {
   std::vector<int> switches;    // Parallel: involuntary context switches during the window.
 };
 
-// Called between windows with what is going on and how many timed rounds are complete.
-using ProgressFunction = std::function<void(std::string_view phase, int windows_done)>;
+// How far a measurement is. Estimates are those of the moment, and 0 while nothing was timed yet.
+struct Progress {
+  std::string_view phase;
+  int windows_done = 0;           // timed rounds that are complete
+  std::int64_t remaining_ns = 0;  // what the rest takes at most
+  std::int64_t silence_ns = 0;    // the next call may be so far away
+};
+
+// Called after every window and every tuned layer, so that a slow network shows signs of life.
+using ProgressFunction = std::function<void(const Progress&)>;
 
 // Runs and times every workload (one call = one inference) on the calling thread: one alone, or
 // several in interleaved rounds, a window of each in turn. Ends at the first checkpoint where every
 // interval is narrow enough; of several workloads, the interval of their CPU times
-// WithoutCommonDrift() (disturbance.h).
+// WithoutCommonDrift() (disturbance.h). Progress is told what the warm-up foretells.
 //
 // Errors:
 //   kUnsupported  the clock does not advance over 2^24 calls of a workload.

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "device_daemon/measurement/job_forecast.h"
+
 namespace bitpilot {
 
 MeasureVerdict ToVerdict(const Status& status) {
@@ -16,6 +18,9 @@ MeasureVerdict ToVerdict(const Status& status) {
       return {v1::UNSUPPORTED, status.message()};
     case StatusCode::kResourceExhausted:
       return {v1::OUT_OF_MEMORY, status.message()};
+    case StatusCode::kDataCorrupt:
+    case StatusCode::kNotFound:
+      return {v1::REJECTED, status.message(), /*is_damaged=*/true};
     default:
       return {v1::REJECTED, status.message()};
   }
@@ -27,7 +32,8 @@ std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request) {
 }
 
 Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int index,
-                                      const MeasurementSetup& setup) {
+                                      const MeasurementSetup& setup,
+                                      const ProgressFunction& progress) {
   Result<Network> network = setup.load(request.network_sha256(index));
   if (!network.ok()) return network.status();
   const std::size_t logits_bytes = static_cast<std::size_t>(network->num_classes()) * sizeof(float);
@@ -41,7 +47,12 @@ Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int ind
                            std::to_string(logits_bytes) + " bytes of logits, got " +
                            std::to_string(request.golden_logits(index).size()));
   }
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {setup.isa, setup.choices});
+  const auto tick = [&progress, silence_ns = FirstSilenceNs(network->topology)] {
+    progress({.phase = "preparing", .silence_ns = silence_ns});
+  };
+  tick();
+  Result<CompiledNetwork> compiled =
+      CompiledNetwork::Create(*network, {setup.isa, setup.choices, tick});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(static_cast<std::size_t>(network->num_classes()));
   return MeasureSubject{std::move(*network), std::move(*compiled), request.golden_logits(index),

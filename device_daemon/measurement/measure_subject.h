@@ -20,6 +20,7 @@ namespace bitpilot {
 struct MeasureVerdict {
   v1::MeasureStatus status = v1::OK;
   std::string detail;
+  bool is_damaged = false;  // the network's file is not what it was when it was stored
   bool ok() const { return status == v1::OK; }
 };
 
@@ -35,11 +36,13 @@ struct MeasureSubject {
 
 std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request);
 
-// Loads and compiles network `index` of the request.
+// Loads and compiles network `index` of the request. `progress` is told how long the first
+// inference and the choice of kernels may be silent, and that each operation is packed.
 //
 // Errors: kInvalidArgument if the golden data do not fit it; what loading and compiling answer.
 Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int index,
-                                      const MeasurementSetup& setup);
+                                      const MeasurementSetup& setup,
+                                      const ProgressFunction& progress);
 
 // Compares the logits of the last inference with the golden ones, bit for bit. `when` completes
 // "network 1, logit 3 ...", e.g. "after timing".

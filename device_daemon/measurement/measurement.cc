@@ -1,10 +1,12 @@
 #include "device_daemon/measurement/measurement.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <utility>
 
 #include "device_daemon/measurement/disturbance.h"
+#include "device_daemon/measurement/job_forecast.h"
 #include "device_daemon/measurement/measure_subject.h"
 #include "device_daemon/measurement/model_answer.h"
 #include "device_daemon/measurement/operation_timer.h"
@@ -70,9 +72,12 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   for (MeasureSubject& subject : subjects) {
     workloads.emplace_back([&subject, pixels] { subject.compiled.Run(pixels, subject.logits); });
   }
-  const auto watched = [&](std::string_view phase, int windows_done) {
-    if (setup.watch != nullptr && windows_done > 0) setup.watch->Look(clock);
-    progress(phase, windows_done);
+  int rounds_seen = 0;
+  const auto watched = [&](const Progress& now) {
+    // Between rounds only: a look in the middle of one would come before one network's window.
+    if (setup.watch != nullptr && now.windows_done > rounds_seen) setup.watch->Look(clock);
+    rounds_seen = now.windows_done;
+    progress(now);
   };
   const Result<std::vector<WindowSeries>> series = SampleLatency(workloads, plan, clock, watched);
   if (!series.ok()) return ToVerdict(series.status());
@@ -86,7 +91,8 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
     v1::NetworkMeasurement& out = *result.add_networks();
     AddWindows((*series)[i], out);
     if (request.spec().per_operation()) {
-      progress("operations", static_cast<int>((*series)[i].wall_ns.size()));
+      progress(
+          {.phase = "operations", .windows_done = static_cast<int>((*series)[i].wall_ns.size())});
       AddOperationTimes(subjects[i], pixels, clock, 2 * plan.window_ns, out);
     }
     if (verdict.ok() && !disturbances[i].empty()) {
@@ -105,7 +111,7 @@ MeasureVerdict TimeOnBoard(const v1::MeasureRequest& request, const MeasurementS
   }
   v1::Conditions& conditions = *result.mutable_conditions();
   const GateVerdict gate = setup.watch->Begin(
-      clock, [&] { progress("waiting for the board", 0); }, conditions);
+      clock, [&] { progress({.phase = "waiting for the board"}); }, conditions);
   if (gate.status != v1::OK) return {gate.status, gate.detail};
   MeasureVerdict verdict = TimeSubjects(request, setup, subjects, clock, progress, result);
   const std::string disturbance = setup.watch->End(clock, conditions);
@@ -113,22 +119,46 @@ MeasureVerdict TimeOnBoard(const v1::MeasureRequest& request, const MeasurementS
   return verdict;
 }
 
+// Loads, compiles and runs network `index` once, compares its output, and tells `forecast` how long
+// the inference took.
+MeasureVerdict PrepareChecked(const v1::MeasureRequest& request, int index,
+                              const MeasurementSetup& setup, MeasureClock& clock,
+                              const ProgressFunction& progress, JobForecast& forecast,
+                              std::vector<MeasureSubject>& subjects) {
+  Result<MeasureSubject> subject = PrepareSubject(request, index, setup, progress);
+  if (!subject.ok()) return ToVerdict(subject.status());
+  subjects.push_back(std::move(*subject));
+  const std::int64_t start_ns = clock.WallNs();
+  subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
+  forecast.SetInference(static_cast<std::size_t>(index),
+                        static_cast<double>(clock.WallNs() - start_ns));
+  progress({.phase = "output check"});
+  return CheckOutput(subjects.back(), index, "before timing");
+}
+
 MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
                               MeasureClock& clock, const ProgressFunction& progress,
                               v1::MeasureResult& result) {
   std::vector<MeasureSubject> subjects;
+  JobForecast forecast(PlanFor(request.spec()),
+                       static_cast<std::size_t>(request.network_sha256_size()));
+  // What a phase does not know better, the first inferences foretell. A table's answer takes the
+  // time that it claims, whatever this machine's kernels take.
+  const auto informed = [&](Progress now) {
+    if (now.remaining_ns == 0 && !setup.cost_table) now.remaining_ns = forecast.RemainingNs(0, 0);
+    now.silence_ns = std::max(now.silence_ns, forecast.SilenceNs());
+    progress(now);
+  };
   for (int i = 0; i < request.network_sha256_size(); ++i) {
-    Result<MeasureSubject> subject = PrepareSubject(request, i, setup);
-    if (!subject.ok()) return ToVerdict(subject.status());
-    subjects.push_back(std::move(*subject));
-    subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
-    MeasureVerdict output = CheckOutput(subjects.back(), i, "before timing");
-    if (!output.ok()) return output;
-    progress("output check", 0);
+    MeasureVerdict prepared =
+        PrepareChecked(request, i, setup, clock, informed, forecast, subjects);
+    if (prepared.ok()) continue;
+    if (prepared.is_damaged) result.add_damaged_sha256(request.network_sha256(i));
+    return prepared;
   }
   MeasureVerdict verdict = setup.cost_table
-                               ? PredictSubjects(request, subjects, setup, progress, result)
-                               : TimeOnBoard(request, setup, subjects, clock, progress, result);
+                               ? PredictSubjects(request, subjects, setup, informed, result)
+                               : TimeOnBoard(request, setup, subjects, clock, informed, result);
   for (int i = 0; i < result.networks_size(); ++i) {
     v1::NetworkMeasurement& out = *result.mutable_networks(i);
     out.set_network_sha256(request.network_sha256(i));

@@ -52,10 +52,13 @@ void SpendClaimedTime(const v1::MeasureResult& result, const MeasurementSetup& s
   double round_ns = 0.0;
   for (const v1::NetworkMeasurement& network : result.networks())
     round_ns += network.latency_median_ns() * network.inferences_per_window();
-  for (int round = 1; round <= result.networks(0).window_ns_size(); ++round) {
+  const int rounds = result.networks(0).window_ns_size();
+  for (int round = 1; round <= rounds; ++round) {
     for (double left_ns = round_ns; left_ns > 0.0; left_ns -= kSignOfLifeNs) {
+      progress({.phase = "model",
+                .windows_done = round - 1,
+                .remaining_ns = std::llround((rounds - round) * round_ns + left_ns)});
       setup.spend_ns(std::llround(std::min(left_ns, kSignOfLifeNs)));
-      progress("model", round);
     }
   }
 }

@@ -43,7 +43,7 @@ double ColdMedianNs(const std::function<void()>& inference, MeasureClock& clock,
     const std::int64_t start_ns = clock.ThreadCpuNs();
     inference();
     samples.push_back(static_cast<double>(clock.ThreadCpuNs() - start_ns));
-    progress("cold caches", run + 1);
+    progress({.phase = "cold caches", .windows_done = run + 1});
   }
   return Median(samples);
 }

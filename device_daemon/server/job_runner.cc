@@ -13,9 +13,6 @@
 namespace bitpilot {
 namespace {
 
-// An EnergyRunRequest holds the MeasureRequest, and some numbers for every network.
-constexpr std::size_t kMaxWrappedBytes = kMaxEnvelopeBytes - 4096;
-
 bool HasNumbers(const v1::MeasureResult& result) {
   return result.status() == v1::OK || result.status() == v1::NOISY;
 }
@@ -84,6 +81,14 @@ void JobRunner::OnWorker(const daemon::Event& event) {
   if (const auto* answered = std::get_if<daemon::WorkerAnswered>(&event)) {
     return OnAnswer(*answered);
   }
+  if (const auto* progressed = std::get_if<daemon::WorkerProgressed>(&event)) {
+    daemon::WorkerProgressed whole = *progressed;
+    const bool energy_follows = job_->stage == Stage::kFirstAnswer && energy_.recorder;
+    if (energy_follows && whole.remaining.count() > 0) {
+      whole.remaining += EnergyPhaseDuration(job_->measure, energy_.recorder->info());
+    }
+    return handler_(whole);
+  }
   if (std::holds_alternative<daemon::WorkerFailed>(event)) {
     if (job_->stage == Stage::kEnergyPhase) DropRecording();
     job_.reset();
@@ -105,7 +110,8 @@ void JobRunner::OnAnswer(daemon::WorkerAnswered answer) {
 void JobRunner::StartSource(v1::MeasureResult latencies) {
   job_->result = std::move(latencies);
   if (!energy_.recorder) return Refuse(energy_.reason);
-  if (job_->measure.ByteSizeLong() > kMaxWrappedBytes) {
+  const EnergyPlan plan = PlanOf(job_->measure, energy_.recorder->info());
+  if (!FitsFrames(EnergyRun(job_->measure, job_->result, plan))) {
     return Refuse("the request is too large for an energy phase");
   }
   job_->stage = Stage::kSourceStarts;
@@ -136,6 +142,7 @@ void JobRunner::OnEnergyRun(daemon::WorkerAnswered answer) {
     DropRecording();
     job_->result.set_status(run.status());
     job_->result.set_detail(run.detail());
+    *job_->result.mutable_damaged_sha256() = run.damaged_sha256();
     job_->result.clear_networks();
     Message reply;
     *reply.envelope.mutable_measure_result() = std::move(job_->result);

@@ -82,11 +82,13 @@ EnergySetup MakeEnergySetup(const ServerOptions& options, EnergyChoice choice) {
   return setup;
 }
 
-daemon::CoreConfig MakeCoreConfig(const Prepared& prepared) {
+daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, const Prepared& prepared) {
   daemon::CoreConfig config;
   config.boot_id = RandomBytes(kBootIdBytes);
   config.last_epoch = prepared.last_epoch;
   config.capabilities = prepared.capabilities;
+  config.limits.set_store_bytes(options.store_quota_bytes);
+  config.limits.set_worker_memory_bytes(options.worker_memory_bytes);
   if (prepared.energy.source) {
     config.energy_duration =
         [info = prepared.energy.source->info()](const v1::MeasureRequest& request) {
@@ -184,6 +186,7 @@ class Server {
   void Perform(const daemon::AppendArtifact& append);
   void Perform(const daemon::StartJob& start);
   void Perform(const daemon::StopJob& stop) { jobs_.Stop(stop.job); }
+  void Perform(const daemon::DropArtifact& drop) { store_.Drop(drop.sha256); }
   void Perform(const daemon::Log& log) { LogLine(log.text); }
 
   daemon::Milliseconds Now() const {
@@ -213,7 +216,7 @@ Server::Server(const ServerOptions& options, Prepared prepared)
       keys_(std::move(prepared.keys)),
       store_(std::move(prepared.store)),
       baseline_(std::move(prepared.baseline)),
-      core_(MakeCoreConfig(prepared)),
+      core_(MakeCoreConfig(options, prepared)),
       gate_(io_, context_, std::move(prepared.agents.agents),
             [this](const std::string& line) {
               if (serving_) refusals_.Add(line);
@@ -316,8 +319,10 @@ void Server::Perform(const daemon::StoreEpoch& store) {
 }
 
 void Server::Perform(const daemon::PrepareArtifact& prepare) {
-  Feed(daemon::ArtifactAnswered{prepare.request,
-                                store_.Prepare(prepare.request.sha256, prepare.total_bytes)});
+  Feed(daemon::ArtifactAnswered{
+      prepare.request,
+      store_.Prepare(prepare.request.sha256, prepare.total_bytes,
+                     [this](std::string_view sha256) { return core_.NeedsArtifact(sha256); })});
 }
 
 void Server::Perform(const daemon::AppendArtifact& append) {

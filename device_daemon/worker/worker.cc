@@ -14,17 +14,23 @@
 
 #include "device_daemon/core/artifact_store.h"
 #include "device_daemon/measurement/energy_phase.h"
+#include "device_daemon/measurement/job_forecast.h"
 #include "device_daemon/measurement/measurement.h"
 #include "device_daemon/worker/kernel_choices_file.h"
 #include "device_daemon/worker/process.h"
+#include "device_daemon/worker/progress_report.h"
 #include "device_daemon/worker/sandbox.h"
 #include "device_daemon/worker/worker_channel.h"
 
 namespace bitpilot {
 namespace {
 
-// Signs of life are rare, so that the daemon's wake-ups do not disturb what is being timed.
-constexpr std::int64_t kProgressIntervalNs = 500'000'000;
+void SendProgress(const v1::MeasureProgress& progress) {
+  Message message;
+  *message.envelope.mutable_measure_progress() = progress;
+  // A closed channel ends the worker at its next read.
+  (void)WriteMessage(kWorkerDescriptor, message);
+}
 
 class Worker {
  public:
@@ -46,7 +52,6 @@ class Worker {
   void SaveChoices();
 
  private:
-  void ReportProgress(std::string_view measure_id, std::string_view phase, int windows_done);
   Result<Message> Infer(const v1::InferRequest& request, std::string_view pixels);
 
   std::string store_;
@@ -54,21 +59,9 @@ class Worker {
   BoardWatch watch_;
   KernelChoices choices_;
   std::size_t num_saved_choices_ = 0;
-  std::int64_t last_progress_ns_ = 0;
+  ProgressReport report_{SystemMeasureClock(), SendProgress};
+  const ProgressFunction progress_ = [this](const Progress& now) { report_.Add(now); };
 };
-
-void Worker::ReportProgress(std::string_view measure_id, std::string_view phase, int windows_done) {
-  const std::int64_t now_ns = SystemMeasureClock().WallNs();
-  if (now_ns - last_progress_ns_ < kProgressIntervalNs) return;
-  last_progress_ns_ = now_ns;
-  Message message;
-  v1::MeasureProgress& progress = *message.envelope.mutable_measure_progress();
-  progress.set_measure_id(std::string(measure_id));
-  progress.set_phase(std::string(phase));
-  progress.set_windows_done(static_cast<std::uint32_t>(windows_done));
-  // A closed channel ends the worker at its next read.
-  (void)WriteMessage(kWorkerDescriptor, message);
-}
 
 Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view pixels) {
   Result<Network> network = setup_.load(request.network_sha256());
@@ -86,8 +79,11 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
                   "the logits of " + std::to_string(num_images) +
                       " images do not fit one reply; ask for fewer");
   }
+  const std::int64_t silence_ns = FirstSilenceNs(network->topology);
+  const auto tick = [&] { progress_({.phase = "infer", .silence_ns = silence_ns}); };
+  tick();
   Result<CompiledNetwork> compiled =
-      CompiledNetwork::Create(*network, {setup_.isa, setup_.choices});
+      CompiledNetwork::Create(*network, {setup_.isa, setup_.choices, tick});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(num_images * num_classes);
   const std::span<const std::uint8_t> images(reinterpret_cast<const std::uint8_t*>(pixels.data()),
@@ -95,7 +91,7 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
   for (std::size_t i = 0; i < num_images; ++i) {
     compiled->Run(images.subspan(i * image_bytes, image_bytes),
                   std::span(logits).subspan(i * num_classes, num_classes));
-    ReportProgress("", "infer", static_cast<int>(i));
+    tick();
   }
   Message reply;
   reply.envelope.mutable_infer_result()->set_num_images(request.num_images());
@@ -140,7 +136,26 @@ Message OutOfMemory(const Message& request) {
   return message;
 }
 
+// What a request's networks make of an answer may be more than a message takes.
+Message TooLarge(const Message& request) {
+  const std::string detail =
+      "its result is larger than a message; measure fewer networks at a time";
+  Message message;
+  if (!request.envelope.has_measure_request()) {
+    return ErrorMessage({StatusCode::kResourceExhausted, detail});
+  }
+  v1::MeasureResult& result = *message.envelope.mutable_measure_result();
+  result.set_measure_id(request.envelope.measure_request().measure_id());
+  result.set_status(v1::REJECTED);
+  result.set_detail(detail);
+  return message;
+}
+
 Message Worker::Handle(const Message& request) {
+  const v1::Envelope& envelope = request.envelope;
+  report_.Begin(envelope.has_energy_run_request()
+                    ? envelope.energy_run_request().measure().measure_id()
+                    : envelope.measure_request().measure_id());
   try {
     if (request.envelope.has_infer_request()) {
       Result<Message> reply = Infer(request.envelope.infer_request(), request.raw);
@@ -150,20 +165,15 @@ Message Worker::Handle(const Message& request) {
       const v1::MeasureRequest& measure = request.envelope.measure_request();
       watch_.set_lease_epoch(request.envelope.lease_epoch());
       Message reply;
-      *reply.envelope.mutable_measure_result() = Measure(
-          measure, setup_, SystemMeasureClock(), [&](std::string_view phase, int windows_done) {
-            ReportProgress(measure.measure_id(), phase, windows_done);
-          });
+      *reply.envelope.mutable_measure_result() =
+          Measure(measure, setup_, SystemMeasureClock(), progress_);
       return reply;
     }
     if (request.envelope.has_energy_run_request()) {
       const v1::EnergyRunRequest& run = request.envelope.energy_run_request();
       Message reply;
       *reply.envelope.mutable_energy_run_result() =
-          RunEnergyPhase(run, setup_, SystemMeasureClock(), SleepNs,
-                         [&](std::string_view phase, int windows_done) {
-                           ReportProgress(run.measure().measure_id(), phase, windows_done);
-                         });
+          RunEnergyPhase(run, setup_, SystemMeasureClock(), SleepNs, progress_);
       return reply;
     }
     return ErrorMessage(InvalidArgument("the worker does not take " +
@@ -225,7 +235,8 @@ int RunWorker(const WorkerOptions& options) {
       worker.Learn(request->envelope.board_baseline());
       continue;
     }
-    const Message answer = worker.Handle(*request);
+    Message answer = worker.Handle(*request);
+    if (!FitsFrames(answer)) answer = TooLarge(*request);
     // First: whoever has the last answer may end the daemon.
     worker.SaveChoices();
     const Status sent = WriteMessage(kWorkerDescriptor, answer);

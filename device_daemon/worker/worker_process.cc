@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -17,6 +18,7 @@
 #include <boost/asio/write.hpp>
 
 #include "device_daemon/worker/worker.h"
+#include "proto/validation.h"
 
 namespace bitpilot {
 namespace {
@@ -24,6 +26,11 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kTerminationGrace{1};
+
+// What a worker says may be anything.
+daemon::Milliseconds ToMilliseconds(std::uint64_t milliseconds) {
+  return daemon::Milliseconds{std::min<std::uint64_t>(milliseconds, kMaxDeadlineMs)};
+}
 
 std::string DescribeExit(int status) {
   if (WIFSIGNALED(status)) {
@@ -176,7 +183,9 @@ void WorkerProcess::OnBytes(std::size_t size) {
     if (!job_) continue;  // Nobody asked.
     if (message.envelope.has_measure_progress()) {
       const v1::MeasureProgress& progress = message.envelope.measure_progress();
-      handler_(daemon::WorkerProgressed{*job_, progress.phase(), progress.windows_done()});
+      handler_(daemon::WorkerProgressed{*job_, progress.phase(), progress.windows_done(),
+                                        ToMilliseconds(progress.remaining_ms()),
+                                        ToMilliseconds(progress.silence_ms())});
     } else {
       const daemon::JobId job = *job_;
       job_.reset();

@@ -88,8 +88,8 @@ Trial RunTrial(v1::MeasureSpec::Tier tier, const std::vector<Level>& levels, con
       machine.Pass(UnitLatencyNs(tier) * level(window, random) * factor);
     });
   }
-  Result<std::vector<WindowSeries>> series =
-      SampleLatency(workloads, plan, machine, [&](std::string_view, int done) { window = done; });
+  Result<std::vector<WindowSeries>> series = SampleLatency(
+      workloads, plan, machine, [&](const Progress& now) { window = now.windows_done; });
   BITPILOT_CHECK(series.ok());
   Trial trial;
   trial.disturbances = FindDisturbances(*series, plan);

@@ -1,13 +1,17 @@
 #include "device_daemon/core/artifact_store.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/device_daemon/test_networks.h"
@@ -18,6 +22,23 @@ namespace {
 
 constexpr std::uint64_t kQuotaBytes = 1 << 20;
 
+// What this process had flushed to the disk, in order, by the name that it had then.
+std::vector<std::string> flushed;
+
+}  // namespace
+}  // namespace bitpilot
+
+// Stands between this program and the C library.
+extern "C" int fsync(int descriptor) {
+  std::error_code error;
+  bitpilot::flushed.push_back(
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), error).string());
+  return static_cast<int>(syscall(SYS_fsync, descriptor));
+}
+
+namespace bitpilot {
+namespace {
+
 class ArtifactStoreTest : public testing::Test {
  protected:
   ArtifactStore Open(std::uint64_t quota_bytes = kQuotaBytes) {
@@ -26,8 +47,18 @@ class ArtifactStoreTest : public testing::Test {
     return std::move(store).value();
   }
 
+  static Result<ArtifactState> Prepare(ArtifactStore& store, const TestNetwork& network,
+                                       const std::string& needed = "") {
+    return store.Prepare(network.sha256, network.file.size(),
+                         [&](std::string_view sha256) { return sha256 == needed; });
+  }
+
+  std::string PathOf(const TestNetwork& network) const {
+    return folder_ / (Sha256Hex(network.file) + ".bpnet");
+  }
+
   static Result<ArtifactState> Upload(ArtifactStore& store, const TestNetwork& network) {
-    Result<ArtifactState> state = store.Prepare(network.sha256, network.file.size());
+    Result<ArtifactState> state = Prepare(store, network);
     while (state.ok() && !state->complete) {
       const std::uint64_t at = state->have_bytes;
       state = store.Append(network.sha256, at, network.file.substr(at, 10'000));
@@ -68,14 +99,23 @@ TEST_F(ArtifactStoreTest, StoresANetworkUnderItsHash) {
   EXPECT_EQ(*back, network_.network);
 }
 
+// A name that is on the disk before the bytes is what a power cut makes of a network otherwise.
+TEST_F(ArtifactStoreTest, FlushesAnUploadBeforeItsRenameAndTheFolderAfter) {
+  ArtifactStore store = Open();
+  flushed.clear();
+  ASSERT_TRUE(Upload(store, network_).ok());
+  const std::string hex = Sha256Hex(network_.file);
+  EXPECT_EQ(flushed, (std::vector<std::string>{folder_ / (hex + ".part"), folder_.path()}));
+}
+
 TEST_F(ArtifactStoreTest, ContinuesAnUploadAfterARestart) {
   {
     ArtifactStore store = Open();
-    ASSERT_TRUE(store.Prepare(network_.sha256, network_.file.size()).ok());
+    ASSERT_TRUE(Prepare(store, network_).ok());
     ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, 1'000)).ok());
   }
   ArtifactStore store = Open();
-  EXPECT_EQ(store.Prepare(network_.sha256, network_.file.size())->have_bytes, 1'000U);
+  EXPECT_EQ(Prepare(store, network_)->have_bytes, 1'000U);
   EXPECT_TRUE(Upload(store, network_)->complete);
 }
 
@@ -89,7 +129,7 @@ TEST_F(ArtifactStoreTest, FindsCompleteNetworksAfterARestart) {
 
 TEST_F(ArtifactStoreTest, TakesADuplicateChunkAsDone) {
   ArtifactStore store = Open();
-  ASSERT_TRUE(store.Prepare(network_.sha256, network_.file.size()).ok());
+  ASSERT_TRUE(Prepare(store, network_).ok());
   ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, 1'000)).ok());
   const auto again = store.Append(network_.sha256, 0, network_.file.substr(0, 1'000));
   ASSERT_TRUE(again.ok());
@@ -100,7 +140,7 @@ TEST_F(ArtifactStoreTest, RefusesGapsOverlapsAndOverflowingOffsets) {
   ArtifactStore store = Open();
   EXPECT_EQ(store.Append(network_.sha256, 0, "x").status().code(), StatusCode::kInvalidArgument);
   const std::uint64_t total = network_.file.size();
-  ASSERT_TRUE(store.Prepare(network_.sha256, total).ok());
+  ASSERT_TRUE(Prepare(store, network_).ok());
   ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, 1'000)).ok());
   for (const std::uint64_t offset : {std::uint64_t{500}, std::uint64_t{1'001}, total, total + 1,
                                      std::numeric_limits<std::uint64_t>::max(),
@@ -109,7 +149,7 @@ TEST_F(ArtifactStoreTest, RefusesGapsOverlapsAndOverflowingOffsets) {
               StatusCode::kInvalidArgument)
         << offset;
   }
-  EXPECT_EQ(store.Prepare(network_.sha256, total)->have_bytes, 1'000U);
+  EXPECT_EQ(Prepare(store, network_)->have_bytes, 1'000U);
 }
 
 TEST_F(ArtifactStoreTest, DropsBytesThatDoNotHaveTheirHash) {
@@ -127,14 +167,15 @@ TEST_F(ArtifactStoreTest, CompletesWhateverHasItsHashAndLeavesDecodingToTheWorke
   const TestNetwork junk = WithHash("not a network");
   ASSERT_TRUE(Upload(store, junk).ok());
   EXPECT_TRUE(store.IsComplete(junk.sha256));
-  EXPECT_EQ(ReadArtifact(folder_.path(), junk.sha256).status().code(), StatusCode::kDataCorrupt);
+  EXPECT_EQ(ReadArtifact(folder_.path(), junk.sha256).status().code(),
+            StatusCode::kInvalidArgument);
 }
 
 TEST_F(ArtifactStoreTest, HoldsNoMoreThanAPieceOfTheFileInMemory) {
   const TestNetwork large = WithHash(RandomPixels(kQuotaBytes, 5));
   ArtifactStore store = Open();
   const Result<ArtifactState> all_but_last = [&] {
-    EXPECT_TRUE(store.Prepare(large.sha256, large.file.size()).ok());
+    EXPECT_TRUE(Prepare(store, large).ok());
     return store.Append(large.sha256, 0, large.file.substr(0, large.file.size() - 1));
   }();
   ASSERT_TRUE(all_but_last.ok()) << all_but_last.status().message();
@@ -148,7 +189,7 @@ TEST_F(ArtifactStoreTest, HoldsNoMoreThanAPieceOfTheFileInMemory) {
 
 TEST_F(ArtifactStoreTest, RefusesWhatIsLargerThanTheQuota) {
   ArtifactStore store = Open(1'000);
-  EXPECT_EQ(store.Prepare(network_.sha256, 1'001).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(Prepare(store, network_).status().code(), StatusCode::kResourceExhausted);
 }
 
 TEST_F(ArtifactStoreTest, MakesRoomWithTheLeastRecentlyUsed) {
@@ -163,6 +204,52 @@ TEST_F(ArtifactStoreTest, MakesRoomWithTheLeastRecentlyUsed) {
   EXPECT_FALSE(store.IsComplete(second.sha256));
   EXPECT_TRUE(store.IsComplete(third.sha256));
   EXPECT_FALSE(Files().contains(Sha256Hex(second.file) + ".bpnet"));
+}
+
+TEST_F(ArtifactStoreTest, KeepsWhatAJobNeedsHoweverLongAgoItWasUsed) {
+  const TestNetwork second = MakeTestNetwork(4, 2);
+  const TestNetwork third = MakeTestNetwork(4, 3);
+  ArtifactStore store = Open(2 * network_.file.size() + 100);
+  ASSERT_TRUE(Upload(store, network_).ok());
+  ASSERT_TRUE(Upload(store, second).ok());
+  ASSERT_TRUE(Prepare(store, third, /*needed=*/network_.sha256).ok());
+  EXPECT_TRUE(store.IsComplete(network_.sha256));
+  EXPECT_FALSE(store.IsComplete(second.sha256));
+}
+
+TEST_F(ArtifactStoreTest, RefusesAnUploadWhileJobsNeedAllThatIsHere) {
+  ArtifactStore store = Open(network_.file.size() + 100);
+  ASSERT_TRUE(Upload(store, network_).ok());
+  const TestNetwork second = MakeTestNetwork(4, 2);
+  EXPECT_EQ(Prepare(store, second, /*needed=*/network_.sha256).status().code(),
+            StatusCode::kUnavailable);
+  EXPECT_TRUE(store.IsComplete(network_.sha256));
+  EXPECT_TRUE(Prepare(store, second).ok()) << "the job has ended";
+}
+
+// What a power cut can leave: the name without the bytes.
+TEST_F(ArtifactStoreTest, TellsADamagedFileFromANetworkAndTakesItAgain) {
+  for (const char* kind : {"empty", "cut off", "one bit"}) {
+    SCOPED_TRACE(kind);
+    ArtifactStore store = Open();
+    ASSERT_TRUE(Upload(store, network_).ok());
+    std::string damaged = network_.file;
+    if (kind == std::string("one bit")) {
+      damaged[damaged.size() / 2] ^= 1;
+    } else {
+      damaged.resize(kind == std::string("empty") ? 0 : 4'096);
+    }
+    std::ofstream(PathOf(network_), std::ios::binary) << damaged;
+    EXPECT_EQ(ReadArtifact(folder_.path(), network_.sha256).status().code(),
+              StatusCode::kDataCorrupt);
+    store.Drop(network_.sha256);
+    EXPECT_FALSE(store.IsComplete(network_.sha256));
+    EXPECT_EQ(Prepare(store, network_)->have_bytes, 0U);
+    ASSERT_TRUE(Upload(store, network_).ok());
+    EXPECT_TRUE(ReadArtifact(folder_.path(), network_.sha256).ok());
+  }
+  EXPECT_EQ(ReadArtifact(folder_.path(), MakeTestNetwork(4, 9).sha256).status().code(),
+            StatusCode::kNotFound);
 }
 
 TEST_F(ArtifactStoreTest, LetsOneDaemonUseAFolder) {

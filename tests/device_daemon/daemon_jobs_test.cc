@@ -1,37 +1,14 @@
-// Inference and measurements: order, idempotence, time limits, a worker that fails or lies.
+// Inference and measurements: order, idempotence, damaged files, a worker that fails or lies.
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "device_daemon/core/daemon_core.h"
-#include "tests/device_daemon/core_driver.h"
+#include "tests/device_daemon/daemon_jobs_fixture.h"
 
 namespace bitpilot::daemon {
 namespace {
-
-class DaemonJobsTest : public testing::Test {
- protected:
-  // Delivers a request that must start a job at once.
-  JobId Start(Message request) {
-    const auto started = CoreDriver::Of<StartJob>(driver_.Deliver(kAlice, std::move(request)));
-    EXPECT_EQ(started.size(), 1U);
-    return started.empty() ? 0 : started.front().job;
-  }
-
-  static v1::MeasureResult ResultIn(const std::vector<Action>& actions) {
-    for (const Send& send : CoreDriver::Of<Send>(actions)) {
-      if (send.message.envelope.has_measure_result()) {
-        return send.message.envelope.measure_result();
-      }
-    }
-    return {};
-  }
-
-  CoreDriver driver_;
-  const std::string alice_ = driver_.Connect(kAlice);
-};
 
 TEST_F(DaemonJobsTest, MeasuresAndDeliversTheResult) {
   const Message request = driver_.MeasureRequest(alice_, 'm');
@@ -126,71 +103,43 @@ TEST_F(DaemonJobsTest, NamesTheNetworkThatIsMissing) {
   EXPECT_NE(CoreDriver::OnlyReply(actions).error().detail().find("0f0f0f0f"), std::string::npos);
 }
 
-TEST_F(DaemonJobsTest, KeepsTheLeaseWhileTheHoldersMeasurementRuns) {
+TEST_F(DaemonJobsTest, DropsADamagedNetworkAndRunsTheRequestWhenItComesAgain) {
   const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
-  for (int i = 0; i < 9; ++i) {
-    driver_.now += Milliseconds{6'000};
-    driver_.Step(WorkerProgressed{job, "timing", 1});
-  }
-  EXPECT_EQ(ResultIn(driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')})).status(),
-            v1::OK);
-  Message ping = driver_.Request(alice_);
-  ping.envelope.mutable_ping();
-  EXPECT_EQ(CoreDriver::OnlyReply(driver_.Deliver(kAlice, ping)).pong().state(), "LEASED");
+  Message damaged;
+  v1::MeasureResult& result = *damaged.envelope.mutable_measure_result();
+  result.set_measure_id(std::string(kMeasureIdBytes, 'm'));
+  result.set_status(v1::REJECTED);
+  result.add_damaged_sha256(std::string(kSha256Bytes, 'n'));
+  result.add_damaged_sha256(std::string(kSha256Bytes, 'x'));  // which the request does not name
+  const std::vector<Action> actions = driver_.Step(WorkerAnswered{job, damaged});
+  const auto dropped = CoreDriver::Of<DropArtifact>(actions);
+  ASSERT_EQ(dropped.size(), 1U);
+  EXPECT_EQ(dropped[0].sha256, std::string(kSha256Bytes, 'n'));
+  EXPECT_EQ(ResultIn(actions).damaged_sha256_size(), 2);
+  Start(driver_.MeasureRequest(alice_, 'm'));
 }
 
-TEST_F(DaemonJobsTest, StopsAJobAtItsDeadlineOnce) {
-  Message request = driver_.MeasureRequest(alice_, 'm');
-  request.envelope.set_deadline_ms(2'000);
-  const JobId job = Start(std::move(request));
-  EXPECT_EQ(driver_.core.NextDeadline(), driver_.now + Milliseconds{2'000});
-  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1'999})).empty());
-  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1})).size(), 1U);
-  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{500})).empty());
-  const auto failed = driver_.Step(WorkerFailed{job, v1::CRASH, "signal 15"});
-  EXPECT_EQ(ResultIn(failed).status(), v1::TIMED_OUT);
+TEST_F(DaemonJobsTest, AsksForADamagedNetworkOfAnInference) {
+  const JobId job = Start(driver_.InferRequest(alice_));
+  Message damaged;
+  *damaged.envelope.mutable_error() = ToProto(DataCorrupt("cut off"));
+  const std::vector<Action> actions = driver_.Step(WorkerAnswered{job, damaged});
+  EXPECT_EQ(CoreDriver::Of<DropArtifact>(actions).size(), 1U);
+  EXPECT_EQ(CoreDriver::ErrorOf(actions), StatusCode::kNotFound);
 }
 
-TEST_F(DaemonJobsTest, BoundsTheLongestDeadline) {
-  Message request = driver_.MeasureRequest(alice_, 'm');
-  request.envelope.set_deadline_ms(0xFFFFFFFFU);
-  const JobId job = Start(std::move(request));
-  for (int i = 0; i < 100 - 1; ++i) {
-    driver_.now += Milliseconds{6'000};
-    driver_.Step(WorkerProgressed{job, "timing", 1});
-    ASSERT_TRUE(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).empty());
-  }
-  driver_.now += Milliseconds{6'000};
-  driver_.Step(WorkerProgressed{job, "timing", 1});
-  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).size(), 1U);
-}
-
-// An energy phase of 40 s is told to the agent, and the job may take three times as long, and the
-// two minutes that the gate may hold it.
-TEST_F(DaemonJobsTest, CountsTheEnergyPhaseInEstimateAndLimit) {
-  CoreConfig config = CoreDriver::MakeConfig(0);
-  config.energy_duration = [](const v1::MeasureRequest&) { return Milliseconds{40'000}; };
-  driver_.core = DaemonCore(std::move(config));
-  Message request = driver_.MeasureRequest(driver_.Connect(kAlice), 'm');
-  request.envelope.mutable_measure_request()->mutable_spec()->set_energy(true);
-  const std::vector<Action> actions = driver_.Deliver(kAlice, request);
-  EXPECT_EQ(CoreDriver::OnlyReply(actions).measure_accepted().eta_ms(), 40'600U);
-  const JobId job = CoreDriver::Of<StartJob>(actions).front().job;
-  const Milliseconds limit{120'000 + 3 * 40'600};
-  for (Milliseconds passed{5'000}; passed < limit; passed += Milliseconds{5'000}) {
-    driver_.now += Milliseconds{5'000};
-    driver_.Step(WorkerProgressed{job, "energy", 1});
-    ASSERT_TRUE(CoreDriver::Of<StopJob>(driver_.Step(TimePassed{})).empty());
-  }
-  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{5'000})).size(), 1U);
-}
-
-TEST_F(DaemonJobsTest, StopsAWorkerWithoutSignsOfLife) {
-  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
-  driver_.now += Milliseconds{9'000};
-  driver_.Step(WorkerProgressed{job, "warm-up", 0});
-  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{9'999})).empty());
-  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1})).size(), 1U);
+TEST_F(DaemonJobsTest, NeedsTheNetworksOfJobsThatRunOrWait) {
+  const std::string network(kSha256Bytes, 'n');
+  EXPECT_FALSE(driver_.core.NeedsArtifact(network));
+  const JobId running = Start(driver_.MeasureRequest(alice_, 'a'));
+  Message waits = driver_.MeasureRequest(alice_, 'b');
+  waits.envelope.mutable_measure_request()->set_network_sha256(0, std::string(kSha256Bytes, 'w'));
+  driver_.Deliver(kAlice, waits);
+  EXPECT_TRUE(driver_.core.NeedsArtifact(network));
+  EXPECT_TRUE(driver_.core.NeedsArtifact(std::string(kSha256Bytes, 'w')));
+  driver_.Step(WorkerAnswered{running, CoreDriver::MeasureReply('a')});
+  EXPECT_FALSE(driver_.core.NeedsArtifact(network));
+  EXPECT_TRUE(driver_.core.NeedsArtifact(std::string(kSha256Bytes, 'w')));
 }
 
 TEST_F(DaemonJobsTest, ReportsACrashAndServesTheNextRequest) {

@@ -51,7 +51,7 @@ class EnergyPhaseTest : public testing::Test {
   v1::EnergyRunResult Run() {
     return RunEnergyPhase(
         request_, setup_, clock_, [this](std::int64_t ns) { clock_.Rest(ns); },
-        [this](std::string_view, int) { ++signs_of_life_; });
+        [this](const Progress&) { ++signs_of_life_; });
   }
 
   const std::vector<TestNetwork> networks_{MakeTestNetwork(8, 1), MakeTestNetwork(4, 2)};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <string>
@@ -16,7 +17,7 @@ namespace {
 
 using Workloads = std::vector<std::function<void()>>;
 
-const ProgressFunction kIgnoreProgress = [](std::string_view, int) {};
+const ProgressFunction kIgnoreProgress = [](const Progress&) {};
 
 Result<std::vector<WindowSeries>> Sample(const Workloads& workloads, v1::MeasureSpec::Tier tier,
                                          MeasureClock& clock) {
@@ -111,6 +112,70 @@ TEST(LatencySamplerTest, InterleavesSoThatASlowMachineHitsAllAlike) {
   const double second = Median((*series)[1].wall_ns);
   EXPECT_NEAR(second / first, 1.0, 0.001);
   EXPECT_GT(Drift((*series)[0].wall_ns), 0.02);
+}
+
+struct Heard {
+  double at_s;
+  Progress progress;
+};
+
+// Everything that a slow machine says, in simulated time.
+std::vector<Heard> Listen(const std::vector<double>& inference_ns, const SamplerPlan& plan,
+                          SimulatedClock& clock) {
+  Workloads workloads;
+  for (const double ns : inference_ns) workloads.emplace_back([&clock, ns] { clock.Pass(ns); });
+  std::vector<Heard> heard;
+  const auto result = SampleLatency(workloads, plan, clock, [&](const Progress& now) {
+    heard.push_back({clock.seconds(), now});
+  });
+  EXPECT_TRUE(result.ok());
+  return heard;
+}
+
+// A round of eleven networks of 0.45 s takes ten seconds: nobody waits for its end.
+TEST(LatencySamplerTest, ShowsASignOfLifeAfterEveryWindow) {
+  SimulatedClock clock;
+  double last_s = 0.0;
+  for (const Heard& heard :
+       Listen(std::vector<double>(11, 0.45e9), PlanFor(v1::MeasureSpec::AUDIT), clock)) {
+    EXPECT_LE(heard.at_s - last_s, 1.0);
+    last_s = heard.at_s;
+  }
+}
+
+TEST(LatencySamplerTest, AnnouncesALongerSilenceThanAnyThatFollows) {
+  SimulatedClock clock;
+  const std::vector<Heard> heard =
+      Listen({0.01e9, 20e9, 3e9}, PlanFor(v1::MeasureSpec::SCREEN), clock);
+  double worst = 0.0;
+  bool knows_all = false;
+  for (std::size_t i = 0; i + 1 < heard.size(); ++i) {
+    // Before its first window nothing is known of a network here (measurement.cc knows more).
+    knows_all = knows_all || heard[i].progress.windows_done > 0;
+    if (!knows_all) continue;
+    const double silence_s = static_cast<double>(heard[i].progress.silence_ns) * 1e-9;
+    worst = std::max(worst, (heard[i + 1].at_s - heard[i].at_s) / silence_s);
+  }
+  EXPECT_TRUE(knows_all);
+  EXPECT_LT(worst, 0.5);
+}
+
+TEST(LatencySamplerTest, ForetellsWhatRemainsFromTheWarmUp) {
+  for (const double inference_ns : {60e3, 30e6, 0.45e9}) {
+    SCOPED_TRACE(inference_ns);
+    SamplerPlan plan = PlanFor(v1::MeasureSpec::AUDIT);
+    plan.target_half_width = -1.0;  // to the last checkpoint
+    SimulatedClock clock;
+    const std::vector<Heard> heard = Listen({inference_ns, inference_ns}, plan, clock);
+    for (const Heard& one : heard) {
+      const double remaining_s = static_cast<double>(one.progress.remaining_ns) * 1e-9;
+      const double left_s = clock.seconds() - one.at_s;
+      const double warmup_s = one.progress.windows_done > 0 ? 0.0 : 3.0;
+      EXPECT_GE(remaining_s, left_s * 0.99 - 1e-6) << one.progress.phase;
+      EXPECT_LE(remaining_s, left_s * 1.1 + warmup_s + 1e-6) << one.progress.phase;
+    }
+    EXPECT_EQ(heard.back().progress.remaining_ns, 0);
+  }
 }
 
 TEST(LatencySamplerTest, AlternatesTheOrderOfRounds) {

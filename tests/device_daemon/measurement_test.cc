@@ -41,7 +41,7 @@ class MeasurementTest : public testing::Test {
   }
 
   v1::MeasureResult Run() {
-    return Measure(request_, setup_, clock_, [](std::string_view, int) {});
+    return Measure(request_, setup_, clock_, [](const Progress&) {});
   }
 
   const std::vector<TestNetwork> networks_{MakeTestNetwork(8, 1), MakeTestNetwork(4, 2)};
