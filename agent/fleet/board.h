@@ -55,6 +55,13 @@ inline bool HasNumbers(MeasureStatus status) {
   return status == MeasureStatus::kOk || status == MeasureStatus::kNoisy;
 }
 
+// What one measurement may ask of a board.
+struct BoardLimits {
+  int max_networks = 64;
+  std::uint64_t store_bytes = 0;          // of network files; 0: not said
+  std::uint64_t worker_memory_bytes = 0;  // of the process that measures; 0: not said
+};
+
 // What identifies a board's class and build; comparisons check it.
 struct BoardInfo {
   std::string name;
@@ -70,6 +77,7 @@ struct BoardInfo {
   int cpu_count = 0;
   bool shares_agent_host = false;  // runs on the machine that trains: other load is expected
   BoardEnergy energy;
+  BoardLimits limits;  // which comparisons ignore
   bool is_model() const { return backend != "kernels"; }
 };
 
@@ -131,9 +139,14 @@ class Board {
   virtual Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                         std::span<const std::uint8_t> images) = 0;
 
-  // Uploads what the board lacks, measures, and waits. A failure of the board or the candidate is a
-  // Measurement with that status; a Status failure means that the board is gone for good (after
-  // reconnects) or the caller stopped.
+  // Uploads what the board lacks, measures, and waits. A failure of the candidate is a Measurement
+  // with that status: CRASH, OUT_OF_MEMORY, TIMED_OUT, UNSUPPORTED, REJECTED or WRONG_OUTPUT, after
+  // the retries of agent/fleet/measure_retries.h.
+  //
+  // Errors:
+  //   kUnavailable  the board is gone, lost the measurement again and again, or did not become fit
+  //                 to measure. That says nothing about the candidate: measure it later.
+  //   kAborted      the caller stopped.
   virtual Result<Measurement> Measure(const MeasureJob& job) = 0;
 
   // The same without waiting: the board works while the caller trains. One job at a time may be

@@ -24,6 +24,8 @@ constexpr int kMaxUnansweredPings = 5;
 
 constexpr milliseconds kArtifactLimit{10'000};
 constexpr milliseconds kAcceptLimit{5000};
+// Beyond the last pong that said that the board infers.
+constexpr milliseconds kInferLimit{30'000};
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
 // A daemon that dies in the middle of a handshake looks like one with another key: ask more than
@@ -33,7 +35,7 @@ constexpr int kMaxRefusedHandshakes = 3;
 milliseconds ReplyLimit(v1::Envelope::BodyCase request) {
   switch (request) {
     case v1::Envelope::kInferRequest:
-      return milliseconds(kMaxDeadlineMs);
+      return kInferLimit;
     case v1::Envelope::kMeasureRequest:
       return kAcceptLimit;
     default:
@@ -183,9 +185,8 @@ void ClientCore::RunTimers() {
 void ClientCore::RunReadyTimers() {
   const bool measuring = !jobs_.empty() && jobs_.front().measuring();
   if ((measuring || awaited_request_id_ != 0) && now_ >= reply_deadline_) {
-    return LoseSession(
-        measuring ? "neither a result nor progress in time" : "no answer to a request in time",
-        /*timed_out=*/measuring);
+    return LoseSession(measuring ? "neither a result nor progress in time"
+                                 : "no answer to a request in time");
   }
   if (measuring || now_ < next_ping_) return;
   if (unanswered_pings_ >= kMaxUnansweredPings)
@@ -209,7 +210,7 @@ bool ClientCore::JobWaitsToSend() const {
 void ClientCore::SendNextJobRequest() {
   while (JobWaitsToSend() && now_ >= resume_at_) {
     Message request;
-    if (jobs_.front().NextRequest(max_raw_bytes_, &request) == FleetJob::Next::kFinished) {
+    if (jobs_.front().NextRequest(limits_, &request) == FleetJob::Next::kFinished) {
       FinishJobIfDone();
       continue;
     }
@@ -224,6 +225,7 @@ void ClientCore::FinishJobIfDone() {
   actions_.emplace_back(JobFinished{jobs_.front().TakeResult()});
   jobs_.pop_front();
   awaited_request_id_ = 0;
+  eta_noticed_ = false;
   resume_at_ = now_;
   next_ping_ = now_ + kPingInterval;
 }
@@ -270,7 +272,7 @@ void ClientCore::EnterPhase(Phase phase, milliseconds limit) {
   phase_deadline_ = now_ + limit;
 }
 
-void ClientCore::LoseSession(const std::string& reason, bool timed_out) {
+void ClientCore::LoseSession(const std::string& reason) {
   if (phase_ == Phase::kNew || phase_ == Phase::kEnded || phase_ == Phase::kPausing) return;
   if (phase_ == Phase::kClosing) return End();
   const bool was_working = phase_ == Phase::kReady && !jobs_.empty();
@@ -284,7 +286,7 @@ void ClientCore::LoseSession(const std::string& reason, bool timed_out) {
   pause_ = std::min(2 * pause_, kLongestPause);
   awaited_request_id_ = 0;
   if (was_working) {
-    jobs_.front().OnSessionLost(reason, timed_out);
+    jobs_.front().OnSessionLost(reason);
     FinishJobIfDone();
   }
 }

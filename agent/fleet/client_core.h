@@ -14,7 +14,9 @@
 //     was under way is sent again (FleetJob); a measurement keeps its id, so no daemon runs it
 //     twice.
 //   - Pings flow every 2 s, except while the board measures: then silence is right, for at most
-//     three times as long as the board announced (15 s .. 600 s); progress extends that.
+//     three times as long as the board announced (15 s at least). Progress extends that, each time
+//     by as long as the board says that it may be silent: one that advances is slow, not lost, and
+//     ends what hangs itself. So with an inference while the board answers pings that it infers.
 //   - Every result is acknowledged, also a duplicate or an unwanted one, which is then dropped.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
 //     its numbers must not be mixed with the earlier ones.
@@ -95,7 +97,7 @@ struct BoardFailed {  // for good; every job has finished, later ones finish at 
   Status status;
 };
 // For whoever waits: the board is away since three seconds and how long it may stay so, or it came
-// back from such an absence.
+// back from such an absence; or its measurement takes minutes.
 struct BoardNotice {
   std::string text;
 };
@@ -147,6 +149,7 @@ class ClientCore {
   void OnLeaseDenied(const v1::LeaseDenied& denied);
   void OnMeasureResult(const Message& message, const Status& validity);
   void OnMeasureProgress(const v1::MeasureProgress& progress);
+  void OnPong(const v1::Pong& pong);
   void OnReplyToJob(const Message& message);
   void OnErrorOfSession(const v1::Envelope& envelope);
 
@@ -159,7 +162,7 @@ class ClientCore {
   void SayHello();
   void AskForLease();
   void EnterPhase(Phase phase, std::chrono::milliseconds limit);
-  void LoseSession(const std::string& reason, bool timed_out = false);
+  void LoseSession(const std::string& reason);
   void FailBoard(const Status& status);
   void End();
   // Fills in session, lease and request id.
@@ -185,7 +188,7 @@ class ClientCore {
   std::string session_id_;
   std::uint64_t lease_epoch_ = 0;
   std::uint64_t last_request_id_ = 0;
-  std::size_t max_raw_bytes_ = 0;
+  FrameLimits limits_;
   Instant next_ping_{0};
   std::uint64_t last_ping_id_ = 0;
   int unanswered_pings_ = 0;
@@ -205,7 +208,7 @@ class ClientCore {
   std::deque<FleetJob> jobs_;
   std::uint64_t awaited_request_id_ = 0;  // of the first job's request; 0 = none is out
   Instant reply_deadline_{0};
-  Instant measure_limit_{0};  // progress does not extend it further
+  bool eta_noticed_ = false;  // a notice said that the first job takes long
   Instant resume_at_{0};      // a busy board is asked again then
 };
 

@@ -16,11 +16,19 @@ constexpr milliseconds kMinLeaseRetry{100};
 constexpr milliseconds kMaxLeaseRetry{1000};
 // Longer than a daemon waits for a silent worker, so that its own report comes first.
 constexpr milliseconds kMinMeasureLimit{15'000};
-constexpr milliseconds kMaxMeasureLimit{600'000};
+constexpr milliseconds kReportMargin{5'000};
+// What a daemon announces beyond this is not believed.
+constexpr milliseconds kLongestJob{kMaxDeadlineMs};
 constexpr milliseconds kBusyPause{200};
+// Whoever waits for longer wants to know.
+constexpr milliseconds kLongMeasurement{120'000};
 
 milliseconds MeasureLimit(std::uint32_t eta_ms) {
-  return std::clamp(3 * milliseconds(eta_ms), kMinMeasureLimit, kMaxMeasureLimit);
+  return std::clamp(3 * milliseconds(eta_ms), kMinMeasureLimit, kLongestJob);
+}
+
+milliseconds Announced(std::uint64_t announced_ms) {
+  return milliseconds(std::min<std::uint64_t>(announced_ms, kMaxDeadlineMs));
 }
 
 }  // namespace
@@ -50,6 +58,8 @@ void ClientCore::Handle(MessageReceived& event) {
       return;
     case v1::Envelope::kMeasureProgress:
       return OnMeasureProgress(envelope.measure_progress());
+    case v1::Envelope::kPong:
+      return OnPong(envelope.pong());
     case v1::Envelope::kArtifactStatus:
     case v1::Envelope::kInferResult:
     case v1::Envelope::kMeasureAccepted:
@@ -85,6 +95,12 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
                                  std::to_string(kChunkBytes) + " or more"));
   }
   BoardInfo info = ToBoardInfo(ack.capabilities());
+  if (ack.has_limits()) {
+    info.limits.max_networks = static_cast<int>(
+        std::min<std::uint32_t>(ack.limits().max_networks(), kMaxNetworksPerMeasure));
+    info.limits.store_bytes = ack.limits().store_bytes();
+    info.limits.worker_memory_bytes = ack.limits().worker_memory_bytes();
+  }
   if (info_.has_value()) {
     const std::string difference = FingerprintDifference(*info_, info);
     if (!difference.empty()) {
@@ -96,7 +112,9 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
     info_ = std::move(info);
   }
   session_id_ = ack.session_id();
-  max_raw_bytes_ = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
+  limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
+  limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
+  limits_.store_bytes = ack.limits().store_bytes();
   AskForLease();
 }
 
@@ -129,6 +147,7 @@ void ClientCore::OnMeasureResult(const Message& message, const Status& validity)
   } else {
     jobs_.front().OnInvalidResult(validity);
   }
+  awaited_request_id_ = 0;  // a job that goes on begins with another request
   FinishJobIfDone();
 }
 
@@ -137,7 +156,22 @@ void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
   if (phase_ != Phase::kReady || jobs_.empty()) return;
   const FleetJob& job = jobs_.front();
   if (!job.measuring() || job.measure_id() != progress.measure_id()) return;
-  reply_deadline_ = std::max(reply_deadline_, std::min(now_ + kMinMeasureLimit, measure_limit_));
+  const milliseconds silence = Announced(progress.silence_ms()) + kReportMargin;
+  reply_deadline_ = std::max(reply_deadline_, now_ + std::max(kMinMeasureLimit, silence));
+  const milliseconds remaining = Announced(progress.remaining_ms());
+  if (eta_noticed_ || remaining < kLongMeasurement) return;
+  eta_noticed_ = true;
+  actions_.emplace_back(
+      BoardNotice{BoardLabel() + " is measuring slow networks: this takes up to " +
+                  std::to_string((remaining.count() + 59'999) / 60'000) + " min more"});
+}
+
+// The daemon itself ends an inference that hangs.
+void ClientCore::OnPong(const v1::Pong& pong) {
+  if (awaited_request_id_ == 0 || jobs_.empty() || !jobs_.front().inferring()) return;
+  if (pong.state() == "INFERRING") {
+    reply_deadline_ = std::max(reply_deadline_, now_ + kMinMeasureLimit);
+  }
 }
 
 void ClientCore::OnReplyToJob(const Message& message) {
@@ -147,7 +181,6 @@ void ClientCore::OnReplyToJob(const Message& message) {
   switch (job.OnReply(message)) {
     case FleetJob::Next::kWait:
       reply_deadline_ = now_ + MeasureLimit(job.eta_ms());
-      measure_limit_ = now_ + kMaxMeasureLimit;
       break;
     case FleetJob::Next::kRetry:
       resume_at_ = now_ + kBusyPause;

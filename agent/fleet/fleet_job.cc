@@ -1,7 +1,9 @@
 #include "agent/fleet/fleet_job.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,8 +34,14 @@ FleetJob::FleetJob(JobRequest request) : request_(std::move(request)) {
   result_.id = request_.id;
 }
 
-FleetJob::Next FleetJob::NextRequest(std::size_t max_raw_bytes, Message* request) {
+FleetJob::Next FleetJob::NextRequest(const FrameLimits& limits, Message* request) {
   BITPILOT_CHECK(!finished());
+  if (limits.store_bytes > 0 && FileBytes() > limits.store_bytes) {
+    return RefuseAsTooLarge("the networks of one request have " + std::to_string(FileBytes()) +
+                            " bytes, the board's store takes " +
+                            std::to_string(limits.store_bytes) +
+                            ": start its bitpilotd with a larger --store-mib");
+  }
   switch (stage_) {
     case Stage::kQuery: {
       v1::ArtifactQuery* query = request->envelope.mutable_artifact_query();
@@ -47,9 +55,25 @@ FleetJob::Next FleetJob::NextRequest(std::size_t max_raw_bytes, Message* request
     default:
       break;
   }
-  if (!is_measure()) return WriteInfer(max_raw_bytes, request);
-  WriteMeasure(request);
-  return Next::kSend;
+  return is_measure() ? WriteMeasure(limits, request) : WriteInfer(limits.max_raw_bytes, request);
+}
+
+std::uint64_t FleetJob::FileBytes() const {
+  std::uint64_t bytes = 0;
+  std::set<std::string_view> counted;
+  for (const Artifact& network : request_.artifacts) {
+    if (counted.insert(network.sha256).second) bytes += network.bytes->size();
+  }
+  return bytes;
+}
+
+FleetJob::Next FleetJob::RefuseAsTooLarge(const std::string& why) {
+  if (is_measure()) {
+    FinishMeasure(MeasureStatus::kRejected, why);
+  } else {
+    Fail(Unsupported(why));
+  }
+  return Next::kFinished;
 }
 
 void FleetJob::WriteChunk(Message* request) const {
@@ -64,10 +88,9 @@ FleetJob::Next FleetJob::WriteInfer(std::size_t max_raw_bytes, Message* request)
   const auto& input = std::get<InferInput>(request_.input);
   const std::size_t fitting = std::min(max_raw_bytes / input.image_bytes, kMaxImagesPerRequest);
   if (fitting == 0) {
-    Fail(Unsupported("an image of " + std::to_string(input.image_bytes) +
-                     " bytes does not fit the board's largest frame of " +
-                     std::to_string(max_raw_bytes) + " bytes"));
-    return Next::kFinished;
+    return RefuseAsTooLarge("an image of " + std::to_string(input.image_bytes) +
+                            " bytes does not fit the board's largest frame of " +
+                            std::to_string(max_raw_bytes) + " bytes");
   }
   const std::size_t left = input.pixels.size() / input.image_bytes - result_.logits.size();
   images_sent_ = std::min(left, fitting);
@@ -82,7 +105,7 @@ FleetJob::Next FleetJob::WriteInfer(std::size_t max_raw_bytes, Message* request)
   return Next::kSend;
 }
 
-void FleetJob::WriteMeasure(Message* request) const {
+FleetJob::Next FleetJob::WriteMeasure(const FrameLimits& limits, Message* request) {
   const auto& input = std::get<MeasureInput>(request_.input);
   v1::MeasureRequest* measure = request->envelope.mutable_measure_request();
   measure->set_measure_id(input.measure_id);
@@ -93,6 +116,18 @@ void FleetJob::WriteMeasure(Message* request) const {
   measure->mutable_spec()->set_energy(input.energy);
   measure->set_golden_pixels(input.golden_pixels);
   for (const std::string& logits : input.golden_logits) measure->add_golden_logits(logits);
+  if (NeedsRawPixels(*request) && !limits.takes_raw_pixels) {
+    return RefuseAsTooLarge("images of " + std::to_string(input.golden_pixels.size()) +
+                            " bytes are more than the board's bitpilotd takes: update it");
+  }
+  const bool fits = FitsFrames(*request) && (!NeedsRawPixels(*request) ||
+                                             input.golden_pixels.size() <= limits.max_raw_bytes);
+  if (fits) return Next::kSend;
+  return RefuseAsTooLarge("an image of " + std::to_string(input.golden_pixels.size()) +
+                          " bytes and the outputs of " + std::to_string(request_.artifacts.size()) +
+                          " networks do not fit one request: the board takes images of up to " +
+                          std::to_string(limits.max_raw_bytes) + " bytes and outputs of up to " +
+                          std::to_string(kMaxEnvelopeBytes) + " bytes");
 }
 
 FleetJob::Next FleetJob::OnReply(const Message& reply) {
@@ -164,6 +199,11 @@ FleetJob::Next FleetJob::OnInferResult(const v1::InferResult& result, const std:
 }
 
 FleetJob::Next FleetJob::OnMeasureResult(const v1::MeasureResult& result) {
+  if (result.damaged_sha256_size() > 0) {
+    // The board has dropped what a power cut, say, left of a file: the upload begins again.
+    OnSessionLost(result.detail());
+    return finished() ? Next::kFinished : Next::kSend;
+  }
   const auto& input = std::get<MeasureInput>(request_.input);
   std::vector<ExpectedNetwork> expected;
   for (std::size_t i = 0; i < request_.artifacts.size(); ++i) {
@@ -191,7 +231,7 @@ FleetJob::Next FleetJob::OnError(const Status& error) {
   // An unknown network, which an upload cures, or an unknown session.
   if (error.code() == StatusCode::kNotFound) {
     if (!running) return Next::kLost;
-    OnSessionLost(error.message(), /*timed_out=*/false);
+    OnSessionLost(error.message());
     return finished() ? Next::kFinished : Next::kSend;
   }
   if (error.code() == StatusCode::kDataCorrupt && stage_ == Stage::kUpload &&
@@ -207,7 +247,7 @@ FleetJob::Next FleetJob::OnError(const Status& error) {
   return Next::kFinished;
 }
 
-void FleetJob::OnSessionLost(const std::string& reason, bool timed_out) {
+void FleetJob::OnSessionLost(const std::string& reason) {
   if (++losses_ <= kMaxRetries) {
     Restart();
     return;
@@ -215,7 +255,7 @@ void FleetJob::OnSessionLost(const std::string& reason, bool timed_out) {
   const std::string detail =
       "given up after " + std::to_string(losses_) + " attempts; the last: " + reason;
   if (is_measure()) {
-    FinishMeasure(timed_out ? MeasureStatus::kTimedOut : MeasureStatus::kLost, detail);
+    FinishMeasure(MeasureStatus::kLost, detail);
   } else {
     Fail(Status(StatusCode::kUnavailable, detail));
   }

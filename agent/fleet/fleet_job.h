@@ -36,6 +36,13 @@ struct InferInput {
   int num_classes = 0;
 };
 
+// What the board said that it takes.
+struct FrameLimits {
+  std::size_t max_raw_bytes = 0;  // of one raw frame
+  bool takes_raw_pixels = false;  // golden pixels may travel as one
+  std::uint64_t store_bytes = 0;  // of network files at a time; 0: not said
+};
+
 struct MeasureInput {
   std::string measure_id;  // 16 bytes, unique for ever
   Tier tier = Tier::kStandard;
@@ -76,11 +83,11 @@ class FleetJob {
 
   explicit FleetJob(JobRequest request);
 
-  // The request that the job waits to send. max_raw_bytes: what the board takes in one raw frame.
-  // A job that cannot be written at all (an image larger than a frame) finishes instead.
+  // The request that the job waits to send. A job that the board cannot take at all (an image
+  // larger than a frame, networks larger than its store) finishes instead.
   //
   // REQUIRES: !finished().
-  Next NextRequest(std::size_t max_raw_bytes, Message* request);
+  Next NextRequest(const FrameLimits& limits, Message* request);
 
   // The answer to the last request: ArtifactStatus, InferResult, MeasureAccepted or Error; and
   // MeasureResult whenever it comes. Messages must have passed ValidateReply().
@@ -89,16 +96,17 @@ class FleetJob {
   // A MeasureResult of this job that did not pass ValidateReply().
   void OnInvalidResult(const Status& why);
 
-  // The session ended while the job was under way. timed_out: the board was silent for longer than
-  // the measurement may take. The job begins again unless that happened more than kMaxRetries times
-  // without any progress; then it finishes as lost.
-  void OnSessionLost(const std::string& reason, bool timed_out);
+  // The session ended while the job was under way. The job begins again unless that happened more
+  // than kMaxRetries times without any progress; then it finishes as lost.
+  void OnSessionLost(const std::string& reason);
 
   // The board is gone for good, or the agent closes.
   void Fail(const Status& status);
 
   JobId id() const { return request_.id; }
   bool finished() const { return stage_ == Stage::kFinished; }
+  // True while an inference is under way: only the board knows how long it takes.
+  bool inferring() const { return stage_ == Stage::kRun && !is_measure(); }
   // True from MeasureAccepted on: the board must not be disturbed.
   bool measuring() const { return stage_ == Stage::kMeasuring; }
   // How long the board says that the measurement takes.
@@ -115,13 +123,17 @@ class FleetJob {
 
   void WriteChunk(Message* request) const;
   Next WriteInfer(std::size_t max_raw_bytes, Message* request);
-  void WriteMeasure(Message* request) const;
+  Next WriteMeasure(const FrameLimits& limits, Message* request);
+  // Bytes of the files that the board must hold at a time.
+  std::uint64_t FileBytes() const;
 
   Next OnArtifactStatus(const v1::ArtifactStatus& status);
   Next OnInferResult(const v1::InferResult& result, const std::string& raw);
   Next OnMeasureResult(const v1::MeasureResult& result);
   Next OnError(const Status& error);
   void FinishMeasure(MeasureStatus status, std::string detail);
+  // The job asks for more than the board takes.
+  Next RefuseAsTooLarge(const std::string& why);
   // Begins at the first query again.
   void Restart();
 

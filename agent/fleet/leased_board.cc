@@ -2,13 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <random>
+#include <thread>
 #include <utility>
+#include <variant>
 
 #include "agent/fleet/job_requests.h"
+#include "agent/fleet/measure_retries.h"
 #include "kernels/base/check.h"
 
 namespace bitpilot {
@@ -18,7 +23,9 @@ class LeasedBoard : public Board {
  public:
   LeasedBoard(ClientOptions client, const AgentKeys& keys, BoardThread::Locate locate,
               const BoardOptions& options)
-      : stop_(options.stop), thread_(std::move(client), keys, std::move(locate), options.notice) {}
+      : stop_(options.stop),
+        retries_(RetriesOf(client.board_name, options)),
+        thread_(std::move(client), keys, std::move(locate), options.notice) {}
 
   Status WaitUntilReady() {
     Result<BoardInfo> info = thread_.WaitUntilReady(stop_);
@@ -50,22 +57,59 @@ class LeasedBoard : public Board {
     }
     Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
     if (!request.ok()) return request.status();
-    started_ = thread_.Submit(std::move(request).value());
+    request_ = std::move(request).value();
+    started_ = thread_.Submit(request_);
     return {};
   }
 
   Result<Measurement> FinishMeasure() override {
     BITPILOT_CHECK(started_.has_value());
-    const JobId id = *std::exchange(started_, std::nullopt);
+    const JobId first = *std::exchange(started_, std::nullopt);
+    return MeasureWithRetries(
+        [&](Attempt attempt) {
+          return WaitForMeasurement(attempt == Attempt::kFirst ? first : SubmitAgain(attempt));
+        },
+        retries_);
+  }
+
+ private:
+  static RetryOptions RetriesOf(const std::string& name, const BoardOptions& options) {
+    RetryOptions retries;
+    retries.board_name = name;
+    retries.now = [] {
+      return std::chrono::duration_cast<Instant>(
+          std::chrono::steady_clock::now().time_since_epoch());
+    };
+    retries.pause = [stop = options.stop](std::chrono::milliseconds time) -> Status {
+      constexpr std::chrono::milliseconds kPoll{100};
+      for (auto left = time; left.count() > 0; left -= kPoll) {
+        if (stop && stop()) return {StatusCode::kAborted, "stopped while waiting for the board"};
+        std::this_thread::sleep_for(std::min(left, kPoll));
+      }
+      return {};
+    };
+    retries.notice = options.notice;
+    return retries;
+  }
+
+  JobId SubmitAgain(Attempt attempt) {
+    if (attempt == Attempt::kAnother) {
+      std::get<MeasureInput>(request_.input).measure_id = NewMeasureId();
+    }
+    return thread_.Submit(request_);
+  }
+
+  Result<Measurement> WaitForMeasurement(JobId id) {
     Result<JobResult> result = thread_.Wait(id, stop_);
     if (!result.ok()) return result.status();
     if (!result->status.ok()) return result->status;
     return std::move(result->measurement);
   }
 
- private:
   const std::function<bool()> stop_;
+  const RetryOptions retries_;
   BoardInfo info_;
+  JobRequest request_;  // of the measurement that was started
   std::optional<JobId> started_;
   BoardThread thread_;
 };

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/fleet/measure_parts.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/round_comparison.h"
 #include "kernels/base/window_statistics.h"
@@ -15,7 +16,6 @@ namespace bitpilot {
 namespace {
 
 constexpr std::uint64_t kWeightSeed = 1;  // any: times do not depend on the data
-constexpr int kMaxAttempts = 3;
 
 Status Save(const ProfileData& data, const std::string& path) {
   return WriteFileAtomically(path, ToJson(data).dump() + "\n").WithContext("unfinished profile");
@@ -56,14 +56,14 @@ ProfileSample ToSample(const NetworkMeasurement& measured, const NetworkMeasurem
           measured.kernels};
 }
 
-ProfileJobResult ToResult(const Measurement& measurement) {
+// Adds what one part of a job came to. Ratios are to the part's own uniform 8 bit, which ran in the
+// same rounds.
+void AddPart(const Measurement& measurement, ProfileJobResult& result) {
   const NetworkMeasurement& uniform8 = measurement.networks.front();
-  ProfileJobResult result;
-  result.noisy = measurement.status == MeasureStatus::kNoisy;
-  result.uniform8 = ToSample(uniform8, uniform8);
+  if (result.samples.empty()) result.uniform8 = ToSample(uniform8, uniform8);
+  result.noisy = result.noisy || measurement.status == MeasureStatus::kNoisy;
   for (std::size_t i = 1; i < measurement.networks.size(); ++i)
     result.samples.push_back(ToSample(measurement.networks[i], uniform8));
-  return result;
 }
 
 Result<ProfileJobResult> Measure(const Topology& topology, const ProfileJob& job, Tier tier,
@@ -73,21 +73,26 @@ Result<ProfileJobResult> Measure(const Topology& topology, const ProfileJob& job
       topology, UniformAssignment(topology, 8, 8, /*search_ends=*/true), kWeightSeed));
   for (const BitAssignment& assignment : job.assignments)
     networks.push_back(RandomNetwork(topology, assignment, kWeightSeed));
-  MeasureJob request;
-  request.tier = tier;
-  request.per_operation = true;
-  for (const Network& network : networks) request.networks.push_back(&network);
-  for (int attempt = 1;; ++attempt) {
+  std::vector<const Network*> pointers;
+  for (const Network& network : networks) pointers.push_back(&network);
+  ProfileJobResult result;
+  for (const std::vector<const Network*>& part : PartsThatFit(pointers, board.info().limits)) {
     if (stop()) return Status(StatusCode::kAborted, "stopped by the user");
+    MeasureJob request;
+    request.networks = part;
+    request.tier = tier;
+    request.per_operation = true;
     const Result<Measurement> measurement = board.Measure(request);
     if (!measurement.ok()) return measurement.status();
-    if (HasNumbers(measurement->status)) return ToResult(*measurement);
-    const bool unsupported = measurement->status == MeasureStatus::kUnsupported;
-    if (!unsupported && attempt < kMaxAttempts) continue;
-    return Status(unsupported ? StatusCode::kUnsupported : StatusCode::kUnavailable,
-                  "the board gave no numbers: " + std::string(ToString(measurement->status)) + " " +
-                      measurement->detail);
+    if (!HasNumbers(measurement->status)) {
+      const bool unsupported = measurement->status == MeasureStatus::kUnsupported;
+      return Status(unsupported ? StatusCode::kUnsupported : StatusCode::kUnavailable,
+                    "the board gave no numbers: " + std::string(ToString(measurement->status)) +
+                        " " + measurement->detail);
+    }
+    AddPart(*measurement, result);
   }
+  return result;
 }
 
 std::string Describe(const ProfileJobResult& result) {

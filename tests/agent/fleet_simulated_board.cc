@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "proto/crc32.h"
 #include "proto/validation.h"
@@ -60,6 +61,7 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
   if (envelope.has_ping()) {
     Message reply = Reply(message);
     reply.envelope.mutable_pong()->set_agent_time_ns(envelope.ping().agent_time_ns());
+    reply.envelope.mutable_pong()->set_state(inferring_ ? "INFERRING" : "LEASED");
     return {reply};
   }
   if (!leased || envelope.lease_epoch() != epoch_) {
@@ -71,7 +73,9 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
     case v1::Envelope::kArtifactChunk:
       return {OnChunk(message)};
     case v1::Envelope::kInferRequest:
-      return {OnInfer(message)};
+      if (infer_takes.count() == 0) return {OnInfer(message)};
+      inferring_ = Running{OnInfer(message), now + infer_takes, now};
+      return {};
     case v1::Envelope::kMeasureRequest:
       return {OnMeasure(message, now)};
     case v1::Envelope::kResultAck:
@@ -97,6 +101,8 @@ Message SimulatedBoard::OnHello(const Message& message) {
   ack->set_session_id(session_id);
   ack->set_boot_id(IdOf('b', boots_));
   ack->set_max_frame_bytes(kMaxRawBytes);
+  ack->set_protocol_minor(protocol_minor);
+  ack->mutable_limits()->set_store_bytes(store_bytes);
   ack->mutable_capabilities()->set_name("simulated");
   ack->mutable_capabilities()->set_isa(isa);
   ack->mutable_capabilities()->set_backend("kernels");
@@ -148,7 +154,7 @@ Message SimulatedBoard::OnChunk(const Message& message) {
   return StatusOf(message, chunk.sha256());
 }
 
-Message SimulatedBoard::OnInfer(const Message& message) {
+Message SimulatedBoard::OnInfer(const Message& message) const {
   const v1::InferRequest& infer = message.envelope.infer_request();
   if (!artifacts_.contains(infer.network_sha256())) {
     return ErrorReply(message, StatusCode::kNotFound, "unknown network");
@@ -185,9 +191,21 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
     accepted->set_duplicate(true);
     return reply;
   }
+  if (damaged_files > 0) {
+    --damaged_files;
+    Message damaged = Reply(message);
+    v1::MeasureResult* result = damaged.envelope.mutable_measure_result();
+    result->set_measure_id(request.measure_id());
+    result->set_status(v1::REJECTED);
+    result->set_detail("damaged");
+    result->add_damaged_sha256(request.network_sha256(0));
+    artifacts_.erase(request.network_sha256(0));
+    running_ = Running{damaged, now, now};
+    return reply;
+  }
   int& executions = executions_[{request.measure_id(), boots_}];
   max_executions_ = std::max(max_executions_, ++executions);
-  Running running{Reply(message), now + std::chrono::milliseconds(eta_ms)};
+  Running running{Reply(message), now + std::chrono::milliseconds(eta_ms), now + progress_every};
   v1::MeasureResult* result = running.result.envelope.mutable_measure_result();
   result->set_measure_id(request.measure_id());
   result->set_status(v1::OK);
@@ -207,10 +225,23 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
 }
 
 std::vector<Message> SimulatedBoard::Advance(Instant now) {
-  if (!running_.has_value() || now < running_->done_at) return {};
+  if (inferring_ && now >= inferring_->done_at) {
+    return {std::exchange(inferring_, std::nullopt)->result};
+  }
+  if (!running_.has_value()) return {};
+  if (now < running_->done_at) {
+    if (progress_every.count() == 0 || now < running_->next_progress) return {};
+    running_->next_progress = now + progress_every;
+    Message progress;
+    progress.envelope.mutable_measure_progress()->set_measure_id(
+        running_->result.envelope.measure_result().measure_id());
+    return {progress};
+  }
   Message result = std::move(running_->result);
   running_.reset();
-  finished_[result.envelope.measure_result().measure_id()] = result;
+  if (result.envelope.measure_result().damaged_sha256_size() == 0) {
+    finished_[result.envelope.measure_result().measure_id()] = result;
+  }
   return {result};
 }
 
@@ -219,6 +250,7 @@ void SimulatedBoard::Reboot() {
   sessions_.clear();
   lease_session_.clear();
   running_.reset();
+  inferring_.reset();
 }
 
 }  // namespace bitpilot

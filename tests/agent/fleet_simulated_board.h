@@ -4,6 +4,7 @@
 // test can tell whose result it got.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,6 +15,7 @@
 
 #include "agent/fleet/client_core.h"
 #include "proto/framing.h"
+#include "proto/validation.h"
 
 namespace bitpilot {
 
@@ -49,11 +51,17 @@ class SimulatedBoard {
   std::uint32_t eta_ms = 700;
   std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
   StatusCode refuse_code = StatusCode::kUnsupported;
+  std::chrono::milliseconds progress_every{0};  // while it measures; 0: never
+  std::chrono::milliseconds infer_takes{0};
+  std::uint64_t store_bytes = 0;  // said in HelloAck
+  std::uint32_t protocol_minor = kProtocolMinor;
+  int damaged_files = 0;  // so many measurements find a file damaged
 
  private:
   struct Running {
     Message result;
     Instant done_at{0};
+    Instant next_progress{0};
   };
 
   Message Reply(const Message& request) const;
@@ -62,7 +70,7 @@ class SimulatedBoard {
   Message OnLease(const Message& message, Instant now);
   Message OnQuery(const Message& message);
   Message OnChunk(const Message& message);
-  Message OnInfer(const Message& message);
+  Message OnInfer(const Message& message) const;
   Message OnMeasure(const Message& message, Instant now);
   Message StatusOf(const Message& request, const std::string& sha256) const;
 
@@ -76,6 +84,7 @@ class SimulatedBoard {
   std::map<std::string, std::string> artifacts_;         // by hash: what is here of the file
   std::map<std::string, std::uint64_t> artifact_bytes_;  // by hash: how long the file is
   std::optional<Running> running_;
+  std::optional<Running> inferring_;
   std::map<std::string, Message> finished_;                // by measure_id, until acknowledged
   std::map<std::pair<std::string, int>, int> executions_;  // by measure_id and boot
   int max_executions_ = 0;

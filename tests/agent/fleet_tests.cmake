@@ -1,8 +1,11 @@
 bitpilot_add_test(fleet_protocol_test
   LABEL agent
-  SOURCES fleet_client_connection_test.cc fleet_client_jobs_test.cc fleet_simulated_board.cc fleet_simulation_test.cc
+  SOURCES fleet_client_connection_test.cc fleet_client_jobs_test.cc fleet_client_limits_test.cc
+          fleet_simulated_board.cc fleet_simulation_test.cc
+          measure_retries_test.cc
   DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_files_test
   LABEL agent
   SOURCES board_conditions_test.cc fleet_file_test.cc fleet_job_requests_test.cc fleet_keys_test.cc
+          measure_parts_test.cc
   DEPS bitpilot::fleet)

@@ -77,6 +77,18 @@ TEST_F(MeasureTest, InterleavesSeveralNetworks) {
   EXPECT_EQ(measurement->networks[0].window_ns.size(), measurement->networks[1].window_ns.size());
 }
 
+// Through agent, daemon and worker, whose channel takes no larger envelopes either.
+TEST_F(MeasureTest, MeasuresNetworksOfLargeImages) {
+  const Network network = LargeImageNetwork(8);
+  MeasureJob job;
+  job.networks = {&network};
+  job.tier = Tier::kScreen;
+  const Result<Measurement> measurement = board_->Measure(job);
+  ASSERT_TRUE(measurement.ok()) << measurement.status().message();
+  EXPECT_TRUE(HasNumbers(measurement->status))
+      << ToString(measurement->status) << ": " << measurement->detail;
+}
+
 TEST_F(MeasureTest, WorksWhileTheCallerIsBusy) {
   const Network network = SmallNetwork(5);
   MeasureJob job;

@@ -23,6 +23,22 @@ Network SmallNetwork(std::uint64_t seed) {
   return RandomNetwork(topology, UniformAssignment(topology, 4, 4, /*search_ends=*/true), seed);
 }
 
+Network LargeImageNetwork(std::uint64_t seed) {
+  Topology topology;
+  topology.name = "large-image";
+  topology.input = {640, 640, 3};
+  Operation conv = MakeOperation(OperationKind::kConvolution, "conv", 0, 8);
+  conv.kernel_h = conv.kernel_w = 3;
+  conv.stride_h = conv.stride_w = 8;
+  conv.activation = Activation::kRelu;
+  Operation again = conv;
+  again.name = "again";
+  again.input = 1;
+  topology.operations = {conv, again,
+                         MakeOperation(OperationKind::kFullyConnected, "dense", 2, 10)};
+  return RandomNetwork(topology, UniformAssignment(topology, 8, 8), seed);
+}
+
 Network LargeNetwork(int megabytes, std::uint64_t seed) {
   Topology topology;
   topology.name = "large";

@@ -15,6 +15,9 @@ namespace bitpilot {
 // A convolution and a fully connected layer on 8x8 images; runs in microseconds.
 Network SmallNetwork(std::uint64_t seed);
 
+// A convolution of stride 8 on 3x640x640 pixels, more than an envelope takes.
+Network LargeImageNetwork(std::uint64_t seed);
+
 // One fully connected layer with weights of about `megabytes` MB.
 Network LargeNetwork(int megabytes, std::uint64_t seed);
 
