@@ -5,14 +5,10 @@
 
 #include "agent/qat/integer_evaluation.h"
 #include "agent/search/measurement_rows.h"
-#include "agent/search/speed_claims.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
 namespace {
-
-// A candidate whose ratio to 8 bit the short measurement leaves less certain gets the longer one.
-constexpr double kMaxScreenHalfWidth = 0.02;
 
 std::string CheckpointFile(int step) {
   return "checkpoints/step-" + std::to_string(step) + ".ckpt";
@@ -138,31 +134,20 @@ Result<const Network*> SearchEnvironment::Uniform8() {
   return &*uniform8_;
 }
 
-Result<SearchEnvironment::StepRows> SearchEnvironment::Measure(Work& work) {
-  const std::string id = "step-" + std::to_string(step_);
-  Result<StepRows> rows = MeasureOnce(work, id);
-  if (rows.ok() && rows->HasNumbers() &&
-      rows->Ratio().relative_half_width() > kMaxScreenHalfWidth) {
-    work.tier = Tier::kStandard;
-    const EnergyRatios energy = rows->energy;
-    work.knows_energy = energy.measured.has_value();
-    rows = MeasureOnce(work, id + "-standard");
-    if (rows.ok() && work.knows_energy) rows->energy = energy;
-  }
-  if (rows.ok() && rows->candidate.status == ToString(MeasureStatus::kWrongOutput)) {
-    return Status(StatusCode::kInternal,
-                  "the board's output differs from the host's reference (" +
-                      rows->candidate.detail +
-                      "): a kernel is wrong on that board, so the search stops");
-  }
+Result<StepRows> SearchEnvironment::Measure(Work& work) {
+  const auto measure = [&](Tier tier, const std::string& measurement_id, bool knows_energy) {
+    work.tier = tier;
+    work.knows_energy = knows_energy;
+    return MeasureOnce(work, measurement_id);
+  };
+  Result<StepRows> rows = MeasureStep("step-" + std::to_string(step_), measure);
   if (rows.ok() && !rows->HasNumbers()) {
     failure_ = rows->candidate.status + ": " + rows->candidate.detail;
   }
   return rows;
 }
 
-Result<SearchEnvironment::StepRows> SearchEnvironment::MeasureOnce(
-    Work& work, const std::string& measurement_id) {
+Result<StepRows> SearchEnvironment::MeasureOnce(Work& work, const std::string& measurement_id) {
   const std::string uniform8_id = measurement_id + "-uniform-8";
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     if (!work.measuring) BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
@@ -214,12 +199,6 @@ Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, co
   transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
   return answer;
 }
-
-bool SearchEnvironment::StepRows::HasNumbers() const {
-  return candidate.latency_median_ns && uniform8.latency_median_ns;
-}
-
-MedianInterval SearchEnvironment::StepRows::Ratio() const { return RatioOf(candidate, uniform8); }
 
 void SearchEnvironment::FillLatency(const StepRows& rows, Transition& transition) const {
   transition.status = TransitionStatus::kFailed;

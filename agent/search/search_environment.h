@@ -10,11 +10,10 @@
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/search/energy_objective.h"
 #include "agent/search/journal.h"
 #include "agent/search/search_config.h"
+#include "agent/search/step_measurement.h"
 #include "agent/search/study_files.h"
-#include "kernels/base/window_statistics.h"
 #include "policies/environment.h"
 
 namespace bitpilot {
@@ -98,24 +97,12 @@ class SearchEnvironment final : public Environment {
     std::optional<double> train_loss;
   };
 
-  // What one interleaved measurement says of the candidate and of uniform 8 bit.
-  struct StepRows {
-    MeasurementRow candidate;
-    MeasurementRow uniform8;
-    EnergyRatios energy;
-
-    bool HasNumbers() const;
-    MedianInterval Ratio() const;
-  };
-
   Result<TransitionEvent> RunStep(const Proposal& proposal, Work& work);
   // Restores the model, switches it to the assignment and exports the network to measure.
   Status Prepare(Work& work);
   Status StartMeasuring(Work& work);
   Status Train(Work& work);
-  // The answer that counts: SCREEN, or STANDARD where that leaves the ratio too uncertain. Energy,
-  // where it is an objective, is that of the first that knows it: its windows are as long as the
-  // sensor needs in any tier.
+  // The answer that counts (MeasureStep()).
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);

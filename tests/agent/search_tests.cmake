@@ -9,4 +9,5 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     journal_test.cc
     search_config_test.cc
     speed_claims_test.cc
+    step_measurement_test.cc
   DEPS bitpilot::search)

@@ -1,0 +1,109 @@
+// Which of a step's two measurements counts.
+#include "agent/search/step_measurement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "tests/agent/study_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Windows of 100 us that scatter by +-`scatter`, beside steady ones of uniform 8 bit.
+StepRows Measured(const std::string& id, double scatter) {
+  StepRows rows{MeasuredRow(id, 1e5), MeasuredRow(id + "-uniform-8", 1e5), {}};
+  for (std::size_t i = 0; i < rows.candidate.window_ns.size(); ++i) {
+    const double sign = i % 2 == 0 ? 1.0 : -1.0;
+    rows.candidate.window_ns[i] = 1e5 * (1.0 + sign * scatter);
+    rows.uniform8.window_ns[i] = 1e5;
+  }
+  rows.candidate.window_cpu_ns = rows.candidate.window_ns;
+  rows.uniform8.window_cpu_ns = rows.uniform8.window_ns;
+  return rows;
+}
+
+StepRows Failed(const std::string& id, const std::string& status) {
+  StepRows rows{CrashedRow(id), CrashedRow(id + "-uniform-8"), {}};
+  rows.candidate.status = rows.uniform8.status = status;
+  return rows;
+}
+
+class StepMeasurementTest : public testing::Test {
+ protected:
+  Result<StepRows> Measure(std::deque<Result<StepRows>> answers) {
+    asked_.clear();
+    return MeasureStep("step-3", [&](Tier tier, const std::string& id, bool knows_energy) {
+      asked_.push_back(id + (tier == Tier::kStandard ? " long" : "") +
+                       (knows_energy ? " without energy" : ""));
+      Result<StepRows> answer = std::move(answers.front());
+      answers.pop_front();
+      return answer;
+    });
+  }
+
+  std::vector<std::string> asked_;
+};
+
+TEST_F(StepMeasurementTest, MeasuresOnceWhatIsCertain) {
+  const StepRows rows = ValueOrDie(Measure({Measured("a", 0.001)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "a");
+  EXPECT_THAT(asked_, ElementsAre("step-3"));
+}
+
+TEST_F(StepMeasurementTest, MeasuresLongerWhatIsNot) {
+  const StepRows rows = ValueOrDie(Measure({Measured("a", 0.1), Measured("b", 0.1)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "b");
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long"));
+}
+
+TEST_F(StepMeasurementTest, KeepsTheFirstNumbersAndTheirIntervalIfTheLongerOneFails) {
+  for (const char* status : {"CRASH", "TIMED_OUT", "OUT_OF_MEMORY", "REJECTED"}) {
+    SCOPED_TRACE(status);
+    const StepRows rows = ValueOrDie(Measure({Measured("a", 0.1), Failed("b", status)}));
+    EXPECT_EQ(asked_.size(), 2U);
+    ASSERT_TRUE(rows.HasNumbers());
+    EXPECT_EQ(rows.candidate.measurement_id, "a");
+    EXPECT_GT(rows.Ratio().relative_half_width(), 0.05);
+  }
+}
+
+TEST_F(StepMeasurementTest, KeepsAFailureOfTheFirst) {
+  const StepRows rows = ValueOrDie(Measure({Failed("a", "CRASH")}));
+  EXPECT_FALSE(rows.HasNumbers());
+  EXPECT_EQ(asked_.size(), 1U);
+}
+
+// The step is not over: whoever resumes measures it.
+TEST_F(StepMeasurementTest, EndsWithTheBoardIfThatIsGone) {
+  const Status gone(StatusCode::kUnavailable, "no board");
+  EXPECT_EQ(Measure({gone}).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(Measure({Measured("a", 0.1), gone}).status().code(), StatusCode::kUnavailable);
+}
+
+TEST_F(StepMeasurementTest, EndsWithAWrongOutputInEither) {
+  const Result<StepRows> first = Measure({Failed("a", "WRONG_OUTPUT")});
+  EXPECT_EQ(first.status().code(), StatusCode::kInternal);
+  EXPECT_THAT(first.status().message(), HasSubstr("a kernel is wrong"));
+  EXPECT_EQ(Measure({Measured("a", 0.1), Failed("b", "WRONG_OUTPUT")}).status().code(),
+            StatusCode::kInternal);
+}
+
+TEST_F(StepMeasurementTest, MeasuresEnergyUntilItIsKnown) {
+  StepRows first = Measured("a", 0.1);
+  first.energy.measured = EnergyRatio{0.7, 0.01};
+  const StepRows rows = ValueOrDie(Measure({first, Measured("b", 0.1)}));
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long without energy"));
+  EXPECT_EQ(rows.candidate.measurement_id, "b");
+  ASSERT_TRUE(rows.energy.measured);
+  EXPECT_EQ(rows.energy.measured->value, 0.7);
+}
+
+}  // namespace
+}  // namespace bitpilot
