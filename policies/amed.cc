@@ -6,7 +6,6 @@
 #include <functional>
 #include <optional>
 #include <set>
-#include <string_view>
 
 #include "policies/acquisition.h"
 #include "policies/incumbent.h"
@@ -35,7 +34,7 @@ constexpr double kHighestPrice = 20.0;
 
 struct Candidate {
   Choice choice;
-  std::string_view origin;
+  Origin origin = Origin::kUnknown;
   double improvement = 0.0;
 };
 
@@ -46,7 +45,7 @@ class CandidatePool {
   CandidatePool(const Acquisition& acquisition, std::function<bool(const Choice&)> allowed)
       : acquisition_(acquisition), allowed_(std::move(allowed)) {}
 
-  void Add(const Choice& choice, std::string_view origin) {
+  void Add(const Choice& choice, Origin origin) {
     if (taken_.insert(choice).second && allowed_(choice)) {
       candidates_.push_back({choice, origin, acquisition_.ExpectedImprovement(choice)});
     }
@@ -79,15 +78,15 @@ void AddMoves(const SearchProblem& problem, const std::vector<Transition>& histo
     return history[front[static_cast<std::size_t>(random.NextIndex(members))]].choice;
   };
   for (int i = 0; members > 0 && i < kFrontNeighbours; ++i) {
-    pool.Add(NeighbourMove(problem, member(), random), "neighbour of the front");
+    pool.Add(NeighbourMove(problem, member(), random), Origin::kFrontNeighbour);
   }
   for (int i = 0; members > 1 && i < kCrossovers; ++i) {
     const Choice& other = member();
-    pool.Add(Crossover(member(), other, random), "crossover of the front");
+    pool.Add(Crossover(member(), other, random), Origin::kFrontCrossover);
   }
   for (int i = 0; incumbent && i < kIncumbentNeighbours; ++i) {
     pool.Add(NeighbourMove(problem, history[*incumbent].choice, random),
-             "neighbour of the incumbent");
+             Origin::kIncumbentNeighbour);
   }
 }
 
@@ -97,7 +96,7 @@ void AddThompsonDraws(const SearchProblem& problem, const CostModel& cost,
     const World& world = worlds[static_cast<std::size_t>(i) % worlds.size()];
     const double log_range = PlainLog(kHighestPrice / kLowestPrice);
     const double price = kLowestPrice * PlainExp(log_range * random.NextUniform());
-    pool.Add(BestChoice(problem, cost, world, price), "Thompson sample");
+    pool.Add(BestChoice(problem, cost, world, price), Origin::kThompsonSample);
   }
 }
 
@@ -120,7 +119,7 @@ std::string Describe(const Candidate& candidate) {
   char text[80];
   std::snprintf(text, sizeof text, ", expected to add %.5f to the hypervolume",
                 candidate.improvement);
-  return std::string(candidate.origin) + text;
+  return std::string(ToString(candidate.origin)) + text;
 }
 
 }  // namespace
@@ -146,14 +145,18 @@ std::vector<Proposal> AmedPolicy::Propose(const SearchState& state) {
   Climb(problem(), pool);
   const std::vector<Candidate> best = pool.Best(1);
   if (!best.empty()) {
-    return {{.choice = best.front().choice, .reason = Describe(best.front())}};
+    return {{.choice = best.front().choice,
+             .origin = best.front().origin,
+             .reason = Describe(best.front())}};
   }
   // Everything near was seen or breaks a budget.
   Choice choice = NearestUnseen(UniformChoice(problem(), 8), random);
   if (choice.empty()) {
     return {};
   }
-  return {{.choice = std::move(choice), .reason = "nearest choice that was not seen"}};
+  return {{.choice = std::move(choice),
+           .origin = Origin::kNearestUnseen,
+           .reason = std::string(ToString(Origin::kNearestUnseen))}};
 }
 
 bool AmedPolicy::IsAllowed(const Choice& choice) const {

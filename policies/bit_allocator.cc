@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "policies/index.h"
-#include "policies/multiple_choice.h"
 
 namespace bitpilot {
 namespace {
@@ -146,8 +145,7 @@ Result<Choice> BitAllocator::MinimizeLoss(double max_latency_ratio) const {
 
 Result<Choice> BitAllocator::MinimizeLatency() const { return Solve(std::nullopt); }
 
-// With a limit the lowest loss, without one the lowest latency.
-Result<Choice> BitAllocator::Solve(std::optional<double> max_latency_ratio) const {
+std::vector<double> BitAllocator::Limits(std::optional<double> max_latency_ratio) const {
   std::vector<double> limits;
   if (max_latency_ratio) {
     limits.push_back(*max_latency_ratio - cost_.fixed_latency_ratio());
@@ -159,19 +157,17 @@ Result<Choice> BitAllocator::Solve(std::optional<double> max_latency_ratio) cons
     limits.push_back(8.0 * static_cast<double>(*problem_.budgets.max_weight_bytes) -
                      static_cast<double>(cost_.fixed_weight_bits()));
   }
-  const Status infeasible(
-      StatusCode::kNotFound,
-      "no choice of widths keeps" + DescribeLimits(problem_.budgets, max_latency_ratio));
-  if (std::any_of(limits.begin(), limits.end(), [](double limit) { return limit < 0.0; })) {
-    return infeasible;
-  }
+  return limits;
+}
+
+std::vector<std::vector<ChoiceOption>> BitAllocator::Groups(bool minimize_loss) const {
   std::vector<std::vector<ChoiceOption>> groups;
   for (const std::vector<Option>& options : options_) {
     std::vector<ChoiceOption>& group = groups.emplace_back();
     for (const Option& option : options) {
       ChoiceOption& added = group.emplace_back();
-      added.loss = max_latency_ratio ? option.loss : option.latency_ratio;
-      if (max_latency_ratio) {
+      added.loss = minimize_loss ? option.loss : option.latency_ratio;
+      if (minimize_loss) {
         added.costs.push_back(option.latency_ratio);
       }
       if (limits_energy_) {
@@ -182,7 +178,45 @@ Result<Choice> BitAllocator::Solve(std::optional<double> max_latency_ratio) cons
       }
     }
   }
-  const Result<OptionIndices> chosen = SolveMultipleChoice(groups, limits);
+  return groups;
+}
+
+Status BitAllocator::CheckAnswer(std::optional<double> max_latency_ratio,
+                                 const Choice& choice) const {
+  double loss = 0.0;
+  double weight_bits = 0.0;
+  for (std::size_t i = 0; i < choice.size(); ++i) {
+    const DecisionVariable& variable = problem_.variables[i];
+    const auto width = std::find(variable.widths.begin(), variable.widths.end(), choice[i]);
+    loss += variable.sensitivity[static_cast<std::size_t>(width - variable.widths.begin())];
+    weight_bits += static_cast<double>(cost_.NumWeights(static_cast<int>(i))) * choice[i];
+  }
+  const double latency = cost_.LatencyRatio(choice) - cost_.fixed_latency_ratio();
+  std::vector<double> costs;
+  if (max_latency_ratio) {
+    costs.push_back(latency);
+  }
+  if (limits_energy_) {
+    costs.push_back(cost_.Predict(choice).energy_ratio.value() - cost_.fixed_energy_ratio());
+  }
+  if (limits_size_) {
+    costs.push_back(weight_bits);
+  }
+  return CheckOptimum(Groups(max_latency_ratio.has_value()), Limits(max_latency_ratio),
+                      max_latency_ratio ? loss : latency, costs);
+}
+
+// With a limit the lowest loss, without one the lowest latency.
+Result<Choice> BitAllocator::Solve(std::optional<double> max_latency_ratio) const {
+  const std::vector<double> limits = Limits(max_latency_ratio);
+  const Status infeasible(
+      StatusCode::kNotFound,
+      "no choice of widths keeps" + DescribeLimits(problem_.budgets, max_latency_ratio));
+  if (std::any_of(limits.begin(), limits.end(), [](double limit) { return limit < 0.0; })) {
+    return infeasible;
+  }
+  const Result<OptionIndices> chosen =
+      SolveMultipleChoice(Groups(max_latency_ratio.has_value()), limits);
   if (!chosen.ok()) {
     return chosen.status().code() == StatusCode::kNotFound ? infeasible : chosen.status();
   }

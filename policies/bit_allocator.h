@@ -14,6 +14,7 @@
 
 #include "kernels/base/status.h"
 #include "policies/cost_model.h"
+#include "policies/multiple_choice.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
@@ -42,6 +43,14 @@ class BitAllocator {
   // Lowest predicted latency within size and energy. Errors: as above.
   Result<Choice> MinimizeLatency() const;
 
+  // Checks what MinimizeLoss(*max_latency_ratio), or without it MinimizeLatency(), answered
+  // elsewhere: it keeps the limits and is an optimum, whichever of several (CheckOptimum()).
+  //
+  // Errors: kDataCorrupt says what is wrong.
+  //
+  // REQUIRES: IsLegal().
+  Status CheckAnswer(std::optional<double> max_latency_ratio, const Choice& choice) const;
+
  private:
   // Joint widths of one group.
   struct Option {
@@ -57,6 +66,8 @@ class BitAllocator {
                                    Choice& choice) const;
   std::vector<Option> WithoutDominated(std::vector<Option> options) const;
   void AddOperation(int operation, const Choice& choice, Option& option) const;
+  std::vector<double> Limits(std::optional<double> max_latency_ratio) const;
+  std::vector<std::vector<ChoiceOption>> Groups(bool minimize_loss) const;
   Result<Choice> Solve(std::optional<double> max_latency_ratio) const;
 
   const SearchProblem& problem_;

@@ -10,7 +10,7 @@
 //   - problem() never changes.
 //   - Step() returns a transition whose choice equals the proposal's.
 //   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is
-//     never a number.
+//     never a number, nor is a training that diverged.
 //   - An energy ratio is present at most if there is a latency; one of a model never without a
 //     model board.
 //   - measurements_left() falls by one with every Step() and never below zero.
@@ -22,12 +22,14 @@
 #include <optional>
 #include <string>
 
+#include "policies/origin.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
 
 struct Proposal {
   Choice choice;
+  Origin origin = Origin::kUnknown;
   std::string
       reason;  // why, for people: "ilp at 0.70x", "neighbour of best: conv2d_3 weights 4 -> 3"
 };
@@ -36,6 +38,9 @@ enum class TransitionStatus : std::uint8_t {
   kMeasured = 0,  // latency_ns is present
   kRejected = 1,  // filtered before measuring (size budget, unsupported by the board)
   kFailed = 2,    // the board tried and failed; a property of the candidate, final
+  // Training at these widths left something that is no finite number: nothing is known of the
+  // candidate but that, and its weights were dropped. The next step goes on from those before it.
+  kDiverged = 3,
 };
 
 struct Transition {
@@ -52,6 +57,7 @@ struct Transition {
   double energy_ratio_uncertainty = 0.0;
   // The same of what a model board's table claims. Never in energy_ratio.
   std::optional<double> model_energy_ratio = std::nullopt;
+  // Finite; 0 where kRejected or kDiverged, and then without meaning.
   double loss = 0.0;      // held-out loss at these widths, nats
   double accuracy = 0.0;  // validation, in [0, 1]
   std::int64_t weight_bytes = 0;

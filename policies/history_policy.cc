@@ -62,7 +62,8 @@ bool IsRatio(bool measured, const std::optional<double>& ratio) {
 bool IsWellFormed(const SearchProblem& problem, const Transition& transition) {
   const bool measured = transition.status == TransitionStatus::kMeasured;
   const bool known = measured || transition.status == TransitionStatus::kRejected ||
-                     transition.status == TransitionStatus::kFailed;
+                     transition.status == TransitionStatus::kFailed ||
+                     transition.status == TransitionStatus::kDiverged;
   const double latency_ns = transition.latency_ns.value_or(1.0);
   return known && measured == transition.latency_ns.has_value() && std::isfinite(latency_ns) &&
          latency_ns > 0.0 && IsRatio(measured, transition.energy_ratio) &&
@@ -80,19 +81,11 @@ json VariableNames(const SearchProblem& problem) {
 
 }  // namespace
 
-bool IsLegal(const SearchProblem& problem, const Choice& choice) {
-  bool legal = choice.size() == problem.variables.size();
-  for (std::size_t i = 0; legal && i < choice.size(); ++i) {
-    const std::vector<int>& widths = problem.variables[i].widths;
-    legal = std::binary_search(widths.begin(), widths.end(), choice[i]);
-  }
-  return legal;
-}
-
 void HistoryPolicy::Observe(const Transition& transition) {
   BITPILOT_CHECK(IsWellFormed(problem_, transition));
   Transition kept = transition;
-  if (!std::isfinite(kept.loss) || !std::isfinite(kept.accuracy)) {
+  if (kept.status == TransitionStatus::kDiverged || !std::isfinite(kept.loss) ||
+      !std::isfinite(kept.accuracy)) {
     kept.loss = kWorstLoss;
     kept.accuracy = 0.0;
   }

@@ -27,7 +27,8 @@ class HistoryPolicy : public Policy {
   HistoryPolicy(const SearchProblem& problem, CostModel cost, std::uint64_t seed)
       : problem_(problem), cost_(std::move(cost)), seed_(seed) {}
 
-  // A loss or accuracy that is not finite (training diverged) counts as the worst possible.
+  // Training that diverged (kDiverged, or a loss or accuracy that is not finite) counts as the worst
+  // possible loss and accuracy.
   //
   // REQUIRES: a legal choice; a latency that is finite and positive exactly if measured.
   void Observe(const Transition& transition) final;
@@ -68,8 +69,5 @@ class HistoryPolicy : public Policy {
   std::vector<Transition> history_;
   std::set<Choice> seen_;
 };
-
-// Every width is legal for its variable.
-bool IsLegal(const SearchProblem& problem, const Choice& choice);
 
 }  // namespace bitpilot

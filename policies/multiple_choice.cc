@@ -19,6 +19,9 @@ constexpr double kGrid = 0x1p20;
 // For the last bits of a sum.
 constexpr double kRoundingAllowance = 1.0 + 1e-12;
 
+// The same of a sum in another order.
+constexpr double kOtherOrderAllowance = 1.0 + 1e-9;
+
 // Totals are whole steps, so a gap below one proves an optimum.
 constexpr const char* kAllowableGap = "0.9";
 
@@ -197,6 +200,44 @@ OptionIndices SolveOnGrid(const Groups& groups, const std::vector<double>& limit
 }
 
 }  // namespace
+
+Status CheckOptimum(const Groups& groups, const std::vector<double>& limits, double loss,
+                    const std::vector<double>& costs) {
+  for (std::size_t r = 0; r < limits.size(); ++r) {
+    if (costs[r] > limits[r] * kOtherOrderAllowance) {
+      return DataCorrupt("breaks limit " + std::to_string(r + 1) + ": " + std::to_string(costs[r]) +
+                         " > " + std::to_string(limits[r]));
+    }
+  }
+  // A combination that comes nearer to a limit than this may be passed over by the one and found by
+  // the other.
+  const double steps = static_cast<double>(groups.size()) + 2.0;
+  std::vector<double> cautious = limits;
+  for (double& limit : cautious) {
+    limit *= 1.0 - 2.0 * steps / kGrid;
+  }
+  const Result<OptionIndices> best = SolveMultipleChoice(groups, cautious);
+  if (!best.ok()) {
+    return best.status().code() == StatusCode::kNotFound ? Status() : best.status();
+  }
+  double lowest = 0.0;
+  double range = 0.0;
+  double best_loss = 0.0;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    lowest += LowestLoss(groups[g]);
+    range += HighestLoss(groups[g]) - LowestLoss(groups[g]);
+    best_loss += groups[g][(*best)[g]].loss;
+  }
+  const double tolerance = 2.0 * steps / kGrid * (best_loss - lowest + range * steps / kGrid) +
+                           1e-9 * std::abs(best_loss);
+  if (loss <= best_loss + tolerance) {
+    return Status();
+  }
+  return DataCorrupt("is no optimum: its total is " + std::to_string(loss) + ", another one's " +
+                     std::to_string(best_loss));
+}
+
+std::string IntegerProgramSolver() { return "CBC " + std::string(Cbc_getVersion()); }
 
 Result<OptionIndices> SolveMultipleChoice(const Groups& groups, const std::vector<double>& limits) {
   BITPILOT_RETURN_IF_ERROR(Validate(groups, limits));

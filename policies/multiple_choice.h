@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "kernels/base/status.h"
@@ -37,5 +38,19 @@ using OptionIndices = std::vector<std::size_t>;
 // section 3.4.
 Result<OptionIndices> SolveMultipleChoice(const std::vector<std::vector<ChoiceOption>>& groups,
                                           const std::vector<double>& limits);
+
+// Checks a combination that another solver, or another version, may have given, by its totals: it
+// keeps the limits, and no other one has a lower loss, up to the grid above.
+//
+// costs: [resources].
+//
+// Errors: kDataCorrupt says which limit it breaks, or how much lower the loss could be; also
+// kInvalidArgument, as SolveMultipleChoice().
+Status CheckOptimum(const std::vector<std::vector<ChoiceOption>>& groups,
+                    const std::vector<double>& limits, double loss,
+                    const std::vector<double>& costs);
+
+// Who solves, with the version: "CBC 2.10.8".
+std::string IntegerProgramSolver();
 
 }  // namespace bitpilot

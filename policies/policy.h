@@ -17,6 +17,7 @@
 
 #include "kernels/base/status.h"
 #include "policies/environment.h"
+#include "policies/integer_program.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
@@ -52,11 +53,20 @@ class Policy {
 // Names that MakePolicy() takes, in the order that help texts print.
 std::vector<std::string> PolicyNames();
 
-// `problem` must outlive the policy.
+// True of the policies that begin with the integer program's answers.
+bool StartsWithIntegerProgram(std::string_view name);
+
+// `problem` must outlive the policy. Solves the integer program where the policy begins with it.
 //
 // Errors:
 //   kNotFound  an unknown name; the message lists the known ones.
+//   kInvalidArgument  a problem without variables, or budgets that no choice keeps.
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
                                            std::uint64_t seed);
+
+// The same with answers that are known already, NumIlpAnswers() of them.
+Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
+                                           std::uint64_t seed,
+                                           const IntegerProgramAnswers& answers);
 
 }  // namespace bitpilot

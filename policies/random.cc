@@ -13,7 +13,10 @@ std::vector<Proposal> RandomPolicy::Propose(const SearchState& state) {
   if (choice.empty()) {
     return {};
   }
-  return Unseen({{.choice = std::move(choice), .reason = "uniformly random widths"}}, state);
+  return Unseen({{.choice = std::move(choice),
+                  .origin = Origin::kRandom,
+                  .reason = "uniformly random widths"}},
+                state);
 }
 
 }  // namespace bitpilot

@@ -27,6 +27,15 @@ BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice) {
   return assignment;
 }
 
+bool IsLegal(const SearchProblem& problem, const Choice& choice) {
+  bool legal = choice.size() == problem.variables.size();
+  for (std::size_t i = 0; legal && i < choice.size(); ++i) {
+    const std::vector<int>& widths = problem.variables[i].widths;
+    legal = std::binary_search(widths.begin(), widths.end(), choice[i]);
+  }
+  return legal;
+}
+
 Choice UniformChoice(const SearchProblem& problem, int bits) {
   Choice choice;
   for (const DecisionVariable& variable : problem.variables) {

@@ -67,6 +67,9 @@ using Choice = std::vector<int>;
 // REQUIRES: choice has a legal width for every variable.
 BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice);
 
+// Every variable has one of its widths.
+bool IsLegal(const SearchProblem& problem, const Choice& choice);
+
 // All variables at the legal width nearest to `bits` (the larger one of two equally near).
 Choice UniformChoice(const SearchProblem& problem, int bits);
 

@@ -30,6 +30,7 @@ std::vector<Proposal> UniformPolicy::Propose(const SearchState& state) {
                          UniformChoice(problem(), activation_bits));
     if (KeepsSize(choice)) {
       proposals.push_back({.choice = std::move(choice),
+                           .origin = Origin::kUniform,
                            .reason = "uniform w" + std::to_string(weight_bits) + "a" +
                                      std::to_string(activation_bits)});
     }

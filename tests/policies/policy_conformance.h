@@ -71,6 +71,7 @@ inline void SearchAndCheck(const std::string& name, Environment& environment, st
     for (const Proposal& proposal : proposals) {
       ASSERT_TRUE(IsLegal(problem, proposal.choice));
       ASSERT_FALSE(proposal.reason.empty());
+      ASSERT_NE(proposal.origin, Origin::kUnknown) << proposal.reason;
       ASSERT_FALSE(seen.contains(proposal.choice)) << proposal.reason;
       const auto bytes = WeightBytes(problem.topology, ToAssignment(problem, proposal.choice));
       ASSERT_LE(bytes, problem.budgets.max_weight_bytes.value_or(bytes));

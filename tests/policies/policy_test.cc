@@ -27,6 +27,10 @@ std::vector<Setting> Settings() {
   settings.push_back({"Failures", {.max_measurements = 12, .failure_rate = 0.4}});
   settings.push_back({"OnlyFailures", {.max_measurements = 11, .failure_rate = 1.0}});
   settings.push_back({"Interrupted", {.max_measurements = 12, .interrupted_step = 9}});
+  settings.push_back(
+      {"Diverging", {.max_measurements = 12, .divergence_rate = 0.4, .training = true}});
+  settings.push_back(
+      {"OnlyDiverging", {.max_measurements = 11, .divergence_rate = 1.0, .training = true}});
   settings.push_back({"Training", {.max_measurements = 12, .training = true}});
   // ResNet-8's searched weights have 76,752 numbers; ends take 1,072 bytes at 8 bits.
   settings.push_back(
@@ -139,6 +143,42 @@ TEST(PolicyStateTest, KeepsEveryBitOfWhatWasObserved) {
   const std::string state = policy->Save();
   EXPECT_EQ(Restore("random", environment.problem(), state)->Save(), state);
   EXPECT_NE(state.find("0.30000000000000004"), std::string::npos);
+}
+
+// Answers that are known are not solved for again: another solver's ties stay as they were.
+TEST(MakePolicyTest, ProposesTheIntegerProgramsAnswersThatItWasGiven) {
+  const SyntheticEnvironment environment({});
+  const SearchProblem& problem = environment.problem();
+  const IntegerProgramAnswers answers{UniformChoice(problem, 2),
+                                      {{0.5, UniformChoice(problem, 3)},
+                                       {0.6, UniformChoice(problem, 3)},
+                                       {0.7, UniformChoice(problem, 5)}}};
+  for (const char* name : {"amed", "ilp"}) {
+    EXPECT_TRUE(StartsWithIntegerProgram(name));
+    const auto policy = MakePolicy(name, problem, 1, answers).value();
+    const auto proposals = policy->Propose({.step = 0, .measurements_left = 10});
+    ASSERT_EQ(proposals.size(), 2U);
+    EXPECT_EQ(proposals[0].choice, UniformChoice(problem, 3));
+    EXPECT_EQ(proposals[0].origin, Origin::kIntegerProgram);
+    EXPECT_EQ(proposals[1].choice, UniformChoice(problem, 5));
+  }
+  EXPECT_FALSE(StartsWithIntegerProgram("random"));
+}
+
+// A training that diverged must not look like a good one, whose loss is 0 as well.
+TEST(PolicyStateTest, CountsATrainingThatDivergedAsTheWorst) {
+  const auto state_after = [](TransitionStatus status) {
+    const SyntheticEnvironment environment({.widths = {2, 8}, .training = true});
+    const SearchProblem& problem = environment.problem();
+    const auto policy = MakePolicy("random", problem, 1).value();
+    Transition transition;
+    transition.choice = UniformChoice(problem, 2);
+    transition.status = status;
+    policy->Observe(transition);
+    return policy->Save();
+  };
+  EXPECT_NE(state_after(TransitionStatus::kDiverged).find("\"loss\":1000000.0"), std::string::npos);
+  EXPECT_EQ(state_after(TransitionStatus::kFailed).find("\"loss\":1000000.0"), std::string::npos);
 }
 
 TEST(RandomPolicyTest, ProposesEveryChoiceOfASmallSpaceExactlyOnce) {

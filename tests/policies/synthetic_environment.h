@@ -33,6 +33,7 @@ struct SyntheticOptions {
   double interaction = 0.5;      // of neighbours, relative to their geometric mean
   double latency_noise = 0.01;   // relative, of one measurement
   double failure_rate = 0.0;     // of measurements, a property of the candidate
+  double divergence_rate = 0.0;  // of trainings, a property of the candidate
   int interrupted_step = -1;     // this call of Step() returns nullopt once
   bool training = false;         // the loss falls from step to step
   EnergyObjective energy = EnergyObjective::kNone;  // measured on this board, or a model's
@@ -70,6 +71,9 @@ class SyntheticEnvironment final : public Environment {
       transition.status = TransitionStatus::kRejected;
     } else if (fate.NextUniform() < options_.failure_rate) {
       transition.status = TransitionStatus::kFailed;
+    } else if (fate.NextUniform() < options_.divergence_rate) {
+      transition.status = TransitionStatus::kDiverged;
+      transition.loss = transition.accuracy = 0.0;
     } else {
       const double true_ns = PredictNs(ToAssignment(problem_, proposal.choice));
       const double ns = true_ns * PlainExp(options_.latency_noise * noise.NextNormal());

@@ -1,0 +1,33 @@
+#include "policies/origin.h"
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace bitpilot {
+namespace {
+
+constexpr std::array<std::string_view, 9> kWords = {"unknown",
+                                                    "integer program",
+                                                    "neighbour of the front",
+                                                    "crossover of the front",
+                                                    "neighbour of the incumbent",
+                                                    "Thompson sample",
+                                                    "nearest choice that was not seen",
+                                                    "uniform",
+                                                    "random"};
+
+}  // namespace
+
+std::string_view ToString(Origin origin) { return kWords.at(static_cast<std::size_t>(origin)); }
+
+Result<Origin> ParseOrigin(std::string_view word) {
+  std::string known;
+  for (std::size_t i = 0; i < kWords.size(); ++i) {
+    if (kWords[i] == word) return static_cast<Origin>(i);
+    known += (i == 0 ? "" : ", ") + std::string(kWords[i]);
+  }
+  return DataCorrupt("unknown origin \"" + std::string(word) + "\"; known: " + known);
+}
+
+}  // namespace bitpilot
