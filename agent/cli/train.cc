@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -39,13 +40,22 @@ struct TrainFlags {
 std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ckpt"; }
 
 // Trains in short runs and reports between them. Returns false if it was stopped.
-bool TrainWithReports(QuantizedModel& model, const ImageDataset& train, const TrainFlags& flags) {
+//
+// Errors: kUnsupported if training diverges.
+Result<bool> TrainWithReports(QuantizedModel& model, const ImageDataset& train,
+                              const TrainFlags& flags) {
   const std::int64_t total = flags.options.total_batches;
   const std::int64_t first = model.batches_trained();
   const auto start = std::chrono::steady_clock::now();
   while (model.batches_trained() < total && !StopRequested()) {
     const std::int64_t batches = std::min(kBatchesPerReport, total - model.batches_trained());
-    const double loss = model.Train(train, batches, flags.options, StopRequested);
+    const std::optional<double> loss = model.Train(train, batches, flags.options, StopRequested);
+    if (!loss) {
+      return Unsupported("training diverged after mini-batch " +
+                         std::to_string(model.batches_trained()) +
+                         " (a loss or a weight is no finite number), and nothing was written: "
+                         "lower --learning-rate, or use wider bits");
+    }
     const double elapsed_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto done = model.batches_trained();
@@ -54,10 +64,10 @@ bool TrainWithReports(QuantizedModel& model, const ImageDataset& train, const Tr
     const double left_s =
         static_cast<double>((total - done) * flags.options.batch_size) / images_per_s;
     std::fprintf(stderr, "  batch %lld/%lld  loss %.4f  %.0f images/s  %.0f s left\n",
-                 static_cast<long long>(done), static_cast<long long>(total), loss, images_per_s,
+                 static_cast<long long>(done), static_cast<long long>(total), *loss, images_per_s,
                  left_s);
     if (flags.json)
-      PrintJson({{"type", "progress"}, {"batch", done}, {"batches", total}, {"loss", loss}});
+      PrintJson({{"type", "progress"}, {"batch", done}, {"batches", total}, {"loss", *loss}});
   }
   return model.batches_trained() >= total;
 }
@@ -90,7 +100,9 @@ Result<Json> Train(TrainFlags& flags) {
   flags.options.total_batches = std::max<std::int64_t>(
       1, static_cast<std::int64_t>(flags.epochs * static_cast<double>(data->train.size()) /
                                    flags.options.batch_size));
-  if (!TrainWithReports(*model, data->train, flags)) {
+  const Result<bool> finished = TrainWithReports(*model, data->train, flags);
+  if (!finished.ok()) return finished.status();
+  if (!*finished) {
     BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(CheckpointFile(flags), model->SaveCheckpoint()));
     return Status(StatusCode::kAborted, "stopped after " +
                                             std::to_string(model->batches_trained()) +

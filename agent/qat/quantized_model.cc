@@ -244,14 +244,17 @@ double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOpt
   }
   const at::Tensor logits = run(network, quantized_pixels);
   const at::Tensor loss = DistillationLoss(logits, LabelTensor(data, indices), teacher_logits);
+  const auto nats = loss.item<double>();
+  if (!std::isfinite(nats)) return nats;  // no gradient could help
   loss.backward();
   network.Update(LearningRate(options, state.batches_trained));
   ++state.batches_trained;
-  return loss.item<double>();
+  return nats;
 }
 
-double QuantizedModel::Train(const ImageDataset& data, std::int64_t num_batches,
-                             const TrainOptions& options, const std::function<bool()>& stop) {
+std::optional<double> QuantizedModel::Train(const ImageDataset& data, std::int64_t num_batches,
+                                            const TrainOptions& options,
+                                            const std::function<bool()>& stop) {
   BITPILOT_CHECK(data.size() > 0);
   BITPILOT_CHECK(!options.cosine || options.total_batches > 0);
   if (!impl_->Prepare()) Calibrate(data);
@@ -260,10 +263,11 @@ double QuantizedModel::Train(const ImageDataset& data, std::int64_t num_batches,
                           state.bank);
   double loss_sum = 0.0;
   std::int64_t done = 0;
-  for (; done < num_batches && !(stop && stop()); ++done) {
+  for (; done < num_batches && std::isfinite(loss_sum) && !(stop && stop()); ++done) {
     loss_sum += impl_->TrainBatch(data, options, network);
   }
   network.Commit();
+  if (!std::isfinite(loss_sum) || !IsFinite(state)) return std::nullopt;
   return done == 0 ? 0.0 : loss_sum / static_cast<double>(done);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -79,13 +80,16 @@ class QuantizedModel {
   // REQUIRES: is_calibrated().
   Evaluation Evaluate(const ImageDataset& data) const;
 
-  // Trains `num_batches` mini-batches at the current assignment; returns the mean loss.
+  // Trains `num_batches` mini-batches at the current assignment; returns the mean loss, nats.
   // Deterministic for a seed on one thread. Stops early, between batches, once `stop` returns true.
   // Calibrates on `data` first where that never happened.
   //
+  // Returns nullopt if it diverged: a loss, a weight, a step size or a statistic is not finite. The
+  // model is of no use then until LoadCheckpoint() gives it an earlier state.
+  //
   // REQUIRES: `data` is not empty; with cosine, options.total_batches > 0.
-  double Train(const ImageDataset& data, std::int64_t num_batches, const TrainOptions& options,
-               const std::function<bool()>& stop = {});
+  std::optional<double> Train(const ImageDataset& data, std::int64_t num_batches,
+                              const TrainOptions& options, const std::function<bool()>& stop = {});
 
   // Folds batch norm and gives the integer network whose outputs agree with Evaluate().
   //

@@ -34,7 +34,8 @@ struct QuantizedModel::Impl {
   // The calibration images that count: the first kCalibrationImages.
   at::Tensor CalibrationImages(const ImageDataset& images, const PixelTable& table) const;
 
-  // One mini-batch: forward, backward, update. Returns its loss.
+  // One mini-batch: forward, backward, update. Returns its loss; without an update if that is not
+  // finite.
   double TrainBatch(const ImageDataset& data, const TrainOptions& options,
                     TrainingNetwork& network);
 

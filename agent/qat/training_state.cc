@@ -1,5 +1,7 @@
 #include "agent/qat/training_state.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <span>
 #include <type_traits>
@@ -66,7 +68,36 @@ class Reader {
   bool ok_ = true;
 };
 
-// Both directions in one place: `archive` writes from or reads into `state`, whose fixed sizes
+// Looks for values that are not finite.
+class FiniteScan {
+ public:
+  template <typename T, std::size_t N>
+  void Values(std::span<T, N> values) {
+    finite_ = finite_ && std::all_of(values.begin(), values.end(),
+                                     [](const T& value) { return Finite(value); });
+  }
+  template <typename T>
+  void List(std::vector<T>&) {}  // widths
+  bool finite() const { return finite_; }
+
+ private:
+  static bool Finite(float value) { return std::isfinite(value); }
+  static bool Finite(int) { return true; }
+  static bool Finite(std::int64_t) { return true; }
+  static bool Finite(const LearnedStep& learned) {
+    return Finite(learned.step) && Finite(learned.first) && Finite(learned.second);
+  }
+  static bool Finite(const ChannelStatistics& channel) {
+    return Finite(channel.mean) && Finite(channel.variance);
+  }
+  static bool Finite(const TensorWidthState& tensor) {
+    return Finite(tensor.learned) && Finite(tensor.calibrated_step);
+  }
+
+  bool finite_ = true;
+};
+
+// All uses in one place: `archive` writes from, reads into or looks at `state`, whose fixed sizes
 // follow from the topology.
 template <typename Archive>
 void Transfer(Archive& archive, TrainingState& state) {
@@ -123,6 +154,13 @@ Status CheckEnvelope(std::string_view bytes) {
 }
 
 }  // namespace
+
+bool IsFinite(const TrainingState& state) {
+  TrainingState source = state;  // Tensors are shared, not copied; Transfer() only reads them here.
+  FiniteScan scan;
+  Transfer(scan, source);
+  return scan.finite();
+}
 
 std::string SerializeTrainingState(const Topology& topology, const TrainingState& state) {
   TrainingState source = state;  // Tensors are shared, not copied; Transfer() only reads them here.

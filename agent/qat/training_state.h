@@ -24,6 +24,9 @@ struct TrainingState {
   std::int64_t batches_trained = 0;
 };
 
+// False if training diverged: some weight, moment, step size or statistic is not a finite number.
+bool IsFinite(const TrainingState& state);
+
 // The state's bytes: a magic number with the version, the topology's name, the state, a SHA-256 of
 // all before. A model that loads them goes on training exactly like the one that saved them.
 std::string SerializeTrainingState(const Topology& topology, const TrainingState& state);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -94,9 +95,13 @@ void TrainAndPrint(const Options& options, const ImageDataset& train, const Imag
   training.total_batches = options.epochs * batches_per_epoch;
   const double start = Seconds();
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
-    const double loss = model.Train(train, batches_per_epoch, training);
+    const std::optional<double> loss = model.Train(train, batches_per_epoch, training);
+    if (!loss) {
+      std::printf("epoch %d of %d: training diverged\n", epoch, options.epochs);
+      return;
+    }
     std::printf("epoch %d of %d: training loss %.4f, %d right, %.0f s\n", epoch, options.epochs,
-                loss, Correct(model.Evaluate(test)), Seconds() - start);
+                *loss, Correct(model.Evaluate(test)), Seconds() - start);
     std::fflush(stdout);
   }
   PrintQuantized("by training", model, test, float_correct);

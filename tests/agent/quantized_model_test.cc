@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -265,6 +267,37 @@ TEST(EvaluateIntegerTest, RefusesImagesOfAnotherShape) {
   ImageDataset images = Sample().validation.Slice(0, 1);
   images.shape = {16, 64, 3};
   EXPECT_EQ(EvaluateInteger(network, images).status().code(), StatusCode::kInvalidArgument);
+}
+
+// At this rate the first update leaves weights whose products are no finite numbers.
+TEST(QuantizedModelTest, SaysThatTrainingDivergedAndGoesOnFromAnEarlierState) {
+  QuantizedModel model = MakeModel();
+  ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
+  model.Calibrate(Sample().train);
+  const std::string before = model.SaveCheckpoint();
+  TrainOptions wild = SmallBatches();
+  wild.learning_rate = 1e30;
+  EXPECT_FALSE(model.Train(Sample().train, 3, wild).has_value());
+  ASSERT_TRUE(model.LoadCheckpoint(before).ok());
+  EXPECT_EQ(model.SaveCheckpoint(), before);
+  const std::optional<double> loss = model.Train(Sample().train, 2, SmallBatches());
+  ASSERT_TRUE(loss.has_value());
+  EXPECT_TRUE(std::isfinite(*loss));
+
+  QuantizedModel calm = MakeModel();
+  ASSERT_TRUE(calm.LoadCheckpoint(before).ok());
+  EXPECT_EQ(calm.Train(Sample().train, 2, SmallBatches()), loss);
+  EXPECT_EQ(calm.SaveCheckpoint(), model.SaveCheckpoint());
+}
+
+// One mini-batch whose own loss is fine: what it leaves behind is not.
+TEST(QuantizedModelTest, LooksAtWhatTheLastUpdateLeft) {
+  QuantizedModel model = MakeModel();
+  ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
+  model.Calibrate(Sample().train);
+  TrainOptions wild = SmallBatches();
+  wild.learning_rate = 1e39;  // beyond float
+  EXPECT_FALSE(model.Train(Sample().train, 1, wild).has_value());
 }
 
 }  // namespace
