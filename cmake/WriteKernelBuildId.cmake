@@ -1,9 +1,13 @@
-# Writes OUTPUT, a header with the identity of this build's kernels: SHA-256 over the compiler, its flags and the
-# content of every source. Only content counts, no path or time, so equal builds have equal identities.
+# Writes OUTPUT, a header with the identity of this build's kernels, or of the sources that CONSTANT is named for:
+# SHA-256 over the compiler, its flags and the content of every source. Only content counts, no path or time, so equal
+# builds have equal identities.
 #
-#   cmake -DOUTPUT=... -DCOMPILER=... -DFLAGS=... "-DSOURCES=a;b" -DSOURCE_DIR=... -P WriteKernelBuildId.cmake
+#   cmake -DOUTPUT=... [-DCONSTANT=kKernelBuildId] -DCOMPILER=... -DFLAGS=... "-DSOURCES=a;b" -DSOURCE_DIR=... -P WriteKernelBuildId.cmake
 cmake_minimum_required(VERSION 3.25)
 
+if(NOT DEFINED CONSTANT)
+  set(CONSTANT kKernelBuildId)
+endif()
 set(identity "${COMPILER}\n${FLAGS}\n")
 foreach(source IN LISTS SOURCES)
   file(SHA256 "${SOURCE_DIR}/${source}" hash)
@@ -16,7 +20,7 @@ file(CONFIGURE OUTPUT "${OUTPUT}" @ONLY CONTENT [[
 
 namespace bitpilot {
 
-inline constexpr char kKernelBuildId[] = "@build_id@";
+inline constexpr char @CONSTANT@[] = "@build_id@";
 
 }  // namespace bitpilot
 ]])

@@ -100,21 +100,24 @@ void SearchDisplay::OnStep(const ProposalEvent& proposal, const TransitionEvent&
   const Transition& transition = answer.transition;
   if (first_step_ < 0) first_step_ = proposal.step;
   const bool measured = transition.status == TransitionStatus::kMeasured;
+  const bool diverged = transition.status == TransitionStatus::kDiverged;
   std::string note =
       measured ? Format("accuracy %.4f at %.3fx  (%s)  hypervolume %.4f", transition.accuracy,
                         latency_ratio, proposal.reason.c_str(), hypervolume)
-               : "not measured  (" + proposal.reason + ")";
+               : (diverged ? "training diverged  (" : "not measured  (") + proposal.reason + ")";
   Show(proposal.step + 1, note);
   if (!json_) return;
   PrintJson({{"type", "step"},
              {"step", proposal.step},
              {"assignment_id", proposal.assignment_id},
+             {"origin", ToString(proposal.origin)},
              {"reason", proposal.reason},
              {"measured", measured},
+             {"diverged", diverged},
              {"latency_ns", measured ? Json(*transition.latency_ns) : Json(nullptr)},
              {"latency_ratio", measured ? Json(latency_ratio) : Json(nullptr)},
-             {"validation_accuracy", transition.accuracy},
-             {"validation_loss", transition.loss},
+             {"validation_accuracy", diverged ? Json(nullptr) : Json(transition.accuracy)},
+             {"validation_loss", diverged ? Json(nullptr) : Json(transition.loss)},
              {"weight_bytes", transition.weight_bytes},
              {"hypervolume", hypervolume}});
 }

@@ -9,6 +9,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/report/report.h"
+#include "agent/search/agent_build.h"
 #include "agent/search/search_session.h"
 #include "agent/study/study.h"
 
@@ -40,11 +41,18 @@ int RunReplay(const StudyFlags& flags) {
                {"decisions", report->decisions},
                {"last_seq", report->last_seq},
                {"complete", report->complete},
+               {"agent_builds", report->agent_builds},
+               {"verified_by", AgentBuild()},
                {"fingerprints", report->fingerprints}});
   } else {
     std::printf("%s: %d decisions recomputed, all as logged, up to seq %lld%s\n",
                 flags.study.c_str(), report->decisions, static_cast<long long>(report->last_seq),
                 report->complete ? "" : " (the search has not ended)");
+    const std::vector<std::string> here = {AgentBuild()};
+    if (!report->agent_builds.empty() && report->agent_builds != here) {
+      std::printf("it was written by %s, and verified by %s\n",
+                  Joined(report->agent_builds).c_str(), here.front().c_str());
+    }
     if (report->fingerprints.size() > 1) {
       std::printf(
           "its measurements have %zu fingerprints (%s): compare latencies within one only; "
@@ -98,7 +106,7 @@ void AddReplayCommand(CLI::App& app, int& exit_code) {
   const auto flags = AddStudyArgument(*command);
   command
       ->add_flag("--verify", flags->verify,
-                 "Recompute every decision from the logged observations and compare")
+                 "Recompute every decision, ratio and table from what was logged, and compare")
       ->required();
   command->callback([flags, &exit_code] { exit_code = RunReplay(*flags); });
 }

@@ -50,6 +50,18 @@ std::string Item(const std::string& key, const std::string& value) {
   return "<li>" + Element("b", "", key) + EscapeHtml(value) + "</li>";
 }
 
+// The agents that wrote the study, in order.
+std::string Builds(const ReportData& data) {
+  std::string text;
+  const std::string* last = nullptr;
+  for (const AgentEvent& agent : data.agents) {
+    if (last != nullptr && *last == agent.build) continue;
+    text += (last != nullptr ? ", then " : "") + agent.build + " (" + agent.solver + ")";
+    last = &agent.build;
+  }
+  return text;
+}
+
 std::string StudyTable(const ReportData& data) {
   return "<table class=\"facts\"><tbody>" + Row("model", ConfigText(data, "model")) +
          Row("weights, SHA-256", ConfigText(data, "weights_sha256")) +
@@ -58,7 +70,8 @@ std::string StudyTable(const ReportData& data) {
          Row("device", ConfigText(data, "device")) + Row("fleet", ConfigText(data, "fleet")) +
          Row("policy", ConfigText(data, "policy")) + Row("seed", ConfigText(data, "seed")) +
          Row("training", Training(data)) + Row("when", Period(data)) + Row("state", State(data)) +
-         "<tr><th>log</th><td>" + LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
+         Row("agent build", Builds(data)) + "<tr><th>log</th><td>" +
+         LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
 }
 
 std::string BoardTable(const ReportData& data) {

@@ -18,6 +18,7 @@ Status Read(const Event& event, T& out) {
 }
 
 Status ReadEvent(const Event& event, ReportData& data) {
+  if (event.kind == AgentEvent::kKind) return Read(event, data.agents.emplace_back());
   if (event.kind == BoardEvent::kKind) return Read(event, data.board.emplace());
   if (event.kind == ProblemEvent::kKind) return Read(event, data.problem.emplace());
   if (event.kind == ProposalEvent::kKind) return Read(event, data.proposals.emplace_back());

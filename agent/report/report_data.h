@@ -21,6 +21,7 @@ struct ReportData {
 
   std::optional<BoardEvent> board;
   std::optional<ProblemEvent> problem;
+  std::vector<AgentEvent> agents;            // one a run; none in studies of an older bitpilot
   std::vector<ProposalEvent> proposals;      // by step
   std::vector<TransitionEvent> transitions;  // by step; may be one shorter while the search runs
   std::optional<FinalEvent> final;

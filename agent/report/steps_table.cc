@@ -7,6 +7,19 @@
 namespace bitpilot {
 namespace {
 
+std::string WhyNoLatency(TransitionStatus status) {
+  switch (status) {
+    case TransitionStatus::kRejected:
+      return "rejected";
+    case TransitionStatus::kDiverged:
+      return "training diverged";
+    case TransitionStatus::kFailed:
+    case TransitionStatus::kMeasured:
+      break;
+  }
+  return "failed";
+}
+
 std::string Outcome(const ReportData& data, const TransitionEvent& event) {
   const Transition& transition = event.transition;
   std::string html;
@@ -14,11 +27,12 @@ std::string Outcome(const ReportData& data, const TransitionEvent& event) {
     html = NumberCell(FormatFixed(data.RatioOf(*transition.latency_ns), 3) + "\u00d7") +
            NumberCell(FormatLatency(*transition.latency_ns, *transition.latency_ns));
   } else {
-    const bool rejected = transition.status == TransitionStatus::kRejected;
-    html = NumberCell(rejected ? "rejected" : "failed") + NumberCell("\u2013");
+    html = NumberCell(WhyNoLatency(transition.status)) + NumberCell("\u2013");
   }
-  return html + NumberCell(FormatPercent(transition.accuracy, 2)) +
-         NumberCell(FormatFixed(transition.loss, 4)) +
+  const bool evaluated = transition.status == TransitionStatus::kMeasured ||
+                         transition.status == TransitionStatus::kFailed;
+  return html + NumberCell(evaluated ? FormatPercent(transition.accuracy, 2) : "\u2013") +
+         NumberCell(evaluated ? FormatFixed(transition.loss, 4) : "\u2013") +
          NumberCell(event.train_loss ? FormatFixed(*event.train_loss, 4) : "\u2013") +
          NumberCell(FormatBytes(transition.weight_bytes));
 }

@@ -23,20 +23,31 @@ Interval WilsonInterval(std::int64_t correct, std::int64_t total) {
   return {std::max(0.0, center - half_width), std::min(1.0, center + half_width)};
 }
 
-PairedDifference ComparePredictions(std::span<const std::uint8_t> a,
-                                    std::span<const std::uint8_t> b,
-                                    std::span<const std::uint8_t> labels) {
+PairedCounts CountPairs(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b,
+                        std::span<const std::uint8_t> labels) {
   BITPILOT_CHECK(!labels.empty() && a.size() == labels.size() && b.size() == labels.size());
-  // Cells of the 2 x 2 table: [b right?][a right?].
-  std::int64_t both = 0, only_b = 0, only_a = 0, neither = 0;
+  PairedCounts counts;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const bool a_right = a[i] == labels[i];
     const bool b_right = b[i] == labels[i];
-    ++(b_right ? (a_right ? both : only_b) : (a_right ? only_a : neither));
+    ++(b_right ? (a_right ? counts.both : counts.only_this)
+               : (a_right ? counts.only_reference : counts.neither));
   }
-  const auto total = static_cast<std::int64_t>(labels.size());
+  return counts;
+}
+
+PairedDifference ComparePredictions(std::span<const std::uint8_t> a,
+                                    std::span<const std::uint8_t> b,
+                                    std::span<const std::uint8_t> labels) {
+  return ComparePairs(CountPairs(a, b, labels));
+}
+
+PairedDifference ComparePairs(const PairedCounts& counts) {
+  const auto& [both, only_b, only_a, neither] = counts;
+  const std::int64_t total = counts.total();
+  BITPILOT_CHECK(total > 0);
   const auto n = static_cast<double>(total);
-  const std::int64_t right_b = both + only_b;
+  const std::int64_t right_b = counts.correct();
   const std::int64_t right_a = both + only_a;
   const double p_b = static_cast<double>(right_b) / n;
   const double p_a = static_cast<double>(right_a) / n;

@@ -31,8 +31,8 @@ std::string FileOf(const Finalist& finalist, std::size_t index) {
 class FinalistNetworks {
  public:
   FinalistNetworks(const std::vector<Finalist>& finalists, SearchEnvironment& environment,
-                   const StudyFiles& files)
-      : finalists_(finalists), environment_(environment), files_(files) {}
+                   const StudyFiles& files, SearchObserver& observer)
+      : finalists_(finalists), environment_(environment), files_(files), observer_(observer) {}
 
   Result<const std::vector<Network>*> Get() {
     if (!networks_.empty()) return &networks_;
@@ -52,14 +52,20 @@ class FinalistNetworks {
 
  private:
   Status MakeUniform4(const Finalist& finalist) {
-    const Result<Network> network = environment_.TrainReference(finalist.assignment);
-    if (!network.ok()) return network.status();
-    return files_.Put(kUniform4File, SerializeNetwork(*network)).status();
+    const auto trained = environment_.TrainReference(finalist.assignment);
+    if (!trained.ok()) return trained.status();
+    if (trained->diverged) {
+      observer_.OnNotice(finalist.label +
+                         ": its last training diverged; compared without it, at the weights that "
+                         "the search ended with");
+    }
+    return files_.Put(kUniform4File, SerializeNetwork(trained->network)).status();
   }
 
   const std::vector<Finalist>& finalists_;
   SearchEnvironment& environment_;
   const StudyFiles& files_;
+  SearchObserver& observer_;
   std::vector<Network> networks_;
 };
 
@@ -109,42 +115,33 @@ void FillEnergy(const MeasurementRow& row, const MeasurementRow& uniform8, Final
   }
 }
 
-// Candidates were validated by their step, uniform 8 bit by the setup; uniform 4 bit is here.
-Status FillValidation(const SearchProblem& problem, const Finalist& finalist, std::size_t index,
-                      const Network& network, const SearchEnvironment& environment,
-                      const ImageDataset& validation, FinalRow& row) {
+// Candidates were validated by their step, uniform 8 bit by the setup, uniform 4 bit by ReadImages().
+void FillValidation(const SearchProblem& problem, const Finalist& finalist, std::size_t index,
+                    const SearchEnvironment& environment, const TestEvent& test, FinalRow& row) {
   if (finalist.step) {
     row.mini_batches = environment.MiniBatchesAfter(*finalist.step + 1);
     row.validation_accuracy =
         environment.transitions()[static_cast<std::size_t>(*finalist.step)].transition.accuracy;
-    return Status();
-  }
-  if (index == kUniform8) {
+  } else if (index == kUniform8) {
     row.mini_batches = 0;
     row.validation_accuracy = problem.uniform8.accuracy;
-    return Status();
+  } else {
+    row.mini_batches =
+        environment.MiniBatchesAfter(static_cast<int>(environment.transitions().size())) +
+        problem.batches_per_step;
+    row.validation_accuracy = test.uniform4_validation_accuracy;
   }
-  const Result<Evaluation> evaluation = EvaluateInteger(network, validation);
-  if (!evaluation.ok()) return evaluation.status();
-  row.validation_accuracy = evaluation->accuracy;
-  row.mini_batches =
-      environment.MiniBatchesAfter(static_cast<int>(environment.transitions().size())) +
-      problem.batches_per_step;
-  return Status();
 }
 
-void FillAccuracy(const Evaluation& evaluation, const Evaluation& uniform8,
-                  const ImageDataset& test, FinalRow& result) {
-  result.test_total = static_cast<std::int64_t>(test.size());
-  result.test_correct = 0;
-  for (std::size_t i = 0; i < test.size(); ++i)
-    result.test_correct += evaluation.predictions[i] == test.labels[i];
-  result.test_accuracy = evaluation.accuracy;
+void FillAccuracy(const PairedCounts& counts, FinalRow& result) {
+  result.test_total = counts.total();
+  result.test_correct = counts.correct();
+  result.test_accuracy =
+      static_cast<double>(result.test_correct) / static_cast<double>(result.test_total);
   const Interval wilson = WilsonInterval(result.test_correct, result.test_total);
   result.accuracy_low = wilson.low;
   result.accuracy_high = wilson.high;
-  const PairedDifference paired =
-      ComparePredictions(uniform8.predictions, evaluation.predictions, test.labels);
+  const PairedDifference paired = ComparePairs(counts);
   result.paired_difference = paired.difference;
   result.paired_low = paired.interval.low;
   result.paired_high = paired.interval.high;
@@ -208,6 +205,63 @@ Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks
   return Status();
 }
 
+// The test images of all, and the validation images of the one that no step validated.
+Result<TestEvent> ReadImages(const std::vector<Finalist>& finalists,
+                             const std::vector<Network>& networks, const ImageDataset& test,
+                             const ImageDataset& validation, SearchObserver& observer) {
+  TestEvent event;
+  std::vector<std::uint8_t> uniform8;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const Result<Evaluation> evaluation = EvaluateInteger(networks[i], test);
+    if (!evaluation.ok()) return evaluation.status();
+    if (i == kUniform8) uniform8 = evaluation->predictions;
+    event.rows.push_back(CountPairs(uniform8, evaluation->predictions, test.labels));
+    if (!finalists[i].step && i != kUniform8) {
+      const Result<Evaluation> validated = EvaluateInteger(networks[i], validation);
+      if (!validated.ok()) return validated.status();
+      event.uniform4_validation_accuracy = validated->accuracy;
+    }
+    observer.OnProgress(static_cast<int>(i) + 1, finalists[i].label);
+  }
+  return event;
+}
+
+// A damaged log must not break a promise further on.
+Status CheckCounts(const TestEvent& test, std::size_t num_finalists) {
+  bool sound = test.rows.size() == num_finalists;
+  for (const PairedCounts& row : test.rows) {
+    sound = sound && row.both >= 0 && row.only_this >= 0 && row.only_reference >= 0 &&
+            row.neither >= 0 && row.total() > 0 && row.total() == test.rows.front().total();
+  }
+  if (sound) return Status();
+  return DataCorrupt("expected counts of one set of test images for each of " +
+                     std::to_string(num_finalists) + " finalists");
+}
+
+// A function of what was measured and counted: replays recompute it.
+FinalEvent FinalTable(const SearchProblem& problem, const std::vector<Finalist>& finalists,
+                      const FinalRounds& rounds, const SearchEnvironment& environment,
+                      const TestEvent& test) {
+  FinalEvent event;
+  event.comparisons = rounds.comparisons;
+  for (std::size_t i = 0; i < finalists.size(); ++i) {
+    FinalRow row;
+    row.label = finalists[i].label;
+    row.origin = finalists[i].origin;
+    row.assignment = CanonicalText(finalists[i].assignment);
+    row.assignment_id = AssignmentId(finalists[i].assignment);
+    row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
+    FillValidation(problem, finalists[i], i, environment, test, row);
+    FillAccuracy(test.rows[i], row);
+    FillLatency(rounds.rows[i], rounds.rows[kUniform8], row);
+    FillEnergy(rounds.energy_rows[i], rounds.energy_rows[kUniform8], row);
+    row.budget_met = KeepsBudgets(problem, row);
+    event.rows.push_back(std::move(row));
+  }
+  JudgeSpeeds(rounds.rows, event.rows);
+  return event;
+}
+
 }  // namespace
 
 Result<FinalEvent> CompareFinalists(
@@ -215,7 +269,7 @@ Result<FinalEvent> CompareFinalists(
     const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
     const ImageDataset* test, const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board,
     Journal& journal, const StudyFiles& files, SearchObserver& observer) {
-  FinalistNetworks networks(finalists, environment, files);
+  FinalistNetworks networks(finalists, environment, files, observer);
   observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
                        EnergyNotice(resources.board, options.energy),
                    0);
@@ -225,8 +279,6 @@ Result<FinalEvent> CompareFinalists(
   job.long_audit = options.long_audit;
   const Result<FinalRounds> rounds = MeasureFinalRounds(job, journal, observer);
   if (!rounds.ok()) return rounds.status();
-  const std::vector<MeasurementRow>& rows = rounds->rows;
-
   std::optional<FullIsa> full_isa;
   if (full_isa_board) {
     observer.OnPhase("measuring the finalists on the machine's full instruction set", 0);
@@ -245,36 +297,33 @@ Result<FinalEvent> CompareFinalists(
   BITPILOT_RETURN_IF_ERROR(RegisterNetworks(finalists, networks, journal, files));
 
   observer.OnPhase("reading the test images", static_cast<int>(finalists.size()));
-  Result<FinalEvent> logged = journal.Observe<FinalEvent>([&]() -> Result<FinalEvent> {
+  const auto read_test = [&]() -> Result<TestEvent> {
     const Result<const std::vector<Network>*> loaded = networks.Get();
     if (!loaded.ok()) return loaded.status();
-    FinalEvent event;
+    return ReadImages(finalists, **loaded, *test, resources.data->validation, observer);
+  };
+  const auto conclude = [&](const TestEvent& read) {
+    FinalEvent event = FinalTable(problem, finalists, *rounds, environment, read);
     event.hypervolume = MeasuredHypervolume(problem, environment.transitions());
     event.energy_hypervolume = MeasuredEnergyHypervolume(problem, environment.transitions());
     event.full_isa = full_isa;
-    event.comparisons = rounds->comparisons;
-    std::optional<Evaluation> uniform8;
-    for (std::size_t i = 0; i < finalists.size(); ++i) {
-      const Result<Evaluation> evaluation = EvaluateInteger((**loaded)[i], *test);
-      if (!evaluation.ok()) return evaluation.status();
-      if (i == kUniform8) uniform8 = *evaluation;
-      FinalRow row;
-      row.label = finalists[i].label;
-      row.origin = finalists[i].origin;
-      row.assignment = CanonicalText(finalists[i].assignment);
-      row.assignment_id = AssignmentId(finalists[i].assignment);
-      row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
-      BITPILOT_RETURN_IF_ERROR(FillValidation(problem, finalists[i], i, (**loaded)[i], environment,
-                                              resources.data->validation, row));
-      FillAccuracy(*evaluation, *uniform8, *test, row);
-      FillLatency(rows[i], rows[kUniform8], row);
-      FillEnergy(rounds->energy_rows[i], rounds->energy_rows[kUniform8], row);
-      row.budget_met = KeepsBudgets(problem, row);
-      event.rows.push_back(std::move(row));
-      observer.OnProgress(static_cast<int>(i) + 1, finalists[i].label);
-    }
-    JudgeSpeeds(rows, event.rows);
     return event;
+  };
+  if (journal.version() >= 2) {
+    const Result<TestEvent> read =
+        journal.Observe<TestEvent>(read_test, [&](const TestEvent& logged) -> Result<TestEvent> {
+          BITPILOT_RETURN_IF_ERROR(CheckCounts(logged, finalists.size()));
+          return logged;
+        });
+    if (!read.ok()) return read.status();
+    FinalEvent event = conclude(*read);
+    BITPILOT_RETURN_IF_ERROR(journal.Decide(event));
+    return event;
+  }
+  Result<FinalEvent> logged = journal.Observe<FinalEvent>([&]() -> Result<FinalEvent> {
+    const Result<TestEvent> read = read_test();
+    if (!read.ok()) return read.status();
+    return conclude(*read);
   });
   if (!logged.ok()) return logged;
   // Which candidates are reported is a decision: a replay must choose the same.

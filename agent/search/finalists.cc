@@ -5,7 +5,6 @@
 
 #include "agent/search/front.h"
 #include "policies/acquisition.h"
-#include "policies/ilp.h"
 
 namespace bitpilot {
 namespace {
@@ -79,7 +78,7 @@ std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
   for (std::size_t step = 0; step < transitions.size(); ++step) {
     const Transition& transition = transitions[step].transition;
     if (!HasObjectives(problem, transition)) continue;
-    if (!proposals[step].reason.starts_with(kIlpReasonPrefix)) continue;
+    if (proposals[step].origin != Origin::kIntegerProgram) continue;
     const Objectives point = MeasuredObjectives(problem, transition);
     const double area = VolumeOf(problem, std::span(&point, 1));
     if (area > best_area) {

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/search/measurement_rows.h"
+
 namespace bitpilot {
 namespace {
 
@@ -14,14 +16,27 @@ Status Divergence(std::int64_t seq, const std::string& logged, const std::string
                      ", recomputed " + recomputed);
 }
 
+// `events` begin with the configuration.
+Result<int> LogVersion(const std::vector<Event>& events) {
+  if (events.size() == 1) return kLogVersion;
+  if (events[1].kind != AgentEvent::kKind) return 1;
+  const Result<AgentEvent> agent = ParseEvent<AgentEvent>(events[1].payload);
+  if (!agent.ok()) return agent.status();
+  if (agent->log_version <= kLogVersion) return agent->log_version;
+  return Status(StatusCode::kVersionMismatch,
+                "the log has version " + std::to_string(agent->log_version) + ", begun by " +
+                    agent->build + "; this bitpilot knows versions 1 to " +
+                    std::to_string(kLogVersion) + ". Use the newer bitpilot");
+}
+
 }  // namespace
 
 bool IsEndOfLog(const Status& status) {
   return status.code() == StatusCode::kAborted && status.message() == kEndOfLog;
 }
 
-Journal::Journal(Study& study, AtEnd at_end, std::deque<Event> pending)
-    : study_(&study), at_end_(at_end), pending_(std::move(pending)) {}
+Journal::Journal(Study& study, AtEnd at_end, int version, std::deque<Event> pending)
+    : study_(&study), at_end_(at_end), version_(version), pending_(std::move(pending)) {}
 
 Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
   Result<std::vector<Event>> events = study.Events();
@@ -29,12 +44,15 @@ Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
   if (events->empty() || events->front().kind != "config") {
     return DataCorrupt(study.path() + ": the log must begin with the configuration");
   }
+  const Result<int> version = LogVersion(*events);
+  if (!version.ok()) return version.status().WithContext(study.path());
   std::deque<Event> pending;
   for (auto event = events->begin() + 1; event != events->end(); ++event) {
-    if (event->kind != kResumeKind)
-      pending.push_back(std::move(*event));  // who went on where: nothing that decides
+    // Who went on where: nothing that decides.
+    if (event->kind == kResumeKind || event->kind == AgentEvent::kKind) continue;
+    pending.push_back(std::move(*event));
   }
-  Journal journal(study, at_end, std::move(pending));
+  Journal journal(study, at_end, *version, std::move(pending));
   return journal;
 }
 
@@ -45,6 +63,11 @@ Result<std::string> Journal::Take(const std::string& kind) {
   if (event.kind != kind)
     return Divergence(event.seq, event.kind + " " + event.payload, "an event of kind " + kind);
   return std::move(event.payload);
+}
+
+Status Journal::NoteAgent(const std::string& build, const std::string& solver) {
+  return study_->Append(std::string(AgentEvent::kKind),
+                        ToJson(AgentEvent{build, solver, version_}));
 }
 
 Status Journal::NoteClassChange(const std::string& cpu_class) {
@@ -60,17 +83,18 @@ Status Journal::Append(const std::string& kind, const std::string& payload) {
   return Status();
 }
 
-Status Journal::DecideText(const std::string& kind, const std::string& payload,
-                           const std::function<std::string(const std::string&)>& normalize) {
-  if (!replaying()) {
-    BITPILOT_RETURN_IF_ERROR(RequireRecording());
-    return Append(kind, payload);
-  }
-  const Result<std::string> logged = Take(kind);
-  if (!logged.ok()) return logged.status();
-  // Compared after a round trip: another version may space or order the same object differently.
-  if (normalize(*logged) != payload) return Divergence(seq_, *logged, payload);
-  return Status();
+Status Journal::Compare(const std::string& logged, const std::string& recomputed) const {
+  if (logged == recomputed) return Status();
+  const nlohmann::json was = nlohmann::json::parse(logged);
+  const nlohmann::json is = nlohmann::json::parse(recomputed);
+  const nlohmann::json changes = nlohmann::json::diff(was, is);
+  if (changes.empty()) return Divergence(seq_, logged, recomputed);
+  // The first difference: an event may be long.
+  const nlohmann::json::json_pointer where(changes.front().at("path").get<std::string>());
+  const auto at = [&](const nlohmann::json& event) {
+    return where.to_string() + " = " + (event.contains(where) ? event.at(where).dump() : "nothing");
+  };
+  return Divergence(seq_, at(was), at(is));
 }
 
 Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
@@ -96,6 +120,10 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
     if (!row->has_value()) {
       return DataCorrupt("seq " + std::to_string(seq_) + ": the row of measurement " + id +
                          " is missing");
+    }
+    if (version_ >= 2) {
+      BITPILOT_RETURN_IF_ERROR(
+          CheckFigures(**row).WithContext("seq " + std::to_string(seq_) + ": measurement " + id));
     }
     rows.push_back(std::move(**row));
   }

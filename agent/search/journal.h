@@ -31,7 +31,12 @@ class Journal {
   };
 
   // Reads what `study` already holds, after its "config" event. `study` must outlive the journal.
+  //
+  // Errors: kVersionMismatch if a newer bitpilot began the log.
   static Result<Journal> Open(Study& study, AtEnd at_end);
+
+  // By which rules the log is written: kLogVersion, or what an older bitpilot began it with.
+  int version() const { return version_; }
 
   // True while logged events are left: the next Observe() is answered from the log.
   bool replaying() const { return !pending_.empty(); }
@@ -46,29 +51,38 @@ class Journal {
   std::int64_t seq() const { return seq_; }
 
   // A decision, recomputed from what was observed so far. Event is a struct of
-  // agent/study/events.h.
+  // agent/study/events.h. A proposal's reason is not compared.
   //
   // Errors:
   //   kDataCorrupt  the log holds another event here: the message names its seq, what was logged
   //   and recomputed. kAborted      the log ended (kStop only; IsEndOfLog() tells).
   template <typename Event>
   Status Decide(const Event& decision) {
-    return DecideText(std::string(Event::kKind), ToJson(decision),
-                      [](const std::string& logged) -> std::string {
-                        const Result<Event> parsed = ParseEvent<Event>(logged);
-                        return parsed.ok() ? ToJson(*parsed) : logged;
-                      });
+    if (!replaying()) {
+      BITPILOT_RETURN_IF_ERROR(RequireRecording());
+      return Append(std::string(Event::kKind), ToJson(decision));
+    }
+    const Result<Event> logged = TakeEvent<Event>();
+    if (!logged.ok()) return logged.status();
+    return Compare(ToJson(WithoutProse(*logged)), ToJson(WithoutProse(decision)));
   }
 
   // Something the world told: from the log, or from `observe`, which runs only when recording.
   //
-  // Errors: as Decide(), and whatever `observe` returns (then nothing is appended).
+  // recompute: gives a logged event anew, from what only the event itself knows and all that the
+  // log holds before it. The two must be equal (from log version 2 on).
+  //
+  // Errors: as Decide(), and whatever `observe` (then nothing is appended) and `recompute` return.
   template <typename Event>
-  Result<Event> Observe(const std::function<Result<Event>()>& observe) {
+  Result<Event> Observe(const std::function<Result<Event>()>& observe,
+                        const std::function<Result<Event>(const Event&)>& recompute = {}) {
     if (replaying()) {
-      Result<std::string> payload = Take(std::string(Event::kKind));
-      if (!payload.ok()) return payload.status();
-      return ParseEvent<Event>(*payload);
+      Result<Event> logged = TakeEvent<Event>();
+      if (!logged.ok() || !recompute || version_ < 2) return logged;
+      const Result<Event> again = recompute(*logged);
+      if (!again.ok()) return again.status().WithContext("seq " + std::to_string(seq_));
+      BITPILOT_RETURN_IF_ERROR(Compare(ToJson(*logged), ToJson(*again)));
+      return logged;
     }
     BITPILOT_RETURN_IF_ERROR(RequireRecording());
     Result<Event> event = observe();
@@ -87,15 +101,37 @@ class Journal {
   // compared.
   Status PutArtifact(const std::string& sha256, const std::string& kind, const std::string& file);
 
+  // Notes which bitpilot writes from here on. Replays skip such events: they decide nothing.
+  Status NoteAgent(const std::string& build, const std::string& solver);
+
   // Notes that a resume goes on under another CPU class. Replays skip such events: they decide
   // nothing.
   Status NoteClassChange(const std::string& cpu_class);
 
  private:
-  Journal(Study& study, AtEnd at_end, std::deque<Event> pending);
+  Journal(Study& study, AtEnd at_end, int version, std::deque<Event> pending);
 
-  Status DecideText(const std::string& kind, const std::string& payload,
-                    const std::function<std::string(const std::string&)>& normalize);
+  template <typename Event>
+  static Event WithoutProse(Event event) {
+    if constexpr (requires {
+                    event.origin;
+                    event.reason;
+                  })
+      event.reason.clear();
+    return event;
+  }
+
+  template <typename Event>
+  Result<Event> TakeEvent() {
+    const Result<std::string> payload = Take(std::string(Event::kKind));
+    if (!payload.ok()) return payload.status();
+    Result<Event> event = ParseEvent<Event>(*payload);
+    if (!event.ok()) return event.status().WithContext("seq " + std::to_string(seq_));
+    return event;
+  }
+  // Both are JSON that ToJson() wrote: another version may space or order the same object
+  // differently.
+  Status Compare(const std::string& logged, const std::string& recomputed) const;
   // Payload of the next logged event, which must be of `kind`.
   Result<std::string> Take(const std::string& kind);
   Status Append(const std::string& kind, const std::string& payload);
@@ -103,6 +139,7 @@ class Journal {
 
   Study* study_;
   AtEnd at_end_;
+  int version_;
   std::deque<Event> pending_;
   std::int64_t seq_ = 0;
 };

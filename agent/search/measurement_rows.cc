@@ -1,6 +1,9 @@
 #include "agent/search/measurement_rows.h"
 
+#include <utility>
+
 #include "agent/study/events.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 
@@ -62,6 +65,20 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+Status CheckFigures(const MeasurementRow& row) {
+  if (!row.latency_median_ns || row.source != "measured") return Status();
+  if (row.window_ns.empty()) return DataCorrupt("has a latency and no windows");
+  const MedianInterval windows = SignTestInterval(row.window_ns);
+  for (const auto& [stored, recomputed] : {std::pair(*row.latency_median_ns, windows.median),
+                                           std::pair(*row.latency_low_ns, windows.low),
+                                           std::pair(*row.latency_high_ns, windows.high)}) {
+    if (stored == recomputed) continue;
+    return DataCorrupt("stored are " + std::to_string(stored) + " ns, its windows give " +
+                       std::to_string(recomputed) + " ns");
+  }
+  return Status();
 }
 
 }  // namespace bitpilot

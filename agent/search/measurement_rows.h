@@ -7,6 +7,7 @@
 #include "agent/fleet/board.h"
 #include "agent/study/study.h"
 #include "kernels/base/bit_assignment.h"
+#include "kernels/base/status.h"
 
 namespace bitpilot {
 
@@ -20,6 +21,12 @@ struct MeasuredCandidate {
 std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
                                    const BoardInfo& board,
                                    const std::vector<MeasuredCandidate>& candidates);
+
+// Checks that a stored row's latency and interval are those of its windows. A model's figures come
+// from its table instead.
+//
+// Errors: kDataCorrupt says what is stored and what the windows give.
+Status CheckFigures(const MeasurementRow& row);
 
 std::string_view ToString(Tier tier);
 

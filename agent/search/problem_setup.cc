@@ -77,6 +77,23 @@ Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journa
                 "the board could not measure uniform 8 bit: " + row.status + " " + row.detail);
 }
 
+// What follows from flags and measurements: all but losses, accuracies and sensitivities.
+Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& config,
+                                  const MeasurementRow& reference, const CostTable& table) {
+  ProblemEvent event;
+  event.layers = LayerNames(topology);
+  event.tensors = TensorNames(topology);
+  event.variables = MakeDecisionVariables(topology, config);
+  event.table = FormatCostTable(table);
+  const Result<BoardInfo> board = ParseEvent<BoardInfo>(reference.board);
+  if (!board.ok()) return board.status();
+  const Result<EnergyObjective> energy = ChooseEnergyObjective(config, *board, reference);
+  if (!energy.ok()) return energy.status();
+  event.energy_objective = *energy;
+  event.uniform8.latency_ns = *reference.latency_median_ns;
+  return event;
+}
+
 }  // namespace
 
 Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig& config,
@@ -92,20 +109,15 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
   if (!table.ok()) return table.status();
 
   const auto observe = [&]() -> Result<ProblemEvent> {
-    ProblemEvent event;
-    event.layers = LayerNames(topology);
-    event.tensors = TensorNames(topology);
-    event.variables = MakeDecisionVariables(topology, config);
-    event.table = FormatCostTable(*table);
-    const Result<EnergyObjective> energy =
-        ChooseEnergyObjective(config, resources.board->info(), *reference);
-    if (!energy.ok()) return energy.status();
-    event.energy_objective = *energy;
+    Result<ProblemEvent> known = KnownProblem(topology, config, *reference, *table);
+    if (!known.ok()) return known;
+    ProblemEvent& event = *known;
     const Result<const Network*> network = uniform8.Get();
     if (!network.ok()) return network.status();
     const Result<Evaluation> evaluation = EvaluateInteger(**network, resources.data->validation);
     if (!evaluation.ok()) return evaluation.status();
-    event.uniform8 = {*reference->latency_median_ns, evaluation->loss, evaluation->accuracy};
+    event.uniform8.loss = evaluation->loss;
+    event.uniform8.accuracy = evaluation->accuracy;
     event.float_accuracy = resources.model->EvaluateFloat(resources.data->validation).accuracy;
     observer.OnPhase("probing how sensitive the loss is to every width",
                      static_cast<int>(event.variables.size()));
@@ -118,9 +130,19 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
     if (!sensitivities.ok()) return sensitivities.status();
     for (std::size_t v = 0; v < event.variables.size(); ++v)
       event.variables[v].sensitivity = (*sensitivities)[v];
-    return event;
+    return known;
   };
-  Result<ProblemEvent> event = journal.Observe<ProblemEvent>(observe);
+  const auto recompute = [&](const ProblemEvent& logged) -> Result<ProblemEvent> {
+    Result<ProblemEvent> known = KnownProblem(topology, config, *reference, *table);
+    if (!known.ok()) return known;
+    known->uniform8.loss = logged.uniform8.loss;
+    known->uniform8.accuracy = logged.uniform8.accuracy;
+    known->float_accuracy = logged.float_accuracy;
+    for (std::size_t v = 0; v < known->variables.size() && v < logged.variables.size(); ++v)
+      known->variables[v].sensitivity = logged.variables[v].sensitivity;
+    return known;
+  };
+  Result<ProblemEvent> event = journal.Observe<ProblemEvent>(observe, recompute);
   if (!event.ok()) return event.status();
   // The logged table is what decisions used: its text rounds, so the parsed form counts in a live
   // run too.

@@ -3,28 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/qat/integer_evaluation.h"
 #include "agent/search/measurement_rows.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
 namespace {
 
-std::string CheckpointFile(int step) {
-  return "checkpoints/step-" + std::to_string(step) + ".ckpt";
-}
-
-Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
-
-TrainOptions TrainOptionsOf(const SearchConfig& config) {
-  TrainOptions options;
-  options.batch_size = config.batch_size;
-  options.learning_rate = config.learning_rate;
-  options.distill = config.distill;
-  options.cosine = true;
-  options.total_batches = static_cast<std::int64_t>(config.train_batches) * config.measurements;
-  return options;
-}
 
 }  // namespace
 
@@ -59,8 +43,9 @@ Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Wor
   const std::int64_t weight_bytes = WeightBytes(problem_.topology, work.assignment);
   const auto& max_bytes = problem_.budgets.max_weight_bytes;
   if (max_bytes && weight_bytes > *max_bytes) {
-    return journal_.Observe<TransitionEvent>(
-        [&] { return Result<TransitionEvent>(Reject(proposal, weight_bytes)); });
+    const auto reject = [&] { return Result<TransitionEvent>(Reject(proposal, weight_bytes)); };
+    return journal_.Observe<TransitionEvent>(reject,
+                                             [&](const TransitionEvent&) { return reject(); });
   }
   if (journal_.recording()) {
     BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
@@ -71,27 +56,12 @@ Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Wor
   const Result<StepRows> rows = Measure(work);
   if (!rows.ok()) return rows.status();
   if (config_.train_batches > 0) BITPILOT_RETURN_IF_ERROR(Checkpoint(work));
-  return journal_.Observe<TransitionEvent>([&] { return Evaluate(proposal, *rows, work); });
-}
-
-Status SearchEnvironment::RestoreModel() {
-  const int logged_steps = checkpoint_ ? checkpoint_->step : 0;
-  if (model_steps_ == logged_steps) return Status();
-  Result<std::string> bytes = files_.Get(CheckpointFile(logged_steps), checkpoint_->sha256);
-  if (!bytes.ok()) return bytes.status();
-  BITPILOT_RETURN_IF_ERROR(resources_.model->LoadCheckpoint(*bytes));
-  model_steps_ = logged_steps;
-  return Status();
-}
-
-Status SearchEnvironment::Prepare(Work& work) {
-  if (work.network) return Status();
-  if (stop_()) return Stopped();
-  BITPILOT_RETURN_IF_ERROR(RestoreModel());
-  BITPILOT_RETURN_IF_ERROR(resources_.model->SetAssignment(work.assignment));
-  if (config_.train_batches == 0) resources_.model->Calibrate(*resources_.calibration);
-  work.network = resources_.model->Export();
-  return Status();
+  return journal_.Observe<TransitionEvent>(
+      [&] { return Evaluate(proposal, *rows, work); },
+      [&](const TransitionEvent& logged) {
+        return Result<TransitionEvent>(
+            Conclude(proposal, *rows, work, logged.transition.loss, logged.transition.accuracy));
+      });
 }
 
 Status SearchEnvironment::StartMeasuring(Work& work) {
@@ -104,22 +74,6 @@ Status SearchEnvironment::StartMeasuring(Work& work) {
   job.energy = !work.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
   BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
   work.measuring = true;
-  return Status();
-}
-
-Status SearchEnvironment::Train(Work& work) {
-  if (work.trained) return Status();
-  BITPILOT_RETURN_IF_ERROR(Prepare(work));
-  const bool restored_after_training = model_steps_ > step_;
-  if (config_.train_batches > 0 && !restored_after_training) {
-    const double loss = resources_.model->Train(resources_.data->train, config_.train_batches,
-                                                TrainOptionsOf(config_), stop_);
-    if (stop_()) return Stopped();
-    work.train_loss = loss;
-    work.network = resources_.model->Export();
-    model_steps_ = step_ + 1;
-  }
-  work.trained = true;
   return Status();
 }
 
@@ -142,7 +96,7 @@ Result<StepRows> SearchEnvironment::Measure(Work& work) {
   };
   Result<StepRows> rows = MeasureStep("step-" + std::to_string(step_), measure);
   if (rows.ok() && !rows->HasNumbers()) {
-    failure_ = rows->candidate.status + ": " + rows->candidate.detail;
+    failure_ = "not measured: " + rows->candidate.status + ": " + rows->candidate.detail;
   }
   return rows;
 }
@@ -164,39 +118,30 @@ Result<StepRows> SearchEnvironment::MeasureOnce(Work& work, const std::string& m
   return StepRows{std::move(rows->front()), std::move(rows->back()), energy};
 }
 
-Status SearchEnvironment::Checkpoint(Work& work) {
-  Result<CheckpointEvent> checkpoint =
-      journal_.Observe<CheckpointEvent>([&]() -> Result<CheckpointEvent> {
-        BITPILOT_RETURN_IF_ERROR(Train(work));
-        const Result<StoredFile> file =
-            files_.Put(CheckpointFile(step_ + 1), resources_.model->SaveCheckpoint());
-        if (!file.ok()) return file.status();
-        return CheckpointEvent{step_ + 1, file->sha256, file->file, work.train_loss.value()};
-      });
-  if (!checkpoint.ok()) return checkpoint.status();
-  checkpoint_ = std::move(*checkpoint);
-  work.train_loss = checkpoint_->train_loss;
-  files_.Remove(CheckpointFile(step_ - 1));  // the last two stay
-  return Status();
-}
-
 Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, const StepRows& rows,
                                                     Work& work) {
+  if (work.diverged) return Conclude(proposal, rows, work, 0.0, 0.0);
   BITPILOT_RETURN_IF_ERROR(Train(work));
-  const Result<Evaluation> evaluation = EvaluateInteger(*work.network, resources_.data->validation);
-  if (!evaluation.ok()) return evaluation.status();
-  const Result<StoredFile> file = files_.Put(NetworkFile(step_), SerializeNetwork(*work.network));
+  BITPILOT_RETURN_IF_ERROR(Score(work));
+  const Result<StoredFile> file = files_.Put(NetworkFile(step_), SerializeNetwork(work.result()));
   if (!file.ok()) return file.status();
+  return Conclude(proposal, rows, work, work.evaluation->loss, work.evaluation->accuracy);
+}
+
+TransitionEvent SearchEnvironment::Conclude(const Proposal& proposal, const StepRows& rows,
+                                            const Work& work, double loss, double accuracy) const {
   TransitionEvent answer;
   answer.step = step_;
   answer.train_loss = work.train_loss;
   Transition& transition = answer.transition;
   transition.choice = proposal.choice;
+  transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
+  transition.status = TransitionStatus::kDiverged;
+  if (work.diverged) return answer;
   FillLatency(rows, transition);
   FillEnergy(rows, transition);
-  transition.loss = evaluation->loss;
-  transition.accuracy = evaluation->accuracy;
-  transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
+  transition.loss = loss;
+  transition.accuracy = accuracy;
   return answer;
 }
 
@@ -231,10 +176,11 @@ TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,
 }
 
 std::int64_t SearchEnvironment::MiniBatchesAfter(int steps) const {
-  // Who is rejected before it is measured does not train.
+  // Who is rejected before it is measured does not train, and training that diverged is undone.
   const auto trained = std::count_if(
       transitions_.begin(), transitions_.begin() + steps, [](const TransitionEvent& event) {
-        return event.transition.status != TransitionStatus::kRejected;
+        return event.transition.status != TransitionStatus::kRejected &&
+               event.transition.status != TransitionStatus::kDiverged;
       });
   return trained * config_.train_batches;
 }
@@ -246,13 +192,6 @@ void SearchEnvironment::KeepNetworks(const std::vector<int>& steps) {
     if (!keep) files_.Remove(NetworkFile(step));
     return !keep;
   });
-}
-
-Result<Network> SearchEnvironment::TrainReference(const BitAssignment& assignment) {
-  Work work;
-  work.assignment = assignment;
-  BITPILOT_RETURN_IF_ERROR(Train(work));
-  return std::move(*work.network);
 }
 
 }  // namespace bitpilot

@@ -38,13 +38,16 @@ struct SearchResources {
 // the journal replays, nothing trains and nothing is measured; the first live step restores the
 // last checkpoint.
 //
+// Training that diverges (a loss, a weight or the exported network is not finite) is an outcome:
+// its step ends with kDiverged, and the next one trains on from the state before it.
+//
 // The candidate and uniform 8 bit are measured in interleaved rounds, because boards drift by more
 // than the differences that a search looks for. A transition's latency is the ratio of the two
 // times the problem's 8-bit reference, so that all steps share one scale; the rows keep what was
 // measured.
 //
-// Files: networks/step-K.bpnet of every step that is kept; checkpoints/step-K.ckpt, the
-// last two.
+// Files: networks/step-K.bpnet of every step that is kept; checkpoints/step-K.ckpt, the last two,
+// K = 0 before the first step.
 class SearchEnvironment final : public Environment {
  public:
   // `stop` is polled: once true, Step() returns nullopt and nothing of that step is logged as done.
@@ -56,11 +59,17 @@ class SearchEnvironment final : public Environment {
   int measurements_left() const override { return config_.measurements - step_; }
   std::optional<Transition> Step(const Proposal& proposal) override;
 
+  // Call before the first Step(): logs the checkpoint that a training search starts from, so that
+  // it can be resumed from then on.
+  //
+  // Errors: the journal's and the file's; kAborted if `stop` became true.
+  Status Begin();
+
   // Why Step() returned nullopt: OK if it was asked to stop.
   const Status& status() const { return status_; }
 
-  // Why the last step was not measured, as the board said it: "TIMED_OUT: ..."; empty if it was, or
-  // was rejected before.
+  // What was wrong with the last step, for people: "not measured: TIMED_OUT: ..." as the board said
+  // it, or that training diverged; empty if it was measured, or rejected before.
   const std::string& failure() const { return failure_; }
 
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
@@ -75,9 +84,12 @@ class SearchEnvironment final : public Environment {
   // The network that one more step at `assignment` gives: the weights as they are, trained at these
   // widths for a step's mini-batches, at the learning rate that the search has come to. That is 0
   // after a whole search: then only batch norm's statistics settle. Without training: calibrated.
-  //
+  struct TrainedReference {
+    Network network;
+    bool diverged = false;  // training did: this is the network as it was before, at these widths
+  };
   // REQUIRES: the journal records.
-  Result<Network> TrainReference(const BitAssignment& assignment);
+  Result<TrainedReference> TrainReference(const BitAssignment& assignment);
 
   static std::string NetworkFile(int step) {
     return "networks/step-" + std::to_string(step) + ".bpnet";
@@ -88,13 +100,20 @@ class SearchEnvironment final : public Environment {
   // answer it.
   struct Work {
     BitAssignment assignment;
-    std::optional<Network>
-        network;  // what the board measures: exported before this step's training
+    // What the board measures, and borrows meanwhile: exported before this step's training, unless
+    // the checkpoint that was restored contains that.
+    std::optional<Network> network;
+    std::optional<Network> trained_network;  // exported after this step's training
+    std::optional<Evaluation> evaluation;    // of result()
     Tier tier = Tier::kScreen;
     bool measuring = false;     // a job is started and not finished
     bool knows_energy = false;  // both networks' energies were measured
     bool trained = false;
+    bool diverged = false;
     std::optional<double> train_loss;
+
+    // The network that the step ends with.
+    const Network& result() const { return trained_network ? *trained_network : *network; }
   };
 
   Result<TransitionEvent> RunStep(const Proposal& proposal, Work& work);
@@ -102,15 +121,25 @@ class SearchEnvironment final : public Environment {
   Status Prepare(Work& work);
   Status StartMeasuring(Work& work);
   Status Train(Work& work);
+  // Reads the held-out loss, once.
+  Status Score(Work& work);
+  // True if the loss, the network that training gave or its held-out loss is not finite.
+  Result<bool> Diverged(const std::optional<double>& train_loss, Work& work);
+  // Gives the model the state before this step's training.
+  Status Undo(Work& work);
   // The answer that counts (MeasureStep()).
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);
   Result<TransitionEvent> Evaluate(const Proposal& proposal, const StepRows& rows, Work& work);
+  // What the step comes to: a function of the rows and of the held-out loss and accuracy.
+  TransitionEvent Conclude(const Proposal& proposal, const StepRows& rows, const Work& work,
+                           double loss, double accuracy) const;
   void FillLatency(const StepRows& rows, Transition& transition) const;
   void FillEnergy(const StepRows& rows, Transition& transition) const;
   // The problem's 8-bit network, from its file when the first live step asks for it.
   Result<const Network*> Uniform8();
+  // Loads the state that the log ends with, unless the model has it.
   Status RestoreModel();
   TransitionEvent Reject(const Proposal& proposal, std::int64_t weight_bytes) const;
 
@@ -121,8 +150,10 @@ class SearchEnvironment final : public Environment {
   SearchResources resources_;
   std::function<bool()> stop_;
   int step_ = 0;
-  int model_steps_ = 0;                        // steps whose training the model in memory contains
+  // Steps whose training the model in memory contains; absent until it was restored here.
+  std::optional<int> model_steps_;
   std::optional<CheckpointEvent> checkpoint_;  // the last one logged
+  std::string state_before_;                   // a checkpoint, where none was logged yet
   std::optional<Network> uniform8_;
   std::vector<TransitionEvent> transitions_;
   std::vector<int> kept_steps_;  // whose network files may exist, ascending

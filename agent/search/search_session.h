@@ -1,35 +1,16 @@
 // A search from configuration to front: start it, resume it, verify it.
 //
-// All three run the same driver over the study's journal (agent/search/journal.h):
-//
-//   board -> problem -> (proposal -> measurement -> [checkpoint] -> transition)* -> final -> end
+// All three run the same driver over the study's journal (agent/search/search_driver.h).
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "agent/search/search_config.h"
-#include "agent/search/search_observer.h"
-#include "agent/study/events.h"
+#include "agent/search/search_driver.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
-
-struct SearchOptions {
-  std::string study_path;
-  SearchObserver* observer = nullptr;  // never null
-  std::function<bool()> stop;          // polled; true ends the search so that it can be resumed
-  bool allow_class_change = false;     // resume on a machine of another CPU class
-  bool long_audit = false;             // FinalOptions'
-};
-
-struct SearchOutcome {
-  bool interrupted = false;  // stopped by the user: resume to go on
-  SearchConfig config;
-  int decisions = 0;
-  FinalEvent final;  // empty if interrupted
-};
 
 // Fills in what the flags left out (weights that ship, checksums, fingerprints), after checking
 // that model, weights, data and board are there; then creates the study and searches. Errors before
@@ -45,9 +26,10 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
 Result<SearchOutcome> ResumeSearch(const SearchOptions& options);
 
 struct ReplayReport {
-  int decisions = 0;          // proposals recomputed and found equal
-  std::int64_t last_seq = 0;  // last event of the log
-  bool complete = false;      // the study had ended
+  int decisions = 0;                      // proposals recomputed and found equal
+  std::int64_t last_seq = 0;              // last event of the log
+  bool complete = false;                  // the study had ended
+  std::vector<std::string> agent_builds;  // that wrote it (AgentBuild()), each once; none if older
   // Under which its latencies were measured (agent/fleet/board_conditions.h), each once, in the
   // order of the log; those of the full instruction set are left out: they are another board's.
   std::vector<std::string> fingerprints;

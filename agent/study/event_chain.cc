@@ -13,8 +13,8 @@ namespace bitpilot {
 namespace {
 
 // Kinds that tell about this process and machine, or restate rows that are hashed themselves.
-constexpr std::array<std::string_view, 6> kNoContent = {"board",  "measurement", "artifact",
-                                                        "resume", "end",         "checkpoint"};
+constexpr std::array<std::string_view, 7> kNoContent = {
+    "agent", "board", "measurement", "artifact", "resume", "end", "checkpoint"};
 
 // Collects fields, each with its length in front.
 class FieldHash {

@@ -63,12 +63,20 @@ static void from_json(const nlohmann::json& j, DecisionVariable::Kind& kind) {
   ReadWord(j, kKindWords, kind);
 }
 
-static constexpr std::array<std::string_view, 3> kStatusWords = {"measured", "rejected", "failed"};
+static constexpr std::array<std::string_view, 4> kStatusWords = {"measured", "rejected", "failed",
+                                                                 "diverged"};
 static void to_json(nlohmann::json& j, TransitionStatus status) {
   j = kStatusWords.at(static_cast<std::size_t>(status));
 }
 static void from_json(const nlohmann::json& j, TransitionStatus& status) {
   ReadWord(j, kStatusWords, status);
+}
+
+static void to_json(nlohmann::json& j, Origin origin) { j = ToString(origin); }
+static void from_json(const nlohmann::json& j, Origin& origin) {
+  const Result<Origin> parsed = ParseOrigin(j.get<std::string>());
+  if (!parsed.ok()) throw nlohmann::json::other_error::create(599, parsed.status().message(), &j);
+  origin = *parsed;
 }
 
 static constexpr std::array<std::string_view, 3> kObjectiveWords = {"none", "measured", "model"};
@@ -122,14 +130,18 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                            (layers, tensors, variables, table, uniform8, float_accuracy),
                            (energy_objective))
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProposalEvent, step, choice, assignment_id, reason)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
+BITPILOT_DEFINE_GROWN_TYPE(TestEvent, (rows), (uniform4_validation_accuracy))
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256, candidate_id, tier,
                                    status)
 BITPILOT_DEFINE_GROWN_TYPE(Transition,
                            (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
                             accuracy, weight_bytes),
                            (energy_ratio, energy_ratio_uncertainty, model_energy_ratio))
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CheckpointEvent, step, sha256, file, train_loss)
+BITPILOT_DEFINE_GROWN_TYPE(CheckpointEvent, (step, sha256, file, train_loss), (diverged))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
 BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                            (label, origin, assignment, assignment_id, test_accuracy, test_correct,
@@ -153,6 +165,38 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
 
+static void to_json(nlohmann::json& j, const AnswersEvent& event) { j = event.program; }
+static void from_json(const nlohmann::json& j, AnswersEvent& event) { j.get_to(event.program); }
+
+// Before there were origins, reasons began with them.
+static Origin OriginInReason(std::string_view reason) {
+  if (reason.starts_with("uniformly random")) return Origin::kRandom;
+  for (const Origin origin : {Origin::kIntegerProgram, Origin::kFrontNeighbour,
+                              Origin::kFrontCrossover, Origin::kIncumbentNeighbour,
+                              Origin::kThompsonSample, Origin::kNearestUnseen, Origin::kUniform}) {
+    if (reason.starts_with(ToString(origin))) return origin;
+  }
+  return Origin::kUnknown;
+}
+static void to_json(nlohmann::json& j, const ProposalEvent& event) {
+  j = {{"step", event.step},
+       {"choice", event.choice},
+       {"assignment_id", event.assignment_id},
+       {"reason", event.reason},
+       {"origin", event.origin}};
+}
+static void from_json(const nlohmann::json& j, ProposalEvent& event) {
+  j.at("step").get_to(event.step);
+  j.at("choice").get_to(event.choice);
+  j.at("assignment_id").get_to(event.assignment_id);
+  j.at("reason").get_to(event.reason);
+  if (j.contains("origin")) {
+    j.at("origin").get_to(event.origin);
+  } else {
+    event.origin = OriginInReason(event.reason);
+  }
+}
+
 // These two add a key to the members of the struct they hold.
 static void to_json(nlohmann::json& j, const BoardEvent& event) {
   j = event.board;
@@ -164,11 +208,14 @@ static void from_json(const nlohmann::json& j, BoardEvent& event) {
 }
 static void to_json(nlohmann::json& j, const TransitionEvent& event) {
   j = event.transition;
+  if (event.transition.status == TransitionStatus::kDiverged) j["loss"] = j["accuracy"] = nullptr;
   j["step"] = event.step;
   j["train_loss"] = event.train_loss;
 }
 static void from_json(const nlohmann::json& j, TransitionEvent& event) {
-  j.get_to(event.transition);
+  nlohmann::json transition = j;
+  if (transition.at("status") == "diverged") transition["loss"] = transition["accuracy"] = 0.0;
+  transition.get_to(event.transition);
   j.at("step").get_to(event.step);
   j.at("train_loss").get_to(event.train_loss);
 }
@@ -193,9 +240,12 @@ Result<T> ParseEvent(std::string_view payload) {
   template std::string ToJson(const T&); \
   template Result<T> ParseEvent(std::string_view);
 BITPILOT_EVENT(BoardInfo)
+BITPILOT_EVENT(AgentEvent)
 BITPILOT_EVENT(BoardEvent)
 BITPILOT_EVENT(ProblemEvent)
+BITPILOT_EVENT(AnswersEvent)
 BITPILOT_EVENT(ProposalEvent)
+BITPILOT_EVENT(TestEvent)
 BITPILOT_EVENT(MeasurementEvent)
 BITPILOT_EVENT(TransitionEvent)
 BITPILOT_EVENT(CheckpointEvent)

@@ -7,13 +7,17 @@
 // order in which a search writes them:
 //
 // - config: the full resolved configuration, any JSON object; Study::Create() writes it as event 1
+// - agent: AgentEvent, which bitpilot writes from here on; once a run
 // - board: BoardEvent, who measures; written again when a resumed search finds another board
 // - problem: ProblemEvent, what may be chosen, the board's cost table, the 8-bit reference
+// - answers: AnswersEvent, where the policy begins with the integer program
 // - proposal: ProposalEvent, one decision of the policy
 // - measurement: MeasurementEvent, written by Study::AppendMeasurements() only
 // - transition: TransitionEvent, what the environment answered to a proposal
-// - checkpoint: CheckpointEvent, training state saved beside the study
+// - checkpoint: CheckpointEvent, training state saved beside the study; before the first proposal
+//   and before each transition of a search that trains
 // - artifact: ArtifactEvent, written by Study::PutArtifact() only
+// - test: TestEvent, what reading the test images told
 // - final: FinalEvent, the table of results, measured again and interleaved
 // - end: EndEvent, why the search stopped
 //
@@ -31,9 +35,27 @@
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
 #include "policies/environment.h"
+#include "policies/integer_program.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
+
+// By which rules a search writes its log:
+//   1  before there were agent events
+//   2  a training search logs the checkpoint that it starts from, a policy that begins with them the
+//      integer program's answers, the end how the finalists classed the test images; what follows
+//      from the log (transitions' ratios, the problem's table, the final table) is recomputed and
+//      compared by replays
+// Raise it when the rule of something that replays recompute changes.
+inline constexpr int kLogVersion = 2;
+
+struct AgentEvent {
+  static constexpr std::string_view kKind = "agent";
+  std::string build;   // version, and a hash over the sources that decide
+  std::string solver;  // of integer programs, with its version
+  // Of the whole log where this is event 2; a log without that has version 1. Later runs keep it.
+  int log_version = kLogVersion;
+};
 
 struct BoardEvent {
   static constexpr std::string_view kKind = "board";
@@ -52,12 +74,20 @@ struct ProblemEvent {
   EnergyObjective energy_objective = EnergyObjective::kNone;
 };
 
+// The integer program's answers (policies/integer_program.h), which depend on the solver's version.
+struct AnswersEvent {
+  static constexpr std::string_view kKind = "answers";
+  IntegerProgramAnswers program;  // its members are the object's keys
+};
+
 struct ProposalEvent {
   static constexpr std::string_view kKind = "proposal";
   int step = 0;  // 0, 1, 2, ...
   Choice choice;
   std::string assignment_id;
-  std::string reason;
+  std::string reason;  // prose: replays do not compare it
+  // An older bitpilot did not write it: then what the reason begins with.
+  Origin origin = Origin::kUnknown;
 };
 
 struct MeasurementEvent {
@@ -72,18 +102,23 @@ struct MeasurementEvent {
 struct TransitionEvent {
   static constexpr std::string_view kKind = "transition";
   int step = 0;
-  Transition transition;  // its members are the object's keys; latency_ns is null unless measured
+  // Its members are the object's keys; latency_ns is null unless measured, loss and accuracy where
+  // training diverged.
+  Transition transition;
   std::optional<double>
       train_loss;  // mean over the step's mini-batches, nats; null without training
 };
 
 struct CheckpointEvent {
   static constexpr std::string_view kKind = "checkpoint";
-  int step = 0;  // the first step that is not contained in it
+  int step = 0;  // the first step that is not contained in it; 0: the state that all start from
   std::string sha256;
   std::string file;  // relative to the study
   // Of the step's training, nats: its transition repeats it, also if another process writes that.
-  double train_loss = 0.0;
+  // Null where nothing was trained, or it diverged.
+  std::optional<double> train_loss;
+  // The step's training left something that is no finite number: this is the state before it again.
+  bool diverged = false;
 };
 
 struct ArtifactEvent {
@@ -158,6 +193,25 @@ struct FullIsa {
   std::string measure_status;  // "OK" or "NOISY"; empty in studies of an older bitpilot
   std::string measure_detail;  // why it is NOISY
   int comparisons = 1;         // as FinalEvent's
+};
+
+// How two networks class the same labelled images. [network's answer right?][reference's right?]
+struct PairedCounts {
+  std::int64_t both = 0;
+  std::int64_t only_this = 0;       // the reference is wrong
+  std::int64_t only_reference = 0;  // this network is wrong
+  std::int64_t neither = 0;
+
+  std::int64_t correct() const { return both + only_this; }
+  std::int64_t total() const { return both + only_this + only_reference + neither; }
+};
+
+// What reading the test images told; the final table follows from it and from the measurements.
+struct TestEvent {
+  static constexpr std::string_view kKind = "test";
+  std::vector<PairedCounts> rows;  // parallel to FinalEvent's; the reference is uniform 8 bit
+  // Of uniform 4 bit, which no step validates; nothing where it is no finalist.
+  std::optional<double> uniform4_validation_accuracy;
 };
 
 struct FinalEvent {

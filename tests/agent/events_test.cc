@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <utility>
 
 namespace bitpilot {
 namespace {
@@ -53,6 +55,65 @@ TEST(ParseEventTest, ReturnsATransitionWithAndWithoutNumbers) {
   EXPECT_EQ(parsed->transition.status, TransitionStatus::kFailed);
   EXPECT_EQ(parsed->transition.latency_ns, std::nullopt);
   EXPECT_EQ(parsed->train_loss, std::nullopt);
+}
+
+// A training that diverged has no loss: it is no number in the log either.
+TEST(ParseEventTest, ReturnsADivergedTransitionWithoutALoss) {
+  TransitionEvent event = MeasuredTransition();
+  event.transition.status = TransitionStatus::kDiverged;
+  event.transition.latency_ns = std::nullopt;
+  event.train_loss = std::nullopt;
+  const std::string payload = ToJson(event);
+  EXPECT_THAT(payload, HasSubstr(R"("loss":null)"));
+  EXPECT_THAT(payload, HasSubstr(R"("accuracy":null)"));
+  EXPECT_THAT(payload, HasSubstr(R"("status":"diverged")"));
+  const Result<TransitionEvent> parsed = ParseEvent<TransitionEvent>(payload);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->transition.status, TransitionStatus::kDiverged);
+  EXPECT_EQ(ToJson(*parsed), payload);
+  event.transition.status = TransitionStatus::kFailed;  // which was evaluated
+  std::string failed = ToJson(event);
+  failed.replace(failed.find("\"loss\":"), 8, "\"loss\":null,\"lost\":");
+  EXPECT_FALSE(ParseEvent<TransitionEvent>(failed).ok());
+}
+
+TEST(ParseEventTest, ReturnsACheckpointOfADivergedStep) {
+  const Result<CheckpointEvent> parsed = ParseEvent<CheckpointEvent>(
+      ToJson(CheckpointEvent{3, "sha", "step-3.ckpt", std::nullopt, true}));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_TRUE(parsed->diverged);
+  EXPECT_FALSE(parsed->train_loss.has_value());
+  const Result<CheckpointEvent> older =
+      ParseEvent<CheckpointEvent>(R"({"step":1,"sha256":"s","file":"f","train_loss":0.5})");
+  ASSERT_TRUE(older.ok()) << older.status().message();
+  EXPECT_FALSE(older->diverged);
+  EXPECT_EQ(older->train_loss, 0.5);
+}
+
+// Before origins had a field, replays and finalists read them out of the reason.
+TEST(ParseEventTest, TakesAnOlderProposalsOriginFromItsReason) {
+  const std::pair<const char*, Origin> cases[] = {
+      {"integer program at 0.700x latency", Origin::kIntegerProgram},
+      {"neighbour of the front, expected to add 0.1", Origin::kFrontNeighbour},
+      {"crossover of the front, expected to add 0.1", Origin::kFrontCrossover},
+      {"neighbour of the incumbent, expected to add 0.1", Origin::kIncumbentNeighbour},
+      {"Thompson sample, expected to add 0.1", Origin::kThompsonSample},
+      {"nearest choice that was not seen", Origin::kNearestUnseen},
+      {"uniform w8a8", Origin::kUniform},
+      {"uniformly random widths", Origin::kRandom},
+      {"a whim", Origin::kUnknown}};
+  for (const auto& [reason, origin] : cases) {
+    const Result<ProposalEvent> parsed = ParseEvent<ProposalEvent>(
+        std::string(R"({"step":0,"choice":[8],"assignment_id":"id","reason":")") + reason + "\"}");
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_EQ(parsed->origin, origin) << reason;
+    const Result<ProposalEvent> again = ParseEvent<ProposalEvent>(ToJson(*parsed));
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(again->origin, origin);
+  }
+  EXPECT_FALSE(ParseEvent<ProposalEvent>(
+                   R"({"step":0,"choice":[],"assignment_id":"","reason":"","origin":"luck"})")
+                   .ok());
 }
 
 TEST(ParseEventTest, ReturnsTheProblem) {

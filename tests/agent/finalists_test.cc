@@ -30,7 +30,7 @@ class FinalistsTest : public testing::Test {
     problem_.uniform8 = {1000.0, 0.4, 0.87};
   }
 
-  void AddStep(double accuracy, double latency_ratio, const std::string& reason,
+  void AddStep(double accuracy, double latency_ratio, Origin origin,
                TransitionStatus status = TransitionStatus::kMeasured) {
     const int step = static_cast<int>(transitions_.size());
     TransitionEvent answer;
@@ -41,7 +41,7 @@ class FinalistsTest : public testing::Test {
       answer.transition.latency_ns = 1000.0 * latency_ratio;
     answer.transition.accuracy = accuracy;
     transitions_.push_back(answer);
-    proposals_.push_back({step, answer.transition.choice, "id", reason});
+    proposals_.push_back({step, answer.transition.choice, "id", "a reason", origin});
   }
 
   std::vector<Finalist> Choose() const {
@@ -54,9 +54,9 @@ class FinalistsTest : public testing::Test {
 };
 
 TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
-  AddStep(0.80, 0.9, "integer program at 0.90x");
-  AddStep(0.80, 0.6, "integer program at 0.60x");  // 0.3 x 0.9 is the larger area
-  AddStep(0.85, 0.5, "neighbour");
+  AddStep(0.80, 0.9, Origin::kIntegerProgram);
+  AddStep(0.80, 0.6, Origin::kIntegerProgram);  // 0.3 x 0.9 is the larger area
+  AddStep(0.85, 0.5, Origin::kFrontNeighbour);
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 4U);
   EXPECT_EQ(finalists[0].label, "uniform 8 bit");
@@ -66,19 +66,20 @@ TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
   EXPECT_EQ(finalists[3].step, 2);  // dominates everything else
 }
 
-TEST_F(FinalistsTest, IgnoresFailedAndRejectedCandidates) {
-  AddStep(0.99, 0.1, "integer program", TransitionStatus::kFailed);
-  AddStep(0.99, 0.1, "integer program", TransitionStatus::kRejected);
-  AddStep(0.70, 0.8, "random");
+TEST_F(FinalistsTest, IgnoresFailedRejectedAndDivergedCandidates) {
+  AddStep(0.99, 0.1, Origin::kIntegerProgram, TransitionStatus::kFailed);
+  AddStep(0.99, 0.1, Origin::kIntegerProgram, TransitionStatus::kRejected);
+  AddStep(0.99, 0.1, Origin::kIntegerProgram, TransitionStatus::kDiverged);
+  AddStep(0.70, 0.8, Origin::kRandom);
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 3U);
-  EXPECT_EQ(finalists[2].step, 2);
+  EXPECT_EQ(finalists[2].step, 3);
 }
 
 TEST_F(FinalistsTest, PrefersCandidatesThatKeepTheBudget) {
   problem_.budgets.max_latency_ratio = 0.7;
-  AddStep(0.86, 0.9, "random");
-  AddStep(0.80, 0.6, "random");
+  AddStep(0.86, 0.9, Origin::kRandom);
+  AddStep(0.80, 0.6, Origin::kRandom);
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 3U);
   EXPECT_EQ(finalists[2].step, 1);
@@ -86,12 +87,12 @@ TEST_F(FinalistsTest, PrefersCandidatesThatKeepTheBudget) {
 
 TEST_F(FinalistsTest, ReportsTheClosestWhereNobodyKeepsTheBudget) {
   problem_.budgets.max_latency_ratio = 0.1;
-  AddStep(0.86, 0.9, "random");
+  AddStep(0.86, 0.9, Origin::kRandom);
   EXPECT_EQ(Choose().size(), 3U);
 }
 
 TEST_F(FinalistsTest, ThinsALongFrontAndKeepsItsOrder) {
-  for (int i = 0; i < 20; ++i) AddStep(0.60 + 0.01 * i, 0.5 + 0.02 * i, "random");
+  for (int i = 0; i < 20; ++i) AddStep(0.60 + 0.01 * i, 0.5 + 0.02 * i, Origin::kRandom);
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 2 + kMaxFrontFinalists);
   for (std::size_t i = 3; i < finalists.size(); ++i)
@@ -110,11 +111,11 @@ TEST(DecisionVariablesTest, LeavesTheEndsOutUnlessAskedFor) {
 
 TEST_F(FinalistsTest, KeepsTheSlowerCandidateThatNeedsLessEnergy) {
   problem_.energy_objective = EnergyObjective::kMeasured;
-  AddStep(0.80, 0.5, "random");
+  AddStep(0.80, 0.5, Origin::kRandom);
   transitions_.back().transition.energy_ratio = 0.9;
-  AddStep(0.80, 0.6, "random");
+  AddStep(0.80, 0.6, Origin::kRandom);
   transitions_.back().transition.energy_ratio = 0.6;
-  AddStep(0.99, 0.1, "random");  // whose energy could not be measured
+  AddStep(0.99, 0.1, Origin::kRandom);  // whose energy could not be measured
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 4U);
   EXPECT_EQ(finalists[2].step, 0);
@@ -126,9 +127,9 @@ TEST_F(FinalistsTest, KeepsTheSlowerCandidateThatNeedsLessEnergy) {
 TEST_F(FinalistsTest, PrefersCandidatesThatKeepTheEnergyBudget) {
   problem_.energy_objective = EnergyObjective::kModel;
   problem_.budgets.max_energy_ratio = 0.7;
-  AddStep(0.86, 0.5, "random");
+  AddStep(0.86, 0.5, Origin::kRandom);
   transitions_.back().transition.model_energy_ratio = 0.9;
-  AddStep(0.80, 0.6, "random");
+  AddStep(0.80, 0.6, Origin::kRandom);
   transitions_.back().transition.model_energy_ratio = 0.6;
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 3U);
@@ -136,7 +137,7 @@ TEST_F(FinalistsTest, PrefersCandidatesThatKeepTheEnergyBudget) {
 }
 
 TEST_F(FinalistsTest, HasNoVolumeWhereEnergyIsNoObjective) {
-  AddStep(0.86, 0.5, "random");
+  AddStep(0.86, 0.5, Origin::kRandom);
   transitions_.back().transition.energy_ratio = 0.9;
   EXPECT_FALSE(MeasuredEnergyHypervolume(problem_, transitions_).has_value());
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr char kConfig[] = R"({"model":"resnet8"})";
 
 ProposalEvent ProposalAt(int step, int width) {
-  return {step, {width, 8}, "id-" + std::to_string(width), "test"};
+  return {step, {width, 8}, "id-" + std::to_string(width), "test", Origin::kRandom};
 }
 
 TransitionEvent Answer(int step) {
@@ -77,6 +77,65 @@ TEST_F(JournalTest, NamesTheSeqOfADecisionThatDiffers) {
   const Status status = journal->Decide(ProposalAt(0, 5));
   EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
   EXPECT_THAT(status.message(), testing::HasSubstr("seq 2"));
+}
+
+TEST_F(JournalTest, ComparesAProposalsOriginAndNotItsReason) {
+  Record();
+  for (const bool same_origin : {true, false}) {
+    Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+    ASSERT_TRUE(study.ok());
+    Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+    ASSERT_TRUE(journal.ok());
+    ProposalEvent proposal = ProposalAt(0, 4);
+    proposal.reason = "in other words";
+    if (!same_origin) proposal.origin = Origin::kIntegerProgram;
+    const Status status = journal->Decide(proposal);
+    EXPECT_EQ(status.ok(), same_origin) << status.message();
+    if (same_origin) continue;
+    EXPECT_THAT(status.message(), testing::HasSubstr("/origin = \"random\""));
+    EXPECT_THAT(status.message(), testing::HasSubstr("\"integer program\""));
+  }
+}
+
+// What follows from an observation is compared from version 2 on, which the first agent event says.
+TEST_F(JournalTest, RecomputesWhatALoggedEventSays) {
+  for (const bool says_version : {true, false}) {
+    const std::string path = folder_.Path(says_version ? "new.db" : "old.db");
+    {
+      Result<std::unique_ptr<Study>> study = Study::Create(path, kConfig);
+      ASSERT_TRUE(study.ok());
+      Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
+      ASSERT_TRUE(journal.ok());
+      EXPECT_EQ(journal->version(), kLogVersion);
+      if (says_version) ASSERT_TRUE(journal->NoteAgent("bitpilot 1", "CBC 2").ok());
+      ASSERT_TRUE(journal->Observe<TransitionEvent>([] { return Result(Answer(0)); }).ok());
+      ASSERT_TRUE((*study)->Close().ok());
+    }
+    Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path);
+    ASSERT_TRUE(study.ok());
+    Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+    ASSERT_TRUE(journal.ok());
+    EXPECT_EQ(journal->version(), says_version ? 2 : 1);
+    const auto answer = journal->Observe<TransitionEvent>({}, [](const TransitionEvent& logged) {
+      TransitionEvent again = logged;
+      again.transition.weight_bytes = 7;
+      return Result(again);
+    });
+    EXPECT_EQ(answer.ok(), !says_version);
+    if (answer.ok()) continue;
+    EXPECT_THAT(answer.status().message(), testing::HasSubstr("seq 3"));
+    EXPECT_THAT(answer.status().message(), testing::HasSubstr("/weight_bytes = 7"));
+  }
+}
+
+TEST_F(JournalTest, RefusesTheLogOfANewerBitpilot) {
+  Result<std::unique_ptr<Study>> study = Study::Create(path_, kConfig);
+  ASSERT_TRUE(study.ok());
+  ASSERT_TRUE(AppendEvent(**study, AgentEvent{"bitpilot 9", "CBC 2", kLogVersion + 1}).ok());
+  const Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  ASSERT_FALSE(journal.ok());
+  EXPECT_EQ(journal.status().code(), StatusCode::kVersionMismatch);
+  EXPECT_THAT(journal.status().message(), testing::HasSubstr("bitpilot 9"));
 }
 
 TEST_F(JournalTest, RefusesAnEventOfAnotherKind) {

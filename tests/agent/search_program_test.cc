@@ -96,6 +96,15 @@ class SearchProgramTest : public testing::Test {
     const auto events = (*opened)->Events();
     return events.ok() ? events->size() : 0;
   }
+  // Sequence number of the first event of that kind; 0 if there is none.
+  std::size_t FirstEvent(const std::string& study, const std::string& kind) const {
+    const auto opened = Study::OpenReadOnly(folder_.Path(study));
+    if (!opened.ok()) return 0;
+    for (const Event& event : (*opened)->Events().value()) {
+      if (event.kind == kind) return static_cast<std::size_t>(event.seq);
+    }
+    return 0;
+  }
   std::string ContentHash(const std::string& study) const {
     const auto opened = Study::OpenReadOnly(folder_.Path(study));
     if (!opened.ok()) return opened.status().message();
@@ -138,6 +147,7 @@ TEST_F(SearchProgramTest, FindsAFrontReplaysAndReports) {
   const Json replayed = Json::parse(LinesOfType(replay.out, "result").front());
   EXPECT_EQ(replayed["decisions"], 10);
   EXPECT_EQ(replayed["fingerprints"].size(), 1U);
+  EXPECT_EQ(replayed["agent_builds"], Json::array({replayed["verified_by"]}));
   EXPECT_EQ(Run({"log", "verify", folder_.Path("a.db")}).exit_code, 0);
   const std::string html = folder_.Path("a.html");
   EXPECT_EQ(Run({"report", folder_.Path("a.db"), "-o", html}).exit_code, 0);
@@ -222,8 +232,12 @@ TEST_F(SearchProgramTest, ResumesTrainingFromItsCheckpointExactly) {
                                              "--measurements",  "4"};
   ASSERT_EQ(RunProgram(Search("calm.db", training)).exit_code, 0);
   const std::size_t total = NumEvents("calm.db");
+  // Also before the first step has trained, where nothing but the set-up is done.
+  const std::size_t set_up = FirstEvent("calm.db", "problem");
+  ASSERT_GT(set_up, 2U);
+  ASSERT_LT(set_up, FirstEvent("calm.db", "proposal"));
   std::vector<std::string> arguments = Search("killed.db", training);
-  for (const std::size_t point : {total - 12, total - 5}) {
+  for (const std::size_t point : {set_up, total - 12, total - 5}) {
     const ProgramResult killed =
         RunProgramUntil(arguments, SIGKILL, [&] { return NumEvents("killed.db") >= point; });
     ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.err;
@@ -328,11 +342,11 @@ TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
 // The board's daemon was replaced by one with other kernels: their times cannot be mixed.
 TEST_F(SearchProgramTest, RefusesToResumeOnADaemonOfAnotherKernelBuild) {
   ASSERT_EQ(
-      RunProgramUntil(Search("a.db"), SIGKILL, [&] { return NumEvents("a.db") >= 2; }).exit_code,
+      RunProgramUntil(Search("a.db"), SIGKILL, [&] { return NumEvents("a.db") >= 3; }).exit_code,
       128 + SIGKILL);
   const auto original = Study::OpenReadOnly(folder_.Path("a.db"));
   ASSERT_TRUE(original.ok()) << original.status().message();
-  Result<BoardEvent> board = ParseEvent<BoardEvent>((*original)->Events()->at(1).payload);
+  Result<BoardEvent> board = ParseEvent<BoardEvent>((*original)->Events()->at(2).payload);
   ASSERT_TRUE(board.ok()) << board.status().message();
   board->board.kernel_build = "another-build";
   const std::string study = folder_.Path("b.db");

@@ -11,3 +11,8 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     speed_claims_test.cc
     step_measurement_test.cc
   DEPS bitpilot::search)
+# Whole searches, over and over.
+bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS
+  SOURCES search_resume_test.cc
+  DEPS bitpilot::search nlohmann_json::nlohmann_json)
+add_dependencies(search_resume_test bitpilotd)

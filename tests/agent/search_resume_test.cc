@@ -1,0 +1,431 @@
+// A training search, stopped at every event of its log and resumed; and replays of logs in which one
+// figure was changed. Both in process, on a model board that a real bitpilotd answers for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/device/local_board.h"
+#include "agent/model/sample_data.h"
+#include "agent/search/search_driver.h"
+#include "agent/search/search_session.h"
+#include "kernels/base/cost_table.h"
+#include "kernels/base/standard_networks.h"
+#include "tests/agent/study_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+// The study of a process that dies: after `events_left` more events nothing is written any more. The
+// event by which a process says what it is does not count.
+class DyingStudy final : public Study {
+ public:
+  DyingStudy(std::unique_ptr<Study> study, std::size_t events_left)
+      : study_(std::move(study)), events_left_(events_left) {}
+
+  const std::string& path() const override { return study_->path(); }
+  std::string config_json() const override { return study_->config_json(); }
+  Status Append(const std::string& kind, const std::string& payload_json) override {
+    if (kind != AgentEvent::kKind) BITPILOT_RETURN_IF_ERROR(Spend(1));
+    return study_->Append(kind, payload_json);
+  }
+  Status AppendMeasurements(std::span<const MeasurementRow> rows) override {
+    BITPILOT_RETURN_IF_ERROR(Spend(rows.size()));
+    return study_->AppendMeasurements(rows);
+  }
+  Status PutArtifact(const std::string& sha256, const std::string& kind,
+                     const std::string& file) override {
+    BITPILOT_RETURN_IF_ERROR(Spend(1));
+    return study_->PutArtifact(sha256, kind, file);
+  }
+  Result<std::vector<Event>> Events() const override { return study_->Events(); }
+  Result<std::optional<MeasurementRow>> FindMeasurement(const std::string& id) const override {
+    return study_->FindMeasurement(id);
+  }
+  Result<std::vector<MeasurementRow>> Measurements() const override {
+    return study_->Measurements();
+  }
+  Result<LogHead> Head() const override { return study_->Head(); }
+  Result<std::vector<Run>> Runs() const override { return study_->Runs(); }
+  Result<std::string> ContentHash() const override { return study_->ContentHash(); }
+  Status Close(const std::string& reason) override { return study_->Close(reason); }
+
+ private:
+  Status Spend(std::size_t events) {
+    if (events_left_ == 0) return Status(StatusCode::kAborted, "the process died here");
+    events_left_ -= std::min(events, events_left_);
+    return Status();
+  }
+
+  std::unique_ptr<Study> study_;
+  std::size_t events_left_;
+};
+
+class QuietObserver final : public SearchObserver {
+ public:
+  void OnPhase(const std::string&, int) override {}
+  void OnProgress(int, const std::string&) override {}
+  void OnStep(const ProposalEvent&, const TransitionEvent&, double, double) override {}
+  void OnNotice(const std::string& text) override { notices += text + "\n"; }
+  std::string notices;
+};
+
+constexpr std::size_t kToItsEnd = 1'000'000;
+
+// Fewer bits are faster, by layer.
+std::string WriteTable(const StudyFolder& folder) {
+  const Topology topology = StandardTopology("resnet8").value();
+  CostTable table;
+  table.name = "slope";
+  table.source = "made for tests";
+  table.overhead_latency_ns = 2000.0;
+  for (int operation = 0; operation < topology.num_operations(); ++operation) {
+    const Operation& op = topology.operations[static_cast<std::size_t>(operation)];
+    if (!HasWeights(op)) continue;
+    for (int weights = 1; weights <= 8; ++weights) {
+      for (int activations = 1; activations <= 8; ++activations) {
+        const double macs = static_cast<double>(Macs(topology, operation));
+        table.operations[{op.name, weights, activations}] =
+            Cost{1e-3 * macs * (2 + weights + 0.5 * activations), std::nullopt};
+      }
+    }
+  }
+  const std::string path = folder.Path("slope.table");
+  WriteBytes(path, FormatCostTable(table));
+  return path;
+}
+
+class SearchResumeTest : public testing::Test {
+ protected:
+  SearchResumeTest() {
+    const DataSplits sample = LoadDataSplits("sample").value();
+    data_ = {sample.train.Slice(0, 24), sample.validation.Slice(0, 40), sample.test.Slice(0, 40)};
+    config_.weights = ShippedWeightsFile("resnet8").value();
+    config_.device = "model:" + WriteTable(folder_);
+    config_.fast = true;
+    config_.weight_widths = config_.activation_widths = {4, 8};
+    config_.measurements = 3;
+    config_.train_batches = 2;
+    config_.batch_size = 4;
+    config_.calibration_images = 8;
+    options_.observer = &observer_;
+    options_.stop = [] { return false; };
+  }
+
+  // Every study has a folder of its own, so that it can be copied with its files.
+  std::string StudyPath(const std::string& folder) const {
+    return folder_.Path(folder) + "/study.db";
+  }
+  void Copy(const std::string& from, const std::string& to) const {
+    std::filesystem::remove_all(folder_.Path(to));
+    std::filesystem::copy(folder_.Path(from), folder_.Path(to),
+                          std::filesystem::copy_options::recursive);
+  }
+
+  // Starts or resumes the study as a new process would, and dies after `num_events` more events.
+  Status Run(const std::string& folder, std::size_t num_events) {
+    const std::string path = StudyPath(folder);
+    std::filesystem::create_directories(folder_.Path(folder));
+    Result<std::unique_ptr<Study>> study = std::filesystem::exists(path)
+                                               ? Study::OpenForResume(path)
+                                               : Study::Create(path, ToJson(config_).dump());
+    if (!study.ok()) return study.status();
+    DyingStudy dying(std::move(*study), num_events);
+    Result<std::unique_ptr<LiveParts>> parts = FreshParts();
+    if (!parts.ok()) return parts.status();
+    Result<Journal> journal = Journal::Open(dying, Journal::AtEnd::kRecord);
+    if (!journal.ok()) return journal.status();
+    const StudyFiles files(path);
+    const Result<SearchOutcome> outcome =
+        SearchDriver(config_, *journal, files, parts->get(), options_).Run();
+    board_ = std::move((*parts)->board);
+    if (!outcome.ok()) return outcome.status();
+    return dying.Close("done");
+  }
+
+  std::string ContentHash(const std::string& folder) const {
+    return ValueOrDie(ValueOrDie(Study::OpenReadOnly(StudyPath(folder)))->ContentHash());
+  }
+  std::vector<Event> Events(const std::string& folder) const {
+    return ValueOrDie(ValueOrDie(Study::OpenReadOnly(StudyPath(folder)))->Events());
+  }
+  template <typename T>
+  std::vector<T> EventsOf(const std::string& folder) const {
+    std::vector<T> found;
+    for (const Event& event : Events(folder)) {
+      if (event.kind == T::kKind) found.push_back(ValueOrDie(ParseEvent<T>(event.payload)));
+    }
+    return found;
+  }
+
+  void CheckEveryStop() {
+    ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+    const std::string expected = ContentHash("calm");
+    const std::size_t num_events = Events("calm").size();
+    ASSERT_GT(num_events, 30U);
+    // "stopped" grows by one event a process; at each length a copy of it goes on to the end.
+    for (std::size_t process = 0; process < num_events; ++process) {
+      SCOPED_TRACE("process " + std::to_string(process));
+      const Status died = Run("stopped", process == 0 ? 0 : 1);
+      if (died.ok()) break;
+      ASSERT_EQ(died.message(), "the process died here");
+      Copy("stopped", "resumed");
+      const Status resumed = Run("resumed", kToItsEnd);
+      ASSERT_TRUE(resumed.ok()) << resumed.message() << "\nafter " << Events("stopped").back().kind;
+      ASSERT_EQ(ContentHash("resumed"), expected) << "after " << Events("stopped").back().kind;
+    }
+    EXPECT_EQ(ContentHash("stopped"), expected);
+    for (const char* folder : {"calm", "stopped"}) {
+      const Result<ReplayReport> replay = VerifyReplay(StudyPath(folder));
+      ASSERT_TRUE(replay.ok()) << replay.status().message();
+      EXPECT_TRUE(replay->complete);
+      EXPECT_EQ(replay->decisions, config_.measurements);
+    }
+  }
+
+  // A copy of the study whose log was written, hashes and all, as `edit` changed it: false leaves an
+  // event out. Only rows of measurements stay as they are, unless `edit_row` changes them.
+  void Rewrite(
+      const std::string& from, const std::string& to, const std::function<bool(Event&)>& edit,
+      const std::function<void(MeasurementRow&)>& edit_row = [](MeasurementRow&) {}) {
+    Copy(from, to);
+    std::filesystem::remove(StudyPath(to));
+    const auto source = ValueOrDie(Study::OpenReadOnly(StudyPath(from)));
+    auto copy = ValueOrDie(Study::Create(StudyPath(to), source->config_json()));
+    for (Event event : ValueOrDie(source->Events())) {
+      if (event.kind == "config" || !edit(event)) continue;
+      if (event.kind == MeasurementEvent::kKind) {
+        const auto id = ValueOrDie(ParseEvent<MeasurementEvent>(event.payload)).measurement_id;
+        MeasurementRow row = ValueOrDie(source->FindMeasurement(id)).value();
+        edit_row(row);
+        ASSERT_TRUE(copy->AppendMeasurement(row).ok());
+      } else if (event.kind == ArtifactEvent::kKind) {
+        const auto file = ValueOrDie(ParseEvent<ArtifactEvent>(event.payload));
+        ASSERT_TRUE(copy->PutArtifact(file.sha256, file.kind, file.file).ok());
+      } else {
+        ASSERT_TRUE(copy->Append(event.kind, event.payload).ok());
+      }
+    }
+    ASSERT_TRUE(copy->Close().ok());
+    ASSERT_EQ(Problem(StudyPath(to)), "") << "the chain itself must be sound";
+  }
+
+  // The message of a replay after one event of `kind` was changed at `pointer`; "" if it passes.
+  std::string ReplayAfter(const std::string& kind, const std::string& pointer,
+                          const std::function<void(Json&)>& change) {
+    bool changed = false;
+    Rewrite("calm", "changed", [&](Event& event) {
+      if (event.kind != kind || changed) return true;
+      Json payload = Json::parse(event.payload);
+      change(payload.at(Json::json_pointer(pointer)));
+      event.payload = payload.dump();
+      changed = true;
+      return true;
+    });
+    EXPECT_TRUE(changed) << kind;
+    const Result<ReplayReport> replay = VerifyReplay(StudyPath("changed"));
+    return replay.ok() ? "" : replay.status().message();
+  }
+
+  StudyFolder folder_;
+  SearchConfig config_;
+  SearchOptions options_;
+  QuietObserver observer_;
+
+ private:
+  // What a new process loads; the board alone is shared, it knows nothing of a search.
+  Result<std::unique_ptr<LiveParts>> FreshParts() {
+    auto parts = std::make_unique<LiveParts>();
+    parts->data = data_;
+    parts->calibration = data_.train.Slice(0, static_cast<std::size_t>(config_.calibration_images));
+    const Result<ModelDefinition> definition = FindModel(config_.model);
+    if (!definition.ok()) return definition.status();
+    Result<QuantizedModel> model =
+        QuantizedModel::Create(*definition, config_.weights, config_.seed);
+    if (!model.ok()) return model.status();
+    parts->model.emplace(std::move(*model));
+    if (board_ == nullptr) {
+      BoardOptions options;
+      options.fast = true;
+      Result<std::unique_ptr<Board>> board = StartLocalBoard(config_.device, options);
+      if (!board.ok()) return board.status();
+      board_ = std::move(*board);
+    }
+    parts->board = std::move(board_);
+    return parts;
+  }
+
+  DataSplits data_;
+  std::unique_ptr<Board> board_;
+};
+
+TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStopped) { CheckEveryStop(); }
+
+// At this learning rate the first update leaves nothing that could be measured.
+TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverges) {
+  config_.learning_rate = 1e30;
+  config_.measurements = 2;
+  ASSERT_NO_FATAL_FAILURE(CheckEveryStop());
+  for (const TransitionEvent& event : EventsOf<TransitionEvent>("calm")) {
+    EXPECT_EQ(event.transition.status, TransitionStatus::kDiverged);
+    EXPECT_FALSE(event.transition.latency_ns.has_value());
+    EXPECT_FALSE(event.train_loss.has_value());
+  }
+  // The state is the one before, every time.
+  const auto checkpoints = EventsOf<CheckpointEvent>("calm");
+  ASSERT_EQ(checkpoints.size(), 3U);
+  EXPECT_FALSE(checkpoints[0].diverged);
+  for (std::size_t i = 1; i < checkpoints.size(); ++i) {
+    EXPECT_TRUE(checkpoints[i].diverged);
+    EXPECT_EQ(checkpoints[i].sha256, checkpoints[0].sha256);
+  }
+  // References alone are left to compare.
+  EXPECT_EQ(EventsOf<FinalEvent>("calm").front().rows.size(), 2U);
+  EXPECT_THAT(observer_.notices, HasSubstr("step 1: training at these widths diverged"));
+  EXPECT_THAT(observer_.notices, HasSubstr("uniform 4 bit: its last training diverged"));
+}
+
+// One step diverges; those after it train as if it had not been.
+TEST_F(SearchResumeTest, TrainsOnFromSoundWeightsAfterAStepThatDiverged) {
+  config_.learning_rate = 1e30;
+  do {
+    ASSERT_EQ(Run("s", 1).message(), "the process died here");
+  } while (EventsOf<TransitionEvent>("s").empty());
+  config_.learning_rate = 2e-4;
+  const Status resumed = Run("s", kToItsEnd);
+  ASSERT_TRUE(resumed.ok()) << resumed.message();
+  const auto transitions = EventsOf<TransitionEvent>("s");
+  ASSERT_EQ(transitions.size(), 3U);
+  EXPECT_EQ(transitions[0].transition.status, TransitionStatus::kDiverged);
+  for (std::size_t i = 1; i < transitions.size(); ++i) {
+    EXPECT_EQ(transitions[i].transition.status, TransitionStatus::kMeasured);
+    EXPECT_GT(transitions[i].train_loss.value_or(0.0), 0.0);
+    EXPECT_LT(transitions[i].train_loss.value_or(100.0), 100.0);
+  }
+  EXPECT_GE(EventsOf<FinalEvent>("s").front().rows.size(), 3U);
+}
+
+TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const auto a_bit_more = [](Json& value) { value = value.get<double>() * (1.0 + 1e-12); };
+  const auto one_more = [](Json& value) { value = value.get<int>() + 1; };
+  const auto says = [](const char* word) { return [word](Json& value) { value = word; }; };
+  struct Case {
+    std::string kind;
+    std::string pointer;
+    std::function<void(Json&)> change;
+    std::string named;  // in the message
+  };
+  const std::vector<Case> cases = {
+      {"problem", "/uniform8/latency_ns", a_bit_more, "/uniform8/latency_ns"},
+      {"problem", "/variables/0/widths/0", one_more, "/variables/0/widths"},
+      {"problem", "/layers/0", says("conv"), "/layers/0"},
+      {"problem", "/table", [](Json& value) { value = value.get<std::string>() + "# \n"; },
+       "/table"},
+      {"transition", "/latency_ns", a_bit_more, "/latency_ns"},
+      {"transition", "/latency_low_ns", a_bit_more, "/latency_low_ns"},
+      {"transition", "/weight_bytes", one_more, "/weight_bytes"},
+      {"transition", "/train_loss", a_bit_more, "/train_loss"},
+      {"transition", "/status", says("failed"), "/status"},
+      {"proposal", "/origin", says("random"), "/origin"},
+      {"proposal", "/choice/0", [](Json& value) { value = 12 - value.get<int>(); }, "/choice/0"},
+      {"answers", "/answers/0/max_latency_ratio", a_bit_more, "answer 1"},
+      {"answers", "/answers/0/choice", [](Json& value) { value = Json::array({4}); }, "answer 1"},
+      {"test", "/rows/1/neither", one_more, "counts of one set of test images"},
+      {"test", "/rows", [](Json& value) { value.erase(0); }, "counts of one set of test images"},
+      {"final", "/rows/1/ratio", a_bit_more, "/rows/1/ratio"},
+      {"final", "/rows/1/test_correct", one_more, "/rows/1/test_correct"},
+      {"final", "/rows/1/paired_low", a_bit_more, "/rows/1/paired_low"},
+      {"final", "/rows/1/label", says("front 1"), "/rows/1/label"},
+      {"final", "/rows/1/speed", says("faster"), "/rows/1/speed"},
+      {"final", "/rows/1/budget_met", [](Json& value) { value = !value.get<bool>(); },
+       "/rows/1/budget_met"},
+      {"final", "/rows", [](Json& value) { value.erase(value.size() - 1); }, "/rows"},
+      {"final", "/hypervolume", a_bit_more, "/hypervolume"},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.kind + " " + one.pointer);
+    const std::string message = ReplayAfter(one.kind, one.pointer, one.change);
+    EXPECT_THAT(message, HasSubstr("seq "));
+    EXPECT_THAT(message, HasSubstr(one.named));
+  }
+  // Prose, and what other builds may have been called.
+  EXPECT_EQ(ReplayAfter("proposal", "/reason", says("on a hunch")), "");
+  EXPECT_EQ(ReplayAfter("agent", "/build", says("bitpilot 7")), "");
+  // Facts: another count makes another table.
+  EXPECT_THAT(ReplayAfter("test", "/rows/1",
+                          [](Json& value) {
+                            value["neither"] = value["neither"].get<int>() + 1;
+                            value["both"] = value["both"].get<int>() - 1;
+                          }),
+              HasSubstr("/rows/1/"));
+}
+
+// Where a ratio comes from: windows that were changed with all their hashes.
+TEST_F(SearchResumeTest, FindsChangedWindows) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  for (const char* id : {"step-1", "final-1"}) {
+    Rewrite(
+        "calm", "changed", [](Event&) { return true; },
+        [&](MeasurementRow& row) {
+          if (row.measurement_id != id) return;
+          for (auto* windows : {&row.window_ns, &row.window_cpu_ns}) {
+            for (double& window : *windows) window *= 1.001;
+          }
+        });
+    const Result<ReplayReport> replay = VerifyReplay(StudyPath("changed"));
+    ASSERT_FALSE(replay.ok()) << id;
+    EXPECT_THAT(replay.status().message(), HasSubstr("seq "));
+  }
+}
+
+// The log as bitpilot wrote it before it named itself: it verifies, and it resumes, also where it
+// stopped before its first checkpoint.
+TEST_F(SearchResumeTest, VerifiesAndResumesAnOlderBitpilotsLog) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const auto as_older = [](Event& event) {
+    Json payload = Json::parse(event.payload);
+    if (event.kind == "agent" || event.kind == "answers" || event.kind == "test") return false;
+    if (event.kind == "proposal") payload.erase("origin");
+    if (event.kind == "checkpoint") {
+      if (payload["step"] == 0) return false;
+      payload.erase("diverged");
+    }
+    event.payload = payload.dump();
+    return true;
+  };
+  Rewrite("calm", "older", as_older);
+  const Result<ReplayReport> replay = VerifyReplay(StudyPath("older"));
+  ASSERT_TRUE(replay.ok()) << replay.status().message();
+  EXPECT_TRUE(replay->complete);
+  EXPECT_TRUE(replay->agent_builds.empty());
+
+  bool set_up = false;
+  Rewrite("calm", "cut", [&](Event& event) {
+    const bool keeps = !set_up && as_older(event);
+    set_up = set_up || event.kind == "problem";
+    return keeps;
+  });
+  const Status resumed = Run("cut", kToItsEnd);
+  ASSERT_TRUE(resumed.ok()) << resumed.message();
+  const auto expected = EventsOf<TransitionEvent>("calm");
+  const auto found = EventsOf<TransitionEvent>("cut");
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(ToJson(found[i]), ToJson(expected[i]));
+  EXPECT_TRUE(VerifyReplay(StudyPath("cut")).ok());
+}
+
+}  // namespace
+}  // namespace bitpilot
