@@ -17,6 +17,9 @@ constexpr char kIsaHelp[] =
     "Highest instruction set the kernels may use: scalar, scalar-popcnt, sse4, avx2, avxvnni, "
     "avx512vnni, amx. One machine can so stand for several classes of boards. Default: the best "
     "this CPU has";
+constexpr char kCpuHelp[] =
+    "The CPU that measures: its number, or big or little (the strongest or weakest kind of this "
+    "chip). Default: the last one of the strongest kind";
 constexpr char kJsonHelp[] = "Print one JSON object a line; the last has \"type\":\"result\"";
 
 void AddServe(CLI::App& app, ServeOptions& options) {
@@ -29,6 +32,7 @@ void AddServe(CLI::App& app, ServeOptions& options) {
                     "Folder with daemon.key (see keygen) and authorized_agents: a line \"NAME "
                     "PUBLIC_KEY\" for each agent that may connect. SIGHUP reads the list again");
   serve->add_option("--isa", options.isa, kIsaHelp);
+  serve->add_option("--cpu", options.cpu, kCpuHelp);
   serve
       ->add_option("--backend", options.backend,
                    "kernels: measure. model:FILE: answer from a cost table, in the time that it "
@@ -80,6 +84,7 @@ void AddKeygen(CLI::App& app, KeygenOptions& options) {
 void AddCheck(CLI::App& app, CheckOptions& options) {
   CLI::App* check =
       app.add_subcommand("check", "Print what this board is; exit code 1 if it cannot serve");
+  check->add_option("--cpu", options.cpu, kCpuHelp);
   check->add_option("--meter", options.meter,
                     "Also start this meter program and list it; the line protocol is in "
                     "device_daemon/energy/meter_program.h");
@@ -93,6 +98,8 @@ void AddRun(CLI::App& app, RunOptions& options) {
                   "Images: raw unsigned bytes [C, H, W], one after the other")
       ->required();
   run->add_option("--isa", options.isa, kIsaHelp);
+  run->add_option("--cpu", options.cpu,
+                  "The CPU that runs it: its number, or big or little. Default: any");
   run->add_flag("--cifar10", options.cifar10,
                 "The input is a CIFAR-10 binary file: a label byte before each image");
   run->add_flag("--json", options.json, kJsonHelp);
@@ -116,6 +123,7 @@ void AddBench(CLI::App& app, BenchOptions& options) {
   bench->add_option("--bits", options.bits,
                     "Widths of a named network, w1a1 to w8a8: its ends keep 8 bits. Default: w8a8");
   bench->add_option("--isa", options.isa, kIsaHelp);
+  bench->add_option("--cpu", options.cpu, kCpuHelp);
   CLI::Option* layers =
       bench->add_flag("--layers", options.layers, "Also print each operation's kernel and time");
   bench
@@ -131,6 +139,7 @@ void AddWorker(CLI::App& app, WorkerOptions& options) {
   CLI::App* worker = app.add_subcommand("worker", "")->group("");
   worker->add_option("--store", options.store)->required();
   worker->add_option("--isa", options.isa)->required();
+  worker->add_option("--cpu", options.cpu)->required();
   worker->add_option("--memory-bytes", options.memory_bytes)->required();
   worker->add_option("--parent", options.parent)->required();
   worker->add_option("--cost-table", options.cost_table_path);

@@ -18,6 +18,12 @@ void RequestStop(int signal) {
 
 }  // namespace
 
+void AddCpuFlag(CLI::App& command, std::string& cpu) {
+  command.add_option("--cpu", cpu,
+                     "Of --device local: the CPU that measures: its number, or big or little (the "
+                     "strongest or weakest kind of this chip). Default: the last of the strongest");
+}
+
 void AddJsonFlag(CLI::App& command, bool& json) {
   command.add_flag(
       "--json", json,

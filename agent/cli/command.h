@@ -29,6 +29,9 @@ void AddReportCommand(CLI::App& app, int& exit_code);
 void AddLogCommand(CLI::App& app, int& exit_code);
 void AddFleetCommand(CLI::App& app, int& exit_code);
 
+// Registers --cpu, which of a local device's CPUs measures (BoardOptions::cpu).
+void AddCpuFlag(CLI::App& command, std::string& cpu);
+
 // Registers --json.
 void AddJsonFlag(CLI::App& command, bool& json);
 

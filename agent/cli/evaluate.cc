@@ -117,8 +117,9 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (!flags.has_board() && !flags.compare.empty()) {
     return InvalidArgument("--compare needs --device: latencies are compared");
   }
-  if (!flags.has_board() && (flags.board.fast || !flags.board.board.empty())) {
-    return InvalidArgument("--fast needs --device, and --board needs --fleet");
+  if (!flags.has_board() &&
+      (flags.board.fast || !flags.board.cpu.empty() || !flags.board.board.empty())) {
+    return InvalidArgument("--fast and --cpu need --device, and --board needs --fleet");
   }
   if (flags.bits.empty() && !flags.calibration.empty()) {
     return InvalidArgument("--calibration needs --bits: the float network is not calibrated");
@@ -219,6 +220,7 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
   command->add_option("--fleet", flags->board.fleet, "The same on a board of this fleet.toml")
       ->excludes(device);
   command->add_option("--board", flags->board.board, "Which board of the fleet file");
+  AddCpuFlag(*command, flags->board.cpu);
   command->add_flag("--fast", flags->board.fast,
                     "With model:TABLE: it answers at once, not in the time that it claims");
   command->add_flag("--energy", flags->energy,

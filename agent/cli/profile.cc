@@ -56,7 +56,7 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   board_options.notice = [&display](const std::string& text) { display.OnNotice(text); };
   const Result<std::unique_ptr<Board>> board = OpenChosenBoard(flags.board, board_options);
   if (!board.ok()) return board.status();
-  if (flags.board.fleet.empty()) LeaveLastCpuToTheBoard();
+  if (flags.board.fleet.empty()) LeaveToTheBoard((*board)->info().cpu);
   ProfileOptions options;
   options.unfinished_path = flags.exports.front() + ".unfinished";
   options.stop = StopRequested;
@@ -176,6 +176,7 @@ void AddProfileCommand(CLI::App& app, int& exit_code) {
   command->add_option("--fleet", flags->board.fleet, "fleet.toml with boards on the network")
       ->excludes(device);
   command->add_option("--board", flags->board.board, "Which board of the fleet file");
+  AddCpuFlag(*command, flags->board.cpu);
   command->add_flag("--fast", flags->board.fast,
                     "With model:TABLE: it answers at once, not in the time that it claims");
   command

@@ -61,6 +61,7 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--fleet", config.fleet, "fleet.toml with boards on the network")
       ->excludes(device);
   command.add_option("--board", config.board, "Which board of the fleet file");
+  AddCpuFlag(command, config.cpu);
   command.add_flag("--fast", config.fast,
                    "With model:TABLE: it answers at once, not in the time that it claims");
   command

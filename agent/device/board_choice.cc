@@ -34,9 +34,14 @@ Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
     }
     BoardOptions local_options = options;
     local_options.fast = choice.fast;
+    local_options.cpu = choice.cpu;
     return StartLocalBoard(choice.device, local_options);
   }
   if (choice.fast) return InvalidArgument("--fast is for --device model:TABLE, not for --fleet");
+  if (!choice.cpu.empty()) {
+    return InvalidArgument(
+        "--cpu is for --device local; a board of a fleet has its own (bitpilotd serve --cpu)");
+  }
   const Result<Fleet> fleet = ReadFleetFile(choice.fleet);
   if (!fleet.ok()) return fleet.status();
   const Result<BoardAddress> address = ChooseBoard(*fleet, choice);

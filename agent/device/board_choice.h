@@ -1,4 +1,4 @@
-// The board that a command's flags --device, --fleet, --board and --fast name.
+// The board that a command's flags --device, --fleet, --board, --fast and --cpu name.
 #pragma once
 
 #include <memory>
@@ -14,13 +14,14 @@ struct BoardChoice {
   std::string fleet;             // a fleet file, or empty
   std::string board;             // its board; empty: the only one
   bool fast = false;             // of "model:TABLE": answers at once
+  std::string cpu = {};          // of "local": which CPU measures (BoardOptions::cpu)
 };
 
 // Connects to it, or starts it.
 //
 // Errors:
-//   kInvalidArgument  the fleet lists several boards and none is named, `fast` with a fleet, or a
-//                     board without one.
+//   kInvalidArgument  the fleet lists several boards and none is named, `fast` or `cpu` with a fleet,
+//                     or a board without one.
 //   kNotFound         the fleet lists no such board; the message lists those that it does.
 //   Also ReadFleetFile()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,

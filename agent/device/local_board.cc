@@ -53,11 +53,15 @@ Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
     return InvalidArgument("--fast is for model boards; '" + device +
                            "' takes the time that it takes");
   }
+  if (!options.cpu.empty() && !daemon_options->cost_table.empty()) {
+    return InvalidArgument("--cpu chooses which CPU measures; '" + device + "' measures none");
+  }
   daemon_options->fast = options.fast;
   Result<std::string> program = FindDaemonProgram();
   if (!program.ok()) return program.status();
   daemon_options->program = std::move(program).value();
   daemon_options->meter = options.meter;
+  daemon_options->cpu = options.cpu;
 
   const AgentKeys keys = GenerateCurveKeys();
   Result<std::unique_ptr<LocalDaemon>> daemon =

@@ -16,7 +16,7 @@ namespace bitpilot {
 // lut.json, a cost table, or a shipped board's name: agent/profile/model_board.h).
 //
 // Errors: as ConnectBoard, and
-//   kInvalidArgument  no such device, or `fast` for one that is no model.
+//   kInvalidArgument  no such device, `fast` for one that is no model, or `cpu` for a model.
 //   kNotFound         no bitpilotd is beside this program or in PATH, or TABLE does not exist.
 //   kUnsupported      this CPU lacks the instruction set, or Linux refuses it.
 Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,

@@ -1,11 +1,13 @@
 #include "agent/device/local_daemon.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -54,6 +56,20 @@ std::string LogTail(const std::string& path) {
   std::string tail = log->substr(log->size() - std::min(log->size(), kLogTailBytes));
   while (!tail.empty() && tail.back() == '\n') tail.pop_back();
   return "; its log ends with: " + tail;
+}
+
+// Lets this thread, and so the daemon that it starts, use CPU number `cpu`, which this program may
+// have left to an earlier daemon. Words, and what the system refuses, are the daemon's to judge.
+void MayRunOn(const std::string& cpu) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(cpu.data(), cpu.data() + cpu.size(), number);
+  cpu_set_t allowed;
+  if (error != std::errc() || end != cpu.data() + cpu.size() || number < 0 ||
+      number >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+    return;
+  }
+  CPU_SET(number, &allowed);
+  (void)sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 // posix_spawn's two option objects.
@@ -152,6 +168,7 @@ Status LocalDaemon::Spawn() {
       "--name",         "local",    "--json",   "--exit-with-parent"};
   arguments.emplace_back("--shares-agent-host");
   if (!options_.isa.empty()) arguments.insert(arguments.end(), {"--isa", options_.isa});
+  if (!options_.cpu.empty()) arguments.insert(arguments.end(), {"--cpu", options_.cpu});
   if (!options_.cost_table.empty())
     arguments.insert(arguments.end(), {"--backend", "model:" + CostTablePath()});
   if (!options_.meter.empty()) arguments.insert(arguments.end(), {"--meter", options_.meter});
@@ -160,6 +177,7 @@ Status LocalDaemon::Spawn() {
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  MayRunOn(options_.cpu);
   const SpawnSettings settings(ReadyPath(), LogPath());
   const int error = posix_spawn(&pid_, options_.program.c_str(), settings.files(),
                                 settings.attributes(), argv.data(), environ);

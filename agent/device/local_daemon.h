@@ -14,6 +14,7 @@ namespace bitpilot {
 struct LocalDaemonOptions {
   std::string program;     // path of bitpilotd
   std::string isa;         // --isa; empty: the best of this machine
+  std::string cpu;         // --cpu; empty: the daemon chooses
   std::string cost_table;  // text of a cost table that answers; empty: the kernels do
   std::string meter;       // --meter; empty: what the machine itself has
   bool fast = false;       // --fast: the cost table answers at once

@@ -73,7 +73,10 @@ struct BoardInfo {
   std::string model_source;  // of a model backend
   std::string os;
   std::string architecture;
-  std::string governor;
+  std::string governor;  // of the core that measures
+  std::string core;      // its kind: "implementer 0x41 part 0xd0b, capacity 1024, CPUs 4-7"; empty
+                         // of a model, and of an older daemon
+  std::optional<int> cpu;  // its number
   int cpu_count = 0;
   bool shares_agent_host = false;  // runs on the machine that trains: other load is expected
   BoardEnergy energy;
@@ -173,6 +176,9 @@ struct BoardOptions {
   // StartLocalBoard() only: command of a program that reads an external meter
   // (device_daemon/energy/meter_program.h documents the lines that it speaks). Empty: none.
   std::string meter;
+  // StartLocalBoard() only: which CPU measures: a number, "big" or "little"
+  // (device_daemon/measurement/cpu_core.h). Empty: the last one of the strongest kind.
+  std::string cpu;
   // StartLocalBoard() only: a model board answers at once, not in the time that it claims.
   bool fast = false;
 };

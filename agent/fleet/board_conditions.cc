@@ -13,7 +13,7 @@ constexpr std::size_t kDigits = 12;
 
 using Part = std::pair<const char*, std::string>;
 
-std::array<Part, 12> PartsOf(const BoardInfo& board) {
+std::array<Part, 13> PartsOf(const BoardInfo& board) {
   return {{{"board", board.name},
            {"CPU", board.cpu_model},
            {"instruction set", board.isa},
@@ -25,7 +25,8 @@ std::array<Part, 12> PartsOf(const BoardInfo& board) {
            {"kernel build", board.kernel_build},
            {"backend", board.backend},
            {"model source", board.model_source},
-           {"machine that trains", board.shares_agent_host ? "this one" : "another one"}}};
+           {"machine that trains", board.shares_agent_host ? "this one" : "another one"},
+           {"core", board.core}}};
 }
 
 }  // namespace
@@ -33,6 +34,8 @@ std::array<Part, 12> PartsOf(const BoardInfo& board) {
 std::string FingerprintOf(const BoardInfo& board) {
   std::string text;
   for (const auto& [name, value] : PartsOf(board)) text += value + '\0';
+  // A board without a core, as a model is, has the fingerprint that it always had.
+  if (board.core.empty()) text.pop_back();
   return Sha256Hex(text).substr(0, kDigits);
 }
 

@@ -12,8 +12,9 @@ namespace bitpilot {
 struct BoardInfo;
 
 struct BoardConditions {
-  std::string governor;  // empty where the system does not tell
-  // Of the CPU that measured, from the first window to the last.
+  std::optional<std::uint32_t> cpu;  // number of the CPU that measured
+  std::string governor;              // its own; empty where the system does not tell
+  // Its own, from the first window to the last.
   std::optional<std::uint32_t> frequency_min_khz;
   std::optional<std::uint32_t> frequency_max_khz;
   std::optional<double> temperature_start_celsius;  // the hottest zone that counts
@@ -25,7 +26,11 @@ struct BoardConditions {
   std::optional<double> other_load;  // CPUs that everything else used meanwhile
   double gate_wait_ms = 0.0;         // until the board was cool enough
   double timed_ms = 0.0;             // inside timed windows
-  std::vector<std::string> notes;    // what speaks against these conditions, in words
+  double turn_wait_ms = 0.0;         // until no other daemon of the machine measured
+  // Hash of the choices by timing that the measured networks run by (kernels/runtime/
+  // kernel_choices.h); empty: none. Equal networks with equal hashes ran by equal kernels.
+  std::string kernel_choices;
+  std::vector<std::string> notes;  // what speaks against these conditions, in words
   // Thermal zones that did not count among the temperatures, each with the reason.
   std::vector<std::string> ignored_zones;
 
@@ -33,8 +38,9 @@ struct BoardConditions {
 };
 
 // Twelve hexadecimal digits of a SHA-256 over everything that should be the same where two
-// latencies are compared: the board's name, CPU, instruction set, number of CPUs, system, frequency
-// governor, daemon build, kernel build and backend, and whether it also trains.
+// latencies are compared: the board's name, CPU, kind of the core that measures, instruction set,
+// number of CPUs, system, that core's frequency governor, daemon build, kernel build and backend,
+// and whether it also trains.
 //
 // Different fingerprints do not forbid to compare ratios to 8 bit, each of its own interleaved
 // rounds; they do forbid to compare latencies without saying so.

@@ -101,6 +101,7 @@ BoardEnergy ToBoardEnergy(const v1::DeviceCapabilities& capabilities) {
 
 BoardConditions ToBoardConditions(const v1::Conditions& from) {
   BoardConditions to;
+  if (from.has_cpu()) to.cpu = from.cpu();
   to.governor = from.governor();
   if (from.has_frequency_min_khz()) to.frequency_min_khz = from.frequency_min_khz();
   if (from.has_frequency_max_khz()) to.frequency_max_khz = from.frequency_max_khz();
@@ -114,6 +115,8 @@ BoardConditions ToBoardConditions(const v1::Conditions& from) {
   if (from.has_other_load()) to.other_load = from.other_load();
   to.gate_wait_ms = from.gate_wait_ms();
   to.timed_ms = from.timed_ms();
+  to.turn_wait_ms = from.turn_wait_ms();
+  to.kernel_choices = from.kernel_choices();
   to.notes.assign(from.notes().begin(), from.notes().end());
   to.ignored_zones.assign(from.ignored_zones().begin(), from.ignored_zones().end());
   return to;
@@ -193,6 +196,8 @@ BoardInfo ToBoardInfo(const v1::DeviceCapabilities& capabilities) {
   info.os = capabilities.os();
   info.architecture = capabilities.architecture();
   info.governor = capabilities.governor();
+  info.core = capabilities.core();
+  if (capabilities.has_cpu()) info.cpu = static_cast<int>(capabilities.cpu());
   info.cpu_count = static_cast<int>(capabilities.cpu_count());
   info.shares_agent_host = capabilities.shares_agent_host();
   info.energy = ToBoardEnergy(capabilities);
@@ -205,6 +210,7 @@ std::string FingerprintDifference(const BoardInfo& before, const BoardInfo& now)
     const std::string& was;
     const std::string& is;
   } fields[] = {{"cpu_model", before.cpu_model, now.cpu_model},
+                {"core", before.core, now.core},
                 {"isa", before.isa, now.isa},
                 {"kernel_build", before.kernel_build, now.kernel_build},
                 {"backend", before.backend, now.backend},

@@ -12,6 +12,7 @@ nlohmann::json BoardToJson(const BoardInfo& board) {
           {"architecture", board.architecture},
           {"os", board.os},
           {"governor", board.governor},
+          {"core", board.core},
           {"backend", board.backend},
           {"model_source", board.model_source},
           {"daemon_build", board.daemon_build},
@@ -28,6 +29,7 @@ BoardInfo BoardFromJson(const nlohmann::json& json) {
   json.at("architecture").get_to(board.architecture);
   json.at("os").get_to(board.os);
   json.at("governor").get_to(board.governor);
+  board.core = json.value("core", "");  // not in tables of an older bitpilot
   json.at("backend").get_to(board.backend);
   json.at("model_source").get_to(board.model_source);
   json.at("daemon_build").get_to(board.daemon_build);

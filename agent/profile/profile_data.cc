@@ -97,6 +97,9 @@ Status CheckContinues(const ProfileData& data, const ProfileSettings& settings,
                       "\": their times cannot be in one table" + remedy);
   };
   BITPILOT_RETURN_IF_ERROR(compare("CPU", data.board.cpu_model, board.cpu_model));
+  if (!data.board.core.empty()) {
+    BITPILOT_RETURN_IF_ERROR(compare("core", data.board.core, board.core));
+  }
   BITPILOT_RETURN_IF_ERROR(compare("instruction set", data.board.isa, board.isa));
   BITPILOT_RETURN_IF_ERROR(compare("backend", data.board.backend, board.backend));
   BITPILOT_RETURN_IF_ERROR(compare("kernel build", data.board.kernel_build, board.kernel_build));

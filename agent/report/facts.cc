@@ -79,7 +79,7 @@ std::string BoardTable(const ReportData& data) {
   const BoardInfo& board = data.board->board;
   return "<table class=\"facts\"><tbody>" + Row("board", board.name) +
          Row(data.is_model() ? "outputs checked on" : "processor", board.cpu_model) +
-         Row("instruction set", data.is_model() ? "" : board.isa) +
+         Row("core", board.core) + Row("instruction set", data.is_model() ? "" : board.isa) +
          Row("processors", board.cpu_count > 0 ? std::to_string(board.cpu_count) : "") +
          Row("frequency governor", board.governor) + Row("system", board.os) +
          Row("architecture", board.architecture) + Row("backend", board.backend) +

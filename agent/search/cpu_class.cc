@@ -44,12 +44,11 @@ std::string CpuClass() {
          TrainingLibraryVersions();
 }
 
-void LeaveLastCpuToTheBoard() {
+void LeaveToTheBoard(std::optional<int> cpu) {
   cpu_set_t cpus;
-  if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) < 2) return;
-  int last = CPU_SETSIZE - 1;
-  while (!CPU_ISSET(last, &cpus)) --last;
-  CPU_CLR(last, &cpus);
+  if (!cpu || sched_getaffinity(0, sizeof(cpus), &cpus) != 0) return;
+  CPU_CLR(*cpu, &cpus);
+  if (CPU_COUNT(&cpus) == 0) return;
   (void)sched_setaffinity(0, sizeof(cpus), &cpus);  // best effort: only noise is at stake
 }
 

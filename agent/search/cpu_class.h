@@ -1,6 +1,7 @@
 // CPU class: what training repeats exactly on.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace bitpilot {
@@ -10,8 +11,9 @@ namespace bitpilot {
 // to the same bits on one thread.
 std::string CpuClass();
 
-// Restricts this process to all CPUs but the last one that it may use, which bitpilotd's worker
-// takes: a board on the training machine is then disturbed least. Does nothing on one CPU.
-void LeaveLastCpuToTheBoard();
+// Restricts this thread, and those that it starts, to all CPUs that it may use but the one that
+// measures: a board on the training machine is then disturbed least. Does nothing if that would
+// leave none, or if the board does not tell its CPU.
+void LeaveToTheBoard(std::optional<int> cpu);
 
 }  // namespace bitpilot

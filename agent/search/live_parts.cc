@@ -21,7 +21,8 @@ Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config, Search
   options.meter = config.meter;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
-  return OpenChosenBoard({config.device, config.fleet, config.board, config.fast}, options);
+  return OpenChosenBoard({config.device, config.fleet, config.board, config.fast, config.cpu},
+                         options);
 }
 
 }  // namespace
@@ -66,7 +67,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
   if (!board.ok()) return board.status();
   parts->board = std::move(*board);
-  if (config.device.starts_with("local")) LeaveLastCpuToTheBoard();
+  if (config.device.starts_with("local")) LeaveToTheBoard(parts->board->info().cpu);
   return parts;
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::set<std::string> kLaterKeys = {"fast", "energy", "meter", "max_energy_ratio"};
+const std::set<std::string> kLaterKeys = {"fast", "cpu", "energy", "meter", "max_energy_ratio"};
 
 Status ValidateEnergy(const SearchConfig& config) {
   if (config.energy != "auto" && config.energy != "none" && config.energy != "search") {
@@ -23,6 +23,11 @@ Status ValidateEnergy(const SearchConfig& config) {
   }
   if (limit && config.energy == "none") {
     return InvalidArgument("--max-energy needs energies: leave out --energy none");
+  }
+  if (!config.cpu.empty() && !config.device.starts_with("local")) {
+    return InvalidArgument(
+        "--cpu is for --device local; a board of a fleet has its own (bitpilotd serve --cpu), and "
+        "a model measures on none");
   }
   if (!config.meter.empty() && !config.device.starts_with("local")) {
     return InvalidArgument(
@@ -80,6 +85,7 @@ Json ToJson(const SearchConfig& config) {
               {"fleet", config.fleet},
               {"board", config.board},
               {"fast", config.fast},
+              {"cpu", config.cpu},
               {"energy", config.energy},
               {"meter", config.meter},
               {"policy", config.policy},
@@ -122,6 +128,7 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
     json.at("fleet").get_to(config.fleet);
     json.at("board").get_to(config.board);
     config.fast = json.value("fast", false);
+    config.cpu = json.value("cpu", "");
     // A search that knew nothing of energy measured none.
     config.energy = json.value("energy", "none");
     config.meter = json.value("meter", "");

@@ -29,6 +29,7 @@ struct SearchConfig {
   // "search": measure every candidate's, as a third objective (a model board's table counts, too).
   // A budget of energy means "search".
   std::string energy = "auto";
+  std::string cpu;    // of a local device: which CPU measures (BoardOptions::cpu)
   std::string meter;  // of a local device: program that reads an external meter; empty: none
 
   std::string policy = "amed";

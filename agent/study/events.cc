@@ -119,12 +119,12 @@ BITPILOT_DEFINE_GROWN_TYPE(BoardConditions,
                            (governor, frequency_min_khz, frequency_max_khz,
                             temperature_start_celsius, temperature_end_celsius, throttle_bits,
                             canary_lease_ns, canary_ns, other_load, gate_wait_ms, timed_ms, notes),
-                           (ignored_zones))
+                           (ignored_zones, cpu, turn_wait_ms, kernel_choices))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BoardEnergy, tier, source, scope, window_s, reason)
 BITPILOT_DEFINE_GROWN_TYPE(BoardInfo,
                            (name, cpu_model, isa, daemon_build, kernel_build, backend, model_source,
                             os, architecture, governor, cpu_count),
-                           (energy, shares_agent_host))
+                           (energy, shares_agent_host, core, cpu))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, sensitivity)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,

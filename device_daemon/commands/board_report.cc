@@ -70,11 +70,11 @@ LookedAtBoard LookAtBoard(const std::filesystem::path& root,
   return board;
 }
 
-nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board) {
+nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board, int cpu) {
   const BoardState& state = board.state;
   std::set<std::string> governors;
-  for (const CpuFrequency& cpu : state.frequencies) {
-    if (!cpu.governor.empty()) governors.insert(cpu.governor);
+  for (const CpuFrequency& one : state.frequencies) {
+    if (!one.governor.empty()) governors.insert(one.governor);
   }
   nlohmann::ordered_json zones = nlohmann::ordered_json::object();
   for (const ThermalZone& zone : state.zones) zones[zone.name] = zone.celsius;
@@ -84,7 +84,7 @@ nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board) {
       {"governors", governors}, {"zones", zones}, {"ignored_zones", ignored}};
   json["throttle"] = state.throttle ? nlohmann::ordered_json(LimitsNow(*state.throttle))
                                     : nlohmann::ordered_json();
-  json["concerns"] = FindStateConcerns(state);
+  json["concerns"] = FindStateConcerns(state, cpu);
   return json;
 }
 
@@ -108,7 +108,7 @@ std::vector<std::string> EnergySourcesText(const std::vector<FoundEnergySource>&
   return lines;
 }
 
-std::vector<std::string> BoardStateText(const LookedAtBoard& board) {
+std::vector<std::string> BoardStateText(const LookedAtBoard& board, int cpu) {
   std::vector<std::string> lines;
   std::map<std::string, std::string> reasons;
   for (const IgnoredZone& zone : board.zones.ignored()) reasons[zone.name] = zone.reason;
@@ -117,7 +117,7 @@ std::vector<std::string> BoardStateText(const LookedAtBoard& board) {
     lines.push_back("thermal zone         " + zone.name + ": " + Number(zone.celsius) + " C" +
                     (ignored == reasons.end() ? "" : "; does not count: " + ignored->second));
   }
-  for (const std::string& concern : FindStateConcerns(board.state)) {
+  for (const std::string& concern : FindStateConcerns(board.state, cpu)) {
     lines.push_back("NOTE: " + concern);
   }
   return lines;

@@ -30,11 +30,11 @@ LookedAtBoard LookAtBoard(const std::filesystem::path& root,
                           const std::function<void()>& sleep_one_second);
 
 // {"governors", "zones": {name: celsius}, "ignored_zones": {name: the reason}, "throttle": [what is
-// limited now] or null, "concerns"}.
-nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board);
+// limited now] or null, "concerns"}. cpu: the number of the one that measures.
+nlohmann::ordered_json BoardStateJson(const LookedAtBoard& board, int cpu);
 
 // Both for people, a line each.
 std::vector<std::string> EnergySourcesText(const std::vector<FoundEnergySource>& sources);
-std::vector<std::string> BoardStateText(const LookedAtBoard& board);
+std::vector<std::string> BoardStateText(const LookedAtBoard& board, int cpu);
 
 }  // namespace bitpilot

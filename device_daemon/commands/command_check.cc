@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,24 @@ std::vector<std::string> SandboxNames(const SandboxSupport& support) {
   return names;
 }
 
-nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device, const ZoneWatch& zones,
+template <typename Value>
+nlohmann::ordered_json OrNull(const std::optional<Value>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
+
+// The CPU that measures.
+nlohmann::ordered_json ToJson(const CpuCore& core) {
+  return {{"cpu", core.cpu},
+          {"core", core.Identity()},
+          {"capacity", OrNull(core.capacity)},
+          {"frequency_khz", OrNull(core.current_khz)},
+          {"frequency_max_khz", OrNull(core.max_khz)},
+          {"governor", core.governor.empty() ? nlohmann::ordered_json()
+                                             : nlohmann::ordered_json(core.governor)}};
+}
+
+nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device, const CpuCore& core,
+                              const ZoneWatch& zones,
                               const std::vector<std::string>& problems) {
   nlohmann::ordered_json json{{"type", "result"},
                               {"ready", problems.empty()},
@@ -58,18 +76,9 @@ nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device, const ZoneWa
   json["worker_sandbox"] = SandboxNames(ProbeSandbox());
   json["worker_sandbox_gaps"] = SandboxGaps(ProbeSandbox());
   json["free_memory_bytes"] = device.free_memory_bytes();
-  json["governor"] = device.governor().empty() ? nlohmann::ordered_json()
-                                               : nlohmann::ordered_json(device.governor());
-  const auto frequency = CurrentFrequency();
-  json["frequency_min_khz"] =
-      frequency ? nlohmann::ordered_json(frequency->min_khz) : nlohmann::ordered_json();
-  json["frequency_max_khz"] =
-      frequency ? nlohmann::ordered_json(frequency->max_khz) : nlohmann::ordered_json();
-  const auto celsius = zones.hottest_celsius();
-  json["temperature_celsius"] =
-      celsius ? nlohmann::ordered_json(*celsius) : nlohmann::ordered_json();
-  const auto load = LoadAverage();
-  json["load_average"] = load ? nlohmann::ordered_json(*load) : nlohmann::ordered_json();
+  json.update(ToJson(core));
+  json["temperature_celsius"] = OrNull(zones.hottest_celsius());
+  json["load_average"] = OrNull(LoadAverage());
   return json;
 }
 
@@ -122,19 +131,21 @@ void PrintVerdict(const nlohmann::ordered_json& json) {
 int RunCheck(const CheckOptions& options) {
   const Result<Isa> isa = ChooseIsa("");
   if (!isa.ok()) return ReportFailure(isa.status(), options.json);
-  const v1::DeviceCapabilities device = DescribeDevice("", *isa, std::nullopt);
+  const Result<CpuCore> core = ChooseCore(options.cpu);
+  if (!core.ok()) return ReportFailure(core.status(), options.json);
+  const v1::DeviceCapabilities device = DescribeDevice("", *isa, *core, std::nullopt);
   const std::vector<std::string> problems = FindProblems(device);
   const std::vector<FoundEnergySource> sources = FindSources(options.meter);
   const LookedAtBoard board = LookAtBoard("/", [] { SleepNs(1'000'000'000); });
-  nlohmann::ordered_json json = ToJson(device, board.zones, problems);
+  nlohmann::ordered_json json = ToJson(device, *core, board.zones, problems);
   if (options.json) {
     json["energy_sources"] = EnergySourcesJson(sources);
-    json["board_state"] = BoardStateJson(board);
+    json["board_state"] = BoardStateJson(board, core->cpu);
     std::printf("%s\n", json.dump().c_str());
   } else {
     PrintText(json);
     PrintLines(EnergySourcesText(sources));
-    PrintLines(BoardStateText(board));
+    PrintLines(BoardStateText(board, core->cpu));
     PrintVerdict(json);
   }
   return problems.empty() ? 0 : 1;

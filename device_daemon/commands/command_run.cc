@@ -42,6 +42,8 @@ Status CheckInputSize(const RunOptions& options, std::size_t bytes, std::size_t 
 Status RunImages(const RunOptions& options) {
   const Result<Isa> isa = ChooseIsa(options.isa);
   if (!isa.ok()) return isa.status().WithContext("--isa");
+  // Nothing is timed: without the flag, the system chooses.
+  if (!options.cpu.empty()) BITPILOT_RETURN_IF_ERROR(PinToChosenCore(options.cpu).status());
   const Result<Network> network = ReadNetworkFile(options.network_path);
   if (!network.ok()) return network.status();
   const Result<std::string> input = ReadFile(options.input_path);

@@ -51,6 +51,12 @@ Status CheckFlags(const ServeOptions& options) {
   }
   BITPILOT_RETURN_IF_ERROR(CheckEndpoint(options.endpoint));
   if (options.backend.starts_with(kModelPrefix)) {
+    if (!options.cpu.empty()) {
+      return InvalidArgument(
+          "--cpu chooses which CPU is measured, and a model measures none: "
+          "leave it out, or --backend " +
+          options.backend);
+    }
     if (options.meter.empty()) return {};
     return InvalidArgument("a model measures nothing: leave out --meter, or --backend " +
                            options.backend);
@@ -67,7 +73,10 @@ Status ServeAsAsked(const ServeOptions& options) {
   BITPILOT_RETURN_IF_ERROR(CheckFlags(options));
   const Result<Isa> isa = ChooseIsa(options.isa);
   if (!isa.ok()) return isa.status().WithContext("--isa");
+  const Result<CpuCore> core = ChooseCore(options.cpu);
+  if (!core.ok()) return core.status();
   ServerOptions server;
+  server.core = *core;
   if (options.backend.starts_with(kModelPrefix)) {
     server.cost_table_path = options.backend.substr(kModelPrefix.size());
   }

@@ -22,6 +22,15 @@ Result<Isa> ChooseIsa(const std::string& name) {
   return Unsupported(WhyUnsupported(*isa) + "; supported:" + supported);
 }
 
+Result<CpuCore> PinToChosenCore(const std::string& choice) {
+  Result<CpuCore> core = ChooseCore(choice);
+  if (core.ok() && !PinToCpu(core->cpu)) {
+    return Status(StatusCode::kInternal,
+                  "the system refuses to keep this process on CPU " + std::to_string(core->cpu));
+  }
+  return core;
+}
+
 void PrintErrorLine(const Status& status) {
   const nlohmann::ordered_json line{{"type", "error"},
                                     {"code", std::string(ToString(status.code()))},

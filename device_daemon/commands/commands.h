@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "device_daemon/measurement/cpu_core.h"
 #include "device_daemon/server/energy_result.h"
 #include "kernels/base/status.h"
 #include "kernels/cpu/isa.h"
@@ -18,6 +19,7 @@ struct ServeOptions {
   std::string keys_folder;
   std::string store_folder;  // Empty: "store" in the key folder.
   std::string isa;           // Empty: the best the CPU has.
+  std::string cpu;           // As ChooseCore() (measurement/cpu_core.h) takes it.
   std::string backend = "kernels";
   bool fast = false;  // a model backend answers at once
   std::string name;
@@ -40,6 +42,7 @@ struct KeygenOptions {
 int RunKeygen(const KeygenOptions& options);
 
 struct CheckOptions {
+  std::string cpu;    // As ServeOptions::cpu.
   std::string meter;  // A meter program's command line (energy/meter_program.h), or empty.
   bool json = false;
 };
@@ -49,6 +52,7 @@ struct RunOptions {
   std::string network_path;
   std::string input_path;
   std::string isa;
+  std::string cpu;  // As ServeOptions::cpu; empty: whichever the system chooses.
   bool cifar10 = false;
   bool json = false;
 };
@@ -58,6 +62,7 @@ struct BenchOptions {
   std::string network = "resnet20";  // a standard network's name, or a network file
   std::string bits;                  // "w4a8" for a named network; empty: w8a8
   std::string isa;
+  std::string cpu;  // As ServeOptions::cpu.
   bool layers = false;
   bool table = false;
   bool json = false;
@@ -68,6 +73,12 @@ int RunBench(const BenchOptions& options);
 //
 // Errors: kInvalidArgument for an unknown name, kUnsupported if this CPU lacks it.
 Result<Isa> ChooseIsa(const std::string& name);
+
+// The CPU that `choice` names (ChooseCore(), measurement/cpu_core.h), on which the calling thread is
+// kept from now on.
+//
+// Errors: ChooseCore()'s; kInternal if the system refuses to keep it there.
+Result<CpuCore> PinToChosenCore(const std::string& choice);
 
 // {"type":"error","code","message"} on standard output.
 void PrintErrorLine(const Status& status);

@@ -1,6 +1,7 @@
 #include "device_daemon/energy/board_state.h"
 
 #include <charconv>
+#include <set>
 #include <system_error>
 
 #include "device_daemon/energy/sysfs.h"
@@ -57,15 +58,28 @@ BoardState ReadBoardState(const fs::path& root) {
   return state;
 }
 
-std::vector<std::string> FindStateConcerns(const BoardState& state) {
+std::vector<std::string> FindStateConcerns(const BoardState& state, int cpu) {
   std::vector<std::string> concerns;
-  for (const CpuFrequency& cpu : state.frequencies) {
-    const bool pinned = cpu.min_khz == cpu.max_khz && cpu.max_khz > 0;
-    if (pinned || cpu.governor == "performance" || cpu.governor.empty()) continue;
-    concerns.push_back(cpu.cpu + " has the governor " + cpu.governor +
-                       "; frequencies will vary. Choose performance: echo performance | sudo tee "
-                       "/sys/devices/system/cpu/" +
-                       cpu.cpu + "/cpufreq/scaling_governor");
+  std::vector<std::string> varying;
+  std::set<std::string> governors;
+  for (const CpuFrequency& one : state.frequencies) {
+    const bool counts = cpu < 0 || one.cpu == "cpu" + std::to_string(cpu);
+    const bool pinned = one.min_khz == one.max_khz && one.max_khz > 0;
+    if (!counts || pinned || one.governor == "performance" || one.governor.empty()) continue;
+    varying.push_back(one.cpu);
+    governors.insert(one.governor);
+  }
+  if (!varying.empty()) {
+    const std::size_t others = varying.size() - 1;
+    std::string names;
+    for (const std::string& name : governors) names += (names.empty() ? "" : " or ") + name;
+    concerns.push_back(
+        varying.front() +
+        (others == 0 ? " has" : " and " + std::to_string(others) + " other CPUs have") +
+        " the governor " + names +
+        "; frequencies will vary. Choose performance: echo performance | sudo tee "
+        "/sys/devices/system/cpu/" +
+        (others == 0 ? varying.front() : "cpu*") + "/cpufreq/scaling_governor");
   }
   if (!state.throttle) return concerns;
   if (state.throttle->under_voltage) {

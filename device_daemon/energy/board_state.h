@@ -41,7 +41,8 @@ ThrottleBits ParseThrottleBits(std::uint32_t bits);
 // does not tell is absent.
 BoardState ReadBoardState(const std::filesystem::path& root);
 
-// What speaks against measuring in this state, in words; empty if nothing.
-std::vector<std::string> FindStateConcerns(const BoardState& state);
+// What speaks against measuring on CPU number `cpu` (-1: on any) in this state, in words; empty if
+// nothing. One line for the governor, however many CPUs have it.
+std::vector<std::string> FindStateConcerns(const BoardState& state, int cpu);
 
 }  // namespace bitpilot

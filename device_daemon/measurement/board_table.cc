@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "device_daemon/measurement/system_info.h"
 #include "kernels/base/network.h"
 #include "kernels/base/window_statistics.h"
 #include "kernels/compiled_network.h"
@@ -99,13 +98,15 @@ void AddRows(const Topology& topology, const BitAssignment& assignment,
 }  // namespace
 
 Result<CostTable> MeasureCostTable(const Topology& topology, const std::string& name, Isa isa,
-                                   MeasureClock& clock, const ProgressFunction& progress) {
+                                   const CpuCore& core, MeasureClock& clock,
+                                   const ProgressFunction& progress) {
   KernelChoices choices;
   const CompileOptions options{isa, &choices};
   CostTable table;
   table.name = name + "-" + std::string(ToString(isa));
-  table.source =
-      "bitpilotd bench --table on " + CpuModel() + ", kernels " + KernelBuildId().substr(0, 12);
+  table.source = "bitpilotd bench --table on " + core.model +
+                 (core.cluster.empty() ? "" : " (" + core.Identity() + ")") + ", kernels " +
+                 KernelBuildId().substr(0, 12);
   double first_reference_ns = 0.0;
   int done = 0;
   for (int activation_bits = 8; activation_bits >= 1; --activation_bits) {

@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "device_daemon/measurement/cpu_core.h"
 #include "device_daemon/measurement/latency_sampler.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/topology.h"
@@ -16,11 +17,13 @@
 namespace bitpilot {
 
 // Every layer of `topology` at every width of weights and activations from 1 to 8, in thread CPU
-// time; 64 networks of about 0.05 to 1 s each. `progress` counts them.
+// time; 64 networks of about 0.05 to 1 s each. `progress` counts them. `core` is the one that the
+// calling thread keeps to, which the table names.
 //
 // Errors:
 //   kUnsupported, kResourceExhausted  CompiledNetwork::Create's.
 Result<CostTable> MeasureCostTable(const Topology& topology, const std::string& name, Isa isa,
-                                   MeasureClock& clock, const ProgressFunction& progress);
+                                   const CpuCore& core, MeasureClock& clock,
+                                   const ProgressFunction& progress);
 
 }  // namespace bitpilot

@@ -138,8 +138,12 @@ GateVerdict BoardWatch::Begin(MeasureClock& clock, const std::function<void()>& 
   for (const IgnoredZone& zone : gate_.zones().ignored()) {
     conditions.add_ignored_zones(zone.ToText());
   }
-  if (!start_state_.frequencies.empty()) {
-    conditions.set_governor(start_state_.frequencies.front().governor);
+  if (options_.cpu >= 0) conditions.set_cpu(static_cast<std::uint32_t>(options_.cpu));
+  for (const CpuFrequency& cpu : start_state_.frequencies) {
+    if (Counts(cpu)) {
+      conditions.set_governor(cpu.governor);
+      break;
+    }
   }
   if (const auto load = LoadAverage()) conditions.set_load_average(*load);
   if (verdict.status != v1::OK) return verdict;
@@ -148,10 +152,13 @@ GateVerdict BoardWatch::Begin(MeasureClock& clock, const std::function<void()>& 
   return verdict;
 }
 
+bool BoardWatch::Counts(const CpuFrequency& cpu) const {
+  return options_.cpu < 0 || cpu.cpu == "cpu" + std::to_string(options_.cpu);
+}
+
 void BoardWatch::NoteFrequencies(const BoardState& state) {
-  const std::string name = "cpu" + std::to_string(options_.cpu);
   for (const CpuFrequency& cpu : state.frequencies) {
-    if (options_.cpu >= 0 && cpu.cpu != name) continue;
+    if (!Counts(cpu)) continue;
     if (!khz_) khz_.emplace(cpu.current_khz, cpu.current_khz);
     khz_->first = std::min(khz_->first, cpu.current_khz);
     khz_->second = std::max(khz_->second, cpu.current_khz);
@@ -229,7 +236,9 @@ std::string BoardWatch::DescribeCanary() const {
 }
 
 void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) const {
-  for (std::string& concern : FindStateConcerns(end)) conditions.add_notes(std::move(concern));
+  for (std::string& concern : FindStateConcerns(end, options_.cpu)) {
+    conditions.add_notes(std::move(concern));
+  }
   if (options_.shares_agent_host) {
     std::string speed = DescribeCanary();
     if (!speed.empty()) conditions.add_notes(std::move(speed));

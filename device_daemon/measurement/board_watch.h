@@ -19,7 +19,7 @@ namespace bitpilot {
 
 struct BoardWatchOptions {
   std::filesystem::path root = "/";  // below which sys/ and proc/ are read
-  int cpu = -1;                      // that measures, whose frequency is watched; -1: all of them
+  int cpu = -1;  // that measures, whose governor and frequency count; -1: all of them
   // The daemon runs on the machine that trains. Other load, heat and the frequencies that they
   // cause are expected there, so they are noted and not judged: what they do to the windows is
   // (disturbance.h). On a board of its own more than kMaxOtherLoad or kMaxFrequencyChange makes a
@@ -79,6 +79,8 @@ class BoardWatch {
   int AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick);
   void NoteCanary();
   void TellBaseline();
+  // Whether it is, or may be, the CPU that measures.
+  bool Counts(const CpuFrequency& cpu) const;
   // Widens khz_ by the frequencies of the CPUs that count.
   void NoteFrequencies(const BoardState& state);
   // How the CPU's speed changed; empty if it did not.

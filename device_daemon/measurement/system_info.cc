@@ -3,26 +3,13 @@
 #include <sched.h>
 #include <sys/utsname.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string_view>
-#include <system_error>
 
 namespace bitpilot {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kCpuFolder = "/sys/devices/system/cpu";
-
-std::string ReadLine(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 // Value of the first line "key<spaces>: value" of a file like /proc/cpuinfo, or empty.
 std::string ReadField(const char* path, std::string_view key) {
@@ -37,14 +24,6 @@ std::string ReadField(const char* path, std::string_view key) {
   return {};
 }
 
-template <typename Visit>
-void ForEachEntry(const char* folder, std::string_view prefix, Visit visit) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().filename().string().starts_with(prefix)) visit(entry.path());
-  }
-}
-
 utsname SystemNames() {
   utsname names{};
   uname(&names);
@@ -52,14 +31,6 @@ utsname SystemNames() {
 }
 
 }  // namespace
-
-std::string CpuModel() {
-  std::string model = ReadField("/proc/cpuinfo", "model name");
-  if (!model.empty()) return model;
-  const std::string part = ReadField("/proc/cpuinfo", "CPU part");
-  if (part.empty()) return {};
-  return "implementer " + ReadField("/proc/cpuinfo", "CPU implementer") + " part " + part;
-}
 
 std::string Architecture() { return SystemNames().machine; }
 
@@ -76,21 +47,6 @@ int CpuCount() {
 
 std::uint64_t FreeMemoryBytes() {
   return std::strtoull(ReadField("/proc/meminfo", "MemAvailable").c_str(), nullptr, 10) * 1024;
-}
-
-std::string Governor() { return ReadLine(fs::path(kCpuFolder) / "cpu0/cpufreq/scaling_governor"); }
-
-std::optional<FrequencyRange> CurrentFrequency() {
-  std::optional<FrequencyRange> range;
-  ForEachEntry(kCpuFolder, "cpu", [&](const fs::path& cpu) {
-    const std::string line = ReadLine(cpu / "cpufreq/scaling_cur_freq");
-    if (line.empty()) return;
-    const auto khz = static_cast<std::uint32_t>(std::strtoul(line.c_str(), nullptr, 10));
-    if (!range) range = FrequencyRange{khz, khz};
-    range->min_khz = std::min(range->min_khz, khz);
-    range->max_khz = std::max(range->max_khz, khz);
-  });
-  return range;
 }
 
 std::optional<double> LoadAverage() {

@@ -20,11 +20,11 @@ std::string HostName() {
 
 std::string DaemonBuild() { return "bitpilotd " BITPILOT_VERSION; }
 
-v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa,
+v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa, const CpuCore& core,
                                       const std::optional<CostTable>& cost_table) {
   v1::DeviceCapabilities device;
   device.set_name(name.empty() ? HostName() : name);
-  device.set_cpu_model(CpuModel());
+  device.set_cpu_model(core.model);
   device.set_isa(std::string(ToString(isa)));
   for (const Isa supported : SupportedIsas()) device.add_cpu_isas(std::string(ToString(supported)));
   device.set_daemon_build(DaemonBuild());
@@ -35,7 +35,11 @@ v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa,
   device.set_free_memory_bytes(FreeMemoryBytes());
   device.set_os(OperatingSystem());
   device.set_architecture(Architecture());
-  device.set_governor(Governor());
+  device.set_governor(core.governor);
+  if (!cost_table) {
+    device.set_core(core.Identity());
+    device.set_cpu(static_cast<std::uint32_t>(core.cpu));
+  }
   return device;
 }
 

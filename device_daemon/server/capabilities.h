@@ -5,6 +5,7 @@
 #include <string>
 
 #include "device_daemon/energy/source_choice.h"
+#include "device_daemon/measurement/cpu_core.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/cpu/isa.h"
 #include "proto/bitpilot.pb.h"
@@ -15,8 +16,8 @@ namespace bitpilot {
 std::string DaemonBuild();
 
 // name: of the board; the host name if empty.   isa: highest instruction set the kernels may use.
-// cost_table: of a model backend.
-v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa,
+// core: that measures.   cost_table: of a model backend, whose figures are of no core.
+v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa, const CpuCore& core,
                                       const std::optional<CostTable>& cost_table);
 
 // What `choice` lets this board say about energy. A model backend measures none: its table's

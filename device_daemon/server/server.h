@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "device_daemon/measurement/cpu_core.h"
 #include "device_daemon/server/energy_result.h"
 #include "device_daemon/server/keys.h"
 #include "kernels/base/cost_table.h"
@@ -23,6 +24,7 @@ struct ServerOptions {
   std::uint64_t worker_memory_bytes = std::uint64_t{1} << 30;
   std::string name;  // Of the board, for people; the host name if empty.
   Isa isa = Isa::kScalar;
+  CpuCore core;                    // That measures.
   bool shares_agent_host = false;  // As BoardWatchOptions.
   std::string cost_table_path;     // Of a model backend; empty: measure.
   bool fast = false;               // A model backend answers at once.

@@ -1,6 +1,5 @@
 #include "device_daemon/worker/process.h"
 
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -42,18 +41,6 @@ Status ConfineWorker(std::uint64_t memory_bytes) {
   BITPILOT_RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, "written files", kMaxLogBytes));
   if (kSanitized) return {};
   return Limit(RLIMIT_AS, "memory", memory_bytes);
-}
-
-int PinToLastCpu() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return -1;
-  int last = CPU_SETSIZE - 1;
-  while (!CPU_ISSET(last, &allowed)) --last;
-  cpu_set_t only;
-  CPU_ZERO(&only);
-  CPU_SET(last, &only);
-  return sched_setaffinity(0, sizeof only, &only) == 0 ? last : -1;
 }
 
 std::string OwnProgramPath() {

@@ -1,4 +1,4 @@
-// What a process asks of the kernel about itself: ending with its parent, limits, its CPU.
+// What a process asks of the kernel about itself: ending with its parent, limits.
 #pragma once
 
 #include <sys/types.h>
@@ -21,10 +21,6 @@ void IgnoreBrokenPipes();
 // dumps, no files beyond a log's size, at most `memory_bytes` of address space (not under
 // sanitizers, whose shadow memory is larger). What it may read and call is EnterSandbox()'s.
 Status ConfineWorker(std::uint64_t memory_bytes);
-
-// Pins this process to the last CPU it may use, where there are several: the first one serves
-// interrupts and the daemon's own sockets. Returns its number; -1 if this process is not pinned.
-int PinToLastCpu();
 
 // The path of the running program.
 std::string OwnProgramPath();

@@ -23,6 +23,7 @@ inline constexpr int kWorkerDescriptor = 3;
 struct WorkerOptions {
   std::string store;            // Folder of the artifacts.
   std::string isa;              // Highest instruction set that may be used.
+  int cpu = 0;                  // The CPU that it keeps to.
   std::string cost_table_path;  // Of a model backend; empty: measure.
   bool fast = false;            // A model backend answers at once.
   std::uint64_t memory_bytes = 0;

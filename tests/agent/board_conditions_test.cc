@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/fleet/board.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
@@ -19,6 +20,7 @@ BoardInfo ABoard() {
   board.os = "Linux 6.1";
   board.architecture = "aarch64";
   board.governor = "performance";
+  board.core = "implementer 0x41 part 0xd0b, capacity 1024, CPUs 4-7";
   board.cpu_count = 4;
   return board;
 }
@@ -33,11 +35,11 @@ TEST(BoardConditionsTest, AFingerprintIsTwelveDigitsAndTheSameForTheSameBoard) {
 
 TEST(BoardConditionsTest, EverythingThatChangesLatenciesChangesTheFingerprint) {
   const std::string fingerprint = FingerprintOf(ABoard());
-  std::string BoardInfo::*const texts[] = {&BoardInfo::name,         &BoardInfo::cpu_model,
-                                           &BoardInfo::isa,          &BoardInfo::daemon_build,
-                                           &BoardInfo::kernel_build, &BoardInfo::backend,
-                                           &BoardInfo::model_source, &BoardInfo::os,
-                                           &BoardInfo::architecture, &BoardInfo::governor};
+  std::string BoardInfo::*const texts[] = {
+      &BoardInfo::name,         &BoardInfo::cpu_model,    &BoardInfo::isa,
+      &BoardInfo::daemon_build, &BoardInfo::kernel_build, &BoardInfo::backend,
+      &BoardInfo::model_source, &BoardInfo::os,           &BoardInfo::architecture,
+      &BoardInfo::governor,     &BoardInfo::core};
   for (std::string BoardInfo::*const text : texts) {
     BoardInfo other = ABoard();
     other.*text += "x";
@@ -50,6 +52,18 @@ TEST(BoardConditionsTest, EverythingThatChangesLatenciesChangesTheFingerprint) {
   BoardInfo trains = ABoard();
   trains.shares_agent_host = true;
   EXPECT_NE(FingerprintOf(trains), fingerprint);
+}
+
+// The fingerprint that this board had before cores were known, as studies and tables hold it.
+TEST(BoardConditionsTest, ABoardThatTellsNoCoreKeepsItsFingerprint) {
+  BoardInfo older = ABoard();
+  older.core.clear();
+  std::string text;
+  for (const char* part : {"kitchen", "Cortex-A76", "scalar", "4", "aarch64", "Linux 6.1",
+                           "performance", "bitpilotd 0.1", "k1", "kernels", "", "another one"}) {
+    text += std::string(part) + '\0';
+  }
+  EXPECT_EQ(FingerprintOf(older), Sha256Hex(text).substr(0, 12));
 }
 
 TEST(BoardConditionsTest, NeighbouringTextsDoNotRunTogether) {
@@ -86,7 +100,12 @@ TEST(BoardConditionsTest, WhatPassesIsNotPartOfIt) {
   conditions.frequency_max_khz = 1'800'000;
   conditions.other_load = 0.4;
   conditions.throttle_bits = 0x50000;
+  conditions.cpu = 5;
+  conditions.kernel_choices = "0123456789ab";
   EXPECT_EQ(FingerprintOf(ABoard(), conditions), FingerprintOf(ABoard()));
+  BoardInfo another_of_its_kind = ABoard();
+  another_of_its_kind.cpu = 5;
+  EXPECT_EQ(FingerprintOf(another_of_its_kind), FingerprintOf(ABoard()));
 }
 
 }  // namespace

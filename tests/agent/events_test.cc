@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 namespace bitpilot {
 namespace {
 
@@ -191,6 +193,33 @@ TEST(ParseEventTest, ReadsConditionsWithoutIgnoredZones) {
   const Result<MeasurementConditions> older = ParseEvent<MeasurementConditions>(earlier);
   ASSERT_TRUE(older.ok()) << older.status().message();
   EXPECT_TRUE(older->board.ignored_zones.empty());
+}
+
+// The core that measures came later than the rest of a board and its conditions.
+TEST(ParseEventTest, ReadsBoardsAndConditionsThatTellNoCore) {
+  BoardInfo board;
+  board.core = "implementer 0x41 part 0xd0b, capacity 1024, CPUs 4-7";
+  board.cpu = 5;
+  MeasurementConditions conditions;
+  conditions.board.cpu = 5;
+  conditions.board.turn_wait_ms = 12.5;
+  conditions.board.kernel_choices = "0123456789ab";
+  auto board_json = nlohmann::json::parse(ToJson(board));
+  auto conditions_json = nlohmann::json::parse(ToJson(conditions));
+  EXPECT_EQ(ParseEvent<BoardInfo>(board_json.dump())->core, board.core);
+  EXPECT_EQ(ParseEvent<BoardInfo>(board_json.dump())->cpu, 5);
+  EXPECT_EQ(ParseEvent<MeasurementConditions>(conditions_json.dump())->board, conditions.board);
+  for (const char* key : {"core", "cpu"}) ASSERT_EQ(board_json.erase(key), 1U) << key;
+  for (const char* key : {"cpu", "turn_wait_ms", "kernel_choices"}) {
+    ASSERT_EQ(conditions_json["board"].erase(key), 1U) << key;
+  }
+  const Result<BoardInfo> older = ParseEvent<BoardInfo>(board_json.dump());
+  ASSERT_TRUE(older.ok()) << older.status().message();
+  EXPECT_EQ(older->core, "");
+  EXPECT_FALSE(older->cpu.has_value());
+  const auto older_conditions = ParseEvent<MeasurementConditions>(conditions_json.dump());
+  ASSERT_TRUE(older_conditions.ok()) << older_conditions.status().message();
+  EXPECT_EQ(older_conditions->board, BoardConditions());
 }
 
 // The verdict on the full instruction set came later than its figures.

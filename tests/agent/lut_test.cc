@@ -42,6 +42,7 @@ Lut SampleLut() {
   lut.source = "measured";
   lut.board.name = "local";
   lut.board.cpu_model = "A \"quoted\" CPU";
+  lut.board.core = "a part, CPUs 4-7";
   lut.board.isa = "sse4";
   lut.board.kernel_build = "0123456789abcdef";
   lut.board.backend = "kernels";
@@ -85,6 +86,7 @@ TEST(LutTest, ComesBackFromItsFileBitForBit) {
   EXPECT_EQ(read->reference_ns, lut.reference_ns);
   EXPECT_EQ(read->reference_clock, "thread CPU");
   EXPECT_EQ(read->board.cpu_model, lut.board.cpu_model);
+  EXPECT_EQ(read->board.core, lut.board.core);
   EXPECT_EQ(read->fingerprint, lut.fingerprint);
   EXPECT_EQ(read->entries.size(), lut.entries.size());
   EXPECT_EQ(read->entries.back().energy_uj, 0.5);

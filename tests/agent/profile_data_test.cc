@@ -15,6 +15,7 @@ ProfileData SampleData() {
   data.settings = {"resnet8", {2, 4, 8}, true};
   data.board.name = "local";
   data.board.cpu_model = "CPU";
+  data.board.core = "implementer 0x41 part 0xd0b, capacity 1024, CPUs 4-7";
   data.board.isa = "avx2";
   data.board.backend = "kernels";
   data.board.daemon_build = "0.1";
@@ -69,6 +70,7 @@ TEST(ProfileDataTest, GoesOnOnlyOnTheSameBoardAndBuild) {
     EXPECT_THAT(status.message(), HasSubstr("remove lut.json.unfinished"));
   };
   refused(&BoardInfo::cpu_model);
+  refused(&BoardInfo::core);
   refused(&BoardInfo::isa);
   refused(&BoardInfo::backend);
   refused(&BoardInfo::kernel_build);

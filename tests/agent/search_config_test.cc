@@ -17,6 +17,7 @@ TEST(SearchConfigTest, SurvivesARoundTripThroughJson) {
   config.budgets.max_latency_ratio = 0.7;
   config.budgets.max_energy_ratio = 0.8;
   config.budgets.max_weight_bytes = 40'000;
+  config.cpu = "big";
   config.meter = "meter-replay \"my meter.csv\"";
   config.seed = 0xFFFF'FFFF'FFFF'FFFFULL;
   const auto read = SearchConfigFromJson(nlohmann::json::parse(ToJson(config).dump()));
@@ -35,7 +36,7 @@ TEST(SearchConfigTest, NamesAMissingOrUnknownKey) {
 
 TEST(SearchConfigTest, ReadsAStudyThatKnewNothingOfEnergy) {
   nlohmann::json json = ToJson(SearchConfig());
-  for (const char* key : {"energy", "meter", "max_energy_ratio"}) json.erase(key);
+  for (const char* key : {"energy", "meter", "max_energy_ratio", "cpu"}) json.erase(key);
   const auto read = SearchConfigFromJson(json);
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->energy, "none");

@@ -128,6 +128,23 @@ TEST_F(BoardWatchTest, SeesAFrequencyThatChangesAndComesBack) {
   }
 }
 
+// On a chip of two kinds the first CPU's governor is another cluster's.
+TEST_F(BoardWatchTest, RecordsTheMeasuredCoreAndItsGovernor) {
+  for (const int cpu : {0, 4}) {
+    const std::string folder = "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpufreq/";
+    board_.Write(folder + "scaling_cur_freq", cpu == 0 ? "600000" : "2400000");
+    board_.Write(folder + "scaling_governor", cpu == 0 ? "powersave" : "performance");
+  }
+  BoardWatchOptions options = Options(true);
+  options.cpu = 4;
+  BoardWatch watch(std::move(options));
+  EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
+  EXPECT_EQ(conditions_.cpu(), 4U);
+  EXPECT_EQ(conditions_.governor(), "performance");
+  EXPECT_EQ(conditions_.frequency_min_khz(), 2'400'000U);
+  EXPECT_EQ(conditions_.notes_size(), 0);
+}
+
 TEST_F(BoardWatchTest, LeavesOutWhatTheSystemDoesNotTell) {
   const FakeSysfs nothing;
   BoardWatchOptions options = Options(false);

@@ -409,18 +409,18 @@ TEST(BoardStateTest, ReadsFrequenciesZonesAndThrottleBits) {
   EXPECT_FALSE(state.throttle->frequency_capped);
   EXPECT_TRUE(state.throttle->throttled);
   EXPECT_TRUE(state.throttle->any_since_boot);
-  EXPECT_THAT(FindStateConcerns(state),
+  EXPECT_THAT(FindStateConcerns(state, -1),
               ::testing::ElementsAre(HasSubstr("cpu0 has the governor ondemand"),
                                      HasSubstr("voltage"), HasSubstr("cool")));
 }
 
 TEST(BoardStateTest, AcceptsPinnedFrequenciesAndWhatTheSystemDoesNotTell) {
   BoardState state;
-  EXPECT_THAT(FindStateConcerns(state), IsEmpty());
+  EXPECT_THAT(FindStateConcerns(state, -1), IsEmpty());
   state.frequencies.push_back({"cpu0", "userspace", 1'800'000, 1'800'000, 1'800'000});
   state.frequencies.push_back({"cpu1", "performance", 1'700'000, 600'000, 1'800'000});
   state.throttle = ParseThrottleBits(0x50000);  // Only in the past.
-  EXPECT_THAT(FindStateConcerns(state), IsEmpty());
+  EXPECT_THAT(FindStateConcerns(state, -1), IsEmpty());
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <string>
 
 #include "agent/device/kernel_choices_cache.h"
@@ -52,7 +55,8 @@ TEST(StartLocalBoardTest, DescribesTheMachineAndLeavesNothingBehind) {
   EXPECT_EQ(CountOwnFolders(), 0);
 }
 
-// The second daemon reads what the first one found out: it has nothing to find, and writes nothing.
+// The second daemon reads what the first one found out. Where the margin is large it has nothing to
+// find, and writes nothing.
 TEST(StartLocalBoardTest, KeepsWhichKernelsWonForTheNextDaemon) {
   const TemporaryFolder cache;
   ASSERT_EQ(setenv("XDG_CACHE_HOME", cache.path().c_str(), /*overwrite=*/1), 0);
@@ -62,12 +66,57 @@ TEST(StartLocalBoardTest, KeepsWhichKernelsWonForTheNextDaemon) {
   MeasureOnce(network);
   const Result<std::string> first = ReadFile(KernelChoicesCachePath());
   ASSERT_TRUE(first.ok()) << first.status().message();
-  const std::string extended = *first + "a layer of this test\ta kernel\n";
-  ASSERT_TRUE(WriteFileAtomically(KernelChoicesCachePath(), extended).ok());
+  std::string sure;
+  std::istringstream lines(*first);
+  int layers = 0;
+  for (std::string line; std::getline(lines, line);) {
+    // Core, layer, kernel, margin, lease.
+    std::size_t tab = std::string::npos;
+    if (std::count(line.begin(), line.end(), '\t') == 4) {
+      ++layers;
+      tab = line.rfind('\t', line.rfind('\t') - 1);
+    }
+    sure += tab == std::string::npos ? line : line.substr(0, tab) + "\t0.7500\tan earlier one";
+    sure += '\n';
+  }
+  ASSERT_GT(layers, 0) << *first;
+  ASSERT_TRUE(WriteFileAtomically(KernelChoicesCachePath(), sure).ok());
   MeasureOnce(network);
   const Result<std::string> second = ReadFile(KernelChoicesCachePath());
   ASSERT_TRUE(second.ok()) << second.status().message();
-  EXPECT_EQ(*second, extended);
+  EXPECT_EQ(*second, sure);
+}
+
+TEST(StartLocalBoardTest, TakesTheCpuThatIsNamedAndRefusesOthers) {
+  BoardOptions options;
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &allowed)) ++first;
+  options.cpu = std::to_string(first);
+  {
+    const auto board = StartLocalBoard("local:scalar", options);
+    ASSERT_TRUE(board.ok()) << board.status().message();
+    EXPECT_EQ((*board)->info().cpu, first);
+    EXPECT_FALSE((*board)->info().core.empty());
+    // This program may have left its CPU to the board: the next daemon gets it all the same.
+    if (CPU_COUNT(&allowed) > 1) {
+      cpu_set_t others = allowed;
+      CPU_CLR(first, &others);
+      ASSERT_EQ(sched_setaffinity(0, sizeof others, &others), 0);
+      const auto again = StartLocalBoard("local:scalar", options);
+      ASSERT_EQ(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+      ASSERT_TRUE(again.ok()) << again.status().message();
+      EXPECT_EQ((*again)->info().cpu, first);
+    }
+  }
+  options.cpu = "99999";
+  const Status none = StartLocalBoard("local:scalar", options).status();
+  EXPECT_NE(none.message().find("--cpu 99999: no such CPU"), std::string::npos) << none.message();
+  EXPECT_EQ(StartLocalBoard("model:" BITPILOT_SOURCE_DIR "/tests/loopback/toy.cost", options)
+                .status()
+                .code(),
+            StatusCode::kInvalidArgument);
 }
 
 TEST(StartLocalBoardTest, RefusesDevicesThatDoNotExist) {
