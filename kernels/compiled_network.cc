@@ -1,13 +1,12 @@
 #include "kernels/compiled_network.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <new>
 #include <optional>
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/cpu/thread_cpu_time.h"
 #include "kernels/runtime/channel_order.h"
 #include "kernels/runtime/operation.h"
 #include "kernels/runtime/pixel_converter.h"
@@ -19,12 +18,6 @@ namespace {
 // Far above every network for a board; keeps 32-bit offsets into a tensor, doubled for 16-bit
 // copies, in range.
 constexpr std::size_t kMaxArenaBytes = std::size_t{1} << 30;
-
-std::int64_t ThreadCpuNs() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 }  // namespace
 

@@ -18,8 +18,9 @@ namespace bitpilot {
 struct CompileOptions {
   Isa isa = Isa::kScalar;  // Highest instruction set that may be used.
   // Where given, the exact kernels of each convolution are timed on it and the fastest is
-  // remembered here (kernels/runtime/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for known
-  // layers). Otherwise the table's order decides: the same plan on every CPU.
+  // remembered here (kernels/runtime/conv_tuner.h; 5 to 50 ms for ResNet-20, nothing for settled
+  // layers): give it only where the CPU is fit to be measured. Otherwise the table's order decides:
+  // the same plan on every CPU.
   KernelChoices* choices = nullptr;
   // Called after each operation is packed, which may include the timing of its kernels. May be
   // empty.

@@ -6,8 +6,8 @@
 
 namespace bitpilot {
 
-// $XDG_CACHE_HOME/bitpilot/kernel_choices, or below ~/.cache; empty without either. A daemon reads
-// it only on the CPU and with the build that it was made by (kernels/runtime/kernel_choices.h).
+// $XDG_CACHE_HOME/bitpilot/kernel_choices, or below ~/.cache; empty without either. A daemon uses
+// what was timed on its kind of core, by its build (kernels/runtime/kernel_choices.h).
 std::string KernelChoicesCachePath();
 
 // Copies the cache to a daemon's store folder, before the daemon starts, and back, after it ended.

@@ -53,13 +53,16 @@ class EnergyPhase {
 MeasureVerdict EnergyPhase::Prepare(const MeasurementSetup& setup, v1::EnergyRunResult& result) {
   const v1::MeasureRequest& measure = request_.measure();
   for (int i = 0; i < measure.network_sha256_size(); ++i) {
-    Result<MeasureSubject> subject =
-        PrepareSubject(measure, i, setup, [this](const Progress&) { ShowProgress(); });
-    if (!subject.ok()) {
-      MeasureVerdict verdict = ToVerdict(subject.status());
+    const auto fail = [&](const Status& status) {
+      MeasureVerdict verdict = ToVerdict(status);
       if (verdict.is_damaged) result.add_damaged_sha256(measure.network_sha256(i));
       return verdict;
-    }
+    };
+    Result<Network> network = LoadNetworkOf(measure, i, setup);
+    if (!network.ok()) return fail(network.status());
+    Result<MeasureSubject> subject = CompileSubject(
+        measure, i, std::move(*network), setup, [this](const Progress&) { ShowProgress(); });
+    if (!subject.ok()) return fail(subject.status());
     subjects_.push_back(std::move(*subject));
     subjects_.back().compiled.Run(GoldenPixels(measure), subjects_.back().logits);
     ShowProgress();

@@ -31,9 +31,8 @@ std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request) {
           request.golden_pixels().size()};
 }
 
-Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int index,
-                                      const MeasurementSetup& setup,
-                                      const ProgressFunction& progress) {
+Result<Network> LoadNetworkOf(const v1::MeasureRequest& request, int index,
+                              const MeasurementSetup& setup) {
   Result<Network> network = setup.load(request.network_sha256(index));
   if (!network.ok()) return network.status();
   const std::size_t logits_bytes = static_cast<std::size_t>(network->num_classes()) * sizeof(float);
@@ -47,15 +46,23 @@ Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int ind
                            std::to_string(logits_bytes) + " bytes of logits, got " +
                            std::to_string(request.golden_logits(index).size()));
   }
-  const auto tick = [&progress, silence_ns = FirstSilenceNs(network->topology)] {
+  return network;
+}
+
+Result<MeasureSubject> CompileSubject(const v1::MeasureRequest& request, int index, Network network,
+                                      const MeasurementSetup& setup,
+                                      const ProgressFunction& progress) {
+  const auto tick = [&progress, silence_ns = FirstSilenceNs(network.topology)] {
     progress({.phase = "preparing", .silence_ns = silence_ns});
   };
   tick();
+  if (setup.choices != nullptr) setup.choices->OnTiming(tick);
   Result<CompiledNetwork> compiled =
-      CompiledNetwork::Create(*network, {setup.isa, setup.choices, tick});
+      CompiledNetwork::Create(network, {setup.isa, setup.choices, tick});
+  if (setup.choices != nullptr) setup.choices->OnTiming([] {});
   if (!compiled.ok()) return compiled.status();
-  std::vector<float> logits(static_cast<std::size_t>(network->num_classes()));
-  return MeasureSubject{std::move(*network), std::move(*compiled), request.golden_logits(index),
+  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  return MeasureSubject{std::move(network), std::move(*compiled), request.golden_logits(index),
                         std::move(logits)};
 }
 

@@ -36,11 +36,18 @@ struct MeasureSubject {
 
 std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request);
 
-// Loads and compiles network `index` of the request. `progress` is told how long the first
-// inference and the choice of kernels may be silent, and that each operation is packed.
+// Loads network `index` of the request.
 //
-// Errors: kInvalidArgument if the golden data do not fit it; what loading and compiling answer.
-Result<MeasureSubject> PrepareSubject(const v1::MeasureRequest& request, int index,
+// Errors: kInvalidArgument if the golden data do not fit it; what loading answers.
+Result<Network> LoadNetworkOf(const v1::MeasureRequest& request, int index,
+                              const MeasurementSetup& setup);
+
+// Compiles it. With setup.choices this may time kernels, so the board must be fit. `progress` is
+// told how long the first inference and the choice of kernels may be silent, and that each
+// operation is packed.
+//
+// Errors: CompiledNetwork::Create's.
+Result<MeasureSubject> CompileSubject(const v1::MeasureRequest& request, int index, Network network,
                                       const MeasurementSetup& setup,
                                       const ProgressFunction& progress);
 

@@ -102,46 +102,49 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   return verdict;
 }
 
-// The same between two looks at the board, where there is a watch.
-MeasureVerdict TimeOnBoard(const v1::MeasureRequest& request, const MeasurementSetup& setup,
-                           std::vector<MeasureSubject>& subjects, MeasureClock& clock,
-                           const ProgressFunction& progress, v1::MeasureResult& result) {
-  if (setup.watch == nullptr) {
-    return TimeSubjects(request, setup, subjects, clock, progress, result);
+// Loads every network of the request.
+MeasureVerdict LoadNetworks(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                            std::vector<Network>& networks, v1::MeasureResult& result) {
+  for (int i = 0; i < request.network_sha256_size(); ++i) {
+    Result<Network> network = LoadNetworkOf(request, i, setup);
+    if (!network.ok()) {
+      MeasureVerdict verdict = ToVerdict(network.status());
+      if (verdict.is_damaged) result.add_damaged_sha256(request.network_sha256(i));
+      return verdict;
+    }
+    networks.push_back(std::move(*network));
   }
-  v1::Conditions& conditions = *result.mutable_conditions();
-  const GateVerdict gate = setup.watch->Begin(
-      clock, [&] { progress({.phase = "waiting for the board"}); }, conditions);
-  if (gate.status != v1::OK) return {gate.status, gate.detail};
-  MeasureVerdict verdict = TimeSubjects(request, setup, subjects, clock, progress, result);
-  const std::string disturbance = setup.watch->End(clock, conditions);
-  if (verdict.ok() && !disturbance.empty()) verdict = {v1::NOISY, disturbance};
-  return verdict;
+  return {};
 }
 
-// Loads, compiles and runs network `index` once, compares its output, and tells `forecast` how long
-// the inference took.
-MeasureVerdict PrepareChecked(const v1::MeasureRequest& request, int index,
-                              const MeasurementSetup& setup, MeasureClock& clock,
-                              const ProgressFunction& progress, JobForecast& forecast,
-                              std::vector<MeasureSubject>& subjects) {
-  Result<MeasureSubject> subject = PrepareSubject(request, index, setup, progress);
-  if (!subject.ok()) return ToVerdict(subject.status());
-  subjects.push_back(std::move(*subject));
-  const std::int64_t start_ns = clock.WallNs();
-  subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
-  forecast.SetInference(static_cast<std::size_t>(index),
-                        static_cast<double>(clock.WallNs() - start_ns));
-  progress({.phase = "output check"});
-  return CheckOutput(subjects.back(), index, "before timing");
+// Compiles the networks, with the board fit: kernels may be timed. Then every output must be right;
+// `forecast` is told how long the inferences took.
+MeasureVerdict PrepareSubjects(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                               std::vector<Network> networks, MeasureClock& clock,
+                               const ProgressFunction& progress, JobForecast& forecast,
+                               std::vector<MeasureSubject>& subjects) {
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const int index = static_cast<int>(i);
+    Result<MeasureSubject> subject =
+        CompileSubject(request, index, std::move(networks[i]), setup, progress);
+    if (!subject.ok()) return ToVerdict(subject.status());
+    subjects.push_back(std::move(*subject));
+    const std::int64_t start_ns = clock.WallNs();
+    subjects.back().compiled.Run(GoldenPixels(request), subjects.back().logits);
+    forecast.SetInference(i, static_cast<double>(clock.WallNs() - start_ns));
+    progress({.phase = "output check"});
+    MeasureVerdict verdict = CheckOutput(subjects.back(), index, "before timing");
+    if (!verdict.ok()) return verdict;
+  }
+  return {};
 }
 
-MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
-                              MeasureClock& clock, const ProgressFunction& progress,
-                              v1::MeasureResult& result) {
-  std::vector<MeasureSubject> subjects;
-  JobForecast forecast(PlanFor(request.spec()),
-                       static_cast<std::size_t>(request.network_sha256_size()));
+// What follows once the board is fit.
+MeasureVerdict MeasureFit(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                          std::vector<Network> networks, MeasureClock& clock,
+                          const ProgressFunction& progress, std::vector<MeasureSubject>& subjects,
+                          v1::MeasureResult& result) {
+  JobForecast forecast(PlanFor(request.spec()), networks.size());
   // What a phase does not know better, the first inferences foretell. A table's answer takes the
   // time that it claims, whatever this machine's kernels take.
   const auto informed = [&](Progress now) {
@@ -149,16 +152,36 @@ MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const Measureme
     now.silence_ns = std::max(now.silence_ns, forecast.SilenceNs());
     progress(now);
   };
-  for (int i = 0; i < request.network_sha256_size(); ++i) {
-    MeasureVerdict prepared =
-        PrepareChecked(request, i, setup, clock, informed, forecast, subjects);
-    if (prepared.ok()) continue;
-    if (prepared.is_damaged) result.add_damaged_sha256(request.network_sha256(i));
-    return prepared;
+  if (setup.choices != nullptr) setup.choices->ForgetUses();
+  MeasureVerdict verdict = PrepareSubjects(request, setup, std::move(networks), clock, informed,
+                                           forecast, subjects);
+  if (setup.choices != nullptr) {
+    result.mutable_conditions()->set_kernel_choices(setup.choices->HashOfUsed());
   }
-  MeasureVerdict verdict = setup.cost_table
-                               ? PredictSubjects(request, subjects, setup, informed, result)
-                               : TimeOnBoard(request, setup, subjects, clock, informed, result);
+  if (!verdict.ok()) return verdict;
+  return setup.cost_table ? PredictSubjects(request, subjects, setup, informed, result)
+                          : TimeSubjects(request, setup, subjects, clock, informed, result);
+}
+
+MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const MeasurementSetup& setup,
+                              MeasureClock& clock, const ProgressFunction& progress,
+                              v1::MeasureResult& result) {
+  std::vector<Network> networks;
+  MeasureVerdict loaded = LoadNetworks(request, setup, networks, result);
+  if (!loaded.ok()) return loaded;
+  v1::Conditions& conditions = *result.mutable_conditions();
+  if (setup.watch != nullptr) {
+    const GateVerdict gate = setup.watch->Begin(
+        clock, [&] { progress({.phase = "waiting for the board"}); }, conditions);
+    if (gate.status != v1::OK) return {gate.status, gate.detail};
+  }
+  std::vector<MeasureSubject> subjects;
+  MeasureVerdict verdict =
+      MeasureFit(request, setup, std::move(networks), clock, progress, subjects, result);
+  if (setup.watch != nullptr) {
+    const std::string disturbance = setup.watch->End(clock, conditions);
+    if (verdict.ok() && !disturbance.empty()) verdict = {v1::NOISY, disturbance};
+  }
   for (int i = 0; i < result.networks_size(); ++i) {
     v1::NetworkMeasurement& out = *result.mutable_networks(i);
     out.set_network_sha256(request.network_sha256(i));

@@ -1,8 +1,8 @@
 // Measurement: one MeasureRequest carried out on this CPU, or answered by a cost table.
 //
-// The order is the point: every network's output is compared bit for bit with the host's golden
-// logits before anything is timed and again after the last window, so a wrong kernel can never earn
-// a latency.
+// The order is the point. The board must be fit before kernels are timed to choose among them. Then
+// every network's output is compared bit for bit with the host's golden logits, before it is
+// measured and again after the last window, so a wrong kernel can never earn a latency.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ struct MeasurementSetup {
   // The network with this SHA-256. Errors are passed on as REJECTED or OUT_OF_MEMORY.
   std::function<Result<Network>(std::string_view sha256)> load;
   Isa isa = Isa::kScalar;
-  KernelChoices* choices = nullptr;  // As CompileOptions::choices.
+  // As CompileOptions::choices; of the lease that the request came with.
+  KernelChoices* choices = nullptr;
   // Answers instead of the clock; outputs are checked all the same.
   std::optional<CostTable> cost_table;
   // Of a cost table: waits so many nanoseconds. Empty: the table's answers take no time.

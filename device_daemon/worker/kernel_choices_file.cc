@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "device_daemon/measurement/system_info.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
@@ -14,15 +13,15 @@ std::string PathIn(const std::string& store_folder) {
 
 }  // namespace
 
-KernelChoices ReadKernelChoices(const std::string& store_folder) {
+KernelChoices ReadKernelChoices(const std::string& store_folder, const std::string& core) {
   const Result<std::string> text = ReadFile(PathIn(store_folder));
-  if (!text.ok()) return {};
-  Result<KernelChoices> choices = KernelChoices::Parse(*text, CpuModel());
-  return choices.ok() ? std::move(*choices) : KernelChoices();
+  if (!text.ok()) return KernelChoices(core);
+  Result<KernelChoices> choices = KernelChoices::Parse(*text, core);
+  return choices.ok() ? std::move(*choices) : KernelChoices(core);
 }
 
 Status WriteKernelChoices(const std::string& store_folder, const KernelChoices& choices) {
-  return WriteFileAtomically(PathIn(store_folder), choices.ToText(CpuModel()));
+  return WriteFileAtomically(PathIn(store_folder), choices.ToText());
 }
 
 }  // namespace bitpilot

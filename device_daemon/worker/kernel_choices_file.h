@@ -8,9 +8,10 @@
 
 namespace bitpilot {
 
-// The choices kept in the store folder; none on a new board, and none where the file was made on
-// another CPU, by another build or is damaged: timing again costs less than asking anybody.
-KernelChoices ReadKernelChoices(const std::string& store_folder);
+// The choices kept in the store folder, for a daemon that measures on this kind of core
+// (CpuCore::Identity()); none on a new board, and none where the file was made by another build or
+// is damaged: timing again costs less than asking anybody.
+KernelChoices ReadKernelChoices(const std::string& store_folder, const std::string& core);
 
 // Errors: as WriteFileAtomically().
 Status WriteKernelChoices(const std::string& store_folder, const KernelChoices& choices);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "device_daemon/core/artifact_store.h"
+#include "device_daemon/measurement/cpu_core.h"
 #include "device_daemon/measurement/energy_phase.h"
 #include "device_daemon/measurement/job_forecast.h"
 #include "device_daemon/measurement/measurement.h"
@@ -34,13 +35,16 @@ void SendProgress(const v1::MeasureProgress& progress) {
 
 class Worker {
  public:
-  Worker(std::string store, MeasurementSetup setup, BoardWatchOptions watch)
-      : store_(std::move(store)), setup_(std::move(setup)), watch_(std::move(watch)) {
+  Worker(const WorkerOptions& options, const CpuCore& core, MeasurementSetup setup,
+         BoardWatchOptions watch)
+      : store_(options.store),
+        daemon_(options.parent),
+        setup_(std::move(setup)),
+        watch_(std::move(watch)) {
     setup_.load = [this](std::string_view sha256) { return ReadArtifact(store_, sha256); };
     if (!setup_.cost_table) {
       setup_.watch = &watch_;
-      choices_ = ReadKernelChoices(store_);
-      num_saved_choices_ = choices_.size();
+      choices_ = ReadKernelChoices(store_, core.Identity());
       setup_.choices = &choices_;
     }
   }
@@ -48,13 +52,14 @@ class Worker {
   // The answer to one request; never throws.
   Message Handle(const Message& request);
   void Learn(const v1::BoardBaseline& baseline) { watch_.Learn(baseline); }
-  // Keeps the kernels that were chosen since the last call.
+  // Keeps the choices of kernels, if some were timed since the last call.
   void SaveChoices();
 
  private:
   Result<Message> Infer(const v1::InferRequest& request, std::string_view pixels);
 
   std::string store_;
+  pid_t daemon_;
   MeasurementSetup setup_;
   BoardWatch watch_;
   KernelChoices choices_;
@@ -82,8 +87,9 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
   const std::int64_t silence_ns = FirstSilenceNs(network->topology);
   const auto tick = [&] { progress_({.phase = "infer", .silence_ns = silence_ns}); };
   tick();
+  // Without the choices: the board need not be fit for this, so nothing may be timed.
   Result<CompiledNetwork> compiled =
-      CompiledNetwork::Create(*network, {setup_.isa, setup_.choices, tick});
+      CompiledNetwork::Create(*network, {.isa = setup_.isa, .on_operation = tick});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(num_images * num_classes);
   const std::span<const std::uint8_t> images(reinterpret_cast<const std::uint8_t*>(pixels.data()),
@@ -101,8 +107,8 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
 }
 
 void Worker::SaveChoices() {
-  if (choices_.size() == num_saved_choices_) return;
-  num_saved_choices_ = choices_.size();
+  if (choices_.num_timed() == num_saved_choices_) return;
+  num_saved_choices_ = choices_.num_timed();
   const Status saved = WriteKernelChoices(store_, choices_);
   if (!saved.ok()) {
     std::fprintf(stderr, "bitpilotd worker: kernels will be chosen again after a restart: %s\n",
@@ -163,7 +169,10 @@ Message Worker::Handle(const Message& request) {
     }
     if (request.envelope.has_measure_request()) {
       const v1::MeasureRequest& measure = request.envelope.measure_request();
-      watch_.set_lease_epoch(request.envelope.lease_epoch());
+      const std::uint64_t epoch = request.envelope.lease_epoch();
+      watch_.set_lease_epoch(epoch);
+      // A daemon's epochs grow; another daemon may begin at the same one, with the same choices.
+      choices_.BeginLease(std::to_string(daemon_) + "." + std::to_string(epoch));
       Message reply;
       *reply.envelope.mutable_measure_result() =
           Measure(measure, setup_, SystemMeasureClock(), progress_);
@@ -207,7 +216,10 @@ int Fail(const Status& status) {
 int RunWorker(const WorkerOptions& options) {
   IgnoreBrokenPipes();
   DieWithParent(options.parent, SIGKILL);
-  const int cpu = PinToLastCpu();
+  const Result<CpuCore> core = ChooseCore(std::to_string(options.cpu));
+  if (!core.ok()) return Fail(core.status());
+  // A system that refuses leaves it where it is: the windows tell what that does.
+  (void)PinToCpu(core->cpu);
   Result<MeasurementSetup> setup = MakeSetup(options);
   if (!setup.ok()) return Fail(setup.status());
   Result<std::function<void()>> canary = CanaryInference(setup->isa);
@@ -216,7 +228,7 @@ int RunWorker(const WorkerOptions& options) {
   if (confined.ok()) confined = EnterSandbox(options.store, ProbeSandbox());
   if (!confined.ok()) return Fail(confined);
   BoardWatchOptions watch;
-  watch.cpu = cpu;
+  watch.cpu = options.cpu;
   watch.shares_agent_host = options.shares_agent_host;
   watch.pause = [] { sleep(1); };
   watch.canary = std::move(*canary);
@@ -226,7 +238,7 @@ int RunWorker(const WorkerOptions& options) {
     // A closed channel ends the worker at its next read.
     (void)WriteMessage(kWorkerDescriptor, message);
   };
-  Worker worker(options.store, std::move(*setup), std::move(watch));
+  Worker worker(options, *core, std::move(*setup), std::move(watch));
   ChannelDecoder decoder;
   for (;;) {
     const Result<Message> request = ReadMessage(kWorkerDescriptor, decoder);

@@ -1,5 +1,6 @@
 // Convolutions and fully connected layers.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "kernels/conv/conv.h"
@@ -177,10 +178,17 @@ std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& contex
 }
 
 std::unique_ptr<BoundOperation> MakeConvOperation(const OperationContext& context) {
-  const auto choose = [&context](int weight_bits) -> const ConvKernel& {
-    if (context.choices != nullptr) return ChooseConvKernel(context, weight_bits, *context.choices);
-    return SelectConvKernel(context.isa, weight_bits, context.input_bits(), WindowDepth(context),
-                            OutputPixels(context));
+  constexpr int kMaxWeightBits = 8;
+  std::array<const ConvKernel*, kMaxWeightBits + 1> chosen{};  // Blocks of a width ask alike.
+  const auto choose = [&context, &chosen](int weight_bits) -> const ConvKernel& {
+    const ConvKernel*& kernel = chosen[static_cast<std::size_t>(weight_bits)];
+    if (kernel == nullptr) {
+      kernel = context.choices != nullptr
+                   ? &ChooseConvKernel(context, weight_bits, *context.choices)
+                   : &SelectConvKernel(context.isa, weight_bits, context.input_bits(),
+                                       WindowDepth(context), OutputPixels(context));
+    }
+    return *kernel;
   };
   return MakeConvOperation(context, context.numbers().weights, choose);
 }

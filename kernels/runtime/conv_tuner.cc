@@ -1,14 +1,17 @@
 #include "kernels/runtime/conv_tuner.h"
 
 #include <algorithm>
-#include <chrono>
-#include <limits>
+#include <functional>
+#include <memory>
 #include <sstream>
 #include <utility>
 
 #include "kernels/base/check.h"
 #include "kernels/base/dense_codes.h"
+#include "kernels/cpu/thread_cpu_time.h"
 #include "kernels/runtime/conv_plan.h"
+#include "kernels/runtime/fastest_candidate.h"
+#include "kernels/runtime/owned_output_stage.h"
 
 namespace bitpilot {
 namespace {
@@ -16,14 +19,6 @@ namespace {
 constexpr std::size_t kMaxCandidates = 4;
 // Passes of the planes, in multiples of the table's rule, up to which they are worth timing.
 constexpr int kPlanesMargin = 2;
-constexpr int kMaxRounds = 15;
-constexpr double kRoundsBudgetNs = 3e6;  // Of one layer; two rounds are always made.
-constexpr double kSampleNs = 10e3;       // Runs shorter than this are timed several at once.
-constexpr int kMaxRunsPerSample = 32;
-// Slower than the best in the first round by this factor: not timed again.
-constexpr double kHopeless = 1.5;
-// Advantage that a row further down needs: closer ones would alternate from start to start.
-constexpr double kMargin = 0.98;
 
 // The layer with all channels at `weight_bits`; wider codes are clamped, which time does not see.
 LayerWeights UniformWeights(const LayerWeights& weights, std::size_t depth, int weight_bits) {
@@ -39,82 +34,54 @@ LayerWeights UniformWeights(const LayerWeights& weights, std::size_t depth, int 
   return uniform;
 }
 
-class TimedCandidate {
- public:
-  TimedCandidate(const OperationContext& context, const LayerWeights& weights,
-                 const ConvKernel& kernel)
-      : kernel_(&kernel),
-        operation_(MakeConvOperation(context, weights,
-                                     [&kernel](int) -> const ConvKernel& { return kernel; })),
-        scratch_(operation_->scratch_bytes()) {
+// The layer by one kernel, ready to run.
+struct Candidate {
+  Candidate(const OperationContext& context, const LayerWeights& weights, const ConvKernel& kernel)
+      : operation(MakeConvOperation(context, weights,
+                                    [&kernel](int) -> const ConvKernel& { return kernel; })),
+        scratch(operation->scratch_bytes()) {
     RunMemory memory = context.memory;
-    memory.scratch = scratch_.data();
-    operation_->Bind(memory);
+    memory.scratch = scratch.data();
+    operation->Bind(memory);
   }
 
-  // Nanoseconds of one run, the least of all samples: other work only ever adds.
-  double best_ns() const { return best_ns_; }
-  const ConvKernel& kernel() const { return *kernel_; }
-
-  // Returns the nanoseconds that it took.
-  double Sample() {
-    const auto start = std::chrono::steady_clock::now();
-    for (int run = 0; run < runs_per_sample_; ++run) operation_->Run();
-    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-    best_ns_ = std::min(best_ns_, took.count() / runs_per_sample_);
-    runs_per_sample_ = std::clamp(static_cast<int>(kSampleNs / best_ns_), 1, kMaxRunsPerSample);
-    return took.count();
-  }
-
- private:
-  const ConvKernel* kernel_;
-  std::unique_ptr<BoundOperation> operation_;
-  AlignedBuffer scratch_;
-  double best_ns_ = std::numeric_limits<double>::infinity();
-  int runs_per_sample_ = 1;
+  std::unique_ptr<BoundOperation> operation;
+  AlignedBuffer scratch;
 };
 
-double BestNs(const std::vector<TimedCandidate>& candidates) {
-  double best_ns = std::numeric_limits<double>::infinity();
-  for (const TimedCandidate& candidate : candidates) {
-    best_ns = std::min(best_ns, candidate.best_ns());
+// How sums become codes: the paths that a kernel's output stage may take.
+void DescribeOutputStage(const OperationContext& context, std::ostringstream& key) {
+  const OwnedOutputStage stage = MakeOutputStage(context, 0, context.operation().out_channels);
+  OutputArgs args = stage.args;
+  args.scale = stage.scale.data();
+  args.bias = stage.bias.data();
+  if (context.is_last()) key << " logits";
+  if (!context.is_last()) key << " to pixel " << args.pixel_bytes << " row " << args.row_bytes;
+  if (stage.thresholds.count > 0) key << " thresholds " << stage.thresholds.count;
+  if (args.zero_point != 0.0F || args.code_min != 0.0F) key << " shifted";
+  if (!StaysInInt32(args, stage.largest_sum)) key << " wide";
+  if (stage.has_residual) {
+    key << " residual pixel " << args.residual_pixel_bytes << " row " << args.residual_row_bytes
+        << " zero " << args.residual_zero_point;
   }
-  return best_ns;
-}
-
-const ConvKernel& FastestKernel(std::vector<TimedCandidate> candidates) {
-  double spent_ns = 0.0;
-  for (int round = 0; round < kMaxRounds && (round < 2 || spent_ns < kRoundsBudgetNs); ++round) {
-    for (TimedCandidate& candidate : candidates) spent_ns += candidate.Sample();
-    const double hopeless_ns = kHopeless * BestNs(candidates);
-    // The first round also loads caches and wakes the vector units: it drops nobody.
-    if (round > 0) {
-      std::erase_if(candidates, [hopeless_ns](const TimedCandidate& candidate) {
-        return candidate.best_ns() > hopeless_ns;
-      });
-    }
-    if (candidates.size() == 1) break;
-  }
-  const TimedCandidate* winner = &candidates.front();
-  for (const TimedCandidate& candidate : candidates) {
-    if (candidate.best_ns() < kMargin * winner->best_ns()) winner = &candidate;
-  }
-  return winner->kernel();
 }
 
 }  // namespace
 
 std::string ConvLayerKey(const OperationContext& context, int weight_bits) {
   const Operation operation = AsConvolution(context.operation(), context.input().shape);
-  const TensorShape& in = context.input().shape;
+  const TensorLayout& in = context.input();
   const TensorShape out = context.output_shape();
+  const Padding& padding = operation.padding;
   std::ostringstream key;
-  key << ToString(context.isa) << " in " << in.channels << 'x' << in.height << 'x' << in.width
-      << " out " << out.channels << 'x' << out.height << 'x' << out.width << " filter "
-      << operation.kernel_h << 'x' << operation.kernel_w << " stride " << operation.stride_h << 'x'
-      << operation.stride_w << " groups " << operation.groups << " w" << weight_bits << 'a'
-      << context.input_bits() << (operation.residual >= 0 ? " residual" : "")
-      << (context.is_last() ? " logits" : "");
+  key << ToString(context.isa) << " in " << in.shape.channels << 'x' << in.shape.height << 'x'
+      << in.shape.width << " pixel " << in.pixel_bytes << " row " << in.row_bytes << " zero "
+      << in.zero_point << " out " << out.channels << 'x' << out.height << 'x' << out.width
+      << " filter " << operation.kernel_h << 'x' << operation.kernel_w << " stride "
+      << operation.stride_h << 'x' << operation.stride_w << " padding " << padding.top << ','
+      << padding.left << ',' << padding.bottom << ',' << padding.right << " groups "
+      << operation.groups << " w" << weight_bits << 'a' << context.input_bits();
+  DescribeOutputStage(context, key);
   return key.str();
 }
 
@@ -155,19 +122,32 @@ const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_b
   BITPILOT_CHECK(!candidates.empty());
   if (candidates.size() == 1) return *candidates.front();
   const std::string key = ConvLayerKey(context, weight_bits);
-  const std::string_view known = choices.Find(key);
-  for (const ConvKernel* candidate : candidates) {
-    if (candidate->name == known) return *candidate;
+  const KernelChoice* known = choices.Find(key);
+  const auto in_force =
+      std::find_if(candidates.begin(), candidates.end(), [known](const ConvKernel* candidate) {
+        return known != nullptr && candidate->name == known->kernel;
+      });
+  if (in_force != candidates.end()) {
+    if (choices.IsSettled(*known)) {
+      choices.Use(key);
+      return **in_force;
+    }
+    std::rotate(candidates.begin(), in_force, in_force + 1);  // FindFastest() prefers the first.
   }
   const LayerWeights weights = UniformWeights(
       context.numbers().weights,
       static_cast<std::size_t>(WeightDepth(context.network.topology, context.index)), weight_bits);
-  std::vector<TimedCandidate> timed;
-  timed.reserve(candidates.size());
-  for (const ConvKernel* candidate : candidates) timed.emplace_back(context, weights, *candidate);
-  const ConvKernel& fastest = FastestKernel(std::move(timed));
-  choices.Remember(key, fastest.name);
-  return fastest;
+  std::vector<Candidate> ready;
+  std::vector<std::function<void()>> runs;
+  for (const ConvKernel* candidate : candidates) {
+    ready.emplace_back(context, weights, *candidate);
+    runs.emplace_back([operation = ready.back().operation.get()] { operation->Run(); });
+  }
+  const FastestCandidate fastest = FindFastest(runs, ThreadCpuNs, choices.tick());
+  const ConvKernel& kernel = *candidates[fastest.index];
+  choices.Remember(key, kernel.name, fastest.margin);
+  choices.Use(key);
+  return kernel;
 }
 
 }  // namespace bitpilot

@@ -1,59 +1,132 @@
 #include "kernels/runtime/kernel_choices.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
 #include <sstream>
+#include <system_error>
 
 #include "kernels/base/check.h"
+#include "kernels/base/sha256.h"
 #include "kernels/runtime/kernel_build_id.h"
 
 namespace bitpilot {
 namespace {
 
-constexpr std::string_view kTitle = "bitpilot kernel choices 1";
+constexpr std::string_view kTitle = "bitpilot kernel choices";
+constexpr std::string_view kVersion = " 2";
+constexpr std::size_t kHashDigits = 12;
+
+bool IsOneField(std::string_view text) {
+  return text.find_first_of("\t\n") == std::string_view::npos;
+}
+
+std::string OneField(std::string_view text) {
+  std::string field(text);
+  std::replace_if(
+      field.begin(), field.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+  return field;
+}
+
+std::string FormatMargin(double margin) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", margin);
+  return text;
+}
+
+struct Line {
+  std::string core;
+  std::string layer;
+  KernelChoice choice;
+};
+
+Result<Line> ParseLine(const std::string& line) {
+  std::array<std::string_view, 5> fields;
+  std::string_view rest = line;
+  std::size_t count = 0;
+  for (bool more = true; more; ++count) {
+    const std::size_t tab = rest.find('\t');
+    if (count < fields.size()) fields[count] = rest.substr(0, tab);
+    more = tab != std::string_view::npos;
+    rest.remove_prefix(more ? tab + 1 : rest.size());
+  }
+  double margin = 0.0;
+  const auto [stop, error] =
+      std::from_chars(fields[3].data(), fields[3].data() + fields[3].size(), margin);
+  if (count != fields.size() || fields[1].empty() || fields[2].empty() || error != std::errc() ||
+      stop != fields[3].data() + fields[3].size() || !std::isfinite(margin)) {
+    return Status(StatusCode::kDataCorrupt,
+                  "expected a core, a layer, a kernel, a margin and a lease between tabs, got \"" +
+                      line + "\"");
+  }
+  return Line{std::string(fields[0]), std::string(fields[1]),
+              KernelChoice{std::string(fields[2]), margin, std::string(fields[4])}};
+}
 
 }  // namespace
 
-std::string_view KernelChoices::Find(std::string_view layer) const {
-  const auto found = kernel_of_layer_.find(layer);
-  return found == kernel_of_layer_.end() ? std::string_view() : found->second;
+KernelChoices::KernelChoices(std::string_view core) : core_(OneField(core)) {}
+
+const KernelChoice* KernelChoices::Find(std::string_view layer) const {
+  const auto found = choices_.find(std::pair(core_, std::string(layer)));
+  return found == choices_.end() ? nullptr : &found->second;
 }
 
-void KernelChoices::Remember(std::string_view layer, std::string_view kernel) {
-  BITPILOT_CHECK(!layer.empty() && !kernel.empty());
-  BITPILOT_CHECK(layer.find_first_of("\t\n") == std::string_view::npos &&
-                 kernel.find('\n') == std::string_view::npos);
-  kernel_of_layer_.insert_or_assign(std::string(layer), std::string(kernel));
+void KernelChoices::Remember(std::string_view layer, std::string_view kernel, double margin) {
+  BITPILOT_CHECK(!layer.empty() && !kernel.empty() && std::isfinite(margin));
+  BITPILOT_CHECK(IsOneField(layer) && IsOneField(kernel) && IsOneField(lease_));
+  ++num_timed_;
+  choices_.insert_or_assign(std::pair(core_, std::string(layer)),
+                            KernelChoice{std::string(kernel), margin, lease_});
 }
 
-std::string KernelChoices::ToText(std::string_view cpu_model) const {
+void KernelChoices::Use(std::string_view layer) {
+  BITPILOT_CHECK(Find(layer) != nullptr);
+  used_.emplace(layer);
+}
+
+std::string KernelChoices::HashOfUsed() const {
+  if (used_.empty()) return {};
+  std::string text;
+  for (const std::string& layer : used_) text += layer + '\t' + Find(layer)->kernel + '\n';
+  return Sha256Hex(text).substr(0, kHashDigits);
+}
+
+std::string KernelChoices::ToText() const {
   std::ostringstream text;
-  text << kTitle << "\ncpu\t" << cpu_model << "\nkernels\t" << KernelBuildId() << '\n';
-  for (const auto& [layer, kernel] : kernel_of_layer_) text << layer << '\t' << kernel << '\n';
+  text << kTitle << kVersion << "\nkernels\t" << KernelBuildId() << '\n';
+  for (const auto& [key, choice] : choices_) {
+    text << key.first << '\t' << key.second << '\t' << choice.kernel << '\t'
+         << FormatMargin(choice.margin) << '\t' << choice.lease << '\n';
+  }
   return text.str();
 }
 
-Result<KernelChoices> KernelChoices::Parse(std::string_view text, std::string_view cpu_model) {
+Result<KernelChoices> KernelChoices::Parse(std::string_view text, std::string_view core) {
   std::istringstream lines{std::string(text)};
   std::string title;
-  std::string cpu;
   std::string build;
-  if (!std::getline(lines, title) || title != kTitle || !std::getline(lines, cpu) ||
-      !std::getline(lines, build)) {
-    return Status(StatusCode::kDataCorrupt, "expected the title \"" + std::string(kTitle) +
-                                                "\", the CPU and the kernels' build, got \"" +
-                                                title + "\"");
+  if (!std::getline(lines, title) || !title.starts_with(kTitle)) {
+    return Status(StatusCode::kDataCorrupt,
+                  "expected the title \"" + std::string(kTitle) + "\", got \"" + title + "\"");
   }
-  if (cpu != "cpu\t" + std::string(cpu_model) || build != "kernels\t" + KernelBuildId()) {
-    return Status(StatusCode::kVersionMismatch,
-                  "made on another CPU or by another build of the kernels");
+  if (title.substr(kTitle.size()) != kVersion) {
+    return Status(StatusCode::kVersionMismatch, "another version than" + std::string(kVersion));
   }
-  KernelChoices choices;
+  if (!std::getline(lines, build)) {
+    return Status(StatusCode::kDataCorrupt, "expected the kernels' build");
+  }
+  if (build != "kernels\t" + KernelBuildId()) {
+    return Status(StatusCode::kVersionMismatch, "made by another build of the kernels");
+  }
+  KernelChoices choices(core);
   for (std::string line; std::getline(lines, line);) {
-    const std::size_t tab = line.find('\t');
-    if (tab == 0 || tab == std::string::npos || tab + 1 == line.size()) {
-      return Status(StatusCode::kDataCorrupt,
-                    "expected a layer, a tab and a kernel, got \"" + line + "\"");
-    }
-    choices.Remember(line.substr(0, tab), line.substr(tab + 1));
+    Result<Line> parsed = ParseLine(line);
+    if (!parsed.ok()) return parsed.status();
+    choices.choices_.insert_or_assign(std::pair(parsed->core, parsed->layer),
+                                      std::move(parsed->choice));
   }
   return choices;
 }

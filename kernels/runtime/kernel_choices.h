@@ -1,15 +1,22 @@
-// KernelChoices: which kernel was fastest for which layer on this CPU.
+// KernelChoices: which kernel was fastest for which layer, on which kind of CPU core.
 //
 // The same widths have different winners on different CPUs of one instruction set (on AVX-512 VNNI,
 // binary decomposition of 2 x 2 bits beats 8 bit on Zen 5 and loses on Granite Rapids), so a plan
 // is timed where it runs. Remembered choices keep plans equal: every candidate of a search, and
 // every run after a restart, uses the same kernel for the same layer.
+//
+// A choice by a small margin may be wrong. It is timed again, once, when the next lease of the
+// board first needs it, before anything is measured with it; the kernel in force is kept unless
+// another one is clearly faster. Within a lease no choice changes.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "kernels/base/status.h"
 
@@ -18,26 +25,69 @@ namespace bitpilot {
 // Name of their file in a board's store.
 inline constexpr char kKernelChoicesFile[] = "kernel_choices";
 
+struct KernelChoice {
+  std::string kernel;
+  double margin = 0.0;  // how much longer the next one takes (FastestCandidate::margin)
+  std::string lease;    // in which it was timed
+};
+
 // Not thread-safe.
 class KernelChoices {
  public:
-  // The kernel remembered for a layer (kernels/runtime/conv_tuner.h, ConvLayerKey()); empty if
-  // none.
-  std::string_view Find(std::string_view layer) const;
-  // REQUIRES: neither text is empty; `layer` has no tab and neither has a line break.
-  void Remember(std::string_view layer, std::string_view kernel);
-  std::size_t size() const { return kernel_of_layer_.size(); }
+  // The next kernel takes so much longer, as a fraction, where a choice needs no second look.
+  static constexpr double kSureMargin = 0.05;
 
-  // Text for a file: what the choices hold for, then a line a layer.
-  std::string ToText(std::string_view cpu_model) const;
+  // core: the kind of core that runs the kernels; choices of one kind say nothing about another.
+  explicit KernelChoices(std::string_view core = "");
 
+  // Who measures from now on: any text, another one for every lease of every daemon.
+  //
+  // REQUIRES: no tab and no line break in it.
+  void BeginLease(std::string_view lease) { lease_ = lease; }
+
+  // Hears of every round while a layer is being timed, as a sign of life.
+  void OnTiming(std::function<void()> tick) { tick_ = std::move(tick); }
+  const std::function<void()>& tick() const { return tick_; }
+
+  // The choice for a layer (kernels/runtime/conv_tuner.h, ConvLayerKey()); null if there is none.
+  const KernelChoice* Find(std::string_view layer) const;
+  // Whether this lease may use the choice as it is: timed in it, or by a sure margin.
+  bool IsSettled(const KernelChoice& choice) const {
+    return choice.margin >= kSureMargin || choice.lease == lease_;
+  }
+  // What timing found in this lease.
+  //
+  // REQUIRES: neither text is empty; no tab and no line break in them; a finite margin.
+  void Remember(std::string_view layer, std::string_view kernel, double margin);
+
+  // Notes that a plan runs by the layer's choice. REQUIRES: there is one.
+  void Use(std::string_view layer);
+  void ForgetUses() { used_.clear(); }
+  // Twelve hexadecimal digits of a SHA-256 over the layers used since ForgetUses() and their
+  // kernels; empty if none was. Networks measured twice with the same hash ran by the same kernels.
+  std::string HashOfUsed() const;
+
+  std::size_t size() const { return choices_.size(); }
+  // Calls of Remember(): whoever keeps them on a disk sees by it that they changed.
+  std::size_t num_timed() const { return num_timed_; }
+
+  // Text for a file: the kernels' build, then a line for every core and layer.
+  std::string ToText() const;
+
+  // With the choices of all cores; those of `core` will be found.
+  //
   // Errors:
-  //   kVersionMismatch  made on another CPU or by another build of the kernels.
+  //   kVersionMismatch  made by another build of the kernels, or in another format.
   //   kDataCorrupt      no such text.
-  static Result<KernelChoices> Parse(std::string_view text, std::string_view cpu_model);
+  static Result<KernelChoices> Parse(std::string_view text, std::string_view core);
 
  private:
-  std::map<std::string, std::string, std::less<>> kernel_of_layer_;
+  std::string core_;
+  std::string lease_;
+  std::function<void()> tick_ = [] {};
+  std::map<std::pair<std::string, std::string>, KernelChoice> choices_;  // [core, layer]
+  std::set<std::string, std::less<>> used_;
+  std::size_t num_timed_ = 0;
 };
 
 }  // namespace bitpilot

@@ -12,20 +12,37 @@ namespace {
 
 TEST(KernelChoicesFileTest, KeepsChoicesOverARestart) {
   const TemporaryFolder folder;
-  EXPECT_EQ(ReadKernelChoices(folder.path()).size(), 0U);
-  KernelChoices choices;
-  choices.Remember("a layer", "a kernel");
+  EXPECT_EQ(ReadKernelChoices(folder.path(), "a core").size(), 0U);
+  KernelChoices choices("a core");
+  choices.Remember("a layer", "a kernel", 0.25);
   ASSERT_TRUE(WriteKernelChoices(folder.path(), choices).ok());
-  EXPECT_EQ(ReadKernelChoices(folder.path()).Find("a layer"), "a kernel");
+  const KernelChoices read = ReadKernelChoices(folder.path(), "a core");
+  ASSERT_NE(read.Find("a layer"), nullptr);
+  EXPECT_EQ(read.Find("a layer")->kernel, "a kernel");
+  EXPECT_EQ(read.Find("a layer")->margin, 0.25);
+}
+
+// A daemon that measures on the big cores leaves what was timed on the little ones as it is.
+TEST(KernelChoicesFileTest, KeepsTheChoicesOfEveryKindOfCore) {
+  const TemporaryFolder folder;
+  KernelChoices little("little");
+  little.Remember("a layer", "kernel 1", 0.25);
+  ASSERT_TRUE(WriteKernelChoices(folder.path(), little).ok());
+  KernelChoices big = ReadKernelChoices(folder.path(), "big");
+  EXPECT_EQ(big.Find("a layer"), nullptr);
+  big.Remember("a layer", "kernel 2", 0.25);
+  ASSERT_TRUE(WriteKernelChoices(folder.path(), big).ok());
+  EXPECT_EQ(ReadKernelChoices(folder.path(), "little").Find("a layer")->kernel, "kernel 1");
+  EXPECT_EQ(ReadKernelChoices(folder.path(), "big").Find("a layer")->kernel, "kernel 2");
 }
 
 TEST(KernelChoicesFileTest, ForgetsWhatIsDamaged) {
   const TemporaryFolder folder;
-  KernelChoices choices;
-  choices.Remember("a layer", "a kernel");
+  KernelChoices choices("a core");
+  choices.Remember("a layer", "a kernel", 0.25);
   ASSERT_TRUE(WriteKernelChoices(folder.path(), choices).ok());
   std::ofstream(folder.path() + "/kernel_choices", std::ios::app) << "cut off";
-  EXPECT_EQ(ReadKernelChoices(folder.path()).size(), 0U);
+  EXPECT_EQ(ReadKernelChoices(folder.path(), "a core").size(), 0U);
 }
 
 TEST(KernelChoicesFileTest, SaysWhereItCannotWrite) {

@@ -7,6 +7,7 @@
 
 #include "kernels/base/window_statistics.h"
 #include "proto/validation.h"
+#include "tests/device_daemon/fake_sysfs.h"
 #include "tests/device_daemon/test_networks.h"
 
 namespace bitpilot {
@@ -90,6 +91,35 @@ TEST_F(MeasurementTest, TimesNothingWhenOneOutputIsWrong) {
   EXPECT_EQ(result.status(), v1::WRONG_OUTPUT);
   EXPECT_EQ(result.networks_size(), 0);
   EXPECT_NE(result.detail().find("network 1, logit 1"), std::string::npos) << result.detail();
+}
+
+// A board that is hot or throttled would choose kernels for what it is not.
+TEST_F(MeasurementTest, ChoosesKernelsOnlyOnceTheBoardIsFit) {
+  const FakeSysfs board;
+  constexpr char kThrottled[] = "sys/devices/platform/soc/soc:firmware/get_throttled";
+  board.Write(kThrottled, "0x4");
+  BoardWatchOptions options;
+  options.root = board.root();
+  int pauses = 0;
+  options.pause = [&pauses] { ++pauses; };
+  options.canary = [] {};
+  BoardWatch watch(std::move(options));
+  KernelChoices choices("a core");
+  setup_.watch = &watch;
+  setup_.choices = &choices;
+  EXPECT_EQ(Run().status(), v1::THERMAL_ABORT);
+  EXPECT_GT(pauses, 0);
+  EXPECT_EQ(choices.num_timed(), 0U);
+
+  board.Write(kThrottled, "0x0");
+  const v1::MeasureResult result = Run();
+  ASSERT_TRUE(result.status() == v1::OK || result.status() == v1::NOISY) << result.detail();
+  EXPECT_GT(choices.num_timed(), 0U);
+  const std::string hash = result.conditions().kernel_choices();
+  EXPECT_EQ(hash.size(), 12U);
+  const std::size_t timed = choices.num_timed();
+  EXPECT_EQ(Run().conditions().kernel_choices(), hash);
+  EXPECT_EQ(choices.num_timed(), timed) << "within a lease nothing is timed again";
 }
 
 TEST_F(MeasurementTest, RejectsGoldenDataOfOtherSizes) {

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
+#include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +22,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::string_view kCpu = "a CPU";
+constexpr std::string_view kCore = "a core";
 
 CompiledNetwork Compile(const Network& network, Isa isa, KernelChoices& choices) {
   Result<CompiledNetwork> compiled =
@@ -29,39 +32,89 @@ CompiledNetwork Compile(const Network& network, Isa isa, KernelChoices& choices)
 }
 
 TEST(KernelChoicesTest, SurviveTheirText) {
-  KernelChoices choices;
-  choices.Remember("first layer", "conv_a");
-  choices.Remember("second layer", "conv_b");
-  choices.Remember("first layer", "conv_c");
-  const Result<KernelChoices> parsed = KernelChoices::Parse(choices.ToText(kCpu), kCpu);
+  KernelChoices choices(kCore);
+  choices.BeginLease("7.1");
+  choices.Remember("first layer", "conv_a", 0.5);
+  choices.Remember("second layer", "conv_b", -0.0125);
+  choices.Remember("first layer", "conv_c", 0.03125);
+  const Result<KernelChoices> parsed = KernelChoices::Parse(choices.ToText(), kCore);
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
   EXPECT_EQ(parsed->size(), 2U);
-  EXPECT_EQ(parsed->Find("first layer"), "conv_c");
-  EXPECT_EQ(parsed->Find("second layer"), "conv_b");
-  EXPECT_EQ(parsed->Find("third layer"), "");
+  ASSERT_NE(parsed->Find("first layer"), nullptr);
+  EXPECT_EQ(parsed->Find("first layer")->kernel, "conv_c");
+  EXPECT_NEAR(parsed->Find("first layer")->margin, 0.03125, 1e-4);
+  EXPECT_EQ(parsed->Find("first layer")->lease, "7.1");
+  EXPECT_NEAR(parsed->Find("second layer")->margin, -0.0125, 1e-4);
+  EXPECT_EQ(parsed->Find("third layer"), nullptr);
+  EXPECT_EQ(parsed->ToText(), choices.ToText());
 }
 
-TEST(KernelChoicesTest, HoldForOneCpuAndOneBuildOnly) {
-  const std::string text = KernelChoices().ToText(kCpu);
-  EXPECT_EQ(KernelChoices::Parse(text, "another CPU").status().code(),
-            StatusCode::kVersionMismatch);
+TEST(KernelChoicesTest, HoldForOneKindOfCoreAndOneBuildOnly) {
+  KernelChoices choices(kCore);
+  choices.Remember("layer", "kernel", 0.5);
+  const std::string text = choices.ToText();
+  const Result<KernelChoices> elsewhere = KernelChoices::Parse(text, "another core");
+  ASSERT_TRUE(elsewhere.ok()) << elsewhere.status().message();
+  EXPECT_EQ(elsewhere->Find("layer"), nullptr);
+  EXPECT_EQ(elsewhere->ToText(), text) << "it is kept for the core that it is of";
   std::string other_build = text;
   const std::size_t place = other_build.find(KernelBuildId());
   ASSERT_NE(place, std::string::npos);
   other_build[place] = other_build[place] == '0' ? '1' : '0';
-  EXPECT_EQ(KernelChoices::Parse(other_build, kCpu).status().code(), StatusCode::kVersionMismatch);
+  EXPECT_EQ(KernelChoices::Parse(other_build, kCore).status().code(), StatusCode::kVersionMismatch);
+  EXPECT_EQ(KernelChoices::Parse("bitpilot kernel choices 1\ncpu\tx\n", kCore).status().code(),
+            StatusCode::kVersionMismatch);
 }
 
 TEST(KernelChoicesTest, RefuseDamagedText) {
-  KernelChoices choices;
-  choices.Remember("layer", "kernel");
-  const std::string text = choices.ToText(kCpu);
+  KernelChoices choices(kCore);
+  choices.BeginLease("1");
+  choices.Remember("layer", "kernel", 0.5);
+  const std::string text = choices.ToText();
   for (const std::string& damaged :
-       {std::string(), std::string("something else\n"), text + "no tab\n", text + "\tkernel\n",
-        text + "layer\t\n", text.substr(0, text.find('\n') + 1)}) {
-    EXPECT_EQ(KernelChoices::Parse(damaged, kCpu).status().code(), StatusCode::kDataCorrupt)
+       {std::string(), std::string("something else\n"), text + "no tab\n",
+        text + "core\t\tkernel\t0.5\t1\n", text + "core\tlayer\t\t0.5\t1\n",
+        text + "core\tlayer\tkernel\tnan\t1\n", text + "core\tlayer\tkernel\t0.5x\t1\n",
+        text + "core\tlayer\tkernel\t0.5\n", text + "core\tlayer\tkernel\t0.5\t1\tmore\n",
+        text.substr(0, text.find('\n') + 1)}) {
+    EXPECT_EQ(KernelChoices::Parse(damaged, kCore).status().code(), StatusCode::kDataCorrupt)
         << damaged;
   }
+}
+
+// By a sure margin for ever; by a small one in the lease that timed it.
+TEST(KernelChoicesTest, AreSettledByTheirMarginOrByTheirLease) {
+  KernelChoices choices(kCore);
+  choices.BeginLease("1");
+  choices.Remember("sure", "kernel", KernelChoices::kSureMargin);
+  choices.Remember("close", "kernel", KernelChoices::kSureMargin - 0.01);
+  EXPECT_TRUE(choices.IsSettled(*choices.Find("sure")));
+  EXPECT_TRUE(choices.IsSettled(*choices.Find("close")));
+  choices.BeginLease("2");
+  EXPECT_TRUE(choices.IsSettled(*choices.Find("sure")));
+  EXPECT_FALSE(choices.IsSettled(*choices.Find("close")));
+}
+
+TEST(KernelChoicesTest, HashTheLayersUsedAndTheirKernels) {
+  KernelChoices choices(kCore);
+  EXPECT_EQ(choices.HashOfUsed(), "");
+  choices.Remember("a", "kernel 1", 0.5);
+  choices.Remember("b", "kernel 1", 0.5);
+  EXPECT_EQ(choices.HashOfUsed(), "") << "remembered, but by no network";
+  choices.Use("b");
+  choices.Use("a");
+  choices.Use("a");
+  const std::string hash = choices.HashOfUsed();
+  EXPECT_EQ(hash.size(), 12U);
+  choices.ForgetUses();
+  choices.Use("a");
+  EXPECT_NE(choices.HashOfUsed(), hash);
+  choices.Use("b");
+  EXPECT_EQ(choices.HashOfUsed(), hash);
+  choices.Remember("b", "kernel 1", 0.02);
+  EXPECT_EQ(choices.HashOfUsed(), hash) << "the margin changes no plan";
+  choices.Remember("b", "kernel 2", 0.5);
+  EXPECT_NE(choices.HashOfUsed(), hash);
 }
 
 TEST(ConvCandidatesTest, AreAFewExactKernelsOfDifferentKinds) {
@@ -101,10 +154,26 @@ TEST(ConvCandidatesTest, IncludeTheTablesChoice) {
   }
 }
 
+// `choices` with another kernel and margin for every layer, in the lease "the lease that timed them".
+KernelChoices WithAll(const KernelChoices& choices, std::string_view kernel, double margin) {
+  std::string text;
+  std::istringstream lines(choices.ToText());
+  for (std::string line; std::getline(lines, line);) {
+    std::size_t end = line.find('\t');  // of the core
+    if (end != std::string::npos) end = line.find('\t', end + 1);
+    if (end != std::string::npos) {
+      line = line.substr(0, end) + '\t' + std::string(kernel) + '\t' + std::to_string(margin) +
+             "\tthe lease that timed them";
+    }
+    text += line + '\n';
+  }
+  return KernelChoices::Parse(text, kCore).value();
+}
+
 class TimedChoiceTest : public ::testing::TestWithParam<Isa> {};
 
 TEST_P(TimedChoiceTest, KeepsNetworksExact) {
-  KernelChoices choices;
+  KernelChoices choices(kCore);
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     const Topology topology = RandomTopologyMaker(seed).Make(5);
@@ -122,11 +191,11 @@ TEST_P(TimedChoiceTest, KeepsNetworksExact) {
 TEST_P(TimedChoiceTest, IsMadeOnceForEqualLayers) {
   const Topology topology = StandardTopology("resnet8").value();
   const Network network = RandomNetwork(topology, UniformAssignment(topology, 1, 1), /*seed=*/1);
-  KernelChoices choices;
+  KernelChoices choices(kCore);
   const CompiledNetwork first = Compile(network, GetParam(), choices);
-  const std::string before = choices.ToText(kCpu);
+  const std::string before = choices.ToText();
   const CompiledNetwork second = Compile(network, GetParam(), choices);
-  EXPECT_EQ(choices.ToText(kCpu), before);
+  EXPECT_EQ(choices.ToText(), before);
   for (int i = 0; i < first.num_operations(); ++i) {
     EXPECT_EQ(first.kernel_name(i), second.kernel_name(i));
   }
@@ -139,22 +208,75 @@ TEST_P(TimedChoiceTest, FollowsWhatWasRemembered) {
   if (candidates.size() < 2) GTEST_SKIP() << "one kernel only: nothing to choose";
   const Topology topology = StandardTopology("resnet8").value();
   const Network network = RandomNetwork(topology, UniformAssignment(topology, 1, 1), /*seed=*/1);
-  KernelChoices timed;
+  KernelChoices timed(kCore);
   Compile(network, GetParam(), timed);
   for (const ConvKernel* wanted : candidates) {
-    KernelChoices choices;
-    std::string text = timed.ToText(kCpu);
-    for (const ConvKernel* other : candidates) {
-      for (std::size_t at; (at = text.find(other->name)) != std::string::npos;) {
-        text.replace(at, other->name.size(), "WANTED");
-      }
-    }
-    for (std::size_t at; (at = text.find("WANTED")) != std::string::npos;) {
-      text.replace(at, 6, wanted->name);
-    }
-    choices = KernelChoices::Parse(text, kCpu).value();
+    KernelChoices choices = WithAll(timed, wanted->name, /*margin=*/0.5);
     EXPECT_EQ(Compile(network, GetParam(), choices).kernel_name(1), wanted->name);
+    EXPECT_EQ(choices.num_timed(), 0U);
   }
+  KernelChoices edited = WithAll(timed, "no such kernel", /*margin=*/0.5);
+  Compile(network, GetParam(), edited);
+  EXPECT_EQ(edited.num_timed(), timed.num_timed());
+}
+
+// A choice that may be wrong gets another look, but never while somebody compares networks.
+TEST_P(TimedChoiceTest, IsTimedAgainByTheNextLeaseWhereTheMarginIsSmall) {
+  const auto candidates = ConvCandidates(GetParam(), 1, 1, /*output_pixels=*/64);
+  if (candidates.size() < 2) GTEST_SKIP() << "one kernel only: nothing to choose";
+  const Topology topology = StandardTopology("resnet8").value();
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 1, 1), /*seed=*/1);
+  KernelChoices timed(kCore);
+  Compile(network, GetParam(), timed);
+  KernelChoices close = WithAll(timed, candidates.front()->name, /*margin=*/0.01);
+  close.BeginLease("the lease that timed them");
+  Compile(network, GetParam(), close);
+  EXPECT_EQ(close.num_timed(), 0U);
+  close.BeginLease("another lease");
+  Compile(network, GetParam(), close);
+  EXPECT_EQ(close.num_timed(), timed.num_timed());
+  const std::string hash = close.HashOfUsed();
+  Compile(network, GetParam(), close);
+  EXPECT_EQ(close.num_timed(), timed.num_timed()) << "once a lease";
+  EXPECT_EQ(close.HashOfUsed(), hash);
+}
+
+// Every figure that the plan of a layer is made from makes another layer of it.
+TEST(ConvLayerKeyTest, HoldsEveryInputOfThePlan) {
+  const Topology topology = StandardTopology("resnet8").value();
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 4, 4), /*seed=*/1);
+  constexpr int kLayer = 1;
+  const auto key_of = [](const Network& of, Isa isa = Isa::kScalar, int weight_bits = 4) {
+    const ArenaPlan plan = PlanArena(of);
+    return ConvLayerKey({of, plan, isa, kLayer, nullptr, {}}, weight_bits);
+  };
+  const std::string key = key_of(network);
+  EXPECT_EQ(key_of(network), key);
+  EXPECT_NE(key_of(network, Isa::kAvx2), key);
+  EXPECT_NE(key_of(network, Isa::kScalar, 3), key);
+  const std::vector<std::function<void(Network&)>> changes = {
+      [](Network& n) { n.tensors[kLayer].zero_point = 3; },
+      [](Network& n) { n.tensors[kLayer].bits = 3; },
+      [](Network& n) { n.tensors[kLayer + 1].zero_point = 3; },      // or another lowest code
+      [](Network& n) { n.operations[kLayer].output.code_max = 3; },  // found by thresholds
+      [](Network& n) { n.operations[kLayer].output.scale[0] = 1e9F; },
+      [](Network& n) {
+        n.topology.operations[kLayer].padding = {0, 0, 2, 2};
+      },
+      [](Network& n) { n.topology.operations[kLayer].stride_h = 2; },
+      [](Network& n) { n.topology.operations[kLayer].groups = 2; },
+      [](Network& n) {
+        n.topology.operations[kLayer + 1].padding = {2, 2, 2, 2};
+      },  // its halo
+      [](Network& n) { n.topology.operations[kLayer].kernel_w = 1; },
+      [](Network& n) { n.topology.operations[kLayer].residual = 1; }};
+  std::set<std::string> keys = {key};
+  for (const auto& change : changes) {
+    Network changed = network;
+    change(changed);
+    keys.insert(key_of(changed));
+  }
+  EXPECT_EQ(keys.size(), changes.size() + 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllIsas, TimedChoiceTest, ::testing::ValuesIn(SupportedIsas()),
