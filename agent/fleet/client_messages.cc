@@ -5,6 +5,7 @@
 
 #include "agent/fleet/client_core.h"
 #include "agent/fleet/wire_conversion.h"
+#include "proto/phases.h"
 #include "proto/validation.h"
 
 namespace bitpilot {
@@ -156,6 +157,10 @@ void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
   if (phase_ != Phase::kReady || jobs_.empty()) return;
   const FleetJob& job = jobs_.front();
   if (!job.measuring() || job.measure_id() != progress.measure_id()) return;
+  if (progress.phase() == kTurnPhase && !turn_noticed_) {
+    turn_noticed_ = true;
+    actions_.emplace_back(BoardNotice{BoardLabel() + " waits for its turn: " + kTurnPhase});
+  }
   const milliseconds silence = Announced(progress.silence_ms()) + kReportMargin;
   reply_deadline_ = std::max(reply_deadline_, now_ + std::max(kMinMeasureLimit, silence));
   const milliseconds remaining = Announced(progress.remaining_ms());

@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <regex>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include <unistd.h>
 
@@ -11,11 +14,12 @@
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/measurement/board_table.h"
 #include "device_daemon/measurement/network_bench.h"
-#include "device_daemon/measurement/system_info.h"
+#include "device_daemon/server/machine_turn.h"
 #include "kernels/base/network_file.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/compiled_network.h"
 #include "kernels/runtime/kernel_build_id.h"
+#include "proto/phases.h"
 
 namespace bitpilot {
 namespace {
@@ -55,12 +59,14 @@ Result<Network> LoadNetwork(const BenchOptions& options) {
 }
 
 nlohmann::ordered_json ResultLine(const BenchOptions& options, const Network& network, Isa isa,
-                                  const NetworkBench& bench) {
+                                  const CpuCore& core, const NetworkBench& bench) {
   nlohmann::ordered_json line{{"type", "result"},
                               {"network", options.network},
                               {"widths", ToString(AssignmentOf(network))},
                               {"isa", std::string(ToString(isa))},
-                              {"cpu_model", CpuModel()},
+                              {"cpu_model", core.model},
+                              {"core", core.Identity()},
+                              {"cpu", core.cpu},
                               {"kernel_build", KernelBuildId()},
                               {"latency_median_ns", bench.latency_ns.median},
                               {"latency_ci_ns", {bench.latency_ns.low, bench.latency_ns.high}},
@@ -101,9 +107,9 @@ void PrintLayers(const NetworkBench& bench) {
 }
 
 void PrintForPeople(const BenchOptions& options, const Network& network, Isa isa,
-                    const NetworkBench& bench) {
-  std::printf("%s (%s) on %s, %s kernels\n", options.network.c_str(),
-              ToString(AssignmentOf(network)).c_str(), CpuModel().c_str(),
+                    const CpuCore& core, const NetworkBench& bench) {
+  std::printf("%s (%s) on CPU %d of %s, %s kernels\n", options.network.c_str(),
+              ToString(AssignmentOf(network)).c_str(), core.cpu, core.model.c_str(),
               std::string(ToString(isa)).c_str());
   std::printf("warm  %10.2f us wall (%.2f..%.2f), %.2f us CPU, %.1f GMAC/s\n",
               bench.latency_ns.median / 1e3, bench.latency_ns.low / 1e3,
@@ -136,18 +142,28 @@ nlohmann::ordered_json TableLine(const CostTable& table) {
   return line;
 }
 
-Status PrintTable(const BenchOptions& options, const Network& network, Isa isa,
+Status PrintTable(const BenchOptions& options, const Network& network, Isa isa, const CpuCore& core,
                   const ProgressFunction& progress) {
   if (!options.bits.empty()) {
     return InvalidArgument("--bits: --table measures every pair of widths; leave one of them out");
   }
   const std::string name = std::filesystem::path(options.network).stem().string();
   const Result<CostTable> table =
-      MeasureCostTable(network.topology, name, isa, SystemMeasureClock(), progress);
+      MeasureCostTable(network.topology, name, isa, core, SystemMeasureClock(), progress);
   if (!table.ok()) return table.status();
   std::printf("%s", options.json ? (TableLine(*table).dump() + "\n").c_str()
                                  : FormatCostTable(*table).c_str());
   return {};
+}
+
+void WaitForTurn(MachineTurn& turn) {
+  constexpr std::chrono::milliseconds kPause{100};
+  bool told = false;
+  while (!turn.TryTake()) {
+    if (!std::exchange(told, true)) std::fprintf(stderr, "bitpilotd: waiting: %s\n", kTurnPhase);
+    std::this_thread::sleep_for(kPause);
+  }
+  if (!turn.problem().empty()) std::fprintf(stderr, "bitpilotd: %s\n", turn.problem().c_str());
 }
 
 Status Bench(const BenchOptions& options) {
@@ -155,6 +171,10 @@ Status Bench(const BenchOptions& options) {
   if (!isa.ok()) return isa.status().WithContext("--isa");
   const Result<Network> network = LoadNetwork(options);
   if (!network.ok()) return network.status();
+  const Result<CpuCore> core = PinToChosenCore(options.cpu);
+  if (!core.ok()) return core.status();
+  MachineTurn turn;
+  WaitForTurn(turn);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto show = [terminal](const Progress& progress) {
     if (!terminal) return;
@@ -162,7 +182,7 @@ Status Bench(const BenchOptions& options) {
                  progress.phase.data(), progress.windows_done);
   };
   if (options.table) {
-    Status printed = PrintTable(options, *network, *isa, show);
+    Status printed = PrintTable(options, *network, *isa, *core, show);
     if (terminal) std::fprintf(stderr, "\r\033[K");
     return printed;
   }
@@ -170,9 +190,9 @@ Status Bench(const BenchOptions& options) {
   if (terminal) std::fprintf(stderr, "\r\033[K");
   if (!bench.ok()) return bench.status();
   if (options.json) {
-    std::printf("%s\n", ResultLine(options, *network, *isa, *bench).dump().c_str());
+    std::printf("%s\n", ResultLine(options, *network, *isa, *core, *bench).dump().c_str());
   } else {
-    PrintForPeople(options, *network, *isa, *bench);
+    PrintForPeople(options, *network, *isa, *core, *bench);
   }
   return {};
 }

@@ -14,10 +14,11 @@
 //   measure_id: asked
 //              again it is answered from the running job or from the ring of finished results.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
-//              not count). Without one a measurement may take three times what is usual or, once
-//              the worker has timed its networks, what that foretells; an inference takes what it
-//              takes. Every job is stopped when the worker shows no sign of life for longer than
-//              it announced, or for kStallLimit.
+//              not count, neither for another job nor for another daemon). Without one a
+//              measurement may take three times what is usual or, once the worker has timed its
+//              networks, what that foretells; an inference takes what it takes. Every job is
+//              stopped when the worker shows no sign of life for longer than it announced, or for
+//              kStallLimit.
 //   Errors     Whatever is wrong with a message is answered with an Error that carries its
 //   request_id; nothing that
 //              a peer sends ends the daemon.

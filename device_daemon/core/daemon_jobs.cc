@@ -6,6 +6,7 @@
 
 #include "device_daemon/core/daemon_core.h"
 #include "kernels/base/sha256.h"
+#include "proto/phases.h"
 #include "proto/validation.h"
 
 namespace bitpilot::daemon {
@@ -194,6 +195,7 @@ void DaemonCore::StopRunning(v1::MeasureStatus reason) {
 void DaemonCore::On(const WorkerProgressed& event) {
   Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
+  if (event.phase == kTurnPhase) running->limit += now_ - running->last_progress;
   running->last_progress = now_;
   running->silence = std::clamp(event.silence, kStallLimit, kLongestSilence);
   if (!running->is_measurement()) return;

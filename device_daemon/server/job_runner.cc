@@ -8,10 +8,16 @@
 #include "device_daemon/energy/energy_estimate.h"
 #include "device_daemon/measurement/energy_phase.h"
 #include "device_daemon/server/energy_result.h"
+#include "device_daemon/server/log.h"
+#include "proto/phases.h"
 #include "proto/validation.h"
 
 namespace bitpilot {
 namespace {
+
+// Between two looks whether another daemon has finished: next to nothing beside a measurement.
+constexpr std::chrono::milliseconds kTurnPause{100};
+constexpr int kLooksAWord = 10;  // and between two signs of life meanwhile
 
 bool HasNumbers(const v1::MeasureResult& result) {
   return result.status() == v1::OK || result.status() == v1::NOISY;
@@ -47,10 +53,12 @@ daemon::Milliseconds EnergyPhaseDuration(const v1::MeasureRequest& request,
 }
 
 JobRunner::JobRunner(boost::asio::io_context& io, WorkerCommand command, WorkerMemory memory,
-                     EnergySetup energy, Handler handler)
+                     EnergySetup energy, bool takes_turns, Handler handler)
     : io_(io),
       energy_(std::move(energy)),
       handler_(std::move(handler)),
+      takes_turns_(takes_turns),
+      turn_timer_(io),
       worker_(io, std::move(command), std::move(memory),
               [this](const daemon::Event& event) { OnWorker(event); }) {}
 
@@ -61,7 +69,39 @@ void JobRunner::Start(daemon::JobId job, const Message& request) {
   if (request.envelope.measure_request().spec().energy()) {
     job_->measure = request.envelope.measure_request();
   }
-  worker_.Start(job, request);
+  if (!takes_turns_ || !request.envelope.has_measure_request()) {
+    return worker_.Start(job, request);
+  }
+  job_->stage = Stage::kTurn;
+  job_->request = request;
+  job_->asked_at = std::chrono::steady_clock::now();
+  AskForTurn();
+}
+
+void JobRunner::AskForTurn() {
+  if (turn_.TryTake()) {
+    job_->stage = Stage::kFirstAnswer;
+    return worker_.Start(job_->id, std::exchange(job_->request, {}));
+  }
+  turn_timer_.expires_after(kTurnPause);
+  turn_timer_.async_wait([this, id = job_->id](const boost::system::error_code& error) {
+    if (error || !job_ || job_->id != id) return;
+    const std::chrono::duration<double, std::milli> waited =
+        std::chrono::steady_clock::now() - job_->asked_at;
+    if (job_->turn_looks == 0) LogLine("waiting: " + std::string(kTurnPhase));
+    job_->turn_wait_ms = waited.count();
+    if (job_->turn_looks++ % kLooksAWord == 0) {
+      handler_(daemon::WorkerProgressed{id, kTurnPhase, 0});
+    }
+    // Whoever heard of it may have stopped the job.
+    if (job_ && job_->id == id) AskForTurn();
+  });
+}
+
+void JobRunner::EndJob() {
+  turn_timer_.cancel();
+  turn_.GiveBack();
+  job_.reset();
 }
 
 void JobRunner::Stop(daemon::JobId job) {
@@ -70,10 +110,10 @@ void JobRunner::Stop(daemon::JobId job) {
     return worker_.Stop(job);  // Its failure comes back through OnWorker().
   }
   if (job_->stage == Stage::kSourceStarts) DropRecording();
-  job_.reset();
+  EndJob();
   // Not from within Stop(): its caller is in the middle of a step.
   boost::asio::post(io_, [this, job] {
-    handler_(daemon::WorkerFailed{job, v1::CANCELLED, "stopped between its phases"});
+    handler_(daemon::WorkerFailed{job, v1::CANCELLED, "stopped before or between its phases"});
   });
 }
 
@@ -91,7 +131,7 @@ void JobRunner::OnWorker(const daemon::Event& event) {
   }
   if (std::holds_alternative<daemon::WorkerFailed>(event)) {
     if (job_->stage == Stage::kEnergyPhase) DropRecording();
-    job_.reset();
+    EndJob();
   }
   handler_(event);
 }
@@ -182,7 +222,12 @@ void JobRunner::Refuse(const std::string& reason) {
 
 void JobRunner::Answer(Message reply) {
   const daemon::JobId id = job_->id;
-  job_.reset();
+  if (reply.envelope.has_measure_result() && takes_turns_) {
+    v1::Conditions& conditions = *reply.envelope.mutable_measure_result()->mutable_conditions();
+    conditions.set_turn_wait_ms(job_->turn_wait_ms);
+    if (!turn_.problem().empty()) conditions.add_notes(turn_.problem());
+  }
+  EndJob();
   handler_(daemon::WorkerAnswered{id, std::move(reply)});
 }
 

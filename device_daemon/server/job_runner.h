@@ -1,5 +1,9 @@
 // JobRunner: carries out one job at a time for DaemonCore.
 //
+// A measurement begins when no other daemon of the machine measures (machine_turn.h): until then
+// its progress says kTurnPhase (proto/phases.h), and its conditions say afterwards how long that
+// took. Its turn ends with the job.
+//
 // Most jobs are one question to the worker. A measurement with energy has two: first its latencies,
 // while nothing reads the source; then, with the recorder running, the same networks back to back
 // for as long as the source needs. What fails in the second part leaves the latencies as they are
@@ -7,6 +11,7 @@
 // such a network has earned no latency either.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,9 +19,11 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "device_daemon/core/daemon_events.h"
 #include "device_daemon/energy/energy_recorder.h"
+#include "device_daemon/server/machine_turn.h"
 #include "device_daemon/worker/worker_process.h"
 
 namespace bitpilot {
@@ -38,8 +45,9 @@ class JobRunner {
   // Receives WorkerProgressed, WorkerAnswered and WorkerFailed of whole jobs.
   using Handler = std::function<void(const daemon::Event&)>;
 
+  // takes_turns: measurements are of this machine, and not a model's answers.
   JobRunner(boost::asio::io_context& io, WorkerCommand command, WorkerMemory memory,
-            EnergySetup energy, Handler handler);
+            EnergySetup energy, bool takes_turns, Handler handler);
 
   // REQUIRES: the last job was answered or has failed.
   void Start(daemon::JobId job, const Message& request);
@@ -48,15 +56,21 @@ class JobRunner {
   void Stop(daemon::JobId job);
 
  private:
-  enum class Stage { kFirstAnswer, kSourceStarts, kEnergyPhase, kSourceFinishes };
+  enum class Stage { kTurn, kFirstAnswer, kSourceStarts, kEnergyPhase, kSourceFinishes };
   struct Job {
     daemon::JobId id = 0;
     Stage stage = Stage::kFirstAnswer;
+    Message request;  // Until it has its turn.
+    std::chrono::steady_clock::time_point asked_at;
+    double turn_wait_ms = 0.0;
+    int turn_looks = 0;
     v1::MeasureRequest measure;  // Set if its energy is to be measured.
     v1::MeasureResult result;    // The latencies, once they are known.
     v1::EnergyRunResult run;
   };
 
+  void AskForTurn();
+  void EndJob();
   void OnWorker(const daemon::Event& event);
   void OnAnswer(daemon::WorkerAnswered answer);
   void StartSource(v1::MeasureResult latencies);
@@ -70,6 +84,9 @@ class JobRunner {
   boost::asio::io_context& io_;
   EnergySetup energy_;
   Handler handler_;
+  const bool takes_turns_;
+  MachineTurn turn_;
+  boost::asio::steady_timer turn_timer_;
   std::optional<Job> job_;
   WorkerProcess worker_;
 };

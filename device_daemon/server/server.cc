@@ -132,7 +132,8 @@ Result<Prepared> Prepare(const ServerOptions& options) {
   if (!epoch.ok()) return epoch.status();
   Result<EnergyChoice> energy = ChooseSource(options);
   if (!energy.ok()) return energy.status();
-  v1::DeviceCapabilities capabilities = DescribeDevice(options.name, options.isa, cost_table);
+  v1::DeviceCapabilities capabilities =
+      DescribeDevice(options.name, options.isa, options.core, cost_table);
   capabilities.set_shares_agent_host(options.shares_agent_host);
   *capabilities.mutable_energy() = DescribeEnergy(*energy, cost_table);
   BaselineKeeper baseline(options.store_folder, BaselineKey("/", capabilities));
@@ -147,6 +148,8 @@ WorkerCommand WorkerCommandFor(const ServerOptions& options) {
                                      options.store_folder,
                                      "--isa",
                                      std::string(ToString(options.isa)),
+                                     "--cpu",
+                                     std::to_string(options.core.cpu),
                                      "--memory-bytes",
                                      std::to_string(options.worker_memory_bytes),
                                      "--parent",
@@ -224,6 +227,7 @@ Server::Server(const ServerOptions& options, Prepared prepared)
       socket_(io_, context_, ZmqSocketKind::kRouter),
       jobs_(io_, WorkerCommandFor(options), MemoryOfTheBoard(),
             MakeEnergySetup(options, std::move(prepared.energy)),
+            /*takes_turns=*/options.cost_table_path.empty(),
             [this](const daemon::Event& event) { Feed(event); }),
       timer_(io_),
       signals_(io_, SIGINT, SIGTERM, SIGHUP) {}

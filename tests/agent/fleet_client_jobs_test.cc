@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "proto/phases.h"
 #include "proto/validation.h"
 #include "tests/agent/fleet_client_fixture.h"
 
@@ -197,6 +198,25 @@ TEST_F(ClientCoreTest, TurnsARefusedCandidateIntoATypedStatus) {
   EXPECT_EQ(results_[1].measurement.status, MeasureStatus::kOutOfMemory);
   EXPECT_EQ(results_[2].measurement.status, MeasureStatus::kRejected);
   EXPECT_EQ(links_, 1);
+}
+
+TEST_F(ClientCoreTest, SaysOnceThatTheBoardWaitsForItsTurn) {
+  Connect();
+  for (const JobId id : {1, 2}) {
+    Step(JobSubmitted{MeasureRequestOf(id)});
+    Exchange();
+    Message waits;
+    waits.envelope.mutable_measure_progress()->set_measure_id(
+        std::string(16, static_cast<char>('A' + id)));
+    waits.envelope.mutable_measure_progress()->set_phase(kTurnPhase);
+    for (int i = 0; i < 3; ++i) Step(MessageReceived{waits});
+    Pass(milliseconds(5000));
+  }
+  ASSERT_EQ(results_.size(), 2U);
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_EQ(notices_[0],
+            "board 'bench' at tcp://192.0.2.7:7777 waits for its turn: another daemon of this "
+            "machine measures");
 }
 
 TEST_F(ClientCoreTest, AsksABusyBoardAgain) {

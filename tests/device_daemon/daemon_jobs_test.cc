@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/phases.h"
 #include "tests/device_daemon/daemon_jobs_fixture.h"
 
 namespace bitpilot::daemon {
@@ -126,6 +127,19 @@ TEST_F(DaemonJobsTest, AsksForADamagedNetworkOfAnInference) {
   const std::vector<Action> actions = driver_.Step(WorkerAnswered{job, damaged});
   EXPECT_EQ(CoreDriver::Of<DropArtifact>(actions).size(), 1U);
   EXPECT_EQ(CoreDriver::ErrorOf(actions), StatusCode::kNotFound);
+}
+
+// Another daemon of the machine may measure for minutes; that is no fault of this network.
+TEST_F(DaemonJobsTest, WaitingForItsTurnDoesNotCountAgainstAJobsLimit) {
+  Message request = driver_.MeasureRequest(alice_, 'm');
+  request.envelope.set_deadline_ms(9'000);
+  const JobId job = Start(std::move(request));
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1'000})).empty());
+    driver_.Step(WorkerProgressed{job, kTurnPhase, 0});
+  }
+  EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{8'999})).empty());
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1})).size(), 1U);
 }
 
 TEST_F(DaemonJobsTest, NeedsTheNetworksOfJobsThatRunOrWait) {

@@ -1,12 +1,20 @@
 // Uploads, inference and measurements through a real bitpilotd.
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "device_daemon/measurement/cpu_core.h"
+#include "device_daemon/server/machine_turn.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/cpu/isa.h"
+#include "proto/phases.h"
 #include "proto/validation.h"
 #include "tests/device_daemon/daemon_process.h"
 #include "tests/device_daemon/test_agent.h"
@@ -35,6 +43,80 @@ TEST(ServeMeasureTest, InfersBitForBitWhatTheReferenceGivesOnEveryInstructionSet
     EXPECT_EQ(reply.raw, GoldenLogits(network.network, agent.pixels()) +
                              GoldenLogits(network.network, pixels.substr(agent.pixels().size())));
   }
+}
+
+// Only a measurement waits until the board is fit.
+TEST(ServeMeasureTest, InferenceTimesNoKernels) {
+  DaemonProcess daemon;
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  ASSERT_GT(agent.Connect(), 0U);
+  const TestNetwork network = MakeTestNetwork(1, 11);
+  ASSERT_TRUE(agent.Upload(network));
+  ASSERT_TRUE(agent.Ask(agent.InferRequest(network, agent.pixels())).envelope.has_infer_result());
+  const std::string file = daemon.keys_folder() + "/store/kernel_choices";
+  EXPECT_FALSE(std::filesystem::exists(file));
+  const v1::MeasureResult result = agent.Measure(agent.MeasureRequest(network, 'm'));
+  ASSERT_TRUE(HasNumbers(result)) << result.detail();
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_EQ(result.conditions().kernel_choices().size(), 12U);
+}
+
+TEST(ServeMeasureTest, MeasuresOnTheCpuThatIsNamed) {
+  for (const int cpu : {AllowedCpus().front(), AllowedCpus().back()}) {
+    DaemonProcess daemon({"--cpu", std::to_string(cpu)});
+    TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+    ASSERT_GT(agent.Connect(), 0U);
+    EXPECT_EQ(agent.capabilities().cpu(), static_cast<std::uint32_t>(cpu));
+    EXPECT_EQ(agent.capabilities().core(), ChooseCore(std::to_string(cpu))->Identity());
+    const TestNetwork network = MakeTestNetwork(8, 12);
+    ASSERT_TRUE(agent.Upload(network));
+    const v1::MeasureResult result = agent.Measure(agent.MeasureRequest(network, 'm'));
+    ASSERT_TRUE(HasNumbers(result)) << result.detail();
+    EXPECT_EQ(result.conditions().cpu(), static_cast<std::uint32_t>(cpu));
+    cpu_set_t affinity;
+    ASSERT_EQ(sched_getaffinity(daemon.WorkerPid(), sizeof affinity, &affinity), 0);
+    EXPECT_EQ(CPU_COUNT(&affinity), 1);
+    EXPECT_TRUE(CPU_ISSET(cpu, &affinity));
+  }
+}
+
+TEST(ServeMeasureTest, RefusesACpuThatThereIsNot) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"check"},
+      {"bench", "--network", "resnet8"},
+      {"serve", "--listen", "tcp://127.0.0.1:0", "--keys", "somewhere"}};
+  for (std::vector<std::string> arguments : commands) {
+    arguments.insert(arguments.end(), {"--cpu", "99999", "--json"});
+    const ProgramEnd end = RunBitpilotd(arguments);
+    EXPECT_EQ(end.exit_code, 2) << arguments.front();
+    EXPECT_NE(end.standard_error.find("--cpu 99999: no such CPU"), std::string::npos)
+        << end.standard_error;
+  }
+}
+
+// The turn of this test stands for another daemon's.
+TEST(ServeMeasureTest, WaitsUntilNoOtherDaemonOfTheMachineMeasures) {
+  DaemonProcess daemon;
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  ASSERT_GT(agent.Connect(), 0U);
+  const TestNetwork network = MakeTestNetwork(8, 12);
+  ASSERT_TRUE(agent.Upload(network));
+  MachineTurn turn;
+  while (!turn.TryTake()) usleep(10'000);  // Tests that run beside this one measure, too.
+  if (!turn.problem().empty()) GTEST_SKIP() << turn.problem();
+  agent.Send(agent.MeasureRequest(network, 'm'));
+  bool waits = false;
+  while (!waits) {
+    const std::optional<Message> message = agent.Receive();
+    ASSERT_TRUE(message.has_value());
+    ASSERT_FALSE(message->envelope.has_measure_result());
+    waits = message->envelope.measure_progress().phase() == kTurnPhase;
+  }
+  EXPECT_TRUE(daemon.WaitForLog("waiting: another daemon of this machine measures"));
+  turn.GiveBack();
+  const v1::MeasureResult result = agent.ReceiveResult();
+  ASSERT_TRUE(HasNumbers(result)) << result.detail();
+  EXPECT_GT(result.conditions().turn_wait_ms(), 0.0);
 }
 
 TEST(ServeMeasureTest, MeasuresWithWindowsIntervalAndKernels) {
