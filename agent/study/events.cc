@@ -129,7 +129,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                            (layers, tensors, variables, table, uniform8, float_accuracy),
-                           (energy_objective))
+                           (energy_objective, uniform8_sha256))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
@@ -211,6 +211,7 @@ static void to_json(nlohmann::json& j, const TransitionEvent& event) {
   if (event.transition.status == TransitionStatus::kDiverged) j["loss"] = j["accuracy"] = nullptr;
   j["step"] = event.step;
   j["train_loss"] = event.train_loss;
+  j["network_sha256"] = event.network_sha256;
 }
 static void from_json(const nlohmann::json& j, TransitionEvent& event) {
   nlohmann::json transition = j;
@@ -218,6 +219,7 @@ static void from_json(const nlohmann::json& j, TransitionEvent& event) {
   transition.get_to(event.transition);
   j.at("step").get_to(event.step);
   j.at("train_loss").get_to(event.train_loss);
+  event.network_sha256 = j.value("network_sha256", "");
 }
 
 template <typename T>

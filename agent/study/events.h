@@ -22,7 +22,7 @@
 // - end: EndEvent, why the search stopped
 //
 // Readers skip kinds that they do not know, and take a key that an older bitpilot did not write yet
-// (those of energy) as not set.
+// (those of energy, hashes of networks) as not set.
 #pragma once
 
 #include <cstdint>
@@ -71,6 +71,7 @@ struct ProblemEvent {
   std::string table;  // the cost table in its text format
   Reference uniform8;
   double float_accuracy = 0.0;  // the unquantized network, validation, in [0, 1]
+  std::string uniform8_sha256;  // of the network that all candidates are compared with
   EnergyObjective energy_objective = EnergyObjective::kNone;
 };
 
@@ -106,14 +107,15 @@ struct TransitionEvent {
   // training diverged.
   Transition transition;
   std::optional<double>
-      train_loss;  // mean over the step's mini-batches, nats; null without training
+      train_loss;              // mean over the step's mini-batches, nats; null without training
+  std::string network_sha256;  // of the network that was evaluated; empty if rejected
 };
 
 struct CheckpointEvent {
   static constexpr std::string_view kKind = "checkpoint";
   int step = 0;  // the first step that is not contained in it; 0: the state that all start from
   std::string sha256;
-  std::string file;  // relative to the study
+  std::string file;  // relative to the study's folder of files
   // Of the step's training, nats: its transition repeats it, also if another process writes that.
   // Null where nothing was trained, or it diverged.
   std::optional<double> train_loss;
@@ -125,7 +127,7 @@ struct ArtifactEvent {
   static constexpr std::string_view kKind = "artifact";
   std::string sha256;
   std::string kind;
-  std::string file;  // relative to the study
+  std::string file;  // relative to the study's folder of files
 };
 
 // One line of the table that ends a search. Test accuracies; latencies of the final, interleaved

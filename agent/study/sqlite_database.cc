@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <thread>
 #include <utility>
 
 namespace bitpilot {
@@ -53,11 +54,37 @@ std::string Uri(const std::string& path, SqliteMode mode) {
   return mode == SqliteMode::kImmutable ? uri + "?immutable=1" : uri;
 }
 
+int WaitForOthers(void* waiter, int num_calls) {
+  return static_cast<SqliteWaiter*>(waiter)->Wait(num_calls);
+}
+
 }  // namespace
+
+int SqliteWaiter::Wait(int num_calls) {
+  constexpr std::chrono::milliseconds kPoll{20};
+  const auto now = std::chrono::steady_clock::now();
+  if (num_calls == 0) since_ = now;
+  if (wait_.stop && wait_.stop()) return 0;
+  if (wait_.limit && now - since_ >= *wait_.limit) return 0;
+  if (!noticed_ && wait_.notice && now - since_ >= wait_.notice_after) {
+    noticed_ = true;
+    wait_.notice("another program holds " + path_ + ": waiting for it; nothing is lost");
+  }
+  std::this_thread::sleep_for(kPoll);
+  return 1;
+}
+
+void SqliteWaiter::End(bool got_it) {
+  if (!std::exchange(noticed_, false) || !got_it) return;
+  const auto waited = std::chrono::steady_clock::now() - since_;
+  wait_.notice(path_ + " is free again after " +
+               std::to_string(std::chrono::round<std::chrono::seconds>(waited).count()) + " s");
+}
 
 SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept
     : database_(other.database_),
       statement_(std::exchange(other.statement_, nullptr)),
+      waiter_(other.waiter_),
       path_(std::move(other.path_)) {}
 
 SqliteStatement::~SqliteStatement() { sqlite3_finalize(statement_); }
@@ -90,6 +117,7 @@ SqliteStatement& SqliteStatement::Bind(int parameter, std::span<const double> va
 
 Result<bool> SqliteStatement::Step() {
   const int code = sqlite3_step(statement_);
+  waiter_->End(code == SQLITE_ROW || code == SQLITE_DONE);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   return StatusOf(code, database_, path_);
@@ -122,7 +150,7 @@ std::optional<std::vector<double>> SqliteStatement::Doubles(int column) const {
 }
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
-                                                             SqliteMode mode) {
+                                                             SqliteMode mode, StudyWait wait) {
   const bool reader = mode == SqliteMode::kReadOnly || mode == SqliteMode::kImmutable;
   int flags = SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE;
   flags |= reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -130,10 +158,10 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& 
 
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(Uri(path, mode).c_str(), &handle, flags, nullptr);
-  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle, path));
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle, path, std::move(wait)));
   if (code != SQLITE_OK) return StatusOf(code, handle, path);
 
-  BITPILOT_RETURN_IF_ERROR(database->SetPragma("busy_timeout", "5000", "5000"));
+  sqlite3_busy_handler(handle, WaitForOthers, database->waiter_.get());
   BITPILOT_RETURN_IF_ERROR(database->SetPragma("trusted_schema", "OFF", "0"));
   BITPILOT_RETURN_IF_ERROR(database->SetPragma("foreign_keys", "ON", "1"));
   BITPILOT_RETURN_IF_ERROR(reader ? database->SetPragma("query_only", "ON", "1")
@@ -145,6 +173,7 @@ SqliteDatabase::~SqliteDatabase() { sqlite3_close_v2(handle_); }
 
 Status SqliteDatabase::Execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  waiter_->End(code == SQLITE_OK);
   return code == SQLITE_OK ? Status() : StatusOf(code, handle_, path_);
 }
 
@@ -153,7 +182,7 @@ Result<SqliteStatement> SqliteDatabase::Prepare(std::string_view sql) const {
   const int code =
       sqlite3_prepare_v2(handle_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
   if (code != SQLITE_OK) return StatusOf(code, handle_, path_);
-  return SqliteStatement(handle_, statement, path_);
+  return SqliteStatement(handle_, statement, waiter_.get(), path_);
 }
 
 Result<std::int64_t> SqliteDatabase::QueryInt(std::string_view sql) const {

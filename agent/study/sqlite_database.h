@@ -4,14 +4,17 @@
 // The only wrapper of SQLite in bitpilot: sqlite3.h stays in sqlite_database.cc. Not thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "agent/study/study_wait.h"
 #include "kernels/base/status.h"
 
 struct sqlite3;
@@ -24,6 +27,26 @@ enum class SqliteMode : std::uint8_t {
   kReadWrite,  // the file must exist
   kReadOnly,   // never writes the file; reads through the write-ahead log if there is one
   kImmutable,  // reads the file alone, without locks: nobody may write it meanwhile
+};
+
+// A connection's wait for the locks of other programs.
+class SqliteWaiter {
+ public:
+  SqliteWaiter(std::string path, StudyWait wait) : path_(std::move(path)), wait_(std::move(wait)) {}
+
+  void set(StudyWait wait) { wait_ = std::move(wait); }
+
+  // For sqlite3_busy_handler(): sleeps a little; 0 when the wait is over. num_calls: so far, of
+  // this wait.
+  int Wait(int num_calls);
+  // Whatever was waited for was got, or given up.
+  void End(bool got_it);
+
+ private:
+  std::string path_;
+  StudyWait wait_;
+  std::chrono::steady_clock::time_point since_;
+  bool noticed_ = false;
 };
 
 // One prepared statement. Parameters and columns count from 1 and 0, as in SQLite.
@@ -56,22 +79,26 @@ class SqliteStatement {
 
  private:
   friend class SqliteDatabase;
-  SqliteStatement(sqlite3* database, sqlite3_stmt* statement, const std::string& path)
-      : database_(database), statement_(statement), path_(path) {}
+  SqliteStatement(sqlite3* database, sqlite3_stmt* statement, SqliteWaiter* waiter,
+                  const std::string& path)
+      : database_(database), statement_(statement), waiter_(waiter), path_(path) {}
 
   sqlite3* database_;
   sqlite3_stmt* statement_;
+  SqliteWaiter* waiter_;
   std::string path_;
 };
 
 class SqliteDatabase {
  public:
   // Opens a connection and sets what SQLite keeps per connection, each verified by reading it back:
-  // foreign_keys, trusted_schema = OFF, busy_timeout = 5 s; query_only for readers; synchronous =
-  // FULL for writers.
+  // foreign_keys, trusted_schema = OFF; query_only for readers; synchronous = FULL for writers.
   //
-  // Errors: as StatusOf() below.
-  static Result<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, SqliteMode mode);
+  // wait: for programs that hold the file, in this call and in all others.
+  //
+  // Errors: as StatusOf() in the source.
+  static Result<std::unique_ptr<SqliteDatabase>> Open(const std::string& path, SqliteMode mode,
+                                                      StudyWait wait = {});
 
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
@@ -88,13 +115,20 @@ class SqliteDatabase {
   // Sets a pragma and fails unless reading it back gives `expected`.
   Status SetPragma(std::string_view name, std::string_view value, std::string_view expected);
 
+  // From now on, instead of Open()'s.
+  void SetWait(StudyWait wait) { waiter_->set(std::move(wait)); }
+
   const std::string& path() const { return path_; }
 
  private:
-  SqliteDatabase(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
+  SqliteDatabase(sqlite3* handle, const std::string& path, StudyWait wait)
+      : handle_(handle),
+        path_(path),
+        waiter_(std::make_unique<SqliteWaiter>(path, std::move(wait))) {}
 
   sqlite3* handle_;
   std::string path_;
+  std::unique_ptr<SqliteWaiter> waiter_;  // at one address, which SQLite and statements know
 };
 
 // A transaction that is undone unless Commit() succeeded.

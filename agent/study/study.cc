@@ -1,8 +1,5 @@
 #include "agent/study/study.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -14,18 +11,10 @@
 #include "agent/study/study_schema.h"
 #include "agent/study/study_writer.h"
 #include "agent/study/writer_lock.h"
+#include "kernels/base/atomic_file.h"
 
 namespace bitpilot {
 namespace {
-
-// Makes a rename durable.
-void SyncFolderOf(const std::filesystem::path& path) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  fsync(descriptor);
-  close(descriptor);
-}
 
 class SqliteStudy final : public Study {
  public:
@@ -42,6 +31,10 @@ class SqliteStudy final : public Study {
   std::string config_json() const override {
     Result<std::string> config = database_->QueryText("SELECT config FROM study");
     return config.ok() ? *config : std::string();
+  }
+
+  Result<std::string> Id() const override {
+    return database_->QueryText("SELECT sha256 FROM event WHERE seq = 1");
   }
 
   Status Append(const std::string& kind, const std::string& payload_json) override;
@@ -188,6 +181,7 @@ Status SqliteStudy::Close(const std::string& exit_reason) {
   BITPILOT_RETURN_IF_ERROR(transaction->Commit());
   lock_.reset();
 
+  database_->SetWait({});  // for idle readers nobody waits without end
   Result<std::int64_t> blocked = database_->QueryInt("PRAGMA wal_checkpoint(TRUNCATE)");
   if (!blocked.ok()) return blocked.status();
   if (*blocked != 0) {
@@ -197,18 +191,24 @@ Status SqliteStudy::Close(const std::string& exit_reason) {
   }
   // Without a log to look for, the file can be read in a folder that cannot be written. Only an
   // idle reader can be in the way now; the file is complete all the same.
-  BITPILOT_RETURN_IF_ERROR(database_->SetPragma("busy_timeout", "0", "0"));
+  StudyWait none;
+  none.limit = std::chrono::milliseconds(0);
+  database_->SetWait(none);
   static_cast<void>(database_->SetPragma("journal_mode", "DELETE", "delete"));
   return Status();
 }
 
 // Opens the existing study at `path` for writing, in a new run or in the one that just created it.
-Result<std::unique_ptr<Study>> OpenWriter(const std::string& path, WriterLock lock, bool new_run) {
+Result<std::unique_ptr<Study>> OpenWriter(const std::string& path, WriterLock lock, bool new_run,
+                                          const StudyWait& wait) {
   Result<std::unique_ptr<SqliteDatabase>> opened =
-      SqliteDatabase::Open(path, SqliteMode::kReadWrite);
+      SqliteDatabase::Open(path, SqliteMode::kReadWrite, wait);
   if (!opened.ok()) return opened.status();
   SqliteDatabase& database = **opened;
   BITPILOT_RETURN_IF_ERROR(database.SetPragma("journal_mode", "WAL", "wal"));
+  // Every commit goes on into the file itself, as far as readers allow: who copies it alone loses
+  // an event or two, not hundreds.
+  BITPILOT_RETURN_IF_ERROR(database.SetPragma("wal_autocheckpoint", "1", "1"));
   BITPILOT_RETURN_IF_ERROR(MigrateSchema(database));
 
   Result<std::int64_t> run_id = database.QueryInt("SELECT max(run_id) FROM run");
@@ -229,7 +229,8 @@ Result<std::unique_ptr<Study>> OpenWriter(const std::string& path, WriterLock lo
 }  // namespace
 
 Result<std::unique_ptr<Study>> Study::Create(const std::string& path,
-                                             const std::string& config_json) {
+                                             const std::string& config_json,
+                                             const StudyWait& wait) {
   if (!nlohmann::json::parse(config_json, nullptr, /*allow_exceptions=*/false).is_object()) {
     return InvalidArgument(path + ": a study's configuration must be a JSON object");
   }
@@ -248,24 +249,30 @@ Result<std::unique_ptr<Study>> Study::Create(const std::string& path,
                           error);  // Of a run that was killed while it created the study.
   std::filesystem::remove(unfinished + "-journal", error);
   BITPILOT_RETURN_IF_ERROR(WriteFirstState(unfinished, config_json));
-  std::filesystem::rename(unfinished, path, error);
-  if (error) return Status(StatusCode::kInternal, path + ": " + error.message());
-  SyncFolderOf(path);
-  return OpenWriter(path, std::move(*lock), /*new_run=*/false);
+  BITPILOT_RETURN_IF_ERROR(RenameDurably(unfinished, path));
+  return OpenWriter(path, std::move(*lock), /*new_run=*/false, wait);
 }
 
-Result<std::unique_ptr<Study>> Study::OpenForResume(const std::string& path) {
+Result<std::unique_ptr<Study>> Study::OpenForResume(const std::string& path,
+                                                    const StudyWait& wait) {
   // Everything that can be wrong is found by a reader first, so that a failure changes nothing.
-  BITPILOT_RETURN_IF_ERROR(OpenStudyDatabase(path).status());
+  BITPILOT_RETURN_IF_ERROR(OpenStudyDatabase(path, wait).status());
   Result<WriterLock> lock = WriterLock::Acquire(path);
   if (!lock.ok()) return lock.status();
-  Result<std::optional<LogProblem>> problem = VerifyLog(path);
+  Result<std::optional<LogProblem>> problem = VerifyLog(path, wait);
   if (!problem.ok()) return problem.status();
   if (*problem) {
     return DataCorrupt(path + ": event " + std::to_string((*problem)->seq) + ": " +
                        (*problem)->what + "; a damaged study is not continued");
   }
-  return OpenWriter(path, std::move(*lock), /*new_run=*/true);
+  return OpenWriter(path, std::move(*lock), /*new_run=*/true, wait);
+}
+
+std::string MissingEndText(const std::string& path) {
+  return path + ": " + path +
+         "-wal is not beside it, so this is a copy of a search that was running or killed, and the "
+         "last events may be missing. To copy a study, let the search end (Ctrl-C saves) and copy "
+         "FILE and FILE.files; while it runs, `sqlite3 FILE '.backup COPY'` copies FILE";
 }
 
 Result<std::unique_ptr<Study>> Study::OpenReadOnly(const std::string& path) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/study/study_wait.h"
 #include "kernels/base/energy.h"
 #include "kernels/base/status.h"
 
@@ -74,12 +75,15 @@ class Study {
   // which is also event 1 (kind "config"). It should hold no clocks and no path of the study:
   // ContentHash() covers it.
   //
+  // wait: for programs that hold the file, in this call and in all others.
+  //
   // Errors:
   //   kInvalidArgument  the file exists, or config_json is no JSON object.
   //   kUnsupported      the folder is on a network file system.
   //   kUnavailable, kNotFound, kPermissionDenied, kResourceExhausted  as their names say.
   static Result<std::unique_ptr<Study>> Create(const std::string& path,
-                                               const std::string& config_json);
+                                               const std::string& config_json,
+                                               const StudyWait& wait = {});
 
   // Opens for appending (a resume): verifies the log, takes the study's writer lock, starts a new
   // run. A killed writer does not block. On failure the file is unchanged.
@@ -88,7 +92,8 @@ class Study {
   //   kNotFound, kDataCorrupt (no study, damaged, or VerifyLog() names an event), kVersionMismatch
   //   (written by a newer bitpilot; names both schema versions), kUnavailable (another agent writes
   //   it; names it), kUnsupported.
-  static Result<std::unique_ptr<Study>> OpenForResume(const std::string& path);
+  static Result<std::unique_ptr<Study>> OpenForResume(const std::string& path,
+                                                      const StudyWait& wait = {});
 
   // Opens read-only: reports and replays never lock out a running search, and modify nothing.
   //
@@ -98,6 +103,9 @@ class Study {
   virtual ~Study() = default;
 
   virtual const std::string& path() const = 0;
+  // The hash of event 1, which holds the time of creation: no two studies have the same, and copies
+  // of one do.
+  virtual Result<std::string> Id() const = 0;
   virtual std::string config_json() const = 0;
 
   // Appends one event; durable when it returns. On failure nothing is appended.
@@ -123,8 +131,8 @@ class Study {
   virtual Result<std::vector<MeasurementRow>> Measurements() const = 0;  // in the order of the log
 
   // Records a file that the study needs (checkpoint, network): its content hash and path relative
-  // to the study, and in the same transaction an event of kind "artifact". The same file again
-  // changes nothing.
+  // to the study's folder of files, and in the same transaction an event of kind "artifact". The
+  // same file again changes nothing.
   virtual Status PutArtifact(const std::string& sha256, const std::string& kind,
                              const std::string& file) = 0;
 
@@ -157,6 +165,14 @@ struct LogProblem {
 //
 // Returns nullopt for an untouched study. Errors: as OpenReadOnly, except that damage inside a
 // study is a problem.
-Result<std::optional<LogProblem>> VerifyLog(const std::string& path);
+Result<std::optional<LogProblem>> VerifyLog(const std::string& path, const StudyWait& wait = {});
+
+// True if the file is a copy of a study that was not closed, without the write-ahead log that was
+// beside it: it is sound up to some event, and nothing in it says how many came after that. A
+// running search keeps that to the last event or two.
+bool MayLackItsEnd(const std::string& path);
+
+// What to say of such a file, and how to copy a study.
+std::string MissingEndText(const std::string& path);
 
 }  // namespace bitpilot

@@ -22,8 +22,7 @@ bool NeedsWriteAheadLog(const std::string& path) {
 // read as it is. The header must not be looked at while a writer of this process is open (closing
 // any descriptor of a file frees the process's POSIX locks on it), and is not: then the log exists.
 SqliteMode ReaderMode(const std::string& path) {
-  if (std::filesystem::exists(path + "-wal")) return SqliteMode::kReadOnly;
-  return NeedsWriteAheadLog(path) ? SqliteMode::kImmutable : SqliteMode::kReadOnly;
+  return MayLackItsEnd(path) ? SqliteMode::kImmutable : SqliteMode::kReadOnly;
 }
 
 // Calls `read` for every row of `statement`.
@@ -94,7 +93,13 @@ Status ReadMeasurement(const SqliteStatement& row, const std::string& path,
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& path) {
+bool MayLackItsEnd(const std::string& path) {
+  std::error_code error;
+  return !std::filesystem::exists(path + "-wal", error) && NeedsWriteAheadLog(path);
+}
+
+Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& path,
+                                                          const StudyWait& wait) {
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
   if (type == std::filesystem::file_type::not_found) {
@@ -104,7 +109,8 @@ Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& pat
   if (type != std::filesystem::file_type::regular) {
     return DataCorrupt(path + ": is not a regular file; expected a study");
   }
-  Result<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(path, ReaderMode(path));
+  Result<std::unique_ptr<SqliteDatabase>> database =
+      SqliteDatabase::Open(path, ReaderMode(path), wait);
   if (!database.ok()) return database.status();
   BITPILOT_RETURN_IF_ERROR(CheckStudyFile(**database));
   return database;

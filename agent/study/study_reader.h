@@ -39,7 +39,8 @@ struct HeadRow {
 // checks that it is a study of a known version. Damage inside is left to the caller.
 //
 // Errors: as Study::OpenReadOnly().
-Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& path);
+Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& path,
+                                                          const StudyWait& wait = {});
 
 // Appends the log to `rows`. On failure `rows` has what comes before the damage.
 Status ReadEvents(const SqliteDatabase& database, std::vector<EventRow>& rows);

@@ -161,8 +161,8 @@ Result<Finding> CheckDatabase(SqliteDatabase& database) {
 
 }  // namespace
 
-Result<std::optional<LogProblem>> VerifyLog(const std::string& path) {
-  Result<std::unique_ptr<SqliteDatabase>> database = OpenStudyDatabase(path);
+Result<std::optional<LogProblem>> VerifyLog(const std::string& path, const StudyWait& wait) {
+  Result<std::unique_ptr<SqliteDatabase>> database = OpenStudyDatabase(path, wait);
   if (!database.ok()) return database.status();
   Result<Finding> finding = CheckDatabase(**database);
   // A study that opens but cannot be read is damaged inside: where, SQLite cannot say.

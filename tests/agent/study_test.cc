@@ -243,6 +243,67 @@ TEST_F(StudyTest, ReadsACopyOfAnUnfinishedStudyWithoutAddingFiles) {
   EXPECT_THAT(elsewhere.FileNames(), UnorderedElementsAre("copy.db"));
 }
 
+TEST_F(StudyTest, ACopyOfTheFileAloneHoldsWhatWasAppendedAndSaysThatMoreMayHaveBeen) {
+  const auto study = CreateStudy();
+  for (int step = 0; step < 64; ++step) ASSERT_TRUE(study->Append("proposal", "{}").ok());
+  const std::string copy = folder_.Path("copy.db");
+  std::filesystem::copy_file(path_, copy);
+  EXPECT_EQ(Problem(copy), "");
+  EXPECT_EQ(ValueOrDie(ValueOrDie(Study::OpenReadOnly(copy))->Head()).seq, 65);
+  EXPECT_TRUE(MayLackItsEnd(copy));
+  EXPECT_THAT(MissingEndText(copy), HasSubstr("copy.db-wal is not beside it"));
+  EXPECT_FALSE(MayLackItsEnd(path_));
+  ASSERT_TRUE(study->Close().ok());
+  EXPECT_FALSE(MayLackItsEnd(path_));
+}
+
+TEST_F(StudyTest, WaitsWithANoticeForAnotherProgramThatHoldsTheFile) {
+  std::unique_ptr<SqliteDatabase> other;
+  std::vector<std::string> notices;
+  StudyWait wait;
+  wait.limit = std::nullopt;
+  wait.notice_after = std::chrono::milliseconds(0);
+  wait.notice = [&](const std::string& text) {
+    notices.push_back(text);
+    if (other) {
+      EXPECT_TRUE(other->Execute("ROLLBACK").ok());
+    }
+    other.reset();
+  };
+  const auto study = ValueOrDie(Study::Create(path_, kConfig, wait));
+  other = ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadWrite));
+  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
+  const Status appended = study->Append("proposal", "{}");
+  EXPECT_TRUE(appended.ok()) << appended.message();
+  ASSERT_EQ(notices.size(), 2u);
+  EXPECT_THAT(notices[0], HasSubstr("another program holds " + path_));
+  EXPECT_THAT(notices[1], HasSubstr(path_ + " is free again"));
+}
+
+TEST_F(StudyTest, EndsAWaitWhenAskedToAndAppendsNothing) {
+  bool stop = false;
+  StudyWait wait;
+  wait.limit = std::nullopt;
+  wait.stop = [&] { return stop; };
+  const auto study = ValueOrDie(Study::Create(path_, kConfig, wait));
+  const auto other = ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadWrite));
+  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
+  stop = true;
+  EXPECT_EQ(study->Append("proposal", "{}").code(), StatusCode::kUnavailable);
+  ASSERT_TRUE(other->Execute("ROLLBACK").ok());
+  EXPECT_EQ(ValueOrDie(study->Events()).size(), 1u);
+  EXPECT_TRUE(study->Append("proposal", "{}").ok());
+}
+
+TEST_F(StudyTest, OnlyCopiesHaveTheIdOfAStudy) {
+  const auto study = CreateStudy();
+  const auto other = ValueOrDie(Study::Create(folder_.Path("b.db"), kConfig));
+  EXPECT_NE(ValueOrDie(study->Id()), ValueOrDie(other->Id()));
+  std::filesystem::copy_file(path_, folder_.Path("copy.db"));
+  EXPECT_EQ(ValueOrDie(ValueOrDie(Study::OpenReadOnly(folder_.Path("copy.db")))->Id()),
+            ValueOrDie(study->Id()));
+}
+
 TEST_F(StudyTest, PathsMayHoldCharactersThatMeanSomethingInUris) {
   path_ = folder_.Path("100% a?b#c d'.db");
   WriteSmallStudy();
