@@ -59,8 +59,8 @@ bool StartsWithIntegerProgram(std::string_view name);
 // `problem` must outlive the policy. Solves the integer program where the policy begins with it.
 //
 // Errors:
-//   kNotFound  an unknown name; the message lists the known ones.
-//   kInvalidArgument  a problem without variables, or budgets that no choice keeps.
+//   kInvalidArgument  an unknown name (the message lists the known ones), a problem without
+//                     variables, or budgets that no choice keeps.
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
                                            std::uint64_t seed);
 

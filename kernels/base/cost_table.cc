@@ -6,8 +6,8 @@
 #include <set>
 #include <vector>
 
-#include "kernels/base/file_io.h"
 #include "kernels/base/quoted.h"
+#include "kernels/base/text_file.h"
 
 namespace bitpilot {
 namespace {
@@ -259,7 +259,7 @@ Result<CostTable> ParseCostTable(std::string_view text) {
 }
 
 Result<CostTable> ReadCostTableFile(const std::string& path) {
-  const Result<std::string> text = ReadFile(path);
+  const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<CostTable> table = ParseCostTable(*text);
   if (!table.ok()) return table.status().WithContext(path);

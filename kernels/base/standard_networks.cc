@@ -284,8 +284,7 @@ Result<Topology> StandardTopology(std::string_view name) {
     if (network.name == name) return network.build();
     known += (known.empty() ? "" : ", ") + std::string(network.name);
   }
-  return Status(StatusCode::kNotFound,
-                "unknown network '" + std::string(name) + "'; known networks: " + known);
+  return InvalidArgument("unknown network '" + std::string(name) + "'; known networks: " + known);
 }
 
 }  // namespace bitpilot

@@ -20,7 +20,7 @@ std::vector<std::string> StandardNetworkNames();
 // words), mobilenet-v2 and resnet18 (224x224x3).
 //
 // Errors:
-//   kNotFound  an unknown name; the message lists the known ones.
+//   kInvalidArgument  an unknown name; the message lists the known ones.
 Result<Topology> StandardTopology(std::string_view name);
 
 }  // namespace bitpilot

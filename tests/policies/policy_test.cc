@@ -76,7 +76,7 @@ TEST(MakePolicyTest, NamesTheKnownPoliciesWhenAskedForAnUnknownOne) {
   const SyntheticEnvironment environment({});
   const auto policy = MakePolicy("ames", environment.problem(), 1);
   ASSERT_FALSE(policy.ok());
-  EXPECT_EQ(policy.status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(policy.status().code(), StatusCode::kInvalidArgument);
   EXPECT_NE(policy.status().message().find("\"ames\""), std::string::npos);
   for (const std::string& name : PolicyNames()) {
     EXPECT_NE(policy.status().message().find(name), std::string::npos);

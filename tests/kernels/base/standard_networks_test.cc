@@ -68,7 +68,7 @@ TEST(StandardNetworkNamesTest, AreTheOnesThatAreTested) {
 
 TEST(StandardNetworkNamesTest, AreListedWhenANameIsUnknown) {
   const Status status = StandardTopology("resnet21").status();
-  EXPECT_EQ(status.code(), StatusCode::kNotFound);
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("unknown network 'resnet21'"));
   EXPECT_THAT(status.message(), HasSubstr("resnet8, resnet20, "));
 }
