@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <type_traits>
 #include <utility>
 
 namespace bitpilot {
@@ -76,6 +78,89 @@ Result<FloatLayerWeights> ReadLayer(const SafetensorsFile& file, const ModelDefi
   return layer;
 }
 
+// Every tensor that `definition` names, with its shape.
+std::map<std::string, Shape> ExpectedTensors(const ModelDefinition& definition) {
+  std::map<std::string, Shape> expected;
+  for (std::size_t index = 0; index < definition.layers.size(); ++index) {
+    const LayerParameters& parameters = definition.layers[index];
+    const Shape shape = WeightShape(definition, index);
+    expected[parameters.weight] = shape;
+    if (!parameters.bias.empty()) expected[parameters.bias] = {shape[0]};
+    if (parameters.batch_norm.empty()) continue;
+    for (const auto& [name, member] : BatchNormTensors(parameters.batch_norm)) {
+      expected[name] = {shape[0]};
+    }
+  }
+  return expected;
+}
+
+bool IsOwn(std::string_view name) { return name.starts_with("bitpilot."); }
+
+// The network's tensors in the file, whatever their dtype, with what a message says of each.
+std::map<std::string, std::string> NetworkTensors(const SafetensorsFile& file) {
+  std::map<std::string, std::string> names;
+  for (const auto& [name, tensor] : file.tensors) names[name] = ShapeToString(tensor.shape);
+  for (const auto& [name, dtype] : file.other_dtypes) names[name] = dtype;
+  std::erase_if(names, [](const auto& entry) {
+    return IsOwn(entry.first) || entry.first.ends_with("num_batches_tracked");
+  });
+  return names;
+}
+
+// Takes the prefixes that wrappers of PyTorch (DataParallel, torch.compile, Lightning) put before
+// every name out of the names. Returns what was taken out.
+std::string StripWrappers(SafetensorsFile& file) {
+  const auto strip = [](auto& tensors, std::size_t bytes) {
+    std::remove_reference_t<decltype(tensors)> stripped;
+    for (auto& [name, value] : tensors) {
+      stripped[IsOwn(name) ? name : name.substr(bytes)] = std::move(value);
+    }
+    tensors = std::move(stripped);
+  };
+  std::string taken;
+  for (bool found = true; found;) {
+    found = false;
+    for (const std::string_view prefix : {"module.", "_orig_mod.", "model."}) {
+      const auto has_it = [&](const auto& entry) {
+        return IsOwn(entry.first) || entry.first.starts_with(prefix);
+      };
+      if (NetworkTensors(file).empty() ||
+          !std::all_of(file.tensors.begin(), file.tensors.end(), has_it) ||
+          !std::all_of(file.other_dtypes.begin(), file.other_dtypes.end(), has_it)) {
+        continue;
+      }
+      strip(file.tensors, prefix.size());
+      strip(file.other_dtypes, prefix.size());
+      taken += prefix;
+      found = true;
+    }
+  }
+  return taken;
+}
+
+Status CheckAllUsed(const SafetensorsFile& file, const ModelDefinition& definition) {
+  const std::map<std::string, Shape> expected = ExpectedTensors(definition);
+  for (const auto& [name, description] : NetworkTensors(file)) {
+    if (expected.contains(name)) continue;
+    return InvalidArgument("tensor '" + name + "' " + description + " is none of this network's");
+  }
+  return Status();
+}
+
+// The model whose parameters the file has, and no others; empty if there is none.
+std::string GuessModel(const SafetensorsFile& file) {
+  for (const std::string& name : ModelNames()) {
+    const Result<ModelDefinition> model = FindModel(name);
+    if (!model.ok() || !CheckAllUsed(file, *model).ok()) continue;
+    const std::map<std::string, Shape> expected = ExpectedTensors(*model);
+    const auto is_there = [&](const auto& entry) {
+      return file.Find(entry.first, entry.second).ok();
+    };
+    if (std::all_of(expected.begin(), expected.end(), is_there)) return name;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::int64_t> WeightShape(const ModelDefinition& definition, std::size_t layer) {
@@ -87,14 +172,29 @@ std::vector<std::int64_t> WeightShape(const ModelDefinition& definition, std::si
   return {operation.out_channels, depth / window, operation.kernel_h, operation.kernel_w};
 }
 
-Result<FloatWeights> LoadFloatWeights(const ModelDefinition& definition, const std::string& path) {
-  const Result<SafetensorsFile> file = ReadSafetensors(path);
+Result<FloatWeights> LoadFloatWeights(const ModelDefinition& definition, const std::string& path,
+                                      const WeightNotice& notice) {
+  Result<SafetensorsFile> file = ReadSafetensors(path);
   if (!file.ok()) return file.status();
+  const std::string prefix = StripWrappers(*file);
   FloatWeights weights;
-  for (std::size_t index = 0; index < definition.layers.size(); ++index) {
+  Status status = CheckAllUsed(*file, definition);
+  for (std::size_t index = 0; status.ok() && index < definition.layers.size(); ++index) {
     Result<FloatLayerWeights> layer = ReadLayer(*file, definition, index);
-    if (!layer.ok()) return layer.status().WithContext(path + " (" + definition.name + ")");
-    weights.layers.push_back(std::move(layer).value());
+    status = layer.status();
+    if (layer.ok()) weights.layers.push_back(std::move(layer).value());
+  }
+  const std::string where = path + " (" + definition.name + ")";
+  if (status.code() == StatusCode::kInvalidArgument) {
+    const std::string guess = GuessModel(*file);
+    if (!guess.empty()) {
+      status = InvalidArgument(status.message() + "; the file fits " + guess + ": give --model " +
+                               guess);
+    }
+  }
+  if (!status.ok()) return status.WithContext(where);
+  if (notice && !prefix.empty()) {
+    notice(where + ": every tensor's name begins with \"" + prefix + "\", which is left out");
   }
   return weights;
 }

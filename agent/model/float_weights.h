@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,13 +45,21 @@ struct FloatWeights {
 // Shape that layer `layer` of `definition` has in a weight file, as in FloatLayerWeights.
 std::vector<std::int64_t> WeightShape(const ModelDefinition& definition, std::size_t layer);
 
-// Reads every parameter that `definition` names; other tensors of the file are ignored.
+// Gets what a user should know about a file that was read all the same.
+using WeightNotice = std::function<void(const std::string&)>;
+
+// Reads every parameter that `definition` names. A prefix that a wrapper put before every name
+// ("module." of PyTorch's DataParallel) is left out with a notice. A file that has any other tensor
+// holds another network; batch norm's num_batches_tracked and bitpilot's own tensors
+// (agent/qat/weight_file.h) are no others.
 //
 // Errors:
-//   kInvalidArgument  a tensor is missing or has another dtype or shape: the message names file and
-//   tensor. kDataCorrupt      no safetensors file; a number that is not finite; a variance below 0.
+//   kInvalidArgument  a tensor is missing, has another dtype or shape, or is not the network's: the
+//                     message names file and tensor, and the network that the file does fit.
+//   kDataCorrupt      no safetensors file; a number that is not finite; a variance below 0.
 //   kNotFound, kPermissionDenied  the file cannot be opened.
-Result<FloatWeights> LoadFloatWeights(const ModelDefinition& definition, const std::string& path);
+Result<FloatWeights> LoadFloatWeights(const ModelDefinition& definition, const std::string& path,
+                                      const WeightNotice& notice = {});
 
 // Writes `weights` under the names that LoadFloatWeights() reads, and the tensors and metadata of
 // `beside`.

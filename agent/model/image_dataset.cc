@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 
 #include "agent/model/compressed_file.h"
+#include "agent/model/file_kind.h"
 #include "agent/model/sample_data.h"
 #include "kernels/base/sha256.h"
 
@@ -24,6 +26,9 @@ class RecordReader {
   explicit RecordReader(ImageDataset& dataset) : dataset_(dataset) {}
 
   Status Add(std::string_view bytes) {
+    if (first_.size() < kFileKindBytes) {
+      first_.append(bytes.substr(0, kFileKindBytes - first_.size()));
+    }
     while (!bytes.empty()) {
       if (image_bytes_left_ == 0) {
         BITPILOT_RETURN_IF_ERROR(AddLabel(static_cast<std::uint8_t>(bytes.front())));
@@ -46,6 +51,9 @@ class RecordReader {
                        (total_bytes == 0 ? "no record" : "no multiple of 3073"));
   }
 
+  // The beginning of the stream, unpacked: at most kFileKindBytes.
+  const std::string& first() const { return first_; }
+
  private:
   Status AddLabel(std::uint8_t label) {
     if (label >= kNumClasses) {
@@ -63,21 +71,62 @@ class RecordReader {
 
   ImageDataset& dataset_;
   std::size_t image_bytes_left_ = 0;
+  std::string first_;
 };
 
+namespace fs = std::filesystem;
+
+using FileNames = std::array<std::string, 2>;
+FileNames TestFiles() { return {"test.bin", "test_batch.bin"}; }
+
+bool Exists(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
 // The first of `names` that exists in `folder`, plain or as .xz.
-Result<std::string> FindDataFile(const std::string& folder,
-                                 const std::array<std::string, 2>& names) {
+std::optional<std::string> FindDataFile(const std::string& folder, const FileNames& names) {
   for (const std::string& name : names) {
     for (const char* suffix : {"", ".xz"}) {
-      const std::filesystem::path path = std::filesystem::path(folder) / (name + suffix);
-      std::error_code error;
-      if (std::filesystem::exists(path, error)) return path.string();
+      const fs::path path = fs::path(folder) / (name + suffix);
+      if (Exists(path)) return path.string();
     }
   }
-  return Status(StatusCode::kNotFound, folder +
-                                           ": expected CIFAR-10's binary version, found neither " +
-                                           names[0] + " nor " + names[1] + " (plain or .xz)");
+  return std::nullopt;
+}
+
+// What else may be in `folder`, for people who took another download.
+std::string DescribeOtherContent(const fs::path& folder) {
+  for (const fs::path& inside : {folder, folder / "cifar-10-batches-py"}) {
+    if (!Exists(inside / "test_batch")) continue;
+    return "; " + inside.string() +
+           " holds CIFAR-10's python version: take the binary version (cifar-10-binary.tar.gz)";
+  }
+  for (const char* archive : {"cifar-10-binary.tar.gz", "cifar-10-python.tar.gz"}) {
+    if (Exists(folder / archive)) {
+      return "; " + (folder / archive).string() + " is an archive: unpack the binary version's " +
+             "(tar xzf cifar-10-binary.tar.gz)";
+    }
+  }
+  for (const fs::path& inside : {folder, folder / "cifar-100-binary"}) {
+    if (Exists(inside / "fine_label_names.txt")) return "; " + inside.string() + " is CIFAR-100";
+  }
+  return {};
+}
+
+Result<std::string> RequireDataFile(const std::string& folder, const FileNames& names) {
+  const std::optional<std::string> path = FindDataFile(folder, names);
+  if (path) return *path;
+  return Status(StatusCode::kNotFound,
+                folder + ": expected CIFAR-10's binary version, found neither " + names[0] +
+                    " nor " + names[1] + " (plain or .xz)" + DescribeOtherContent(folder));
+}
+
+// `folder`, or the one below it that the published archive unpacks to.
+std::string FolderWithData(const std::string& folder) {
+  const fs::path below = fs::path(folder) / "cifar-10-batches-bin";
+  if (!FindDataFile(folder, TestFiles()) && FindDataFile(below, TestFiles())) return below.string();
+  return folder;
 }
 
 Result<ImageDataset> ReadTrainingFolder(const std::string& folder) {
@@ -86,7 +135,7 @@ Result<ImageDataset> ReadTrainingFolder(const std::string& folder) {
   for (int part = 1; part <= 5; ++part) {
     const std::string number = std::to_string(part);
     const Result<std::string> path =
-        FindDataFile(folder, {"train_" + number + ".bin", "data_batch_" + number + ".bin"});
+        RequireDataFile(folder, {"train_" + number + ".bin", "data_batch_" + number + ".bin"});
     if (!path.ok()) return path.status();
     const Result<ImageDataset> read = ReadCifar10File(*path);
     if (!read.ok()) return read.status();
@@ -96,16 +145,23 @@ Result<ImageDataset> ReadTrainingFolder(const std::string& folder) {
   return all;
 }
 
-Result<DataSplits> LoadFolder(const std::string& folder) {
+// What is at `source` instead of a folder.
+std::string DescribeNoFolder(const std::string& source) {
+  if (!Exists(source)) return "nothing is there";
+  const std::string kind = DescribeFileKind(FirstBytes(source));
+  return "it is " + (kind.empty() ? "a file" : kind);
+}
+
+Result<DataSplits> LoadFolder(const std::string& source) {
   std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) {
-    return Status(
-        StatusCode::kNotFound,
-        folder + ": expected \"sample\" or a folder with CIFAR-10's binary version; " +
-            (std::filesystem::exists(folder, error) ? "it is a file" : "nothing is there"));
+  if (!fs::is_directory(source, error)) {
+    return Status(StatusCode::kNotFound,
+                  source + ": expected \"sample\" or a folder with CIFAR-10's binary version; " +
+                      DescribeNoFolder(source));
   }
+  const std::string folder = FolderWithData(source);
   // The test file first: it is the smaller one, and a wrong folder should fail fast.
-  const Result<std::string> test_path = FindDataFile(folder, {"test.bin", "test_batch.bin"});
+  const Result<std::string> test_path = RequireDataFile(folder, TestFiles());
   if (!test_path.ok()) return test_path.status();
   const Result<ImageDataset> held_out = ReadCifar10File(*test_path);
   if (!held_out.ok()) return held_out.status();
@@ -168,10 +224,12 @@ Result<ImageDataset> ReadCifar10File(const std::string& path) {
   dataset.name = path;
   dataset.shape = kCifarShape;
   RecordReader reader(dataset);
-  BITPILOT_RETURN_IF_ERROR(
-      StreamFile(path, [&](std::string_view bytes) { return reader.Add(bytes); }));
-  BITPILOT_RETURN_IF_ERROR(reader.Finish().WithContext(path));
-  return dataset;
+  Status status = StreamFile(path, [&](std::string_view bytes) { return reader.Add(bytes); });
+  if (status.ok()) status = reader.Finish().WithContext(path);
+  if (status.ok()) return dataset;
+  // Data that cannot even be unpacked is known by the file itself.
+  return NameFileKind(status, path, reader.first().empty() ? FirstBytes(path) : reader.first(),
+                      "CIFAR-10's binary version");
 }
 
 Result<DataSplits> LoadDataSplits(const std::string& source) {

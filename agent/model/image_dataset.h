@@ -30,7 +30,8 @@ struct ImageDataset {
 // end in .xz.
 //
 // Errors: kNotFound, kDataCorrupt (size is no multiple of 3073; a label above 9; broken xz): the
-// message names the file and the offending size or record.
+// message names the file and the offending size or record, or what the file is instead
+// (agent/model/file_kind.h).
 Result<ImageDataset> ReadCifar10File(const std::string& path);
 
 // What a search needs, split as the data section of the README says: the search reads `validation`
@@ -42,8 +43,11 @@ struct DataSplits {
 };
 
 // `source`: "sample" (what this repository ships) or a folder with train_1..5.bin[.xz] (or
-// data_batch_1..5.bin) and test.bin[.xz] (or test_batch.bin): records 0-2,999 of the test file are
-// validation, the rest is test.
+// data_batch_1..5.bin) and test.bin[.xz] (or test_batch.bin), in it or in cifar-10-batches-bin/
+// below it: records 0-2,999 of the test file are validation, the rest is test.
+//
+// Errors: ReadCifar10File()'s; kNotFound if no such folder or file is there, with what is there
+// instead; kInvalidArgument if the test file has no records for the test.
 Result<DataSplits> LoadDataSplits(const std::string& source);
 
 }  // namespace bitpilot

@@ -63,8 +63,7 @@ Result<ModelDefinition> FindModel(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(candidate);
   }
   if (!found) {
-    return Status(StatusCode::kNotFound,
-                  "unknown model '" + std::string(name) + "'; known: " + known);
+    return InvalidArgument("unknown model '" + std::string(name) + "'; known: " + known);
   }
   Result<Topology> topology = StandardTopology(name);
   BITPILOT_CHECK(topology.ok());  // The standard networks include every model named above.

@@ -31,7 +31,7 @@ struct ModelDefinition {
 // Models with importable weights: resnet8 (MLPerf Tiny), resnet20, resnet32, resnet44, resnet56.
 std::vector<std::string> ModelNames();
 
-// Errors: kNotFound lists the known names.
+// Errors: kInvalidArgument lists the known names.
 Result<ModelDefinition> FindModel(std::string_view name);
 
 }  // namespace bitpilot

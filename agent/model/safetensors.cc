@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/model/file_kind.h"
+#include "agent/model/float_formats.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
@@ -129,16 +131,6 @@ Result<Json> ParseHeader(std::string_view text) {
   return header;
 }
 
-FloatTensor CopyTensor(const TensorEntry& entry, std::string_view data) {
-  FloatTensor tensor;
-  tensor.shape = entry.shape;
-  tensor.values.resize((entry.end - entry.begin) / sizeof(float));
-  if (!tensor.values.empty()) {
-    std::memcpy(tensor.values.data(), data.data() + entry.begin, entry.end - entry.begin);
-  }
-  return tensor;
-}
-
 }  // namespace
 
 std::string ShapeToString(const std::vector<std::int64_t>& shape) {
@@ -195,8 +187,10 @@ Result<SafetensorsFile> ParseSafetensors(std::string_view bytes) {
   // Only disjoint tensors are copied, so all of them together are no larger than the file.
   BITPILOT_RETURN_IF_ERROR(CheckLayout(entries, data.size()));
   for (const TensorEntry& entry : entries) {
-    if (entry.dtype == "F32") {
-      file.tensors[entry.name] = CopyTensor(entry, data);
+    std::optional<std::vector<float>> values =
+        ToFloats(entry.dtype, data.substr(entry.begin, entry.end - entry.begin));
+    if (values) {
+      file.tensors[entry.name] = {entry.shape, std::move(*values)};
     } else {
       file.other_dtypes[entry.name] = entry.dtype;
     }
@@ -208,7 +202,10 @@ Result<SafetensorsFile> ReadSafetensors(const std::string& path) {
   const Result<std::string> bytes = ReadFile(path);
   if (!bytes.ok()) return bytes.status();
   Result<SafetensorsFile> file = ParseSafetensors(*bytes);
-  if (!file.ok()) return file.status().WithContext(path);
+  if (!file.ok()) {
+    return NameFileKind(file.status().WithContext(path), path,
+                        std::string_view(*bytes).substr(0, kFileKindBytes), "a .safetensors file");
+  }
   return file;
 }
 

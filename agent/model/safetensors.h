@@ -30,12 +30,12 @@ struct FloatTensor {
 std::string ShapeToString(const std::vector<std::int64_t>& shape);
 
 struct SafetensorsFile {
-  std::map<std::string, FloatTensor> tensors;  // dtype F32
+  std::map<std::string, FloatTensor> tensors;  // dtypes F32, and F16, BF16, F64 as float
   std::map<std::string, std::string>
-      other_dtypes;  // name to dtype of tensors that are not F32; not read
+      other_dtypes;  // name to dtype of all other tensors, which are not read
   std::map<std::string, std::string> metadata;
 
-  // The F32 tensor `name` of shape `shape`, owned by this object.
+  // The tensor of floats `name` of shape `shape`, owned by this object.
   //
   // Errors:
   //   kInvalidArgument  no such tensor, another dtype or another shape; the message names all
@@ -51,7 +51,8 @@ struct SafetensorsFile {
 //                 over.
 Result<SafetensorsFile> ParseSafetensors(std::string_view bytes);
 
-// Errors: as ParseSafetensors, and kNotFound / kPermissionDenied; the message names `path`.
+// Errors: as ParseSafetensors, and kNotFound / kPermissionDenied; the message names `path`, and
+// what kind of file it is if it is another (agent/model/file_kind.h).
 Result<SafetensorsFile> ReadSafetensors(const std::string& path);
 
 // The bytes of a file with these tensors and metadata; equal contents give equal bytes.

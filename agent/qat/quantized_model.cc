@@ -153,9 +153,10 @@ const FloatReference& QuantizedModel::Impl::Reference(const ImageDataset& images
 }
 
 Result<QuantizedModel> QuantizedModel::Create(const ModelDefinition& definition,
-                                              const std::string& weight_file, std::uint64_t seed) {
+                                              const std::string& weight_file, std::uint64_t seed,
+                                              const WeightNotice& notice) {
   ConfigureLibTorch();
-  const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file);
+  const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file, notice);
   if (!weights.ok()) return weights.status();
   auto impl = std::make_unique<Impl>(definition, *weights, seed);
   const Status restored = LoadWidthState(weight_file, &impl->state.bank);

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/float_weights.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "kernels/base/bit_assignment.h"
@@ -45,11 +46,13 @@ inline constexpr std::size_t kCalibrationImages = 512;
 // Not thread-safe. LibTorch runs on one thread from the first Create() on, in the whole program.
 class QuantizedModel {
  public:
-  // Loads float weights. `seed` drives the order and augmentation of training images.
+  // Loads float weights. `seed` drives the order and augmentation of training images; `notice`
+  // is LoadFloatWeights()'s.
   //
   // Errors: kNotFound / kDataCorrupt / kInvalidArgument name the file and the tensor.
   static Result<QuantizedModel> Create(const ModelDefinition& definition,
-                                       const std::string& weight_file, std::uint64_t seed);
+                                       const std::string& weight_file, std::uint64_t seed,
+                                       const WeightNotice& notice = {});
   QuantizedModel(QuantizedModel&&) noexcept;
   QuantizedModel& operator=(QuantizedModel&&) noexcept;
   ~QuantizedModel();

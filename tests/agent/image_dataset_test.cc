@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <vector>
 
 #include "agent/model/compressed_file.h"
 #include "agent/model/sample_data.h"
@@ -107,6 +109,68 @@ TEST_F(ImageDatasetTest, NamesTheRecordWithALabelAboveNine) {
   bytes[2 * kRecordBytes] = 10;
   ExpectError(Write("label.bin", bytes), StatusCode::kDataCorrupt,
               "record 2: expected a label in 0..9, got 10");
+}
+
+TEST_F(ImageDatasetTest, NamesWhatAnotherFileIs) {
+  std::string tar(512, '\0');
+  tar.replace(0, 4, "a/b.");
+  tar.replace(257, 5, "ustar");
+  std::string cifar100;
+  for (int record = 0; record < 40; ++record) {
+    cifar100 += static_cast<char>(record % 20);
+    cifar100 += static_cast<char>(record % 100);
+    cifar100 += std::string(kRecordBytes - 1, '\xc0');
+  }
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {std::string("\x1f\x8b\x08\0", 4), "got a gzip file"},
+      {tar, "got a tar file"},
+      {std::string("\x80\x02}q\x01(U\x0b") + "batch_label", "got a Python pickle, such as CIFAR"},
+      {" \n<!doctype HTML><html>", "got a web page"},
+      {"\xef\xbb\xbf<html lang=en>", "got a web page"},
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "got a Git LFS pointer"},
+      {cifar100, "got CIFAR-100"},
+      {std::string("\xfd"
+                   "7zXZ\0",
+                   6) +
+           std::string(90, 'x'),
+       "got an xz file"}};
+  for (const auto& [bytes, message] : kinds) {
+    ExpectError(Write("test_batch.bin", bytes), StatusCode::kDataCorrupt, message);
+    EXPECT_THAT(LoadDataSplits(folder_).status().message(), HasSubstr(message));
+    EXPECT_THAT(LoadDataSplits(folder_ / "test_batch.bin").status().message(),
+                HasSubstr("it is " + message.substr(4)));
+  }
+  // By what the file itself is where it cannot be unpacked.
+  ExpectError(Write("a.bin.xz", "\x1f\x8b\x08 not xz"), StatusCode::kDataCorrupt,
+              "got a gzip file");
+}
+
+TEST_F(ImageDatasetTest, TakesBrokenRecordsForNothingElse) {
+  std::string bytes = Records(60);
+  bytes[2 * kRecordBytes] = 10;
+  ExpectError(Write("a.bin", bytes), StatusCode::kDataCorrupt, "record 2: expected a label");
+}
+
+TEST_F(ImageDatasetTest, FindsTheFolderThatTheArchiveUnpacksTo) {
+  std::filesystem::create_directory(folder_ / "cifar-10-batches-bin");
+  for (int part = 1; part <= 5; ++part) {
+    Write("cifar-10-batches-bin/data_batch_" + std::to_string(part) + ".bin", Records(3));
+  }
+  Write("cifar-10-batches-bin/test_batch.bin", Records(3'004));
+  const Result<DataSplits> splits = LoadDataSplits(folder_);
+  ASSERT_TRUE(splits.ok()) << splits.status().message();
+  EXPECT_EQ(splits->train.size(), 15U);
+}
+
+TEST_F(ImageDatasetTest, SaysWhatAFolderHoldsInstead) {
+  Write("cifar-10-binary.tar.gz", "\x1f\x8b");
+  EXPECT_THAT(LoadDataSplits(folder_).status().message(), HasSubstr("tar xzf"));
+  std::filesystem::create_directory(folder_ / "cifar-10-batches-py");
+  Write("cifar-10-batches-py/test_batch", "\x80\x02");
+  EXPECT_THAT(LoadDataSplits(folder_).status().message(), HasSubstr("python version"));
+  std::filesystem::create_directory(folder_ / "c100");
+  Write("c100/fine_label_names.txt", "apple\n");
+  EXPECT_THAT(LoadDataSplits(folder_ / "c100").status().message(), HasSubstr("is CIFAR-100"));
 }
 
 TEST_F(ImageDatasetTest, NamesAFileThatIsNotThere) {

@@ -43,7 +43,7 @@ Status LoadChanged(Change change) {
 
 TEST(ModelDefinitionTest, ListsKnownModelsForAnUnknownName) {
   const Status status = FindModel("resnet9").status();
-  EXPECT_EQ(status.code(), StatusCode::kNotFound);
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(),
             "unknown model 'resnet9'; known: resnet8, resnet20, resnet32, resnet44, resnet56");
 }
@@ -117,6 +117,79 @@ TEST(FloatWeightsTest, ReadsBackWhatItSaved) {
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(*again, *weights);
   EXPECT_EQ(ReadSafetensors(path)->metadata.at("bits"), "w4a4");
+  std::filesystem::remove(path);
+}
+
+// Weights of `name` that are all 0.5, in a file of their own.
+std::string WriteWeightsOf(const std::string& name) {
+  const ModelDefinition model = Model(name);
+  FloatWeights weights;
+  for (std::size_t index = 0; index < model.layers.size(); ++index) {
+    FloatLayerWeights layer;
+    layer.shape = WeightShape(model, index);
+    std::size_t size = 1;
+    for (const std::int64_t extent : layer.shape) size *= static_cast<std::size_t>(extent);
+    const std::vector<float> channels(static_cast<std::size_t>(layer.shape[0]), 0.5F);
+    layer.weight.assign(size, 0.5F);
+    if (!model.layers[index].bias.empty()) layer.bias = channels;
+    if (!model.layers[index].batch_norm.empty()) {
+      layer.batch_norm = BatchNormWeights{channels, channels, channels, channels};
+    }
+    weights.layers.push_back(std::move(layer));
+  }
+  const std::string path = testing::TempDir() + name + "-all-half.safetensors";
+  EXPECT_TRUE(SaveFloatWeights(model, weights, {}, path).ok());
+  return path;
+}
+
+// ResNet-20's tensors are among ResNet-56's, and under the same names.
+TEST(FloatWeightsTest, RefusesWeightsOfAnotherDepthAndNamesTheRightModel) {
+  const std::string path = WriteWeightsOf("resnet56");
+  const Status status = LoadFloatWeights(Model("resnet20"), path).status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("tensor 'layer1.3.bn1.bias' [16] is none"));
+  EXPECT_THAT(status.message(), HasSubstr("give --model resnet56"));
+  const Status deeper = LoadFloatWeights(Model("resnet8"), path).status();
+  EXPECT_THAT(deeper.message(), HasSubstr("give --model resnet56"));
+  EXPECT_TRUE(LoadFloatWeights(Model("resnet56"), path).ok());
+  std::filesystem::remove(path);
+}
+
+TEST(FloatWeightsTest, RefusesTheFirstTensorThatTheNetworkDoesNotUse) {
+  const Status status = LoadChanged([](SafetensorsFile& file) {
+    file.tensors["z.weight"] = {{1}, {0.0F}};
+    file.tensors["conv2d.mask"] = {{2}, {0.0F, 1.0F}};
+  });
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("tensor 'conv2d.mask' [2] is none"));
+}
+
+TEST(FloatWeightsTest, ReadsPastBatchCountersAndOwnTensors) {
+  EXPECT_TRUE(LoadChanged([](SafetensorsFile& file) {
+                file.tensors["batch_normalization.num_batches_tracked"] = {{}, {7.0F}};
+                file.tensors["bitpilot.tensor.1.state"] = {{1}, {0.0F}};
+              }).ok());
+}
+
+TEST(FloatWeightsTest, LeavesOutThePrefixOfAWrapperAndSaysSo) {
+  Result<SafetensorsFile> file = ReadSafetensors(Resnet8File());
+  ASSERT_TRUE(file.ok());
+  SafetensorsFile wrapped;
+  for (const auto& [name, tensor] : file->tensors) wrapped.tensors["module." + name] = tensor;
+  wrapped.tensors["bitpilot.tensor.1.state"] = {{1}, {0.0F}};
+  const std::string path = testing::TempDir() + "wrapped.safetensors";
+  ASSERT_TRUE(WriteSafetensors(path, wrapped).ok());
+  std::vector<std::string> notices;
+  const auto notice = [&](const std::string& text) { notices.push_back(text); };
+  const Result<FloatWeights> weights = LoadFloatWeights(Model("resnet8"), path, notice);
+  ASSERT_TRUE(weights.ok()) << weights.status().message();
+  EXPECT_EQ(*weights, *LoadFloatWeights(Model("resnet8"), Resnet8File()));
+  ASSERT_EQ(notices.size(), 1U);
+  EXPECT_THAT(notices.front(), HasSubstr("begins with \"module.\""));
+  // A prefix of some names only is a name.
+  wrapped.tensors["conv2d.bias"] = wrapped.tensors["module.conv2d.bias"];
+  ASSERT_TRUE(WriteSafetensors(path, wrapped).ok());
+  EXPECT_FALSE(LoadFloatWeights(Model("resnet8"), path).ok());
   std::filesystem::remove(path);
 }
 

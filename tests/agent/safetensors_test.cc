@@ -7,7 +7,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <random>
+#include <vector>
 
 namespace bitpilot {
 namespace {
@@ -65,6 +67,40 @@ TEST(SafetensorsTest, KeepsScalarsAndEmptyTensorsApart) {
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ(file->tensors.at("scalar").values.size(), 1U);
   EXPECT_EQ(file->tensors.at("empty").values.size(), 0U);
+}
+
+// 1.5, -2, 2^-24 (the smallest F16), infinity.
+TEST(SafetensorsTest, ConvertsOtherFloatsToFloat) {
+  const std::string header = R"({"f16":{"dtype":"F16","shape":[4],"data_offsets":[0,8]},)"
+                             R"("bf16":{"dtype":"BF16","shape":[2],"data_offsets":[8,12]},)"
+                             R"("f64":{"dtype":"F64","shape":[1],"data_offsets":[12,20]}})";
+  std::string bytes = FileBytes(header, 0);
+  const auto append = [&bytes](const auto& elements) {
+    bytes.append(reinterpret_cast<const char*>(elements.data()),
+                 elements.size() * sizeof(elements[0]));
+  };
+  append(std::vector<std::uint16_t>{0x3e00, 0xc000, 0x0001, 0x7c00});
+  append(std::vector<std::uint16_t>{0x3fc0, 0xc000});
+  append(std::vector<double>{0.1});
+  const Result<SafetensorsFile> file = ParseSafetensors(bytes);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  EXPECT_TRUE(file->other_dtypes.empty());
+  const float infinity = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(file->tensors.at("f16").values,
+              testing::ElementsAre(1.5F, -2.0F, 0x1p-24F, infinity));
+  EXPECT_THAT(file->tensors.at("bf16").values, testing::ElementsAre(1.5F, -2.0F));
+  EXPECT_THAT(file->tensors.at("f64").values, testing::ElementsAre(0.1F));
+}
+
+TEST(SafetensorsTest, NamesWhatAnotherFileIs) {
+  const std::string path = testing::TempDir() + "other.safetensors";
+  std::ofstream(path) << "version https://git-lfs.github.com/spec/v1\noid sha256:00\n";
+  const Status status = ReadSafetensors(path).status();
+  EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(status.message(), HasSubstr(path + ": expected a .safetensors file, got a Git LFS"));
+  std::ofstream(path) << "PK\x03\x04 and what torch.save() wrote";
+  EXPECT_THAT(ReadSafetensors(path).status().message(), HasSubstr("safetensors.torch.save_file"));
+  std::filesystem::remove(path);
 }
 
 TEST(SafetensorsTest, NamesTensorDtypeAndShapeThatItCannotFind) {
