@@ -1,5 +1,8 @@
 // bitpilotd: runs and measures quantized networks on the board it runs on.
 #include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <limits>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -8,7 +11,9 @@
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/worker/worker.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/number_text.h"
 #include "kernels/base/standard_networks.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -21,6 +26,16 @@ constexpr char kCpuHelp[] =
     "The CPU that measures: its number, or big or little (the strongest or weakest kind of this "
     "chip). Default: the last one of the strongest kind";
 constexpr char kJsonHelp[] = "Print one JSON object a line; the last has \"type\":\"result\"";
+
+// For every flag with a number, by transform(): refuses all but numbers of the range.
+template <typename T>
+CLI::Validator NumberIn(T min, T max = std::numeric_limits<T>::max()) {
+  return CLI::Validator(NumberCheck(min, max), NumberRange(min, max));
+}
+CLI::Validator WholeNumberIn(std::int64_t min,
+                             std::int64_t max = std::numeric_limits<std::int64_t>::max()) {
+  return NumberIn(min, max);
+}
 
 void AddServe(CLI::App& app, ServeOptions& options) {
   CLI::App* serve = app.add_subcommand("serve", "Serve agents until interrupted");
@@ -43,13 +58,13 @@ void AddServe(CLI::App& app, ServeOptions& options) {
   serve->add_option("--store", options.store_folder,
                     "Folder for uploaded networks and the lease counter. Default: KEYS/store");
   serve->add_option("--store-mib", options.store_mib, "Largest size of the store, in MiB")
-      ->check(CLI::Range(1, 1 << 20))
+      ->transform(WholeNumberIn(1, 1 << 20))
       ->capture_default_str();
   serve
       ->add_option("--worker-memory", options.worker_memory_mib,
                    "Memory limit of the process that runs networks, in MiB; a network that needs "
                    "more is answered with OUT_OF_MEMORY")
-      ->check(CLI::Range(16, 1 << 20))
+      ->transform(WholeNumberIn(16, 1 << 20))
       ->capture_default_str();
   serve->add_option("--meter", options.meter,
                     "Command that prints what an external meter samples; the line protocol is in "
@@ -61,7 +76,7 @@ void AddServe(CLI::App& app, ServeOptions& options) {
       ->add_option("--energy-tolerance", options.energy_tolerance,
                    "A network's time in the energy phase may differ by this share from its "
                    "latency's interval; else it has no energy")
-      ->check(CLI::Range(0.0, 1.0))
+      ->transform(NumberIn(0.0, 1.0))
       ->capture_default_str();
   serve->add_flag("--shares-agent-host", options.shares_agent_host,
                   "This board is the machine that trains: other load is expected, and only what it "
@@ -139,12 +154,19 @@ void AddWorker(CLI::App& app, WorkerOptions& options) {
   CLI::App* worker = app.add_subcommand("worker", "")->group("");
   worker->add_option("--store", options.store)->required();
   worker->add_option("--isa", options.isa)->required();
-  worker->add_option("--cpu", options.cpu)->required();
-  worker->add_option("--memory-bytes", options.memory_bytes)->required();
-  worker->add_option("--parent", options.parent)->required();
+  worker->add_option("--cpu", options.cpu)->transform(WholeNumberIn(0))->required();
+  worker->add_option("--memory-bytes", options.memory_bytes)
+      ->transform(WholeNumberIn(1))
+      ->required();
+  worker->add_option("--parent", options.parent)->transform(WholeNumberIn(1))->required();
   worker->add_option("--cost-table", options.cost_table_path);
   worker->add_flag("--shares-agent-host", options.shares_agent_host);
   worker->add_flag("--fast", options.fast);
+}
+
+bool AsksForJson(int argc, char** argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* argument) { return std::string(argument) == "--json"; });
 }
 
 int RunCommand(int argc, char** argv) {
@@ -172,8 +194,7 @@ int RunCommand(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (app.exit(error) == 0) return 0;  // --help, --version
-    const auto is_json = [](const char* argument) { return std::string(argument) == "--json"; };
-    if (std::any_of(argv, argv + argc, is_json)) PrintErrorLine(InvalidArgument(error.what()));
+    if (AsksForJson(argc, argv)) PrintErrorLine(InvalidArgument(error.what()));
     return 2;
   }
   if (app.got_subcommand("serve")) return RunServe(serve);
@@ -184,8 +205,19 @@ int RunCommand(int argc, char** argv) {
   return RunWorker(worker);
 }
 
+// A library's exception that nobody expected is our mistake, and not the end of a message.
+int RunCommandOrFail(int argc, char** argv) {
+  try {
+    return RunCommand(argc, argv);
+  } catch (const std::exception& error) {
+    return ReportFailure(
+        Status(StatusCode::kInternal, std::string("unexpected failure: ") + ToUtf8(error.what())),
+        AsksForJson(argc, argv));
+  }
+}
+
 int Main(int argc, char** argv) {
-  const int exit_code = RunCommand(argc, argv);
+  const int exit_code = RunCommandOrFail(argc, argv);
   const Status output = FlushStandardOutput();
   if (output.ok() || exit_code != 0) return exit_code;
   return ReportFailure(output, /*json=*/false);

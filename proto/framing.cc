@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/base/utf8.h"
+
 namespace bitpilot {
 namespace {
 
@@ -200,7 +202,8 @@ Result<Message> DecodeMessage(std::span<const std::string_view> frames) {
 v1::Error ToProto(const Status& status) {
   v1::Error error;
   error.set_code(static_cast<std::uint32_t>(status.code()));
-  error.set_detail(status.message());
+  // What messages quote, such as a file's name, need not be UTF-8; Protobuf's texts must be.
+  error.set_detail(ToUtf8(status.message()));
   return error;
 }
 

@@ -43,7 +43,8 @@ Result<Widths> ParseWidths(const std::string& text) {
 Result<Network> LoadNetwork(const BenchOptions& options) {
   const Result<Topology> topology = StandardTopology(options.network);
   if (!topology.ok()) {
-    if (!std::filesystem::exists(options.network)) {
+    std::error_code error;
+    if (!std::filesystem::exists(options.network, error)) {
       return topology.status().WithContext("--network " + options.network +
                                            ": neither a file nor a known network");
     }
@@ -151,8 +152,11 @@ Status PrintTable(const BenchOptions& options, const Network& network, Isa isa, 
   const Result<CostTable> table =
       MeasureCostTable(network.topology, name, isa, core, SystemMeasureClock(), progress);
   if (!table.ok()) return table.status();
-  std::printf("%s", options.json ? (TableLine(*table).dump() + "\n").c_str()
-                                 : FormatCostTable(*table).c_str());
+  if (options.json) {
+    PrintJson(TableLine(*table));
+  } else {
+    std::printf("%s", FormatCostTable(*table).c_str());
+  }
   return {};
 }
 
@@ -190,7 +194,7 @@ Status Bench(const BenchOptions& options) {
   if (terminal) std::fprintf(stderr, "\r\033[K");
   if (!bench.ok()) return bench.status();
   if (options.json) {
-    std::printf("%s\n", ResultLine(options, *network, *isa, *core, *bench).dump().c_str());
+    PrintJson(ResultLine(options, *network, *isa, *core, *bench));
   } else {
     PrintForPeople(options, *network, *isa, *core, *bench);
   }

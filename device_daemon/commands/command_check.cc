@@ -141,7 +141,7 @@ int RunCheck(const CheckOptions& options) {
   if (options.json) {
     json["energy_sources"] = EnergySourcesJson(sources);
     json["board_state"] = BoardStateJson(board, core->cpu);
-    std::printf("%s\n", json.dump().c_str());
+    PrintJson(json);
   } else {
     PrintText(json);
     PrintLines(EnergySourcesText(sources));

@@ -17,7 +17,7 @@ int RunKeygen(const KeygenOptions& options) {
                                       {"public_key", keys->public_key},
                                       {"secret_key_file", SecretKeyPath(folder)},
                                       {"authorized_agents_file", AuthorizedAgentsPath(folder)}};
-    std::printf("%s\n", line.dump().c_str());
+    PrintJson(line);
     return 0;
   }
   std::printf(

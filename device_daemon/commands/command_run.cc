@@ -23,7 +23,7 @@ void PrintImage(std::size_t image, std::span<const float> logits, bool json) {
   if (json) {
     nlohmann::ordered_json line{{"type", "image"}, {"image", image}, {"class", best}};
     line["logits"] = std::vector<float>(logits.begin(), logits.end());
-    std::printf("%s\n", line.dump().c_str());
+    PrintJson(line);
     return;
   }
   std::printf("image %zu: class %zu, logits", image, best);
@@ -66,7 +66,7 @@ Status RunImages(const RunOptions& options) {
   if (options.json) {
     const nlohmann::ordered_json line{
         {"type", "result"}, {"images", num_images}, {"isa", std::string(ToString(*isa))}};
-    std::printf("%s\n", line.dump().c_str());
+    PrintJson(line);
   }
   return {};
 }

@@ -13,6 +13,8 @@
 #include "device_daemon/worker/process.h"
 #include "device_daemon/worker/sandbox.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/quoted.h"
+#include "kernels/base/utf8.h"
 #include "proto/endpoint.h"
 
 namespace bitpilot {
@@ -26,7 +28,7 @@ void PrintReady(const ServerAddress& address, bool json) {
                                       {"endpoint", address.endpoint},
                                       {"public_key", address.public_key},
                                       {"pid", getpid()}};
-    std::printf("%s\n", line.dump().c_str());
+    PrintJson(line);
   } else {
     std::printf("bitpilotd serves at %s, public key %s\n", address.endpoint.c_str(),
                 address.public_key.c_str());
@@ -50,7 +52,16 @@ Status CheckFlags(const ServeOptions& options) {
         "--keys DIR");
   }
   BITPILOT_RETURN_IF_ERROR(CheckEndpoint(options.endpoint));
+  if (!IsUtf8(options.name)) {
+    return InvalidArgument("--name " + Quoted(options.name) +
+                           ": agents are told it, so it must be UTF-8");
+  }
   if (options.backend.starts_with(kModelPrefix)) {
+    const std::string table = options.backend.substr(kModelPrefix.size());
+    if (access(table.c_str(), F_OK) != 0) {
+      return InvalidArgument("--backend " + options.backend + ": there is no cost table " + table +
+                             "; `bitpilotd bench --table` prints one");
+    }
     if (!options.cpu.empty()) {
       return InvalidArgument(
           "--cpu chooses which CPU is measured, and a model measures none: "

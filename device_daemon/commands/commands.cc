@@ -31,13 +31,17 @@ Result<CpuCore> PinToChosenCore(const std::string& choice) {
   return core;
 }
 
-void PrintErrorLine(const Status& status) {
-  const nlohmann::ordered_json line{{"type", "error"},
-                                    {"code", std::string(ToString(status.code()))},
-                                    {"message", status.message()}};
+void PrintJson(const nlohmann::ordered_json& line) {
   // A file's name need not be UTF-8, which JSON is.
   constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
   std::printf("%s\n", line.dump(-1, ' ', /*ensure_ascii=*/false, kReplace).c_str());
+  std::fflush(stdout);
+}
+
+void PrintErrorLine(const Status& status) {
+  PrintJson({{"type", "error"},
+             {"code", std::string(ToString(status.code()))},
+             {"message", status.message()}});
 }
 
 int ReportFailure(const Status& status, bool json) {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "device_daemon/measurement/cpu_core.h"
 #include "device_daemon/server/energy_result.h"
 #include "kernels/base/status.h"
@@ -79,6 +81,10 @@ Result<Isa> ChooseIsa(const std::string& name);
 //
 // Errors: ChooseCore()'s; kInternal if the system refuses to keep it there.
 Result<CpuCore> PinToChosenCore(const std::string& choice);
+
+// Prints `line` as one JSON object on standard output, which is valid also where a text is not
+// UTF-8.
+void PrintJson(const nlohmann::ordered_json& line);
 
 // {"type":"error","code","message"} on standard output.
 void PrintErrorLine(const Status& status);

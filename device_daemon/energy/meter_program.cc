@@ -48,11 +48,16 @@ class Child {
   // The next line, or nothing if none came before `deadline_ns`.
   Result<std::optional<std::string>> ReadLine(std::int64_t deadline_ns);
 
+  // How it ended, of one that closed its output before it said anything: "cannot be started: ..."
+  // or "has ended with exit code 1 and no greeting". It gets a moment to end.
+  std::string DescribeEarlyEnd();
+
  private:
   Child(pid_t pid, int descriptor) : pid_(pid), descriptor_(descriptor) {}
 
   pid_t pid_;
   int descriptor_;
+  bool has_ended_ = false;  // and was waited for: the process id may be another's
   std::string buffer_;
   std::size_t begin_ = 0;  // Of what is not yet read in buffer_.
 };
@@ -87,6 +92,7 @@ Result<std::unique_ptr<Child>> Child::Spawn(const std::string& command) {
 // SIGTERM, and SIGKILL for a program that does not mind it: a meter must not hold up the daemon.
 Child::~Child() {
   close(descriptor_);
+  if (has_ended_) return;
   kill(-pid_, SIGTERM);
   const std::int64_t deadline_ns = EnergyClockNs() + kTerminationNs;
   while (EnergyClockNs() < deadline_ns) {
@@ -96,6 +102,29 @@ Child::~Child() {
   kill(-pid_, SIGKILL);
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+std::string Child::DescribeEarlyEnd() {
+  int status = 0;
+  pid_t ended = 0;
+  const std::int64_t deadline_ns = NowNs() + kTerminationNs;
+  while ((ended = waitpid(pid_, &status, WNOHANG)) == 0 && NowNs() < deadline_ns) {
+    poll(nullptr, 0, 1);
+  }
+  if (ended != pid_) return "has closed its output without a greeting";
+  has_ended_ = true;
+  if (WIFSIGNALED(status)) {
+    return "was ended by signal " + std::to_string(WTERMSIG(status)) + " before its greeting";
+  }
+  // The shell's own codes.
+  constexpr int kNotExecutable = 126;
+  constexpr int kNotFound = 127;
+  const int code = WEXITSTATUS(status);
+  if (code == kNotFound) {
+    return "cannot be started: there is no such program; give its path if it is not in PATH";
+  }
+  if (code == kNotExecutable) return "cannot be started: it is not executable, or no program";
+  return "has ended with exit code " + std::to_string(code) + " and no greeting";
 }
 
 Status Child::Write(std::string_view line) {
@@ -268,6 +297,9 @@ Result<std::unique_ptr<EnergySource>> StartMeterProgram(const std::string& comma
   const std::string context = "--meter '" + command + "'";
   const Result<std::optional<std::string>> line =
       (*child)->ReadLine(EnergyClockNs() + kAnswerTimeoutNs);
+  if (line.status().code() == StatusCode::kUnavailable) {
+    return Unavailable(context + " " + (*child)->DescribeEarlyEnd());
+  }
   if (!line.ok()) return line.status().WithContext(context);
   if (!line->has_value()) return Unavailable(context + ": no greeting within 4 s");
   Result<EnergySourceInfo> info = ParseMeterGreeting(**line);

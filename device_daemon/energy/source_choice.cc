@@ -54,9 +54,8 @@ Result<EnergyChoice> ChooseEnergySource(std::vector<FoundEnergySource> found,
     if (!one.status.ok()) return one.status.WithContext("energy source " + name);
     return EnergyChoice{std::move(one.source), ""};
   }
-  return Status(StatusCode::kNotFound, "no energy source is called '" + name +
-                                           "'; this board has: " + Names(found) +
-                                           ". `none` switches energy off");
+  return InvalidArgument("no energy source is called '" + name +
+                         "'; this board has: " + Names(found) + ". `none` switches energy off");
 }
 
 Result<std::vector<FoundEnergySource>> FindAllEnergySources(const std::string& meter) {

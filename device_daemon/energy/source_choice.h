@@ -30,7 +30,7 @@ struct EnergyChoice {
 // usable is an answer (whose reason has those of all sources), never an error and never a model.
 //
 // Errors:
-//   kNotFound  no source has this name; the message lists all.
+//   kInvalidArgument  no source has this name; the message lists all.
 //   The named source's own status if it cannot be used.
 Result<EnergyChoice> ChooseEnergySource(std::vector<FoundEnergySource> found,
                                         const std::string& name);

@@ -8,6 +8,7 @@
 
 #include "device_daemon/measurement/measure_subject.h"
 #include "kernels/base/check.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -189,7 +190,7 @@ v1::EnergyRunResult RunEnergyPhase(const v1::EnergyRunRequest& request,
   result.set_measure_id(request.measure().measure_id());
   const MeasureVerdict verdict = EnergyPhase(request, clock, sleep, progress).Run(setup, result);
   result.set_status(verdict.status);
-  result.set_detail(verdict.detail);
+  result.set_detail(ToUtf8(verdict.detail));
   if (verdict.ok()) return result;
   result.clear_idle_before();
   result.clear_busy();

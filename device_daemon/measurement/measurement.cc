@@ -10,6 +10,7 @@
 #include "device_daemon/measurement/measure_subject.h"
 #include "device_daemon/measurement/model_answer.h"
 #include "device_daemon/measurement/operation_timer.h"
+#include "kernels/base/utf8.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -204,7 +205,7 @@ v1::MeasureResult Measure(const v1::MeasureRequest& request, const MeasurementSe
   const std::int64_t start_ns = clock.WallNs();
   const MeasureVerdict verdict = RunMeasurement(request, setup, clock, progress, result);
   result.set_status(verdict.status);
-  result.set_detail(verdict.detail);
+  result.set_detail(ToUtf8(verdict.detail));
   if (verdict.status != v1::OK && verdict.status != v1::NOISY) result.clear_networks();
   result.mutable_conditions()->set_duration_ms(static_cast<double>(clock.WallNs() - start_ns) *
                                                1e-6);

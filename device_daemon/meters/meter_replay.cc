@@ -10,6 +10,7 @@
 
 #include "device_daemon/energy/meter_program.h"
 #include "device_daemon/meters/meter_loop.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -26,6 +27,7 @@ Result<Recording> ReadRecording(const std::string& path) {
   if (!std::getline(file, recording.greeting)) {
     return Status(StatusCode::kNotFound, path + " cannot be read or is empty");
   }
+  recording.greeting = WithoutByteOrderMark(recording.greeting);
   const Result<EnergySourceInfo> info = ParseMeterGreeting(recording.greeting);
   if (!info.ok()) return info.status().WithContext(path);
   std::int64_t first_ns = 0;

@@ -10,11 +10,13 @@
 #include <CLI/CLI.hpp>
 
 #include "device_daemon/meters/meter_loop.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
 
 constexpr double kVolt = 5.0;
+constexpr double kMaxWatts = 1e6;
 
 struct Options {
   double watts = 4.0;
@@ -56,22 +58,20 @@ class SyntheticSamples : public MeterSamples {
 int Main(int argc, char** argv) {
   CLI::App app{"A meter with known truth for bitpilotd --meter, e.g. to try it without hardware"};
   Options options;
-  app.add_option("--watts", options.watts, "Mean power")->capture_default_str();
-  app.add_option("--amplitude", options.amplitude_w, "Of the sine, in watts")
-      ->capture_default_str();
-  app.add_option("--cycle-ms", options.cycle_ms, "Of the sine")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--period-us", options.period_us, "Between two samples")
-      ->check(CLI::Range(std::int64_t{100}, std::int64_t{10'000'000}))
-      ->capture_default_str();
-  app.add_option("--drop-every", options.drop_every, "Loses every N-th sample; 0: none")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}))
-      ->capture_default_str();
-  app.add_option("--clock-offset-ms", options.clock_offset_ms, "Of its clock")
-      ->capture_default_str();
-  app.add_option("--clock-skew-ppm", options.clock_skew_ppm, "How fast its clock runs")
-      ->capture_default_str();
+  const auto add = [&app](const char* name, auto& value, auto min, auto max, const char* help) {
+    app.add_option(name, value, help)
+        ->transform(CLI::Validator(NumberCheck(min, max), NumberRange(min, max)))
+        ->capture_default_str();
+  };
+  add("--watts", options.watts, 0.0, kMaxWatts, "Mean power");
+  add("--amplitude", options.amplitude_w, 0.0, kMaxWatts, "Of the sine, in watts");
+  add("--cycle-ms", options.cycle_ms, 0.001, 1e9, "Of the sine");
+  add("--period-us", options.period_us, std::int64_t{100}, std::int64_t{10'000'000},
+      "Between two samples");
+  add("--drop-every", options.drop_every, std::int64_t{0}, std::int64_t{1'000'000},
+      "Loses every N-th sample; 0: none");
+  add("--clock-offset-ms", options.clock_offset_ms, -1e9, 1e9, "Of its clock");
+  add("--clock-skew-ppm", options.clock_skew_ppm, -1e6, 1e6, "How fast its clock runs");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

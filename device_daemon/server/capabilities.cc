@@ -6,6 +6,7 @@
 
 #include "device_daemon/energy/energy_estimate.h"
 #include "device_daemon/measurement/system_info.h"
+#include "kernels/base/utf8.h"
 #include "kernels/runtime/kernel_build_id.h"
 
 namespace bitpilot {
@@ -29,8 +30,8 @@ v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa, const Cp
   for (const Isa supported : SupportedIsas()) device.add_cpu_isas(std::string(ToString(supported)));
   device.set_daemon_build(DaemonBuild());
   device.set_kernel_build(KernelBuildId());
-  device.set_backend(cost_table ? "model:" + cost_table->name : "kernels");
-  if (cost_table) device.set_model_source(cost_table->source);
+  device.set_backend(cost_table ? "model:" + ToUtf8(cost_table->name) : "kernels");
+  if (cost_table) device.set_model_source(ToUtf8(cost_table->source));
   device.set_cpu_count(static_cast<std::uint32_t>(CpuCount()));
   device.set_free_memory_bytes(FreeMemoryBytes());
   device.set_os(OperatingSystem());
@@ -50,20 +51,20 @@ v1::EnergyCapability DescribeEnergy(const EnergyChoice& choice,
     const EnergyTier tier = EnergyTierOf(*cost_table);
     const bool has_energy = tier != EnergyTier::kNone;
     energy.set_tier(has_energy ? static_cast<v1::EnergyTier>(tier) : v1::NO_ENERGY);
-    energy.set_reason("the board is a model (" + cost_table->name + "): it " +
+    energy.set_reason("the board is a model (" + ToUtf8(cost_table->name) + "): it " +
                       (has_energy ? "estimates in " + cost_table->energy_unit : "has no energies") +
                       " and measures nothing");
     return energy;
   }
   if (!choice.source) {
     energy.set_tier(v1::NO_ENERGY);
-    energy.set_reason(choice.reason);
+    energy.set_reason(ToUtf8(choice.reason));
     return energy;
   }
   const EnergySourceInfo& info = choice.source->info();
   energy.set_tier(static_cast<v1::EnergyTier>(TierOf(info.sensor)));
-  energy.set_source(info.name);
-  energy.set_scope(info.scope);
+  energy.set_source(ToUtf8(info.name));
+  energy.set_scope(ToUtf8(info.scope));
   energy.set_period_ms(static_cast<double>(info.period_ns) * 1e-6);
   energy.set_window_s(static_cast<double>(MinWindowNs(info)) * 1e-9);
   return energy;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "device_daemon/energy/energy_estimate.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -79,8 +80,8 @@ v1::EnergyMeasurement ToEnergyMessage(const EnergyEstimate& estimate, const Ener
                                       std::size_t num_samples) {
   v1::EnergyMeasurement energy;
   energy.set_tier(static_cast<v1::EnergyTier>(estimate.energy.sensor()));
-  energy.set_source(estimate.energy.source());
-  energy.set_scope(windows.source.scope);
+  energy.set_source(ToUtf8(estimate.energy.source()));
+  energy.set_scope(ToUtf8(windows.source.scope));
   energy.set_gross_uj(estimate.energy.gross().value_uj);
   energy.set_gross_uncertainty_uj(estimate.energy.gross().uncertainty_uj);
   if (const std::optional<EnergyFigure>& net = estimate.energy.net()) {
@@ -125,7 +126,7 @@ Result<v1::EnergyMeasurement> EnergyOf(const v1::EnergyRunResult& run, const Ene
 void RefuseEnergy(const std::string& reason, v1::MeasureResult& result) {
   for (v1::NetworkMeasurement& network : *result.mutable_networks()) {
     network.clear_energy();
-    network.set_no_energy_reason(reason);
+    network.set_no_energy_reason(ToUtf8(reason));
   }
 }
 
@@ -140,7 +141,7 @@ void AttachEnergy(const v1::EnergyRunResult& run, const Result<EnergyTrace>& tra
     if (energy.ok()) {
       *network.mutable_energy() = std::move(*energy);
     } else {
-      network.set_no_energy_reason(energy.status().message());
+      network.set_no_energy_reason(ToUtf8(energy.status().message()));
     }
   }
 }

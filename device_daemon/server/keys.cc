@@ -9,6 +9,7 @@
 #include "kernels/base/file_io.h"
 #include "kernels/base/guarded_file.h"
 #include "kernels/base/quoted.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -69,7 +70,7 @@ Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {
   }
   if (!text.ok()) return text.status();
   std::string secret;
-  std::istringstream(*text) >> secret;
+  std::istringstream(std::string(WithoutByteOrderMark(*text))) >> secret;
   Result<std::string> public_key = CurvePublicKey(secret);
   if (!public_key.ok()) return DataCorrupt(path + ": " + public_key.status().message());
   return CurveKeys{std::move(*public_key), std::move(secret)};
@@ -77,7 +78,7 @@ Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {
 
 AgentList ParseAgentList(std::string_view text) {
   AgentList list;
-  std::istringstream lines{std::string(text)};
+  std::istringstream lines{std::string(WithoutByteOrderMark(text))};
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;

@@ -22,6 +22,7 @@
 #include "device_daemon/worker/progress_report.h"
 #include "device_daemon/worker/sandbox.h"
 #include "device_daemon/worker/worker_channel.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -129,7 +130,7 @@ Message OutOfMemory(const Message& request) {
     v1::EnergyRunResult& run = *message.envelope.mutable_energy_run_result();
     run.set_measure_id(request.envelope.energy_run_request().measure().measure_id());
     run.set_status(v1::OUT_OF_MEMORY);
-    run.set_detail(detail);
+    run.set_detail(ToUtf8(detail));
     return message;
   }
   if (!request.envelope.has_measure_request()) {
@@ -138,7 +139,7 @@ Message OutOfMemory(const Message& request) {
   v1::MeasureResult& result = *message.envelope.mutable_measure_result();
   result.set_measure_id(request.envelope.measure_request().measure_id());
   result.set_status(v1::OUT_OF_MEMORY);
-  result.set_detail(detail);
+  result.set_detail(ToUtf8(detail));
   return message;
 }
 

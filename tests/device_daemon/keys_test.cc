@@ -115,6 +115,20 @@ TEST(KeysTest, ReadsAgentsBesideCommentsAndEmptyLines) {
   EXPECT_TRUE(list.problems.empty());
 }
 
+TEST(KeysTest, ReadsFilesThatAnEditorPutAByteOrderMarkBefore) {
+  const TemporaryFolder folder;
+  const Result<CurveKeys> made = GenerateDaemonKeys(folder.path(), false);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  std::ofstream(SecretKeyPath(folder.path())) << "\xef\xbb\xbf" << made->secret_key << "\r\n";
+  const Result<CurveKeys> keys = ReadDaemonKeys(folder.path());
+  ASSERT_TRUE(keys.ok()) << keys.status().message();
+  EXPECT_EQ(keys->public_key, made->public_key);
+  const std::string key = MakeCurveKeys().public_key;
+  const AgentList list = ParseAgentList("\xef\xbb\xbflaptop " + key + "\r\n");
+  EXPECT_TRUE(list.problems.empty());
+  EXPECT_EQ(list.agents, (AuthorizedAgents{{key, "laptop"}}));
+}
+
 TEST(KeysTest, NamesALineThatIsWrongAndKeepsTheOthers) {
   const std::string key = MakeCurveKeys().public_key;
   const std::string other = MakeCurveKeys().public_key;

@@ -135,6 +135,14 @@ TEST(MeterProgramTest, TellsWhatIsWrongWithTheProgram) {
   const Status missing = StartMeterProgram("exec /nonexistent/meter 2>/dev/null").status();
   EXPECT_EQ(missing.code(), StatusCode::kUnavailable);
   EXPECT_THAT(missing.message(), HasSubstr("--meter 'exec /nonexistent/meter"));
+  EXPECT_THAT(missing.message(), HasSubstr("cannot be started: there is no such program"));
+  EXPECT_THAT(StartMeterProgram("exec /etc/passwd 2>/dev/null").status().message(),
+              HasSubstr("cannot be started: it is not executable"));
+  EXPECT_THAT(StartMeterProgram("exit 3").status().message(),
+              HasSubstr("has ended with exit code 3 and no greeting"));
+  EXPECT_THAT(StartMeterProgram("kill -9 $$").status().message(), HasSubstr("ended by signal 9"));
+  EXPECT_THAT(StartMeterProgram(METER_SYNTHETIC_PATH " --watts inf 2>/dev/null").status().message(),
+              HasSubstr("exit code 2"));
   EXPECT_EQ(StartMeterProgram("echo hello").status().code(), StatusCode::kDataCorrupt);
   EXPECT_EQ(StartMeterProgram("head -c 1000 /dev/zero").status().code(), StatusCode::kDataCorrupt);
 }

@@ -74,7 +74,7 @@ TEST(SourceChoiceTest, TakesTheOneThatIsNamedAndNoneWhenToldSo) {
   EXPECT_EQ(none->source, nullptr);
   EXPECT_THAT(none->reason, HasSubstr("none"));
   const Status unknown = ChooseEnergySource(AllKinds(), "rapl:package-7").status();
-  EXPECT_EQ(unknown.code(), StatusCode::kNotFound);
+  EXPECT_EQ(unknown.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(unknown.message(), HasSubstr("rapl:package-0, hwmon:ina3221/VDD_IN"));
 }
 
