@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,18 @@ void AddCpuFlag(CLI::App& command, std::string& cpu) {
   command.add_option("--cpu", cpu,
                      "Of --device local: the CPU that measures: its number, or big or little (the "
                      "strongest or weakest kind of this chip). Default: the last of the strongest");
+}
+
+void AddAllCommands(CLI::App& app, int& exit_code) {
+  AddSearchCommand(app, exit_code);
+  AddEvaluateCommand(app, exit_code);
+  AddProfileCommand(app, exit_code);
+  AddFitEnergyCommand(app, exit_code);
+  AddTrainCommand(app, exit_code);
+  AddReportCommand(app, exit_code);
+  AddReplayCommand(app, exit_code);
+  AddLogCommand(app, exit_code);
+  AddFleetCommand(app, exit_code);
 }
 
 void AddJsonFlag(CLI::App& command, bool& json) {
@@ -47,6 +60,29 @@ int Fail(const Status& status, bool json) {
   std::fprintf(stderr, "bitpilot: %s\n", status.message().c_str());
   if (json) PrintErrorLine(status);
   return status.code() == StatusCode::kInvalidArgument ? kExitUsage : kExitFailed;
+}
+
+Status CheckOutput(const std::string& flag, const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const std::string where = flag + " " + path;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) return InvalidArgument(where + " is a folder; name a file in it");
+  const fs::path folder = fs::path(path).parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !fs::is_directory(folder, ignored)) {
+    return Status(StatusCode::kNotFound, where + ": there is no folder " + folder.string());
+  }
+  if (error && status.type() != fs::file_type::not_found) {
+    return InvalidArgument(where + ": " + error.message());
+  }
+  return Status();
+}
+
+Status CheckOutput(const std::string& flag, const std::string& path, bool json) {
+  if (path != kStandardOutput) return CheckOutput(flag, path);
+  if (!json) return Status();
+  return InvalidArgument(flag + " - and --json both want the standard output: name a file");
 }
 
 std::string Joined(const std::vector<std::string>& texts) {

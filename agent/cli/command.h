@@ -1,12 +1,15 @@
 // What the subcommands share: registration, exit codes, output.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
 
+#include "kernels/base/number_text.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -29,6 +32,20 @@ void AddReportCommand(CLI::App& app, int& exit_code);
 void AddLogCommand(CLI::App& app, int& exit_code);
 void AddFleetCommand(CLI::App& app, int& exit_code);
 
+// All of them, in the order that help prints.
+void AddAllCommands(CLI::App& app, int& exit_code);
+
+// What every flag with a number is given, by transform(): refuses all but numbers of the range
+// (kernels/base/number_text.h), which the help text shows.
+template <typename T>
+CLI::Validator NumberIn(T min, T max = std::numeric_limits<T>::max()) {
+  return CLI::Validator(NumberCheck(min, max), NumberRange(min, max));
+}
+inline CLI::Validator WholeNumberIn(std::int64_t min,
+                                    std::int64_t max = std::numeric_limits<std::int64_t>::max()) {
+  return NumberIn(min, max);
+}
+
 // Registers --cpu, which of a local device's CPUs measures (BoardOptions::cpu).
 void AddCpuFlag(CLI::App& command, std::string& cpu);
 
@@ -44,6 +61,18 @@ void PrintErrorLine(const Status& status);
 // Prints the failure on standard error ("bitpilot: <message>") and, with `json`, the error line;
 // returns the exit code for it.
 int Fail(const Status& status, bool json);
+
+// What commands that write one text take as the name of their standard output.
+inline constexpr char kStandardOutput[] = "-";
+
+// Finds before any work that a file cannot be written at `path`, which `flag` gave.
+//
+// Errors: kInvalidArgument for a folder or a name that the system does not take; kNotFound without
+// its folder.
+Status CheckOutput(const std::string& flag, const std::string& path);
+
+// The same for commands that also take kStandardOutput: not with --json, whose line goes there.
+Status CheckOutput(const std::string& flag, const std::string& path, bool json);
 
 // "a, b, c".
 std::string Joined(const std::vector<std::string>& texts);

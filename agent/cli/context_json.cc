@@ -4,7 +4,7 @@
 
 #include "agent/fleet/board_conditions.h"
 #include "agent/study/events.h"
-#include "kernels/base/file_io.h"
+#include "kernels/base/text_file.h"
 
 namespace bitpilot {
 namespace {
@@ -41,13 +41,15 @@ void AddContext(const BoardInfo& board, const Measurement& measurement, Json& li
   line["conditions"] = std::move(conditions);
 }
 
-Status CompareWithEarlier(const std::string& file, Json& line) {
-  const Result<std::string> text = ReadFile(file);
+Result<Json> ReadEarlierEvaluation(const std::string& file) {
+  const Result<std::string> text = ReadTextFile(file);
   if (!text.ok()) return text.status();
-  const Json earlier = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!HasContext(earlier)) {
-    return InvalidArgument(file + ": expected what `bitpilot evaluate --device D --json` printed");
-  }
+  Json earlier = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (HasContext(earlier)) return earlier;
+  return InvalidArgument(file + ": expected what `bitpilot evaluate --device D --json` printed");
+}
+
+Status CompareWithEarlier(const std::string& file, const Json& earlier, Json& line) {
   const Result<BoardInfo> before = ParseEvent<BoardInfo>(earlier["board"].dump());
   if (!before.ok()) return before.status().WithContext(file);
   const Result<BoardInfo> now = ParseEvent<BoardInfo>(line.at("board").dump());

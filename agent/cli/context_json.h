@@ -15,12 +15,20 @@ namespace bitpilot {
 // "conditions" (null where the board's system does not tell).
 void AddContext(const BoardInfo& board, const Measurement& measurement, nlohmann::json& line);
 
+// The result line with a context that an earlier `bitpilot evaluate --device D --json` printed.
+//
+// Errors: kInvalidArgument or a file error if the file is none.
+Result<nlohmann::json> ReadEarlierEvaluation(const std::string& file);
+
 // Adds "compared_with" to `line`, which has a context: {"file", "fingerprint", "same_fingerprint",
 // "changes", "latency_median_ns", "latency_ratio_int8"}. The last two are the earlier figures;
 // `changes` says in words what differs. Two runs never support "faster": whoever prints this says
 // so.
 //
-// Errors: kInvalidArgument or a file error if the file is no result line with a context.
-Status CompareWithEarlier(const std::string& file, nlohmann::json& line);
+// Errors: kInvalidArgument if one of the two has no board that can be read.
+//
+// earlier: ReadEarlierEvaluation(file).
+Status CompareWithEarlier(const std::string& file, const nlohmann::json& earlier,
+                          nlohmann::json& line);
 
 }  // namespace bitpilot

@@ -44,7 +44,10 @@ struct EvaluateFlags {
 
 // One file is evaluated whole; of a folder or the sample the test range is.
 Result<ImageDataset> LoadEvaluationData(const std::string& source) {
-  if (source != "sample" && !std::filesystem::is_directory(source)) return ReadCifar10File(source);
+  std::error_code error;
+  if (source != "sample" && !std::filesystem::is_directory(source, error)) {
+    return ReadCifar10File(source);
+  }
   Result<DataSplits> splits = LoadDataSplits(source);
   if (!splits.ok()) return splits.status();
   return std::move(splits->test);
@@ -137,12 +140,23 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
     if (!parsed.ok()) return parsed.status();
     assignment = std::move(*parsed);
   }
+  if (flags.has_board()) BITPILOT_RETURN_IF_ERROR(CheckBoardChoice(flags.board).status());
+  if (!flags.export_file.empty()) {
+    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", flags.export_file));
+  }
+  Json earlier;
+  if (!flags.compare.empty()) {
+    Result<Json> read = ReadEarlierEvaluation(flags.compare);
+    if (!read.ok()) return read;
+    earlier = std::move(*read);
+  }
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
   const Result<ImageDataset> data = LoadEvaluationData(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
-  Result<QuantizedModel> model = QuantizedModel::Create(*definition, *weights, /*seed=*/1);
+  Result<QuantizedModel> model =
+      QuantizedModel::Create(*definition, *weights, /*seed=*/1, ShowNotice);
   if (!model.ok()) return model.status();
   if (!assignment) return Describe(flags, *data, model->EvaluateFloat(*data), "float32");
 
@@ -169,7 +183,9 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   if (StopRequested())
     return Status(StatusCode::kAborted, "stopped before the latency was measured");
   if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, *line));
-  if (!flags.compare.empty()) BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, *line));
+  if (!flags.compare.empty()) {
+    BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, earlier, *line));
+  }
   return line;
 }
 

@@ -44,8 +44,10 @@ Result<CostTable> TableOf(const Study& study) {
 
 Result<FitInputs> ReadInputs(const Study& study) {
   const auto config = nlohmann::json::parse(study.config_json(), nullptr, false);
+  const bool names_model =
+      config.is_object() && config.contains("model") && config["model"].is_string();
   const Result<ModelDefinition> model =
-      FindModel(config.is_object() ? config.value("model", std::string()) : std::string());
+      FindModel(names_model ? config["model"].get<std::string>() : std::string());
   if (!model.ok()) return model.status();
   Result<CostTable> table = TableOf(study);
   if (!table.ok()) return table.status();
@@ -79,7 +81,8 @@ void PrintFit(const EnergyFit& fit, const FitFlags& flags) {
                {"r_squared", fit.r_squared}});
     return;
   }
-  std::printf(
+  std::fprintf(
+      flags.output == kStandardOutput ? stderr : stdout,
       "MODEL_FITTED to %d networks measured by %s:\n"
       "  %.4g W over the table's time, %.4g pJ a product of 8 by 8 bits, %.4g nJ a weight byte\n"
       "  R2 %.3f; of a network that it has not seen: error %.1f %% (95 %%), worst %.1f %%\n"
@@ -89,7 +92,17 @@ void PrintFit(const EnergyFit& fit, const FitFlags& flags) {
       100.0 * fit.worst_relative_error, flags.output.c_str(), flags.output.c_str());
 }
 
+// The table goes to standard output, what is said of it to standard error.
+Status WriteTable(const FitFlags& flags, const CostTable& table) {
+  const std::string text = FormatCostTable(table);
+  if (flags.output != kStandardOutput) return WriteFileAtomically(flags.output, text);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return FlushStandardOutput();
+}
+
 int RunFit(const FitFlags& flags) {
+  const Status output = CheckOutput("--output", flags.output, flags.json);
+  if (!output.ok()) return Fail(output, flags.json);
   const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(flags.study);
   if (!study.ok()) return Fail(study.status(), flags.json);
   const Result<FitInputs> inputs = ReadInputs(**study);
@@ -97,7 +110,7 @@ int RunFit(const FitFlags& flags) {
   const Result<EnergyFit> fit = FitEnergy(inputs->topology, inputs->table, inputs->samples);
   if (!fit.ok()) return Fail(fit.status().WithContext(flags.study), flags.json);
   const CostTable table = WithFittedEnergies(inputs->topology, inputs->table, *fit);
-  const Status written = WriteFileAtomically(flags.output, FormatCostTable(table));
+  const Status written = WriteTable(flags, table);
   if (!written.ok()) return Fail(written, flags.json);
   PrintFit(*fit, flags);
   return kExitDone;
@@ -110,7 +123,9 @@ void AddFitEnergyCommand(CLI::App& app, int& exit_code) {
       "fit-energy", "Fit a model of a board's energy to the energies that a study measured there");
   const auto flags = std::make_shared<FitFlags>();
   command->add_option("STUDY", flags->study, "A study with measured energies")->required();
-  command->add_option("-o,--output", flags->output, "The cost table to write, a model board")
+  command
+      ->add_option("-o,--output", flags->output,
+                   "The cost table to write, a model board; - for standard output")
       ->required();
   AddJsonFlag(*command, flags->json);
   command->callback([flags, &exit_code] { exit_code = RunFit(*flags); });

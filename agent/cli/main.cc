@@ -28,18 +28,9 @@ int RunCommand(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 done, 1 failed, 2 usage, 3 a budget was not met.\n"
-      "Start here: bitpilot search --model resnet8 --data sample --device local:avx2 --study "
-      "runs/first.db");
+      "Start here: bitpilot search --model resnet8 --data sample --study runs/first.db");
   int exit_code = kExitDone;
-  AddSearchCommand(app, exit_code);
-  AddEvaluateCommand(app, exit_code);
-  AddProfileCommand(app, exit_code);
-  AddFitEnergyCommand(app, exit_code);
-  AddTrainCommand(app, exit_code);
-  AddReportCommand(app, exit_code);
-  AddReplayCommand(app, exit_code);
-  AddLogCommand(app, exit_code);
-  AddFleetCommand(app, exit_code);
+  AddAllCommands(app, exit_code);
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
     return Fail(InvalidArgument("unknown command \"" + std::string(argv[1]) +

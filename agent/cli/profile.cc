@@ -14,8 +14,10 @@
 #include "agent/profile/lut_export.h"
 #include "agent/profile/measure_profile.h"
 #include "agent/search/cpu_class.h"
-#include "kernels/base/file_io.h"
+#include "kernels/base/quoted.h"
 #include "kernels/base/standard_networks.h"
+#include "kernels/base/text_file.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -36,13 +38,10 @@ struct ProfileFlags {
 Status CheckExports(const std::vector<std::string>& exports) {
   for (const std::string& path : exports) {
     BITPILOT_RETURN_IF_ERROR(CheckExportPath(path));
-    if (std::filesystem::exists(path)) {
+    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", path));
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) {
       return InvalidArgument("--export " + path + " exists: remove it or name another file");
-    }
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-    if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-      return Status(StatusCode::kNotFound,
-                    "--export " + path + ": there is no folder " + folder.string());
     }
   }
   return Status();
@@ -69,7 +68,8 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   const Result<ProfileData> data = MeasureProfile(topology, flags.settings, plan, **board, options);
   if (!data.ok()) {
     if (data.status().code() != StatusCode::kAborted) return data.status();
-    if (!std::filesystem::exists(options.unfinished_path)) {
+    std::error_code error;
+    if (!std::filesystem::exists(options.unfinished_path, error)) {
       return Status(StatusCode::kAborted, "stopped; nothing was measured yet");
     }
     return Status(StatusCode::kAborted, "stopped; what was measured is in " +
@@ -112,7 +112,7 @@ Json ResultLine(const Lut& lut, const std::vector<std::string>& exports) {
 }
 
 Result<Lut> ReadLut(const std::string& path) {
-  const Result<std::string> text = ReadFile(path);
+  const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<Lut> lut = ParseLut(*text);
   if (!lut.ok()) return lut.status().WithContext(path);
@@ -123,6 +123,10 @@ Result<Lut> ProfileOrConvert(ProfileFlags& flags) {
   BITPILOT_RETURN_IF_ERROR(CheckExports(flags.exports));
   if (flags.from.empty() == flags.settings.model.empty())
     return InvalidArgument("give either --model, to profile a board, or --from lut.json");
+  if (!IsUtf8(flags.name)) {
+    return InvalidArgument("--name " + Quoted(flags.name) +
+                           ": tables hold it, so it must be UTF-8");
+  }
   SearchDisplay display(flags.json);
   Result<Lut> read = flags.from.empty() ? Result<Lut>(Lut{}) : ReadLut(flags.from);
   if (!read.ok()) return read;
@@ -137,7 +141,8 @@ Result<Lut> ProfileOrConvert(ProfileFlags& flags) {
   if (!flags.name.empty()) lut->name = flags.name;
   for (const std::string& path : flags.exports)
     BITPILOT_RETURN_IF_ERROR(ExportLut(*lut, *topology, path));
-  if (flags.from.empty()) std::filesystem::remove(flags.exports.front() + ".unfinished");
+  std::error_code ignored;
+  if (flags.from.empty()) std::filesystem::remove(flags.exports.front() + ".unfinished", ignored);
   return lut;
 }
 

@@ -7,15 +7,22 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/cli/budget_outcome.h"
 #include "agent/cli/command.h"
 #include "agent/cli/search_display.h"
 #include "agent/cli/search_result.h"
 #include "agent/model/model_definition.h"
+#include "agent/qat/quantized_model.h"
 #include "agent/search/search_session.h"
+#include "kernels/base/quoted.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
 namespace {
+
+constexpr int kMaxMeasurements = 100'000;
+constexpr int kMaxTrainBatches = 1'000'000;
+constexpr int kMaxTableSeconds = 24 * 3600;
 
 struct SearchFlags {
   SearchConfig config;
@@ -31,15 +38,12 @@ struct SearchFlags {
 };
 
 // "0.7x" or "0.7".
-Result<double> ParseRatio(const std::string& flag, std::string text) {
-  if (!text.empty() && text.back() == 'x') text.pop_back();
-  char* end = nullptr;
-  const double ratio = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !(ratio > 0)) {
-    return InvalidArgument(flag + " takes a ratio to uniform 8 bit such as 0.7x, got \"" + text +
-                           "\"");
-  }
-  return ratio;
+Result<double> ParseRatio(const std::string& flag, std::string_view text) {
+  const std::string_view number = text.substr(0, text.size() - (text.ends_with('x') ? 1 : 0));
+  const Result<double> ratio = ParseNumber<double>(number, 0.0);
+  if (ratio.ok() && *ratio > 0) return ratio;
+  return InvalidArgument(flag + " takes a ratio to uniform 8 bit such as 0.7x, got " +
+                         Quoted(text));
 }
 
 // The flags that define a search; a resume takes them from the study instead.
@@ -74,15 +78,21 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
                      "\"meter-replay FILE\"");
   command.add_option("--policy", config.policy, "Search policy: " + Joined(PolicyNames()))
       ->capture_default_str();
-  command
-      .add_option("--widths", flags.widths,
-                  "Widths for weights and activations, e.g. 2,4,8 (default 2,3,...,8)")
-      ->delimiter(',');
+  auto* widths =
+      command
+          .add_option("--widths", flags.widths,
+                      "Widths for weights and activations, e.g. 2,4,8 (default 2,3,...,8)")
+          ->transform(WholeNumberIn(1, 8))
+          ->delimiter(',');
   command.add_option("--weight-widths", config.weight_widths, "Widths for weights only")
-      ->delimiter(',');
+      ->transform(WholeNumberIn(1, 8))
+      ->delimiter(',')
+      ->excludes(widths);
   command
       .add_option("--activation-widths", config.activation_widths, "Widths for activations only")
-      ->delimiter(',');
+      ->transform(WholeNumberIn(1, 8))
+      ->delimiter(',')
+      ->excludes(widths);
   command.add_flag("--search-ends", config.search_ends,
                    "Also search the first and last layer (8 bit otherwise)");
   command.add_option("--max-latency", flags.max_latency,
@@ -90,31 +100,39 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--max-energy", flags.max_energy,
                      "Budget: ratio to uniform 8 bit, e.g. 0.7x; needs a board that measures "
                      "energy, or a model board with energies");
-  command.add_option("--max-size", config.budgets.max_weight_bytes, "Budget: packed weight bytes");
-  command.add_option("--min-accuracy", config.budgets.min_accuracy, "Budget: fraction in [0, 1]");
+  command.add_option("--max-size", config.budgets.max_weight_bytes, "Budget: packed weight bytes")
+      ->transform(WholeNumberIn(1));
+  command.add_option("--min-accuracy", config.budgets.min_accuracy, "Budget: fraction")
+      ->transform(NumberIn(0.0, 1.0));
   command.add_option("--measurements", config.measurements, "Candidates to run on the board")
+      ->transform(WholeNumberIn(1, kMaxMeasurements))
       ->capture_default_str();
   command
       .add_option("--train-batches", config.train_batches,
                   "Mini-batches trained between decisions; 0 searches by calibration alone")
+      ->transform(WholeNumberIn(0, kMaxTrainBatches))
       ->capture_default_str();
   command.add_option("--batch-size", config.batch_size, "Images in a mini-batch")
+      ->transform(WholeNumberIn(2, kMaxBatchSize))
       ->capture_default_str();
   command
       .add_option("--learning-rate", config.learning_rate, "Adam's, decays to 0 over the search")
+      ->transform(NumberIn(0.0))
       ->capture_default_str();
   command.add_flag("--no-distill", flags.no_distill,
                    "Train on labels alone, not on the float network's outputs too");
   command
       .add_option("--calibration-images", config.calibration_images,
                   "Training images that calibration reads")
+      ->transform(WholeNumberIn(16, kCalibrationImages))
       ->capture_default_str();
   command
       .add_option("--table-seconds", config.table_seconds,
                   "Board time for the layer table, at most")
+      ->transform(WholeNumberIn(1, kMaxTableSeconds))
       ->capture_default_str();
   command.add_option("--seed", config.seed, "Of every random stream")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(NumberIn<std::uint64_t>(0))
       ->capture_default_str();
 }
 
@@ -152,6 +170,32 @@ Status RefuseConfigFlags(const CLI::App& command) {
   return Status();
 }
 
+std::string WhyNothingWasMeasured(const SearchOutcome& outcome) {
+  if (!outcome.first_failure.empty()) return "the first one failed: " + outcome.first_failure;
+  for (const FinalRow& row : outcome.final.rows) {
+    if (!row.latency_median_ns) {
+      return "the final comparison failed: " + row.measure_status + " " + row.measure_detail;
+    }
+    if (!row.no_energy_reason.empty()) return "energy: " + row.no_energy_reason;
+  }
+  return "the board gave no reason";
+}
+
+// A search that compared nothing found nothing, whatever the budgets. A budget that the user gave
+// may be why: then no candidate was small enough to be measured at all.
+int FailWithoutMeasurement(const SearchOutcome& outcome, const SearchFlags& flags) {
+  const bool all_too_large = outcome.over_size == outcome.decisions && outcome.decisions > 0;
+  const std::string why = all_too_large
+                              ? "each of the " + std::to_string(outcome.decisions) +
+                                    " that the policy proposed is above --max-size " +
+                                    std::to_string(*outcome.config.budgets.max_weight_bytes)
+                              : WhyNothingWasMeasured(outcome);
+  const int exit_code = Fail(Status(StatusCode::kUnavailable,
+                                    "no candidate was measured: " + why + "; study " + flags.study),
+                             flags.json);
+  return all_too_large ? kExitBudgetMissed : exit_code;
+}
+
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (outcome.interrupted) {
     std::fprintf(stderr,
@@ -166,6 +210,7 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
     }
     return kExitFailed;
   }
+  if (!AnyCandidateWasMeasured(outcome.final)) return FailWithoutMeasurement(outcome, flags);
   if (flags.json) {
     PrintJson(SearchResultLine(outcome, flags.study));
   } else {
@@ -177,9 +222,8 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
     std::printf("; study %s\n", flags.study.c_str());
   }
   if (AnyCandidateMeetsBudgets(outcome.final)) return kExitDone;
-  std::fprintf(stderr,
-               "bitpilot: no candidate met the budget when it was measured again; the closest are "
-               "in the table\n");
+  std::fprintf(stderr, "bitpilot: %s\n",
+               DescribeMissedBudgets(DistancesTo(outcome.config.budgets, outcome.final)).c_str());
   return kExitBudgetMissed;
 }
 
@@ -198,7 +242,8 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
       return ResumeSearch(options);
     }
     BITPILOT_RETURN_IF_ERROR(ApplyDerivedFlags(flags));
-    if (std::filesystem::exists(flags.study)) {
+    std::error_code error;
+    if (std::filesystem::exists(flags.study, error)) {
       return InvalidArgument(
           flags.study + " exists: go on with it (--resume) or name another file (--study FILE)");
     }

@@ -1,7 +1,10 @@
 #include "agent/cli/search_result.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
+#include "agent/cli/budget_outcome.h"
 #include "agent/cli/energy_json.h"
 #include "agent/study/chosen_rows.h"
 
@@ -72,6 +75,20 @@ Json FullIsaObject(const FullIsa& full_isa) {
           {"comparisons", full_isa.comparisons}};
 }
 
+Json BudgetsArray(const SearchOutcome& outcome) {
+  Json budgets = Json::array();
+  for (const BudgetDistance& one : DistancesTo(outcome.config.budgets, outcome.final)) {
+    const bool gives_alone = !one.alone.empty();
+    budgets.push_back({{"flag", one.flag},
+                       {"limit", one.limit},
+                       {"nearest", one.nearest},
+                       {"nearest_value", one.nearest_value},
+                       {"alone", gives_alone ? Json(one.alone) : Json(nullptr)},
+                       {"alone_value", gives_alone ? Json(one.alone_value) : Json(nullptr)}});
+  }
+  return budgets;
+}
+
 }  // namespace
 
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path) {
@@ -93,7 +110,8 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
                {"budget_met", AnyCandidateMeetsBudgets(final)},
                {"interrupted", false},
                {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)},
-               {"comparisons", final.comparisons}};
+               {"comparisons", final.comparisons},
+               {"budgets", BudgetsArray(outcome)}};
   if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;
   for (const FinalRow& row : final.rows) {
     if (row.origin == "front") line["front"].push_back(Candidate(row));
@@ -102,6 +120,12 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
     if (row.label == "uniform 4 bit") line["reference"]["w4a4"] = Candidate(row);
   }
   return line;
+}
+
+bool AnyCandidateWasMeasured(const FinalEvent& final) {
+  return std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.origin != "reference" && row.latency_median_ns.has_value();
+  });
 }
 
 bool AnyCandidateMeetsBudgets(const FinalEvent& final) {

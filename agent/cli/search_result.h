@@ -6,7 +6,12 @@
 //    "chosen":{"within_1_point":LABEL|null,"within_3_points":LABEL|null,
 //              "most_accurate":LABEL|null},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
-//    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N}
+//    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
+//    "budgets":[BUDGET...]}
+//
+// A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"nearest":LABEL,
+// "nearest_value":N,"alone":LABEL|null,"alone_value":N|null}: the candidate that comes nearest to
+// it, and the nearest of those that keep all the other budgets.
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 //
@@ -43,6 +48,9 @@ namespace bitpilot {
 
 // REQUIRES: !outcome.interrupted.
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path);
+
+// True if the final comparison has a latency of a candidate of the search, references aside.
+bool AnyCandidateWasMeasured(const FinalEvent& final);
 
 // True if a candidate of the search, references aside, kept its budgets when measured again.
 bool AnyCandidateMeetsBudgets(const FinalEvent& final);

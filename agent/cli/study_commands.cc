@@ -12,6 +12,7 @@
 #include "agent/search/agent_build.h"
 #include "agent/search/search_session.h"
 #include "agent/study/study.h"
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
@@ -81,12 +82,21 @@ int RunLogVerify(const StudyFlags& flags) {
   return kExitFailed;
 }
 
+Status WriteReportAsAsked(const StudyFlags& flags) {
+  BITPILOT_RETURN_IF_ERROR(CheckOutput("--output", flags.output, flags.json));
+  if (flags.output != kStandardOutput) return WriteReport(flags.study, flags.output);
+  const Result<std::string> page = MakeReport(flags.study);
+  if (!page.ok()) return page.status();
+  std::fwrite(page->data(), 1, page->size(), stdout);
+  return FlushStandardOutput();
+}
+
 int RunReport(const StudyFlags& flags) {
-  const Status status = WriteReport(flags.study, flags.output);
+  const Status status = WriteReportAsAsked(flags);
   if (!status.ok()) return Fail(status, flags.json);
   if (flags.json) {
     PrintJson({{"type", "result"}, {"report", flags.output}});
-  } else {
+  } else if (flags.output != kStandardOutput) {
     std::printf("wrote %s\n", flags.output.c_str());
   }
   return kExitDone;
@@ -115,7 +125,8 @@ void AddReportCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("report", "Write a study's report, one self-contained HTML file");
   const auto flags = AddStudyArgument(*command);
-  command->add_option("-o,--output", flags->output, "The HTML file")->required();
+  command->add_option("-o,--output", flags->output, "The HTML file; - for standard output")
+      ->required();
   command->callback([flags, &exit_code] { exit_code = RunReport(*flags); });
 }
 

@@ -8,12 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/search_display.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
 #include "agent/search/bit_spec.h"
+#include "agent/search/search_config.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
@@ -22,6 +24,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kBatchesPerReport = 25;
+constexpr double kMaxEpochs = 100'000.0;
 
 struct TrainFlags {
   std::string model;
@@ -77,12 +80,16 @@ Result<Json> Train(TrainFlags& flags) {
   if (!definition.ok()) return definition.status().WithContext("--model");
   const Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
   if (!assignment.ok()) return assignment.status();
+  BITPILOT_RETURN_IF_ERROR(CheckOutput("--output", flags.output));
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
   const Result<DataSplits> data = LoadDataSplits(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
-  Result<QuantizedModel> model = QuantizedModel::Create(*definition, *weights, flags.seed);
+  BITPILOT_RETURN_IF_ERROR(CheckBatchSize(flags.options.batch_size, data->train.size()));
+  Result<QuantizedModel> model = QuantizedModel::Create(
+      *definition, *weights, flags.seed,
+      [&](const std::string& text) { SearchDisplay(flags.json).OnNotice(text); });
   if (!model.ok()) return model.status();
   if (flags.resume) {
     const Result<std::string> checkpoint = ReadFile(CheckpointFile(flags));
@@ -156,18 +163,23 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--bits", flags->bits, "Widths: w4a4 (8-bit ends) or a JSON file")
       ->required();
-  command->add_option("--epochs", flags->epochs, "Passes over the training images")
+  command
+      ->add_option("--epochs", flags->epochs,
+                   "Passes over the training images; at least one mini-batch is trained")
+      ->transform(NumberIn(0.0, kMaxEpochs))
       ->capture_default_str();
   command->add_option("--batch-size", flags->options.batch_size, "Images in a mini-batch")
+      ->transform(WholeNumberIn(2, kMaxBatchSize))
       ->capture_default_str();
   command
       ->add_option("--learning-rate", flags->options.learning_rate,
                    "Adam's, decays to 0 by a cosine")
+      ->transform(NumberIn(0.0))
       ->capture_default_str();
   command->add_flag("--no-distill", flags->no_distill,
                     "Train on labels alone, not on the float network's outputs too");
   command->add_option("--seed", flags->seed, "Of the order and augmentation of images")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(NumberIn<std::uint64_t>(0))
       ->capture_default_str();
   command->add_option("-o,--output", flags->output, "The trained weights (.safetensors)")
       ->required();

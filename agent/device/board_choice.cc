@@ -1,5 +1,7 @@
 #include "agent/device/board_choice.h"
 
+#include <utility>
+
 #include "agent/device/local_board.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
@@ -19,24 +21,16 @@ Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) 
     return InvalidArgument(choice.fleet + " lists several boards (" + names +
                            "): choose one with --board NAME");
   }
-  return Status(StatusCode::kNotFound,
-                choice.fleet + " lists no board \"" + choice.board + "\", only: " + names);
+  return InvalidArgument("--board: " + choice.fleet + " lists no board \"" + choice.board +
+                         "\", only: " + names);
 }
 
-}  // namespace
+struct FleetBoard {
+  BoardAddress address;
+  AgentKeys keys;
+};
 
-Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
-                                               const BoardOptions& options) {
-  if (choice.fleet.empty()) {
-    if (!choice.board.empty()) {
-      return InvalidArgument("--board " + choice.board +
-                             " is a board of a fleet file: give --fleet FILE, too");
-    }
-    BoardOptions local_options = options;
-    local_options.fast = choice.fast;
-    local_options.cpu = choice.cpu;
-    return StartLocalBoard(choice.device, local_options);
-  }
+Result<FleetBoard> ReadFleetBoard(const BoardChoice& choice) {
   if (choice.fast) return InvalidArgument("--fast is for --device model:TABLE, not for --fleet");
   if (!choice.cpu.empty()) {
     return InvalidArgument(
@@ -44,12 +38,43 @@ Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
   }
   const Result<Fleet> fleet = ReadFleetFile(choice.fleet);
   if (!fleet.ok()) return fleet.status();
-  const Result<BoardAddress> address = ChooseBoard(*fleet, choice);
+  Result<BoardAddress> address = ChooseBoard(*fleet, choice);
   if (!address.ok()) return address.status();
   BITPILOT_RETURN_IF_ERROR(CheckHost(*address));
-  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
+  Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
   if (!keys.ok()) return keys.status();
-  return ConnectBoard(*address, *keys, options);
+  return FleetBoard{std::move(*address), std::move(*keys)};
+}
+
+Status CheckNoBoardOfAFleet(const BoardChoice& choice) {
+  if (choice.board.empty()) return Status();
+  return InvalidArgument("--board " + choice.board +
+                         " is a board of a fleet file: give --fleet FILE, too");
+}
+
+}  // namespace
+
+Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice) {
+  if (choice.fleet.empty()) {
+    BITPILOT_RETURN_IF_ERROR(CheckNoBoardOfAFleet(choice));
+    return CheckLocalDevice(choice.device, choice.fast, choice.cpu);
+  }
+  BITPILOT_RETURN_IF_ERROR(ReadFleetBoard(choice).status());
+  return std::optional<CostTable>();
+}
+
+Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
+                                               const BoardOptions& options) {
+  if (choice.fleet.empty()) {
+    BITPILOT_RETURN_IF_ERROR(CheckNoBoardOfAFleet(choice));
+    BoardOptions local_options = options;
+    local_options.fast = choice.fast;
+    local_options.cpu = choice.cpu;
+    return StartLocalBoard(choice.device, local_options);
+  }
+  const Result<FleetBoard> board = ReadFleetBoard(choice);
+  if (!board.ok()) return board.status();
+  return ConnectBoard(board->address, board->keys, options);
 }
 
 }  // namespace bitpilot

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/fleet/board.h"
+#include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -17,12 +19,18 @@ struct BoardChoice {
   std::string cpu = {};          // of "local": which CPU measures (BoardOptions::cpu)
 };
 
+// Finds what is wrong with the choice before anything is loaded or started. Returns the table of a
+// model board.
+//
+// Errors: OpenChosenBoard()'s, but for those of connecting.
+Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice);
+
 // Connects to it, or starts it.
 //
 // Errors:
-//   kInvalidArgument  the fleet lists several boards and none is named, `fast` or `cpu` with a fleet,
-//                     or a board without one.
-//   kNotFound         the fleet lists no such board; the message lists those that it does.
+//   kInvalidArgument  the fleet lists several boards and none is named, or no such board (the
+//                     message lists those that it does); `fast` or `cpu` with a fleet, or a board
+//                     without one.
 //   Also ReadFleetFile()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
                                                const BoardOptions& options);

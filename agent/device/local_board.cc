@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,53 +20,67 @@ namespace {
 // Starting the daemon counts as connecting, and a busy machine may take its time.
 constexpr std::chrono::milliseconds kMinConnectTimeout{15'000};
 
+struct Device {
+  std::string isa;                 // empty: the best the CPU has
+  std::optional<CostTable> table;  // of a model
+};
+
 // Reads "local", "local:ISA" or "model:TABLE" and checks what follows the colon, so that mistakes
 // are reported here and not by a daemon that does not start.
-Result<LocalDaemonOptions> ParseDevice(const std::string& device) {
-  LocalDaemonOptions options;
-  if (device == "local") return options;
+Result<Device> ParseDevice(const std::string& device, bool fast, const std::string& cpu) {
+  if (fast && device.starts_with("local")) {
+    return InvalidArgument("--fast is for model boards; '" + device +
+                           "' takes the time that it takes");
+  }
+  Device parsed;
+  if (device == "local") return parsed;
   if (device.starts_with("local:")) {
-    options.isa = device.substr(std::string_view("local:").size());
-    const Result<Isa> isa = ParseIsa(options.isa);
+    parsed.isa = device.substr(std::string_view("local:").size());
+    const Result<Isa> isa = ParseIsa(parsed.isa);
     if (!isa.ok()) return isa.status().WithContext("device '" + device + "'");
     if (!CpuSupports(*isa)) {
       return Unsupported("device '" + device + "': " + WhyUnsupported(*isa));
     }
-    return options;
+    return parsed;
   }
   if (device.starts_with("model:")) {
-    const Result<CostTable> table =
-        ReadModelBoard(device.substr(std::string_view("model:").size()));
+    if (!cpu.empty()) {
+      return InvalidArgument("--cpu chooses which CPU measures; '" + device + "' measures none");
+    }
+    Result<CostTable> table = ReadModelBoard(device.substr(std::string_view("model:").size()));
     if (!table.ok()) return table.status().WithContext("device '" + device + "'");
-    options.cost_table = FormatCostTable(*table);
-    return options;
+    parsed.table = std::move(*table);
+    return parsed;
   }
   return InvalidArgument("device must be local, local:ISA or model:TABLE, got '" + device + "'");
 }
 
 }  // namespace
 
+Result<std::optional<CostTable>> CheckLocalDevice(const std::string& device, bool fast,
+                                                  const std::string& cpu) {
+  Result<Device> parsed = ParseDevice(device, fast, cpu);
+  if (!parsed.ok()) return parsed.status();
+  return std::move(parsed->table);
+}
+
 Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
                                                const BoardOptions& options) {
-  Result<LocalDaemonOptions> daemon_options = ParseDevice(device);
-  if (!daemon_options.ok()) return daemon_options.status();
-  if (options.fast && daemon_options->cost_table.empty()) {
-    return InvalidArgument("--fast is for model boards; '" + device +
-                           "' takes the time that it takes");
-  }
-  if (!options.cpu.empty() && !daemon_options->cost_table.empty()) {
-    return InvalidArgument("--cpu chooses which CPU measures; '" + device + "' measures none");
-  }
-  daemon_options->fast = options.fast;
+  const Result<Device> parsed = ParseDevice(device, options.fast, options.cpu);
+  if (!parsed.ok()) return parsed.status();
   Result<std::string> program = FindDaemonProgram();
   if (!program.ok()) return program.status();
-  daemon_options->program = std::move(program).value();
-  daemon_options->meter = options.meter;
-  daemon_options->cpu = options.cpu;
+  LocalDaemonOptions daemon_options;
+  daemon_options.program = std::move(program).value();
+  daemon_options.isa = parsed->isa;
+  if (parsed->table) daemon_options.cost_table = FormatCostTable(*parsed->table);
+  daemon_options.fast = options.fast;
+  daemon_options.meter = options.meter;
+  daemon_options.cpu = options.cpu;
 
   const AgentKeys keys = GenerateCurveKeys();
   Result<std::unique_ptr<LocalDaemon>> daemon =
-      LocalDaemon::Create(*daemon_options, keys.public_key);
+      LocalDaemon::Create(daemon_options, keys.public_key);
   if (!daemon.ok()) return daemon.status();
   const std::shared_ptr<LocalDaemon> shared = std::move(daemon).value();
   BoardOptions local_options = options;

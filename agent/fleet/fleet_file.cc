@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "kernels/base/file_io.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/text_file.h"
 #include "proto/endpoint.h"
 
 namespace bitpilot {
@@ -139,7 +139,7 @@ Status CheckHost(const BoardAddress& board) {
 }
 
 Result<Fleet> ReadFleetFile(const std::string& path) {
-  const Result<std::string> text = ReadFile(path);
+  const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   return ParseFleetFile(*text, path);
 }

@@ -8,8 +8,9 @@
 
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/atomic_file.h"
-#include "kernels/base/file_io.h"
 #include "kernels/base/guarded_file.h"
+#include "kernels/base/text_file.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -19,10 +20,10 @@ std::string PublicPath(const std::string& directory) { return directory + "/agen
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
-// The key in a file, without the line end.
+// The key in a file, without the line end and what an editor may put in front.
 Result<std::string> WithoutLineEnd(Result<std::string> text) {
   if (!text.ok()) return text;
-  std::string key = std::move(text).value();
+  std::string key(WithoutByteOrderMark(*text));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
   return key;
 }
@@ -60,7 +61,7 @@ Result<AgentKeys> ReadAgentKeys(const std::string& directory) {
   const Result<std::string> secret_key =
       WithoutLineEnd(ReadGuardedFile(secret_path, GuardedContent::kSecret));
   if (!secret_key.ok()) return secret_key.status();
-  const Result<std::string> public_key = WithoutLineEnd(ReadFile(PublicPath(directory)));
+  const Result<std::string> public_key = WithoutLineEnd(ReadTextFile(PublicPath(directory)));
   if (!public_key.ok()) return public_key.status();
   const Result<std::string> expected = PublicKeyOf(*secret_key);
   if (!expected.ok()) return DataCorrupt(secret_path + ": " + expected.status().message());

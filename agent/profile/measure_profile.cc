@@ -28,7 +28,8 @@ Result<ProfileData> LoadOrBegin(const ProfileSettings& settings, const ProfilePl
   begun.settings = settings;
   begun.board = board.info();
   begun.source = board.info().is_model() ? "MODEL:" + board.info().backend.substr(6) : "measured";
-  if (!std::filesystem::exists(path)) return begun;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return begun;
   const Result<std::string> text = ReadFile(path);
   if (!text.ok()) return text.status();
   Result<ProfileData> data =

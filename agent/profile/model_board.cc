@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/profile/lut.h"
-#include "kernels/base/file_io.h"
+#include "kernels/base/text_file.h"
 
 namespace bitpilot {
 namespace {
@@ -45,13 +45,12 @@ Result<std::string> FindFile(const std::string& text) {
   if (fs::exists(text, error)) return text;
   const fs::path name = text;
   if (text.empty() || name.has_parent_path() || name.has_extension())
-    return Status(StatusCode::kNotFound, "there is no file " + text);
+    return InvalidArgument("there is no file " + text);
   const fs::path folder = BoardsFolder();
   const fs::path file = folder / (text + kEnding);
   if (fs::is_regular_file(file, error)) return file.string();
-  return Status(
-      StatusCode::kNotFound,
-      "there is no file " + text + " and no shipped board of that name, only: " + NamesIn(folder));
+  return InvalidArgument("there is no file " + text +
+                         " and no shipped board of that name, only: " + NamesIn(folder));
 }
 
 }  // namespace
@@ -59,7 +58,7 @@ Result<std::string> FindFile(const std::string& text) {
 Result<CostTable> ReadModelBoard(const std::string& text) {
   const Result<std::string> path = FindFile(text);
   if (!path.ok()) return path.status();
-  const Result<std::string> content = ReadFile(*path);
+  const Result<std::string> content = ReadTextFile(*path);
   if (!content.ok()) return content.status();
   const std::size_t first = content->find_first_not_of(" \t\r\n");
   if (first == std::string::npos || (*content)[first] != '{') {

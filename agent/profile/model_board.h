@@ -17,7 +17,9 @@ namespace bitpilot {
 //   experiments/boards of the source tree that the program was built from.
 //
 // Errors:
-//   kNotFound  neither; a text that could be a board's name gets the list of those that there are.
+//   kInvalidArgument  neither; a text that could be a board's name gets the list of those that
+//   there
+//                     are.
 //   Also ReadFile()'s, ParseLut()'s and ParseCostTable()'s, with the file's name.
 Result<CostTable> ReadModelBoard(const std::string& text);
 

@@ -117,10 +117,16 @@ std::string Page(const ReportData& data) {
 
 }  // namespace
 
-Status WriteReport(const std::string& study_path, const std::string& html_path) {
-  Result<ReportData> data = ReadReportData(study_path);
+Result<std::string> MakeReport(const std::string& study_path) {
+  const Result<ReportData> data = ReadReportData(study_path);
   if (!data.ok()) return data.status();
-  return WriteFileAtomically(html_path, Page(*data));
+  return Page(*data);
+}
+
+Status WriteReport(const std::string& study_path, const std::string& html_path) {
+  const Result<std::string> page = MakeReport(study_path);
+  if (!page.ok()) return page.status();
+  return WriteFileAtomically(html_path, *page);
 }
 
 }  // namespace bitpilot

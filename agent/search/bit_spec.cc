@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/base/file_io.h"
+#include "kernels/base/text_file.h"
 
 namespace bitpilot {
 namespace {
@@ -146,9 +146,10 @@ Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topo
     }
     return UniformAssignment(topology, weights, activations);
   }
-  const Result<std::string> text = ReadFile(spec);
+  const Result<std::string> text = ReadTextFile(spec);
   if (!text.ok()) {
-    return Status(text.status().code(),
+    const StatusCode code = text.status().code();
+    return Status(code == StatusCode::kNotFound ? StatusCode::kInvalidArgument : code,
                   "--bits " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable " +
                       "JSON file: " + text.status().message());
   }

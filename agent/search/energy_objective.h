@@ -12,6 +12,12 @@
 
 namespace bitpilot {
 
+// Before anything is measured: whether the board has what `config` asks for. Of a model board only
+// its answers say.
+//
+// Errors: kUnsupported with the board's reason.
+Status CheckEnergyCanBeSearched(const SearchConfig& config, const BoardInfo& board);
+
 // None unless `config` asks for it. Otherwise what the board's sensor or meter measures or, on a
 // model board, what its table claims. Nothing stands in for a measurement that cannot be made.
 //

@@ -133,6 +133,8 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
                    static_cast<int>(grid.size()));
   double board_ms = 0.0;
   int measured = 0;
+  int unmeasurable = 0;
+  std::string first_failure;
   std::string model;  // the source of a model's answers, which are read off to the end
   for (const auto& [weights, activations] : grid) {
     if (measured > 0 && model.empty() && board_ms > 1e3 * config.table_seconds) break;
@@ -155,7 +157,16 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
       return Status(StatusCode::kUnavailable, "the board could not measure the 8-bit network: " +
                                                   row->status + " " + row->detail);
     }
+    if (!row->latency_median_ns && unmeasurable++ == 0) {
+      first_failure = name + ": " + row->status + " " + row->detail;
+    }
     observer.OnProgress(measured, name);
+  }
+  if (unmeasurable > 0 && journal.recording()) {
+    observer.OnNotice(std::to_string(unmeasurable) + " of " + std::to_string(grid.size()) +
+                      " pairs of widths cannot be measured on this board, and candidates that need "
+                      "them will fail; the first one: " +
+                      first_failure);
   }
   CostTable table = builder.Build(grid, config.search_ends);
   table.name = topology.name;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "agent/device/board_choice.h"
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
@@ -26,6 +27,9 @@ struct LiveParts {
   // Borrows, the test images excepted; valid while this object stays where it is.
   SearchResources resources() { return {&*model, board.get(), &images, &calibration}; }
 };
+
+// The board that `config` names.
+BoardChoice BoardChoiceOf(const SearchConfig& config);
 
 // Loads what `config` names and connects to its board. What the flags left out is filled in
 // (weights that ship, checksums); a checksum that is there already, because a study recorded it,

@@ -3,8 +3,12 @@
 #include <cmath>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include "kernels/base/quoted.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -57,6 +61,21 @@ Status CheckWidths(const char* flag, const std::vector<int>& widths) {
       return InvalidArgument(std::string(flag) + ": widths must be ascending and distinct" + got +
                              " after " + std::to_string(widths[i - 1]));
     }
+  }
+  return Status();
+}
+
+// A study is JSON, and what could not be read from it again would be another search.
+Status CheckTexts(const SearchConfig& config) {
+  const std::pair<const char*, const std::string*> texts[] = {
+      {"--model", &config.model},   {"--weights", &config.weights}, {"--data", &config.data},
+      {"--device", &config.device}, {"--fleet", &config.fleet},     {"--board", &config.board},
+      {"--energy", &config.energy}, {"--meter", &config.meter},     {"--policy", &config.policy}};
+  for (const auto& [flag, text] : texts) {
+    if (IsUtf8(*text)) continue;
+    return InvalidArgument(std::string(flag) + " " + Quoted(*text) +
+                           ": the study records it, so it must be UTF-8; use another name or a " +
+                           "symbolic link");
   }
   return Status();
 }
@@ -156,6 +175,7 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
 }
 
 Status ValidateSearchConfig(const SearchConfig& config) {
+  BITPILOT_RETURN_IF_ERROR(CheckTexts(config));
   BITPILOT_RETURN_IF_ERROR(CheckWidths("--weight-widths", config.weight_widths));
   BITPILOT_RETURN_IF_ERROR(CheckWidths("--activation-widths", config.activation_widths));
   if (config.device.empty() == config.fleet.empty()) {
@@ -181,6 +201,12 @@ Status ValidateSearchConfig(const SearchConfig& config) {
     return InvalidArgument("--min-accuracy is a fraction in [0, 1], e.g. 0.85");
   }
   return Status();
+}
+
+Status CheckBatchSize(int batch_size, std::size_t training_images) {
+  if (static_cast<std::size_t>(batch_size) <= training_images) return Status();
+  return InvalidArgument("--batch-size " + std::to_string(batch_size) + ": the data has only " +
+                         std::to_string(training_images) + " training images");
 }
 
 }  // namespace bitpilot

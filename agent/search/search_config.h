@@ -2,6 +2,7 @@
 // verifying need no flags.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -64,5 +65,11 @@ Result<SearchConfig> SearchConfigFromJson(const nlohmann::json& json);
 
 // Errors: kInvalidArgument names the flag, its range and what came.
 Status ValidateSearchConfig(const SearchConfig& config);
+
+// The most images that --batch-size takes from any data.
+inline constexpr int kMaxBatchSize = 1'000'000;
+
+// Errors: kInvalidArgument if a mini-batch would have more images than there are.
+Status CheckBatchSize(int batch_size, std::size_t training_images);
 
 }  // namespace bitpilot

@@ -30,6 +30,9 @@ Status CheckSameBoard(const BoardEvent& logged, const BoardInfo& board, bool sea
   BITPILOT_RETURN_IF_ERROR(compare("backend", logged.board.backend, board.backend));
   BITPILOT_RETURN_IF_ERROR(compare("instruction set", logged.board.isa, board.isa));
   BITPILOT_RETURN_IF_ERROR(compare("CPU", logged.board.cpu_model, board.cpu_model));
+  if (!logged.board.core.empty()) {  // as in a study of an older bitpilot
+    BITPILOT_RETURN_IF_ERROR(compare("core", logged.board.core, board.core));
+  }
   if (searches_energy) {
     BITPILOT_RETURN_IF_ERROR(
         compare("energy source", logged.board.energy.source, board.energy.source));
@@ -70,6 +73,9 @@ Result<SearchOutcome> SearchDriver::Run() {
       BoardOptions board_options;
       board_options.stop = options_.stop;
       board_options.notice = [this](const std::string& text) { options_.observer->OnNotice(text); };
+      if (const std::optional<int> cpu = parts_->board->info().cpu) {
+        board_options.cpu = std::to_string(*cpu);
+      }
       return StartLocalBoard("local", board_options);
     };
   }
@@ -156,6 +162,8 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
         if (!environment.status().ok()) return environment.status();
         return false;
       }
+      if (transition->status == TransitionStatus::kRejected) ++over_size_;
+      if (first_failure_.empty()) first_failure_ = environment.failure();
       policy.Observe(*transition);
       proposals_.push_back(std::move(event));
       environment.KeepNetworks(
@@ -191,6 +199,8 @@ SearchOutcome SearchDriver::Outcome(bool interrupted) const {
   outcome.interrupted = interrupted;
   outcome.config = config_;
   outcome.decisions = decisions();
+  outcome.over_size = over_size_;
+  outcome.first_failure = first_failure_;
   return outcome;
 }
 

@@ -36,7 +36,9 @@ struct SearchOutcome {
   bool interrupted = false;  // stopped by the user: resume to go on
   SearchConfig config;
   int decisions = 0;
-  FinalEvent final;  // empty if interrupted
+  int over_size = 0;          // of them, not measured because of --max-size
+  std::string first_failure;  // why the first candidate that failed was not measured, if one was
+  FinalEvent final;           // empty if interrupted
 };
 
 class SearchDriver {
@@ -68,6 +70,8 @@ class SearchDriver {
   LiveParts* parts_;
   const SearchOptions& options_;
   std::vector<ProposalEvent> proposals_;
+  int over_size_ = 0;
+  std::string first_failure_;
 };
 
 }  // namespace bitpilot

@@ -1,15 +1,18 @@
 #include "agent/search/search_session.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "agent/search/check_before_search.h"
 #include "agent/search/final_comparison.h"
 #include "agent/search/live_parts.h"
 #include "agent/search/search_driver.h"
+#include "kernels/base/atomic_file.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
@@ -79,6 +82,12 @@ Result<std::vector<std::string>> BuildsOf(const Study& study) {
   return builds;
 }
 
+Status MakeFolderOf(const std::string& study_path) {
+  const std::filesystem::path folder = std::filesystem::path(study_path).parent_path();
+  if (folder.empty()) return Status();
+  return MakeFolderDurably(folder.string()).WithContext("--study " + study_path);
+}
+
 // A watcher for replays, which have nobody to tell.
 class SilentObserver final : public SearchObserver {
  public:
@@ -99,6 +108,11 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
   }
   const Result<ModelDefinition> definition = FindModel(config.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
+  BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
+  const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
+  if (!table.ok()) return table.status();
+  if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  BITPILOT_RETURN_IF_ERROR(MakeFolderOf(options.study_path));
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, config, *options.observer, options.stop);
   if (!parts.ok()) return parts.status();
@@ -119,7 +133,10 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
     return RunLive(**study, *config, nullptr, options);
   }
   const Result<ModelDefinition> definition = FindModel(config->model);
-  if (!definition.ok()) return definition.status();
+  if (!definition.ok()) {
+    return Status(StatusCode::kVersionMismatch,
+                  options.study_path + ": " + definition.status().message());
+  }
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, *config, *options.observer, options.stop);
   if (!parts.ok()) return parts.status();

@@ -237,7 +237,8 @@ Result<std::unique_ptr<Study>> Study::Create(const std::string& path,
   Result<WriterLock> lock = WriterLock::Acquire(path);
   if (!lock.ok()) return lock.status();
   for (const char* suffix : {"", "-wal"}) {
-    if (std::filesystem::exists(path + suffix)) {
+    std::error_code ignored;
+    if (std::filesystem::exists(path + suffix, ignored)) {
       return InvalidArgument(path + suffix +
                              ": exists; continue with --resume, remove it, or choose another name");
     }

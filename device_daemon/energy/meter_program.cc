@@ -107,8 +107,8 @@ Child::~Child() {
 std::string Child::DescribeEarlyEnd() {
   int status = 0;
   pid_t ended = 0;
-  const std::int64_t deadline_ns = NowNs() + kTerminationNs;
-  while ((ended = waitpid(pid_, &status, WNOHANG)) == 0 && NowNs() < deadline_ns) {
+  const std::int64_t deadline_ns = EnergyClockNs() + kTerminationNs;
+  while ((ended = waitpid(pid_, &status, WNOHANG)) == 0 && EnergyClockNs() < deadline_ns) {
     poll(nullptr, 0, 1);
   }
   if (ended != pid_) return "has closed its output without a greeting";

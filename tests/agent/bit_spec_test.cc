@@ -33,7 +33,7 @@ TEST(ParseBitSpecTest, RefusesWidthsOutsideOneToEight) {
 
 TEST(ParseBitSpecTest, SaysThatNeitherFormNorFileWasFound) {
   for (const char* spec : {"", "w4", "w4a4x", "nowhere.json"}) {
-    EXPECT_EQ(ParseBitSpec(spec, ResNet8()).status().code(), StatusCode::kNotFound) << spec;
+    EXPECT_EQ(ParseBitSpec(spec, ResNet8()).status().code(), StatusCode::kInvalidArgument) << spec;
   }
 }
 

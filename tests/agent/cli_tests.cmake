@@ -1,6 +1,11 @@
+# In this process: LibTorch is loaded once.
+bitpilot_add_test(cli_test LABEL agent ONE_PROCESS
+  SOURCES budget_outcome_test.cc cli_flags_test.cc
+  DEPS bitpilot::cli bitpilot::study)
+
 # Whole programs; each case starts several. Separate CTest tests, so that they run side by side.
 bitpilot_add_test(search_program_test
   LABEL agent
-  SOURCES program.cc search_energy_test.cc search_program_test.cc
-  DEPS bitpilot::study)
+  SOURCES program.cc search_energy_test.cc search_input_test.cc search_program_test.cc
+  DEPS bitpilot::lut bitpilot::study)
 add_dependencies(search_program_test bitpilot bitpilotd)

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 namespace bitpilot {
@@ -96,6 +98,14 @@ TEST(CheckHostTest, TakesAddressesAndNamesThatAreKnown) {
     ASSERT_TRUE(fleet.ok());
     EXPECT_EQ(CheckHost(fleet->boards[0]).message(), "") << endpoint;
   }
+}
+
+TEST(ReadFleetFileTest, ReadsAFileThatBeginsWithAByteOrderMark) {
+  const std::string path = testing::TempDir() + "marked_fleet.toml";
+  std::ofstream(path) << "\xef\xbb\xbfkeys = \"k\"\n" << Board("a", "tcp://127.0.0.1:1");
+  const Result<Fleet> fleet = ReadFleetFile(path);
+  EXPECT_TRUE(fleet.ok()) << fleet.status().message();
+  std::remove(path.c_str());
 }
 
 TEST(ReadFleetFileTest, NamesAMissingFile) {

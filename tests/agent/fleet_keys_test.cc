@@ -48,6 +48,16 @@ TEST_F(AgentKeysTest, ReadsBackWhatItCreated) {
   EXPECT_EQ(read->secret_key, created->secret_key);
 }
 
+TEST_F(AgentKeysTest, ReadsKeysThatAnEditorPutAByteOrderMarkBefore) {
+  const Result<AgentKeys> created = CreateAgentKeys(directory_, false);
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  std::ofstream(directory_ + "/agent.key") << "\xef\xbb\xbf" << created->secret_key << "\r\n";
+  std::ofstream(directory_ + "/agent.pub") << "\xef\xbb\xbf" << created->public_key << "\r\n";
+  const Result<AgentKeys> read = ReadAgentKeys(directory_);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->public_key, created->public_key);
+}
+
 TEST_F(AgentKeysTest, KeepsTheSecretPrivate) {
   ASSERT_TRUE(CreateAgentKeys(directory_, false).ok());
   EXPECT_EQ(ModeOf(directory_), 0700U);

@@ -58,7 +58,7 @@ TEST_F(ModelBoardTest, ItsErrorsNameTheFile) {
   const std::string empty = Write("empty", "");
   EXPECT_THAT(ReadModelBoard(empty).status().message(), StartsWith(empty));
   const auto missing = ReadModelBoard(folder_ + "/none").status();
-  EXPECT_EQ(missing.code(), StatusCode::kNotFound);
+  EXPECT_EQ(missing.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(missing.message(), HasSubstr(folder_ + "/none"));
 }
 
@@ -68,7 +68,7 @@ TEST_F(ModelBoardTest, FindsAShippedBoardByName) {
   setenv("BITPILOT_BOARDS_DIR", folder_.c_str(), 1);
   EXPECT_EQ(ReadModelBoard("my_board").value().name, "toy");
   const auto unknown = ReadModelBoard("mpic_resnet8").status();
-  EXPECT_EQ(unknown.code(), StatusCode::kNotFound);
+  EXPECT_EQ(unknown.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(unknown.message(), HasSubstr("only: my_board"));
 }
 

@@ -50,6 +50,24 @@ TEST(SearchConfigTest, SearchesEnergyWhereThereIsABudgetOfIt) {
   EXPECT_TRUE(SearchesEnergy(config));
 }
 
+// What cannot be written into a study cannot be read from it again.
+TEST(SearchConfigTest, RefusesTextsThatAreNotUtf8) {
+  for (std::string SearchConfig::*text :
+       {&SearchConfig::weights, &SearchConfig::data, &SearchConfig::meter, &SearchConfig::board}) {
+    SearchConfig config;
+    config.*text = "a\xff";
+    const Status status = ValidateSearchConfig(config);
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr(R"('a\xff': the study records it)"));
+  }
+}
+
+TEST(SearchConfigTest, TakesBatchesUpToTheData) {
+  EXPECT_TRUE(CheckBatchSize(40, 40).ok());
+  EXPECT_EQ(CheckBatchSize(41, 40).code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(CheckBatchSize(41, 40).message(), HasSubstr("only 40 training images"));
+}
+
 TEST(SearchConfigTest, NamesTheFlagThatIsOutOfRange) {
   const auto message_of = [](const auto& change) {
     SearchConfig config;

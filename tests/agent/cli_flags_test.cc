@@ -1,0 +1,221 @@
+// Every command's flags, taken from the commands themselves: what holds for one holds for all.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "agent/cli/command.h"
+#include "tests/agent/study_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using Json = nlohmann::json;
+
+// The commands without commands below them, e.g. "search" and "fleet keygen".
+void CollectLeaves(CLI::App& app, const std::vector<std::string>& names,
+                   std::vector<std::pair<std::vector<std::string>, CLI::App*>>& leaves) {
+  const std::vector<CLI::App*> below = app.get_subcommands([](CLI::App*) { return true; });
+  if (below.empty()) leaves.emplace_back(names, &app);
+  for (CLI::App* command : below) {
+    std::vector<std::string> longer = names;
+    longer.push_back(command->get_name());
+    CollectLeaves(*command, longer, leaves);
+  }
+}
+
+struct Ending {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Runs a command in this process.
+Ending RunCommand(std::vector<std::string> arguments) {
+  CLI::App app;
+  Ending ending;
+  AddAllCommands(app, ending.exit_code);
+  std::reverse(arguments.begin(), arguments.end());
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  std::string thrown;
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    ending.exit_code = kExitUsage;
+    PrintErrorLine(InvalidArgument(error.what()));
+  } catch (const std::exception& error) {
+    thrown = error.what();
+  }
+  ending.out = testing::internal::GetCapturedStdout();
+  ending.err = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(thrown, "");
+  return ending;
+}
+
+class CliFlagsTest : public testing::Test {
+ protected:
+  CliFlagsTest() : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(folder_.Path(""));
+    AddAllCommands(app_, exit_code_);
+    CollectLeaves(app_, {}, leaves_);
+  }
+  ~CliFlagsTest() override { std::filesystem::current_path(before_); }
+
+  StudyFolder folder_;
+  std::filesystem::path before_;
+  int exit_code_ = 0;
+  CLI::App app_;
+  std::vector<std::pair<std::vector<std::string>, CLI::App*>> leaves_;
+};
+
+TEST_F(CliFlagsTest, EveryNumberIsFiniteWholeTextAndInsideItsRange) {
+  int num_flags = 0;
+  for (const auto& [names, command] : leaves_) {
+    for (CLI::Option* option : command->get_options()) {
+      const std::string type = option->get_type_name();
+      if (!type.starts_with("INT") && !type.starts_with("UINT") && !type.starts_with("FLOAT")) {
+        continue;
+      }
+      ++num_flags;
+      for (const char* text : {"inf", "-inf", "nan", "1e999", "0.7xx", "1x", "0x10", "-1", "x",
+                               "99999999999999999999999"}) {
+        option->clear();
+        option->add_result(text);
+        if (type.starts_with("FLOAT") && text == std::string("99999999999999999999999") &&
+            type.find("..") == std::string::npos) {
+          continue;  // a number like others
+        }
+        EXPECT_THROW(option->run_callback(), CLI::ParseError)
+            << names.front() << " " << option->get_name() << " " << text;
+      }
+    }
+  }
+  EXPECT_GE(num_flags, 15);
+}
+
+TEST_F(CliFlagsTest, RefusesTheSeedThatIsOneTooLarge) {
+  const Ending ending = RunCommand({"search", "--study", "a.db", "--seed", "18446744073709551616"});
+  EXPECT_EQ(ending.exit_code, kExitUsage);
+  EXPECT_THAT(ending.out, HasSubstr("--seed: expected a whole number"));
+}
+
+TEST_F(CliFlagsTest, RefusesWidthsThatContradictEachOther) {
+  for (const char* flag : {"--weight-widths", "--activation-widths"}) {
+    const Ending ending = RunCommand({"search", "--study", "a.db", "--device", "model:mpic_resnet8",
+                                      "--widths", "8", flag, "4"});
+    EXPECT_EQ(ending.exit_code, kExitUsage);
+    EXPECT_THAT(ending.out, HasSubstr(flag));
+  }
+}
+
+TEST_F(CliFlagsTest, RefusesRatiosThatAreNone) {
+  for (const char* text : {"0.7xx", "infx", "inf", "nan", "0x", "x", "-1x", "1e999"}) {
+    const Ending ending =
+        RunCommand({"search", "--study", "a.db", "--max-latency", text, "--json"});
+    EXPECT_EQ(ending.exit_code, kExitUsage) << text;
+    EXPECT_THAT(ending.out, HasSubstr("--max-latency takes a ratio")) << text;
+  }
+}
+
+TEST_F(CliFlagsTest, TakesUnknownNamesForWrongUsage) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"search", "--study", "a.db", "--policy", "foo"},
+      {"search", "--study", "a.db", "--model", "foo"},
+      {"search", "--study", "a.db", "--device", "foo"},
+      {"search", "--study", "a.db", "--device", "local:foo"},
+      {"search", "--study", "a.db", "--device", "model:nosuch"},
+      {"search", "--study", "a.db", "--device", "model:./nosuch.cost"},
+      {"search", "--study", "a.db", "--energy", "foo"},
+      {"evaluate", "--model", "foo"},
+      {"evaluate", "--model", "resnet8", "--bits", "foo"},
+      {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "model:nosuch"},
+      {"train", "--model", "foo", "--bits", "w4a4", "-o", "x.safetensors"},
+      {"train", "--model", "resnet8", "--bits", "foo", "-o", "x.safetensors"},
+      {"profile", "--model", "foo", "--export", "x.json"},
+      {"profile", "--model", "resnet8", "--device", "model:nosuch", "--export", "x.json"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Ending ending = RunCommand(arguments);
+    EXPECT_EQ(ending.exit_code, kExitUsage) << testing::PrintToString(arguments) << ending.err;
+    // Found before anything is loaded.
+    EXPECT_THAT(ending.err, Not(HasSubstr("loading"))) << testing::PrintToString(arguments);
+  }
+  EXPECT_FALSE(std::filesystem::exists("a.db"));
+}
+
+TEST_F(CliFlagsTest, FindsBeforeLoadingThatAnOutputCannotBeWritten) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"train", "--model", "resnet8", "--bits", "w4a4", "--data", "nowhere", "-o", "none/x"},
+      {"train", "--model", "resnet8", "--bits", "w4a4", "--data", "nowhere", "-o", "."},
+      {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--data", "nowhere", "--export",
+       "none/x"},
+      {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--data", "nowhere", "--device",
+       "model:mpic_resnet8", "--compare", "none.json"}};
+  for (const std::vector<std::string>& arguments : cases) {
+    const Ending ending = RunCommand(arguments);
+    EXPECT_NE(ending.exit_code, kExitDone);
+    EXPECT_THAT(ending.err, Not(HasSubstr("--data"))) << testing::PrintToString(arguments);
+  }
+}
+
+TEST_F(CliFlagsTest, PrintsJsonWhateverBytesItIsGiven) {
+  const std::vector<std::vector<std::string>> plain = {
+      {"search", "--study", "a.db", "--device", "model:nosuch"},
+      {"train", "--model", "resnet8", "--bits", "w4a4", "--data", "nowhere", "--output", "x"},
+      {"evaluate", "--model", "resnet8"},
+      {"profile", "--model", "resnet8", "--device", "model:nosuch", "--export", "x.json"},
+      {"fit-energy", "none.db", "--output", "x.cost"},
+      {"report", "none.db", "--output", "x.html"},
+      {"replay", "none.db", "--verify"},
+      {"log", "verify", "none.db"},
+      {"fleet", "keygen", "--keys", "none/keys"}};
+  ASSERT_EQ(plain.size(), leaves_.size()) << "add the new command";
+  for (const auto& [names, command] : leaves_) {
+    const auto base = std::find_if(plain.begin(), plain.end(), [&](const auto& arguments) {
+      return std::equal(names.begin(), names.end(), arguments.begin());
+    });
+    ASSERT_NE(base, plain.end()) << names.front();
+    for (const CLI::Option* option : command->get_options()) {
+      if (!option->get_type_name().starts_with("TEXT")) continue;
+      for (const std::string& value :
+           {std::string("\xff\xfe/\xc3"), std::string("\xff"), std::string(5000, 'x')}) {
+        std::vector<std::string> arguments = *base;
+        const std::string flag =
+            option->get_positional() ? std::string() : "--" + option->get_lnames().front();
+        const auto given = std::find(arguments.begin(), arguments.end(), flag);
+        if (flag.empty()) {
+          *std::find(arguments.begin(), arguments.end(), "none.db") = value;
+        } else if (given != arguments.end()) {
+          *(given + 1) = value;
+        } else {
+          arguments.insert(arguments.end(), {flag, value});
+        }
+        arguments.emplace_back("--json");
+        const Ending ending = RunCommand(arguments);
+        SCOPED_TRACE(names.front() + " " + flag + ": " + ending.err);
+        EXPECT_NE(ending.exit_code, -1);
+        EXPECT_THAT(ending.err, Not(HasSubstr("exception")));
+        EXPECT_THAT(ending.err, Not(HasSubstr("filesystem error")));
+        std::istringstream lines(ending.out);
+        Json last;
+        for (std::string line; std::getline(lines, line);) {
+          last = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+          EXPECT_TRUE(last.is_object()) << line;
+        }
+        if (last.is_object()) {
+          EXPECT_THAT(last.value("type", ""), testing::AnyOf("error", "result"));
+        } else {
+          ADD_FAILURE() << "no JSON";
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bitpilot
