@@ -80,6 +80,7 @@ struct ZmqLink::Impl {
   zmq::socket_t monitor;
   std::deque<std::vector<std::string>> unsent;
   int wake_fd = -1;
+  std::uint64_t num_sockets = 0;  // that were ever opened
 
   Resolver resolve;
   std::string server_key;
@@ -109,13 +110,14 @@ void ZmqLink::Impl::Connect(const Endpoint& address) {
   socket.set(zmq::sockopt::curve_serverkey, server_key);
   socket.set(zmq::sockopt::curve_publickey, keys.public_key);
   socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
-  constexpr const char* kMonitorEndpoint = "inproc://monitor";
-  if (zmq_socket_monitor(socket.handle(), kMonitorEndpoint, ZMQ_EVENT_ALL) != 0) {
+  // A name of its own: the last socket's is free only when libzmq has got around to closing it.
+  const std::string monitor_endpoint = "inproc://monitor-" + std::to_string(++num_sockets);
+  if (zmq_socket_monitor(socket.handle(), monitor_endpoint.c_str(), ZMQ_EVENT_ALL) != 0) {
     throw zmq::error_t();
   }
   monitor = zmq::socket_t(context, zmq::socket_type::pair);
   monitor.set(zmq::sockopt::linger, 0);
-  monitor.connect(kMonitorEndpoint);
+  monitor.connect(monitor_endpoint);
   socket.connect(ToString(address));
 }
 
