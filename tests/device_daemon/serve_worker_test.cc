@@ -152,18 +152,5 @@ TEST(ServeParentTest, EndsWithTheProgramThatStartedIt) {
   EXPECT_TRUE(WaitUntilGone(pid));
 }
 
-// The store takes any bytes; the worker finds out what they are.
-TEST_F(ServeWorkerTest, RefusesToMeasureBytesThatAreNoNetwork) {
-  TestNetwork junk = network_;
-  junk.file = "not a network";
-  const Sha256Digest digest = ComputeSha256(junk.file);
-  junk.sha256.assign(digest.begin(), digest.end());
-  ASSERT_TRUE(agent_.Upload(junk));
-  const v1::MeasureResult result = agent_.Measure(agent_.MeasureRequest(junk, 'j'));
-  EXPECT_EQ(result.status(), v1::REJECTED) << result.detail();
-  EXPECT_NE(result.detail().find("network file"), std::string::npos) << result.detail();
-  ExpectNextMeasurementWorks('n');
-}
-
 }  // namespace
 }  // namespace bitpilot
