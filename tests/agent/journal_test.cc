@@ -107,7 +107,9 @@ TEST_F(JournalTest, RecomputesWhatALoggedEventSays) {
       Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
       ASSERT_TRUE(journal.ok());
       EXPECT_EQ(journal->version(), kLogVersion);
-      if (says_version) ASSERT_TRUE(journal->NoteAgent("bitpilot 1", "CBC 2").ok());
+      if (says_version) {
+        ASSERT_TRUE(journal->NoteAgent("bitpilot 1", "CBC 2").ok());
+      }
       ASSERT_TRUE(journal->Observe<TransitionEvent>([] { return Result(Answer(0)); }).ok());
       ASSERT_TRUE((*study)->Close().ok());
     }
