@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -52,7 +53,7 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--model", config.model, "Network: " + Joined(ModelNames()))
       ->capture_default_str();
   command.add_option("--weights", config.weights,
-                     "Its float weights (.safetensors); resnet8's are shipped");
+                     "Its float weights (.safetensors), or \"shipped\": resnet8's are");
   command
       .add_option("--data", config.data,
                   "\"sample\" (shipped), or a folder with CIFAR-10's binary files")
@@ -154,17 +155,18 @@ Status ApplyDerivedFlags(SearchFlags& flags) {
   return Status();
 }
 
-// A resume continues what the study says; flags that define a search would be ignored, so they are
-// refused.
+// A resume continues what the study says, perhaps at another place. Other flags that define a
+// search would be ignored, so they are refused.
 Status RefuseConfigFlags(const CLI::App& command) {
+  const std::set<std::string> allowed = {
+      "--study",   "--resume",  "--json", "--audit", "--allow-class-change",
+      "-h,--help", "--help",    "--data", "--fleet", "--board",
+      "--device",  "--weights", "--meter"};
   for (const CLI::Option* option : command.get_options()) {
-    const std::string name = option->get_name();
-    const bool allowed = name == "--study" || name == "--resume" || name == "--json" ||
-                         name == "--audit" || name == "--allow-class-change" ||
-                         name == "--help,-h" || name == "-h,--help";
-    if (!allowed && option->count() > 0) {
+    if (option->count() > 0 && !allowed.contains(option->get_name())) {
       return InvalidArgument(
-          name + " cannot be given with --resume: the study holds the search's settings");
+          option->get_name() +
+          " cannot be given with --resume: the study holds the search's settings");
     }
   }
   return Status();
@@ -194,6 +196,16 @@ int FailWithoutMeasurement(const SearchOutcome& outcome, const SearchFlags& flag
                                     "no candidate was measured: " + why + "; study " + flags.study),
                              flags.json);
   return all_too_large ? kExitBudgetMissed : exit_code;
+}
+
+// What a resume was told to find elsewhere.
+MovedParts MovedPartsOf(const CLI::App& command, const SearchConfig& config) {
+  const auto given = [&](const char* flag, const std::string& value) {
+    return command.count(flag) > 0 ? value : std::string();
+  };
+  return {given("--weights", config.weights), given("--data", config.data),
+          given("--device", config.device),   given("--fleet", config.fleet),
+          given("--board", config.board),     given("--meter", config.meter)};
 }
 
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
@@ -239,6 +251,7 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
   Result<SearchOutcome> outcome = [&]() -> Result<SearchOutcome> {
     if (flags.resume) {
       BITPILOT_RETURN_IF_ERROR(RefuseConfigFlags(command));
+      options.moved = MovedPartsOf(command, flags.config);
       return ResumeSearch(options);
     }
     BITPILOT_RETURN_IF_ERROR(ApplyDerivedFlags(flags));
@@ -261,7 +274,9 @@ void AddSearchCommand(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<SearchFlags>();
   command->add_option("--study", flags->study, "The SQLite file that records the search")
       ->required();
-  command->add_flag("--resume", flags->resume, "Go on where the study ends");
+  command->add_flag("--resume", flags->resume,
+                    "Go on where the study ends. --data, --weights, --fleet, --board, --device and "
+                    "--meter say where to find what has moved");
   command->add_flag(
       "--allow-class-change", flags->allow_class_change,
       "Resume a training search on another CPU class; its training can then not be repeated");

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "agent/report/report.h"
 #include "agent/search/agent_build.h"
 #include "agent/search/search_session.h"
+#include "agent/search/study_file_check.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
 
@@ -21,6 +23,7 @@ struct StudyFlags {
   std::string study;
   std::string output;
   bool verify = false;
+  bool files = false;
   bool json = false;
 };
 
@@ -32,7 +35,14 @@ Status RequireSoundLog(const std::string& path) {
   return DataCorrupt(path + ": seq " + std::to_string((*problem)->seq) + ": " + (*problem)->what);
 }
 
+// For people; scripts read "end_may_be_missing".
+void WarnOfMissingEnd(const StudyFlags& flags) {
+  if (!MayLackItsEnd(flags.study)) return;
+  std::fprintf(stderr, "bitpilot: warning: %s\n", MissingEndText(flags.study).c_str());
+}
+
 int RunReplay(const StudyFlags& flags) {
+  WarnOfMissingEnd(flags);
   if (Status status = RequireSoundLog(flags.study); !status.ok()) return Fail(status, flags.json);
   const Result<ReplayReport> report = VerifyReplay(flags.study);
   if (!report.ok()) return Fail(report.status().WithContext(flags.study), flags.json);
@@ -41,6 +51,7 @@ int RunReplay(const StudyFlags& flags) {
                {"verified", true},
                {"decisions", report->decisions},
                {"last_seq", report->last_seq},
+               {"end_may_be_missing", MayLackItsEnd(flags.study)},
                {"complete", report->complete},
                {"agent_builds", report->agent_builds},
                {"verified_by", AgentBuild()},
@@ -64,22 +75,51 @@ int RunReplay(const StudyFlags& flags) {
   return kExitDone;
 }
 
+void PrintFileCheck(const StudyFileCheck& check) {
+  std::printf("%d files hold what the log says", check.num_verified);
+  if (check.num_without_hash > 0) {
+    std::printf("; of %d more an older bitpilot logged no hash", check.num_without_hash);
+  }
+  std::printf("\n");
+}
+
 int RunLogVerify(const StudyFlags& flags) {
+  WarnOfMissingEnd(flags);
   const Result<std::optional<LogProblem>> problem = VerifyLog(flags.study);
   if (!problem.ok()) return Fail(problem.status(), flags.json);
   const bool sound = !problem->has_value();
+  StudyFileCheck check;
+  if (sound && flags.files) {
+    Result<StudyFileCheck> checked = CheckStudyFiles(flags.study);
+    if (!checked.ok()) return Fail(checked.status(), flags.json);
+    check = std::move(*checked);
+  }
+  const bool verified = sound && check.problems.empty();
   if (flags.json) {
-    nlohmann::json line = {{"type", "result"}, {"verified", sound}, {"study", flags.study}};
+    nlohmann::json line = {{"type", "result"},
+                           {"verified", verified},
+                           {"study", flags.study},
+                           {"end_may_be_missing", MayLackItsEnd(flags.study)}};
     if (!sound) line.update({{"seq", (*problem)->seq}, {"problem", (*problem)->what}});
+    if (sound && flags.files) {
+      line["files"] = {{"verified", check.num_verified},
+                       {"without_hash", check.num_without_hash},
+                       {"problems", check.problems}};
+    }
     PrintJson(line);
   } else if (sound) {
     std::printf("%s: every event, measurement and the head are as they were written\n",
                 flags.study.c_str());
+    if (flags.files) PrintFileCheck(check);
   }
-  if (sound) return kExitDone;
-  std::fprintf(stderr, "bitpilot: %s: seq %lld: %s\n", flags.study.c_str(),
-               static_cast<long long>((*problem)->seq), (*problem)->what.c_str());
-  return kExitFailed;
+  for (const std::string& file_problem : check.problems) {
+    std::fprintf(stderr, "bitpilot: %s\n", file_problem.c_str());
+  }
+  if (!sound) {
+    std::fprintf(stderr, "bitpilot: %s: seq %lld: %s\n", flags.study.c_str(),
+                 static_cast<long long>((*problem)->seq), (*problem)->what.c_str());
+  }
+  return verified ? kExitDone : kExitFailed;
 }
 
 Status WriteReportAsAsked(const StudyFlags& flags) {
@@ -92,6 +132,7 @@ Status WriteReportAsAsked(const StudyFlags& flags) {
 }
 
 int RunReport(const StudyFlags& flags) {
+  WarnOfMissingEnd(flags);
   const Status status = WriteReportAsAsked(flags);
   if (!status.ok()) return Fail(status, flags.json);
   if (flags.json) {
@@ -136,6 +177,9 @@ void AddLogCommand(CLI::App& app, int& exit_code) {
   CLI::App* verify = log->add_subcommand(
       "verify", "Check every hash of the log; names the first bad seq (exit code 1)");
   const auto flags = AddStudyArgument(*verify);
+  verify->add_flag("--files", flags->files,
+                   "Also compare every network and checkpoint beside the study with the hash that "
+                   "the log holds");
   verify->callback([flags, &exit_code] { exit_code = RunLogVerify(*flags); });
 }
 

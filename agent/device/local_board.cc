@@ -12,6 +12,7 @@
 #include "agent/fleet/zmq_link.h"
 #include "agent/profile/model_board.h"
 #include "kernels/base/cost_table.h"
+#include "kernels/base/sha256.h"
 #include "kernels/cpu/isa.h"
 
 namespace bitpilot {
@@ -87,6 +88,12 @@ Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
   local_options.connect_timeout = std::max(options.connect_timeout, kMinConnectTimeout);
   return OpenBoard(
       device, "loopback", keys, [shared] { return shared->Address(); }, local_options);
+}
+
+Result<std::string> DeviceSha256(const std::string& device) {
+  const Result<LocalDaemonOptions> options = ParseDevice(device);
+  if (!options.ok()) return options.status();
+  return options->cost_table.empty() ? std::string() : Sha256Hex(options->cost_table);
 }
 
 }  // namespace bitpilot

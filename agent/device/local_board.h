@@ -29,4 +29,9 @@ Result<std::optional<CostTable>> CheckLocalDevice(const std::string& device, boo
 Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
                                                const BoardOptions& options);
 
+// Hex SHA-256 of the table of a model board, in its text format; empty for this machine.
+//
+// Errors: kInvalidArgument, kUnsupported, kNotFound as StartLocalBoard().
+Result<std::string> DeviceSha256(const std::string& device);
+
 }  // namespace bitpilot

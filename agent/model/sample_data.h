@@ -18,6 +18,10 @@ namespace bitpilot {
 //   kNotFound  lists the folders that were tried.
 Result<std::string> SampleDataFolder();
 
+// What `--weights` calls the weights that ship: no path, so that a study can move to another
+// machine.
+inline constexpr char kShippedWeights[] = "shipped";
+
 // Weights for `model` when the user names none.
 //
 // Errors:

@@ -67,6 +67,10 @@ std::string Banners(const ReportData& data) {
                         std::to_string(data.problem_in_log->seq) + " " + data.problem_in_log->what +
                         ". Do not rely on what follows.");
   }
+  if (!data.missing_end.empty()) {
+    html += Element("div", "banner damaged",
+                    "The end of this study may be missing: " + data.missing_end + ".");
+  }
   if (data.is_model()) {
     html += Element("div", "banner model-note",
                     "MODEL: every latency below was computed from a cost table (" +

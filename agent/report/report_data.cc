@@ -72,6 +72,7 @@ Result<ReportData> ReadReportData(const std::string& study_path) {
   data.runs = std::move(*runs);
   data.head = std::move(*head);
   data.problem_in_log = std::move(*problem);
+  if (MayLackItsEnd(study_path)) data.missing_end = MissingEndText(data.file_name);
   for (const Event& event : *events) {
     BITPILOT_RETURN_IF_ERROR(ReadEvent(event, data).WithContext(study_path));
   }

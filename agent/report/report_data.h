@@ -18,6 +18,7 @@ struct ReportData {
   std::vector<Run> runs;
   LogHead head;
   std::optional<LogProblem> problem_in_log;  // VerifyLog()
+  std::string missing_end;                   // MissingEndText(), if it may lack its end
 
   std::optional<BoardEvent> board;
   std::optional<ProblemEvent> problem;

@@ -10,10 +10,6 @@
 namespace bitpilot {
 namespace {
 
-std::string CheckpointFile(int step) {
-  return "checkpoints/step-" + std::to_string(step) + ".ckpt";
-}
-
 Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
 
 TrainOptions TrainOptionsOf(const SearchConfig& config) {
@@ -50,7 +46,7 @@ Status SearchEnvironment::Begin() {
         if (stop_()) return Stopped();
         BITPILOT_RETURN_IF_ERROR(RestoreModel());
         const Result<StoredFile> file =
-            files_.Put(CheckpointFile(0), resources_.model->SaveCheckpoint());
+            files_.Put(StudyFileKind::kCheckpoint, resources_.model->SaveCheckpoint());
         if (!file.ok()) return file.status();
         return CheckpointEvent{0, file->sha256, file->file, std::nullopt};
       });
@@ -64,7 +60,7 @@ Status SearchEnvironment::RestoreModel() {
   const int logged_steps = checkpoint_ ? checkpoint_->step : 0;
   if (model_steps_ == logged_steps) return Status();
   if (checkpoint_) {
-    Result<std::string> bytes = files_.Get(CheckpointFile(logged_steps), checkpoint_->sha256);
+    Result<std::string> bytes = files_.Get({checkpoint_->sha256, checkpoint_->file});
     if (!bytes.ok()) return bytes.status();
     BITPILOT_RETURN_IF_ERROR(resources_.model->LoadCheckpoint(*bytes));
   } else {
@@ -135,12 +131,12 @@ Status SearchEnvironment::Checkpoint(Work& work) {
       journal_.Observe<CheckpointEvent>([&]() -> Result<CheckpointEvent> {
         BITPILOT_RETURN_IF_ERROR(Train(work));
         const Result<StoredFile> file =
-            files_.Put(CheckpointFile(step_ + 1), resources_.model->SaveCheckpoint());
+            files_.Put(StudyFileKind::kCheckpoint, resources_.model->SaveCheckpoint());
         if (!file.ok()) return file.status();
         return CheckpointEvent{step_ + 1, file->sha256, file->file, work.train_loss, work.diverged};
       });
   if (!checkpoint.ok()) return checkpoint.status();
-  checkpoint_ = std::move(*checkpoint);
+  KeepLastTwoCheckpoints(*checkpoint);
   work.train_loss = checkpoint_->train_loss;
   work.diverged = checkpoint_->diverged;
   if (work.diverged) {
@@ -148,8 +144,19 @@ Status SearchEnvironment::Checkpoint(Work& work) {
         "training at these widths diverged (a loss or a weight is no finite number); the "
         "search goes on from the weights before it";
   }
-  files_.Remove(CheckpointFile(step_ - 1));  // the last two stay
   return Status();
+}
+
+void SearchEnvironment::KeepLastTwoCheckpoints(CheckpointEvent last) {
+  const auto file_of = [](const CheckpointEvent& event) {
+    return StoredFile{event.sha256, event.file};
+  };
+  // One that follows a training that diverged is the file of the one before it.
+  const bool is_needed = earlier_checkpoint_ == file_of(last) ||
+                         (checkpoint_ && earlier_checkpoint_ == file_of(*checkpoint_));
+  if (journal_.recording() && !is_needed) files_.Remove(earlier_checkpoint_);
+  if (checkpoint_) earlier_checkpoint_ = file_of(*checkpoint_);
+  checkpoint_ = std::move(last);
 }
 
 Result<SearchEnvironment::TrainedReference> SearchEnvironment::TrainReference(

@@ -1,5 +1,6 @@
 #include "agent/search/final_comparison.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,58 +12,71 @@
 #include "agent/search/energy_objective.h"
 #include "agent/search/final_rounds.h"
 #include "agent/search/front.h"
-#include "agent/search/problem_setup.h"
 #include "agent/search/speed_claims.h"
 #include "kernels/base/network_file.h"
-#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
 
+constexpr std::string_view kNetworkKind = "network";
 constexpr std::size_t kUniform8 = 0;  // index of the finalist that all others are compared with
-constexpr char kUniform4File[] = "networks/uniform-4.bpnet";
-
-std::string FileOf(const Finalist& finalist, std::size_t index) {
-  if (finalist.step) return SearchEnvironment::NetworkFile(*finalist.step);
-  return index == kUniform8 ? kUniform8File : kUniform4File;
-}
 
 // The finalists' networks, read from their files once the first live part asks for them.
 class FinalistNetworks {
  public:
-  FinalistNetworks(const std::vector<Finalist>& finalists, SearchEnvironment& environment,
-                   const StudyFiles& files, SearchObserver& observer)
-      : finalists_(finalists), environment_(environment), files_(files), observer_(observer) {}
+  FinalistNetworks(const std::vector<Finalist>& finalists, const StoredFile& uniform8,
+                   SearchEnvironment& environment, const StudyFiles& files,
+                   SearchObserver& observer)
+      : finalists_(finalists),
+        uniform8_(uniform8),
+        environment_(environment),
+        files_(files),
+        observer_(observer) {}
 
   Result<const std::vector<Network>*> Get() {
     if (!networks_.empty()) return &networks_;
     std::vector<Network> networks;
     for (std::size_t i = 0; i < finalists_.size(); ++i) {
-      const std::string file = FileOf(finalists_[i], i);
-      if (file == kUniform4File) BITPILOT_RETURN_IF_ERROR(MakeUniform4(finalists_[i]));
-      const Result<std::string> bytes = files_.Get(file);
-      if (!bytes.ok()) return bytes.status();
-      Result<Network> network = ParseNetwork(*bytes);
-      if (!network.ok()) return network.status().WithContext(files_.AbsolutePath(file));
+      Result<Network> network =
+          IsMadeHere(i) ? MakeUniform4(finalists_[i]) : Read(NameOf(i));
+      if (!network.ok()) return network.status();
       networks.push_back(std::move(*network));
     }
     networks_ = std::move(networks);
     return &networks_;
   }
 
+  // Uniform 4 bit is no step's.
+  bool IsMadeHere(std::size_t i) const { return !finalists_[i].step && i != kUniform8; }
+
+  // What the log says of it before it is registered; without a hash if nothing.
+  StoredFile NameOf(std::size_t i) const {
+    if (IsMadeHere(i)) return NetworkFile({}, kOlderUniform4File);
+    return finalists_[i].step ? environment_.NetworkOf(*finalists_[i].step) : uniform8_;
+  }
+
  private:
-  Status MakeUniform4(const Finalist& finalist) {
-    const auto trained = environment_.TrainReference(finalist.assignment);
+  Result<Network> MakeUniform4(const Finalist& finalist) {
+    auto trained = environment_.TrainReference(finalist.assignment);
     if (!trained.ok()) return trained.status();
     if (trained->diverged) {
       observer_.OnNotice(finalist.label +
                          ": its last training diverged; compared without it, at the weights that "
                          "the search ended with");
     }
-    return files_.Put(kUniform4File, SerializeNetwork(trained->network)).status();
+    return std::move(trained->network);
+  }
+
+  Result<Network> Read(const StoredFile& stored) const {
+    const Result<std::string> bytes = files_.Get(stored);
+    if (!bytes.ok()) return bytes.status();
+    Result<Network> network = ParseNetwork(*bytes);
+    if (!network.ok()) return network.status().WithContext(stored.file);
+    return network;
   }
 
   const std::vector<Finalist>& finalists_;
+  const StoredFile& uniform8_;
   SearchEnvironment& environment_;
   const StudyFiles& files_;
   SearchObserver& observer_;
@@ -188,19 +202,61 @@ std::string EnergyNotice(const Board* board, bool asks_for_energy) {
          " and more (--energy none leaves it out)";
 }
 
+// Takes what the log registers from `expected`; false if that is not there.
+bool TakeRegistered(const StoredFile& registered, std::vector<StoredFile>& expected) {
+  auto found = std::find(expected.begin(), expected.end(), registered);
+  if (found == expected.end()) {
+    // One whose hash is told here first, under its present name or its older one.
+    const bool is_present =
+        registered.file == StudyFileName(StudyFileKind::kNetwork, registered.sha256);
+    found = std::find_if(expected.begin(), expected.end(), [&](const StoredFile& each) {
+      return each.sha256.empty() && (is_present || Names(registered, each));
+    });
+  }
+  if (found == expected.end()) return false;
+  expected.erase(found);
+  return true;
+}
+
+// Registers every network once. What the log registered must be a finalist's, by name and hash.
 Status RegisterNetworks(const std::vector<Finalist>& finalists, FinalistNetworks& networks,
                         Journal& journal, const StudyFiles& files) {
-  std::set<std::string> registered;  // the start and a member of the front may be one candidate
+  std::vector<StoredFile> expected;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
-    const std::string file = FileOf(finalists[i], i);
-    if (!registered.insert(file).second) continue;
-    std::string sha256;
-    if (journal.recording()) {
-      const Result<const std::vector<Network>*> loaded = networks.Get();
-      if (!loaded.ok()) return loaded.status();
-      sha256 = Sha256Hex(SerializeNetwork((**loaded)[i]));
+    // The start and a member of the front may be one candidate.
+    const StoredFile name = networks.NameOf(i);
+    if (std::find(expected.begin(), expected.end(), name) == expected.end()) {
+      expected.push_back(name);
     }
-    BITPILOT_RETURN_IF_ERROR(journal.PutArtifact(sha256, "network", files.RelativeName(file)));
+  }
+  std::set<std::string> registered;  // hashes
+  for (;;) {
+    const Result<std::optional<ArtifactEvent>> logged = journal.TakeArtifact();
+    if (!logged.ok()) return logged.status();
+    if (!*logged) break;
+    const StoredFile stored{(*logged)->sha256, (*logged)->file};
+    if ((*logged)->kind != kNetworkKind || !TakeRegistered(stored, expected)) {
+      return DataCorrupt("replay diverges at seq " + std::to_string(journal.seq()) +
+                         ": the log registers the " + (*logged)->kind + " " + stored.file +
+                         " with SHA-256 " + stored.sha256 + ", which is no finalist's");
+    }
+    registered.insert(stored.sha256);
+  }
+  // Networks without a hash may be equal to others, which are then registered once.
+  std::erase_if(expected, [](const StoredFile& each) { return each.sha256.empty(); });
+  if (journal.replaying() && !expected.empty()) {
+    return DataCorrupt("replay diverges after seq " + std::to_string(journal.seq()) +
+                       ": the log does not register " + expected.front().file);
+  }
+  if (!journal.recording()) return Status();
+  const Result<const std::vector<Network>*> loaded = networks.Get();
+  if (!loaded.ok()) return loaded.status();
+  for (const Network& network : **loaded) {
+    const Result<StoredFile> stored = files.Put(StudyFileKind::kNetwork, SerializeNetwork(network));
+    if (!stored.ok()) return stored.status();
+    if (!registered.insert(stored->sha256).second) continue;
+    BITPILOT_RETURN_IF_ERROR(
+        journal.PutArtifact({stored->sha256, std::string(kNetworkKind), stored->file}));
   }
   return Status();
 }
@@ -265,11 +321,12 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<Finalist>&
 }  // namespace
 
 Result<FinalEvent> CompareFinalists(
-    const SearchProblem& problem, const std::vector<Finalist>& finalists,
-    const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
-    const ImageDataset* test, const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board,
-    Journal& journal, const StudyFiles& files, SearchObserver& observer) {
-  FinalistNetworks networks(finalists, environment, files, observer);
+    const SearchProblem& problem, const StoredFile& uniform8_file,
+    const std::vector<Finalist>& finalists, const FinalOptions& options,
+    SearchEnvironment& environment, const SearchResources& resources, const ImageDataset* test,
+    const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
+    const StudyFiles& files, SearchObserver& observer) {
+  FinalistNetworks networks(finalists, uniform8_file, environment, files, observer);
   observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
                        EnergyNotice(resources.board, options.energy),
                    0);

@@ -35,16 +35,17 @@ struct FinalOptions {
 // widths. Uniform 4 bit has SearchEnvironment::TrainReference()'s. FinalRow::mini_batches says how
 // many each had.
 //
+// uniform8_file: ProblemSetup's.
 // test: the test images; null in a verification, which reads none.
-//
 // full_isa_board: connected only if needed; null if the search's board is the whole machine
 // already, a model, or remote.
 //
 // Errors: the journal's and the board's; kNotFound if a finalist's network file is missing.
 Result<FinalEvent> CompareFinalists(
-    const SearchProblem& problem, const std::vector<Finalist>& finalists,
-    const FinalOptions& options, SearchEnvironment& environment, const SearchResources& resources,
-    const ImageDataset* test, const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board,
-    Journal& journal, const StudyFiles& files, SearchObserver& observer);
+    const SearchProblem& problem, const StoredFile& uniform8_file,
+    const std::vector<Finalist>& finalists, const FinalOptions& options,
+    SearchEnvironment& environment, const SearchResources& resources, const ImageDataset* test,
+    const std::function<Result<std::unique_ptr<Board>>()>& full_isa_board, Journal& journal,
+    const StudyFiles& files, SearchObserver& observer);
 
 }  // namespace bitpilot

@@ -9,6 +9,7 @@ namespace bitpilot {
 namespace {
 
 constexpr const char* kResumeKind = "resume";
+constexpr const char* kPlacesKey = "places";
 constexpr const char* kEndOfLog = "the log ends here";
 
 Status Divergence(std::int64_t seq, const std::string& logged, const std::string& recomputed) {
@@ -74,6 +75,22 @@ Status Journal::NoteClassChange(const std::string& cpu_class) {
   return study_->Append(kResumeKind, nlohmann::json{{"cpu_class", cpu_class}}.dump());
 }
 
+Status Journal::NotePlaces(const nlohmann::json& places) {
+  return study_->Append(kResumeKind, nlohmann::json{{kPlacesKey, places}}.dump());
+}
+
+Result<nlohmann::json> NotedPlaces(const Study& study) {
+  const Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  nlohmann::json places = nlohmann::json::object();
+  for (const Event& event : *events) {
+    if (event.kind != kResumeKind) continue;
+    const auto payload = nlohmann::json::parse(event.payload, nullptr, /*allow_exceptions=*/false);
+    if (payload.is_object() && payload.contains(kPlacesKey)) places.update(payload[kPlacesKey]);
+  }
+  return places;
+}
+
 Status Journal::RequireRecording() const {
   return at_end_ == AtEnd::kStop ? Status(StatusCode::kAborted, kEndOfLog) : Status();
 }
@@ -136,19 +153,20 @@ bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
   return event.ok() && event->measurement_id == measurement_id;
 }
 
-Status Journal::PutArtifact(const std::string& sha256, const std::string& kind,
-                            const std::string& file) {
-  if (!replaying()) {
-    BITPILOT_RETURN_IF_ERROR(RequireRecording());
-    BITPILOT_RETURN_IF_ERROR(study_->PutArtifact(sha256, kind, file));
-    return Status();
+Result<std::optional<ArtifactEvent>> Journal::TakeArtifact() {
+  if (!replaying() || pending_.front().kind != ArtifactEvent::kKind) {
+    return std::optional<ArtifactEvent>();
   }
   const Result<std::string> payload = Take(std::string(ArtifactEvent::kKind));
   if (!payload.ok()) return payload.status();
-  const Result<ArtifactEvent> logged = ParseEvent<ArtifactEvent>(*payload);
-  if (!logged.ok()) return logged.status();
-  if (logged->kind != kind) return Divergence(seq_, *payload, "a " + kind + " file");
-  return Status();
+  Result<ArtifactEvent> artifact = ParseEvent<ArtifactEvent>(*payload);
+  if (!artifact.ok()) return artifact.status();
+  return std::optional(std::move(*artifact));
+}
+
+Status Journal::PutArtifact(const ArtifactEvent& artifact) {
+  BITPILOT_CHECK(recording());
+  return study_->PutArtifact(artifact.sha256, artifact.kind, artifact.file);
 }
 
 }  // namespace bitpilot

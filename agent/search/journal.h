@@ -13,9 +13,12 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "agent/study/events.h"
 #include "agent/study/study.h"
@@ -97,9 +100,13 @@ class Journal {
       const std::vector<std::string>& measurement_ids,
       const std::function<Result<std::vector<MeasurementRow>>()>& measure);
 
-  // Registers a file beside the study (Study::PutArtifact). While replaying, the logged name is
-  // compared.
-  Status PutArtifact(const std::string& sha256, const std::string& kind, const std::string& file);
+  // The next logged event, if it registers a file beside the study; nullopt if it is another one.
+  Result<std::optional<ArtifactEvent>> TakeArtifact();
+
+  // Registers a file beside the study (Study::PutArtifact).
+  //
+  // REQUIRES: recording().
+  Status PutArtifact(const ArtifactEvent& artifact);
 
   // Notes which bitpilot writes from here on. Replays skip such events: they decide nothing.
   Status NoteAgent(const std::string& build, const std::string& solver);
@@ -107,6 +114,9 @@ class Journal {
   // Notes that a resume goes on under another CPU class. Replays skip such events: they decide
   // nothing.
   Status NoteClassChange(const std::string& cpu_class);
+
+  // Notes where a resume found what the study names: keys of the configuration. As above.
+  Status NotePlaces(const nlohmann::json& places);
 
  private:
   Journal(Study& study, AtEnd at_end, int version, std::deque<Event> pending);
@@ -143,6 +153,9 @@ class Journal {
   std::deque<Event> pending_;
   std::int64_t seq_ = 0;
 };
+
+// What resumes of `study` noted by NotePlaces(): of each key the last word.
+Result<nlohmann::json> NotedPlaces(const Study& study);
 
 // True if `status` says that a verification reached the end of the log: success, not failure.
 bool IsEndOfLog(const Status& status);

@@ -32,11 +32,11 @@ struct LiveParts {
 BoardChoice BoardChoiceOf(const SearchConfig& config);
 
 // Loads what `config` names and connects to its board. What the flags left out is filled in
-// (weights that ship, checksums); a checksum that is there already, because a study recorded it,
+// ("shipped", checksums); a checksum that is there already, because a study recorded it,
 // must match.
 //
 // Errors:
-//   kDataCorrupt  weights or images changed since the study began.
+//   kDataCorrupt  weights, images or a model board's table are not those of the study.
 //   Also those of the readers and of the board; the message names the file, flag or board.
 Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
                                                  SearchConfig& config, SearchObserver& observer,

@@ -44,17 +44,23 @@ class Uniform8 {
       BITPILOT_RETURN_IF_ERROR(resources_.model->SetAssignment(assignment_));
       resources_.model->Calibrate(*resources_.calibration);
       network_ = resources_.model->Export();
-      const Result<StoredFile> file = files_.Put(kUniform8File, SerializeNetwork(*network_));
+      const Result<StoredFile> file =
+          files_.Put(StudyFileKind::kNetwork, SerializeNetwork(*network_));
       if (!file.ok()) return file.status();
+      sha256_ = file->sha256;
     }
     return &*network_;
   }
+
+  // REQUIRES: Get() succeeded.
+  const std::string& sha256() const { return sha256_; }
 
  private:
   BitAssignment assignment_;
   const SearchResources& resources_;
   const StudyFiles& files_;
   std::optional<Network> network_;
+  std::string sha256_;
 };
 
 Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journal& journal) {
@@ -96,10 +102,10 @@ Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& 
 
 }  // namespace
 
-Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig& config,
-                                   const SearchResources& resources, Journal& journal,
-                                   const StudyFiles& files, SearchObserver& observer,
-                                   const std::function<bool()>& stop) {
+Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& config,
+                                  const SearchResources& resources, Journal& journal,
+                                  const StudyFiles& files, SearchObserver& observer,
+                                  const std::function<bool()>& stop) {
   observer.OnPhase("calibrating and measuring uniform 8 bit", 0);
   Uniform8 uniform8(topology, resources, files);
   const Result<MeasurementRow> reference = MeasureReference(uniform8, resources.board, journal);
@@ -114,6 +120,7 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
     ProblemEvent& event = *known;
     const Result<const Network*> network = uniform8.Get();
     if (!network.ok()) return network.status();
+    event.uniform8_sha256 = uniform8.sha256();
     const Result<Evaluation> evaluation = EvaluateInteger(**network, resources.data->validation);
     if (!evaluation.ok()) return evaluation.status();
     event.uniform8.loss = evaluation->loss;
@@ -144,22 +151,29 @@ Result<SearchProblem> SetUpProblem(const Topology& topology, const SearchConfig&
   };
   Result<ProblemEvent> event = journal.Observe<ProblemEvent>(observe, recompute);
   if (!event.ok()) return event.status();
+  return ProblemOf(topology, config, std::move(*event));
+}
+
+Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& config,
+                               ProblemEvent event) {
   // The logged table is what decisions used: its text rounds, so the parsed form counts in a live
   // run too.
-  Result<CostTable> logged_table = ParseCostTable(event->table);
-  if (!logged_table.ok()) return logged_table.status();
+  Result<CostTable> table = ParseCostTable(event.table);
+  if (!table.ok()) return table.status();
 
-  SearchProblem problem;
+  ProblemSetup setup;
+  SearchProblem& problem = setup.problem;
   problem.topology = topology;
   problem.base = UniformAssignment(topology, 8, 8);
-  problem.variables = std::move(event->variables);
-  problem.table = std::move(*logged_table);
-  problem.uniform8 = event->uniform8;
+  problem.variables = std::move(event.variables);
+  problem.table = std::move(*table);
+  problem.uniform8 = event.uniform8;
   problem.budgets = config.budgets;
-  problem.energy_objective = event->energy_objective;
+  problem.energy_objective = event.energy_objective;
   problem.max_measurements = config.measurements;
   problem.batches_per_step = config.train_batches;
-  return problem;
+  setup.uniform8 = NetworkFile(event.uniform8_sha256, kOlderUniform8File);
+  return setup;
 }
 
 }  // namespace bitpilot

@@ -15,7 +15,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::set<std::string> kLaterKeys = {"fast", "cpu", "energy", "meter", "max_energy_ratio"};
+const std::set<std::string> kLaterKeys = {"fast",  "cpu", "energy", "meter", "max_energy_ratio",
+                                          "device_sha256"};
 
 Status ValidateEnergy(const SearchConfig& config) {
   if (config.energy != "auto" && config.energy != "none" && config.energy != "search") {
@@ -101,6 +102,7 @@ Json ToJson(const SearchConfig& config) {
               {"data", config.data},
               {"data_sha256", config.data_sha256},
               {"device", config.device},
+              {"device_sha256", config.device_sha256},
               {"fleet", config.fleet},
               {"board", config.board},
               {"fast", config.fast},
@@ -144,6 +146,7 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
     json.at("data").get_to(config.data);
     json.at("data_sha256").get_to(config.data_sha256);
     json.at("device").get_to(config.device);
+    config.device_sha256 = json.value("device_sha256", "");
     json.at("fleet").get_to(config.fleet);
     json.at("board").get_to(config.board);
     config.fast = json.value("fast", false);

@@ -16,12 +16,13 @@ namespace bitpilot {
 
 struct SearchConfig {
   std::string model = "resnet8";
-  std::string weights;  // float weights (.safetensors); filled in for models whose weights ship
+  std::string weights;          // float weights (.safetensors), or "shipped"; empty means that
   std::string weights_sha256;   // of that file; filled in when the search starts
   std::string data = "sample";  // "sample" or a folder
   std::string data_sha256;      // fingerprint of all three splits; filled in when the search starts
 
   std::string device = "local";  // "local[:ISA]" or "model:TABLE"; empty with a fleet
+  std::string device_sha256;     // of a model board's table; filled in when the search starts
   std::string fleet;             // fleet.toml, or empty
   std::string board;             // name in the fleet file; empty: its only board
   bool fast = false;             // a model board answers at once, not in the time that it claims
@@ -58,7 +59,7 @@ bool SearchesEnergy(const SearchConfig& config);
 
 nlohmann::json ToJson(const SearchConfig& config);
 
-// Keys of energy may be missing: studies of an older bitpilot have none.
+// Keys of energy and device_sha256 may be missing: studies of an older bitpilot have none.
 //
 // Errors: kInvalidArgument names the missing, unknown or out-of-range key.
 Result<SearchConfig> SearchConfigFromJson(const nlohmann::json& json);

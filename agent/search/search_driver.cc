@@ -54,19 +54,21 @@ Result<SearchOutcome> SearchDriver::Run() {
   BITPILOT_RETURN_IF_ERROR(SettleBoard());
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
   const SearchResources resources = parts_ != nullptr ? parts_->resources() : SearchResources{};
-  Result<SearchProblem> problem = SetUpProblem(definition->topology, config_, resources, journal_,
-                                               files_, *options_.observer, options_.stop);
-  if (!problem.ok()) return Interruption(problem.status());
-  Result<std::unique_ptr<Policy>> policy = PreparePolicy(*problem);
+  const Result<ProblemSetup> setup = SetUpProblem(definition->topology, config_, resources, journal_,
+                                                  files_, *options_.observer, options_.stop);
+  if (!setup.ok()) return Interruption(setup.status());
+  const SearchProblem& problem = setup->problem;
+  Result<std::unique_ptr<Policy>> policy = PreparePolicy(problem);
   if (!policy.ok()) return policy.status();
-  SearchEnvironment environment(config_, *problem, journal_, files_, resources, options_.stop);
+  SearchEnvironment environment(config_, problem, setup->uniform8, journal_, files_, resources,
+                                options_.stop);
   if (const Status begun = environment.Begin(); !begun.ok()) return Interruption(begun);
   const Result<bool> finished = Search(environment, **policy);
-  if (!finished.ok()) return finished.status();
+  if (!finished.ok()) return Interruption(finished.status());
   if (!*finished) return Outcome(/*interrupted=*/true);
 
   const std::vector<Finalist> finalists =
-      ChooseFinalists(*problem, proposals_, environment.transitions());
+      ChooseFinalists(problem, proposals_, environment.transitions());
   std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
   if (IsRestrictedLocal(config_)) {
     full_isa_board = [this] {
@@ -80,12 +82,12 @@ Result<SearchOutcome> SearchDriver::Run() {
     };
   }
   Result<FinalEvent> final =
-      CompareFinalists(*problem, finalists,
+      CompareFinalists(problem, setup->uniform8, finalists,
                        {.energy = config_.energy != "none", .long_audit = options_.long_audit},
                        environment, resources, parts_ != nullptr ? &parts_->test : nullptr,
                        full_isa_board, journal_, files_, *options_.observer);
   if (!final.ok()) return Interruption(final.status());
-  BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
+  if (const Status end = journal_.Decide(EndEvent{"done"}); !end.ok()) return Interruption(end);
   SearchOutcome outcome = Outcome(/*interrupted=*/false);
   outcome.final = std::move(*final);
   return outcome;
@@ -125,6 +127,9 @@ Status SearchDriver::SettleBoard() {
   if (!change.empty()) {
     options_.observer->OnNotice("the board is not as it was when the study began: " + change +
                                 "; ratios to 8 bit can be compared, latencies cannot");
+  }
+  if (!options_.moved.empty()) {
+    BITPILOT_RETURN_IF_ERROR(journal_.NotePlaces(PlacesOf(config_)));
   }
   return config_.train_batches > 0 ? SettleCpuClass(board->cpu_class) : Status();
 }

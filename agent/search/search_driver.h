@@ -14,6 +14,7 @@
 
 #include "agent/search/journal.h"
 #include "agent/search/live_parts.h"
+#include "agent/search/moved_parts.h"
 #include "agent/search/search_config.h"
 #include "agent/search/search_environment.h"
 #include "agent/search/search_observer.h"
@@ -30,6 +31,7 @@ struct SearchOptions {
   std::function<bool()> stop;          // polled; true ends the search so that it can be resumed
   bool allow_class_change = false;     // resume on a machine of another CPU class
   bool long_audit = false;             // FinalOptions'
+  MovedParts moved;                    // a resume's
 };
 
 struct SearchOutcome {

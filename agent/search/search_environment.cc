@@ -1,6 +1,7 @@
 #include "agent/search/search_environment.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "agent/search/measurement_rows.h"
@@ -13,10 +14,11 @@ namespace {
 }  // namespace
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
-                                     Journal& journal, const StudyFiles& files,
+                                     StoredFile uniform8, Journal& journal, const StudyFiles& files,
                                      const SearchResources& resources, std::function<bool()> stop)
     : config_(config),
       problem_(problem),
+      uniform8_file_(std::move(uniform8)),
       journal_(journal),
       files_(files),
       resources_(resources),
@@ -59,8 +61,9 @@ Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Wor
   return journal_.Observe<TransitionEvent>(
       [&] { return Evaluate(proposal, *rows, work); },
       [&](const TransitionEvent& logged) {
-        return Result<TransitionEvent>(
-            Conclude(proposal, *rows, work, logged.transition.loss, logged.transition.accuracy));
+        return Result<TransitionEvent>(Conclude(proposal, *rows, work, logged.network_sha256,
+                                                logged.transition.loss,
+                                                logged.transition.accuracy));
       });
 }
 
@@ -79,10 +82,10 @@ Status SearchEnvironment::StartMeasuring(Work& work) {
 
 Result<const Network*> SearchEnvironment::Uniform8() {
   if (!uniform8_) {
-    const Result<std::string> bytes = files_.Get(kUniform8File);
+    const Result<std::string> bytes = files_.Get(uniform8_file_);
     if (!bytes.ok()) return bytes.status();
     Result<Network> network = ParseNetwork(*bytes);
-    if (!network.ok()) return network.status().WithContext(files_.AbsolutePath(kUniform8File));
+    if (!network.ok()) return network.status().WithContext(uniform8_file_.file);
     uniform8_ = std::move(*network);
   }
   return &*uniform8_;
@@ -120,18 +123,22 @@ Result<StepRows> SearchEnvironment::MeasureOnce(Work& work, const std::string& m
 
 Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, const StepRows& rows,
                                                     Work& work) {
-  if (work.diverged) return Conclude(proposal, rows, work, 0.0, 0.0);
+  if (work.diverged) return Conclude(proposal, rows, work, /*network_sha256=*/{}, 0.0, 0.0);
   BITPILOT_RETURN_IF_ERROR(Train(work));
   BITPILOT_RETURN_IF_ERROR(Score(work));
-  const Result<StoredFile> file = files_.Put(NetworkFile(step_), SerializeNetwork(work.result()));
+  const Result<StoredFile> file =
+      files_.Put(StudyFileKind::kNetwork, SerializeNetwork(work.result()));
   if (!file.ok()) return file.status();
-  return Conclude(proposal, rows, work, work.evaluation->loss, work.evaluation->accuracy);
+  return Conclude(proposal, rows, work, file->sha256, work.evaluation->loss,
+                  work.evaluation->accuracy);
 }
 
 TransitionEvent SearchEnvironment::Conclude(const Proposal& proposal, const StepRows& rows,
-                                            const Work& work, double loss, double accuracy) const {
+                                            const Work& work, const std::string& network_sha256,
+                                            double loss, double accuracy) const {
   TransitionEvent answer;
   answer.step = step_;
+  answer.network_sha256 = network_sha256;
   answer.train_loss = work.train_loss;
   Transition& transition = answer.transition;
   transition.choice = proposal.choice;
@@ -185,11 +192,19 @@ std::int64_t SearchEnvironment::MiniBatchesAfter(int steps) const {
   return trained * config_.train_batches;
 }
 
+StoredFile SearchEnvironment::NetworkOf(int step) const {
+  return NetworkFile(transitions_.at(static_cast<std::size_t>(step)).network_sha256,
+                     OlderStepFile(step));
+}
+
 void SearchEnvironment::KeepNetworks(const std::vector<int>& steps) {
   if (!journal_.recording()) return;
+  std::set<std::string> kept = {uniform8_file_.file};
+  for (const int step : steps) kept.insert(NetworkOf(step).file);
   std::erase_if(kept_steps_, [&](int step) {
     const bool keep = std::find(steps.begin(), steps.end(), step) != steps.end();
-    if (!keep) files_.Remove(NetworkFile(step));
+    // Steps at equal widths may share one file.
+    if (!keep && !kept.contains(NetworkOf(step).file)) files_.Remove(NetworkOf(step));
     return !keep;
   });
 }

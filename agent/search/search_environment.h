@@ -46,13 +46,14 @@ struct SearchResources {
 // times the problem's 8-bit reference, so that all steps share one scale; the rows keep what was
 // measured.
 //
-// Files: networks/step-K.bpnet of every step that is kept; checkpoints/step-K.ckpt, the last two,
-// K = 0 before the first step.
+// Files: the networks of the steps that are kept, and the last two checkpoints, of which the first
+// is made before the first step.
 class SearchEnvironment final : public Environment {
  public:
-  // `stop` is polled: once true, Step() returns nullopt and nothing of that step is logged as done.
-  SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, Journal& journal,
-                    const StudyFiles& files, const SearchResources& resources,
+  // uniform8: the network that all candidates are compared with.
+  // stop: polled; once true, Step() returns nullopt and nothing of that step is logged as done.
+  SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, StoredFile uniform8,
+                    Journal& journal, const StudyFiles& files, const SearchResources& resources,
                     std::function<bool()> stop);
 
   const SearchProblem& problem() const override { return problem_; }
@@ -77,8 +78,8 @@ class SearchEnvironment final : public Environment {
   // Mini-batches that the weights had had after the first `steps` steps.
   std::int64_t MiniBatchesAfter(int steps) const;
 
-  // Removes the network files of all steps but `steps`. A step that was not kept once must never be
-  // kept again.
+  // Removes the network files of all steps but `steps`, unless one of these has the same. A step
+  // that was not kept once must never be kept again.
   void KeepNetworks(const std::vector<int>& steps);
 
   // The network that one more step at `assignment` gives: the weights as they are, trained at these
@@ -91,9 +92,8 @@ class SearchEnvironment final : public Environment {
   // REQUIRES: the journal records.
   Result<TrainedReference> TrainReference(const BitAssignment& assignment);
 
-  static std::string NetworkFile(int step) {
-    return "networks/step-" + std::to_string(step) + ".bpnet";
-  }
+  // What the log says of the network of a step.
+  StoredFile NetworkOf(int step) const;
 
  private:
   // The step in flight. Each part of its work happens at most once, and only if the log does not
@@ -131,10 +131,13 @@ class SearchEnvironment final : public Environment {
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);
+  // Makes `last` the checkpoint that counts.
+  void KeepLastTwoCheckpoints(CheckpointEvent last);
   Result<TransitionEvent> Evaluate(const Proposal& proposal, const StepRows& rows, Work& work);
-  // What the step comes to: a function of the rows and of the held-out loss and accuracy.
+  // What the step comes to: a function of the rows, of the network's hash and of its held-out loss
+  // and accuracy.
   TransitionEvent Conclude(const Proposal& proposal, const StepRows& rows, const Work& work,
-                           double loss, double accuracy) const;
+                           const std::string& network_sha256, double loss, double accuracy) const;
   void FillLatency(const StepRows& rows, Transition& transition) const;
   void FillEnergy(const StepRows& rows, Transition& transition) const;
   // The problem's 8-bit network, from its file when the first live step asks for it.
@@ -145,6 +148,7 @@ class SearchEnvironment final : public Environment {
 
   const SearchConfig& config_;
   const SearchProblem& problem_;
+  StoredFile uniform8_file_;
   Journal& journal_;
   const StudyFiles& files_;
   SearchResources resources_;
@@ -154,6 +158,7 @@ class SearchEnvironment final : public Environment {
   std::optional<int> model_steps_;
   std::optional<CheckpointEvent> checkpoint_;  // the last one logged
   std::string state_before_;                   // a checkpoint, where none was logged yet
+  StoredFile earlier_checkpoint_;              // the logged one before the last
   std::optional<Network> uniform8_;
   std::vector<TransitionEvent> transitions_;
   std::vector<int> kept_steps_;  // whose network files may exist, ascending

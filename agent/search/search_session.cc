@@ -1,6 +1,7 @@
 #include "agent/search/search_session.h"
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -20,17 +21,52 @@ namespace {
 
 using Json = nlohmann::json;
 
-Result<SearchOutcome> RunLive(Study& study, const SearchConfig& config, LiveParts* parts,
-                              const SearchOptions& options) {
+StudyWait WaitOf(const SearchOptions& options) {
+  StudyWait wait;
+  wait.limit = std::nullopt;
+  wait.notice = [observer = options.observer](const std::string& text) {
+    observer->OnNotice(text);
+  };
+  wait.stop = options.stop;
+  return wait;
+}
+
+// The failure of a search whose study exists.
+Status WithHowToGoOn(const Status& failure, const std::string& study_path) {
+  return Status(failure.code(), failure.message() +
+                                    ". What the study holds is saved; when that is mended, go on "
+                                    "with `bitpilot search --study " +
+                                    study_path + " --resume`");
+}
+
+Result<SearchOutcome> RunDriver(Study& study, const SearchConfig& config, LiveParts* parts,
+                                const SearchOptions& options) {
   Result<Journal> journal = Journal::Open(study, Journal::AtEnd::kRecord);
   if (!journal.ok()) return journal.status();
   const StudyFiles files(options.study_path);
+  if (parts != nullptr) {
+    const Result<std::string> id = study.Id();
+    if (!id.ok()) return id.status();
+    BITPILOT_RETURN_IF_ERROR(files.Claim(*id));
+  }
   SearchDriver driver(config, *journal, files, parts, options);
-  Result<SearchOutcome> outcome = driver.Run();
+  try {
+    return driver.Run();
+  } catch (const std::exception& error) {
+    // LibTorch reports its failures by exceptions.
+    return Status(StatusCode::kInternal, error.what());
+  }
+}
+
+Result<SearchOutcome> RunLive(Study& study, const SearchConfig& config, LiveParts* parts,
+                              const SearchOptions& options) {
+  Result<SearchOutcome> outcome = RunDriver(study, config, parts, options);
   const Status closed = study.Close(!outcome.ok()          ? "failed"
                                     : outcome->interrupted ? "interrupted"
                                                            : "done");
-  if (outcome.ok() && !closed.ok()) return closed;
+  // Every event is saved already.
+  if (!closed.ok()) options.observer->OnNotice(closed.message());
+  if (!outcome.ok()) return WithHowToGoOn(outcome.status(), options.study_path);
   return outcome;
 }
 
@@ -113,25 +149,34 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
   if (!table.ok()) return table.status();
   if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
   BITPILOT_RETURN_IF_ERROR(MakeFolderOf(options.study_path));
+  BITPILOT_RETURN_IF_ERROR(StudyFiles(options.study_path).CheckUnused());
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, config, *options.observer, options.stop);
   if (!parts.ok()) return parts.status();
-  Result<std::unique_ptr<Study>> study = Study::Create(options.study_path, ToJson(config).dump());
+  Result<std::unique_ptr<Study>> study =
+      Study::Create(options.study_path, ToJson(config).dump(), WaitOf(options));
   if (!study.ok()) return study.status();
   return RunLive(**study, config, parts->get(), options);
 }
 
 Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
-  Result<std::unique_ptr<Study>> study = Study::OpenForResume(options.study_path);
+  if (MayLackItsEnd(options.study_path)) {
+    options.observer->OnNotice(MissingEndText(options.study_path));
+  }
+  Result<std::unique_ptr<Study>> study = Study::OpenForResume(options.study_path, WaitOf(options));
   if (!study.ok()) return study.status();
-  Result<SearchConfig> config = StoredConfig(**study);
-  if (!config.ok()) return config.status();
   const Result<bool> ended = HasEnded(**study);
   if (!ended.ok()) return ended.status();
   if (*ended) {
     options.observer->OnNotice("the study had ended; this is its result");
+    const Result<SearchConfig> config = StoredConfig(**study);
+    if (!config.ok()) return config.status();
     return RunLive(**study, *config, nullptr, options);
   }
+  const Result<SearchConfig> placed = PlacedConfig(**study);
+  if (!placed.ok()) return placed.status();
+  Result<SearchConfig> config = Move(*placed, options.moved);
+  if (!config.ok()) return config.status();
   const Result<ModelDefinition> definition = FindModel(config->model);
   if (!definition.ok()) {
     return Status(StatusCode::kVersionMismatch,
@@ -139,7 +184,14 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
   }
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, *config, *options.observer, options.stop);
-  if (!parts.ok()) return parts.status();
+  if (!parts.ok()) {
+    return Status(parts.status().code(),
+                  parts.status().message() +
+                      ". What the study holds is saved: `bitpilot search --study " +
+                      options.study_path +
+                      " --resume` takes --weights, --data, --device, --fleet and --board, if that "
+                      "has moved");
+  }
   return RunLive(**study, *config, parts->get(), options);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/search/moved_parts.h"
 #include "agent/search/search_config.h"
 #include "agent/search/search_driver.h"
 #include "kernels/base/status.h"
@@ -19,7 +20,9 @@ namespace bitpilot {
 // Errors: any of its parts'; the message names the file, flag or board.
 Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& options);
 
-// Goes on where the study ends. A finished study returns its result at once.
+// Goes on where the study ends. A finished study returns its result at once. What options.moved
+// names is noted in the study once it fits: weights, images and a model board's table by their
+// hashes, a board by what CheckSameBoard() compares.
 //
 // Errors: also kVersionMismatch if the board's kernels, or (with training) this machine's CPU
 // class, are not those that the study began with.

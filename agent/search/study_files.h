@@ -1,49 +1,84 @@
 // StudyFiles: the files that belong to a study, in a folder beside it.
 //
 //   runs/demo.db           the study
-//   runs/demo.files/       networks/step-12.bpnet, checkpoints/step-12.ckpt,
-//   weights/step-12.safetensors
+//   runs/demo.db.files/    study: whose folder it is
+//                          networks/<SHA-256>.bpnet, checkpoints/<SHA-256>.ckpt
+//
+// Every file is named by its content, and an event of the study holds the hash. Studies of an older
+// bitpilot have runs/demo.files/ with names such as networks/step-12.bpnet: what is there is found,
+// and nothing there is written or removed.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/base/status.h"
 
 namespace bitpilot {
 
-// The network that all candidates are compared with, calibrated from the float weights.
-inline constexpr char kUniform8File[] = "networks/uniform-8.bpnet";
+enum class StudyFileKind : std::uint8_t { kNetwork, kCheckpoint };
 
+// What an event says of a file.
 struct StoredFile {
-  std::string sha256;  // of the content
-  std::string file;    // relative to the study's folder
+  std::string sha256;  // of the content; empty: an older bitpilot did not say
+  std::string file;    // relative to the folder of files
+
+  friend bool operator==(const StoredFile&, const StoredFile&) = default;
 };
+
+// "networks/<sha256>.bpnet", "checkpoints/<sha256>.ckpt".
+std::string StudyFileName(StudyFileKind kind, std::string_view sha256);
+
+// The network whose hash an event holds; under its older name ("networks/step-12.bpnet") if the
+// event holds none.
+StoredFile NetworkFile(const std::string& sha256, std::string_view older_name);
+
+// Names of an older bitpilot.
+inline constexpr char kOlderUniform8File[] = "networks/uniform-8.bpnet";
+inline constexpr char kOlderUniform4File[] = "networks/uniform-4.bpnet";
+std::string OlderStepFile(int step);
+
+// True if `logged` names `expected`: the same name and hash; only the name where `expected` has no
+// hash. (Older events have the folder's name in front.)
+bool Names(const StoredFile& logged, const StoredFile& expected);
 
 class StudyFiles {
  public:
   explicit StudyFiles(const std::string& study_path);
 
-  // Name relative to the study's folder of what `name` ("networks/step-12.bpnet") is called on
-  // disk.
-  std::string RelativeName(std::string_view name) const;
-  std::string AbsolutePath(std::string_view name) const;
+  const std::string& folder() const { return folder_; }
 
-  // Writes through a temporary file and a rename, synced to disk: after a crash the file is whole
-  // or absent.
-  Result<StoredFile> Put(std::string_view name, std::string_view bytes) const;
+  // For a study that is about to be created.
+  //
+  // Errors: kInvalidArgument if its folder holds something: it is another study's.
+  Status CheckUnused() const;
 
-  // Errors: kNotFound says which file of which study is missing; kDataCorrupt if `sha256` is given
-  // and does not match.
-  Result<std::string> Get(std::string_view name, std::string_view sha256 = {}) const;
+  // Makes the folder and notes in it whose it is.
+  //
+  // study_id: Study::Id().
+  //
+  // Errors: kInvalidArgument if it is another study's; what the disk says.
+  Status Claim(const std::string& study_id) const;
 
-  // No error if it is already gone.
-  void Remove(std::string_view name) const;
+  // Durable when it returns. Errors: as WriteFileAtomically() (kernels/base/file_io.h).
+  Result<StoredFile> Put(StudyFileKind kind, std::string_view bytes) const;
+
+  // The content, which has the hash.
+  //
+  // Errors: kNotFound says which file of which study is missing; kDataCorrupt if it does not match.
+  Result<std::string> Get(const StoredFile& stored) const;
+
+  // No error if it is already gone. What has no hash stays: it may be another study's.
+  void Remove(const StoredFile& stored) const;
 
  private:
+  std::vector<std::string> PlacesOf(const StoredFile& stored) const;
+
   std::string study_path_;
-  std::string folder_;       // absolute or relative to the working directory, as the study's path
-  std::string folder_name_;  // last component
+  std::string folder_;        // absolute or relative to the working directory, as the study's path
+  std::string older_folder_;  // of a study of an older bitpilot
 };
 
 }  // namespace bitpilot

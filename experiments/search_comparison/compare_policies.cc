@@ -173,11 +173,14 @@ Status Compare(Arguments& arguments) {
   if (!journal.ok()) return journal.status();
   const StudyFiles files(study_path);
   const SearchResources resources = (*parts)->resources();
-  const Result<SearchProblem> problem = SetUpProblem(definition->topology, arguments.config,
-                                                     resources, *journal, files, display, never);
-  if (!problem.ok()) return problem.status();
+  const Result<std::string> id = (*study)->Id();
+  if (!id.ok()) return id.status();
+  BITPILOT_RETURN_IF_ERROR(files.Claim(*id));
+  const Result<ProblemSetup> setup = SetUpProblem(definition->topology, arguments.config, resources,
+                                                  *journal, files, display, never);
+  if (!setup.ok()) return setup.status();
 
-  const Result<std::string> uniform8_bytes = files.Get(kUniform8File);
+  const Result<std::string> uniform8_bytes = files.Get(setup->uniform8);
   if (!uniform8_bytes.ok()) return uniform8_bytes.status();
   const Result<Network> uniform8 = ParseNetwork(*uniform8_bytes);
   if (!uniform8.ok()) return uniform8.status();
@@ -192,7 +195,7 @@ Status Compare(Arguments& arguments) {
   for (int seed = 1; seed <= arguments.seeds; ++seed) {
     std::printf("%-8d", seed);
     for (const std::string& policy : arguments.policies) {
-      CachingEnvironment environment(*problem, resources, *uniform8, cache_file, known);
+      CachingEnvironment environment(setup->problem, resources, *uniform8, cache_file, known);
       const Result<double> hypervolume =
           RunPolicy(policy, static_cast<std::uint64_t>(seed), environment);
       if (!hypervolume.ok()) return hypervolume.status();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -193,6 +195,20 @@ TEST_F(JournalTest, AppendsNothingIfObservingFails) {
       [] { return Result<TransitionEvent>(Status(StatusCode::kUnavailable, "board away")); });
   EXPECT_EQ(answer.status().code(), StatusCode::kUnavailable);
   EXPECT_EQ((*study)->Events()->size(), 1U);
+}
+
+TEST_F(JournalTest, KeepsTheLastPlaceThatAResumeNoted) {
+  Record();
+  Result<std::unique_ptr<Study>> study = Study::OpenForResume(path_);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
+  ASSERT_TRUE(journal.ok());
+  ASSERT_TRUE(journal->NotePlaces({{"data", "one"}, {"weights", "w"}}).ok());
+  ASSERT_TRUE(journal->NoteClassChange("class").ok());
+  ASSERT_TRUE(journal->NotePlaces({{"data", "two"}}).ok());
+  EXPECT_EQ(ValueOrDie(NotedPlaces(**study)), (nlohmann::json{{"data", "two"}, {"weights", "w"}}));
+  // They decide nothing.
+  ASSERT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
 }
 
 }  // namespace

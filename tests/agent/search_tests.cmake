@@ -11,6 +11,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     search_config_test.cc
     speed_claims_test.cc
     step_measurement_test.cc
+    study_files_test.cc
   DEPS bitpilot::search)
 # Whole searches, over and over.
 bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS

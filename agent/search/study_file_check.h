@@ -1,0 +1,26 @@
+// What `bitpilot log verify --files` checks: the files beside a study.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct StudyFileCheck {
+  int num_verified = 0;               // with the content whose hash the log holds
+  int num_without_hash = 0;           // there, but an older bitpilot logged no hash
+  std::vector<std::string> problems;  // what is missing or changed, in the order of the log
+};
+
+// Compares every file that the study names with its hash.
+//
+// Must be there: uniform 8 bit, the networks that a report may show (ReportableSteps()), those that
+// the search registered at its end, and, until then, the last checkpoint. A search removes all
+// other networks and checkpoints as it goes on; what is left of them must have its hash, too.
+//
+// Errors: as Study::OpenReadOnly(); kDataCorrupt for an event that cannot be read.
+Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path);
+
+}  // namespace bitpilot
