@@ -142,6 +142,7 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
   const auto recompute = [&](const ProblemEvent& logged) -> Result<ProblemEvent> {
     Result<ProblemEvent> known = KnownProblem(topology, config, *reference, *table);
     if (!known.ok()) return known;
+    known->uniform8_sha256 = logged.uniform8_sha256;
     known->uniform8.loss = logged.uniform8.loss;
     known->uniform8.accuracy = logged.uniform8.accuracy;
     known->float_accuracy = logged.float_accuracy;
