@@ -248,7 +248,8 @@ class SearchResumeTest : public testing::Test {
   // What a new process loads; the board alone is shared, it knows nothing of a search.
   Result<std::unique_ptr<LiveParts>> FreshParts() {
     auto parts = std::make_unique<LiveParts>();
-    parts->data = data_;
+    parts->images = {data_.train, data_.validation};
+    parts->test = data_.test;
     parts->calibration = data_.train.Slice(0, static_cast<std::size_t>(config_.calibration_images));
     const Result<ModelDefinition> definition = FindModel(config_.model);
     if (!definition.ok()) return definition.status();
