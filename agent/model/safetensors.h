@@ -39,16 +39,15 @@ struct SafetensorsFile {
   //
   // Errors:
   //   kInvalidArgument  no such tensor, another dtype or another shape; the message names all
-  //   three.
+  //                     three.
   Result<const FloatTensor*> Find(const std::string& name,
                                   const std::vector<std::int64_t>& shape) const;
 };
 
 // Errors:
 //   kDataCorrupt  truncated; a header that is no JSON object of the form above; a name that occurs
-//   twice; an
-//                 unknown dtype; a shape that disagrees with its bytes; gaps, overlaps, bytes left
-//                 over.
+//                 twice; an unknown dtype; a shape that disagrees with its bytes; gaps, overlaps,
+//                 bytes left over.
 Result<SafetensorsFile> ParseSafetensors(std::string_view bytes);
 
 // Errors: as ParseSafetensors, and kNotFound / kPermissionDenied; the message names `path`, and

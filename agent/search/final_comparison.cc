@@ -37,8 +37,7 @@ class FinalistNetworks {
     if (!networks_.empty()) return &networks_;
     std::vector<Network> networks;
     for (std::size_t i = 0; i < finalists_.size(); ++i) {
-      Result<Network> network =
-          IsMadeHere(i) ? MakeUniform4(finalists_[i]) : Read(NameOf(i));
+      Result<Network> network = IsMadeHere(i) ? MakeUniform4(finalists_[i]) : Read(NameOf(i));
       if (!network.ok()) return network.status();
       networks.push_back(std::move(*network));
     }

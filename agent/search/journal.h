@@ -3,8 +3,8 @@
 //
 //   recording   Decide() and Observe() append to the study.
 //   replaying   while the study still holds events that this process has not consumed, Decide()
-//   recomputes and compares,
-//               and Observe() answers from the log without measuring or training.
+//               recomputes and compares, and Observe() answers from the log without measuring or
+//               training.
 //
 // A resume replays what is logged and then records; a verification replays and stops where the log
 // ends.
@@ -58,7 +58,8 @@ class Journal {
   //
   // Errors:
   //   kDataCorrupt  the log holds another event here: the message names its seq, what was logged
-  //   and recomputed. kAborted      the log ended (kStop only; IsEndOfLog() tells).
+  //                 and recomputed.
+  //   kAborted      the log ended (kStop only; IsEndOfLog() tells).
   template <typename Event>
   Status Decide(const Event& decision) {
     if (!replaying()) {

@@ -85,8 +85,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     BITPILOT_RETURN_IF_ERROR(CheckBatchSize(config.batch_size, data->train.size()));
   }
   const auto asked = static_cast<std::size_t>(config.calibration_images);
-  const std::size_t num_calibration =
-      std::min({asked, data->train.size(), kCalibrationImages});
+  const std::size_t num_calibration = std::min({asked, data->train.size(), kCalibrationImages});
   if (num_calibration < asked) {
     observer.OnNotice("calibration reads " + std::to_string(num_calibration) +
                       " training images, not " + std::to_string(asked) +

@@ -15,8 +15,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::set<std::string> kLaterKeys = {"fast",  "cpu", "energy", "meter", "max_energy_ratio",
-                                          "device_sha256"};
+const std::set<std::string> kLaterKeys = {
+    "fast", "cpu", "energy", "meter", "max_energy_ratio", "device_sha256"};
 
 Status ValidateEnergy(const SearchConfig& config) {
   if (config.energy != "auto" && config.energy != "none" && config.energy != "search") {

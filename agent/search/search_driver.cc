@@ -54,8 +54,9 @@ Result<SearchOutcome> SearchDriver::Run() {
   BITPILOT_RETURN_IF_ERROR(SettleBoard());
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
   const SearchResources resources = parts_ != nullptr ? parts_->resources() : SearchResources{};
-  const Result<ProblemSetup> setup = SetUpProblem(definition->topology, config_, resources, journal_,
-                                                  files_, *options_.observer, options_.stop);
+  const Result<ProblemSetup> setup =
+      SetUpProblem(definition->topology, config_, resources, journal_, files_, *options_.observer,
+                   options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
   const SearchProblem& problem = setup->problem;
   Result<std::unique_ptr<Policy>> policy = PreparePolicy(problem);

@@ -8,10 +8,7 @@
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile uniform8, Journal& journal, const StudyFiles& files,

@@ -112,8 +112,7 @@ class Study {
   //
   // Errors:
   //   kInvalidArgument  payload_json is no JSON; `kind` is one that the study writes itself
-  //   ("config",
-  //                     "measurement", "artifact"); the study is read-only or closed.
+  //                     ("config", "measurement", "artifact"); the study is read-only or closed.
   //   kResourceExhausted, kUnavailable, kDataCorrupt  from the disk and SQLite.
   virtual Status Append(const std::string& kind, const std::string& payload_json) = 0;
 
@@ -148,9 +147,9 @@ class Study {
   // Marks a clean end of this run and frees the writer lock: the .db alone is then complete.
   // Reading still works.
   //
-  // Errors: kUnavailable  a reader held the write-ahead log for seconds: the study is complete only
-  // with its
-  //                       "-wal" file; opening it again for a resume puts that right.
+  // Errors:
+  //   kUnavailable  a reader held the write-ahead log for seconds: the study is complete only with
+  //                 its "-wal" file; opening it again for a resume puts that right.
   virtual Status Close(const std::string& exit_reason) = 0;
   Status Close() { return Close("done"); }
 };

@@ -17,9 +17,11 @@ class WriterLock {
   // Takes the lock for the study at `path` and writes this process into the side file.
   //
   // Errors:
-  //   kUnavailable   another process, or another Study of this one, holds it; the message names the
-  //   holder. kUnsupported   the folder is on a network file system; names which. kNotFound,
-  //   kPermissionDenied  the folder is missing or not writable.
+  //   kUnavailable       another process, or another Study of this one, holds it; the message names
+  //                      the holder.
+  //   kUnsupported       the folder is on a network file system; names which.
+  //   kNotFound          the folder is missing.
+  //   kPermissionDenied  it is not writable.
   static Result<WriterLock> Acquire(const std::string& path);
 
   // Frees the lock and removes the side file.

@@ -58,8 +58,7 @@ nlohmann::ordered_json ToJson(const CpuCore& core) {
 }
 
 nlohmann::ordered_json ToJson(const v1::DeviceCapabilities& device, const CpuCore& core,
-                              const ZoneWatch& zones,
-                              const std::vector<std::string>& problems) {
+                              const ZoneWatch& zones, const std::vector<std::string>& problems) {
   nlohmann::ordered_json json{{"type", "result"},
                               {"ready", problems.empty()},
                               {"problems", problems},

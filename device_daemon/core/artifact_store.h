@@ -46,7 +46,7 @@ class ArtifactStore {
   // Errors:
   //   kResourceExhausted  it is larger than the quota.
   //   kUnavailable        it does not fit beside what jobs need now; ask again when they have
-  //   ended.
+  //                       ended.
   Result<ArtifactState> Prepare(std::string_view sha256, std::uint64_t total_bytes,
                                 const IsNeeded& is_needed);
 

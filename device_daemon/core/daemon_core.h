@@ -3,16 +3,17 @@
 //
 // No sockets, clocks, threads, files or random numbers inside, so that tests and simulators can
 // drive it through any history. The rules:
+//
 //   Sessions   Hello opens one. Its messages must come from the user who opened it and count
-//   request_id upward. Lease      At most one session holds it; its epoch is stored before it is
-//   granted and every later request must
-//              carry it. Any message of the holder renews it, and it does not expire while the
-//              holder's job runs. A session that loses it keeps its running job; the result waits
-//              for it.
+//              request_id upward.
+//   Lease      At most one session holds it; its epoch is stored before it is granted and every
+//              later request must carry it. Any message of the holder renews it, and it does not
+//              expire while the holder's job runs. A session that loses it keeps its running job;
+//              the result waits for it.
 //   Artifacts  Uploaded in order by the lease holder; the store checks them.
 //   Jobs       One runs, one measurement may wait. A measurement is run at most once for its
-//   measure_id: asked
-//              again it is answered from the running job or from the ring of finished results.
+//              measure_id: asked again it is answered from the running job or from the ring of
+//              finished results.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
 //              not count, neither for another job nor for another daemon). Without one a
 //              measurement may take three times what is usual or, once the worker has timed its
@@ -20,8 +21,7 @@
 //              stopped when the worker shows no sign of life for longer than it announced, or for
 //              kStallLimit.
 //   Errors     Whatever is wrong with a message is answered with an Error that carries its
-//   request_id; nothing that
-//              a peer sends ends the daemon.
+//              request_id; nothing that a peer sends ends the daemon.
 #pragma once
 
 #include <cstdint>

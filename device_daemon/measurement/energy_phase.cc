@@ -61,8 +61,8 @@ MeasureVerdict EnergyPhase::Prepare(const MeasurementSetup& setup, v1::EnergyRun
     };
     Result<Network> network = LoadNetworkOf(measure, i, setup);
     if (!network.ok()) return fail(network.status());
-    Result<MeasureSubject> subject = CompileSubject(
-        measure, i, std::move(*network), setup, [this](const Progress&) { ShowProgress(); });
+    Result<MeasureSubject> subject = CompileSubject(measure, i, std::move(*network), setup,
+                                                    [this](const Progress&) { ShowProgress(); });
     if (!subject.ok()) return fail(subject.status());
     subjects_.push_back(std::move(*subject));
     subjects_.back().compiled.Run(GoldenPixels(measure), subjects_.back().logits);

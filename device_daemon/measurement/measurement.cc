@@ -154,8 +154,8 @@ MeasureVerdict MeasureFit(const v1::MeasureRequest& request, const MeasurementSe
     progress(now);
   };
   if (setup.choices != nullptr) setup.choices->ForgetUses();
-  MeasureVerdict verdict = PrepareSubjects(request, setup, std::move(networks), clock, informed,
-                                           forecast, subjects);
+  MeasureVerdict verdict =
+      PrepareSubjects(request, setup, std::move(networks), clock, informed, forecast, subjects);
   if (setup.choices != nullptr) {
     result.mutable_conditions()->set_kernel_choices(setup.choices->HashOfUsed());
   }

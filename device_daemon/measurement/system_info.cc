@@ -10,7 +10,6 @@
 namespace bitpilot {
 namespace {
 
-
 // Value of the first line "key<spaces>: value" of a file like /proc/cpuinfo, or empty.
 std::string ReadField(const char* path, std::string_view key) {
   std::ifstream file(path);

@@ -29,8 +29,7 @@ std::string AuthorizedAgentsPath(const std::string& folder);
 //
 // Errors:
 //   kInvalidArgument   the folder holds a key already and `force` is false: agents that know it
-//   would be locked
-//                      out.
+//                      would be locked out.
 //   kPermissionDenied, kResourceExhausted  a file cannot be written; the message names it, and the
 //                      old secret key stays.
 Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force);

@@ -2,9 +2,9 @@
 // bytes):
 //
 //   text name; u32 height, width, channels; u32 number of operations
-//   each operation: u8 kind; text name; i32 input, residual; u32 out_channels, kernel_h, kernel_w,
-//   stride_h,
-//     stride_w, padding top, left, bottom, right, groups, pad_channels_before; u8 activation
+//   each operation: u8 kind; text name; i32 input, residual;
+//     u32 out_channels, kernel_h, kernel_w, stride_h, stride_w,
+//         padding top, left, bottom, right, groups, pad_channels_before; u8 activation
 //   each stored tensor: u8 bits, zero_point; f32 scale
 //   each operation: f32 residual_scale; u8 code_min, code_max; f32 scale[O]; f32 bias[O]
 //   u8 input_codes[256 * channels]
