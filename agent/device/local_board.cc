@@ -91,9 +91,9 @@ Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
 }
 
 Result<std::string> DeviceSha256(const std::string& device) {
-  const Result<LocalDaemonOptions> options = ParseDevice(device);
-  if (!options.ok()) return options.status();
-  return options->cost_table.empty() ? std::string() : Sha256Hex(options->cost_table);
+  const Result<Device> parsed = ParseDevice(device, /*fast=*/false, /*cpu=*/"");
+  if (!parsed.ok()) return parsed.status();
+  return parsed->table ? Sha256Hex(FormatCostTable(*parsed->table)) : std::string();
 }
 
 }  // namespace bitpilot

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Board>> StartLocalBoard(const std::string& device,
 
 // Hex SHA-256 of the table of a model board, in its text format; empty for this machine.
 //
-// Errors: kInvalidArgument, kUnsupported, kNotFound as StartLocalBoard().
+// Errors: kInvalidArgument and kUnsupported as StartLocalBoard().
 Result<std::string> DeviceSha256(const std::string& device);
 
 }  // namespace bitpilot

@@ -37,6 +37,7 @@ class DyingStudy final : public Study {
 
   const std::string& path() const override { return study_->path(); }
   std::string config_json() const override { return study_->config_json(); }
+  Result<std::string> Id() const override { return study_->Id(); }
   Status Append(const std::string& kind, const std::string& payload_json) override {
     if (kind != AgentEvent::kKind) BITPILOT_RETURN_IF_ERROR(Spend(1));
     return study_->Append(kind, payload_json);
