@@ -18,6 +18,7 @@
 #include "experiments/kernels/plain_loops.h"
 #include "experiments/kernels/timed_layer.h"
 #include "kernels/conv/conv.h"
+#include "kernels/cpu/thread_cpu_time.h"
 #include "kernels/runtime/conv_tuner.h"
 
 namespace bitpilot {

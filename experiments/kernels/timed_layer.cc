@@ -1,7 +1,5 @@
 #include "experiments/kernels/timed_layer.h"
 
-#include <time.h>
-
 #include <cstddef>
 #include <random>
 
@@ -69,12 +67,6 @@ void FillImage(const TensorLayout& tensor, int bits, std::uint8_t* arena) {
 }
 
 }  // namespace
-
-std::int64_t ThreadCpuNs() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 double Samples::MedianNs() const {
   std::vector<double> sorted = ns_;

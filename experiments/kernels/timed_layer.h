@@ -35,9 +35,6 @@ struct LayerShape {
   }
 };
 
-// CPU time of the calling thread.
-std::int64_t ThreadCpuNs();
-
 // Samples of one thing's time.
 class Samples {
  public:
