@@ -70,8 +70,10 @@ std::vector<std::vector<float>> ReferenceLogits(const Network& network,
 RunningDaemon StartDaemon(const AgentKeys& agent, const std::string& isa) {
   Result<std::string> program = FindDaemonProgram();
   BITPILOT_CHECK(program.ok());
-  Result<std::unique_ptr<LocalDaemon>> daemon =
-      LocalDaemon::Create({*program, isa, "", ""}, agent.public_key);
+  LocalDaemonOptions options;
+  options.program = *program;
+  options.isa = isa;
+  Result<std::unique_ptr<LocalDaemon>> daemon = LocalDaemon::Create(options, agent.public_key);
   BITPILOT_CHECK(daemon.ok());
   Result<BoardAddress> address = (*daemon)->Address();
   BITPILOT_CHECK(address.ok());
