@@ -202,20 +202,21 @@ Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
       network.latency_median_ns() > network.latency_high_ns()) {
     return InvalidArgument("latency_median_ns lies outside its interval");
   }
+  BITPILOT_RETURN_IF_ERROR(CheckFinite("confidence", network.confidence()));
   if (!(network.confidence() >= 0.0 && network.confidence() <= 1.0)) {
     return InvalidArgument("confidence must be in [0, 1], got " +
                            std::to_string(network.confidence()));
-  }
-  if (network.window_ns_size() == 0 || network.window_cpu_ns_size() != network.window_ns_size()) {
-    return InvalidArgument("window_ns and window_cpu_ns must be parallel and not empty, got " +
-                           std::to_string(network.window_ns_size()) + " and " +
-                           std::to_string(network.window_cpu_ns_size()));
   }
   for (const double window_ns : network.window_ns()) {
     BITPILOT_RETURN_IF_ERROR(CheckPositive("window_ns", window_ns));
   }
   for (const double window_ns : network.window_cpu_ns()) {
     BITPILOT_RETURN_IF_ERROR(CheckNotNegative("window_cpu_ns", window_ns));
+  }
+  if (network.window_ns_size() == 0 || network.window_cpu_ns_size() != network.window_ns_size()) {
+    return InvalidArgument("window_ns and window_cpu_ns must be parallel and not empty, got " +
+                           std::to_string(network.window_ns_size()) + " and " +
+                           std::to_string(network.window_cpu_ns_size()));
   }
   BITPILOT_RETURN_IF_ERROR(CheckFinite("drift", network.drift()));
   for (const v1::OperationTime& operation : network.operations()) {
@@ -245,7 +246,8 @@ Status ValidateConditions(const v1::Conditions& conditions) {
                  {"canary_ns", conditions.canary_ns()},
                  {"other_load", conditions.other_load()},
                  {"gate_wait_ms", conditions.gate_wait_ms()},
-                 {"timed_ms", conditions.timed_ms()}};
+                 {"timed_ms", conditions.timed_ms()},
+                 {"turn_wait_ms", conditions.turn_wait_ms()}};
   for (const auto& [name, value] : numbers) {
     BITPILOT_RETURN_IF_ERROR(CheckFinite(name, value));
   }
@@ -258,6 +260,10 @@ Status ValidateResult(const v1::MeasureResult& result) {
   const v1::MeasureStatus status = result.status();
   if (status == v1::MEASURE_STATUS_UNSPECIFIED || !v1::MeasureStatus_IsValid(status)) {
     return InvalidArgument("unknown measure status " + std::to_string(static_cast<int>(status)));
+  }
+  if (result.damaged_sha256_size() > 0 && status != v1::REJECTED) {
+    return InvalidArgument("damaged_sha256 belongs to a REJECTED measurement, this one is " +
+                           v1::MeasureStatus_Name(status));
   }
   for (const std::string& sha256 : result.damaged_sha256()) {
     BITPILOT_RETURN_IF_ERROR(CheckSize("damaged_sha256", kSha256Bytes, sha256.size()));

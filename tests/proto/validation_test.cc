@@ -4,11 +4,8 @@
 
 #include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "proto/crc32.h"
 
@@ -211,43 +208,16 @@ TEST(ValidateReplyTest, RefusesConditionsThatAreNotFinite) {
   EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
 }
 
-// Every number of a result: what one of them would do to means, models and JSON is not for their
-// readers to think of.
-TEST(ValidateReplyTest, RefusesNumbersThatAreNotFiniteInEveryField) {
-  using Network = v1::NetworkMeasurement;
-  using Set = std::function<void(Network&, v1::Conditions&, double)>;
-  const std::vector<std::pair<const char*, Set>> fields{
-      {"latency_median_ns", [](Network& n, auto&, double v) { n.set_latency_median_ns(v); }},
-      {"latency_low_ns", [](Network& n, auto&, double v) { n.set_latency_low_ns(v); }},
-      {"latency_high_ns", [](Network& n, auto&, double v) { n.set_latency_high_ns(v); }},
-      {"confidence", [](Network& n, auto&, double v) { n.set_confidence(v); }},
-      {"window_ns", [](Network& n, auto&, double v) { n.set_window_ns(0, v); }},
-      {"window_cpu_ns", [](Network& n, auto&, double v) { n.set_window_cpu_ns(0, v); }},
-      {"drift", [](Network& n, auto&, double v) { n.set_drift(v); }},
-      {"operations",
-       [](Network& n, auto&, double v) { n.add_operations()->set_latency_median_ns(v); }},
-      {"model_energy", [](Network& n, auto&, double v) { n.set_model_energy(v); }},
-      {"model_energy_error", [](Network& n, auto&, double v) { n.set_model_energy_error(v); }},
-      {"temperature_start_celsius",
-       [](auto&, v1::Conditions& c, double v) { c.set_temperature_start_celsius(v); }},
-      {"temperature_end_celsius",
-       [](auto&, v1::Conditions& c, double v) { c.set_temperature_end_celsius(v); }},
-      {"load_average", [](auto&, v1::Conditions& c, double v) { c.set_load_average(v); }},
-      {"duration_ms", [](auto&, v1::Conditions& c, double v) { c.set_duration_ms(v); }},
-      {"canary_lease_ns", [](auto&, v1::Conditions& c, double v) { c.set_canary_lease_ns(v); }},
-      {"canary_ns", [](auto&, v1::Conditions& c, double v) { c.set_canary_ns(v); }},
-      {"other_load", [](auto&, v1::Conditions& c, double v) { c.set_other_load(v); }},
-      {"gate_wait_ms", [](auto&, v1::Conditions& c, double v) { c.set_gate_wait_ms(v); }},
-      {"timed_ms", [](auto&, v1::Conditions& c, double v) { c.set_timed_ms(v); }}};
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  for (const auto& [name, set] : fields) {
-    for (const double value : {kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN()}) {
-      Message reply = MeasureReply();
-      v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
-      set(*result.mutable_networks(0), *result.mutable_conditions(), value);
-      EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument) << name << " " << value;
-    }
-  }
+TEST(ValidateReplyTest, TakesDamagedFilesOnlyOfARejectedMeasurement) {
+  Message reply = MeasureReply();
+  v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
+  result.add_damaged_sha256(std::string(kSha256Bytes, 'n'));
+  EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
+  result.clear_networks();
+  result.set_status(v1::CRASH);
+  EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
+  result.set_status(v1::REJECTED);
+  EXPECT_TRUE(ValidateReply(reply).ok());
 }
 
 TEST(ValidateReplyTest, RefusesLogitsThatAreNotFinite) {
