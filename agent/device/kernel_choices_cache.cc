@@ -23,7 +23,7 @@ void CopyWhole(const std::string& from, const std::string& to) {
 }
 
 std::string PathIn(const std::string& store_folder) {
-  return store_folder + "/" + kKernelChoicesFile;
+  return store_folder + "/" + kWorkerFolder + "/" + kKernelChoicesFile;
 }
 
 }  // namespace

@@ -13,6 +13,13 @@ namespace bitpilot {
 // is damaged: timing again costs less than asking anybody.
 KernelChoices ReadKernelChoices(const std::string& store_folder, const std::string& core);
 
+// The folder that the choices are written to, all that the worker may change (sandbox.h).
+//
+// Errors: as MakeFolderDurably().
+Status MakeWorkerFolder(const std::string& store_folder);
+
+// REQUIRES: MakeWorkerFolder() was called for the store.
+//
 // Errors: as WriteFileAtomically().
 Status WriteKernelChoices(const std::string& store_folder, const KernelChoices& choices);
 

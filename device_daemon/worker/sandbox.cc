@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "device_daemon/worker/sanitized.h"
+#include "kernels/runtime/kernel_choices.h"
 
 namespace bitpilot {
 namespace {
@@ -71,10 +72,14 @@ Status RestrictFiles(const std::string& store_folder, int version) {
   }
   const auto ruleset = static_cast<int>(syscall(kLandlockCreateRuleset, &attributes, size, 0));
   if (ruleset < 0) return Refused("a Landlock ruleset");
-  std::uint64_t in_store = kAccessRead | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                           LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
-  if (version >= 3) in_store |= kAccessFsTruncate;
-  Status status = AllowBelow(ruleset, store_folder.c_str(), in_store, /*required=*/true);
+  std::uint64_t own = kAccessRead | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+                      LANDLOCK_ACCESS_FS_REMOVE_FILE;
+  if (version >= 3) own |= kAccessFsTruncate;
+  Status status = AllowBelow(ruleset, store_folder.c_str(), kAccessRead, /*required=*/true);
+  if (status.ok()) {
+    status =
+        AllowBelow(ruleset, (store_folder + "/" + kWorkerFolder).c_str(), own, /*required=*/true);
+  }
   for (const char* folder : {"/proc", "/sys", "/usr/lib", "/lib", "/lib64"}) {
     if (status.ok()) status = AllowBelow(ruleset, folder, kAccessRead, /*required=*/false);
   }
@@ -100,10 +105,17 @@ constexpr std::uint32_t kNativeArchitecture = 0;  // No filter.
 // Calls of another ABI of the same CPU (x32) have numbers from here on.
 constexpr std::uint32_t kForeignNumbers = 0x40000000;
 
+// Newer than Debian 12's headers; the numbers are the same on all architectures.
+constexpr long kFchmodat2 = 452;
+constexpr long kSetxattrat = 463;
+constexpr long kRemovexattrat = 466;
+
 constexpr long kDeniedCalls[] = {
     // other processes
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_pidfd_open,
     SYS_pidfd_getfd, SYS_perf_event_open,
+    // signals; tgkill() reaches the own process only (see RestrictCalls())
+    SYS_kill, SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
     // other programs
     SYS_execve, SYS_execveat,
     // the network
@@ -112,11 +124,56 @@ constexpr long kDeniedCalls[] = {
     SYS_open_by_handle_at, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_mount,
     SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare, SYS_setns, SYS_open_tree, SYS_move_mount,
     SYS_fsopen, SYS_fsmount,
+    // what Landlock leaves of files: length (before its version 3), rights, owner, attributes, times
+    SYS_truncate, SYS_fchmod, SYS_fchmodat, kFchmodat2, SYS_fchown, SYS_fchownat, SYS_setxattr,
+    SYS_lsetxattr, SYS_fsetxattr, kSetxattrat, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
+    kRemovexattrat, SYS_utimensat,
+#ifdef SYS_openat2  // Its flags are out of a filter's sight.
+    SYS_openat2,
+#endif
+#ifdef SYS_truncate64  // 32 bit
+    SYS_truncate64, SYS_utimensat_time64,
+#endif
+#ifdef SYS_chown32
+    SYS_chown32, SYS_lchown32, SYS_fchown32,
+#endif
+#ifdef SYS_chmod  // older architectures
+    SYS_chmod, SYS_chown, SYS_lchown, SYS_utimes, SYS_futimesat,
+#endif
+#ifdef SYS_utime
+    SYS_utime,
+#endif
     // the kernel
     SYS_bpf, SYS_userfaultfd, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_init_module,
     SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot};
 
+// A call that is denied for one of its arguments: if its bits in `mask` are `value`, or are not.
+struct DeniedArgument {
+  long call;
+  int argument;  // from 0
+  std::uint32_t mask;
+  std::uint32_t value;
+  bool if_equal;
+};
+
+// Opens for reading alone, and truncates nevertheless: before its version 3, Landlock asks only for
+// the right to read.
+constexpr std::uint32_t kOpenMask = O_ACCMODE | O_TRUNC;
+constexpr std::uint32_t kReadAndTruncate = O_RDONLY | O_TRUNC;
+
+// The low half of an argument.
+constexpr std::size_t ArgumentOffset(int argument) {
+  constexpr std::size_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+  return offsetof(seccomp_data, args) + static_cast<std::size_t>(argument) * 8 + low;
+}
+
 Status RestrictCalls() {
+  const DeniedArgument denied_arguments[] = {
+      {SYS_tgkill, 0, ~0U, static_cast<std::uint32_t>(getpid()), false},
+#ifdef SYS_open
+      {SYS_open, 1, kOpenMask, kReadAndTruncate, true},
+#endif
+      {SYS_openat, 2, kOpenMask, kReadAndTruncate, true}};
   std::vector<sock_filter> program;
   const auto load = [&](std::size_t offset) {
     program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
@@ -133,6 +190,15 @@ Status RestrictCalls() {
   deny_if(BPF_JGE, kForeignNumbers, /*holds=*/true);
   for (const long call : kDeniedCalls) {
     deny_if(BPF_JEQ, static_cast<std::uint32_t>(call), /*holds=*/true);
+  }
+  for (const DeniedArgument& denied : denied_arguments) {
+    constexpr std::uint8_t kLength = 5;  // of what follows the jump
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(denied.call), 0, kLength));
+    load(ArgumentOffset(denied.argument));
+    program.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, denied.mask));
+    deny_if(BPF_JEQ, denied.value, denied.if_equal);
+    load(offsetof(seccomp_data, nr));
   }
   program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
@@ -183,8 +249,18 @@ std::vector<std::string> SandboxGaps(const SandboxSupport& support) {
   }
   if (!support.has_seccomp) {
     gaps.emplace_back(
-        "this kernel has no seccomp filters: the process that runs networks could open sockets and "
-        "start programs");
+        "this kernel has no seccomp filters: the process that runs networks could open sockets, "
+        "start programs, and change rights, owners and times of files");
+    if (support.landlock_version < 3) {
+      gaps.emplace_back(
+          "this kernel has neither seccomp filters nor Landlock 3 (Linux 6.2): the process that "
+          "runs networks could cut off files of the daemon's user");
+    }
+    if (support.landlock_version < 6) {
+      gaps.emplace_back(
+          "this kernel has neither seccomp filters nor Landlock 6 (Linux 6.12): the process that "
+          "runs networks could signal other processes of the daemon's user");
+    }
   }
   return gaps;
 }

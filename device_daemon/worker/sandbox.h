@@ -1,10 +1,10 @@
 // Sandbox: what keeps the worker, which runs networks that came over the wire, from the daemon's
 // secret key, from the daemon's memory, and from everything else that it does not need.
 //
-//   Landlock      the worker reads and writes the store, reads /proc, /sys and the system's
-//                 libraries, and no other file, whoever owns it; it cannot look into, or signal,
-//                 processes outside of its sandbox
-//   seccomp       no ptrace and its like, no programs, no sockets, no kernel interfaces that a
+//   Landlock      the worker reads the store, /proc, /sys and the system's libraries, writes below
+//                 the store's kWorkerFolder, and reaches no other file, whoever owns it
+//   seccomp       no ptrace and its like, no signals to others, no programs, no sockets, no change
+//                 of a file's rights, owner, attributes or times, no kernel interfaces that a
 //                 measurement never uses
 //   capabilities  a worker of root keeps only the right to reach files of other users
 //   not dumpable  the daemon's memory belongs to root (HideOwnMemory())
@@ -35,7 +35,8 @@ std::vector<std::string> SandboxGaps(const SandboxSupport& support);
 //
 // REQUIRES: no new privileges were given up (prctl PR_SET_NO_NEW_PRIVS), one thread.
 //
-// Errors: kInternal names what the kernel refused; kNotFound if there is no `store_folder`.
+// Errors: kInternal names what the kernel refused; kNotFound if there is no `store_folder`, or no
+// kWorkerFolder (kernels/runtime/kernel_choices.h) in it.
 Status EnterSandbox(const std::string& store_folder, const SandboxSupport& support);
 
 // The daemon's own part: other processes of its user cannot read its memory, and no core dump

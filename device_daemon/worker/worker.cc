@@ -225,7 +225,8 @@ int RunWorker(const WorkerOptions& options) {
   if (!setup.ok()) return Fail(setup.status());
   Result<std::function<void()>> canary = CanaryInference(setup->isa);
   if (!canary.ok()) return Fail(canary.status());
-  Status confined = ConfineWorker(options.memory_bytes);
+  Status confined = MakeWorkerFolder(options.store);
+  if (confined.ok()) confined = ConfineWorker(options.memory_bytes);
   if (confined.ok()) confined = EnterSandbox(options.store, ProbeSandbox());
   if (!confined.ok()) return Fail(confined);
   BoardWatchOptions watch;

@@ -22,8 +22,9 @@
 
 namespace bitpilot {
 
-// Name of their file in a board's store.
+// Name of their file, in the folder of a board's store that its worker may write to.
 inline constexpr char kKernelChoicesFile[] = "kernel_choices";
+inline constexpr char kWorkerFolder[] = "worker";
 
 struct KernelChoice {
   std::string kernel;

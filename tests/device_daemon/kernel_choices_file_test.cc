@@ -12,6 +12,7 @@ namespace {
 
 TEST(KernelChoicesFileTest, KeepsChoicesOverARestart) {
   const TemporaryFolder folder;
+  ASSERT_TRUE(MakeWorkerFolder(folder.path()).ok());
   EXPECT_EQ(ReadKernelChoices(folder.path(), "a core").size(), 0U);
   KernelChoices choices("a core");
   choices.Remember("a layer", "a kernel", 0.25);
@@ -25,6 +26,7 @@ TEST(KernelChoicesFileTest, KeepsChoicesOverARestart) {
 // A daemon that measures on the big cores leaves what was timed on the little ones as it is.
 TEST(KernelChoicesFileTest, KeepsTheChoicesOfEveryKindOfCore) {
   const TemporaryFolder folder;
+  ASSERT_TRUE(MakeWorkerFolder(folder.path()).ok());
   KernelChoices little("little");
   little.Remember("a layer", "kernel 1", 0.25);
   ASSERT_TRUE(WriteKernelChoices(folder.path(), little).ok());
@@ -36,12 +38,21 @@ TEST(KernelChoicesFileTest, KeepsTheChoicesOfEveryKindOfCore) {
   EXPECT_EQ(ReadKernelChoices(folder.path(), "big").Find("a layer")->kernel, "kernel 2");
 }
 
-TEST(KernelChoicesFileTest, ForgetsWhatIsDamaged) {
+TEST(KernelChoicesFileTest, FindsWhatEarlierReleasesKept) {
   const TemporaryFolder folder;
   KernelChoices choices("a core");
   choices.Remember("a layer", "a kernel", 0.25);
+  std::ofstream(folder.path() + "/kernel_choices") << choices.ToText();
+  EXPECT_EQ(ReadKernelChoices(folder.path(), "a core").size(), 1U);
+}
+
+TEST(KernelChoicesFileTest, ForgetsWhatIsDamaged) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(MakeWorkerFolder(folder.path()).ok());
+  KernelChoices choices("a core");
+  choices.Remember("a layer", "a kernel", 0.25);
   ASSERT_TRUE(WriteKernelChoices(folder.path(), choices).ok());
-  std::ofstream(folder.path() + "/kernel_choices", std::ios::app) << "cut off";
+  std::ofstream(folder.path() + "/worker/kernel_choices", std::ios::app) << "cut off";
   EXPECT_EQ(ReadKernelChoices(folder.path(), "a core").size(), 0U);
 }
 

@@ -6,8 +6,12 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,8 +20,10 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "device_daemon/worker/sanitized.h"
+#include "kernels/base/file_io.h"
 #include "tests/device_daemon/temporary_folder.h"
 
 namespace bitpilot {
@@ -72,23 +78,97 @@ class SandboxTest : public testing::Test {
   void SetUp() override {
     std::ofstream(key_) << "secret";
     ASSERT_EQ(mkdir(store_.c_str(), 0700), 0);
+    ASSERT_EQ(mkdir(own_.c_str(), 0700), 0);
     std::ofstream(store_ + "/network") << "bytes";
   }
 
   const TemporaryFolder folder_;
   const std::string key_ = folder_ / "daemon.key";
   const std::string store_ = folder_ / "store";
+  const std::string own_ = store_ + "/worker";
   const SandboxSupport all_ = ProbeSandbox();
   const SandboxSupport none_;  // An old kernel's.
   char secret_[8] = "secret";
 };
 
-TEST_F(SandboxTest, ReadsAndReplacesFilesOfTheStore) {
+TEST_F(SandboxTest, ReadsTheStoreAndReplacesFilesOfItsOwnFolder) {
   EXPECT_TRUE(SucceedsInside(store_, all_, [this] {
-    const std::string fresh = store_ + "/fresh";
-    return CanOpen(store_ + "/network", O_RDONLY) && CanOpen(fresh, O_WRONLY | O_CREAT | O_TRUNC) &&
-           std::rename(fresh.c_str(), (store_ + "/network").c_str()) == 0;
+    return CanOpen(store_ + "/network", O_RDONLY) &&
+           WriteFileAtomically(own_ + "/choices", "first").ok() &&
+           WriteFileAtomically(own_ + "/choices", "second").ok();
   }));
+  EXPECT_EQ(*ReadFile(own_ + "/choices"), "second");
+}
+
+TEST_F(SandboxTest, ChangesNothingElseInTheStore) {
+  if (all_.landlock_version == 0) GTEST_SKIP() << SandboxGaps(all_)[0];
+  const std::string network = store_ + "/network";
+  const std::function<bool()> attempts[] = {
+      [&] { return CanOpen(network, O_WRONLY); },
+      [&] { return CanOpen(network, O_RDONLY | O_TRUNC); },
+      [&] { return truncate(network.c_str(), 0) == 0; },
+      [&] { return unlink(network.c_str()) == 0; },
+      [&] { return CanOpen(store_ + "/planted", O_WRONLY | O_CREAT); },
+      [&] { return std::rename(network.c_str(), (own_ + "/network").c_str()) == 0; }};
+  for (const SandboxSupport& support : {all_, SandboxSupport{1, all_.has_seccomp}}) {
+    for (const std::function<bool()>& attempt : attempts) {
+      // Version 1 does not look at lengths, and sanitizers run without the filter.
+      if (kSanitized && support.landlock_version == 1) continue;
+      EXPECT_FALSE(SucceedsInside(store_, support, attempt)) << &attempt - attempts;
+    }
+  }
+  EXPECT_EQ(*ReadFile(network), "bytes");
+}
+
+// Landlock says nothing of them.
+TEST_F(SandboxTest, ChangesNoRightsOwnersAttributesOrTimesOfAFile) {
+  if (!all_.has_seccomp) GTEST_SKIP() << "this kernel has no seccomp filters";
+  if (kSanitized) GTEST_SKIP() << "sanitizers run without the filter";
+  const char* key = key_.c_str();
+  const uid_t user = getuid();
+  const gid_t group = getgid();
+  const std::pair<const char*, std::function<bool()>> attempts[] = {
+      {"chmod", [&] { return chmod(key, 0644) == 0; }},
+      {"fchmodat", [&] { return fchmodat(AT_FDCWD, key, 0644, 0) == 0; }},
+      {"chown", [&] { return chown(key, user, group) == 0; }},
+      {"lchown", [&] { return lchown(key, user, group) == 0; }},
+      {"fchownat", [&] { return fchownat(AT_FDCWD, key, user, group, 0) == 0; }},
+      {"truncate", [&] { return truncate(key, 3) == 0; }},
+      {"utimensat", [&] { return utimensat(AT_FDCWD, key, nullptr, 0) == 0; }},
+      {"utimes", [&] { return utimes(key, nullptr) == 0; }}};
+  for (const auto& [name, attempt] : attempts) {
+    EXPECT_FALSE(SucceedsInside(store_, {0, true}, attempt)) << name;
+    EXPECT_TRUE(attempt()) << name << " would not have succeeded without the sandbox";
+  }
+  // A file system need not have attributes: the filter refuses before it is asked.
+  for (const bool sets : {true, false}) {
+    EXPECT_TRUE(SucceedsInside(store_, {0, true}, [&] {
+      const int result =
+          sets ? setxattr(key, "user.note", "x", 1, 0) : removexattr(key, "user.note");
+      return result != 0 && errno == EPERM;
+    })) << sets;
+  }
+}
+
+TEST_F(SandboxTest, SignalsNobodyButItself) {
+  if (!all_.has_seccomp) GTEST_SKIP() << "this kernel has no seccomp filters";
+  if (kSanitized) GTEST_SKIP() << "sanitizers run without the filter";
+  const pid_t daemon = getpid();
+  for (const SandboxSupport& support : {all_, SandboxSupport{0, true}}) {
+    EXPECT_FALSE(SucceedsInside(store_, support, [&] { return kill(daemon, 0) == 0; }));
+    EXPECT_FALSE(SucceedsInside(store_, support,
+                                [&] { return syscall(SYS_tgkill, daemon, daemon, 0) == 0; }));
+    EXPECT_FALSE(
+        SucceedsInside(store_, support, [&] { return syscall(SYS_tkill, daemon, 0) == 0; }));
+    EXPECT_FALSE(SucceedsInside(store_, support, [&] {
+      siginfo_t info{};
+      info.si_code = SI_QUEUE;
+      return syscall(SYS_rt_sigqueueinfo, daemon, 0, &info) == 0;
+    }));
+    // abort() must end it.
+    EXPECT_TRUE(SucceedsInside(store_, support,
+                               [] { return syscall(SYS_tgkill, getpid(), gettid(), 0) == 0; }));
+  }
 }
 
 TEST_F(SandboxTest, ReadsWhatTellsOfTheBoard) {
@@ -117,10 +197,13 @@ TEST_F(SandboxTest, StartsNoProgramAndOpensNoSocket) {
   EXPECT_FALSE(SucceedsInside(store_, all_, [] {
     return socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_DGRAM, 0) >= 0;
   }));
-  EXPECT_FALSE(SucceedsInside(store_, all_, [] {
-    execl("/bin/true", "true", static_cast<char*>(nullptr));
+  // It would end with 1, which is this test's success.
+  const auto run_program = [] {
+    execl("/bin/false", "false", static_cast<char*>(nullptr));
     return false;
-  }));
+  };
+  EXPECT_TRUE(SucceedsInside(store_, none_, run_program));
+  EXPECT_FALSE(SucceedsInside(store_, all_, run_program));
 }
 
 // With everything that the kernel has, and with nothing but what every kernel has.
@@ -142,8 +225,13 @@ TEST_F(SandboxTest, SeesNothingOfTheDaemonsMemory) {
 }
 
 TEST_F(SandboxTest, SaysWhatAnOldKernelLacks) {
-  EXPECT_EQ(SandboxGaps(none_).size(), 2U);
+  EXPECT_EQ(SandboxGaps(none_).size(), 4U);
+  EXPECT_EQ(SandboxGaps({0, true}).size(), 1U);
   EXPECT_TRUE(SandboxGaps({1, true}).empty());
+  // What the filter refuses anyway is a gap only without it.
+  EXPECT_EQ(SandboxGaps({2, false}).size(), 3U);
+  EXPECT_EQ(SandboxGaps({3, false}).size(), 2U);
+  EXPECT_EQ(SandboxGaps({6, false}).size(), 1U);
 }
 
 TEST_F(SandboxTest, NamesAStoreThatDoesNotExist) {

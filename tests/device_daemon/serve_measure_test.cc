@@ -53,7 +53,7 @@ TEST(ServeMeasureTest, InferenceTimesNoKernels) {
   const TestNetwork network = MakeTestNetwork(1, 11);
   ASSERT_TRUE(agent.Upload(network));
   ASSERT_TRUE(agent.Ask(agent.InferRequest(network, agent.pixels())).envelope.has_infer_result());
-  const std::string file = daemon.keys_folder() + "/store/kernel_choices";
+  const std::string file = daemon.keys_folder() + "/store/worker/kernel_choices";
   EXPECT_FALSE(std::filesystem::exists(file));
   const v1::MeasureResult result = agent.Measure(agent.MeasureRequest(network, 'm'));
   ASSERT_TRUE(HasNumbers(result)) << result.detail();
