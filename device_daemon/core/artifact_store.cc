@@ -26,20 +26,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kHexCharacters = 64;
 
 std::string HexOf(std::string_view sha256) {
-  Sha256Digest digest{};
-  BITPILOT_CHECK(sha256.size() == digest.size());
-  std::copy(sha256.begin(), sha256.end(), digest.begin());
-  return ToHex(digest);
-}
-
-// The 32 bytes of a hash in hex.
-std::string BytesOfHex(std::string_view hex) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
-  }
-  return bytes;
+  BITPILOT_CHECK(sha256.size() == kHexCharacters / 2);
+  return BytesToHex(sha256);
 }
 
 bool IsHexHash(std::string_view name) {
@@ -94,8 +82,8 @@ Status FlushFile(const std::string& path) {
 }  // namespace
 
 Result<ArtifactStore> ArtifactStore::Open(const std::string& folder, std::uint64_t quota_bytes) {
-  std::error_code error;
-  fs::create_directories(folder, error);
+  const Status made = MakeFolderDurably(folder, 0700);
+  if (!made.ok()) return made.WithContext("cannot use the store");
   const std::string lock_path = folder + "/lock";
   const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) {
@@ -159,7 +147,14 @@ Result<ArtifactState> ArtifactStore::Prepare(std::string_view sha256, std::uint6
                                                       " bytes, the store's quota is " +
                                                       std::to_string(quota_bytes_));
   }
-  if (found != entries_.end() && found->second.size_bytes >= total_bytes) Remove(hex);
+  // All bytes are here, but could not be finished when the last one came, or before a restart.
+  if (found != entries_.end() && found->second.size_bytes == total_bytes) {
+    const Status finished = Finish(hex, found->second);
+    if (finished.ok()) return ArtifactState{total_bytes, true};
+    if (finished.code() != StatusCode::kDataCorrupt) return finished;
+  } else if (found != entries_.end() && found->second.size_bytes > total_bytes) {
+    Remove(hex);
+  }
   BITPILOT_RETURN_IF_ERROR(MakeRoom(hex, total_bytes, is_needed));
   Entry& entry = entries_[hex];
   entry.total_bytes = total_bytes;
@@ -183,21 +178,22 @@ Result<ArtifactState> ArtifactStore::Append(std::string_view sha256, std::uint64
                            std::to_string(offset) + " reaches past the announced " +
                            std::to_string(entry.total_bytes) + " bytes");
   }
-  if (offset + bytes.size() <= entry.size_bytes) return ArtifactState{entry.size_bytes, false};
-  if (offset != entry.size_bytes) {
+  const bool has_all = entry.size_bytes == entry.total_bytes;
+  if (offset + bytes.size() <= entry.size_bytes && !has_all) {
+    return ArtifactState{entry.size_bytes, false};
+  }
+  if (!has_all && offset != entry.size_bytes) {
     return InvalidArgument("a chunk at offset " + std::to_string(offset) +
                            "; the upload goes on at " + std::to_string(entry.size_bytes));
   }
-  BITPILOT_RETURN_IF_ERROR(WriteAt(Path(hex, false), offset, bytes));
-  entry.size_bytes += bytes.size();
+  if (!has_all) {
+    BITPILOT_RETURN_IF_ERROR(WriteAt(Path(hex, false), offset, bytes));
+    entry.size_bytes += bytes.size();
+  }
   entry.last_use = ++uses_;
   if (entry.size_bytes < entry.total_bytes) return ArtifactState{entry.size_bytes, false};
-  const Status status = Finish(hex, entry);
-  if (!status.ok()) {
-    Remove(hex);
-    return status;
-  }
-  return ArtifactState{entry.size_bytes, true};
+  BITPILOT_RETURN_IF_ERROR(Finish(hex, entry));
+  return ArtifactState{entry.total_bytes, true};
 }
 
 bool ArtifactStore::IsComplete(std::string_view sha256) const {
@@ -220,7 +216,7 @@ Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_
     for (const auto& [hex, entry] : entries_) {
       if (hex == for_hex) continue;
       used += std::max(entry.size_bytes, entry.total_bytes);
-      if (entry.last_use < oldest_use && !is_needed(BytesOfHex(hex))) {
+      if (entry.last_use < oldest_use && !is_needed(HexToBytes(hex))) {
         oldest = &hex;
         oldest_use = entry.last_use;
       }
@@ -235,8 +231,12 @@ Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_
   }
 }
 
+// Bytes that do not have the hash are removed, and only they: what a full disk refused may be done
+// later.
 Status ArtifactStore::Finish(const std::string& hex, Entry& entry) {
-  BITPILOT_RETURN_IF_ERROR(CheckHash(Path(hex, false), hex));
+  const Status checked = CheckHash(Path(hex, false), hex);
+  if (checked.code() == StatusCode::kDataCorrupt) Remove(hex);
+  BITPILOT_RETURN_IF_ERROR(checked);
   BITPILOT_RETURN_IF_ERROR(FlushFile(Path(hex, false)));
   BITPILOT_RETURN_IF_ERROR(RenameDurably(Path(hex, false), Path(hex, true)));
   entry.complete = true;

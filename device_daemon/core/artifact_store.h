@@ -29,7 +29,7 @@ class ArtifactStore {
   // Opens the folder, which is made if missing, and takes its lock.
   //
   // Errors:
-  //   kPermissionDenied  the folder cannot be made or read.
+  //   kPermissionDenied  the folder cannot be read; as MakeFolderDurably() if it cannot be made.
   //   kUnavailable       another daemon uses it.
   static Result<ArtifactStore> Open(const std::string& folder, std::uint64_t quota_bytes);
 
@@ -41,10 +41,10 @@ class ArtifactStore {
   using IsNeeded = std::function<bool(std::string_view sha256)>;
 
   // What is here of an artifact of `total_bytes`, after making room for the rest of it. What
-  // `is_needed` stays.
+  // `is_needed` stays. If all of it is here it is finished, as by Append().
   //
   // Errors:
-  //   kResourceExhausted  it is larger than the quota.
+  //   kResourceExhausted  it is larger than the quota, or the disk is full.
   //   kUnavailable        it does not fit beside what jobs need now; ask again when they have
   //                       ended.
   Result<ArtifactState> Prepare(std::string_view sha256, std::uint64_t total_bytes,
@@ -57,7 +57,7 @@ class ArtifactStore {
   //   kInvalidArgument    Prepare() did not name it, or the chunk leaves a gap or reaches past the
   //                       end.
   //   kDataCorrupt        the bytes do not have this hash (all of them are dropped).
-  //   kResourceExhausted  the disk is full; the upload can go on later.
+  //   kResourceExhausted  the disk is full; the upload can go on later, with the same chunk.
   Result<ArtifactState> Append(std::string_view sha256, std::uint64_t offset,
                                std::string_view bytes);
 

@@ -15,7 +15,8 @@
 //              measure_id: asked again it is answered from the running job or from the ring of
 //              finished results.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
-//              not count, neither for another job nor for another daemon). Without one a
+//              not count, neither for another job nor for another daemon, for which it waits an
+//              hour at most). Without one a
 //              measurement may take three times what is usual or, once the worker has timed its
 //              networks, what that foretells; an inference takes what it takes. Every job is
 //              stopped when the worker shows no sign of life for longer than it announced, or for
@@ -54,6 +55,9 @@ class DaemonCore {
   // However slow the worker says that it is: it runs what came over the wire.
   static constexpr Milliseconds kLongestSilence{3'600'000};
   static constexpr Milliseconds kLongestJob{kMaxDeadlineMs};
+  // For other daemons of the machine, all of a job's waits together; then it is CANCELLED, which
+  // says nothing about its networks.
+  static constexpr Milliseconds kLongestTurnWait{3'600'000};
   static constexpr std::size_t kMaxSessions = 64;
 
   explicit DaemonCore(CoreConfig config);
@@ -106,8 +110,9 @@ class DaemonCore {
   Milliseconds LimitOf(const v1::Envelope& envelope) const;
   // What a measurement that runs or waits still takes.
   Milliseconds RemainingOf(const Job& job) const;
-  // Forgets the networks that the worker found damaged, of those that `job` names.
-  void DropDamaged(const Job& job, const Message& reply);
+  // Forgets the networks that the worker found damaged; takes those that `job` does not name out of
+  // the reply.
+  void DropDamaged(const Job& job, Message& reply);
   Job MakeJob(const MessageReceived& event, std::string fingerprint);
   void StartNextJob();
   void StopRunning(v1::MeasureStatus reason);

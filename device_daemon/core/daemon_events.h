@@ -74,6 +74,9 @@ struct WorkerProgressed {
   std::uint32_t windows_done = 0;
   Milliseconds remaining{0};  // what the job still takes at most; 0 while nobody knows
   Milliseconds silence{0};    // the next sign of life may take so long; 0: seconds
+  // Another daemon of the machine measures; never set for what a worker says. The phase is
+  // kTurnPhase.
+  bool waits_for_turn = false;
 };
 
 struct WorkerAnswered {

@@ -30,16 +30,9 @@ Milliseconds LatencyDuration(const v1::MeasureRequest& request) {
   }
 }
 
-// sha256: 32 bytes.
-std::string HexOf(std::string_view sha256) {
-  Sha256Digest digest{};
-  std::ranges::copy(sha256, digest.begin());
-  return ToHex(digest);
-}
-
 Status CheckPresent(const MessageReceived& event) {
   if (event.missing_sha256.empty()) return {};
-  return {StatusCode::kNotFound, "network " + HexOf(event.missing_sha256.front()) +
+  return {StatusCode::kNotFound, "network " + BytesToHex(event.missing_sha256.front()) +
                                      " is not on this board; upload it first"};
 }
 
@@ -195,7 +188,12 @@ void DaemonCore::StopRunning(v1::MeasureStatus reason) {
 void DaemonCore::On(const WorkerProgressed& event) {
   Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
-  if (event.phase == kTurnPhase) running->limit += now_ - running->last_progress;
+  if (event.waits_for_turn) {
+    const Milliseconds waited = now_ - running->last_progress;
+    running->turn_wait += waited;
+    running->limit = std::min(running->limit + waited, kLongestJob);
+    if (running->turn_wait >= kLongestTurnWait) StopRunning(v1::CANCELLED);
+  }
   running->last_progress = now_;
   running->silence = std::clamp(event.silence, kStallLimit, kLongestSilence);
   if (!running->is_measurement()) return;
@@ -207,7 +205,9 @@ void DaemonCore::On(const WorkerProgressed& event) {
   Message message;
   v1::MeasureProgress& progress = *message.envelope.mutable_measure_progress();
   progress.set_measure_id(running->measure_id());
-  progress.set_phase(event.phase.size() <= kMaxPhaseBytes ? event.phase : "running");
+  const bool is_told =
+      event.phase.size() <= kMaxPhaseBytes && (event.phase == kTurnPhase) == event.waits_for_turn;
+  progress.set_phase(is_told ? event.phase : "running");
   progress.set_windows_done(event.windows_done);
   progress.set_remaining_ms(static_cast<std::uint64_t>(running->remaining.count()));
   progress.set_silence_ms(static_cast<std::uint64_t>(running->silence.count()));
@@ -219,18 +219,18 @@ void DaemonCore::On(const WorkerAnswered& event) {
   if (running == nullptr || running->id != event.job) return;
   Job job = jobs_.FinishRunning();
   if (job.is_revoked) return StartNextJob();
-  const v1::Envelope& reply = event.reply.envelope;
   const bool fits = FitsFrames(event.reply);
   const Status valid = ValidateReply(event.reply);
-  if (fits && valid.ok()) DropDamaged(job, event.reply);
+  Message answer = event.reply;
+  v1::Envelope& reply = answer.envelope;
+  if (fits && valid.ok()) DropDamaged(job, answer);
   if (fits && valid.ok() && job.is_measurement() && reply.has_measure_result() &&
       reply.measure_result().measure_id() == job.measure_id()) {
     FinishWithResult(job, reply.measure_result());
   } else if (fits && valid.ok() && !job.is_measurement() &&
              (reply.has_infer_result() || reply.has_error())) {
-    Message answer = event.reply;
     // Whoever asked has the file, and uploads what the board does not know.
-    if (IsDamage(reply)) answer.envelope.mutable_error()->set_code(kNotFoundCode);
+    if (IsDamage(reply)) reply.mutable_error()->set_code(kNotFoundCode);
     SendToSession(job.session_id, job.request_id, std::move(answer));
   } else {
     FinishWithStatus(job, v1::PROTOCOL_ERROR,
@@ -240,19 +240,23 @@ void DaemonCore::On(const WorkerAnswered& event) {
   StartNextJob();
 }
 
-void DaemonCore::DropDamaged(const Job& job, const Message& reply) {
+void DaemonCore::DropDamaged(const Job& job, Message& reply) {
   const auto drop = [this](const std::string& sha256) {
-    actions_.push_back(Log{"network " + HexOf(sha256) + " was damaged in the store; dropped"});
+    actions_.push_back(Log{"network " + BytesToHex(sha256) + " was damaged in the store; dropped"});
     actions_.push_back(DropArtifact{sha256});
   };
   const v1::Envelope& request = job.request.envelope;
   if (request.has_infer_request() && IsDamage(reply.envelope)) {
     drop(request.infer_request().network_sha256());
   }
+  if (!reply.envelope.has_measure_result()) return;
   const auto& named = request.measure_request().network_sha256();
-  for (const std::string& sha256 : reply.envelope.measure_result().damaged_sha256()) {
-    if (std::find(named.begin(), named.end(), sha256) != named.end()) drop(sha256);
-  }
+  auto& damaged = *reply.envelope.mutable_measure_result()->mutable_damaged_sha256();
+  const auto others = std::remove_if(damaged.begin(), damaged.end(), [&](const std::string& one) {
+    return std::find(named.begin(), named.end(), one) == named.end();
+  });
+  damaged.erase(others, damaged.end());
+  for (const std::string& sha256 : damaged) drop(sha256);
 }
 
 void DaemonCore::On(const WorkerFailed& event) {
@@ -262,7 +266,12 @@ void DaemonCore::On(const WorkerFailed& event) {
   if (job.is_revoked) return StartNextJob();
   const v1::MeasureStatus status = job.stop_reason.value_or(event.status);
   std::string detail = event.detail;
-  if (status == v1::CANCELLED) detail = "cancelled while it ran";
+  if (status == v1::CANCELLED) {
+    detail = job.turn_wait < kLongestTurnWait ? "cancelled while it ran"
+                                              : "another daemon of this machine measured for " +
+                                                    std::to_string(job.turn_wait.count()) +
+                                                    " ms; ask again when it has finished";
+  }
   if (status == v1::TIMED_OUT) {
     detail = now_ >= job.started + job.limit
                  ? "did not finish within " + std::to_string(job.limit.count()) + " ms"

@@ -18,7 +18,8 @@ void AddField(Sha256& hash, std::string_view bytes) {
 }  // namespace
 
 Job* JobLedger::FindMeasurement(const std::string& measure_id) {
-  if (running_ && running_->is_measurement() && running_->measure_id() == measure_id) {
+  if (running_ && !running_->is_revoked && running_->is_measurement() &&
+      running_->measure_id() == measure_id) {
     return &*running_;
   }
   const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Job& job) {

@@ -33,6 +33,7 @@ struct Job {
   Milliseconds last_progress{0};
   Milliseconds silence{0};                       // No sign of life for longer than this: it hangs.
   Milliseconds remaining{0};                     // As of last_progress; 0 while nobody knows.
+  Milliseconds turn_wait{0};                     // Of that: for other daemons of the machine.
   std::optional<v1::MeasureStatus> stop_reason;  // Why it was stopped: CANCELLED or TIMED_OUT.
   bool is_revoked = false;  // Its user is not authorized any more: nobody is told how it ended.
 
@@ -51,7 +52,8 @@ class JobLedger {
   static constexpr std::size_t kMaxFinished = 64;
   static constexpr std::size_t kMaxWaitingInfers = 4;
 
-  // The job or result of a measurement, or null.
+  // The job or result of a measurement, or null. A revoked job is none: asked for again, its
+  // measurement is a new one, which waits for its end.
   Job* FindMeasurement(const std::string& measure_id);
   const FinishedMeasurement* FindFinished(const std::string& measure_id) const;
 

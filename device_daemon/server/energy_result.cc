@@ -130,6 +130,17 @@ void RefuseEnergy(const std::string& reason, v1::MeasureResult& result) {
   }
 }
 
+void DropEnergyThatDoesNotFit(Message& reply) {
+  if (!reply.envelope.has_measure_result() || FitsFrames(reply)) return;
+  v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
+  const auto& networks = result.networks();
+  if (std::none_of(networks.begin(), networks.end(),
+                   [](const v1::NetworkMeasurement& network) { return network.has_energy(); })) {
+    return;
+  }
+  RefuseEnergy("with energies the result is too large for a message", result);
+}
+
 void AttachEnergy(const v1::EnergyRunResult& run, const Result<EnergyTrace>& trace,
                   double tolerance, v1::MeasureResult& result) {
   if (!trace.ok()) return RefuseEnergy(trace.status().message(), result);

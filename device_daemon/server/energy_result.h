@@ -7,6 +7,7 @@
 #include "device_daemon/energy/energy_source.h"
 #include "kernels/base/status.h"
 #include "proto/bitpilot.pb.h"
+#include "proto/framing.h"
 
 namespace bitpilot {
 
@@ -16,6 +17,10 @@ inline constexpr double kDefaultEnergyTolerance = 0.02;
 
 // Writes `reason` to every network of `result`, none of which then has an energy.
 void RefuseEnergy(const std::string& reason, v1::MeasureResult& result);
+
+// A measurement that does not fit the frames with its energies (RefuseEnergy() tells so) is better
+// than none. Other messages, and those that fit, stay as they are.
+void DropEnergyThatDoesNotFit(Message& reply);
 
 // Gives every network of `result` an energy or, each on its own, a reason: an error of the
 // recording; windows too short for the source, with gaps, with powers that no board draws; clocks

@@ -91,7 +91,9 @@ void JobRunner::AskForTurn() {
     if (job_->turn_looks == 0) LogLine("waiting: " + std::string(kTurnPhase));
     job_->turn_wait_ms = waited.count();
     if (job_->turn_looks++ % kLooksAWord == 0) {
-      handler_(daemon::WorkerProgressed{id, kTurnPhase, 0});
+      daemon::WorkerProgressed waits{id, kTurnPhase, 0};
+      waits.waits_for_turn = true;
+      handler_(waits);
     }
     // Whoever heard of it may have stopped the job.
     if (job_ && job_->id == id) AskForTurn();
@@ -123,6 +125,7 @@ void JobRunner::OnWorker(const daemon::Event& event) {
   }
   if (const auto* progressed = std::get_if<daemon::WorkerProgressed>(&event)) {
     daemon::WorkerProgressed whole = *progressed;
+    whole.waits_for_turn = false;
     const bool energy_follows = job_->stage == Stage::kFirstAnswer && energy_.recorder;
     if (energy_follows && whole.remaining.count() > 0) {
       whole.remaining += EnergyPhaseDuration(job_->measure, energy_.recorder->info());
@@ -173,11 +176,11 @@ void JobRunner::OnSourceStarted(daemon::JobId id, const Status& status) {
 }
 
 void JobRunner::OnEnergyRun(daemon::WorkerAnswered answer) {
-  v1::EnergyRunResult& run = *answer.reply.envelope.mutable_energy_run_result();
-  if (run.measure_id() != job_->measure.measure_id()) {
+  if (answer.reply.envelope.energy_run_result().measure_id() != job_->measure.measure_id()) {
     DropRecording();
     return Answer(std::move(answer.reply));  // Whatever it is, it is no answer to a measurement.
   }
+  v1::EnergyRunResult& run = *answer.reply.envelope.mutable_energy_run_result();
   if (run.status() != v1::OK) {
     DropRecording();
     job_->result.set_status(run.status());
@@ -227,6 +230,7 @@ void JobRunner::Answer(Message reply) {
     conditions.set_turn_wait_ms(job_->turn_wait_ms);
     if (!turn_.problem().empty()) conditions.add_notes(turn_.problem());
   }
+  DropEnergyThatDoesNotFit(reply);
   EndJob();
   handler_(daemon::WorkerAnswered{id, std::move(reply)});
 }

@@ -2,7 +2,7 @@
 //
 // A measurement begins when no other daemon of the machine measures (machine_turn.h): until then
 // its progress says kTurnPhase (proto/phases.h), and its conditions say afterwards how long that
-// took. Its turn ends with the job.
+// took. Its turn ends with the job. Inference takes no turn.
 //
 // Most jobs are one question to the worker. A measurement with energy has two: first its latencies,
 // while nothing reads the source; then, with the recorder running, the same networks back to back

@@ -1,5 +1,6 @@
 // Turns: of all daemons of a machine, at most one measures at a time. Even on different CPUs they
-// share heat, supply and memory, so each would disturb the other.
+// share heat, supply and memory, so each would disturb the other. Inference takes no turn: nothing of
+// it is measured, and nobody should wait minutes for logits.
 //
 // A turn is a lock (flock) on a file in a folder that every user can write to, which ends with the
 // process that holds it. Nothing is ever written to or read from the file, so it does not matter

@@ -104,15 +104,30 @@ Sha256Digest ComputeSha256(std::string_view bytes) {
   return hash.Finish();
 }
 
-std::string ToHex(const Sha256Digest& digest) {
+std::string BytesToHex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
-  text.reserve(2 * digest.size());
-  for (const std::uint8_t byte : digest) {
+  text.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<std::uint8_t>(c);
     text += kDigits[byte >> 4];
     text += kDigits[byte & 15];
   }
   return text;
+}
+
+std::string HexToBytes(std::string_view hex) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
+  }
+  return bytes;
+}
+
+std::string ToHex(const Sha256Digest& digest) {
+  return BytesToHex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::string Sha256Hex(std::string_view bytes) { return ToHex(ComputeSha256(bytes)); }

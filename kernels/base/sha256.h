@@ -34,4 +34,9 @@ Sha256Digest ComputeSha256(std::string_view bytes);
 std::string ToHex(const Sha256Digest& digest);
 std::string Sha256Hex(std::string_view bytes);
 
+// Two digits a byte, lower case.
+std::string BytesToHex(std::string_view bytes);
+// REQUIRES: what BytesToHex() gives.
+std::string HexToBytes(std::string_view hex);
+
 }  // namespace bitpilot

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -24,6 +25,7 @@ constexpr std::uint64_t kQuotaBytes = 1 << 20;
 
 // What this process had flushed to the disk, in order, by the name that it had then.
 std::vector<std::string> flushed;
+bool flushes_fail = false;
 
 }  // namespace
 }  // namespace bitpilot
@@ -33,6 +35,10 @@ extern "C" int fsync(int descriptor) {
   std::error_code error;
   bitpilot::flushed.push_back(
       std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), error).string());
+  if (bitpilot::flushes_fail) {
+    errno = ENOSPC;
+    return -1;
+  }
   return static_cast<int>(syscall(SYS_fsync, descriptor));
 }
 
@@ -117,6 +123,47 @@ TEST_F(ArtifactStoreTest, ContinuesAnUploadAfterARestart) {
   ArtifactStore store = Open();
   EXPECT_EQ(Prepare(store, network_)->have_bytes, 1'000U);
   EXPECT_TRUE(Upload(store, network_)->complete);
+}
+
+// Of a full disk, the last step may be what fails.
+TEST_F(ArtifactStoreTest, FinishesAnUploadThatTheDiskRefusedAtFirst) {
+  const std::uint64_t last = network_.file.size() - 100;
+  const std::string tail = network_.file.substr(last);
+  const auto upload_but_not_finish = [&](ArtifactStore& store) {
+    ASSERT_TRUE(Prepare(store, network_).ok());
+    ASSERT_TRUE(store.Append(network_.sha256, 0, network_.file.substr(0, last)).ok());
+    flushes_fail = true;
+    const Result<ArtifactState> state = store.Append(network_.sha256, last, tail);
+    flushes_fail = false;
+    EXPECT_EQ(state.status().code(), StatusCode::kResourceExhausted);
+    EXPECT_FALSE(store.IsComplete(network_.sha256));
+  };
+  {
+    ArtifactStore store = Open();
+    upload_but_not_finish(store);
+    // The same chunk again.
+    const Result<ArtifactState> again = store.Append(network_.sha256, last, tail);
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_TRUE(again->complete);
+    store.Drop(network_.sha256);
+    upload_but_not_finish(store);
+    flushes_fail = true;
+    EXPECT_EQ(Prepare(store, network_).status().code(), StatusCode::kResourceExhausted);
+    flushes_fail = false;
+  }
+  // Asked anew, also after a restart.
+  ArtifactStore store = Open();
+  const Result<ArtifactState> state = Prepare(store, network_);
+  ASSERT_TRUE(state.ok()) << state.status().message();
+  EXPECT_TRUE(state->complete);
+  EXPECT_TRUE(ReadArtifact(folder_.path(), network_.sha256).ok());
+}
+
+TEST_F(ArtifactStoreTest, IsForItsOwnerOnly) {
+  const std::string folder = folder_ / "new/store";
+  ASSERT_TRUE(ArtifactStore::Open(folder, kQuotaBytes).ok());
+  const auto rights = std::filesystem::status(folder).permissions();
+  EXPECT_EQ(rights & std::filesystem::perms::all, std::filesystem::perms::owner_all);
 }
 
 TEST_F(ArtifactStoreTest, FindsCompleteNetworksAfterARestart) {

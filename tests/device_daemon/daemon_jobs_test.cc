@@ -116,7 +116,8 @@ TEST_F(DaemonJobsTest, DropsADamagedNetworkAndRunsTheRequestWhenItComesAgain) {
   const auto dropped = CoreDriver::Of<DropArtifact>(actions);
   ASSERT_EQ(dropped.size(), 1U);
   EXPECT_EQ(dropped[0].sha256, std::string(kSha256Bytes, 'n'));
-  EXPECT_EQ(ResultIn(actions).damaged_sha256_size(), 2);
+  ASSERT_EQ(ResultIn(actions).damaged_sha256_size(), 1);
+  EXPECT_EQ(ResultIn(actions).damaged_sha256(0), std::string(kSha256Bytes, 'n'));
   Start(driver_.MeasureRequest(alice_, 'm'));
 }
 
@@ -129,6 +130,12 @@ TEST_F(DaemonJobsTest, AsksForADamagedNetworkOfAnInference) {
   EXPECT_EQ(CoreDriver::ErrorOf(actions), StatusCode::kNotFound);
 }
 
+WorkerProgressed Waits(JobId job) {
+  WorkerProgressed waits{job, kTurnPhase, 0};
+  waits.waits_for_turn = true;
+  return waits;
+}
+
 // Another daemon of the machine may measure for minutes; that is no fault of this network.
 TEST_F(DaemonJobsTest, WaitingForItsTurnDoesNotCountAgainstAJobsLimit) {
   Message request = driver_.MeasureRequest(alice_, 'm');
@@ -136,10 +143,37 @@ TEST_F(DaemonJobsTest, WaitingForItsTurnDoesNotCountAgainstAJobsLimit) {
   const JobId job = Start(std::move(request));
   for (int i = 0; i < 300; ++i) {
     EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1'000})).empty());
-    driver_.Step(WorkerProgressed{job, kTurnPhase, 0});
+    driver_.Step(Waits(job));
   }
   EXPECT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{8'999})).empty());
   EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1})).size(), 1U);
+}
+
+TEST_F(DaemonJobsTest, GivesUpAfterWaitingAnHourForItsTurn) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  for (Milliseconds waited{5'000}; waited < DaemonCore::kLongestTurnWait;
+       waited += Milliseconds{5'000}) {
+    ASSERT_TRUE(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{5'000})).empty());
+    ASSERT_TRUE(CoreDriver::Of<StopJob>(driver_.Step(Waits(job))).empty());
+  }
+  driver_.PassTime(Milliseconds{5'000});
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.Step(Waits(job))).size(), 1U);
+  const v1::MeasureResult result =
+      ResultIn(driver_.Step(WorkerFailed{job, v1::CANCELLED, "stopped"}));
+  EXPECT_EQ(result.status(), v1::CANCELLED);
+  EXPECT_NE(result.detail().find("another daemon of this machine measured"), std::string::npos)
+      << result.detail();
+}
+
+// The worker runs what came over the wire, and may say anything.
+TEST_F(DaemonJobsTest, BelievesNoWorkerThatClaimsToWaitForItsTurn) {
+  Message request = driver_.MeasureRequest(alice_, 'm');
+  request.envelope.set_deadline_ms(9'000);
+  const JobId job = Start(std::move(request));
+  driver_.PassTime(Milliseconds{8'000});
+  const auto told = CoreDriver::OnlyReply(driver_.Step(WorkerProgressed{job, kTurnPhase, 0}));
+  EXPECT_EQ(told.measure_progress().phase(), "running");
+  EXPECT_EQ(CoreDriver::Of<StopJob>(driver_.PassTime(Milliseconds{1'000})).size(), 1U);
 }
 
 TEST_F(DaemonJobsTest, NeedsTheNetworksOfJobsThatRunOrWait) {

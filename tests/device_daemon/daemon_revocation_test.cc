@@ -87,6 +87,22 @@ TEST_F(DaemonRevocationTest, StartsTheNextAgentsJobWhenTheStoppedOneHasEnded) {
   EXPECT_EQ(started[0].job, 2U);
 }
 
+// The revoked job's worker has not ended yet when its agent is back.
+TEST_F(DaemonRevocationTest, RunsAMeasurementAnewWhoseRevokedJobStillRuns) {
+  std::string alice = driver_.Connect(kAlice);
+  driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'a'));
+  Authorize({});
+  Authorize({kAlice});
+  alice = driver_.Connect(kAlice);
+  const v1::Envelope reply =
+      CoreDriver::OnlyReply(driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'a')));
+  ASSERT_TRUE(reply.has_measure_accepted());
+  EXPECT_FALSE(reply.measure_accepted().duplicate());
+  const auto ended = driver_.Step(WorkerFailed{1, v1::CRASH, "ended by signal 15"});
+  EXPECT_TRUE(CoreDriver::Of<Send>(ended).empty());
+  EXPECT_EQ(CoreDriver::Of<StartJob>(ended).size(), 1U);
+}
+
 TEST_F(DaemonRevocationTest, DropsWaitingJobsAndFinishedResults) {
   std::string alice = driver_.Connect(kAlice);
   driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'a'));

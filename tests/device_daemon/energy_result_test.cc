@@ -235,5 +235,26 @@ TEST(AttachEnergyTest, RefusesWindowsThatContradictThemselves) {
   refused([](v1::EnergyRunResult& run) { run.mutable_idle_before()->set_inferences(3); });
 }
 
+TEST(EnergyResultTest, GivesUpEnergiesThatMakeAResultTooLargeAndKeepsItsLatencies) {
+  const Phase phase;
+  Message reply;
+  v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
+  result = Attach(phase, TraceOf(phase));
+  ASSERT_TRUE(result.networks(0).has_energy());
+  DropEnergyThatDoesNotFit(reply);
+  EXPECT_TRUE(result.networks(0).has_energy()) << "it fits";
+  // Without the energies it fits by less than they take.
+  Message bare = reply;
+  RefuseEnergy("", *bare.envelope.mutable_measure_result());
+  const std::size_t room = kMaxEnvelopeBytes - bare.envelope.ByteSizeLong();
+  result.set_detail(std::string(room - 426, 'x'));
+  ASSERT_FALSE(FitsFrames(reply));
+  DropEnergyThatDoesNotFit(reply);
+  ExpectRefused(result, "too large for a message");
+  EXPECT_EQ(result.networks(0).latency_median_ns(), 1e6);
+  EXPECT_TRUE(FitsFrames(reply));
+  EXPECT_TRUE(ValidateReply(reply).ok());
+}
+
 }  // namespace
 }  // namespace bitpilot
