@@ -52,8 +52,7 @@ Status RunImages(const RunOptions& options) {
   const auto image_bytes = static_cast<std::size_t>(network->input_bytes());
   const std::size_t record_bytes = skip + image_bytes;
   BITPILOT_RETURN_IF_ERROR(CheckInputSize(options, input->size(), record_bytes));
-  KernelChoices choices;
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {*isa, &choices});
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(*network, {.isa = *isa});
   if (!compiled.ok()) return compiled.status();
   const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(input->data()),
                                             input->size());
