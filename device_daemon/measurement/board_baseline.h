@@ -10,9 +10,15 @@ namespace bitpilot {
 
 // Whether `baseline` tells what a board can be like. The worker's memory is not to be trusted.
 //
-// Errors: kDataCorrupt for a time of the canary not in [1 us, 1000 s], a scatter not in [0, 1) or
+// Errors: kDataCorrupt for a time of the canary not in [5 us, 1000 s], a scatter not in [0, 1) or
 // without a time, a temperature not in [-100, 200].
 Status CheckBaseline(const v1::BoardBaseline& baseline);
+
+// Whether a board of `baseline` can have become what `seen` tells: frequency and heat make a CPU
+// five times as fast at most.
+//
+// Errors: kDataCorrupt, with both times.
+Status CheckImprovement(const v1::BoardBaseline& seen, const v1::BoardBaseline& baseline);
 
 // Takes over what `seen` knows to be better; whether that is worth telling: a value that was not
 // known, half a degree, or half a percent.

@@ -232,7 +232,10 @@ std::string BoardWatch::DescribeCanary() const {
          (then_ns == canary_.lease_ns() ? "when the lease began"
                                         : "at its best since the board booted") +
          ": the canary took " + Format("%.1f", then_ns * 1e-3) + " us, now " +
-         Format("%.1f us", now_ns * 1e-3);
+         Format("%.1f us", now_ns * 1e-3) +
+         (then_ns == canary_.lease_ns() ? ""
+                                        : " (if it never was so fast, stop the daemon and delete "
+                                          "board_baseline in its store)");
 }
 
 void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) const {

@@ -103,9 +103,10 @@ MeasureVerdict TimeSubjects(const v1::MeasureRequest& request, const Measurement
   return verdict;
 }
 
-// Loads every network of the request.
+// Loads every network of the request; a slow card takes its time for each.
 MeasureVerdict LoadNetworks(const v1::MeasureRequest& request, const MeasurementSetup& setup,
-                            std::vector<Network>& networks, v1::MeasureResult& result) {
+                            const ProgressFunction& progress, std::vector<Network>& networks,
+                            v1::MeasureResult& result) {
   for (int i = 0; i < request.network_sha256_size(); ++i) {
     Result<Network> network = LoadNetworkOf(request, i, setup);
     if (!network.ok()) {
@@ -114,6 +115,7 @@ MeasureVerdict LoadNetworks(const v1::MeasureRequest& request, const Measurement
       return verdict;
     }
     networks.push_back(std::move(*network));
+    progress({.phase = "loading"});
   }
   return {};
 }
@@ -168,7 +170,7 @@ MeasureVerdict RunMeasurement(const v1::MeasureRequest& request, const Measureme
                               MeasureClock& clock, const ProgressFunction& progress,
                               v1::MeasureResult& result) {
   std::vector<Network> networks;
-  MeasureVerdict loaded = LoadNetworks(request, setup, networks, result);
+  MeasureVerdict loaded = LoadNetworks(request, setup, progress, networks, result);
   if (!loaded.ok()) return loaded;
   v1::Conditions& conditions = *result.mutable_conditions();
   if (setup.watch != nullptr) {

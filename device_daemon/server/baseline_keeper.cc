@@ -74,6 +74,7 @@ BaselineKeeper::BaselineKeeper(const std::string& store_folder, std::optional<st
 
 Status BaselineKeeper::Learn(const v1::BoardBaseline& seen) {
   BITPILOT_RETURN_IF_ERROR(CheckBaseline(seen));
+  BITPILOT_RETURN_IF_ERROR(CheckImprovement(seen, baseline_));
   if (!ImproveBaseline(seen, baseline_) || !key_) return {};
   return WriteFileAtomically(path_, ToText(*key_, baseline_));
 }

@@ -27,7 +27,7 @@ class BaselineKeeper {
 
   // Takes over what a worker saw, and keeps it if it is worth that (ImproveBaseline()).
   //
-  // Errors: as CheckBaseline(), and nothing is taken over; as WriteFileAtomically(), and it is known
+  // Errors: as CheckBaseline() and CheckImprovement(), and nothing is taken over; as WriteFileAtomically(), and it is known
   // until the daemon ends.
   Status Learn(const v1::BoardBaseline& seen);
 

@@ -71,6 +71,20 @@ TEST(BaselineKeeperTest, RefusesWhatNoBoardIs) {
   EXPECT_FALSE(keeper.baseline().has_idle_celsius());
 }
 
+// The worker runs what came over the wire; a canary that is too fast would make this board's every
+// measurement one of a slow board.
+TEST(BaselineKeeperTest, RefusesABoardThatBecameFasterThanAnyCan) {
+  const TemporaryFolder store;
+  BaselineKeeper keeper(store.path(), "boot");
+  EXPECT_EQ(keeper.Learn(Seen(41, 4e3)).code(), StatusCode::kDataCorrupt);
+  ASSERT_TRUE(keeper.Learn(Seen(41, 1e5)).ok());
+  EXPECT_EQ(keeper.Learn(Seen(20, 1.9e4)).code(), StatusCode::kDataCorrupt);
+  EXPECT_EQ(keeper.baseline().canary_ns(), 1e5);
+  EXPECT_EQ(keeper.baseline().idle_celsius(), 41);
+  EXPECT_TRUE(keeper.Learn(Seen(41, 2.5e4)).ok());
+  EXPECT_EQ(BaselineKeeper(store.path(), "boot").baseline().canary_ns(), 2.5e4);
+}
+
 TEST(BaselineKeyTest, IsOfTheBootAndOfWhatLasts) {
   const FakeSysfs board;
   v1::DeviceCapabilities device;

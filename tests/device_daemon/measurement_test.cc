@@ -72,6 +72,19 @@ TEST_F(MeasurementTest, ReturnsEveryWindowAndTheirMedian) {
   }
 }
 
+// 64 networks from a slow card take longer than a worker may be silent.
+TEST_F(MeasurementTest, ShowsASignOfLifeAfterEveryNetworkThatItLoads) {
+  std::vector<std::string> history;
+  setup_.load = [load = setup_.load, &history](std::string_view sha256) {
+    history.emplace_back("load");
+    return load(sha256);
+  };
+  Measure(request_, setup_, clock_, [&](const Progress& now) { history.emplace_back(now.phase); });
+  ASSERT_GE(history.size(), 4U);
+  history.resize(4);
+  EXPECT_EQ(history, (std::vector<std::string>{"load", "loading", "load", "loading"}));
+}
+
 TEST_F(MeasurementTest, TimesOperationsWhenAsked) {
   request_.mutable_spec()->set_per_operation(true);
   const v1::MeasureResult result = Run();
