@@ -5,7 +5,8 @@
 namespace bitpilot {
 
 // The job waits for its turn: daemons of one machine measure one after the other
-// (device_daemon/server/machine_turn.h). Such a wait does not count against the job's limits.
+// (device_daemon/server/machine_turn.h). Such a wait, an hour at most, does not count
+// against the job's limits.
 inline constexpr char kTurnPhase[] = "another daemon of this machine measures";
 
 }  // namespace bitpilot

@@ -44,5 +44,15 @@ TEST(Sha256Test, DoesNotDependOnHowTheInputIsCut) {
   }
 }
 
+TEST(HexTest, GivesEveryByteBack) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  const std::string hex = BytesToHex(bytes);
+  EXPECT_EQ(hex.size(), 512U);
+  EXPECT_EQ(hex.substr(0, 4), "0001");
+  EXPECT_EQ(hex.substr(508), "feff");
+  EXPECT_EQ(HexToBytes(hex), bytes);
+}
+
 }  // namespace
 }  // namespace bitpilot
