@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -103,7 +104,9 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
                      "energy, or a model board with energies");
   command.add_option("--max-size", config.budgets.max_weight_bytes, "Budget: packed weight bytes")
       ->transform(WholeNumberIn(1));
-  command.add_option("--min-accuracy", config.budgets.min_accuracy, "Budget: fraction")
+  command
+      .add_option("--min-accuracy", config.budgets.min_accuracy,
+                  "Budget: fraction of the validation images; test images judge nothing")
       ->transform(NumberIn(0.0, 1.0));
   command.add_option("--measurements", config.measurements, "Candidates to run on the board")
       ->transform(WholeNumberIn(1, kMaxMeasurements))
@@ -234,9 +237,9 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
     std::printf("; study %s\n", flags.study.c_str());
   }
   if (AnyCandidateMeetsBudgets(outcome.final)) return kExitDone;
-  std::fprintf(stderr, "bitpilot: %s\n",
-               DescribeMissedBudgets(DistancesTo(outcome.config.budgets, outcome.final)).c_str());
-  return kExitBudgetMissed;
+  const std::vector<BudgetDistance> distances = DistancesTo(outcome.config.budgets, outcome.final);
+  std::fprintf(stderr, "bitpilot: %s\n", DescribeMissedBudgets(distances).c_str());
+  return IsAnyUnknown(distances) ? kExitFailed : kExitBudgetMissed;
 }
 
 int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {

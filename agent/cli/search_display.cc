@@ -237,8 +237,8 @@ static void PrintTrust(const FinalEvent& final) {
 }
 
 void PrintFinalTable(const FinalEvent& final, bool is_model) {
-  std::printf("\n%-16s %8s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate", "trained",
-              "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
+  std::printf("\n%-16s %8s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate", "trained",
+              "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
               is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
               "than 8 bit", "weights B", "budget");
   for (const FinalRow& row : final.rows) {
@@ -249,8 +249,9 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
     const std::string ratio =
         row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
     std::printf(
-        "%-16s %8s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
+        "%-16s %8s %10s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
         row.mini_batches ? std::to_string(*row.mini_batches).c_str() : "-",
+        row.validation_accuracy ? Format("%.4f", *row.validation_accuracy).c_str() : "-",
         Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
         Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),

@@ -78,13 +78,18 @@ Json FullIsaObject(const FullIsa& full_isa) {
 Json BudgetsArray(const SearchOutcome& outcome) {
   Json budgets = Json::array();
   for (const BudgetDistance& one : DistancesTo(outcome.config.budgets, outcome.final)) {
+    const bool is_known = one.unknown.empty();
     const bool gives_alone = !one.alone.empty();
-    budgets.push_back({{"flag", one.flag},
-                       {"limit", one.limit},
-                       {"nearest", one.nearest},
-                       {"nearest_value", one.nearest_value},
-                       {"alone", gives_alone ? Json(one.alone) : Json(nullptr)},
-                       {"alone_value", gives_alone ? Json(one.alone_value) : Json(nullptr)}});
+    budgets.push_back(
+        {{"flag", one.flag},
+         {"limit", one.limit},
+         {"unknown", is_known ? Json(nullptr) : Json(one.unknown)},
+         {"nearest", is_known ? Json(one.nearest) : Json(nullptr)},
+         {"nearest_value", is_known ? Json(one.nearest_value) : Json(nullptr)},
+         {"nearest_test_accuracy",
+          one.nearest_test_accuracy ? Json(*one.nearest_test_accuracy) : Json(nullptr)},
+         {"alone", gives_alone ? Json(one.alone) : Json(nullptr)},
+         {"alone_value", gives_alone ? Json(one.alone_value) : Json(nullptr)}});
   }
   return budgets;
 }

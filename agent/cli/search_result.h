@@ -9,9 +9,11 @@
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
 //    "budgets":[BUDGET...]}
 //
-// A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"nearest":LABEL,
-// "nearest_value":N,"alone":LABEL|null,"alone_value":N|null}: the candidate that comes nearest to
-// it, and the nearest of those that keep all the other budgets.
+// A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"unknown":TEXT|null,
+// "nearest":LABEL|null,"nearest_value":N|null,"nearest_test_accuracy":N|null,"alone":LABEL|null,
+// "alone_value":N|null}: why no candidate has a figure for it, or the candidate that comes nearest
+// to it, and the nearest of those that keep all the other budgets. Figures of --min-accuracy are of
+// validation images.
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 //

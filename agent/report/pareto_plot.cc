@@ -178,8 +178,8 @@ class ParetoDrawing {
     const std::optional<double> accuracy = ConfigNumber(data_, "min_accuracy");
     if (accuracy && *accuracy >= y_.low && *accuracy <= y_.high) {
       svg_.Line({kLeft, y_(*accuracy)}, {kRight, y_(*accuracy)}, "budget");
-      svg_.Text({kRight - 4, y_(*accuracy) - 5}, "budget " + FormatPercent(*accuracy, 1),
-                "note end");
+      svg_.Text({kRight - 4, y_(*accuracy) - 5},
+                "budget " + FormatPercent(*accuracy, 1) + ", on validation", "note end");
     }
   }
 

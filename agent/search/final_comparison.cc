@@ -13,6 +13,7 @@
 #include "agent/search/final_rounds.h"
 #include "agent/search/front.h"
 #include "agent/search/speed_claims.h"
+#include "agent/study/chosen_rows.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
@@ -173,7 +174,7 @@ bool KeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
   return (!budgets.max_energy_ratio || (energy && *energy <= *budgets.max_energy_ratio)) &&
          (!budgets.max_latency_ratio || (row.ratio && *row.ratio <= *budgets.max_latency_ratio)) &&
          (!budgets.max_weight_bytes || row.weight_bytes <= *budgets.max_weight_bytes) &&
-         (!budgets.min_accuracy || row.test_accuracy >= *budgets.min_accuracy);
+         (!budgets.min_accuracy || BudgetedAccuracy(row) >= *budgets.min_accuracy);
 }
 
 FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const FinalRounds& rounds) {

@@ -34,4 +34,8 @@ const FinalRow* MostAccurateOnValidation(const FinalEvent& final) {
   return best;
 }
 
+double BudgetedAccuracy(const FinalRow& row) {
+  return row.validation_accuracy.value_or(row.test_accuracy);
+}
+
 }  // namespace bitpilot

@@ -15,4 +15,8 @@ const FinalRow* FastestWithin(const FinalEvent& final, double points);
 // The front's member with the highest validation accuracy, of equals the faster. Null as above.
 const FinalRow* MostAccurateOnValidation(const FinalEvent& final);
 
+// What a budget on accuracy is about, in [0, 1]: the validation accuracy. Of rows without one, in
+// studies of an older bitpilot, the test accuracy, as that bitpilot judged them.
+double BudgetedAccuracy(const FinalRow& row);
+
 }  // namespace bitpilot

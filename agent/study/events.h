@@ -170,6 +170,7 @@ struct FinalRow {
   std::optional<double> model_energy_error;  // relative, 95 %; only of a fitted model
   std::string source;                        // "measured", or "MODEL:<table name>"
   std::int64_t weight_bytes = 0;
+  // Every budget that was given; of accuracy as BudgetedAccuracy() (agent/study/chosen_rows.h).
   bool budget_met = true;
   std::string measurement_id;        // empty if nothing was measured
   std::vector<std::string> kernels;  // per operation, as the board named them

@@ -43,6 +43,14 @@ TEST(ChosenRowsTest, TakesTheFastestWithinTheLossOnValidation) {
   EXPECT_EQ(FastestWithin(final, 0.1), nullptr);
 }
 
+// Old studies were judged by what they have.
+TEST(ChosenRowsTest, BudgetsAreAboutValidationImages) {
+  FinalRow row = Row("front 1", "front", 0.82, 0.88, 0.5);
+  EXPECT_EQ(BudgetedAccuracy(row), 0.82);
+  row.validation_accuracy.reset();
+  EXPECT_EQ(BudgetedAccuracy(row), 0.88);
+}
+
 TEST(ChosenRowsTest, TakesTheMostAccurateOnValidationAndOfEqualsTheFaster) {
   const FinalEvent final = Sample();
   ASSERT_NE(MostAccurateOnValidation(final), nullptr);

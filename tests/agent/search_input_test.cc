@@ -117,6 +117,25 @@ TEST_F(SearchInputTest, SaysWhatWouldHaveToGiveForABudgetThatWasMissed) {
   ASSERT_EQ(result["budgets"].size(), 2U);
   EXPECT_EQ(result["budgets"][1]["flag"], "--min-accuracy");
   EXPECT_TRUE(result["budgets"][1]["alone"].is_string());
+  EXPECT_TRUE(result["budgets"][1]["nearest_test_accuracy"].is_number());
+}
+
+// A budget between the two accuracies of uniform 8 bit tells which of them judges.
+TEST_F(SearchInputTest, JudgesAccuracyByValidationImages) {
+  const std::vector<std::string> flags = {"--device", std::string("model:") + kBoard, "--widths",
+                                          "2,4,8"};
+  const auto uniform8_of = [](const ProgramResult& search) {
+    return Json::parse(LinesOfType(search.out, "result").front())["reference"]["w8a8"];
+  };
+  const Json free = uniform8_of(Search(folder_.Path("free.db"), flags));
+  const double validation = free["validation_accuracy"].get<double>();
+  const double test = free["accuracy"].get<double>();
+  ASSERT_NE(validation, test);
+  std::vector<std::string> with_budget = flags;
+  with_budget.insert(with_budget.end(),
+                     {"--min-accuracy", std::to_string((validation + test) / 2)});
+  const Json judged = uniform8_of(Search(folder_.Path("budget.db"), with_budget));
+  EXPECT_EQ(judged["budget_met"], validation > test);
 }
 
 TEST_F(SearchInputTest, RefusesBatchesThatAreLargerThanTheData) {
