@@ -12,6 +12,7 @@
 #include "agent/cli/command.h"
 #include "agent/search/repeated_comparison.h"
 #include "agent/study/chosen_rows.h"
+#include "agent/study/comparison_parts.h"
 
 namespace bitpilot {
 namespace {
@@ -227,6 +228,8 @@ static void PrintTrust(const FinalEvent& final) {
   if (!pairs.empty()) {
     std::printf("\nthe interleaved rounds do not tell which is faster: %s\n", pairs.c_str());
   }
+  const std::string parts = DescribeParts(final);
+  if (!parts.empty()) std::printf("\n%s\n", parts.c_str());
   const auto noisy = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
     return row.measure_status == "NOISY";
   });

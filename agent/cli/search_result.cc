@@ -44,6 +44,7 @@ Json Candidate(const FinalRow& row) {
       {"speed_int8", row.speed.empty() ? Json(nullptr) : Json(row.speed)},
       {"speed_p_value", row.speed.empty() ? Json(nullptr) : Json(row.speed_p_value)},
       {"as_fast_as", row.as_fast_as},
+      {"part", row.part},
       {"measure_status", row.measure_status},
       {"measure_detail", row.measure_detail},
       {"kernels", row.kernels}};

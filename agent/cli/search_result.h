@@ -34,6 +34,8 @@
 //   speed_int8            "faster", "slower" or "no difference" than uniform 8 bit, by a sign test
 //                         over the interleaved rounds; null of a model; speed_p_value
 //   as_fast_as            labels of candidates that the rounds do not tell apart from this one
+//   part                  of the final comparison, from 1, where the board took it in several: of
+//                         candidates of different parts nothing is said of which is faster
 //   measure_status        "OK" or "NOISY"; measure_detail says why
 //   weight_bytes
 //   energy_uj, ...        what a sensor measured (agent/cli/energy_json.h), else null

@@ -4,6 +4,7 @@
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
+#include "agent/study/comparison_parts.h"
 
 namespace bitpilot {
 namespace {
@@ -118,6 +119,11 @@ std::string Repetitions(const FinalEvent& final) {
          " times; all but the last were disturbed and are listed under the conditions.";
 }
 
+std::string Parts(const FinalEvent& final) {
+  const std::string parts = DescribeParts(final);
+  return parts.empty() ? "" : " For latencies, " + EscapeHtml(parts) + ".";
+}
+
 // Rows that are not trained alike must not be read as if they were.
 std::string TrainingNote(const FinalEvent& final) {
   const bool any = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
@@ -145,7 +151,8 @@ std::string Caption(const ReportData& data) {
          "interleaved rounds, in which other programs do not count; "
          "\u201cfaster\u201d and \u201cslower\u201d are said of pairs whose rounds differ at a "
          "level of 1 % for the whole table (sign test), by more than 1 %." +
-         sizes + Repetitions(*data.final) + FullIsaVerdict(*data.final) + "</p>\n";
+         sizes + Parts(*data.final) + Repetitions(*data.final) + FullIsaVerdict(*data.final) +
+         "</p>\n";
 }
 
 }  // namespace

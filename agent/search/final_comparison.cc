@@ -178,17 +178,18 @@ bool KeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
 }
 
 FullIsa FullIsaOf(const std::vector<Finalist>& finalists, const FinalRounds& rounds) {
-  const std::vector<MeasurementRow>& rows = rounds.rows;
+  const std::vector<MeasurementRow>& rows = rounds.latency.rows;
   FullIsa full;
-  full.measure_status = rows.front().status;
-  full.measure_detail = rows.front().detail;
+  full.measure_status = rounds.latency.Verdict().status;
+  full.measure_detail = rounds.latency.Verdict().detail;
   full.comparisons = rounds.comparisons;
   if (const auto board = ParseEvent<BoardInfo>(rows.front().board); board.ok())
     full.isa = board->isa;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!rows[i].latency_median_ns || !rows[kUniform8].latency_median_ns) continue;
+    const MeasurementRow& uniform8 = rounds.latency.Uniform8Of(i);
+    if (!rows[i].latency_median_ns || !uniform8.latency_median_ns) continue;
     full.rows.push_back(
-        {finalists[i].label, *rows[i].latency_median_ns, RatioOf(rows[i], rows[kUniform8]).median});
+        {finalists[i].label, *rows[i].latency_median_ns, RatioOf(rows[i], uniform8).median});
   }
   return full;
 }
@@ -309,12 +310,13 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<Finalist>&
     row.weight_bytes = WeightBytes(problem.topology, finalists[i].assignment);
     FillValidation(problem, finalists[i], i, environment, test, row);
     FillAccuracy(test.rows[i], row);
-    FillLatency(rounds.rows[i], rounds.rows[kUniform8], row);
-    FillEnergy(rounds.energy_rows[i], rounds.energy_rows[kUniform8], row);
+    row.part = static_cast<int>(rounds.latency.parts[i]) + 1;
+    FillLatency(rounds.latency.rows[i], rounds.latency.Uniform8Of(i), row);
+    FillEnergy(rounds.energy.rows[i], rounds.energy.Uniform8Of(i), row);
     row.budget_met = KeepsBudgets(problem, row);
     event.rows.push_back(std::move(row));
   }
-  JudgeSpeeds(rounds.rows, event.rows);
+  JudgeSpeeds(rounds.latency, event.rows);
   return event;
 }
 
@@ -341,6 +343,7 @@ Result<FinalEvent> CompareFinalists(
     observer.OnPhase("measuring the finalists on the machine's full instruction set", 0);
     std::unique_ptr<Board> whole_machine;
     const auto connect = [&]() -> Result<Board*> {
+      if (whole_machine) return whole_machine.get();
       Result<std::unique_ptr<Board>> board = full_isa_board();
       if (!board.ok()) return board.status();
       whole_machine = std::move(*board);

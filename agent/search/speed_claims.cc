@@ -9,6 +9,11 @@
 namespace bitpilot {
 namespace {
 
+struct Member {
+  const MeasurementRow* row = nullptr;
+  std::size_t index = 0;  // in the table; 0: uniform 8 bit, which is in every part
+};
+
 bool IsMeasured(const MeasurementRow& row) {
   return row.latency_median_ns.has_value() && row.source == "measured";
 }
@@ -27,23 +32,31 @@ MedianInterval RatioOf(const MeasurementRow& row, const MeasurementRow& referenc
                        TimesToCompare(reference.window_ns, reference.window_cpu_ns));
 }
 
-void JudgeSpeeds(const std::vector<MeasurementRow>& rows, std::vector<FinalRow>& finals) {
-  BITPILOT_CHECK(rows.size() == finals.size());
-  std::vector<std::size_t> measured;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (IsMeasured(rows[i])) measured.push_back(i);
+void JudgeSpeeds(const InterleavedRows& compared, std::vector<FinalRow>& finals) {
+  BITPILOT_CHECK(compared.rows.size() == finals.size());
+  std::vector<std::vector<Member>> parts(compared.uniform8.size());
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    if (IsMeasured(compared.uniform8[part])) parts[part].push_back({&compared.uniform8[part], 0});
   }
-  const auto num_pairs = static_cast<int>(measured.size() * (measured.size() - 1) / 2);
-  for (const std::size_t i : measured) {
-    for (const std::size_t j : measured) {
-      if (i == j) continue;
-      const RoundComparison comparison = Compare(rows[i], rows[j], num_pairs);
-      if (comparison.speed == Speed::kNoDifference) {
-        finals[i].as_fast_as.push_back(finals[j].label);
+  for (std::size_t i = 1; i < compared.rows.size(); ++i) {
+    if (IsMeasured(compared.rows[i])) parts[compared.parts[i]].push_back({&compared.rows[i], i});
+  }
+  std::size_t num_pairs = 0;
+  for (const std::vector<Member>& part : parts) num_pairs += part.size() * (part.size() - 1) / 2;
+  for (const std::vector<Member>& part : parts) {
+    for (const Member& one : part) {
+      for (const Member& other : part) {
+        if (one.index == other.index) continue;
+        const RoundComparison comparison =
+            Compare(*one.row, *other.row, static_cast<int>(num_pairs));
+        FinalRow& final = finals[one.index];
+        if (comparison.speed == Speed::kNoDifference) {
+          final.as_fast_as.push_back(finals[other.index].label);
+        }
+        if (other.index != 0) continue;
+        final.speed = ToString(comparison.speed);
+        final.speed_p_value = comparison.p_value;
       }
-      if (j != 0) continue;
-      finals[i].speed = ToString(comparison.speed);
-      finals[i].speed_p_value = comparison.p_value;
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "agent/search/interleaved_rows.h"
 #include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "kernels/base/window_statistics.h"
@@ -15,12 +16,13 @@ namespace bitpilot {
 // REQUIRES: both rows have windows, of the same measurement.
 MedianInterval RatioOf(const MeasurementRow& row, const MeasurementRow& reference);
 
-// Fills speed, speed_p_value and as_fast_as of `finals` from the rows of one interleaved
-// measurement. Every pair is compared by CompareRounds(), and none is called different unless that
-// holds for the whole table: in one table of a hundred something wrong is said (Bonferroni). Rows
-// without numbers and a model's figures, which nothing measured, are left as they are.
+// Fills speed, speed_p_value and as_fast_as of `finals` from the rows of one comparison. Every pair
+// that shared rounds is compared by CompareRounds(), and none is called different unless that holds
+// for the whole table: in one table of a hundred something wrong is said (Bonferroni). Nothing is
+// said of networks of different parts. Rows without numbers and a model's figures, which nothing
+// measured, are left as they are.
 //
-// REQUIRES: rows and finals are parallel, and finals[0] is uniform 8 bit.
-void JudgeSpeeds(const std::vector<MeasurementRow>& rows, std::vector<FinalRow>& finals);
+// REQUIRES: compared.rows and finals are parallel.
+void JudgeSpeeds(const InterleavedRows& compared, std::vector<FinalRow>& finals);
 
 }  // namespace bitpilot

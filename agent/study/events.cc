@@ -151,7 +151,7 @@ BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
                             weight_bytes, budget_met, measurement_id, kernels),
                            (energy, energy_ratio, no_energy_reason, model_energy_ratio,
                             model_energy_error, measure_status, measure_detail, speed,
-                            speed_p_value, as_fast_as, validation_accuracy, mini_batches))
+                            speed_p_value, as_fast_as, validation_accuracy, mini_batches, part))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
 BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail, comparisons))
 BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa),

@@ -176,12 +176,16 @@ struct FinalRow {
   std::vector<std::string> kernels;  // per operation, as the board named them
   std::string measure_status;        // "OK" or "NOISY"; empty if nothing was measured
   std::string measure_detail;        // why it is NOISY
+  // Of the comparison, from 1, where the board took the networks in several. Those of different
+  // parts shared no rounds: nothing is said of which is faster. Uniform 8 bit is in every part.
+  int part = 1;
   // By a sign test over the interleaved rounds (agent/search/speed_claims.h): "faster", "slower" or
   // "no difference" than uniform 8 bit. Empty of uniform 8 bit itself, of a model's figures, and
   // where nothing was measured.
   std::string speed;
   double speed_p_value = 1.0;
-  std::vector<std::string> as_fast_as;  // labels of rows that the rounds do not tell apart from it
+  std::vector<std::string>
+      as_fast_as;  // labels of rows that shared rounds do not tell apart from it
 };
 
 // What a final candidate costs on the machine's full instruction set.

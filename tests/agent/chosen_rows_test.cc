@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "agent/study/comparison_parts.h"
+
 namespace bitpilot {
 namespace {
 
@@ -41,6 +43,17 @@ TEST(ChosenRowsTest, TakesTheFastestWithinTheLossOnValidation) {
   EXPECT_EQ(FastestWithin(final, 3)->label, "front 2");
   EXPECT_EQ(FastestWithin(final, 10)->label, "front 1");
   EXPECT_EQ(FastestWithin(final, 0.1), nullptr);
+}
+
+TEST(ComparisonPartsTest, AreNamedIfThereAreSeveral) {
+  FinalEvent final = Sample();
+  EXPECT_EQ(DescribeParts(final), "");
+  final.rows.resize(6);
+  final.rows[4].part = final.rows[5].part = 2;
+  EXPECT_EQ(DescribeParts(final),
+            "the board took the comparison in 2 parts, uniform 8 bit in each; nothing is said of "
+            "who is faster in different parts: part 1: uniform 4 bit, ilp start, front 1; part 2: "
+            "front 2, front 3");
 }
 
 // Old studies were judged by what they have.

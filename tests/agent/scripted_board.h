@@ -61,6 +61,7 @@ class ScriptedBoard final : public Board {
   const std::vector<MeasureJob>& jobs() const { return jobs_; }
   // Of the comparisons, the first whose energy phase succeeds.
   void set_energy_from(int comparison) { energy_from_ = comparison; }
+  void set_max_networks(int networks) { info_.limits.max_networks = networks; }
 
  private:
   BoardInfo info_;

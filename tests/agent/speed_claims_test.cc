@@ -28,12 +28,15 @@ MeasurementRow Row(double level, unsigned seed, double stolen = 0.0) {
   return row;
 }
 
-std::vector<FinalRow> Judge(const std::vector<MeasurementRow>& rows) {
-  std::vector<FinalRow> finals(rows.size());
+std::vector<FinalRow> Judge(const InterleavedRows& compared) {
+  std::vector<FinalRow> finals(compared.rows.size());
   finals[0].label = "uniform 8 bit";
   for (std::size_t i = 1; i < finals.size(); ++i) finals[i].label = "front " + std::to_string(i);
-  JudgeSpeeds(rows, finals);
+  JudgeSpeeds(compared, finals);
   return finals;
+}
+std::vector<FinalRow> Judge(const std::vector<MeasurementRow>& rows) {
+  return Judge({rows, std::vector<std::size_t>(rows.size(), 0), {rows.front()}});
 }
 
 TEST(SpeedClaimsTest, SaysFasterAndSlowerWhereAllRoundsAgree) {
@@ -56,6 +59,26 @@ TEST(SpeedClaimsTest, EqualNetworksAreNoDifference) {
   const auto finals = Judge({Row(1000, 1), Row(1000, 2)});
   EXPECT_EQ(finals[1].speed, "no difference");
   EXPECT_THAT(finals[0].as_fast_as, ElementsAre("front 1"));
+}
+
+// In the second part everything took half as long again, uniform 8 bit too.
+TEST(SpeedClaimsTest, ComparesOnlyWhatSharedRounds) {
+  const InterleavedRows compared{
+      {Row(1000, 1), Row(900, 2), Row(900, 3), Row(1350, 4), Row(1500, 5)},
+      {0, 0, 0, 1, 1},
+      {Row(1000, 1), Row(1500, 6)}};
+  const auto finals = Judge(compared);
+  EXPECT_EQ(finals[1].speed, "faster");
+  EXPECT_EQ(finals[3].speed, "faster") << "than uniform 8 bit of its own part";
+  EXPECT_EQ(finals[4].speed, "no difference");
+  EXPECT_THAT(finals[0].as_fast_as, ElementsAre("front 4"));
+  EXPECT_THAT(finals[1].as_fast_as, ElementsAre("front 2"));
+  EXPECT_THAT(finals[3].as_fast_as, IsEmpty());
+  // Equal times, but of different parts.
+  const auto apart = Judge(InterleavedRows{
+      {Row(1000, 1), Row(900, 2), Row(900, 2)}, {0, 0, 1}, {Row(1000, 1), Row(1000, 1)}});
+  EXPECT_THAT(apart[1].as_fast_as, IsEmpty());
+  EXPECT_THAT(apart[2].as_fast_as, IsEmpty());
 }
 
 // 19 of 24 rounds: p = 0.0066 convinces alone, and not among 55 pairs.

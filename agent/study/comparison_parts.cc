@@ -1,0 +1,24 @@
+#include "agent/study/comparison_parts.h"
+
+#include <map>
+
+namespace bitpilot {
+
+std::string DescribeParts(const FinalEvent& final) {
+  std::map<int, std::string> members;
+  for (std::size_t i = 1; i < final.rows.size(); ++i) {  // rows[0] is uniform 8 bit
+    std::string& part = members[final.rows[i].part];
+    part += (part.empty() ? "" : ", ") + final.rows[i].label;
+  }
+  if (members.size() < 2) return {};
+  std::string text =
+      "the board took the comparison in " + std::to_string(members.size()) +
+      " parts, uniform 8 bit in each; nothing is said of who is faster in different parts";
+  for (const auto& [part, labels] : members) {
+    text += (part == members.begin()->first ? ": " : "; ") + std::string("part ") +
+            std::to_string(part) + ": " + labels;
+  }
+  return text;
+}
+
+}  // namespace bitpilot
