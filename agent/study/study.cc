@@ -26,6 +26,14 @@ class SqliteStudy final : public Study {
         run_id_(run_id),
         head_(std::move(head)) {}
 
+  // As after Close(), the file is complete without a write-ahead log: one that stayed in that mode
+  // would look like a copy without its end.
+  ~SqliteStudy() override {
+    if (!lock_) return;
+    database_->SetWait({});
+    static_cast<void>(SqliteStudy::Close("failed"));
+  }
+
   const std::string& path() const override { return database_->path(); }
 
   std::string config_json() const override {

@@ -100,6 +100,7 @@ class Study {
   // Errors: kNotFound, kDataCorrupt, kVersionMismatch, as above.
   static Result<std::unique_ptr<Study>> OpenReadOnly(const std::string& path);
 
+  // Ends a run that Close() did not, as "failed".
   virtual ~Study() = default;
 
   virtual const std::string& path() const = 0;
