@@ -46,6 +46,9 @@ class FinalistNetworks {
     return &networks_;
   }
 
+  // What Get() made went back to the weights before its training.
+  bool uniform4_diverged() const { return uniform4_diverged_; }
+
   // Uniform 4 bit is no step's.
   bool IsMadeHere(std::size_t i) const { return !finalists_[i].step && i != kUniform8; }
 
@@ -59,6 +62,7 @@ class FinalistNetworks {
   Result<Network> MakeUniform4(const Finalist& finalist) {
     auto trained = environment_.TrainReference(finalist.assignment);
     if (!trained.ok()) return trained.status();
+    uniform4_diverged_ = trained->diverged;
     if (trained->diverged) {
       observer_.OnNotice(finalist.label +
                          ": its last training diverged; compared without it, at the weights that "
@@ -81,6 +85,7 @@ class FinalistNetworks {
   const StudyFiles& files_;
   SearchObserver& observer_;
   std::vector<Network> networks_;
+  bool uniform4_diverged_ = false;
 };
 
 FinalRoundsJob RoundsOf(const std::string& prefix, const std::vector<Finalist>& finalists,
@@ -142,7 +147,7 @@ void FillValidation(const SearchProblem& problem, const Finalist& finalist, std:
   } else {
     row.mini_batches =
         environment.MiniBatchesAfter(static_cast<int>(environment.transitions().size())) +
-        problem.batches_per_step;
+        (test.uniform4_diverged ? 0 : problem.batches_per_step);
     row.validation_accuracy = test.uniform4_validation_accuracy;
   }
 }
@@ -360,7 +365,10 @@ Result<FinalEvent> CompareFinalists(
   const auto read_test = [&]() -> Result<TestEvent> {
     const Result<const std::vector<Network>*> loaded = networks.Get();
     if (!loaded.ok()) return loaded.status();
-    return ReadImages(finalists, **loaded, *test, resources.data->validation, observer);
+    Result<TestEvent> read =
+        ReadImages(finalists, **loaded, *test, resources.data->validation, observer);
+    if (read.ok()) read->uniform4_diverged = networks.uniform4_diverged();
+    return read;
   };
   const auto conclude = [&](const TestEvent& read) {
     FinalEvent event = FinalTable(problem, finalists, *rounds, environment, read);

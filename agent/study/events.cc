@@ -133,7 +133,7 @@ BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
-BITPILOT_DEFINE_GROWN_TYPE(TestEvent, (rows), (uniform4_validation_accuracy))
+BITPILOT_DEFINE_GROWN_TYPE(TestEvent, (rows), (uniform4_validation_accuracy, uniform4_diverged))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256, candidate_id, tier,
                                    status)

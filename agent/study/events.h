@@ -219,6 +219,7 @@ struct TestEvent {
   std::vector<PairedCounts> rows;  // parallel to FinalEvent's; the reference is uniform 8 bit
   // Of uniform 4 bit, which no step validates; nothing where it is no finalist.
   std::optional<double> uniform4_validation_accuracy;
+  bool uniform4_diverged = false;  // its training did, and was undone
 };
 
 struct FinalEvent {
