@@ -8,6 +8,7 @@
 
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/file_io.h"
 #include "kernels/base/guarded_file.h"
 #include "kernels/base/text_file.h"
 #include "kernels/base/utf8.h"
@@ -28,11 +29,35 @@ Result<std::string> WithoutLineEnd(Result<std::string> text) {
   return key;
 }
 
+// The pair of the secret key that is in `directory`.
+Result<AgentKeys> PairOfSecret(const std::string& directory) {
+  const std::string path = SecretPath(directory);
+  const Result<std::string> secret_key =
+      WithoutLineEnd(ReadGuardedFile(path, GuardedContent::kSecret));
+  if (!secret_key.ok()) return secret_key.status();
+  const Result<std::string> public_key = PublicKeyOf(*secret_key);
+  if (!public_key.ok()) return DataCorrupt(path + ": " + public_key.status().message());
+  return AgentKeys{*public_key, *secret_key};
+}
+
+bool IsPublished(const AgentKeys& keys, const std::string& directory) {
+  const Result<std::string> shown = WithoutLineEnd(ReadTextFile(PublicPath(directory)));
+  return shown.ok() && *shown == keys.public_key;
+}
+
 }  // namespace
 
 Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite) {
   BITPILOT_RETURN_IF_ERROR(MakeFolderDurably(directory, 0700));
   const std::string secret_path = SecretPath(directory);
+  if (!overwrite && Exists(secret_path)) {
+    if (Result<AgentKeys> keys = PairOfSecret(directory);
+        keys.ok() && !IsPublished(*keys, directory)) {
+      BITPILOT_RETURN_IF_ERROR(
+          WriteFileAtomically(PublicPath(directory), keys->public_key + "\n", 0644));
+      return keys;
+    }
+  }
   if (!overwrite && (Exists(secret_path) || Exists(PublicPath(directory)))) {
     return InvalidArgument(directory +
                            ": there are keys already; boards know the agent by them. Use "
@@ -40,7 +65,7 @@ Result<AgentKeys> CreateAgentKeys(const std::string& directory, bool overwrite) 
   }
   AgentKeys keys = GenerateCurveKeys();
   // Both are on the disk before either takes its place, the secret last: what fails leaves the old
-  // secret, and with it the old pair.
+  // secret, which alone counts.
   Result<StagedFile> secret = StagedFile::Write(secret_path, keys.secret_key + "\n", 0600);
   if (!secret.ok()) return secret.status();
   Result<StagedFile> shown = StagedFile::Write(PublicPath(directory), keys.public_key + "\n", 0644);
@@ -58,18 +83,7 @@ Result<AgentKeys> ReadAgentKeys(const std::string& directory) {
                                              "keygen --keys " +
                                              directory + "`");
   }
-  const Result<std::string> secret_key =
-      WithoutLineEnd(ReadGuardedFile(secret_path, GuardedContent::kSecret));
-  if (!secret_key.ok()) return secret_key.status();
-  const Result<std::string> public_key = WithoutLineEnd(ReadTextFile(PublicPath(directory)));
-  if (!public_key.ok()) return public_key.status();
-  const Result<std::string> expected = PublicKeyOf(*secret_key);
-  if (!expected.ok()) return DataCorrupt(secret_path + ": " + expected.status().message());
-  if (*expected != *public_key) {
-    return DataCorrupt(PublicPath(directory) + ": is not the public half of " + secret_path +
-                       "; expected " + *expected + ", got '" + *public_key + "'");
-  }
-  return AgentKeys{*public_key, *secret_key};
+  return PairOfSecret(directory);
 }
 
 }  // namespace bitpilot
