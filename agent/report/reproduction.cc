@@ -25,8 +25,8 @@ std::vector<std::string> SearchFlags(const ReportData& data) {
   const auto add = [&](const std::string& flag, const std::string& value) {
     if (!value.empty()) flags.push_back(flag + " " + ShellQuote(value));
   };
-  for (const char* name :
-       {"model", "weights", "data", "device", "fleet", "board", "meter", "energy", "policy"}) {
+  for (const char* name : {"model", "weights", "data", "device", "fleet", "board", "cpu", "meter",
+                           "energy", "policy"}) {
     add("--" + std::string(name), ConfigText(data, name));
   }
   add("--weight-widths", ConfigText(data, "weight_widths"));
@@ -41,7 +41,11 @@ std::vector<std::string> SearchFlags(const ReportData& data) {
   add("--min-accuracy", ConfigText(data, "min_accuracy"));
   add("--measurements", ConfigText(data, "measurements"));
   add("--train-batches", ConfigText(data, "train_batches"));
+  add("--batch-size", ConfigText(data, "batch_size"));
+  add("--learning-rate", ConfigText(data, "learning_rate"));
   if (ConfigIs(data, "distill", false)) flags.emplace_back("--no-distill");
+  add("--calibration-images", ConfigText(data, "calibration_images"));
+  add("--table-seconds", ConfigText(data, "table_seconds"));
   add("--seed", ConfigText(data, "seed"));
   add("--study", "again-" + data.file_name);
   return flags;
