@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/file_io.h"
@@ -42,8 +43,10 @@ bool Names(const StoredFile& logged, const StoredFile& expected) {
          (expected.sha256.empty() || logged.sha256 == expected.sha256);
 }
 
-StudyFiles::StudyFiles(const std::string& study_path)
-    : study_path_(study_path), folder_(study_path + ".files") {
+bool HasOlderName(std::string_view file) { return WithoutFolder(file) != file; }
+
+StudyFiles::StudyFiles(const std::string& study_path, std::string study_id)
+    : study_path_(study_path), study_id_(std::move(study_id)), folder_(study_path + ".files") {
   older_folder_ = fs::path(study_path).replace_extension(".files").string();
 }
 
@@ -54,17 +57,16 @@ Status StudyFiles::CheckUnused() const {
                          "; keep it beside its own study, remove it, or choose another name");
 }
 
-Status StudyFiles::Claim(const std::string& study_id) const {
-  BITPILOT_RETURN_IF_ERROR(MakeFolderDurably(folder_));
-  const std::string path = folder_ + "/" + kOwnerFile;
-  const Result<std::string> owner = ReadFile(path);
-  if (owner.ok() && *owner == study_id + "\n") return Status();
-  if (!owner.ok() && owner.status().code() == StatusCode::kNotFound) {
-    return WriteFileAtomically(path, study_id + "\n");
+std::string StudyFiles::OwnerPath() const { return folder_ + "/" + kOwnerFile; }
+
+Status StudyFiles::CheckOwner() const {
+  const Result<std::string> owner = ReadFile(OwnerPath());
+  if (!owner.ok()) {
+    return owner.status().code() == StatusCode::kNotFound ? Status() : owner.status();
   }
-  if (!owner.ok()) return owner.status();
+  if (*owner == study_id_ + "\n") return Status();
   return InvalidArgument(folder_ + ": belongs to another study than " + study_path_ +
-                         " (the file \"" + kOwnerFile + "\" in it should hold " + study_id +
+                         " (the file \"" + kOwnerFile + "\" in it should hold " + study_id_ +
                          "); put this study's own folder of files beside it");
 }
 
@@ -73,6 +75,10 @@ Result<StoredFile> StudyFiles::Put(StudyFileKind kind, std::string_view bytes) c
   StoredFile stored{sha256, StudyFileName(kind, sha256)};
   const std::string path = folder_ + "/" + stored.file;
   BITPILOT_RETURN_IF_ERROR(MakeFolderDurably(fs::path(path).parent_path()));
+  std::error_code error;
+  if (!study_id_.empty() && !fs::exists(OwnerPath(), error)) {
+    BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(OwnerPath(), study_id_ + "\n"));
+  }
   BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(path, bytes));
   return stored;
 }

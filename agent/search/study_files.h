@@ -44,9 +44,13 @@ std::string OlderStepFile(int step);
 // hash. (Older events have the folder's name in front.)
 bool Names(const StoredFile& logged, const StoredFile& expected);
 
+// True of "demo.files/checkpoints/step-3.ckpt" and the like, which events of an older bitpilot hold.
+bool HasOlderName(std::string_view file);
+
 class StudyFiles {
  public:
-  explicit StudyFiles(const std::string& study_path);
+  // study_id: Study::Id(), by which the folder says whose it is; empty for who only reads.
+  explicit StudyFiles(const std::string& study_path, std::string study_id = {});
 
   const std::string& folder() const { return folder_; }
 
@@ -55,14 +59,15 @@ class StudyFiles {
   // Errors: kInvalidArgument if its folder holds something: it is another study's.
   Status CheckUnused() const;
 
-  // Makes the folder and notes in it whose it is.
+  // For a study that goes on. A folder that is not there, or does not say whose it is, is no error,
+  // and none is made: the right one may still be put in its place.
   //
-  // study_id: Study::Id().
-  //
-  // Errors: kInvalidArgument if it is another study's; what the disk says.
-  Status Claim(const std::string& study_id) const;
+  // Errors: kInvalidArgument if the folder is another study's; what the disk says.
+  Status CheckOwner() const;
 
-  // Durable when it returns. Errors: as WriteFileAtomically() (kernels/base/file_io.h).
+  // Makes the folder if it is missing, and notes in it whose it is. Durable when it returns.
+  //
+  // Errors: as WriteFileAtomically() (kernels/base/file_io.h).
   Result<StoredFile> Put(StudyFileKind kind, std::string_view bytes) const;
 
   // The content, which has the hash.
@@ -75,8 +80,10 @@ class StudyFiles {
 
  private:
   std::vector<std::string> PlacesOf(const StoredFile& stored) const;
+  std::string OwnerPath() const;
 
   std::string study_path_;
+  std::string study_id_;
   std::string folder_;        // absolute or relative to the working directory, as the study's path
   std::string older_folder_;  // of a study of an older bitpilot
 };
