@@ -164,7 +164,7 @@ Status RefuseConfigFlags(const CLI::App& command) {
   const std::set<std::string> allowed = {
       "--study",   "--resume",  "--json", "--audit", "--allow-class-change",
       "-h,--help", "--help",    "--data", "--fleet", "--board",
-      "--device",  "--weights", "--meter"};
+      "--device",  "--weights", "--cpu",  "--meter"};
   for (const CLI::Option* option : command.get_options()) {
     if (option->count() > 0 && !allowed.contains(option->get_name())) {
       return InvalidArgument(
@@ -208,7 +208,8 @@ MovedParts MovedPartsOf(const CLI::App& command, const SearchConfig& config) {
   };
   return {given("--weights", config.weights), given("--data", config.data),
           given("--device", config.device),   given("--fleet", config.fleet),
-          given("--board", config.board),     given("--meter", config.meter)};
+          given("--board", config.board),     given("--cpu", config.cpu),
+          given("--meter", config.meter)};
 }
 
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
@@ -278,8 +279,8 @@ void AddSearchCommand(CLI::App& app, int& exit_code) {
   command->add_option("--study", flags->study, "The SQLite file that records the search")
       ->required();
   command->add_flag("--resume", flags->resume,
-                    "Go on where the study ends. --data, --weights, --fleet, --board, --device and "
-                    "--meter say where to find what has moved");
+                    "Go on where the study ends. --data, --weights, --fleet, --board, --device, "
+                    "--cpu and --meter say where to find what has moved");
   command->add_flag(
       "--allow-class-change", flags->allow_class_change,
       "Resume a training search on another CPU class; its training can then not be repeated");

@@ -22,6 +22,12 @@ TrainOptions TrainOptionsOf(const SearchConfig& config) {
   return options;
 }
 
+// The file that a logged checkpoint must name. Older events have names that do not follow.
+std::string NameOf(const CheckpointEvent& logged) {
+  if (HasOlderName(logged.file)) return logged.file;
+  return StudyFileName(StudyFileKind::kCheckpoint, logged.sha256);
+}
+
 // What training can spoil in an exported network.
 bool IsFinite(const Network& network) {
   return std::all_of(
@@ -41,14 +47,17 @@ bool IsFinite(const Network& network) {
 
 Status SearchEnvironment::Begin() {
   if (config_.train_batches == 0 || journal_.version() < 2) return Status();
-  Result<CheckpointEvent> checkpoint =
-      journal_.Observe<CheckpointEvent>([&]() -> Result<CheckpointEvent> {
+  Result<CheckpointEvent> checkpoint = journal_.Observe<CheckpointEvent>(
+      [&]() -> Result<CheckpointEvent> {
         if (stop_()) return Stopped();
         BITPILOT_RETURN_IF_ERROR(RestoreModel());
         const Result<StoredFile> file =
             files_.Put(StudyFileKind::kCheckpoint, resources_.model->SaveCheckpoint());
         if (!file.ok()) return file.status();
         return CheckpointEvent{0, file->sha256, file->file, std::nullopt};
+      },
+      [](const CheckpointEvent& logged) -> Result<CheckpointEvent> {
+        return CheckpointEvent{0, logged.sha256, NameOf(logged), std::nullopt};
       });
   if (!checkpoint.ok()) return checkpoint.status();
   checkpoint_ = std::move(*checkpoint);
@@ -127,14 +136,15 @@ Status SearchEnvironment::Score(Work& work) {
 }
 
 Status SearchEnvironment::Checkpoint(Work& work) {
-  Result<CheckpointEvent> checkpoint =
-      journal_.Observe<CheckpointEvent>([&]() -> Result<CheckpointEvent> {
+  Result<CheckpointEvent> checkpoint = journal_.Observe<CheckpointEvent>(
+      [&]() -> Result<CheckpointEvent> {
         BITPILOT_RETURN_IF_ERROR(Train(work));
         const Result<StoredFile> file =
             files_.Put(StudyFileKind::kCheckpoint, resources_.model->SaveCheckpoint());
         if (!file.ok()) return file.status();
         return CheckpointEvent{step_ + 1, file->sha256, file->file, work.train_loss, work.diverged};
-      });
+      },
+      [&](const CheckpointEvent& logged) { return Recompute(logged); });
   if (!checkpoint.ok()) return checkpoint.status();
   KeepLastTwoCheckpoints(*checkpoint);
   work.train_loss = checkpoint_->train_loss;
@@ -145,6 +155,20 @@ Status SearchEnvironment::Checkpoint(Work& work) {
         "search goes on from the weights before it";
   }
   return Status();
+}
+
+Result<CheckpointEvent> SearchEnvironment::Recompute(const CheckpointEvent& logged) const {
+  CheckpointEvent again{step_ + 1, logged.sha256, NameOf(logged), logged.train_loss,
+                        logged.diverged};
+  if (!logged.diverged) {
+    if (logged.train_loss) return again;
+    return DataCorrupt("a checkpoint of step " + std::to_string(step_) +
+                       " without the loss of its training, which did not diverge");
+  }
+  // The state is the one before again.
+  again.train_loss.reset();
+  if (checkpoint_) again.sha256 = checkpoint_->sha256;
+  return again;
 }
 
 void SearchEnvironment::KeepLastTwoCheckpoints(CheckpointEvent last) {

@@ -61,6 +61,7 @@ Result<std::string> Journal::Take(const std::string& kind) {
   Event event = std::move(pending_.front());
   pending_.pop_front();
   seq_ = event.seq;
+  last_was_logged_ = true;
   if (event.kind != kind)
     return Divergence(event.seq, event.kind + " " + event.payload, "an event of kind " + kind);
   return std::move(event.payload);
@@ -96,8 +97,8 @@ Status Journal::RequireRecording() const {
 }
 
 Status Journal::Append(const std::string& kind, const std::string& payload) {
-  BITPILOT_RETURN_IF_ERROR(study_->Append(kind, payload));
-  return Status();
+  last_was_logged_ = false;
+  return study_->Append(kind, payload);
 }
 
 Status Journal::Compare(const std::string& logged, const std::string& recomputed) const {
@@ -122,6 +123,7 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
     Result<std::vector<MeasurementRow>> rows = measure();
     if (!rows.ok()) return rows;
     BITPILOT_CHECK(rows->size() == measurement_ids.size());
+    last_was_logged_ = false;
     BITPILOT_RETURN_IF_ERROR(study_->AppendMeasurements(*rows));
     return rows;
   }

@@ -47,6 +47,9 @@ class Journal {
   // True if the next observation has to be made, and may be.
   bool recording() const { return !replaying() && at_end_ == AtEnd::kRecord; }
 
+  // True if the last event was answered from the log, also where that ended with it.
+  bool last_was_logged() const { return last_was_logged_; }
+
   // True if the log goes on with that measurement.
   bool ReplaysMeasurement(const std::string& measurement_id) const;
 
@@ -153,6 +156,7 @@ class Journal {
   int version_;
   std::deque<Event> pending_;
   std::int64_t seq_ = 0;
+  bool last_was_logged_ = false;
 };
 
 // What resumes of `study` noted by NotePlaces(): of each key the last word.

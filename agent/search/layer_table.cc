@@ -104,9 +104,18 @@ class TableBuilder {
   std::map<Key, std::vector<double>> samples_;
 };
 
+// Of the 8-bit network, for which no other pair of widths can stand.
+Status CheckMeasured(const MeasurementRow& first) {
+  if (first.latency_median_ns) return Status();
+  return Status(StatusCode::kUnavailable, "the board could not measure the 8-bit network: " +
+                                              first.status + " " + first.detail);
+}
+
+// is_needed: what is not measured then is not logged, so that a search that is resumed measures it
+// again.
 Result<MeasurementRow> MeasureUniform(const Topology& topology, const BitAssignment& assignment,
-                                      const std::string& measurement_id, Board* board,
-                                      Journal& journal) {
+                                      const std::string& measurement_id, bool is_needed,
+                                      Board* board, Journal& journal) {
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     const Network network = RandomNetwork(topology, assignment, kWeightSeed);
     MeasureJob job;
@@ -115,10 +124,14 @@ Result<MeasurementRow> MeasureUniform(const Topology& topology, const BitAssignm
     job.per_operation = true;
     const Result<Measurement> measurement = board->Measure(job);
     if (!measurement.ok()) return measurement.status();
-    return ToRows(*measurement, job.tier, board->info(), {{measurement_id, assignment}});
+    std::vector<MeasurementRow> rows =
+        ToRows(*measurement, job.tier, board->info(), {{measurement_id, assignment}});
+    if (is_needed) BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows.front()));
+    return rows;
   };
   Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements({measurement_id}, measure);
   if (!rows.ok()) return rows.status();
+  if (is_needed) BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows->front()));
   return std::move(rows->front());
 }
 
@@ -143,7 +156,7 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
         UniformAssignment(topology, weights, activations, config.search_ends);
     const std::string name = "w" + std::to_string(weights) + "a" + std::to_string(activations);
     const Result<MeasurementRow> row =
-        MeasureUniform(topology, assignment, "table-" + name, board, journal);
+        MeasureUniform(topology, assignment, "table-" + name, measured == 0, board, journal);
     if (!row.ok()) return row.status();
     const Result<MeasurementConditions> conditions =
         ParseEvent<MeasurementConditions>(row->conditions);
@@ -153,11 +166,7 @@ Result<CostTable> MeasureLayerTable(const Topology& topology, const SearchConfig
     if (row->latency_median_ns) {
       builder.Add(assignment, *row->latency_median_ns, conditions->operation_ns);
       ++measured;
-    } else if (measured == 0) {
-      return Status(StatusCode::kUnavailable, "the board could not measure the 8-bit network: " +
-                                                  row->status + " " + row->detail);
-    }
-    if (!row->latency_median_ns && unmeasurable++ == 0) {
+    } else if (unmeasurable++ == 0) {
       first_failure = name + ": " + row->status + " " + row->detail;
     }
     observer.OnProgress(measured, name);

@@ -17,11 +17,12 @@ bool IsRestricted(const std::string& device) { return device.starts_with("local:
 
 bool MovedParts::empty() const {
   return weights.empty() && data.empty() && device.empty() && fleet.empty() && board.empty() &&
-         meter.empty();
+         cpu.empty() && meter.empty();
 }
 
 Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved) {
   const std::string began = config.device;
+  if (!moved.device.empty() || !moved.fleet.empty()) config.cpu.clear();
   if (!moved.weights.empty()) config.weights = moved.weights;
   if (!moved.data.empty()) config.data = moved.data;
   if (!moved.fleet.empty()) {
@@ -35,8 +36,10 @@ Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved) {
     config.fleet.clear();
     config.board.clear();
     config.fast = config.fast && moved.device.starts_with("model:");
+    if (!moved.device.starts_with("local")) config.meter.clear();
   }
   if (!moved.board.empty()) config.board = moved.board;
+  if (!moved.cpu.empty()) config.cpu = moved.cpu;
   if (!moved.meter.empty()) config.meter = moved.meter;
   if (config.device != began && (IsRestricted(began) || IsRestricted(config.device))) {
     return Status(StatusCode::kVersionMismatch,
@@ -44,13 +47,14 @@ Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved) {
                       ", and only a search on --device local:ISA ends with a comparison on the "
                       "whole machine: go on with the device that it began with");
   }
+  BITPILOT_RETURN_IF_ERROR(ValidateSearchConfig(config));
   return config;
 }
 
 Json PlacesOf(const SearchConfig& config) {
   return Json{{"weights", config.weights}, {"data", config.data},   {"device", config.device},
               {"fleet", config.fleet},     {"board", config.board}, {"fast", config.fast},
-              {"meter", config.meter}};
+              {"cpu", config.cpu},         {"meter", config.meter}};
 }
 
 Result<SearchConfig> PlacedConfig(const Study& study) {

@@ -19,15 +19,19 @@ struct MovedParts {
   std::string device;
   std::string fleet;
   std::string board;
+  std::string cpu;
   std::string meter;
 
   bool empty() const;
 };
 
-// `config` with what `moved` names. A fleet takes the place of a device, and the other way round.
+// `config` with what `moved` names. A fleet takes the place of a device, and the other way round;
+// what is named anew comes without the CPU of the one before.
 //
-// Errors: kVersionMismatch if that would be another search: only one on "local:ISA" ends with a
-// comparison on the whole machine.
+// Errors:
+//   kVersionMismatch  that would be another search: only one on "local:ISA" ends with a comparison
+//                     on the whole machine.
+//   Also those of ValidateSearchConfig().
 Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved);
 
 // The keys of ToJson(config) that a move may change: what a resume notes once everything fits.

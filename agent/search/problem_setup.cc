@@ -63,6 +63,13 @@ class Uniform8 {
   std::string sha256_;
 };
 
+Status CheckMeasured(const MeasurementRow& reference) {
+  if (reference.latency_median_ns) return Status();
+  return Status(StatusCode::kUnavailable, "the board could not measure uniform 8 bit: " +
+                                              reference.status + " " + reference.detail);
+}
+
+// What is not measured is not logged: a search that is resumed measures it again.
 Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journal& journal) {
   const std::string id = "reference-uniform-8";
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
@@ -73,14 +80,16 @@ Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journa
     job.tier = Tier::kStandard;
     const Result<Measurement> measurement = board->Measure(job);
     if (!measurement.ok()) return measurement.status();
-    return ToRows(*measurement, job.tier, board->info(), {{id, uniform8.assignment()}});
+    std::vector<MeasurementRow> rows =
+        ToRows(*measurement, job.tier, board->info(), {{id, uniform8.assignment()}});
+    BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows.front()));
+    return rows;
   };
-  const Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements({id}, measure);
+  Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements({id}, measure);
   if (!rows.ok()) return rows.status();
-  const MeasurementRow& row = rows->front();
-  if (row.latency_median_ns) return row;
-  return Status(StatusCode::kUnavailable,
-                "the board could not measure uniform 8 bit: " + row.status + " " + row.detail);
+  // An older bitpilot logged it all the same.
+  BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows->front()));
+  return std::move(rows->front());
 }
 
 // What follows from flags and measurements: all but losses, accuracies and sensitivities.

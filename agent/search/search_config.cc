@@ -71,7 +71,8 @@ Status CheckTexts(const SearchConfig& config) {
   const std::pair<const char*, const std::string*> texts[] = {
       {"--model", &config.model},   {"--weights", &config.weights}, {"--data", &config.data},
       {"--device", &config.device}, {"--fleet", &config.fleet},     {"--board", &config.board},
-      {"--energy", &config.energy}, {"--meter", &config.meter},     {"--policy", &config.policy}};
+      {"--energy", &config.energy}, {"--cpu", &config.cpu},         {"--meter", &config.meter},
+      {"--policy", &config.policy}};
   for (const auto& [flag, text] : texts) {
     if (IsUtf8(*text)) continue;
     return InvalidArgument(std::string(flag) + " " + Quoted(*text) +

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "agent/device/local_board.h"
 #include "agent/search/agent_build.h"
 #include "agent/search/cpu_class.h"
@@ -117,13 +119,15 @@ Result<std::unique_ptr<Policy>> SearchDriver::PreparePolicy(const SearchProblem&
 }
 
 Status SearchDriver::SettleBoard() {
-  const bool resumed = journal_.replaying();
   const Result<BoardEvent> board = journal_.Observe<BoardEvent>([this] {
     return Result<BoardEvent>(BoardEvent{parts_->board->info(), CpuClass()});
   });
   if (!board.ok()) return board.status();
-  if (!resumed || parts_ == nullptr) return Status();
+  if (parts_ == nullptr) return Status();
+  // Everything is checked before anything is noted.
   BITPILOT_RETURN_IF_ERROR(CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));
+  const bool new_class = config_.train_batches > 0 && board->cpu_class != CpuClass();
+  if (new_class) BITPILOT_RETURN_IF_ERROR(CheckClassChange(board->cpu_class));
   const std::string change = DescribeFingerprintChange(board->board, parts_->board->info());
   if (!change.empty()) {
     options_.observer->OnNotice("the board is not as it was when the study began: " + change +
@@ -132,16 +136,14 @@ Status SearchDriver::SettleBoard() {
   if (!options_.moved.empty()) {
     BITPILOT_RETURN_IF_ERROR(journal_.NotePlaces(PlacesOf(config_)));
   }
-  return config_.train_batches > 0 ? SettleCpuClass(board->cpu_class) : Status();
+  return new_class ? journal_.NoteClassChange(CpuClass()) : Status();
 }
 
 // Training repeats exactly on one CPU class only.
-Status SearchDriver::SettleCpuClass(const std::string& logged) {
-  const std::string here = CpuClass();
-  if (logged == here) return Status();
-  if (options_.allow_class_change) return journal_.NoteClassChange(here);
+Status SearchDriver::CheckClassChange(const std::string& logged) const {
+  if (options_.allow_class_change) return Status();
   return Status(StatusCode::kVersionMismatch,
-                "the study trained on the CPU class \"" + logged + "\", this is \"" + here +
+                "the study trained on the CPU class \"" + logged + "\", this is \"" + CpuClass() +
                     "\": its training would not repeat; resume there, or give "
                     "--allow-class-change");
 }
@@ -182,7 +184,7 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
 
 // Who resumes has seen what the log answers.
 void SearchDriver::Report(const SearchEnvironment& environment) const {
-  if (!journal_.recording()) return;
+  if (journal_.last_was_logged()) return;
   if (!environment.failure().empty()) {
     options_.observer->OnNotice("step " + std::to_string(decisions()) + ": " +
                                 environment.failure());

@@ -60,7 +60,7 @@ class SearchDriver {
  private:
   Result<std::unique_ptr<Policy>> PreparePolicy(const SearchProblem& problem);
   Status SettleBoard();
-  Status SettleCpuClass(const std::string& logged);
+  Status CheckClassChange(const std::string& logged) const;
   Result<bool> Search(SearchEnvironment& environment, Policy& policy);
   void Report(const SearchEnvironment& environment) const;
   Result<SearchOutcome> Interruption(const Status& status) const;

@@ -108,6 +108,7 @@ Result<StepRows> SearchEnvironment::MeasureOnce(Work& work, const std::string& m
     work.measuring = false;
     const Result<Measurement> measurement = resources_.board->FinishMeasure();
     if (!measurement.ok()) return measurement.status();
+    BITPILOT_RETURN_IF_ERROR(CheckExact(*measurement));
     return ToRows(*measurement, work.tier, resources_.board->info(),
                   {{measurement_id, work.assignment}, {uniform8_id, problem_.base}});
   };

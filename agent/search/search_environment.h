@@ -131,6 +131,10 @@ class SearchEnvironment final : public Environment {
   Result<StepRows> Measure(Work& work);
   Result<StepRows> MeasureOnce(Work& work, const std::string& measurement_id);
   Status Checkpoint(Work& work);
+  // A logged checkpoint of this step, as far as the log before it says what it must be.
+  //
+  // Errors: kDataCorrupt if its training must have given a loss and it has none.
+  Result<CheckpointEvent> Recompute(const CheckpointEvent& logged) const;
   // Makes `last` the checkpoint that counts.
   void KeepLastTwoCheckpoints(CheckpointEvent last);
   Result<TransitionEvent> Evaluate(const Proposal& proposal, const StepRows& rows, Work& work);

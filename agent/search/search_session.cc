@@ -43,12 +43,10 @@ Result<SearchOutcome> RunDriver(Study& study, const SearchConfig& config, LivePa
                                 const SearchOptions& options) {
   Result<Journal> journal = Journal::Open(study, Journal::AtEnd::kRecord);
   if (!journal.ok()) return journal.status();
-  const StudyFiles files(options.study_path);
-  if (parts != nullptr) {
-    const Result<std::string> id = study.Id();
-    if (!id.ok()) return id.status();
-    BITPILOT_RETURN_IF_ERROR(files.Claim(*id));
-  }
+  const Result<std::string> id = study.Id();
+  if (!id.ok()) return id.status();
+  const StudyFiles files(options.study_path, *id);
+  if (parts != nullptr) BITPILOT_RETURN_IF_ERROR(files.CheckOwner());
   SearchDriver driver(config, *journal, files, parts, options);
   try {
     return driver.Run();
@@ -185,12 +183,15 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, *config, *options.observer, options.stop);
   if (!parts.ok()) {
-    return Status(parts.status().code(),
-                  parts.status().message() +
-                      ". What the study holds is saved: `bitpilot search --study " +
-                      options.study_path +
-                      " --resume` takes --weights, --data, --device, --fleet and --board, if that "
-                      "has moved");
+    // What the study itself names and is not as it was is no mistake in the command.
+    const bool is_lost =
+        parts.status().code() == StatusCode::kInvalidArgument && options.moved.empty();
+    return Status(
+        is_lost ? StatusCode::kNotFound : parts.status().code(),
+        parts.status().message() + ". What the study holds is saved: `bitpilot search --study " +
+            options.study_path +
+            " --resume` takes --weights, --data, --device, --fleet, --board and --cpu, if "
+            "that has moved");
   }
   return RunLive(**study, *config, parts->get(), options);
 }

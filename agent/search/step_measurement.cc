@@ -10,14 +10,14 @@ namespace {
 // A candidate whose ratio to 8 bit the short measurement leaves less certain gets the longer one.
 constexpr double kMaxScreenHalfWidth = 0.02;
 
-Status CheckOutput(const MeasurementRow& row) {
-  if (row.status != ToString(MeasureStatus::kWrongOutput)) return {};
+}  // namespace
+
+Status CheckExact(const Measurement& measurement) {
+  if (measurement.status != MeasureStatus::kWrongOutput) return {};
   return {StatusCode::kInternal, "the board's output differs from the host's reference (" +
-                                     row.detail +
+                                     measurement.detail +
                                      "): a kernel is wrong on that board, so the search stops"};
 }
-
-}  // namespace
 
 bool StepRows::HasNumbers() const {
   return candidate.latency_median_ns && uniform8.latency_median_ns;
@@ -28,14 +28,12 @@ MedianInterval StepRows::Ratio() const { return RatioOf(candidate, uniform8); }
 Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure) {
   Result<StepRows> screen = measure(Tier::kScreen, id, /*knows_energy=*/false);
   if (!screen.ok()) return screen;
-  BITPILOT_RETURN_IF_ERROR(CheckOutput(screen->candidate));
   const bool is_certain =
       !screen->HasNumbers() || screen->Ratio().relative_half_width() <= kMaxScreenHalfWidth;
   if (is_certain) return screen;
   const bool knows_energy = screen->energy.measured.has_value();
   Result<StepRows> standard = measure(Tier::kStandard, id + "-standard", knows_energy);
   if (!standard.ok()) return standard;
-  BITPILOT_RETURN_IF_ERROR(CheckOutput(standard->candidate));
   if (!standard->HasNumbers()) return screen;
   if (knows_energy) standard->energy = screen->energy;
   return standard;

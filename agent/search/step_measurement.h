@@ -23,6 +23,12 @@ struct StepRows {
   MedianInterval Ratio() const;
 };
 
+// For a step's measurement before it is logged: a search that is resumed measures it again.
+//
+// Errors: kInternal if the board's output differs from the host's: no number of that board can be
+// trusted then.
+Status CheckExact(const Measurement& measurement);
+
 // Measures in `tier` under the id. knows_energy: its energy phase is not needed.
 using MeasureStepOnce = std::function<Result<StepRows>(Tier tier, const std::string& measurement_id,
                                                        bool knows_energy)>;
@@ -32,8 +38,7 @@ using MeasureStepOnce = std::function<Result<StepRows>(Tier tier, const std::str
 // candidate has run, so it can be measured. Energy is that of the first that knows it: its windows
 // are as long as the sensor needs in any tier.
 //
-// Errors: those of `measure`, and kInternal if the board's output differs from the host's: no
-// number of that board can be trusted then.
+// Errors: those of `measure`.
 Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure);
 
 }  // namespace bitpilot
