@@ -104,13 +104,32 @@ TEST_F(AgentKeysTest, SaysHowToMakeMissingKeys) {
             std::string::npos);
 }
 
-TEST_F(AgentKeysTest, RefusesDamagedAndForeignKeys) {
-  ASSERT_TRUE(CreateAgentKeys(directory_, false).ok());
-  const std::string other = root_ + "/other";
-  const Result<AgentKeys> foreign = CreateAgentKeys(other, false);
+// As a power cut leaves them that comes after one of the two files was replaced.
+TEST_F(AgentKeysTest, TheSecretCountsAndThePublicFileIsMadeFromIt) {
+  const Result<AgentKeys> created = CreateAgentKeys(directory_, false);
+  ASSERT_TRUE(created.ok());
+  const Result<AgentKeys> foreign = CreateAgentKeys(root_ + "/other", false);
   ASSERT_TRUE(foreign.ok());
-  Write("agent.pub", foreign->public_key + "\n");
-  EXPECT_EQ(ReadAgentKeys(directory_).status().code(), StatusCode::kDataCorrupt);
+  for (const bool is_there : {true, false}) {
+    SCOPED_TRACE(is_there);
+    Write("agent.pub", foreign->public_key + "\n");
+    if (!is_there) std::filesystem::remove(directory_ + "/agent.pub");
+    const Result<AgentKeys> read = ReadAgentKeys(directory_);
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_EQ(read->public_key, created->public_key);
+    EXPECT_EQ(read->secret_key, created->secret_key);
+    const Result<AgentKeys> mended = CreateAgentKeys(directory_, false);
+    ASSERT_TRUE(mended.ok()) << mended.status().message();
+    EXPECT_EQ(mended->secret_key, created->secret_key);
+    std::string shown;
+    std::ifstream(directory_ + "/agent.pub") >> shown;
+    EXPECT_EQ(shown, created->public_key);
+  }
+  EXPECT_EQ(CreateAgentKeys(directory_, false).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(AgentKeysTest, RefusesDamagedKeys) {
+  ASSERT_TRUE(CreateAgentKeys(directory_, false).ok());
   Write("agent.key", "not a key\n");
   EXPECT_EQ(ReadAgentKeys(directory_).status().code(), StatusCode::kDataCorrupt);
   Write("agent.key", "");

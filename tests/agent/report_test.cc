@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "agent/report/report_data.h"
+#include "agent/search/search_config.h"
 #include "agent/study/sqlite_database.h"
 #include "tests/agent/sample_study.h"
 #include "tests/agent/study_fixture.h"
@@ -219,6 +223,35 @@ TEST_F(WriteReportTest, ReportsASearchThatHasNotFinished) {
   EXPECT_THAT(html, HasSubstr("has not finished"));
   EXPECT_THAT(html, HasSubstr("Course of the search"));
   EXPECT_TRUE(IsBalanced(html));
+}
+
+// A key of the configuration that no flag sets is a checksum.
+TEST_F(WriteReportTest, RepeatsASearchWithEveryKeyOfItsConfiguration) {
+  SearchConfig config;
+  config.board = "pi";
+  config.cpu = "3";
+  config.fleet = "fleet.toml";
+  config.meter = "meter-replay";
+  config.weights = "net.safetensors";
+  config.fast = config.search_ends = true;
+  config.distill = false;
+  config.budgets = {.max_latency_ratio = 0.5,
+                    .max_energy_ratio = 0.5,
+                    .max_weight_bytes = 4000,
+                    .min_accuracy = 0.5};
+  ASSERT_TRUE(Study::Create(study_path_, ToJson(config).dump()).ok());
+  const std::string html = RenderFile();
+  const std::string command = html.substr(html.find("bitpilot search"));
+  const std::map<std::string, std::string> flags = {{"max_latency_ratio", "max-latency"},
+                                                    {"max_energy_ratio", "max-energy"},
+                                                    {"max_weight_bytes", "max-size"},
+                                                    {"distill", "no-distill"}};
+  for (const auto& [key, value] : ToJson(config).items()) {
+    if (key.ends_with("_sha256")) continue;
+    std::string flag = flags.contains(key) ? flags.at(key) : key;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    EXPECT_THAT(command, HasSubstr(" --" + flag)) << value;
+  }
 }
 
 TEST_F(WriteReportTest, ReportsAStudyThatHoldsOnlyItsConfiguration) {

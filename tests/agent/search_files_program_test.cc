@@ -182,10 +182,16 @@ TEST_F(SearchFilesProgramTest, RefusesTheFolderOfAnotherStudy) {
   ASSERT_EQ(RunProgram(Search("b.db")).exit_code, 0);
   KillAfterAStep(Search("c.db"), "c.db");
   fs::rename(folder_.Path("c.db.files"), folder_.Path("elsewhere"));
+  EXPECT_EQ(Resume("c.db").exit_code, 1);
+  EXPECT_FALSE(fs::exists(folder_.Path("c.db.files"))) << "in the way of the right one";
   fs::rename(folder_.Path("b.db.files"), folder_.Path("c.db.files"));
   const ProgramResult swapped = Resume("c.db");
   EXPECT_NE(swapped.exit_code, 0);
   EXPECT_THAT(swapped.err, HasSubstr("c.db.files: belongs to another study"));
+  fs::rename(folder_.Path("c.db.files"), folder_.Path("b.db.files"));
+  fs::rename(folder_.Path("elsewhere"), folder_.Path("c.db.files"));
+  const ProgramResult resumed = Resume("c.db");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
 }
 
 TEST_F(SearchFilesProgramTest, GoesOnWhereWeightsAndTableHaveMovedTo) {
@@ -201,6 +207,12 @@ TEST_F(SearchFilesProgramTest, GoesOnWhereWeightsAndTableHaveMovedTo) {
   EXPECT_EQ(lost.exit_code, 1);
   EXPECT_THAT(lost.err, HasSubstr(table));
   EXPECT_THAT(lost.err, HasSubstr("--device, --fleet"));
+  EXPECT_EQ(ResultOf(Verify("a.db"))["end_may_be_missing"], false);
+  const ProgramResult typo = Resume("a.db", {"--device", "model:" + table});
+  EXPECT_EQ(typo.exit_code, 2) << "that is no place of the study's, but one that was given";
+  const ProgramResult bytes = Resume("a.db", {"--data", "caf\xe9"});
+  EXPECT_EQ(bytes.exit_code, 2);
+  EXPECT_THAT(bytes.err, HasSubstr("must be UTF-8"));
 
   const std::string new_table = folder_.Path("second/board.cost");
   const std::vector<std::string> moved = {"--weights", folder_.Path("second/net.safetensors"),

@@ -78,9 +78,45 @@ class QuietObserver final : public SearchObserver {
  public:
   void OnPhase(const std::string&, int) override {}
   void OnProgress(int, const std::string&) override {}
-  void OnStep(const ProposalEvent&, const TransitionEvent&, double, double) override {}
+  void OnStep(const ProposalEvent&, const TransitionEvent& answer, double, double) override {
+    steps.push_back(answer.step);
+  }
   void OnNotice(const std::string& text) override { notices += text + "\n"; }
   std::string notices;
+  std::vector<int> steps;
+};
+
+// A board that fails once.
+class FailingBoard final : public Board {
+ public:
+  // request: how many are answered before.
+  FailingBoard(std::unique_ptr<Board> board, int request, MeasureStatus status)
+      : board_(std::move(board)), answers_left_(request), status_(status) {}
+
+  const BoardInfo& info() const override { return board_->info(); }
+  Result<Measurement> Measure(const MeasureJob& job) override {
+    return FailedOr(board_->Measure(job));
+  }
+  Status StartMeasure(const MeasureJob& job) override { return board_->StartMeasure(job); }
+  Result<Measurement> FinishMeasure() override { return FailedOr(board_->FinishMeasure()); }
+  Result<std::vector<std::vector<float>>> Infer(const Network& network,
+                                                std::span<const std::uint8_t> images) override {
+    return board_->Infer(network, images);
+  }
+
+ private:
+  Result<Measurement> FailedOr(Result<Measurement> answer) {
+    if (answers_left_-- != 0) return answer;
+    Measurement failed;
+    failed.status = status_;
+    failed.detail = "once";
+    failed.source = "measured";
+    return failed;
+  }
+
+  std::unique_ptr<Board> board_;
+  int answers_left_;
+  MeasureStatus status_;
 };
 
 constexpr std::size_t kToItsEnd = 1'000'000;
@@ -223,12 +259,13 @@ class SearchResumeTest : public testing::Test {
     ASSERT_EQ(Problem(StudyPath(to)), "") << "the chain itself must be sound";
   }
 
-  // The message of a replay after one event of `kind` was changed at `pointer`; "" if it passes.
+  // The message of a replay after the event of `kind` that follows `skipped` others was changed at
+  // `pointer`; "" if it passes.
   std::string ReplayAfter(const std::string& kind, const std::string& pointer,
-                          const std::function<void(Json&)>& change) {
+                          const std::function<void(Json&)>& change, int skipped = 0) {
     bool changed = false;
     Rewrite("calm", "changed", [&](Event& event) {
-      if (event.kind != kind || changed) return true;
+      if (event.kind != kind || changed || skipped-- > 0) return true;
       Json payload = Json::parse(event.payload);
       change(payload.at(Json::json_pointer(pointer)));
       event.payload = payload.dump();
@@ -240,10 +277,17 @@ class SearchResumeTest : public testing::Test {
     return replay.ok() ? "" : replay.status().message();
   }
 
+  // Of the next process's board: FailingBoard's.
+  struct Failure {
+    int request = 0;
+    MeasureStatus status = MeasureStatus::kTimedOut;
+  };
+
   StudyFolder folder_;
   SearchConfig config_;
   SearchOptions options_;
   QuietObserver observer_;
+  std::optional<Failure> failure_;
 
  private:
   // What a new process loads; the board alone is shared, it knows nothing of a search.
@@ -266,6 +310,10 @@ class SearchResumeTest : public testing::Test {
       board_ = std::move(*board);
     }
     parts->board = std::move(board_);
+    if (const auto failure = std::exchange(failure_, std::nullopt)) {
+      parts->board = std::make_unique<FailingBoard>(std::move(parts->board), failure->request,
+                                                    failure->status);
+    }
     return parts;
   }
 
@@ -294,7 +342,10 @@ TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverge
     EXPECT_EQ(checkpoints[i].sha256, checkpoints[0].sha256);
   }
   // References alone are left to compare.
-  EXPECT_EQ(EventsOf<FinalEvent>("calm").front().rows.size(), 2U);
+  const FinalEvent final = EventsOf<FinalEvent>("calm").front();
+  ASSERT_EQ(final.rows.size(), 2U);
+  for (const FinalRow& row : final.rows) EXPECT_EQ(row.mini_batches, 0) << row.label;
+  EXPECT_TRUE(EventsOf<TestEvent>("calm").front().uniform4_diverged);
   EXPECT_THAT(observer_.notices, HasSubstr("step 1: training at these widths diverged"));
   EXPECT_THAT(observer_.notices, HasSubstr("uniform 4 bit: its last training diverged"));
 }
@@ -319,6 +370,69 @@ TEST_F(SearchResumeTest, TrainsOnFromSoundWeightsAfterAStepThatDiverged) {
   EXPECT_GE(EventsOf<FinalEvent>("s").front().rows.size(), 3U);
 }
 
+// What ends a search is not in its log: the next process measures it again.
+TEST_F(SearchResumeTest, GoesOnAfterABoardFailedWhatASearchNeeds) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const std::string expected = ContentHash("calm");
+  const int first_step = 5;  // after the reference and a table of 2 x 2 pairs of widths
+  const std::vector<Failure> failures = {{0, MeasureStatus::kTimedOut},
+                                         {0, MeasureStatus::kWrongOutput},
+                                         {1, MeasureStatus::kTimedOut},
+                                         {first_step, MeasureStatus::kWrongOutput}};
+  for (std::size_t i = 0; i < failures.size(); ++i) {
+    SCOPED_TRACE("failure " + std::to_string(i));
+    const std::string folder = "failed-" + std::to_string(i);
+    failure_ = failures[i];
+    const Status failed = Run(folder, kToItsEnd);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_THAT(failed.message(), HasSubstr("once"));
+    EXPECT_FALSE(MayLackItsEnd(StudyPath(folder)));
+    const Status resumed = Run(folder, kToItsEnd);
+    ASSERT_TRUE(resumed.ok()) << resumed.message();
+    EXPECT_EQ(ContentHash(folder), expected);
+  }
+}
+
+// Neither places nor another CPU class, whichever is wrong.
+TEST_F(SearchResumeTest, NotesNothingOfAResumeThatIsRefused) {
+  ASSERT_EQ(Run("stopped", 8).message(), "the process died here");
+  Rewrite("stopped", "s", [](Event& event) {
+    if (event.kind != BoardEvent::kKind) return true;
+    Json payload = Json::parse(event.payload);
+    payload["cpu_class"] = "another CPU";
+    event.payload = payload.dump();
+    return true;
+  });
+  const std::size_t before = Events("s").size();
+  options_.moved.device = config_.device;
+  EXPECT_EQ(Run("s", kToItsEnd).code(), StatusCode::kVersionMismatch);
+  EXPECT_EQ(Events("s").size(), before);
+  options_.allow_class_change = true;
+  EXPECT_TRUE(Run("s", kToItsEnd).ok());
+  const std::vector<Event> events = Events("s");
+  EXPECT_EQ(std::count_if(events.begin(), events.end(),
+                          [](const Event& event) { return event.kind == "resume"; }),
+            2);
+}
+
+TEST_F(SearchResumeTest, NotesPlacesThoughNoBoardWasLoggedYet) {
+  ASSERT_EQ(Run("s", 0).message(), "the process died here");
+  options_.moved.device = config_.device;
+  ASSERT_EQ(Run("s", 2).message(), "the process died here");
+  const auto study = ValueOrDie(Study::OpenReadOnly(StudyPath("s")));
+  EXPECT_EQ(ValueOrDie(NotedPlaces(*study))["device"], config_.device);
+}
+
+TEST_F(SearchResumeTest, ReportsEveryStepOnce) {
+  config_.train_batches = 0;
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  EXPECT_EQ(observer_.steps, (std::vector<int>{0, 1, 2}));
+  observer_.steps.clear();
+  while (Run("stopped", 1).message() == "the process died here") {
+  }
+  EXPECT_EQ(observer_.steps, (std::vector<int>{0, 1, 2}));
+}
+
 TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
   const auto a_bit_more = [](Json& value) { value = value.get<double>() * (1.0 + 1e-12); };
@@ -329,13 +443,25 @@ TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
     std::string pointer;
     std::function<void(Json&)> change;
     std::string named;  // in the message
+    int skipped = 0;    // events of the kind before it
   };
+  const auto becomes = [](const Json& now) { return [now](Json& value) { value = now; }; };
   const std::vector<Case> cases = {
       {"problem", "/uniform8/latency_ns", a_bit_more, "/uniform8/latency_ns"},
       {"problem", "/variables/0/widths/0", one_more, "/variables/0/widths"},
       {"problem", "/layers/0", says("conv"), "/layers/0"},
       {"problem", "/table", [](Json& value) { value = value.get<std::string>() + "# \n"; },
        "/table"},
+      {"checkpoint", "/step", one_more, "/step"},
+      {"checkpoint", "/sha256", says("00"), "/file"},
+      {"checkpoint", "/file", says("checkpoints/x.ckpt"), "/file"},
+      {"checkpoint", "/train_loss", becomes(1.5), "/train_loss"},
+      {"checkpoint", "/diverged", becomes(true), "/diverged"},
+      {"checkpoint", "/step", one_more, "/step", 1},
+      {"checkpoint", "/file", says("checkpoints/x.ckpt"), "/file", 1},
+      {"checkpoint", "/train_loss", becomes(nullptr), "did not diverge", 1},
+      {"checkpoint", "/train_loss", a_bit_more, "/train_loss", 1},
+      {"checkpoint", "/diverged", becomes(true), "replay diverges", 1},
       {"transition", "/latency_ns", a_bit_more, "/latency_ns"},
       {"transition", "/latency_low_ns", a_bit_more, "/latency_low_ns"},
       {"transition", "/weight_bytes", one_more, "/weight_bytes"},
@@ -359,7 +485,7 @@ TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
   };
   for (const Case& one : cases) {
     SCOPED_TRACE(one.kind + " " + one.pointer);
-    const std::string message = ReplayAfter(one.kind, one.pointer, one.change);
+    const std::string message = ReplayAfter(one.kind, one.pointer, one.change, one.skipped);
     EXPECT_THAT(message, HasSubstr("seq "));
     EXPECT_THAT(message, HasSubstr(one.named));
   }

@@ -8,6 +8,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     final_rounds_test.cc
     finalists_test.cc
     journal_test.cc
+    moved_parts_test.cc
     search_config_test.cc
     speed_claims_test.cc
     step_measurement_test.cc

@@ -87,12 +87,17 @@ TEST_F(StepMeasurementTest, EndsWithTheBoardIfThatIsGone) {
   EXPECT_EQ(Measure({Measured("a", 0.1), gone}).status().code(), StatusCode::kUnavailable);
 }
 
-TEST_F(StepMeasurementTest, EndsWithAWrongOutputInEither) {
-  const Result<StepRows> first = Measure({Failed("a", "WRONG_OUTPUT")});
-  EXPECT_EQ(first.status().code(), StatusCode::kInternal);
-  EXPECT_THAT(first.status().message(), HasSubstr("a kernel is wrong"));
-  EXPECT_EQ(Measure({Measured("a", 0.1), Failed("b", "WRONG_OUTPUT")}).status().code(),
-            StatusCode::kInternal);
+TEST_F(StepMeasurementTest, AWrongOutputIsNoMeasurement) {
+  Measurement measurement;
+  for (const MeasureStatus status : {MeasureStatus::kOk, MeasureStatus::kTimedOut}) {
+    measurement.status = status;
+    EXPECT_TRUE(CheckExact(measurement).ok());
+  }
+  measurement.status = MeasureStatus::kWrongOutput;
+  measurement.detail = "logit 3";
+  const Status wrong = CheckExact(measurement);
+  EXPECT_EQ(wrong.code(), StatusCode::kInternal);
+  EXPECT_THAT(wrong.message(), HasSubstr("(logit 3): a kernel is wrong"));
 }
 
 TEST_F(StepMeasurementTest, MeasuresEnergyUntilItIsKnown) {

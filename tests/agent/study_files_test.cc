@@ -44,11 +44,14 @@ TEST(StudyFilesTest, NamesAFileByItsContent) {
 
 TEST(StudyFilesTest, RefusesTheFolderOfAnotherStudy) {
   const StudyFolder folder;
-  const StudyFiles files(folder.Path("a.db"));
+  const StudyFiles files(folder.Path("a.db"), kId);
   ASSERT_TRUE(files.CheckUnused().ok());
-  ASSERT_TRUE(files.Claim(kId).ok());
-  EXPECT_TRUE(files.Claim(kId).ok());
-  const Status other = files.Claim("2222");
+  EXPECT_TRUE(files.CheckOwner().ok());
+  EXPECT_TRUE(folder.FileNames().empty()) << "in the way of a folder that is still to come";
+  ASSERT_TRUE(files.Put(StudyFileKind::kNetwork, "network").ok());
+  EXPECT_TRUE(files.CheckOwner().ok());
+  const StudyFiles another(folder.Path("a.db"), "2222");
+  const Status other = another.CheckOwner();
   EXPECT_EQ(other.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(other.message(), HasSubstr("a.db.files: belongs to another study"));
   const Status unused = files.CheckUnused();
@@ -74,12 +77,14 @@ TEST(StudyFilesTest, FindsWhatAnOlderStudyStoredAndLeavesItAlone) {
   const StudyFolder folder;
   std::filesystem::create_directories(folder.Path("demo.files/networks"));
   WriteBytes(folder.Path("demo.files/networks/step-3.bpnet"), "old");
-  const StudyFiles files(folder.Path("demo.db"));
-  EXPECT_TRUE(files.Claim(kId).ok());
+  const StudyFiles files(folder.Path("demo.db"), kId);
+  EXPECT_TRUE(files.CheckOwner().ok());
   const StoredFile by_step = NetworkFile({}, "networks/step-3.bpnet");
   EXPECT_EQ(ValueOrDie(files.Get(by_step)), "old");
   const StoredFile logged{Sha256Hex("old"), "demo.files/networks/step-3.bpnet"};
   EXPECT_EQ(ValueOrDie(files.Get(logged)), "old");
+  EXPECT_TRUE(HasOlderName(logged.file));
+  EXPECT_FALSE(HasOlderName(by_step.file));
   EXPECT_TRUE(Names(logged, by_step));
   EXPECT_FALSE(Names(logged, NetworkFile({}, "networks/step-4.bpnet")));
   files.Remove(by_step);

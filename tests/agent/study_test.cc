@@ -257,6 +257,19 @@ TEST_F(StudyTest, ACopyOfTheFileAloneHoldsWhatWasAppendedAndSaysThatMoreMayHaveB
   EXPECT_FALSE(MayLackItsEnd(path_));
 }
 
+// As a resume that finds its board gone.
+TEST_F(StudyTest, AStudyThatGoesOutOfScopeIsCompleteInItsFile) {
+  WriteSmallStudy();
+  const std::int64_t seq = ValueOrDie(ValueOrDie(Study::OpenReadOnly(path_))->Head()).seq;
+  { const auto abandoned = ValueOrDie(Study::OpenForResume(path_)); }
+  EXPECT_FALSE(MayLackItsEnd(path_));
+  EXPECT_THAT(folder_.FileNames(), UnorderedElementsAre("a.db"));
+  EXPECT_EQ(Problem(path_), "");
+  const auto study = ValueOrDie(Study::OpenReadOnly(path_));
+  EXPECT_EQ(ValueOrDie(study->Head()).seq, seq);
+  EXPECT_EQ(ValueOrDie(study->Runs()).back().exit_reason, "failed");
+}
+
 TEST_F(StudyTest, WaitsWithANoticeForAnotherProgramThatHoldsTheFile) {
   std::unique_ptr<SqliteDatabase> other;
   std::vector<std::string> notices;
