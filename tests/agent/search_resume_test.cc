@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,8 +19,11 @@
 #include "agent/model/sample_data.h"
 #include "agent/search/search_driver.h"
 #include "agent/search/search_session.h"
+#include "agent/search/study_file_check.h"
+#include "agent/search/study_files.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/standard_networks.h"
+#include "tests/agent/failing_board.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -84,39 +88,6 @@ class QuietObserver final : public SearchObserver {
   void OnNotice(const std::string& text) override { notices += text + "\n"; }
   std::string notices;
   std::vector<int> steps;
-};
-
-// A board that fails once.
-class FailingBoard final : public Board {
- public:
-  // request: how many are answered before.
-  FailingBoard(std::unique_ptr<Board> board, int request, MeasureStatus status)
-      : board_(std::move(board)), answers_left_(request), status_(status) {}
-
-  const BoardInfo& info() const override { return board_->info(); }
-  Result<Measurement> Measure(const MeasureJob& job) override {
-    return FailedOr(board_->Measure(job));
-  }
-  Status StartMeasure(const MeasureJob& job) override { return board_->StartMeasure(job); }
-  Result<Measurement> FinishMeasure() override { return FailedOr(board_->FinishMeasure()); }
-  Result<std::vector<std::vector<float>>> Infer(const Network& network,
-                                                std::span<const std::uint8_t> images) override {
-    return board_->Infer(network, images);
-  }
-
- private:
-  Result<Measurement> FailedOr(Result<Measurement> answer) {
-    if (answers_left_-- != 0) return answer;
-    Measurement failed;
-    failed.status = status_;
-    failed.detail = "once";
-    failed.source = "measured";
-    return failed;
-  }
-
-  std::unique_ptr<Board> board_;
-  int answers_left_;
-  MeasureStatus status_;
 };
 
 constexpr std::size_t kToItsEnd = 1'000'000;
@@ -519,40 +490,83 @@ TEST_F(SearchResumeTest, FindsChangedWindows) {
   }
 }
 
-// The log as bitpilot wrote it before it named itself: it verifies, and it resumes, also where it
-// stopped before its first checkpoint.
+// The log and the files as bitpilot wrote them before it named itself, and files by their content:
+// it verifies, and it resumes, also where it stopped before its first checkpoint.
 TEST_F(SearchResumeTest, VerifiesAndResumesAnOlderBitpilotsLog) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
-  const auto as_older = [](Event& event) {
+  std::map<std::string, std::string> older_names;  // by the present ones
+  const auto network = [](const std::string& sha256) {
+    return StudyFileName(StudyFileKind::kNetwork, sha256);
+  };
+  older_names.emplace(network(EventsOf<ProblemEvent>("calm").front().uniform8_sha256),
+                      kOlderUniform8File);
+  for (const TransitionEvent& event : EventsOf<TransitionEvent>("calm")) {
+    older_names.emplace(network(event.network_sha256), OlderStepFile(event.step));
+  }
+  for (const CheckpointEvent& event : EventsOf<CheckpointEvent>("calm")) {
+    older_names.emplace(event.file, "checkpoints/step-" + std::to_string(event.step) + ".ckpt");
+  }
+  for (const ArtifactEvent& event : EventsOf<ArtifactEvent>("calm")) {
+    older_names.emplace(event.file, kOlderUniform4File);
+  }
+  const auto as_older = [&](Event& event) {
     Json payload = Json::parse(event.payload);
     if (event.kind == "agent" || event.kind == "answers" || event.kind == "test") return false;
+    if (event.kind == "problem") payload.erase("uniform8_sha256");
     if (event.kind == "proposal") payload.erase("origin");
+    if (event.kind == "transition") payload.erase("network_sha256");
     if (event.kind == "checkpoint") {
       if (payload["step"] == 0) return false;
       payload.erase("diverged");
     }
+    if (event.kind == "checkpoint" || event.kind == "artifact") {
+      payload["file"] = "study.files/" + older_names.at(payload["file"].get<std::string>());
+    }
     event.payload = payload.dump();
     return true;
   };
+  const auto rename_files = [&](const std::string& folder) {
+    const std::string older_folder = folder_.Path(folder) + "/study.files/";
+    std::filesystem::rename(StudyPath(folder) + ".files", older_folder);
+    for (const auto& [present, older] : older_names) {
+      if (!std::filesystem::exists(older_folder + present)) continue;
+      std::filesystem::rename(older_folder + present, older_folder + older);
+    }
+  };
   Rewrite("calm", "older", as_older);
+  rename_files("older");
   const Result<ReplayReport> replay = VerifyReplay(StudyPath("older"));
   ASSERT_TRUE(replay.ok()) << replay.status().message();
   EXPECT_TRUE(replay->complete);
   EXPECT_TRUE(replay->agent_builds.empty());
+  const StudyFileCheck files = ValueOrDie(CheckStudyFiles(StudyPath("older")));
+  EXPECT_THAT(files.problems, testing::IsEmpty());
+  EXPECT_GT(files.num_without_hash, 0);
+  EXPECT_GT(files.num_verified, 0);
 
-  bool set_up = false;
-  Rewrite("calm", "cut", [&](Event& event) {
-    const bool keeps = !set_up && as_older(event);
-    set_up = set_up || event.kind == "problem";
-    return keeps;
-  });
-  const Status resumed = Run("cut", kToItsEnd);
-  ASSERT_TRUE(resumed.ok()) << resumed.message();
-  const auto expected = EventsOf<TransitionEvent>("calm");
-  const auto found = EventsOf<TransitionEvent>("cut");
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(ToJson(found[i]), ToJson(expected[i]));
-  EXPECT_TRUE(VerifyReplay(StudyPath("cut")).ok());
+  for (const std::size_t num_steps : {0U, 2U}) {
+    SCOPED_TRACE(std::to_string(num_steps) + " steps");
+    std::size_t steps = 0;
+    bool is_cut = false;
+    Rewrite("calm", "cut", [&](Event& event) {
+      if (is_cut) return false;
+      const bool keeps = as_older(event);
+      if (event.kind == "transition") ++steps;
+      is_cut = steps == num_steps && event.kind == (num_steps == 0 ? "problem" : "transition");
+      return keeps;
+    });
+    rename_files("cut");
+    const Status resumed = Run("cut", kToItsEnd);
+    ASSERT_TRUE(resumed.ok()) << resumed.message();
+    auto expected = EventsOf<TransitionEvent>("calm");
+    const auto found = EventsOf<TransitionEvent>("cut");
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (i < num_steps) expected[i].network_sha256.clear();
+      EXPECT_EQ(ToJson(found[i]), ToJson(expected[i]));
+    }
+    EXPECT_TRUE(VerifyReplay(StudyPath("cut")).ok());
+  }
 }
 
 }  // namespace

@@ -1,0 +1,47 @@
+// A board that fails once, as a test chooses.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "agent/fleet/board.h"
+
+namespace bitpilot {
+
+// All else is the answer of the board behind it.
+class FailingBoard final : public Board {
+ public:
+  // request: how many are answered before.
+  FailingBoard(std::unique_ptr<Board> board, int request, MeasureStatus status)
+      : board_(std::move(board)), answers_left_(request), status_(status) {}
+
+  const BoardInfo& info() const override { return board_->info(); }
+  Result<Measurement> Measure(const MeasureJob& job) override {
+    return FailedOr(board_->Measure(job));
+  }
+  Status StartMeasure(const MeasureJob& job) override { return board_->StartMeasure(job); }
+  Result<Measurement> FinishMeasure() override { return FailedOr(board_->FinishMeasure()); }
+  Result<std::vector<std::vector<float>>> Infer(const Network& network,
+                                                std::span<const std::uint8_t> images) override {
+    return board_->Infer(network, images);
+  }
+
+ private:
+  Result<Measurement> FailedOr(Result<Measurement> answer) {
+    if (answers_left_-- != 0) return answer;
+    Measurement failed;
+    failed.status = status_;
+    failed.detail = "once";
+    failed.source = "measured";
+    return failed;
+  }
+
+  std::unique_ptr<Board> board_;
+  int answers_left_;
+  MeasureStatus status_;
+};
+
+}  // namespace bitpilot
