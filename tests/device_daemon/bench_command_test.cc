@@ -65,7 +65,7 @@ TEST(BenchCommandTest, PrintsTheBoardsCostTable) {
 
 TEST(BenchCommandTest, ExplainsBadInput) {
   const ProgramEnd network = RunBitpilotd({"bench", "--network", "resnet9"});
-  EXPECT_EQ(network.exit_code, 1);
+  EXPECT_EQ(network.exit_code, 2);
   EXPECT_THAT(network.standard_error, HasSubstr("resnet9"));
   EXPECT_THAT(network.standard_error, HasSubstr("resnet20-proj"));
   const ProgramEnd bits = RunBitpilotd({"bench", "--bits", "w9a4"});

@@ -171,7 +171,7 @@ TEST(ServeEnergyTest, RefusesToServeWithoutTheMeterOrSourceThatWasNamed) {
   std::vector<std::string> with_source = serve;
   with_source.insert(with_source.end(), {"--energy-source", "rapl:package-99"});
   const ProgramEnd no_source = RunBitpilotd(with_source);
-  EXPECT_EQ(no_source.exit_code, 1);
+  EXPECT_EQ(no_source.exit_code, 2);
   EXPECT_THAT(no_source.standard_error, HasSubstr("rapl:package-99"));
 }
 

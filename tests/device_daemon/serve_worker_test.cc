@@ -4,12 +4,11 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <fstream>
 #include <string>
-#include <thread>
 
 #include "kernels/base/file_io.h"
+#include "proto/phases.h"
 #include "tests/device_daemon/daemon_process.h"
 #include "tests/device_daemon/test_agent.h"
 
@@ -18,17 +17,22 @@ namespace {
 
 class ServeWorkerTest : public testing::Test {
  protected:
-  // Starts a measurement that takes seconds and waits until its worker runs.
+  // Starts a measurement that takes seconds and waits until its worker measures: until then it may
+  // wait for other daemons of the machine, without the job.
   pid_t StartLongMeasurement(char id, std::uint32_t deadline_ms = 0) {
     Message request = agent_.MeasureRequest(network_, id);
     request.envelope.mutable_measure_request()->mutable_spec()->set_tier(v1::MeasureSpec::AUDIT);
     request.envelope.set_deadline_ms(deadline_ms);
     EXPECT_TRUE(agent_.Ask(request).envelope.has_measure_accepted());
-    pid_t worker = 0;
-    for (int i = 0; i < 2'000 && worker == 0; ++i) {
-      worker = daemon_.WorkerPid();
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    for (bool measures = false; !measures;) {
+      const std::optional<Message> told = agent_.Receive();
+      if (!told || !told->envelope.has_measure_progress()) {
+        ADD_FAILURE() << "no progress";
+        break;
+      }
+      measures = told->envelope.measure_progress().phase() != kTurnPhase;
     }
+    const pid_t worker = daemon_.WorkerPid();
     EXPECT_NE(worker, 0);
     return worker;
   }

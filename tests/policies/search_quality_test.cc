@@ -58,7 +58,8 @@ std::vector<Objectives> SearchWithoutLearning(const SyntheticOptions& options, s
       const std::vector<std::size_t> front = ParetoFront(points);
       const std::size_t member =
           front[static_cast<std::size_t>(random.NextIndex(static_cast<int>(front.size())))];
-      proposals.push_back({.choice = NeighbourMove(problem, choices[member], random), .reason = ""});
+      proposals.push_back(
+          {.choice = NeighbourMove(problem, choices[member], random), .reason = ""});
       if (seen.contains(proposals.back().choice)) {
         proposals.pop_back();
         continue;
