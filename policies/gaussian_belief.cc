@@ -57,8 +57,10 @@ void GaussianBelief::Update(const std::vector<double>& covariance_with, double v
     const double gain = covariance_with[i] / variance;
     if (gain == 0.0) continue;
     mean_[i] += gain * surprise;
-    std::vector<double>& row = covariance_[i];
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] -= gain * covariance_with[j];
+    // One triangle, mirrored: computed on its own, the other would drift away by rounding.
+    for (std::size_t j = 0; j <= i; ++j) {
+      covariance_[j][i] = covariance_[i][j] -= gain * covariance_with[j];
+    }
   }
 }
 

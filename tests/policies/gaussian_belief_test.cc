@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <vector>
 
 #include "policies/random_stream.h"
@@ -41,6 +42,67 @@ TEST(GaussianBeliefTest, AgreesWithRegressionOverAllObservationsAtOnce) {
   for (int i = 0; i < kUnknowns; ++i) {
     EXPECT_NEAR(belief.mean()[static_cast<std::size_t>(i)], mean[static_cast<std::size_t>(i)],
                 1e-9);
+  }
+}
+
+// By Gauss-Jordan elimination, row by row; of a positive definite matrix.
+std::vector<std::vector<double>> Inverse(std::vector<std::vector<double>> matrix) {
+  const std::size_t n = matrix.size();
+  std::vector<std::vector<double>> inverse(n, std::vector<double>(n, 0.0));
+  for (std::size_t i = 0; i < n; ++i) inverse[i][i] = 1.0;
+  for (std::size_t pivot = 0; pivot < n; ++pivot) {
+    const double divisor = matrix[pivot][pivot];
+    for (std::size_t j = 0; j < n; ++j) {
+      matrix[pivot][j] /= divisor;
+      inverse[pivot][j] /= divisor;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (i == pivot) continue;
+      const double factor = matrix[i][pivot];
+      for (std::size_t j = 0; j < n; ++j) {
+        matrix[i][j] -= factor * matrix[pivot][j];
+        inverse[i][j] -= factor * inverse[pivot][j];
+      }
+    }
+  }
+  return inverse;
+}
+
+// Rounding errors of 5,000 updates must not add up: against precisions, which are sums.
+TEST(GaussianBeliefTest, AgreesWithTheSumOfPrecisionsAfterThousandsOfObservations) {
+  RandomStream random(2, "many");
+  constexpr std::size_t kUnknowns = 12;
+  constexpr double kNoiseVariance = 1e-4;
+  GaussianBelief belief(std::vector<double>(kUnknowns, 0.0), std::vector<double>(kUnknowns, 1.0));
+  std::vector<std::vector<double>> precision(kUnknowns, std::vector<double>(kUnknowns, 0.0));
+  for (std::size_t i = 0; i < kUnknowns; ++i) precision[i][i] = 1.0;
+  std::vector<double> weighted(kUnknowns, 0.0);
+  for (int observation = 0; observation < 5'000; ++observation) {
+    SparseFeatures features;
+    for (int i = random.NextIndex(3); i < static_cast<int>(kUnknowns); i += 3) {
+      features.emplace_back(i, random.NextNormal());
+    }
+    const double y = random.NextNormal();
+    belief.Observe(features, y, kNoiseVariance);
+    for (const auto& [i, value] : features) {
+      weighted[static_cast<std::size_t>(i)] += value * y / kNoiseVariance;
+      for (const auto& [j, other] : features) {
+        precision[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] +=
+            value * other / kNoiseVariance;
+      }
+    }
+  }
+  const std::vector<std::vector<double>> covariance = Inverse(precision);
+  for (std::size_t i = 0; i < kUnknowns; ++i) {
+    const std::vector<double> with = belief.CovarianceWith({{static_cast<int>(i), 1.0}});
+    EXPECT_GT(with[i], 0.0);
+    double mean = 0.0;
+    for (std::size_t j = 0; j < kUnknowns; ++j) {
+      mean += covariance[i][j] * weighted[j];
+      EXPECT_NEAR(with[j], covariance[i][j], 1e-6 * covariance[i][i]);
+      EXPECT_EQ(with[j], belief.CovarianceWith({{static_cast<int>(j), 1.0}})[i]);
+    }
+    EXPECT_NEAR(belief.mean()[i], mean, 1e-6);
   }
 }
 
