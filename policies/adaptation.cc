@@ -1,6 +1,6 @@
 #include "policies/adaptation.h"
 
-#include <cstdlib>
+#include <algorithm>
 
 #include "kernels/base/check.h"
 #include "policies/index.h"
@@ -9,11 +9,13 @@
 namespace bitpilot {
 namespace {
 
-// K of two positions.
+// The width whose quantization leaves float weights as they are, as far as the loss can tell.
+constexpr int kFloatLikeBits = 8;
+
+// K of two widths: 4^-|log2(a / b)| is the square of their ratio.
 double Kernel(int a, int b) {
-  double value = 1.0;
-  for (int distance = std::abs(a - b); distance > 0; --distance) value *= 0.25;
-  return value;
+  const double ratio = static_cast<double>(std::min(a, b)) / std::max(a, b);
+  return ratio * ratio;
 }
 
 }  // namespace
@@ -21,13 +23,8 @@ double Kernel(int a, int b) {
 Adaptation::Adaptation(const WidthIndex& index)
     : index_(&index), adapted_(AsIndex(index.num_widths())) {
   for (int i = 0; i < index.num_variables(); ++i) {
-    const std::vector<int>& widths = index.widths(i);
-    int nearest = 0;
-    for (int k = 1; k < static_cast<int>(widths.size()); ++k) {
-      if (std::abs(widths[AsIndex(k)] - 8) <= std::abs(widths[AsIndex(nearest)] - 8)) nearest = k;
-    }
-    for (int k = 0; k < static_cast<int>(widths.size()); ++k) {
-      adapted_[AsIndex(index.At(i, k))] = Kernel(k, nearest);
+    for (const int width : index.widths(i)) {
+      adapted_[AsIndex(index.Of(i, width))] = Kernel(width, kFloatLikeBits);
     }
   }
 }
@@ -37,10 +34,9 @@ Adaptation Adaptation::After(const Choice& choice, double batches, double tau) c
   const double share = 1.0 - PlainExp(-batches / tau);
   Adaptation after = *this;
   for (int i = 0; i < index_->num_variables(); ++i) {
-    const int trained = index_->Position(i, choice[AsIndex(i)]);
-    for (int k = 0; k < static_cast<int>(index_->widths(i).size()); ++k) {
-      double& adapted = after.adapted_[AsIndex(index_->At(i, k))];
-      adapted += share * (Kernel(k, trained) - adapted);
+    for (const int width : index_->widths(i)) {
+      double& adapted = after.adapted_[AsIndex(index_->Of(i, width))];
+      adapted += share * (Kernel(width, choice[AsIndex(i)]) - adapted);
     }
   }
   return after;

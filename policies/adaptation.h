@@ -7,7 +7,8 @@
 //
 //   at the start      a[i][w] = K(w, 8)
 //   training at b     a[i][w] += (1 - e^(-n / tau)) (K(w, b[i]) - a[i][w])      for every w
-//   kernel            K(v, w) = 4^-|position of v - position of w|, among the variable's widths
+//   kernel            K(v, w) = 4^-|log2(v / w)|: 1/4 from 8 to 4 bits and from 4 to 2. Of the widths
+//                     alone: which others a variable may take changes nothing.
 //
 // n: mini-batches, each counted by its share of the learning rate. tau: mini-batches in which the
 // distance falls to 1/e, unknown before a network has trained (policies/loss_belief.h learns it).
@@ -22,8 +23,8 @@ namespace bitpilot {
 
 class Adaptation {
  public:
-  // Of the float network's weights: as if trained at the width nearest to 8 bits. `index` must
-  // outlive it and all that come from it.
+  // Of the float network's weights: as if trained at 8 bits. `index` must outlive it and all that
+  // come from it.
   explicit Adaptation(const WidthIndex& index);
 
   // After training at `choice` from here on.

@@ -21,12 +21,25 @@ TEST(WidthIndexTest, NumbersEveryWidthOfEveryVariable) {
   EXPECT_EQ(index.Position(2, 8), 1);
 }
 
-TEST(AdaptationTest, StartsAtEightBitsAndAQuarterForEachWidthFurtherAway) {
-  const WidthIndex index({VariableOf({2, 4, 8}), VariableOf({2, 3})});
+TEST(AdaptationTest, StartsAtEightBitsAndAQuarterForEachHalvingOfTheWidth) {
+  const WidthIndex index({VariableOf({2, 4, 8}), VariableOf({2, 4})});
   const Adaptation start(index);
-  EXPECT_EQ(start.Missing({8, 3}), (std::vector<double>{0.0, 0.0}));
-  EXPECT_EQ(start.Missing({4, 2}), (std::vector<double>{0.75, 0.75}));
-  EXPECT_EQ(start.Missing({2, 2}), (std::vector<double>{0.9375, 0.75}));
+  EXPECT_EQ(start.Missing({8, 4}), (std::vector<double>{0.0, 0.75}));
+  EXPECT_EQ(start.Missing({4, 2}), (std::vector<double>{0.75, 0.9375}));
+  EXPECT_EQ(start.Missing({2, 2}), (std::vector<double>{0.9375, 0.9375}));
+}
+
+TEST(AdaptationTest, DoesNotDependOnWhichOtherWidthsAVariableMayTake) {
+  const WidthIndex few({VariableOf({2, 4})});
+  const WidthIndex many({VariableOf({1, 2, 3, 4, 5, 6, 7, 8})});
+  Adaptation of_few(few);
+  Adaptation of_many(many);
+  for (const int trained : {4, 2, 4}) {
+    for (const int width : {2, 4}) EXPECT_EQ(of_few.Missing({width}), of_many.Missing({width}));
+    of_few = of_few.After({trained}, 10.0, 25.0);
+    of_many = of_many.After({trained}, 10.0, 25.0);
+  }
+  for (const int width : {2, 4}) EXPECT_EQ(of_few.Missing({width}), of_many.Missing({width}));
 }
 
 TEST(AdaptationTest, MovesTowardsWhatIsTrainedAndAwayFromTheRest) {
