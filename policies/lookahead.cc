@@ -25,14 +25,13 @@ constexpr double kLeastTauWeight = 0.05;
 
 }  // namespace
 
-Lookahead::Lookahead(const LossBelief& belief, const std::vector<Choice>& targets,
-                     const TrainingLeft& left, double loss_error, Utility utility)
+Lookahead::Lookahead(const LossBelief& belief, std::vector<Choice> targets, TrainingLeft left,
+                     double loss_error, Utility utility)
     : belief_(belief),
-      targets_(targets),
-      left_(left),
-      noise_variance_(loss_error * loss_error),
+      targets_(std::move(targets)),
+      left_(std::move(left)),
+      noise_variance_(LossBelief::ReadingVariance(loss_error)),
       utility_(std::move(utility)) {
-  BITPILOT_CHECK(loss_error > 0.0);
   const auto weights = belief.TauWeights();
   double sum = 0.0;
   for (std::size_t tau = 0; tau < weights.size(); ++tau) {
@@ -55,33 +54,35 @@ std::vector<SparseFeatures> Lookahead::FinalFeatures(std::size_t tau, const Adap
   return features;
 }
 
-double Lookahead::ValueGiven(std::size_t tau, const Adaptation& adaptation, const Choice& what,
-                             int batches) const {
-  const GaussianBelief& gaussian = belief_.Given(tau);
-  const Adaptation after = adaptation.After(what, left_.counted(0, batches), kAdaptationTaus[tau]);
+void Lookahead::AddOutlook(const LikelyTau& tau, const Adaptation& adaptation, const Choice& what,
+                           int batches, Outlook* outlook) const {
+  const GaussianBelief& gaussian = belief_.Given(tau.position);
+  const Adaptation after =
+      adaptation.After(what, left_.counted(0, batches), kAdaptationTaus[tau.position]);
   const SparseFeatures reading = belief_.Features(after, what);
   const std::vector<double> with_reading = gaussian.CovarianceWith(reading);
   const double spread = std::sqrt(Dot(reading, with_reading) + noise_variance_);
-  std::vector<double> mean;
-  std::vector<double> learned;
-  for (const SparseFeatures& features : FinalFeatures(tau, after, batches)) {
-    mean.push_back(gaussian.Mean(features));
-    learned.push_back(Dot(features, with_reading) / spread);
+  const std::vector<SparseFeatures> features = FinalFeatures(tau.position, after, batches);
+  for (std::size_t j = 0; j < features.size(); ++j) {
+    outlook->mean[j] += tau.weight * gaussian.Mean(features[j]);
+    outlook->learned[j] += tau.weight * Dot(features[j], with_reading) / spread;
   }
-  double value = 0.0;
-  std::vector<double> losses(mean.size());
-  for (const Node& node : kNodes) {
-    for (std::size_t j = 0; j < mean.size(); ++j) losses[j] = mean[j] + learned[j] * node.z;
-    value += node.weight * utility_(losses);
-  }
-  return value;
 }
 
 double Lookahead::Value(const TrainedState& state, const Choice& what, int batches) const {
   BITPILOT_CHECK(batches >= 0 && batches <= left_.search_batches);
-  double value = 0.0;
+  Outlook outlook{std::vector<double>(targets_.size(), 0.0),
+                  std::vector<double>(targets_.size(), 0.0)};
   for (const LikelyTau& tau : taus_) {
-    value += tau.weight * ValueGiven(tau.position, state[tau.position], what, batches);
+    AddOutlook(tau, state[tau.position], what, batches, &outlook);
+  }
+  double value = 0.0;
+  std::vector<double> losses(targets_.size());
+  for (const Node& node : kNodes) {
+    for (std::size_t j = 0; j < losses.size(); ++j) {
+      losses[j] = outlook.mean[j] + outlook.learned[j] * node.z;
+    }
+    value += node.weight * utility_(losses);
   }
   return value;
 }

@@ -6,9 +6,12 @@
 //
 //   state after the step, then all that is left trained at target j      ->  mean loss mu_j of each target
 //   what the reading may teach, one normal number z                      ->  mu_j + s_j z
-//   value = E over z of the utility of all targets' losses
+//   value = E over z of the utility of all targets' losses, each its mean over the likely taus
 //
 //   s_j = cov(loss of j at the end, reading) / sqrt(var(reading) + noise^2)
+//
+// Only what the reading teaches varies under the utility: which tau holds does not become known by
+// a step, and a step that teaches nothing is worth no more than none.
 //
 // Source: the knowledge gradient for correlated beliefs, Frazier, Powell and Dayanik, INFORMS Journal
 // on Computing 21(4), 2009, with a state that the step moves.
@@ -45,10 +48,10 @@ class Lookahead {
   // Larger is better. losses: excess loss of each target at the end, [targets].
   using Utility = std::function<double(const std::vector<double>& losses)>;
 
-  // targets: networks that the search may end with. All references must outlive this object.
+  // belief: must outlive this object. targets: networks that the search may end with.
   //
   // loss_error: standard error of a reading, nats. REQUIRES: > 0.
-  Lookahead(const LossBelief& belief, const std::vector<Choice>& targets, const TrainingLeft& left,
+  Lookahead(const LossBelief& belief, std::vector<Choice> targets, TrainingLeft left,
             double loss_error, Utility utility);
 
   // Of a step from weights in `state`.
@@ -65,15 +68,21 @@ class Lookahead {
     std::size_t position;
     double weight;
   };
-  double ValueGiven(std::size_t tau, const Adaptation& adaptation, const Choice& what,
-                    int batches) const;
+  // What a step tells of each target's loss at the end: mean[j] + learned[j] z.
+  struct Outlook {
+    std::vector<double> mean;
+    std::vector<double> learned;
+  };
+  // Adds `tau`'s outlook, by its weight, to `outlook`.
+  void AddOutlook(const LikelyTau& tau, const Adaptation& adaptation, const Choice& what,
+                  int batches, Outlook* outlook) const;
   // Features of each target after all that is left behind the first `used` mini-batches.
   std::vector<SparseFeatures> FinalFeatures(std::size_t tau, const Adaptation& adaptation,
                                             int used) const;
 
   const LossBelief& belief_;
-  const std::vector<Choice>& targets_;
-  const TrainingLeft& left_;
+  std::vector<Choice> targets_;
+  TrainingLeft left_;
   double noise_variance_;
   Utility utility_;
   std::vector<LikelyTau> taus_;

@@ -84,10 +84,14 @@ SparseFeatures LossBelief::Features(const Adaptation& adaptation, const Choice& 
   return features;
 }
 
+double LossBelief::ReadingVariance(double loss_error) {
+  BITPILOT_CHECK(loss_error > 0.0);
+  return loss_error * loss_error + kMisfit * kMisfit;
+}
+
 void LossBelief::Observe(const TrainedState& state, const Choice& choice, double excess_loss,
                          double loss_error) {
-  BITPILOT_CHECK(loss_error > 0.0);
-  const double noise_variance = loss_error * loss_error + kMisfit * kMisfit;
+  const double noise_variance = ReadingVariance(loss_error);
   for (std::size_t tau = 0; tau < gaussians_.size(); ++tau) {
     log_evidence_[tau] +=
         gaussians_[tau].Observe(Features(state[tau], choice), excess_loss, noise_variance);

@@ -56,6 +56,10 @@ class LossBelief {
   void Observe(const TrainedState& state, const Choice& choice, double excess_loss,
                double loss_error);
 
+  // Variance of a reading around what the model says, nats^2: of a reading with that standard error,
+  // and of what an additive model of the loss cannot say. REQUIRES: loss_error > 0.
+  static double ReadingVariance(double loss_error);
+
   PredictedLoss Predict(const TrainedState& state, const Choice& choice) const;
 
   // Weights of the taus: positive, sum 1.

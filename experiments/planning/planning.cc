@@ -1,16 +1,17 @@
-// How much it pays to plan with the state of the weights: regrets of three searchers on toys whose optimum is
-// known by trying every choice.
+// How much it pays to plan with the state of the weights: regrets of five searchers on toys whose optimum is
+// known by trying every choice, where the law that the planner assumes holds, and where it does not.
 //
-//   planning [SEEDS]        40 by default; about a second each
+//   planning [FIRST_SEED LAST_SEED]        1001 1120 by default; about two seconds a seed
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
+#include <iterator>
 #include <vector>
 
 #include "experiments/planning/planning_arms.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {
@@ -18,8 +19,13 @@ namespace {
 struct Arm {
   const char* name;
   double (*run)(const PlanningToy& toy, std::uint64_t seed);
-  std::vector<double> regrets = {};
 };
+constexpr Arm kArms[] = {{"no reading", NoReadingLoss},
+                         {"state-blind", StateBlindLoss},
+                         {"two-stage", TwoStageLoss},
+                         {"belief without lookahead", BeliefLoss},
+                         {"lookahead", LookaheadLoss}};
+constexpr std::size_t kRival = 2;  // two-stage
 
 double Mean(const std::vector<double>& values) {
   double sum = 0.0;
@@ -27,43 +33,64 @@ double Mean(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-double MiddleOf(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+// Half-width of the 95 % interval of the mean, by Student's t.
+double HalfWidth(const std::vector<double>& values) {
+  const double mean = Mean(values);
+  double squares = 0.0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const auto count = static_cast<double>(values.size());
+  return StudentT95(static_cast<int>(values.size()) - 1) *
+         std::sqrt(squares / (count - 1.0) / count);
 }
 
-int Run(int num_seeds) {
-  std::array<Arm, 3> arms = {
-      {{"state-blind", StateBlindLoss}, {"two-stage", TwoStageLoss}, {"lookahead", LookaheadLoss}}};
-  for (int seed = 1; seed <= num_seeds; ++seed) {
-    const PlanningToy toy(static_cast<std::uint64_t>(seed));
+void PrintRow(const char* name, const std::vector<double>& regrets,
+              const std::vector<double>& rival) {
+  std::vector<double> differences;
+  int below = 0;
+  int above = 0;
+  for (std::size_t i = 0; i < regrets.size(); ++i) {
+    differences.push_back(regrets[i] - rival[i]);
+    below += regrets[i] < rival[i] ? 1 : 0;
+    above += regrets[i] > rival[i] ? 1 : 0;
+  }
+  std::printf("| %s | %.4f | %.4f | %.4f | %+.4f +- %.4f | %d, %d |\n", name, Mean(regrets),
+              Median(regrets), *std::max_element(regrets.begin(), regrets.end()), Mean(differences),
+              HalfWidth(differences), below, above);
+}
+
+void Run(PlanningLaw law, std::uint64_t first_seed, std::uint64_t last_seed) {
+  std::vector<std::vector<double>> regrets(std::size(kArms));
+  for (std::uint64_t seed = first_seed; seed <= last_seed; ++seed) {
+    const PlanningToy toy(seed, law);
     const double optimum = toy.OptimalLoss();
-    for (Arm& arm : arms) {
-      arm.regrets.push_back(arm.run(toy, static_cast<std::uint64_t>(seed)) - optimum);
+    for (std::size_t arm = 0; arm < regrets.size(); ++arm) {
+      regrets[arm].push_back(kArms[arm].run(toy, seed) - optimum);
     }
   }
-  std::printf("regret in nats, %d seeds\n%-12s %8s %8s %8s  below state-blind\n", num_seeds,
-              "searcher", "mean", "middle", "worst");
-  for (const Arm& arm : arms) {
-    int below = 0;
-    for (std::size_t i = 0; i < arm.regrets.size(); ++i) {
-      below += arm.regrets[i] < arms[0].regrets[i] ? 1 : 0;
-    }
-    std::printf("%-12s %8.4f %8.4f %8.4f  %d of %d\n", arm.name, Mean(arm.regrets),
-                MiddleOf(arm.regrets), *std::max_element(arm.regrets.begin(), arm.regrets.end()),
-                below, num_seeds);
+  std::printf("\nlosses and weights behave %s, seeds %llu to %llu; regret in nats\n\n",
+              law == PlanningLaw::kAssumed ? "as is assumed" : "otherwise than is assumed",
+              static_cast<unsigned long long>(first_seed),
+              static_cast<unsigned long long>(last_seed));
+  std::printf(
+      "| searcher | mean | middle | worst | mean less two-stage's | below, above it |\n"
+      "|---|---|---|---|---|---|\n");
+  for (std::size_t arm = 0; arm < regrets.size(); ++arm) {
+    PrintRow(kArms[arm].name, regrets[arm], regrets[kRival]);
   }
-  return 0;
+  std::fflush(stdout);
 }
 
 }  // namespace
 }  // namespace bitpilot
 
 int main(int argc, char** argv) {
-  const int seeds = argc > 1 ? std::atoi(argv[1]) : 40;
-  if (seeds < 1) {
-    std::fprintf(stderr, "usage: planning [SEEDS]      SEEDS is a number from 1 on\n");
+  const long first = argc == 3 ? std::atol(argv[1]) : 1001;
+  const long last = argc == 3 ? std::atol(argv[2]) : 1120;
+  if ((argc != 1 && argc != 3) || first < 1 || last <= first) {
+    std::fprintf(stderr, "usage: planning [FIRST_SEED LAST_SEED], two seeds or more, from 1 on\n");
     return 2;
   }
-  return bitpilot::Run(seeds);
+  for (const auto law : {bitpilot::PlanningLaw::kAssumed, bitpilot::PlanningLaw::kOther}) {
+    bitpilot::Run(law, static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(last));
+  }
 }

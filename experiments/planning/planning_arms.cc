@@ -101,11 +101,48 @@ void AddTargets(const PlanningToy& toy, const LossBelief& belief, const TrainedS
   }
 }
 
+// Position of a tau, drawn by how likely it is.
+std::size_t DrawTau(const LossBelief& belief, RandomStream& random) {
+  const auto weights = belief.TauWeights();
+  double rest = random.NextUniform();
+  std::size_t tau = 0;
+  while (tau + 1 < weights.size() && rest >= weights[tau]) rest -= weights[tau++];
+  return tau;
+}
+
+// Loss at the end of each width of each variable if `world` holds, theta then omega, and all `batches`
+// that are left train at that width: [widths].
+std::vector<double> FinalScores(const LossBelief& belief, const TrainedState& state,
+                                std::size_t tau, const std::vector<double>& world, int batches) {
+  const WidthIndex& index = belief.index();
+  std::vector<double> scores(AsIndex(index.num_widths()));
+  for (int i = 0; i < index.num_variables(); ++i) {
+    for (const int width : index.widths(i)) {
+      Choice only(AsIndex(index.num_variables()), 8);
+      only[AsIndex(i)] = width;
+      const Adaptation after = state[tau].After(only, batches, kAdaptationTaus[tau]);
+      const std::size_t at = AsIndex(index.Of(i, width));
+      scores[at] =
+          world[at] + world[AsIndex(index.num_widths()) + at] * after.Missing(only)[AsIndex(i)];
+    }
+  }
+  return scores;
+}
+
 double NegativeLowest(const std::vector<double>& losses) {
   return -*std::min_element(losses.begin(), losses.end());
 }
 
 }  // namespace
+
+double NoReadingLoss(const PlanningToy& toy, std::uint64_t /*seed*/) {
+  std::vector<double> probed;
+  for (const DecisionVariable& variable : toy.variables()) {
+    probed.insert(probed.end(), variable.sensitivity.begin(), variable.sensitivity.end());
+  }
+  return FinalLoss(toy, toy.Start(), toy.Best(probed),
+                   PlanningToy::kDecisions * PlanningToy::kBatchesPerStep);
+}
 
 double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed) {
   RandomStream random(seed, "state-blind");
@@ -137,6 +174,31 @@ double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed) {
   }
   return FinalLoss(toy, weights, best.choice,
                    PlanningToy::kDecisions * PlanningToy::kBatchesPerStep);
+}
+
+double BeliefLoss(const PlanningToy& toy, std::uint64_t seed) {
+  RandomStream random(seed, "belief");
+  LossBelief belief(toy.variables());
+  TrainedState state = belief.Start();
+  PlanningToy::Weights weights = toy.Start();
+  int left = PlanningToy::kDecisions * PlanningToy::kBatchesPerStep + PlanningToy::kFinalBatches;
+  for (int t = 0; t < PlanningToy::kDecisions; ++t) {
+    const std::size_t tau = DrawTau(belief, random);
+    const Choice choice =
+        toy.Best(FinalScores(belief, state, tau, belief.Given(tau).Sample(random), left));
+    weights = toy.Train(weights, choice, PlanningToy::kBatchesPerStep);
+    state = belief.After(state, choice, PlanningToy::kBatchesPerStep);
+    left -= PlanningToy::kBatchesPerStep;
+    belief.Observe(state, choice, Read(toy, weights, choice, random), PlanningToy::kLossError);
+  }
+  const auto likely = belief.TauWeights();
+  std::vector<double> scores(AsIndex(belief.index().num_widths()), 0.0);
+  for (std::size_t tau = 0; tau < likely.size(); ++tau) {
+    const std::vector<double> of_tau =
+        FinalScores(belief, state, tau, belief.Given(tau).mean(), left);
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] += likely[tau] * of_tau[i];
+  }
+  return FinalLoss(toy, weights, toy.Best(scores), /*batches=*/0);
 }
 
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {

@@ -1,4 +1,4 @@
-// Three ways to spend the same readings and mini-batches on a PlanningToy.
+// Ways to spend the same readings and mini-batches on a PlanningToy.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,10 @@
 namespace bitpilot {
 
 // Excess loss, in nats, of each arm's answer after the final training. All arms read the loss
-// PlanningToy::kDecisions times and train as many mini-batches in all.
+// PlanningToy::kDecisions times and train as many mini-batches in all, but the first, which reads nothing.
+
+// Trains the best choice by the probe from the first mini-batch to the last.
+double NoReadingLoss(const PlanningToy& toy, std::uint64_t seed);
 
 // Models the loss by choices alone, draws a world (Thompson sampling), trains at its best choice and
 // reads that: what it learns of early choices, on less trained weights, stays in the model.
@@ -16,6 +19,10 @@ double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed);
 
 // Searches on the untrained weights, then trains the best choice that it read.
 double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed);
+
+// Believes as the lookahead does, policies/loss_belief.h, but does not plan: draws a world and trains
+// at the choice that would end best in it (Thompson sampling).
+double BeliefLoss(const PlanningToy& toy, std::uint64_t seed);
 
 // Plans with policies/lookahead.h; trains kBatchesPerStep at a decision.
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed);

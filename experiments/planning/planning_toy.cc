@@ -1,6 +1,7 @@
 #include "experiments/planning/planning_toy.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -62,21 +63,53 @@ std::vector<Choice> FeasibleChoices(RandomStream& random) {
 
 }  // namespace
 
-PlanningToy::PlanningToy(std::uint64_t seed)
-    : variables_([seed] {
+PlanningToy::PlanningToy(std::uint64_t seed, PlanningLaw law)
+    : law_(law),
+      variables_([seed] {
         RandomStream random(seed, "probe");
         return DrawVariables(random);
       }()),
       index_(variables_) {
   RandomStream random(seed, "world");
+  law == PlanningLaw::kAssumed ? DrawAssumed(random) : DrawOther(random);
+  feasible_ = FeasibleChoices(random);
+}
+
+void PlanningToy::DrawAssumed(RandomStream& random) {
   for (const DecisionVariable& variable : variables_) {
     for (const double sensitivity : variable.sensitivity) {
       stays_.push_back(0.3 * sensitivity * PlainExp(0.8 * random.NextNormal()));
       goes_.push_back(0.7 * sensitivity * PlainExp(0.5 * random.NextNormal()) + 0.025);
     }
+    interactions_.push_back(0.0);
   }
   tau_ = 15.0 + 45.0 * random.NextUniform();
-  feasible_ = FeasibleChoices(random);
+}
+
+void PlanningToy::DrawOther(RandomStream& random) {
+  for (const DecisionVariable& variable : variables_) {
+    for (const double sensitivity : variable.sensitivity) {
+      stays_.push_back(0.6 * sensitivity * PlainExp(0.8 * random.NextNormal()));
+      goes_.push_back(0.4 * sensitivity * PlainExp(0.5 * random.NextNormal()));
+    }
+    interactions_.push_back(random.NextUniform() - 0.5);
+  }
+  const double fast = 4.0 + 4.0 * random.NextUniform();
+  const double slow = 300.0 + 200.0 * random.NextUniform();
+  tau_ = random.NextUniform() < 0.5 ? fast : slow;
+}
+
+double PlanningToy::Kernel(int a, int b) const {
+  const double ratio = static_cast<double>(std::min(a, b)) / std::max(a, b);
+  return law_ == PlanningLaw::kAssumed ? ratio * ratio : ratio;
+}
+
+PlanningToy::Weights PlanningToy::Start() const {
+  std::vector<double> adapted;
+  for (int i = 0; i < index_.num_variables(); ++i) {
+    for (const int width : index_.widths(i)) adapted.push_back(Kernel(width, 8));
+  }
+  return Weights(std::move(adapted));
 }
 
 Choice PlanningToy::Best(const std::vector<double>& scores) const {
@@ -97,15 +130,25 @@ Choice PlanningToy::Best(const std::vector<double>& scores) const {
 
 PlanningToy::Weights PlanningToy::Train(const Weights& weights, const Choice& choice,
                                         int batches) const {
-  return Weights(weights.adaptation_.After(choice, batches, tau_));
+  const double share = 1.0 - PlainExp(-batches / tau_);
+  std::vector<double> after = weights.adapted_;
+  for (int i = 0; i < index_.num_variables(); ++i) {
+    for (const int width : index_.widths(i)) {
+      double& adapted = after[AsIndex(index_.Of(i, width))];
+      adapted += share * (Kernel(width, choice[AsIndex(i)]) - adapted);
+    }
+  }
+  return Weights(std::move(after));
 }
 
 double PlanningToy::Loss(const Weights& weights, const Choice& choice) const {
-  const std::vector<double> missing = weights.adaptation_.Missing(choice);
   double loss = 0.0;
+  double before = 0.0;
   for (int i = 0; i < index_.num_variables(); ++i) {
     const std::size_t width = AsIndex(index_.Of(i, choice[AsIndex(i)]));
-    loss += stays_[width] + goes_[width] * missing[AsIndex(i)];
+    const double here = stays_[width] + goes_[width] * (1.0 - weights.adapted_[width]);
+    loss += here + interactions_[AsIndex(i)] * std::sqrt(before * here);
+    before = here;
   }
   return loss;
 }

@@ -1,15 +1,26 @@
-// A search while training whose optimum is known: 8 variables of three widths, losses that follow the
-// law of policies/adaptation.h, and a latency budget, small enough to try every choice.
+// A search while training whose optimum is known: 8 variables of three widths, losses with a part that
+// stays and a part that training takes away, and a latency budget, small enough to try every choice.
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
-#include "policies/adaptation.h"
+#include "policies/random_stream.h"
 #include "policies/search_problem.h"
 #include "policies/width_index.h"
 
 namespace bitpilot {
+
+// How losses and weights behave.
+enum class PlanningLaw : std::uint8_t {
+  // As policies/loss_belief.h assumes before it has read anything: the same kernel, start, shares and
+  // mean of what nothing has adapted to. Only the draws and the speed, tau of 15 to 60, are unknown.
+  kAssumed,
+  // Otherwise in all of these: .6 stays and .4 goes, widths are twice as near to each other, tau is
+  // 4 to 8 or 300 to 500, outside the belief's grid, and neighbours' losses interact.
+  kOther,
+};
 
 // One network, drawn at random. Searchers may use what is public; only they cost it 24 decisions.
 class PlanningToy {
@@ -19,7 +30,7 @@ class PlanningToy {
   static constexpr int kFinalBatches = 20;     // that the answer trains after the search
   static constexpr double kLossError = 0.012;  // of a reading, nats
 
-  explicit PlanningToy(std::uint64_t seed);
+  PlanningToy(std::uint64_t seed, PlanningLaw law);
   PlanningToy(const PlanningToy&) = delete;
   PlanningToy& operator=(const PlanningToy&) = delete;
 
@@ -35,10 +46,10 @@ class PlanningToy {
   class Weights {
    private:
     friend class PlanningToy;
-    explicit Weights(Adaptation adaptation) : adaptation_(std::move(adaptation)) {}
-    Adaptation adaptation_;
+    explicit Weights(std::vector<double> adapted) : adapted_(std::move(adapted)) {}
+    std::vector<double> adapted_;  // [index_.num_widths()]: 1 where nothing is left to gain
   };
-  Weights Start() const { return Weights(Adaptation(index_)); }
+  Weights Start() const;
   Weights Train(const Weights& weights, const Choice& choice, int batches) const;
   // Excess loss, nats.
   double Loss(const Weights& weights, const Choice& choice) const;
@@ -47,10 +58,17 @@ class PlanningToy {
   double OptimalLoss() const;
 
  private:
+  void DrawAssumed(RandomStream& random);
+  void DrawOther(RandomStream& random);
+  // How far weights that are adapted to one width are adapted to another.
+  double Kernel(int a, int b) const;
+
+  PlanningLaw law_;
   std::vector<DecisionVariable> variables_;
   WidthIndex index_;
   std::vector<double> stays_;  // [index_.num_widths()]
   std::vector<double> goes_;
+  std::vector<double> interactions_;  // of a variable with the one before, [variables]
   double tau_ = 0.0;
   std::vector<Choice> feasible_;
 };
