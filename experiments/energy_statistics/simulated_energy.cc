@@ -46,7 +46,7 @@ struct Phase {
   EnergyWindows reference;
 };
 
-// Relative to the networks' own figures: what the windows scatter around.
+// Relative to the networks' own figures: the means of what the windows scatter around.
 struct Truth {
   double busy = 1.0;
   double idle = 1.0;
@@ -92,7 +92,7 @@ CoveredShares Cover(int trials, const Truth& truth, const std::function<Phase()>
           static_cast<double>(ratio) / trials, Median(half_widths)};
 }
 
-// The meter's constant error: within `accuracy` in 95 % of trials.
+// The meter's scale error: within `accuracy` in 95 % of trials.
 double DrawGain(double accuracy, Random& random) {
   return 1.0 + accuracy / 1.96 * std::normal_distribution<double>()(random);
 }
@@ -123,8 +123,7 @@ CoveredShares CoverEnergy(int rounds, const Noise& noise, double noise_mean, dou
     }
     return phase;
   };
-  const double busy = rounds < 6 ? 1.0 + scale * noise_mean : 1.0;
-  return Cover(trials, {busy, 1.0 + scale * noise_mean}, run_phase);
+  return Cover(trials, {1.0 + scale * noise_mean, 1.0 + scale * noise_mean}, run_phase);
 }
 
 CoveredShares CoverSampledEnergy(int rounds, double accuracy, int trials, std::uint64_t seed) {

@@ -3,7 +3,7 @@
 //
 // Network A draws 5 W for 1 ms an inference, network B, its reference, 7 W for 2 ms, the resting
 // board 3 W. Windows are interleaved as the product does it; both windows of a round share the
-// board's slow change, and all share the meter's constant error.
+// board's slow change, and all share the meter's scale error.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,10 @@ struct CoveredShares {
 };
 
 // Every window's energy is off by `scale` times a draw of `noise`, every round by
-// `slow_change` times a normal draw, the meter by a constant error of up to `accuracy` (95 %).
+// `slow_change` times a normal draw, the meter by a factor, constant, of up to `accuracy` (95 %).
 //
-// The truth is what the windows scatter around: the mean of few windows, the median from 6 on.
-// `noise_mean`: its mean (its median is 0).
+// The truth is the mean of what the windows scatter around, which is the energy in the long run, also
+// where the figure is the median of 6 windows and more. `noise_mean`: the noise's mean.
 //
 // REQUIRES: rounds >= 2; trials >= 1.
 CoveredShares CoverEnergy(int rounds, const Noise& noise, double noise_mean, double scale,

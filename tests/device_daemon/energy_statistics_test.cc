@@ -33,7 +33,7 @@ TEST(EnergyStatisticsTest, IntervalsCoverTheTruthAtAnyNumberOfWindows) {
 
 // What the meter shows too much of everything, and what the board drifts, is in both windows of a
 // round.
-TEST(EnergyStatisticsTest, ARatioIsFreeOfTheMetersConstantError) {
+TEST(EnergyStatisticsTest, ARatioIsFreeOfTheMetersScaleError) {
   const Noise normal = AllNoises().front();
   const CoveredShares exact = CoverEnergy(5, normal, 0.0, 0.001, 0.01, 0.0, kTrials, 2);
   const CoveredShares poor = CoverEnergy(5, normal, 0.0, 0.001, 0.01, 0.1, kTrials, 2);
