@@ -36,7 +36,8 @@ struct EnergyFit {
   double uj_per_weight_byte = 0.0;
   // 95 %, of a network that the fit has not seen: Student's t (num_networks - 3 degrees of freedom)
   // times the root mean square of the relative errors when each network is held out in turn, from
-  // the fit and from the choice of its terms alike; joined with the sensor's own uncertainty.
+  // the fit and from the choice of its terms alike; joined with the sensor's own uncertainty. It holds
+  // for networks like those fitted: of other widths or another topology nothing was held out.
   double relative_error = 0.0;
   double worst_relative_error = 0.0;  // of the held-out ones
   double r_squared = 0.0;
