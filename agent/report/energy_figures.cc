@@ -55,7 +55,8 @@ std::string MeasuredTable(const FinalEvent& final) {
          "phase of its own; \u00b1 is the half-width of the 95 % interval: instrument, edges of "
          "the "
          "windows, and their scatter. Ratios are of windows of the same round, in which the "
-         "instrument's scale error cancels; an offset does not. Gross is all that the source's scope drew; on a "
+         "instrument's scale error cancels; an offset does not. Gross is all that the source's "
+         "scope drew; on a "
          "board that draws much when idle it ranks almost as latency does.</p>\n";
 }
 
