@@ -171,11 +171,11 @@ Status Compare(Arguments& arguments) {
   if (!study.ok()) return study.status();
   Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
   if (!journal.ok()) return journal.status();
-  const StudyFiles files(study_path);
-  const SearchResources resources = (*parts)->resources();
   const Result<std::string> id = (*study)->Id();
   if (!id.ok()) return id.status();
-  BITPILOT_RETURN_IF_ERROR(files.Claim(*id));
+  const StudyFiles files(study_path, *id);
+  BITPILOT_RETURN_IF_ERROR(files.CheckOwner());
+  const SearchResources resources = (*parts)->resources();
   const Result<ProblemSetup> setup = SetUpProblem(definition->topology, arguments.config, resources,
                                                   *journal, files, display, never);
   if (!setup.ok()) return setup.status();
