@@ -47,8 +47,7 @@ Result<const PolicyEntry*> FindPolicy(std::string_view name) {
     }
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
-  return Status(StatusCode::kNotFound,
-                "unknown policy \"" + std::string(name) + "\"; known policies: " + known);
+  return InvalidArgument("unknown policy \"" + std::string(name) + "\"; known policies: " + known);
 }
 
 // `answers`: solved here if null.

@@ -88,7 +88,11 @@ double StudentT95(int degrees_of_freedom) {
   const double n = degrees_of_freedom;
   const double first = kZ * (kZ2 + 1.0) / (4.0 * n);
   const double second = kZ * ((5.0 * kZ2 + 16.0) * kZ2 + 3.0) / (96.0 * n * n);
-  return kZ + first + second;
+  const double third = kZ * (((3.0 * kZ2 + 19.0) * kZ2 + 17.0) * kZ2 - 15.0) / (384.0 * n * n * n);
+  const double fourth = kZ *
+                        ((((79.0 * kZ2 + 776.0) * kZ2 + 1482.0) * kZ2 - 1920.0) * kZ2 - 945.0) /
+                        (92160.0 * n * n * n * n);
+  return kZ + first + second + third + fourth;
 }
 
 CenteredInterval CenteredInterval95(std::span<const double> values) {

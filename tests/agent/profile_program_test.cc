@@ -135,7 +135,7 @@ TEST_F(ProfileProgramTest, RefusesBeforeItMeasures) {
 
   const ProgramResult unknown = RunProgram({ProgramPath("bitpilot"), "profile", "--model", "lenet",
                                             "--export", Path("x.json"), "--json"});
-  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("resnet20"));
 }
 

@@ -246,7 +246,8 @@ TEST_F(WriteReportTest, RepeatsASearchWithEveryKeyOfItsConfiguration) {
                                                     {"max_energy_ratio", "max-energy"},
                                                     {"max_weight_bytes", "max-size"},
                                                     {"distill", "no-distill"}};
-  for (const auto& [key, value] : ToJson(config).items()) {
+  const nlohmann::json keys = ToJson(config);
+  for (const auto& [key, value] : keys.items()) {
     if (key.ends_with("_sha256")) continue;
     std::string flag = flags.contains(key) ? flags.at(key) : key;
     std::replace(flag.begin(), flag.end(), '_', '-');

@@ -74,10 +74,11 @@ TEST_F(SearchEnergyTest, AModelsEnergyIsAnObjectiveUnderItsOwnNameAndNothingIsMe
   EXPECT_EQ(report.exit_code, 0) << report.err;
 }
 
-TEST_F(SearchEnergyTest, ReportsAnEnergyBudgetThatNothingKeeps) {
-  const ProgramResult missed =
+TEST_F(SearchEnergyTest, RefusesAnEnergyBudgetThatNothingKeepsByTheTable) {
+  const ProgramResult refused =
       RunProgram(Search(mpic_, {"--measurements", "2", "--max-energy", "0.1x"}));
-  EXPECT_EQ(missed.exit_code, 3) << missed.err;
+  EXPECT_EQ(refused.exit_code, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("--max-energy 0.1x"));
 }
 
 TEST_F(SearchEnergyTest, RefusesABudgetOfWhatNobodyMeasures) {
@@ -90,8 +91,8 @@ TEST_F(SearchEnergyTest, RefusesABudgetOfWhatNobodyMeasures) {
   WriteBytes(folder_.Path("no-energy.cost"), table);
   const ProgramResult refused =
       RunProgram(Search(device, {"--measurements", "2", "--max-energy", "0.8x"}));
-  EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("has no energies"));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("need energies, and its table has none"));
 }
 
 }  // namespace

@@ -456,17 +456,17 @@ TEST_F(SearchProgramTest, ExplainsBadInput) {
   std::ofstream(torn) << "torn";
   const std::string study = folder_.Path("new.db");
   const std::vector<Case> cases = {
-      {{"search", "--model", "resnet9", "--study", study}, 1, "resnet8"},
+      {{"search", "--model", "resnet9", "--study", study}, 2, "resnet8"},
       {{"search", "--weights", folder_.Path("none.safetensors"), "--study", study},
        1,
        "none.safetensors"},
       {{"search", "--weights", torn, "--study", study}, 1, "torn.safetensors"},
       {{"search", "--data", folder_.Path("nowhere"), "--study", study}, 1, "nowhere"},
-      {{"search", "--policy", "magic", "--study", study}, 1, "amed"},
+      {{"search", "--policy", "magic", "--study", study}, 2, "amed"},
       {{"search", "--widths", "2,9", "--study", study}, 2, "1..8"},
       {{"search", "--device", "local:sse9", "--study", study}, 2, "sse9"},
       {{"search", "--device", "model:" + folder_.Path("none.table"), "--study", study},
-       1,
+       2,
        "none.table"},
       {{"search", "--max-latency", "fast", "--study", study}, 2, "--max-latency"},
       {{"search", "--study", not_a_study}, 2, "text.db"},
