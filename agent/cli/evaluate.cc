@@ -11,14 +11,14 @@
 #include "agent/cli/evaluate_output.h"
 #include "agent/cli/search_display.h"
 #include "agent/device/board_choice.h"
+#include "agent/model/bit_spec.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/search/accuracy_statistics.h"
-#include "agent/search/bit_spec.h"
-#include "agent/search/board_comparison.h"
+#include "agent/results/accuracy_statistics.h"
+#include "agent/results/board_comparison.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {

@@ -8,7 +8,7 @@
 
 #include "agent/cli/context_json.h"
 #include "agent/cli/energy_json.h"
-#include "agent/search/repeated_comparison.h"
+#include "agent/results/repeated_comparison.h"
 #include "kernels/base/round_comparison.h"
 
 namespace bitpilot {

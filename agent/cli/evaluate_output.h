@@ -6,7 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "agent/fleet/board.h"
-#include "agent/search/board_comparison.h"
+#include "agent/results/board_comparison.h"
 
 namespace bitpilot {
 

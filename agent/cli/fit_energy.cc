@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/model/bit_spec.h"
 #include "agent/model/model_definition.h"
 #include "agent/profile/fit_energy.h"
-#include "agent/search/bit_spec.h"
 #include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"

@@ -13,7 +13,7 @@
 #include "agent/profile/build_lut.h"
 #include "agent/profile/lut_export.h"
 #include "agent/profile/measure_profile.h"
-#include "agent/search/cpu_class.h"
+#include "agent/session/cpu_class.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/text_file.h"

@@ -15,7 +15,7 @@
 #include "agent/cli/search_result.h"
 #include "agent/model/model_definition.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/search/search_session.h"
+#include "agent/session/search_session.h"
 #include "kernels/base/quoted.h"
 #include "policies/policy.h"
 

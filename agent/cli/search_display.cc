@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
-#include "agent/search/repeated_comparison.h"
+#include "agent/results/repeated_comparison.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "agent/search/search_observer.h"
+#include "agent/results/search_observer.h"
 
 namespace bitpilot {
 

@@ -46,7 +46,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "agent/search/search_session.h"
+#include "agent/session/search_session.h"
 
 namespace bitpilot {
 

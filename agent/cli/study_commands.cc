@@ -10,9 +10,9 @@
 
 #include "agent/cli/command.h"
 #include "agent/report/report.h"
-#include "agent/search/agent_build.h"
-#include "agent/search/search_session.h"
-#include "agent/search/study_file_check.h"
+#include "agent/session/agent_build.h"
+#include "agent/session/search_session.h"
+#include "agent/session/study_file_check.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
 

@@ -9,13 +9,13 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/search_display.h"
+#include "agent/model/bit_spec.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/search/bit_spec.h"
-#include "agent/search/search_config.h"
+#include "agent/session/search_config.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {

@@ -14,7 +14,7 @@ namespace bitpilot {
 namespace {
 
 constexpr std::size_t kMaxNotes = 12;
-// As agent/search/final_comparison.h names them: on purpose those of another board.
+// As agent/session/final_comparison.h names them: on purpose those of another board.
 constexpr std::string_view kOtherBoardPrefix = "full-isa";
 
 struct Range {

@@ -179,7 +179,7 @@ struct FinalRow {
   // Of the comparison, from 1, where the board took the networks in several. Those of different
   // parts shared no rounds: nothing is said of which is faster. Uniform 8 bit is in every part.
   int part = 1;
-  // By a sign test over the interleaved rounds (agent/search/speed_claims.h): "faster", "slower" or
+  // By a sign test over the interleaved rounds (agent/results/speed_claims.h): "faster", "slower" or
   // "no difference" than uniform 8 bit. Empty of uniform 8 bit itself, of a model's figures, and
   // where nothing was measured.
   std::string speed;

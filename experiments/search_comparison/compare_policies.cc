@@ -19,9 +19,9 @@
 
 #include "agent/cli/search_display.h"
 #include "agent/qat/integer_evaluation.h"
-#include "agent/search/front.h"
-#include "agent/search/live_parts.h"
-#include "agent/search/problem_setup.h"
+#include "agent/results/front.h"
+#include "agent/session/live_parts.h"
+#include "agent/session/problem_setup.h"
 #include "kernels/base/network_file.h"
 #include "kernels/base/round_comparison.h"
 #include "policies/policy.h"

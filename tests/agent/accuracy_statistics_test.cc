@@ -1,4 +1,4 @@
-#include "agent/search/accuracy_statistics.h"
+#include "agent/results/accuracy_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/search/bit_spec.h"
+#include "agent/model/bit_spec.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

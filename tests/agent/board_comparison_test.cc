@@ -1,10 +1,10 @@
 // A comparison outside a study, on a board that is disturbed now and then.
-#include "agent/search/board_comparison.h"
+#include "agent/results/board_comparison.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/search/repeated_comparison.h"
+#include "agent/results/repeated_comparison.h"
 #include "kernels/base/standard_networks.h"
 #include "tests/agent/scripted_board.h"
 

@@ -1,4 +1,4 @@
-#include "agent/search/check_before_search.h"
+#include "agent/session/check_before_search.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-#include "agent/search/energy_objective.h"
+#include "agent/session/energy_objective.h"
+#include "agent/study/energy_ratios.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The end of a search on a board that is disturbed now and then.
-#include "agent/search/final_rounds.h"
+#include "agent/results/final_rounds.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

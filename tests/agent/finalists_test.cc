@@ -1,12 +1,12 @@
-#include "agent/search/finalists.h"
+#include "agent/results/finalists.h"
 
 #include <gtest/gtest.h>
 
 #include <type_traits>
 
-#include "agent/search/decision_variables.h"
-#include "agent/search/front.h"
-#include "agent/search/search_environment.h"
+#include "agent/results/front.h"
+#include "agent/session/decision_variables.h"
+#include "agent/session/search_environment.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {

@@ -1,4 +1,4 @@
-#include "agent/search/journal.h"
+#include "agent/study/journal.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

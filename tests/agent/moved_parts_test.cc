@@ -1,4 +1,4 @@
-#include "agent/search/moved_parts.h"
+#include "agent/session/moved_parts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

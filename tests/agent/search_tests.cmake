@@ -13,9 +13,9 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     speed_claims_test.cc
     step_measurement_test.cc
     study_files_test.cc
-  DEPS bitpilot::search)
+  DEPS bitpilot::session)
 # Whole searches, over and over.
 bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS
   SOURCES search_resume_test.cc
-  DEPS bitpilot::search nlohmann_json::nlohmann_json)
+  DEPS bitpilot::session nlohmann_json::nlohmann_json)
 add_dependencies(search_resume_test bitpilotd)

@@ -1,5 +1,5 @@
 // What may be said about speeds, by hand-made rounds.
-#include "agent/search/speed_claims.h"
+#include "agent/results/speed_claims.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Which of a step's two measurements counts.
-#include "agent/search/step_measurement.h"
+#include "agent/session/step_measurement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "agent/search/study_files.h"
+#include "agent/study/study_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

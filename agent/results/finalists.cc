@@ -1,0 +1,125 @@
+#include "agent/results/finalists.h"
+
+#include <algorithm>
+#include <span>
+
+#include "agent/results/front.h"
+#include "policies/acquisition.h"
+
+namespace bitpilot {
+namespace {
+
+bool KeepsAllBudgets(const SearchProblem& problem, const Transition& transition) {
+  const Budgets& budgets = problem.budgets;
+  return KeepsBudgets(budgets, MeasuredObjectives(problem, transition)) &&
+         (!budgets.max_weight_bytes || transition.weight_bytes <= *budgets.max_weight_bytes) &&
+         (!budgets.min_accuracy || transition.accuracy >= *budgets.min_accuracy);
+}
+
+// In the problem's objectives.
+double VolumeOf(const SearchProblem& problem, std::span<const Objectives> points) {
+  return problem.energy_objective == EnergyObjective::kNone ? Hypervolume(points)
+                                                            : EnergyHypervolume(points);
+}
+
+// The front of the candidates that keep the budgets, or of all if none does: steps by ascending
+// latency.
+std::vector<std::size_t> EligibleFront(const SearchProblem& problem,
+                                       const std::vector<TransitionEvent>& transitions) {
+  std::vector<std::size_t> measured, feasible;
+  for (std::size_t step = 0; step < transitions.size(); ++step) {
+    const Transition& transition = transitions[step].transition;
+    if (!HasObjectives(problem, transition)) continue;
+    measured.push_back(step);
+    if (KeepsAllBudgets(problem, transition)) feasible.push_back(step);
+  }
+  const std::vector<std::size_t>& eligible = feasible.empty() ? measured : feasible;
+  std::vector<Objectives> points;
+  points.reserve(eligible.size());
+  for (const std::size_t step : eligible) {
+    points.push_back(MeasuredObjectives(problem, transitions[step].transition));
+  }
+  std::vector<std::size_t> front;
+  for (const std::size_t index : ParetoFront(points)) front.push_back(eligible[index]);
+  return front;
+}
+
+// Drops steps until at most kMaxFrontFinalists are left, each time the one that adds least
+// hypervolume.
+void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& transitions,
+          std::vector<std::size_t>& front) {
+  const auto hypervolume_without = [&](std::size_t dropped) {
+    std::vector<Objectives> rest;
+    for (const std::size_t step : front) {
+      if (step != dropped)
+        rest.push_back(MeasuredObjectives(problem, transitions[step].transition));
+    }
+    return VolumeOf(problem, rest);
+  };
+  while (front.size() > kMaxFrontFinalists) {
+    std::size_t least = front.front();
+    double most_left = -1.0;
+    for (const std::size_t step : front) {
+      const double left = hypervolume_without(step);
+      if (left > most_left) {
+        most_left = left;
+        least = step;
+      }
+    }
+    std::erase(front, least);
+  }
+}
+
+std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
+                                       const std::vector<ProposalEvent>& proposals,
+                                       const std::vector<TransitionEvent>& transitions) {
+  std::optional<std::size_t> best;
+  double best_area = -1.0;
+  for (std::size_t step = 0; step < transitions.size(); ++step) {
+    const Transition& transition = transitions[step].transition;
+    if (!HasObjectives(problem, transition)) continue;
+    if (proposals[step].origin != Origin::kIntegerProgram) continue;
+    const Objectives point = MeasuredObjectives(problem, transition);
+    const double area = VolumeOf(problem, std::span(&point, 1));
+    if (area > best_area) {
+      best_area = area;
+      best = step;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+std::vector<int> ReportableSteps(const SearchProblem& problem,
+                                 const std::vector<ProposalEvent>& proposals,
+                                 const std::vector<TransitionEvent>& transitions) {
+  std::vector<std::size_t> steps = EligibleFront(problem, transitions);
+  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) steps.push_back(*ilp);
+  std::sort(steps.begin(), steps.end());
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+  return {steps.begin(), steps.end()};
+}
+
+std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
+                                      const std::vector<ProposalEvent>& proposals,
+                                      const std::vector<TransitionEvent>& transitions) {
+  std::vector<Finalist> finalists;
+  for (const int bits : {8, 4}) {
+    finalists.push_back({"uniform " + std::to_string(bits) + " bit", "reference",
+                         UniformAssignment(problem.topology, bits, bits), std::nullopt});
+  }
+  const auto add = [&](std::string label, std::string origin, std::size_t step) {
+    finalists.push_back({std::move(label), std::move(origin),
+                         ToAssignment(problem, transitions[step].transition.choice),
+                         static_cast<int>(step)});
+  };
+  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) add("ilp start", "ilp", *ilp);
+  std::vector<std::size_t> front = EligibleFront(problem, transitions);
+  Thin(problem, transitions, front);
+  int number = 0;
+  for (const std::size_t step : front) add("front " + std::to_string(++number), "front", step);
+  return finalists;
+}
+
+}  // namespace bitpilot

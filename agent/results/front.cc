@@ -1,0 +1,51 @@
+#include "agent/results/front.h"
+
+#include "policies/acquisition.h"
+
+namespace bitpilot {
+namespace {
+
+struct MeasuredPoints {
+  std::vector<std::size_t> indices;  // into the transitions
+  std::vector<Objectives> points;    // parallel
+};
+
+MeasuredPoints Collect(const SearchProblem& problem,
+                       const std::vector<TransitionEvent>& transitions) {
+  MeasuredPoints measured;
+  for (std::size_t i = 0; i < transitions.size(); ++i) {
+    if (!HasObjectives(problem, transitions[i].transition)) continue;
+    measured.indices.push_back(i);
+    measured.points.push_back(MeasuredObjectives(problem, transitions[i].transition));
+  }
+  return measured;
+}
+
+}  // namespace
+
+std::vector<std::size_t> MeasuredFront(const SearchProblem& problem,
+                                       const std::vector<TransitionEvent>& transitions) {
+  const MeasuredPoints measured = Collect(problem, transitions);
+  std::vector<std::size_t> front;
+  for (const std::size_t index : ParetoFront(measured.points))
+    front.push_back(measured.indices[index]);
+  return front;
+}
+
+double MeasuredHypervolume(const SearchProblem& problem,
+                           const std::vector<TransitionEvent>& transitions) {
+  std::vector<Objectives> points;
+  for (const TransitionEvent& event : transitions) {
+    if (event.transition.status != TransitionStatus::kMeasured) continue;
+    points.push_back(MeasuredObjectives(problem, event.transition));
+  }
+  return Hypervolume(points);
+}
+
+std::optional<double> MeasuredEnergyHypervolume(const SearchProblem& problem,
+                                                const std::vector<TransitionEvent>& transitions) {
+  if (problem.energy_objective == EnergyObjective::kNone) return std::nullopt;
+  return EnergyHypervolume(Collect(problem, transitions).points);
+}
+
+}  // namespace bitpilot

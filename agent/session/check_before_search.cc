@@ -1,0 +1,122 @@
+#include "agent/session/check_before_search.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/session/decision_variables.h"
+
+namespace bitpilot {
+namespace {
+
+// The widths that a search may give each layer's weights and each stored tensor.
+struct AllowedWidths {
+  std::vector<std::vector<int>> weights;      // parallel to LayerOperations()
+  std::vector<std::vector<int>> activations;  // by stored tensor
+};
+
+AllowedWidths WidthsOf(const Topology& topology, const SearchConfig& config) {
+  AllowedWidths allowed;
+  allowed.weights.resize(LayerOperations(topology).size(), {8});
+  allowed.activations.resize(static_cast<std::size_t>(topology.num_stored_tensors()), {8});
+  for (const DecisionVariable& variable : MakeDecisionVariables(topology, config)) {
+    auto& all =
+        variable.kind == DecisionVariable::Kind::kWeights ? allowed.weights : allowed.activations;
+    all[static_cast<std::size_t>(variable.index)] = variable.widths;
+  }
+  return allowed;
+}
+
+// Below what any candidate costs: every layer at the cheapest of its widths, whatever its
+// neighbours have. The two minima may be of different widths.
+Result<Cost> LowerBound(const CostTable& table, const Topology& topology,
+                        const SearchConfig& config) {
+  const AllowedWidths allowed = WidthsOf(topology, config);
+  const std::vector<int> layers = LayerOperations(topology);
+  Cost bound{table.overhead_latency_ns, table.overhead_energy};
+  const auto add = [&bound](double latency_ns, std::optional<double> energy) {
+    bound.latency_ns += latency_ns;
+    *bound.energy += energy.value_or(0.0);
+  };
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const Operation& op = topology.operations[static_cast<std::size_t>(layers[l])];
+    std::optional<Cost> least;
+    for (const int weights : allowed.weights[l]) {
+      for (const int activations : allowed.activations[static_cast<std::size_t>(op.input)]) {
+        const auto row = table.operations.find({op.name, weights, activations});
+        if (row == table.operations.end()) continue;
+        if (!least) least = row->second;
+        least->latency_ns = std::min(least->latency_ns, row->second.latency_ns);
+        if (row->second.energy < least->energy) least->energy = row->second.energy;
+      }
+    }
+    if (!least) {
+      return InvalidArgument("it has no time of layer " + op.name +
+                             " at any of the search's widths");
+    }
+    add(least->latency_ns, least->energy);
+  }
+  for (const Operation& op : topology.operations) {
+    if (HasWeights(op)) continue;
+    const auto row = table.operations.find({op.name, 0, 0});
+    if (row != table.operations.end()) add(row->second.latency_ns, row->second.energy);
+  }
+  return bound;
+}
+
+Status CheckRatio(const char* flag, const std::optional<double>& budget, double least,
+                  double uniform8) {
+  const double ratio = uniform8 > 0.0 ? least / uniform8 : 0.0;
+  // The bound adds the rows in another order.
+  constexpr double kRounding = 1e-9;
+  if (!budget || ratio <= *budget * (1.0 + kRounding)) return Status();
+  char text[128];
+  std::snprintf(text, sizeof text, "%s %gx: no network of the search's widths is below %.3fx", flag,
+                *budget, ratio);
+  return InvalidArgument(std::string(text) + " by the table");
+}
+
+}  // namespace
+
+Status CheckSizeBudget(const Topology& topology, const SearchConfig& config) {
+  const std::optional<std::int64_t>& budget = config.budgets.max_weight_bytes;
+  if (!budget) return Status();
+  BitAssignment smallest = UniformAssignment(topology, 8, 8);
+  const AllowedWidths allowed = WidthsOf(topology, config);
+  for (std::size_t l = 0; l < allowed.weights.size(); ++l) {
+    smallest.weight_bits[l].front().bits = allowed.weights[l].front();
+  }
+  const std::int64_t bytes = WeightBytes(topology, smallest);
+  if (bytes <= *budget) return Status();
+  return InvalidArgument("--max-size " + std::to_string(*budget) +
+                         ": the smallest network of the search's widths has " +
+                         std::to_string(bytes) + " bytes of weights");
+}
+
+Status CheckModelBoard(const CostTable& table, const Topology& topology,
+                       const SearchConfig& config) {
+  const std::string where = "--device " + config.device;
+  const Result<Cost> uniform8 = PredictCost(table, topology, UniformAssignment(topology, 8, 8));
+  const Result<Cost> uniform4 = PredictCost(table, topology, UniformAssignment(topology, 4, 4));
+  for (const Result<Cost>* reference : {&uniform8, &uniform4}) {
+    if (reference->ok()) continue;
+    return InvalidArgument(where + ": every candidate is compared with uniform 8 and 4 bit of " +
+                           topology.name + ": " + reference->status().message());
+  }
+  if (SearchesEnergy(config) && !uniform8->energy) {
+    return InvalidArgument(where +
+                           ": --energy search and --max-energy need energies, and its "
+                           "table has none");
+  }
+  const Result<Cost> least = LowerBound(table, topology, config);
+  if (!least.ok()) return least.status().WithContext(where);
+  const Budgets& budgets = config.budgets;
+  BITPILOT_RETURN_IF_ERROR(CheckRatio("--max-latency", budgets.max_latency_ratio, least->latency_ns,
+                                      uniform8->latency_ns));
+  return CheckRatio("--max-energy", budgets.max_energy_ratio, least->energy.value_or(0.0),
+                    uniform8->energy.value_or(0.0));
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,112 @@
+#include "agent/session/live_parts.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "agent/device/board_choice.h"
+#include "agent/device/local_board.h"
+#include "agent/model/sample_data.h"
+#include "agent/session/cpu_class.h"
+#include "agent/session/energy_objective.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/sha256.h"
+
+namespace bitpilot {
+namespace {
+
+Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config, SearchObserver& observer,
+                                              const std::function<bool()>& stop) {
+  BoardOptions options;
+  options.stop = stop;
+  options.notice = [&observer](const std::string& text) { observer.OnNotice(text); };
+  options.meter = config.meter;
+  // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
+  options.lease_wait = std::chrono::seconds(40);
+  return OpenChosenBoard(BoardChoiceOf(config), options);
+}
+
+// A checksum that a study recorded must match; one that is new is recorded.
+Status Settle(std::string& recorded, const std::string& found, const std::string& what) {
+  if (!recorded.empty() && recorded != found) {
+    return DataCorrupt(what + " is not what the study began with: expected SHA-256 " + recorded +
+                       ", got " + found);
+  }
+  recorded = found;
+  return Status();
+}
+
+// The file of the weights that `config` names. Studies of an older bitpilot name the weights that
+// ship by a path, which may be another machine's.
+Result<std::string> WeightsFile(const SearchConfig& config) {
+  if (config.weights == kShippedWeights) return ShippedWeightsFile(config.model);
+  std::error_code error;
+  if (std::filesystem::exists(config.weights, error)) return config.weights;
+  Result<std::string> shipped = ShippedWeightsFile(config.model);
+  if (!config.weights_sha256.empty() && shipped.ok()) {
+    const Result<std::string> bytes = ReadFile(*shipped);
+    if (bytes.ok() && Sha256Hex(*bytes) == config.weights_sha256) return shipped;
+  }
+  return config.weights;
+}
+
+}  // namespace
+
+BoardChoice BoardChoiceOf(const SearchConfig& config) {
+  return {config.device, config.fleet, config.board, config.fast, config.cpu};
+}
+
+Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
+                                                 SearchConfig& config, SearchObserver& observer,
+                                                 const std::function<bool()>& stop) {
+  observer.OnPhase("loading " + config.model + " and the images", 0);
+  if (config.weights.empty()) config.weights = kShippedWeights;
+  const Result<std::string> weights_file = WeightsFile(config);
+  if (!weights_file.ok()) return weights_file.status();
+  const Result<std::string> weights = ReadFile(*weights_file);
+  if (!weights.ok()) return weights.status().WithContext("--weights");
+  BITPILOT_RETURN_IF_ERROR(
+      Settle(config.weights_sha256, Sha256Hex(*weights), "--weights " + *weights_file));
+  if (config.fleet.empty()) {
+    const Result<std::string> device = DeviceSha256(config.device);
+    if (!device.ok()) return device.status();
+    BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
+  }
+
+  auto parts = std::make_unique<LiveParts>();
+  Result<DataSplits> data = LoadDataSplits(config.data);
+  if (!data.ok()) return data.status().WithContext("--data");
+  const std::string fingerprint = Sha256Hex(
+      data->train.Fingerprint() + data->validation.Fingerprint() + data->test.Fingerprint());
+  BITPILOT_RETURN_IF_ERROR(Settle(config.data_sha256, fingerprint, "--data " + config.data));
+  if (config.train_batches > 0) {
+    BITPILOT_RETURN_IF_ERROR(CheckBatchSize(config.batch_size, data->train.size()));
+  }
+  const auto asked = static_cast<std::size_t>(config.calibration_images);
+  const std::size_t num_calibration = std::min({asked, data->train.size(), kCalibrationImages});
+  if (num_calibration < asked) {
+    observer.OnNotice("calibration reads " + std::to_string(num_calibration) +
+                      " training images, not " + std::to_string(asked) +
+                      ": the data, or calibration, has no more");
+  }
+  parts->calibration = data->train.Slice(0, num_calibration);
+  parts->images = {std::move(data->train), std::move(data->validation)};
+  parts->test = std::move(data->test);
+
+  Result<QuantizedModel> model =
+      QuantizedModel::Create(definition, *weights_file, config.seed,
+                             [&observer](const std::string& text) { observer.OnNotice(text); });
+  if (!model.ok()) return model.status();
+  parts->model.emplace(std::move(*model));
+  observer.OnPhase("connecting to the board", 0);
+  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
+  if (!board.ok()) return board.status();
+  parts->board = std::move(*board);
+  BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
+  if (config.device.starts_with("local")) LeaveToTheBoard(parts->board->info().cpu);
+  return parts;
+}
+
+}  // namespace bitpilot

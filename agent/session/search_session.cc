@@ -1,0 +1,223 @@
+#include "agent/session/search_session.h"
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/session/check_before_search.h"
+#include "agent/session/final_comparison.h"
+#include "agent/session/live_parts.h"
+#include "agent/session/search_driver.h"
+#include "kernels/base/atomic_file.h"
+#include "policies/policy.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+StudyWait WaitOf(const SearchOptions& options) {
+  StudyWait wait;
+  wait.limit = std::nullopt;
+  wait.notice = [observer = options.observer](const std::string& text) {
+    observer->OnNotice(text);
+  };
+  wait.stop = options.stop;
+  return wait;
+}
+
+// The failure of a search whose study exists.
+Status WithHowToGoOn(const Status& failure, const std::string& study_path) {
+  return Status(failure.code(), failure.message() +
+                                    ". What the study holds is saved; when that is mended, go on "
+                                    "with `bitpilot search --study " +
+                                    study_path + " --resume`");
+}
+
+Result<SearchOutcome> RunDriver(Study& study, const SearchConfig& config, LiveParts* parts,
+                                const SearchOptions& options) {
+  Result<Journal> journal = Journal::Open(study, Journal::AtEnd::kRecord);
+  if (!journal.ok()) return journal.status();
+  const Result<std::string> id = study.Id();
+  if (!id.ok()) return id.status();
+  const StudyFiles files(options.study_path, *id);
+  if (parts != nullptr) BITPILOT_RETURN_IF_ERROR(files.CheckOwner());
+  SearchDriver driver(config, *journal, files, parts, options);
+  try {
+    return driver.Run();
+  } catch (const std::exception& error) {
+    // LibTorch reports its failures by exceptions.
+    return Status(StatusCode::kInternal, error.what());
+  }
+}
+
+Result<SearchOutcome> RunLive(Study& study, const SearchConfig& config, LiveParts* parts,
+                              const SearchOptions& options) {
+  Result<SearchOutcome> outcome = RunDriver(study, config, parts, options);
+  const Status closed = study.Close(!outcome.ok()          ? "failed"
+                                    : outcome->interrupted ? "interrupted"
+                                                           : "done");
+  // Every event is saved already.
+  if (!closed.ok()) options.observer->OnNotice(closed.message());
+  if (!outcome.ok()) return WithHowToGoOn(outcome.status(), options.study_path);
+  return outcome;
+}
+
+Result<SearchConfig> StoredConfig(const Study& study) {
+  const Json json = Json::parse(study.config_json(), nullptr, /*allow_exceptions=*/false);
+  Result<SearchConfig> config = SearchConfigFromJson(json);
+  if (!config.ok()) return config.status().WithContext(study.path());
+  return config;
+}
+
+Result<bool> HasEnded(const Study& study) {
+  const Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  return !events->empty() && events->back().kind == EndEvent::kKind;
+}
+
+// ReplayReport::fingerprints.
+Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
+  const Result<std::vector<MeasurementRow>> rows = study.Measurements();
+  if (!rows.ok()) return rows.status();
+  std::vector<std::string> fingerprints;
+  for (const MeasurementRow& row : *rows) {
+    const Result<MeasurementConditions> conditions =
+        ParseEvent<MeasurementConditions>(row.conditions);
+    if (!conditions.ok()) return conditions.status().WithContext(row.measurement_id);
+    const std::string& one = conditions->fingerprint;
+    if (!row.latency_median_ns || one.empty()) continue;
+    if (row.measurement_id.starts_with(kFullIsaPrefix)) continue;
+    if (std::find(fingerprints.begin(), fingerprints.end(), one) == fingerprints.end()) {
+      fingerprints.push_back(one);
+    }
+  }
+  return fingerprints;
+}
+
+// ReplayReport::agent_builds.
+Result<std::vector<std::string>> BuildsOf(const Study& study) {
+  const Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  std::vector<std::string> builds;
+  for (const Event& event : *events) {
+    if (event.kind != AgentEvent::kKind) continue;
+    const Result<AgentEvent> agent = ParseEvent<AgentEvent>(event.payload);
+    if (!agent.ok()) return agent.status().WithContext("seq " + std::to_string(event.seq));
+    if (std::find(builds.begin(), builds.end(), agent->build) == builds.end()) {
+      builds.push_back(agent->build);
+    }
+  }
+  return builds;
+}
+
+Status MakeFolderOf(const std::string& study_path) {
+  const std::filesystem::path folder = std::filesystem::path(study_path).parent_path();
+  if (folder.empty()) return Status();
+  return MakeFolderDurably(folder.string()).WithContext("--study " + study_path);
+}
+
+// A watcher for replays, which have nobody to tell.
+class SilentObserver final : public SearchObserver {
+ public:
+  void OnPhase(const std::string&, int) override {}
+  void OnProgress(int, const std::string&) override {}
+  void OnStep(const ProposalEvent&, const TransitionEvent&, double, double) override {}
+  void OnNotice(const std::string&) override {}
+};
+
+}  // namespace
+
+Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& options) {
+  BITPILOT_RETURN_IF_ERROR(ValidateSearchConfig(config));
+  const std::vector<std::string> policies = PolicyNames();
+  if (std::find(policies.begin(), policies.end(), config.policy) == policies.end()) {
+    // The registry's own message lists the known names.
+    return MakePolicy(config.policy, SearchProblem{}, config.seed).status().WithContext("--policy");
+  }
+  const Result<ModelDefinition> definition = FindModel(config.model);
+  if (!definition.ok()) return definition.status().WithContext("--model");
+  BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
+  const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
+  if (!table.ok()) return table.status();
+  if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  BITPILOT_RETURN_IF_ERROR(MakeFolderOf(options.study_path));
+  BITPILOT_RETURN_IF_ERROR(StudyFiles(options.study_path).CheckUnused());
+  Result<std::unique_ptr<LiveParts>> parts =
+      LoadLiveParts(*definition, config, *options.observer, options.stop);
+  if (!parts.ok()) return parts.status();
+  Result<std::unique_ptr<Study>> study =
+      Study::Create(options.study_path, ToJson(config).dump(), WaitOf(options));
+  if (!study.ok()) return study.status();
+  return RunLive(**study, config, parts->get(), options);
+}
+
+Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
+  if (MayLackItsEnd(options.study_path)) {
+    options.observer->OnNotice(MissingEndText(options.study_path));
+  }
+  Result<std::unique_ptr<Study>> study = Study::OpenForResume(options.study_path, WaitOf(options));
+  if (!study.ok()) return study.status();
+  const Result<bool> ended = HasEnded(**study);
+  if (!ended.ok()) return ended.status();
+  if (*ended) {
+    options.observer->OnNotice("the study had ended; this is its result");
+    const Result<SearchConfig> config = StoredConfig(**study);
+    if (!config.ok()) return config.status();
+    return RunLive(**study, *config, nullptr, options);
+  }
+  const Result<SearchConfig> placed = PlacedConfig(**study);
+  if (!placed.ok()) return placed.status();
+  Result<SearchConfig> config = Move(*placed, options.moved);
+  if (!config.ok()) return config.status();
+  const Result<ModelDefinition> definition = FindModel(config->model);
+  if (!definition.ok()) {
+    return Status(StatusCode::kVersionMismatch,
+                  options.study_path + ": " + definition.status().message());
+  }
+  Result<std::unique_ptr<LiveParts>> parts =
+      LoadLiveParts(*definition, *config, *options.observer, options.stop);
+  if (!parts.ok()) {
+    // What the study itself names and is not as it was is no mistake in the command.
+    const bool is_lost =
+        parts.status().code() == StatusCode::kInvalidArgument && options.moved.empty();
+    return Status(
+        is_lost ? StatusCode::kNotFound : parts.status().code(),
+        parts.status().message() + ". What the study holds is saved: `bitpilot search --study " +
+            options.study_path +
+            " --resume` takes --weights, --data, --device, --fleet, --board and --cpu, if "
+            "that has moved");
+  }
+  return RunLive(**study, *config, parts->get(), options);
+}
+
+Result<ReplayReport> VerifyReplay(const std::string& study_path) {
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(study_path);
+  if (!study.ok()) return study.status();
+  const Result<SearchConfig> config = StoredConfig(**study);
+  if (!config.ok()) return config.status();
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  if (!journal.ok()) return journal.status();
+  SilentObserver observer;
+  SearchOptions options;
+  options.study_path = study_path;
+  options.observer = &observer;
+  options.stop = [] { return false; };
+  const StudyFiles files(study_path);
+  SearchDriver driver(*config, *journal, files, nullptr, options);
+  const Result<SearchOutcome> outcome = driver.Run();
+  if (!outcome.ok() && !IsEndOfLog(outcome.status())) return outcome.status();
+  Result<std::vector<std::string>> fingerprints = FingerprintsOf(**study);
+  if (!fingerprints.ok()) return fingerprints.status();
+  Result<std::vector<std::string>> builds = BuildsOf(**study);
+  if (!builds.ok()) return builds.status();
+  return ReplayReport{driver.decisions(), journal->seq(), outcome.ok(), std::move(*builds),
+                      std::move(*fingerprints)};
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,127 @@
+#include "agent/session/study_file_check.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/model/model_definition.h"
+#include "agent/results/finalists.h"
+#include "agent/session/problem_setup.h"
+#include "agent/session/search_config.h"
+#include "agent/study/events.h"
+#include "agent/study/study.h"
+#include "agent/study/study_files.h"
+
+namespace bitpilot {
+namespace {
+
+struct NamedFile {
+  StoredFile stored;
+  bool needed = false;
+};
+
+// What the log says of files, and of what decides which are needed.
+struct LoggedFiles {
+  std::optional<ProblemEvent> problem;
+  std::vector<ProposalEvent> proposals;
+  std::vector<TransitionEvent> transitions;
+  std::vector<CheckpointEvent> checkpoints;
+  std::vector<ArtifactEvent> artifacts;
+  bool ended = false;
+};
+
+template <typename T>
+Status Add(const Event& event, std::vector<T>& events) {
+  Result<T> parsed = ParseEvent<T>(event.payload);
+  if (!parsed.ok()) return parsed.status().WithContext("seq " + std::to_string(event.seq));
+  events.push_back(std::move(*parsed));
+  return Status();
+}
+
+Status Add(const Event& event, LoggedFiles& logged) {
+  if (event.kind == ProposalEvent::kKind) return Add(event, logged.proposals);
+  if (event.kind == TransitionEvent::kKind) return Add(event, logged.transitions);
+  if (event.kind == CheckpointEvent::kKind) return Add(event, logged.checkpoints);
+  if (event.kind == ArtifactEvent::kKind) return Add(event, logged.artifacts);
+  if (event.kind == EndEvent::kKind) logged.ended = true;
+  if (event.kind == ProblemEvent::kKind) {
+    std::vector<ProblemEvent> problem;
+    BITPILOT_RETURN_IF_ERROR(Add(event, problem));
+    logged.problem = std::move(problem.front());
+  }
+  return Status();
+}
+
+// The steps whose networks must be there, ascending.
+Result<std::vector<int>> NeededSteps(const SearchConfig& config, LoggedFiles& logged) {
+  const Result<ModelDefinition> definition = FindModel(config.model);
+  if (!definition.ok()) return definition.status();
+  const Result<ProblemSetup> setup = ProblemOf(definition->topology, config, *logged.problem);
+  if (!setup.ok()) return setup.status();
+  // A proposal without an answer is the step that was in flight.
+  logged.proposals.resize(std::min(logged.proposals.size(), logged.transitions.size()));
+  return ReportableSteps(setup->problem, logged.proposals, logged.transitions);
+}
+
+Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles logged) {
+  std::vector<NamedFile> files;
+  if (logged.problem) {
+    const Result<std::vector<int>> needed = NeededSteps(config, logged);
+    if (!needed.ok()) return needed.status();
+    files.push_back({NetworkFile(logged.problem->uniform8_sha256, kOlderUniform8File), true});
+    for (const TransitionEvent& event : logged.transitions) {
+      const bool reportable = std::binary_search(needed->begin(), needed->end(), event.step);
+      files.push_back({NetworkFile(event.network_sha256, OlderStepFile(event.step)), reportable});
+    }
+  }
+  for (const CheckpointEvent& event : logged.checkpoints) {
+    const bool last = &event == &logged.checkpoints.back();
+    files.push_back({{event.sha256, event.file}, last && !logged.ended});
+  }
+  for (const ArtifactEvent& event : logged.artifacts) {
+    files.push_back({{event.sha256, event.file}, true});
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path) {
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(study_path);
+  if (!study.ok()) return study.status();
+  const Result<SearchConfig> config = SearchConfigFromJson(
+      nlohmann::json::parse((*study)->config_json(), nullptr, /*allow_exceptions=*/false));
+  if (!config.ok()) return config.status().WithContext(study_path);
+  const Result<std::vector<Event>> events = (*study)->Events();
+  if (!events.ok()) return events.status();
+  LoggedFiles logged;
+  for (const Event& event : *events) {
+    BITPILOT_RETURN_IF_ERROR(Add(event, logged).WithContext(study_path));
+  }
+  const Result<std::vector<NamedFile>> named = FilesOf(*config, std::move(logged));
+  if (!named.ok()) return named.status().WithContext(study_path);
+
+  const StudyFiles files(study_path);
+  StudyFileCheck check;
+  std::vector<StoredFile> done;
+  for (const auto& [stored, needed] : *named) {
+    const Result<std::string> content = files.Get(stored);
+    const bool missing = content.status().code() == StatusCode::kNotFound;
+    if (missing && !needed) continue;
+    if (std::find(done.begin(), done.end(), stored) != done.end()) continue;
+    done.push_back(stored);
+    if (!content.ok()) {
+      check.problems.push_back(content.status().message());
+    } else if (stored.sha256.empty()) {
+      ++check.num_without_hash;
+    } else {
+      ++check.num_verified;
+    }
+  }
+  return check;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,174 @@
+#include "agent/study/journal.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "agent/study/measurement_rows.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr const char* kResumeKind = "resume";
+constexpr const char* kPlacesKey = "places";
+constexpr const char* kEndOfLog = "the log ends here";
+
+Status Divergence(std::int64_t seq, const std::string& logged, const std::string& recomputed) {
+  return DataCorrupt("replay diverges at seq " + std::to_string(seq) + ": the log holds " + logged +
+                     ", recomputed " + recomputed);
+}
+
+// `events` begin with the configuration.
+Result<int> LogVersion(const std::vector<Event>& events) {
+  if (events.size() == 1) return kLogVersion;
+  if (events[1].kind != AgentEvent::kKind) return 1;
+  const Result<AgentEvent> agent = ParseEvent<AgentEvent>(events[1].payload);
+  if (!agent.ok()) return agent.status();
+  if (agent->log_version <= kLogVersion) return agent->log_version;
+  return Status(StatusCode::kVersionMismatch,
+                "the log has version " + std::to_string(agent->log_version) + ", begun by " +
+                    agent->build + "; this bitpilot knows versions 1 to " +
+                    std::to_string(kLogVersion) + ". Use the newer bitpilot");
+}
+
+}  // namespace
+
+bool IsEndOfLog(const Status& status) {
+  return status.code() == StatusCode::kAborted && status.message() == kEndOfLog;
+}
+
+Journal::Journal(Study& study, AtEnd at_end, int version, std::deque<Event> pending)
+    : study_(&study), at_end_(at_end), version_(version), pending_(std::move(pending)) {}
+
+Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
+  Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  if (events->empty() || events->front().kind != "config") {
+    return DataCorrupt(study.path() + ": the log must begin with the configuration");
+  }
+  const Result<int> version = LogVersion(*events);
+  if (!version.ok()) return version.status().WithContext(study.path());
+  std::deque<Event> pending;
+  for (auto event = events->begin() + 1; event != events->end(); ++event) {
+    // Who went on where: nothing that decides.
+    if (event->kind == kResumeKind || event->kind == AgentEvent::kKind) continue;
+    pending.push_back(std::move(*event));
+  }
+  Journal journal(study, at_end, *version, std::move(pending));
+  return journal;
+}
+
+Result<std::string> Journal::Take(const std::string& kind) {
+  Event event = std::move(pending_.front());
+  pending_.pop_front();
+  seq_ = event.seq;
+  last_was_logged_ = true;
+  if (event.kind != kind)
+    return Divergence(event.seq, event.kind + " " + event.payload, "an event of kind " + kind);
+  return std::move(event.payload);
+}
+
+Status Journal::NoteAgent(const std::string& build, const std::string& solver) {
+  return study_->Append(std::string(AgentEvent::kKind),
+                        ToJson(AgentEvent{build, solver, version_}));
+}
+
+Status Journal::NoteClassChange(const std::string& cpu_class) {
+  return study_->Append(kResumeKind, nlohmann::json{{"cpu_class", cpu_class}}.dump());
+}
+
+Status Journal::NotePlaces(const nlohmann::json& places) {
+  return study_->Append(kResumeKind, nlohmann::json{{kPlacesKey, places}}.dump());
+}
+
+Result<nlohmann::json> NotedPlaces(const Study& study) {
+  const Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  nlohmann::json places = nlohmann::json::object();
+  for (const Event& event : *events) {
+    if (event.kind != kResumeKind) continue;
+    const auto payload = nlohmann::json::parse(event.payload, nullptr, /*allow_exceptions=*/false);
+    if (payload.is_object() && payload.contains(kPlacesKey)) places.update(payload[kPlacesKey]);
+  }
+  return places;
+}
+
+Status Journal::RequireRecording() const {
+  return at_end_ == AtEnd::kStop ? Status(StatusCode::kAborted, kEndOfLog) : Status();
+}
+
+Status Journal::Append(const std::string& kind, const std::string& payload) {
+  last_was_logged_ = false;
+  return study_->Append(kind, payload);
+}
+
+Status Journal::Compare(const std::string& logged, const std::string& recomputed) const {
+  if (logged == recomputed) return Status();
+  const nlohmann::json was = nlohmann::json::parse(logged);
+  const nlohmann::json is = nlohmann::json::parse(recomputed);
+  const nlohmann::json changes = nlohmann::json::diff(was, is);
+  if (changes.empty()) return Divergence(seq_, logged, recomputed);
+  // The first difference: an event may be long.
+  const nlohmann::json::json_pointer where(changes.front().at("path").get<std::string>());
+  const auto at = [&](const nlohmann::json& event) {
+    return where.to_string() + " = " + (event.contains(where) ? event.at(where).dump() : "nothing");
+  };
+  return Divergence(seq_, at(was), at(is));
+}
+
+Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
+    const std::vector<std::string>& measurement_ids,
+    const std::function<Result<std::vector<MeasurementRow>>()>& measure) {
+  if (!replaying()) {
+    BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    Result<std::vector<MeasurementRow>> rows = measure();
+    if (!rows.ok()) return rows;
+    BITPILOT_CHECK(rows->size() == measurement_ids.size());
+    last_was_logged_ = false;
+    BITPILOT_RETURN_IF_ERROR(study_->AppendMeasurements(*rows));
+    return rows;
+  }
+  std::vector<MeasurementRow> rows;
+  for (const std::string& id : measurement_ids) {
+    const Result<std::string> payload = Take(std::string(MeasurementEvent::kKind));
+    if (!payload.ok()) return payload.status();
+    const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(*payload);
+    if (!event.ok()) return event.status();
+    if (event->measurement_id != id) return Divergence(seq_, *payload, "measurement " + id);
+    Result<std::optional<MeasurementRow>> row = study_->FindMeasurement(id);
+    if (!row.ok()) return row.status();
+    if (!row->has_value()) {
+      return DataCorrupt("seq " + std::to_string(seq_) + ": the row of measurement " + id +
+                         " is missing");
+    }
+    if (version_ >= 2) {
+      BITPILOT_RETURN_IF_ERROR(
+          CheckFigures(**row).WithContext("seq " + std::to_string(seq_) + ": measurement " + id));
+    }
+    rows.push_back(std::move(**row));
+  }
+  return rows;
+}
+
+bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
+  if (!replaying() || pending_.front().kind != MeasurementEvent::kKind) return false;
+  const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(pending_.front().payload);
+  return event.ok() && event->measurement_id == measurement_id;
+}
+
+Result<std::optional<ArtifactEvent>> Journal::TakeArtifact() {
+  if (!replaying() || pending_.front().kind != ArtifactEvent::kKind) {
+    return std::optional<ArtifactEvent>();
+  }
+  const Result<std::string> payload = Take(std::string(ArtifactEvent::kKind));
+  if (!payload.ok()) return payload.status();
+  Result<ArtifactEvent> artifact = ParseEvent<ArtifactEvent>(*payload);
+  if (!artifact.ok()) return artifact.status();
+  return std::optional(std::move(*artifact));
+}
+
+Status Journal::PutArtifact(const ArtifactEvent& artifact) {
+  BITPILOT_CHECK(recording());
+  return study_->PutArtifact(artifact.sha256, artifact.kind, artifact.file);
+}
+
+}  // namespace bitpilot
