@@ -1,67 +1,186 @@
 // Environment: bit-width allocation as a Markov decision process, while the network trains.
 //
-//   state       per-layer features and tables (SearchProblem), the last transition, what is left of
-//               the budget
-//   action      a Proposal: one width per variable
-//   transition  train `batches_per_step` mini-batches at the proposal's widths, then read the
-//               held-out loss and the board's measurement
+//   action       Trial: train at the candidate's widths from a place, read the held-out loss, measure
+//                on boards. Advance: train only. Probe: read losses without training. Stop.
+//   observation  what came of one of them, in the order in which they finished
+//   place        the state of the weights after a ticket; 0 is the start. "Stay" is a trial of the
+//                same widths from the place that they left.
 //
-// Laws (tests/policies/environment_conformance.h checks every one):
-//   - problem() never changes.
-//   - Step() returns a transition whose choice equals the proposal's.
-//   - A transition holds a latency exactly if its status is kMeasured; a failed measurement is
-//     never a number, nor is a training that diverged.
-//   - An energy ratio is present at most if there is a latency; one of a model never without a
-//     model board.
-//   - measurements_left() falls by one with every Step() and never below zero.
-//   - With the same seed and proposals, losses and accuracies repeat exactly. Latencies repeat only
-//     where the implementation is a model or a log.
+// Laws (tests/policies/environment_conformance.h checks every one on each implementation):
+//   - Submit() never blocks. It fails only on what View (policies/view.h) shows to be illegal.
+//   - Next() is the only source of nondeterminism: with the same answers from it everything else
+//     repeats. The first observation is Conditions. It comes again when boards come or go, and when a
+//     search is extended; what was accepted under the totals before stays accepted.
+//   - Every ticket but Stop's gets one answer, when all that it asked for is known. Stop() gets none;
+//     what is in flight then is answered first.
+//   - Training follows the order of submission, whatever boards do, and repeats exactly: the same
+//     actions give the same losses. Two tickets from one place train on the same mini-batches.
+//   - A trial's measurement is a number or a typed failure, never both. BoardUnavailable says nothing
+//     of the candidate and costs no measurement; CandidateFailed does both. A candidate that was
+//     measured on a class costs nothing there again and gets the same figures.
+//   - Training that diverged is an outcome: no score, and the ticket's place is the one it began from.
+//   - Energy of a model board is never in a field of measured energy.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
+#include "kernels/base/status.h"
 #include "policies/origin.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
 
-struct Proposal {
+// Number of an action that is answered, in the order of submission: 1, 2, 3, ...
+using TicketId = std::int64_t;
+// Boards that are alike: what holds of one's measurements holds of all.
+using ClassId = std::string;
+
+struct Candidate {
   Choice choice;
   Origin origin = Origin::kUnknown;
-  std::string
-      reason;  // why, for people: "ilp at 0.70x", "neighbour of best: conv2d_3 weights 4 -> 3"
+  // For people: "ilp at 0.70x". Prose: nothing compares or parses it.
+  std::string reason;
 };
 
-enum class TransitionStatus : std::uint8_t {
-  kMeasured = 0,  // latency_ns is present
-  kRejected = 1,  // filtered before measuring (size budget, unsupported by the board)
-  kFailed = 2,    // the board tried and failed; a property of the candidate, final
-  // Training at these widths left something that is no finite number: nothing is known of the
-  // candidate but that, and its weights were dropped. The next step goes on from those before it.
-  kDiverged = 3,
+// The weights, optimizer, widths' states and data stream that a ticket left; 0: the start.
+struct Place {
+  TicketId after = 0;
+  friend bool operator==(const Place&, const Place&) = default;
 };
 
-struct Transition {
-  Choice choice;
-  TransitionStatus status = TransitionStatus::kFailed;
-  // Median; present exactly if kMeasured. On the scale of problem().uniform8: an environment whose
-  // board drifts divides by uniform 8 bit of the same rounds and multiplies by that reference.
-  std::optional<double> latency_ns = std::nullopt;
-  double latency_low_ns = 0.0;  // exact interval of the median; 0 unless measured
-  double latency_high_ns = 0.0;
-  // Gross energy over that of uniform 8 bit in the same rounds, as one sensor saw both, with the
-  // half-width of its 95 % interval; absent unless measured.
-  std::optional<double> energy_ratio = std::nullopt;
-  double energy_ratio_uncertainty = 0.0;
-  // The same of what a model board's table claims. Never in energy_ratio.
+// Mini-batches to train, the learning rate falling by half a cosine between two shares of the
+// search's --learning-rate.
+struct Pace {
+  int batches = 0;
+  double rate_begin = 1.0;
+  double rate_end = 1.0;
+  friend bool operator==(const Pace&, const Pace&) = default;
+};
+
+// Train, read the held-out loss, measure.
+struct Trial {
+  TicketId id = 0;
+  Candidate what;
+  Place from;
+  Pace train;
+  std::vector<ClassId> classes;  // each once; empty: no board is asked
+  int episode = 0;               // 0, 1, ...: from a place to a restart
+};
+
+// Train only.
+struct Advance {
+  TicketId id = 0;
+  Candidate what;
+  Place from;
+  Pace train;  // at least one mini-batch
+  int episode = 0;
+};
+
+// How far outputs at each of these widths are from the float network's, on the host; nothing trains.
+// Outside of the budgets.
+struct Probe {
+  TicketId id = 0;
+  std::vector<Choice> choices;
+  Place from;
+};
+
+// The search ends; the final training may start there.
+struct Stop {
+  Place at;
+};
+
+using Action = std::variant<Trial, Advance, Probe, Stop>;
+
+// The held-out loss, on the validation images.
+struct Scored {
+  double loss = 0.0;        // nats, mean over the images
+  double loss_error = 0.0;  // standard error of that mean
+  int correct = 0;
+  int total = 0;
+  double error() const { return 1.0 - static_cast<double>(correct) / total; }
+  friend bool operator==(const Scored&, const Scored&) = default;
+};
+
+// Mini-batches.
+struct Progress {
+  int depth = 0;  // that these weights have had, from the start on
+  int spent = 0;  // that the search had trained, over all places, when this ticket had trained
+  friend bool operator==(const Progress&, const Progress&) = default;
+};
+
+// Everything as a ratio to uniform 8 bit, measured in the same interleaved rounds.
+struct Measured {
+  double ratio = 0.0;  // of latencies
+  double ratio_low = 0.0;  // exact interval of the median
+  double ratio_high = 0.0;
+  bool is_noisy = false;  // the board found its own windows disturbed
+  std::optional<double> energy_ratio = std::nullopt;  // gross, by one sensor
+  double energy_ratio_uncertainty = 0.0;              // half-width of its 95 % interval
   std::optional<double> model_energy_ratio = std::nullopt;
-  // Finite; 0 where kRejected or kDiverged, and then without meaning.
-  double loss = 0.0;      // held-out loss at these widths, nats
-  double accuracy = 0.0;  // validation, in [0, 1]
-  std::int64_t weight_bytes = 0;
+  friend bool operator==(const Measured&, const Measured&) = default;
 };
+
+// The board tried; a property of the candidate, final.
+struct CandidateFailed {
+  std::string detail;
+  friend bool operator==(const CandidateFailed&, const CandidateFailed&) = default;
+};
+
+// No board of the class could be asked: a property of the world now.
+struct BoardUnavailable {
+  std::string detail;
+  friend bool operator==(const BoardUnavailable&, const BoardUnavailable&) = default;
+};
+
+struct ClassOutcome {
+  ClassId on;
+  std::variant<Measured, CandidateFailed, BoardUnavailable> result;
+  double board_seconds = 0.0;  // that measuring took
+  friend bool operator==(const ClassOutcome&, const ClassOutcome&) = default;
+};
+
+struct TrialOutcome {
+  TicketId id = 0;
+  Progress at;
+  std::optional<double> train_loss;   // mean over the ticket's mini-batches; absent without any
+  std::optional<Scored> score;        // absent: training diverged
+  std::vector<ClassOutcome> classes;  // parallel to Trial::classes
+  friend bool operator==(const TrialOutcome&, const TrialOutcome&) = default;
+};
+
+struct Advanced {
+  TicketId id = 0;
+  Progress at;
+  std::optional<double> train_loss;  // absent: training diverged
+  friend bool operator==(const Advanced&, const Advanced&) = default;
+};
+
+struct Probed {
+  TicketId id = 0;
+  std::vector<double> divergence;  // parallel to Probe::choices: nats, mean KL to the float network
+  friend bool operator==(const Probed&, const Probed&) = default;
+};
+
+// What a search may spend in all.
+struct Totals {
+  int measurements = 0;  // one for each class of each trial
+  int mini_batches = 0;
+  std::optional<double> board_seconds = std::nullopt;
+  friend bool operator==(const Totals&, const Totals&) = default;
+};
+
+struct Conditions {
+  std::map<ClassId, int> slots;  // how many tickets each class takes in flight; 0: no board now
+  Totals totals;
+  friend bool operator==(const Conditions&, const Conditions&) = default;
+};
+
+using Observation = std::variant<TrialOutcome, Advanced, Probed, Conditions>;
 
 class Environment {
  public:
@@ -69,15 +188,18 @@ class Environment {
 
   virtual const SearchProblem& problem() const = 0;
 
-  // Board measurements that may still be made.
-  virtual int measurements_left() const = 0;
+  // Errors: kInvalidArgument if the action is illegal; nothing was submitted then.
+  virtual Status Submit(const Action& action) = 0;
 
-  // Trains, evaluates and measures one proposal.
+  // Waits for what finishes next. nullopt: interrupted (user, all boards gone); tickets stay
+  // submitted, and run again in order when the search goes on.
   //
-  // Returns nullopt if the run was interrupted (user, all boards gone): the step did not happen.
-  //
-  // REQUIRES: measurements_left() > 0; proposal.choice is legal.
-  virtual std::optional<Transition> Step(const Proposal& proposal) = 0;
+  // REQUIRES: something is in flight, or Conditions have not come yet.
+  virtual std::optional<Observation> Next() = 0;
+
+  // Places that must stay, beside the start, the last two answered and what is in flight: the
+  // policy's Keeps(). Others are dropped and can never be named again.
+  virtual void Keep(const std::vector<TicketId>& places) = 0;
 };
 
 }  // namespace bitpilot

@@ -1,12 +1,13 @@
-// Policy: proposes candidates and learns from what they cost.
+// Policy: proposes what to train and to measure, and learns from what came of it.
 //
 // Laws (tests/policies/policy_conformance.h runs them on every policy):
-//   - Propose() and Observe() depend only on the problem, the seed and the transitions observed so
-//     far. Decisions are float64 in plain code, so that a study verifies on any machine
-//     (policies/plain_math.h).
-//   - Load(Save()) gives a policy that continues exactly like the original, random streams
-//     included.
-//   - Every proposed choice is legal.
+//   - Act(), Keeps() and Save() depend on the problem, the options, the seed, the observations and the
+//     actions so far, and on nothing else. Decisions are float64 in plain code, so that a study
+//     verifies on any machine (policies/plain_math.h).
+//   - Every action is legal by the View that Act() got, one after the other.
+//   - Observe() is cheap: a resumed search repeats all of them, but no Act(). Save() holds what Act()
+//     leaves behind; a policy that observed the same and then Load()s it goes on exactly like the
+//     original, random streams included.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,12 @@
 #include "policies/environment.h"
 #include "policies/integer_program.h"
 #include "policies/search_problem.h"
+#include "policies/view.h"
 
 namespace bitpilot {
 
-// What a policy sees before it proposes; everything else it learned by Observe().
-struct SearchState {
-  int step = 0;               // decisions made so far
-  int measurements_left = 0;  // the budget
-};
+// Places that a policy may keep.
+inline constexpr std::size_t kMaxKeeps = 8;
 
 class Policy {
  public:
@@ -35,15 +34,17 @@ class Policy {
   // Short, unique and stable: "amed". Keys studies and comparisons.
   virtual std::string name() const = 0;
 
-  // Candidates to step through, in order; at most state.measurements_left of them. Empty: nothing
-  // left to try.
-  virtual std::vector<Proposal> Propose(const SearchState& state) = 0;
+  // What to do now, in order; ticket ids count on from view.next_ticket(). Called after every
+  // observation. Nothing, with nothing in flight, ends the search like a Stop at the last place.
+  virtual std::vector<Action> Act(const View& view) = 0;
 
-  // Learns from one transition. Called for every step, in the order in which the agent consumed
-  // them.
-  virtual void Observe(const Transition& transition) = 0;
+  // Called for every observation, in the order of Environment::Next(), before Act(). `view` has
+  // taken it in already.
+  virtual void Observe(const View& view, const Observation& observation) = 0;
 
-  // Whole state as text, random streams included.
+  // Places to keep from here on, ascending, at most kMaxKeeps.
+  virtual std::vector<TicketId> Keeps() const { return {}; }
+
   virtual std::string Save() const = 0;
 
   // Errors: kDataCorrupt if `state` is not what Save() of this policy wrote for this problem.
@@ -56,6 +57,9 @@ std::vector<std::string> PolicyNames();
 // True of the policies that begin with the integer program's answers.
 bool StartsWithIntegerProgram(std::string_view name);
 
+// How many of the integer program's answers the policy begins with.
+int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem);
+
 // `problem` must outlive the policy. Solves the integer program where the policy begins with it.
 //
 // Errors:
@@ -64,7 +68,7 @@ bool StartsWithIntegerProgram(std::string_view name);
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
                                            std::uint64_t seed);
 
-// The same with answers that are known already, NumIlpAnswers() of them.
+// The same with answers that are known already, NumIntegerProgramAnswers() of them.
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
                                            std::uint64_t seed,
                                            const IntegerProgramAnswers& answers);

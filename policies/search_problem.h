@@ -48,6 +48,20 @@ struct Reference {
   double accuracy = 0.0;  // validation, in [0, 1]
 };
 
+// The twin, uniform 8 bit trained alone for as long as the search may train: what losses are compared
+// with (policies/reward.h).
+struct AnchorReading {
+  int batches = 0;          // that the twin had had
+  double loss = 0.0;        // validation, nats
+  double loss_error = 0.0;  // standard error of it
+  double error = 0.0;       // 1 - accuracy, validation
+  friend bool operator==(const AnchorReading&, const AnchorReading&) = default;
+};
+struct Anchor {
+  std::vector<AnchorReading> readings;  // ascending in `batches`; one, at 0, where nothing trains
+  friend bool operator==(const Anchor&, const Anchor&) = default;
+};
+
 struct SearchProblem {
   Topology topology;
   BitAssignment base;  // widths that are not searched (the ends); searched positions hold 8
@@ -55,10 +69,13 @@ struct SearchProblem {
   CostTable
       table;  // per-operation times measured on the board; predicts, never replaces, a measurement
   Reference uniform8;
+  Anchor anchor;
   Budgets budgets;
   EnergyObjective energy_objective = EnergyObjective::kNone;
-  int max_measurements = 0;
-  int batches_per_step = 0;  // training mini-batches between decisions; 0 = post-training search
+  int max_measurements = 0;  // as the search began
+  // Mini-batches of a trial unless a policy chooses otherwise; 0: nothing trains.
+  int batches_per_step = 0;
+  int final_batches = 0;  // that every finalist trains after the search
 };
 
 // One width per variable, parallel to SearchProblem::variables.

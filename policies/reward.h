@@ -1,0 +1,63 @@
+// Reward: what an observation is worth, as a pure function of raw facts.
+//
+// Weights get better while a search trains, so a loss that was read late looks better than one that
+// was read early, whatever the widths. Losses and errors are therefore judged as differences to the
+// anchor: the twin, a network at uniform 8 bit that trained alone, from the same start, by the same
+// schedule, for as many mini-batches.
+//
+//   excess loss     x = loss - A(d)                  d: mini-batches that the scored weights have had
+//   anchored error  e = error - E(d) + E(end)
+//   utility         u = - x / A(0) - ratio [- energy ratio]
+//                       - kAccuracyPenalty max(0, min_accuracy - (1 - e))^2
+//                       - kBudgetPenalty (max(0, ratio / max_latency - 1) + the same of energy)
+//
+// A is the twin's loss, E its error, both read at a few points and linear between; ratios are to
+// uniform 8 bit. Uniform 8 bit itself has u = -1 (-2 with energy).
+//
+// Sources: the quadratic penalty of accuracy, Kimhi, Rozen, Mendelson and Baskin, "AMED: Automatic
+// Mixed-Precision Quantization for Edge Devices", Mathematics 12(12), 2024, section 4.1.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "policies/environment.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+inline constexpr double kAccuracyPenalty = 100.0;
+inline constexpr double kBudgetPenalty = 10.0;
+
+// The twin's loss and error after `depth` mini-batches; beyond the last reading the last one's.
+//
+// REQUIRES: the anchor has a reading.
+double AnchorLoss(const Anchor& anchor, double depth);
+double AnchorError(const Anchor& anchor, double depth);
+// Standard error of the anchor's loss there.
+double AnchorLossError(const Anchor& anchor, double depth);
+
+// Uniform 8 bit as all anchored figures see it: loss and accuracy of the twin's end.
+Reference AnchoredReference(const SearchProblem& problem);
+
+// A reading, in nats above the anchor, with its standard error (both readings').
+struct ExcessLoss {
+  double mean = 0.0;
+  double error = 0.0;
+};
+ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth);
+
+// In [0, 1].
+double AnchoredError(const Anchor& anchor, const Scored& score, int depth);
+
+// Utility of a candidate on one class.
+//
+// Returns nullopt if the class did not measure it, its training diverged, or energy is an objective
+// and has no figure.
+std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& outcome,
+                              const ClassId& on);
+
+// Mean over the classes that answered: for policies that need one number.
+std::optional<double> MeanUtility(const SearchProblem& problem, const TrialOutcome& outcome);
+
+}  // namespace bitpilot
