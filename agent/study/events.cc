@@ -63,8 +63,9 @@ static void from_json(const nlohmann::json& j, DecisionVariable::Kind& kind) {
   ReadWord(j, kKindWords, kind);
 }
 
-static constexpr std::array<std::string_view, 4> kStatusWords = {"measured", "rejected", "failed",
-                                                                 "diverged"};
+// "rejected": by a budget of weight bytes, in log version 2 and below.
+static constexpr std::array<std::string_view, 6> kStatusWords = {
+    "measured", "rejected", "failed", "diverged", "unavailable", "unmeasured"};
 static void to_json(nlohmann::json& j, TransitionStatus status) {
   j = kStatusWords.at(static_cast<std::size_t>(status));
 }
@@ -141,6 +142,21 @@ BITPILOT_DEFINE_GROWN_TYPE(Transition,
                            (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
                             accuracy, weight_bytes),
                            (energy_ratio, energy_ratio_uncertainty, model_energy_ratio))
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorReading, batches, loss, loss_error, error)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Pace, batches, rate_begin, rate_end)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, depth, spent)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Scored, loss, loss_error, correct, total)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Totals, measurements, mini_batches, board_seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Conditions, slots, totals)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AdvanceEvent, ticket, choice, assignment_id, reason, origin,
+                                   from, pace, episode)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProbeEvent, ticket, choices, from)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StopEvent, at)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KeepsEvent, places)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PlaceEvent, ticket, sha256, file, train_loss, diverged)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PolicyEvent, state)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainedEvent, assignment_id, search_loss, twin_loss, from_twin,
+                                   depth, batches, train_loss, diverged, score, network_sha256)
 BITPILOT_DEFINE_GROWN_TYPE(CheckpointEvent, (step, sha256, file, train_loss), (diverged))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
 BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
@@ -179,11 +195,11 @@ static Origin OriginInReason(std::string_view reason) {
   return Origin::kUnknown;
 }
 static void to_json(nlohmann::json& j, const ProposalEvent& event) {
-  j = {{"step", event.step},
-       {"choice", event.choice},
-       {"assignment_id", event.assignment_id},
-       {"reason", event.reason},
-       {"origin", event.origin}};
+  j = {{"step", event.step},       {"choice", event.choice},
+       {"reason", event.reason},   {"assignment_id", event.assignment_id},
+       {"origin", event.origin},   {"ticket", event.ticket},
+       {"from", event.from},       {"pace", event.pace},
+       {"classes", event.classes}, {"episode", event.episode}};
 }
 static void from_json(const nlohmann::json& j, ProposalEvent& event) {
   j.at("step").get_to(event.step);
@@ -195,6 +211,85 @@ static void from_json(const nlohmann::json& j, ProposalEvent& event) {
   } else {
     event.origin = OriginInReason(event.reason);
   }
+  if (!j.contains("ticket")) return;
+  j.at("ticket").get_to(event.ticket);
+  j.at("from").get_to(event.from);
+  j.at("pace").get_to(event.pace);
+  j.at("classes").get_to(event.classes);
+  j.at("episode").get_to(event.episode);
+}
+
+// What a class answered has a word for it, so that no failure looks like a number.
+static void to_json(nlohmann::json& j, const ClassOutcome& outcome) {
+  j = {{"on", outcome.on}, {"board_seconds", outcome.board_seconds}};
+  if (const auto* measured = std::get_if<Measured>(&outcome.result)) {
+    j["status"] = "measured";
+    j["ratio"] = measured->ratio;
+    j["ratio_low"] = measured->ratio_low;
+    j["ratio_high"] = measured->ratio_high;
+    j["is_noisy"] = measured->is_noisy;
+    j["energy_ratio"] = measured->energy_ratio;
+    j["energy_ratio_uncertainty"] = measured->energy_ratio_uncertainty;
+    j["model_energy_ratio"] = measured->model_energy_ratio;
+  } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {
+    j["status"] = "failed";
+    j["detail"] = failed->detail;
+  } else {
+    j["status"] = "unavailable";
+    j["detail"] = std::get<BoardUnavailable>(outcome.result).detail;
+  }
+}
+static void from_json(const nlohmann::json& j, ClassOutcome& outcome) {
+  j.at("on").get_to(outcome.on);
+  j.at("board_seconds").get_to(outcome.board_seconds);
+  const auto status = j.at("status").get<std::string>();
+  if (status == "measured") {
+    Measured measured;
+    j.at("ratio").get_to(measured.ratio);
+    j.at("ratio_low").get_to(measured.ratio_low);
+    j.at("ratio_high").get_to(measured.ratio_high);
+    j.at("is_noisy").get_to(measured.is_noisy);
+    j.at("energy_ratio").get_to(measured.energy_ratio);
+    j.at("energy_ratio_uncertainty").get_to(measured.energy_ratio_uncertainty);
+    j.at("model_energy_ratio").get_to(measured.model_energy_ratio);
+    outcome.result = measured;
+  } else if (status == "failed") {
+    outcome.result = CandidateFailed{j.at("detail").get<std::string>()};
+  } else if (status == "unavailable") {
+    outcome.result = BoardUnavailable{j.at("detail").get<std::string>()};
+  } else {
+    throw nlohmann::json::other_error::create(599, "unknown status " + status, &j);
+  }
+}
+
+static void to_json(nlohmann::json& j, const AnchorEvent& event) {
+  j = {{"readings", event.anchor.readings}, {"sha256", event.sha256}, {"file", event.file}};
+}
+static void from_json(const nlohmann::json& j, AnchorEvent& event) {
+  j.at("readings").get_to(event.anchor.readings);
+  j.at("sha256").get_to(event.sha256);
+  j.at("file").get_to(event.file);
+}
+static void to_json(nlohmann::json& j, const ConditionsEvent& event) { j = event.conditions; }
+static void from_json(const nlohmann::json& j, ConditionsEvent& event) {
+  j.get_to(event.conditions);
+}
+static void to_json(nlohmann::json& j, const AdvancedEvent& event) {
+  j = {{"ticket", event.advanced.id},
+       {"at", event.advanced.at},
+       {"train_loss", event.advanced.train_loss}};
+}
+static void from_json(const nlohmann::json& j, AdvancedEvent& event) {
+  j.at("ticket").get_to(event.advanced.id);
+  j.at("at").get_to(event.advanced.at);
+  j.at("train_loss").get_to(event.advanced.train_loss);
+}
+static void to_json(nlohmann::json& j, const ProbedEvent& event) {
+  j = {{"ticket", event.probed.id}, {"divergence", event.probed.divergence}};
+}
+static void from_json(const nlohmann::json& j, ProbedEvent& event) {
+  j.at("ticket").get_to(event.probed.id);
+  j.at("divergence").get_to(event.probed.divergence);
 }
 
 // These two add a key to the members of the struct they hold.
@@ -212,6 +307,10 @@ static void to_json(nlohmann::json& j, const TransitionEvent& event) {
   j["step"] = event.step;
   j["train_loss"] = event.train_loss;
   j["network_sha256"] = event.network_sha256;
+  j["ticket"] = event.ticket;
+  j["at"] = event.at;
+  j["score"] = event.score;
+  j["classes"] = event.classes;
 }
 static void from_json(const nlohmann::json& j, TransitionEvent& event) {
   nlohmann::json transition = j;
@@ -220,6 +319,11 @@ static void from_json(const nlohmann::json& j, TransitionEvent& event) {
   j.at("step").get_to(event.step);
   j.at("train_loss").get_to(event.train_loss);
   event.network_sha256 = j.value("network_sha256", "");
+  if (!j.contains("ticket")) return;
+  j.at("ticket").get_to(event.ticket);
+  j.at("at").get_to(event.at);
+  j.at("score").get_to(event.score);
+  j.at("classes").get_to(event.classes);
 }
 
 template <typename T>
@@ -250,6 +354,17 @@ BITPILOT_EVENT(ProposalEvent)
 BITPILOT_EVENT(TestEvent)
 BITPILOT_EVENT(MeasurementEvent)
 BITPILOT_EVENT(TransitionEvent)
+BITPILOT_EVENT(AnchorEvent)
+BITPILOT_EVENT(ConditionsEvent)
+BITPILOT_EVENT(AdvanceEvent)
+BITPILOT_EVENT(ProbeEvent)
+BITPILOT_EVENT(StopEvent)
+BITPILOT_EVENT(KeepsEvent)
+BITPILOT_EVENT(PlaceEvent)
+BITPILOT_EVENT(PolicyEvent)
+BITPILOT_EVENT(AdvancedEvent)
+BITPILOT_EVENT(ProbedEvent)
+BITPILOT_EVENT(TrainedEvent)
 BITPILOT_EVENT(CheckpointEvent)
 BITPILOT_EVENT(ArtifactEvent)
 BITPILOT_EVENT(FinalEvent)

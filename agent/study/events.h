@@ -11,11 +11,19 @@
 // - board: BoardEvent, who measures; written again when a resumed search finds another board
 // - problem: ProblemEvent, what may be chosen, the board's cost table, the 8-bit reference
 // - answers: AnswersEvent, where the policy begins with the integer program
-// - proposal: ProposalEvent, one decision of the policy
+// - anchor: AnchorEvent, the twin's readings
+// - conditions: ConditionsEvent, how many boards there are and what may be spent; written again when
+//   that changes
+// - proposal, advance, probe, stop: ProposalEvent, AdvanceEvent, ProbeEvent, StopEvent, the policy's
+//   actions
+// - keeps: KeepsEvent, which places the policy wants kept; where that changes
 // - measurement: MeasurementEvent, written by Study::AppendMeasurements() only
-// - transition: TransitionEvent, what the environment answered to a proposal
-// - checkpoint: CheckpointEvent, training state saved beside the study; before the first proposal
-//   and before each transition of a search that trains
+// - place: PlaceEvent, the state that a ticket's training left, saved beside the study
+// - transition, advanced, probed: TransitionEvent, AdvancedEvent, ProbedEvent, what the environment
+//   answered to an action
+// - policy: PolicyEvent, what a resume needs of the policy
+// - checkpoint: CheckpointEvent, of log version 2 and below, where it was what a place is now
+// - trained: TrainedEvent, the final training of one finalist
 // - artifact: ArtifactEvent, written by Study::PutArtifact() only
 // - test: TestEvent, what reading the test images told
 // - final: FinalEvent, the table of results, measured again and interleaved
@@ -37,6 +45,7 @@
 #include "policies/environment.h"
 #include "policies/integer_program.h"
 #include "policies/search_problem.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 
@@ -46,8 +55,10 @@ namespace bitpilot {
 //      integer program's answers, the end how the finalists classed the test images; what follows
 //      from the log (transitions' ratios, the problem's table, the final table) is recomputed and
 //      compared by replays
+//   3  several tickets in flight, each from a place that it names; anchored losses; finalists train
+//      alike. Replays and resumes of older logs need the bitpilot that wrote them
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 2;
+inline constexpr int kLogVersion = 3;
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";
@@ -81,14 +92,82 @@ struct AnswersEvent {
   IntegerProgramAnswers program;  // its members are the object's keys
 };
 
+// The twin: uniform 8 bit trained alone, by the schedule of the whole search.
+struct AnchorEvent {
+  static constexpr std::string_view kKind = "anchor";
+  Anchor anchor;  // its member is the object's key
+  // Of the state that it ended with, beside the study; both empty where nothing trained.
+  std::string sha256;
+  std::string file;
+};
+
+struct ConditionsEvent {
+  static constexpr std::string_view kKind = "conditions";
+  Conditions conditions;  // its members are the object's keys
+};
+
+// A trial.
 struct ProposalEvent {
   static constexpr std::string_view kKind = "proposal";
-  int step = 0;  // 0, 1, 2, ...
+  int step = 0;  // 0, 1, 2, ... in the order of the proposals
   Choice choice;
   std::string assignment_id;
   std::string reason;  // prose: replays do not compare it
   // An older bitpilot did not write it: then what the reason begins with.
   Origin origin = Origin::kUnknown;
+  // The next ones from log version 3 on.
+  TicketId ticket = 0;
+  TicketId from = 0;  // ticket of the place
+  Pace pace;
+  std::vector<ClassId> classes;
+  int episode = 0;
+};
+
+struct AdvanceEvent {
+  static constexpr std::string_view kKind = "advance";
+  TicketId ticket = 0;
+  Choice choice;
+  std::string assignment_id;
+  std::string reason;  // prose: replays do not compare it
+  Origin origin = Origin::kUnknown;
+  TicketId from = 0;
+  Pace pace;
+  int episode = 0;
+};
+
+struct ProbeEvent {
+  static constexpr std::string_view kKind = "probe";
+  TicketId ticket = 0;
+  std::vector<Choice> choices;
+  TicketId from = 0;
+};
+
+struct StopEvent {
+  static constexpr std::string_view kKind = "stop";
+  TicketId at = 0;
+};
+
+struct KeepsEvent {
+  static constexpr std::string_view kKind = "keeps";
+  std::vector<TicketId> places;  // ascending
+};
+
+struct PlaceEvent {
+  static constexpr std::string_view kKind = "place";
+  TicketId ticket = 0;  // 0: the start
+  std::string sha256;
+  std::string file;  // relative to the study's folder of files
+  // Of the ticket's training, nats: its answer repeats it, also if another process writes that. Null
+  // where nothing was trained, or it diverged.
+  std::optional<double> train_loss;
+  // The ticket's training left something that is no finite number: this is the state that it began
+  // from again.
+  bool diverged = false;
+};
+
+struct PolicyEvent {
+  static constexpr std::string_view kKind = "policy";
+  std::string state;  // Policy::Save() after the actions before it
 };
 
 struct MeasurementEvent {
@@ -108,9 +187,27 @@ struct TransitionEvent {
   Transition transition;
   std::optional<double>
       train_loss;              // mean over the step's mini-batches, nats; null without training
-  std::string network_sha256;  // of the network that was evaluated; empty if rejected
+  std::string network_sha256;  // of the network that was evaluated; empty if rejected or diverged
+  // The next ones from log version 3 on: what `transition` follows from.
+  TicketId ticket = 0;
+  Progress at;
+  std::optional<Scored> score;
+  std::vector<ClassOutcome> classes;
+
+  TrialOutcome Outcome() const { return {ticket, at, train_loss, score, classes}; }
 };
 
+struct AdvancedEvent {
+  static constexpr std::string_view kKind = "advanced";
+  Advanced advanced;  // its members are the object's keys, "ticket" for its id
+};
+
+struct ProbedEvent {
+  static constexpr std::string_view kKind = "probed";
+  Probed probed;  // as above
+};
+
+// Of log version 2 and below.
 struct CheckpointEvent {
   static constexpr std::string_view kKind = "checkpoint";
   int step = 0;  // the first step that is not contained in it; 0: the state that all start from
@@ -121,6 +218,23 @@ struct CheckpointEvent {
   std::optional<double> train_loss;
   // The step's training left something that is no finite number: this is the state before it again.
   bool diverged = false;
+};
+
+// One finalist, trained at its own widths after the search.
+struct TrainedEvent {
+  static constexpr std::string_view kKind = "trained";
+  std::string assignment_id;
+  // Held-out losses at these widths before that training, nats: of the place that the search stopped
+  // at, and of the twin's end. It began from the lower one.
+  double search_loss = 0.0;
+  std::optional<double> twin_loss;  // null where there is no twin
+  bool from_twin = false;
+  int depth = 0;                     // mini-batches that these weights had had before
+  int batches = 0;                   // that this training took
+  std::optional<double> train_loss;  // null without any, or if it diverged
+  bool diverged = false;             // the weights are those that it began with
+  Scored score;                      // validation, after it
+  std::string network_sha256;
 };
 
 struct ArtifactEvent {
