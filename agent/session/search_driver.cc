@@ -1,21 +1,27 @@
 #include "agent/session/search_driver.h"
 
-#include <memory>
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "agent/device/local_board.h"
+#include "agent/results/final_comparison.h"
+#include "agent/results/final_training.h"
 #include "agent/results/front.h"
+#include "agent/session/action_events.h"
 #include "agent/session/agent_build.h"
 #include "agent/session/cpu_class.h"
-#include "agent/session/final_comparison.h"
 #include "agent/session/problem_setup.h"
+#include "agent/session/twin.h"
 #include "policies/multiple_choice.h"
 
 namespace bitpilot {
 namespace {
+
+// How many rounds of decisions apart a resume finds what the policy needs: what it has to decide
+// again is less than that.
+constexpr int kRoundsBetweenStates = 16;
 
 bool IsRestrictedLocal(const SearchConfig& config) { return config.device.starts_with("local:"); }
 
@@ -44,6 +50,17 @@ Status CheckSameBoard(const BoardEvent& logged, const BoardInfo& board, bool sea
 
 }  // namespace
 
+SearchDriver::SearchDriver(const SearchConfig& config, Journal& journal, const StudyFiles& files,
+                           LiveParts* parts, const SearchOptions& options)
+    : config_(config),
+      journal_(journal),
+      files_(files),
+      parts_(parts),
+      options_(options),
+      training_(config, base_, files, parts != nullptr ? &*parts->model : nullptr,
+                parts != nullptr ? &parts->images : nullptr,
+                parts != nullptr ? &parts->calibration : nullptr, options.stop) {}
+
 Result<SearchOutcome> SearchDriver::Run() {
   const Result<ModelDefinition> definition = FindModel(config_.model);
   if (!definition.ok()) return definition.status();
@@ -56,54 +73,45 @@ Result<SearchOutcome> SearchDriver::Run() {
   BITPILOT_RETURN_IF_ERROR(SettleBoard());
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
   const SearchResources resources = parts_ != nullptr ? parts_->resources() : SearchResources{};
-  const Result<ProblemSetup> setup =
+  Result<ProblemSetup> setup =
       SetUpProblem(definition->topology, config_, resources, journal_, files_, *options_.observer,
                    options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
-  const SearchProblem& problem = setup->problem;
+  SearchProblem& problem = setup->problem;
+  base_ = problem.base;
+  const Result<StoredFile> start = SettleStart();
+  if (!start.ok()) return Interruption(start.status());
+  const Result<AnchorEvent> twin =
+      SettleTwin(config_, problem, *start, training_, TwinCache::OfUser(), journal_, files_,
+                 *options_.observer);
+  if (!twin.ok()) return Interruption(twin.status());
+  problem.anchor = twin->anchor;
   Result<std::unique_ptr<Policy>> policy = PreparePolicy(problem);
   if (!policy.ok()) return policy.status();
-  SearchEnvironment environment(config_, problem, setup->uniform8, journal_, files_, resources,
-                                options_.stop);
-  if (const Status begun = environment.Begin(); !begun.ok()) return Interruption(begun);
-  const Result<bool> finished = Search(environment, **policy);
-  if (!finished.ok()) return Interruption(finished.status());
-  if (!*finished) return Outcome(/*interrupted=*/true);
 
-  const std::vector<Finalist> finalists =
-      ChooseFinalists(problem, proposals_, environment.transitions());
-  std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
-  if (IsRestrictedLocal(config_)) {
-    full_isa_board = [this] {
-      BoardOptions board_options;
-      board_options.stop = options_.stop;
-      board_options.notice = [this](const std::string& text) { options_.observer->OnNotice(text); };
-      if (const std::optional<int> cpu = parts_->board->info().cpu) {
-        board_options.cpu = std::to_string(*cpu);
-      }
-      return StartLocalBoard("local", board_options);
-    };
+  SearchEnvironment environment(config_, problem, *start, setup->uniform8, resources.board,
+                                training_, journal_, files_, options_.stop);
+  SearchOutcome outcome;
+  while (true) {
+    const Result<bool> finished = Search(environment, **policy);
+    if (!finished.ok()) return Interruption(finished.status());
+    if (!*finished) return Outcome(/*interrupted=*/true);
+    Result<FinalEvent> final = Finish(problem, setup->uniform8, *twin, environment);
+    if (!final.ok()) return Interruption(final.status());
+    outcome = Outcome(/*interrupted=*/false);
+    outcome.final = std::move(*final);
+    if (!IsExtended(environment)) return outcome;
   }
-  Result<FinalEvent> final =
-      CompareFinalists(problem, setup->uniform8, finalists,
-                       {.energy = config_.energy != "none", .long_audit = options_.long_audit},
-                       environment, resources, parts_ != nullptr ? &parts_->test : nullptr,
-                       full_isa_board, journal_, files_, *options_.observer);
-  if (!final.ok()) return Interruption(final.status());
-  if (const Status end = journal_.Decide(EndEvent{"done"}); !end.ok()) return Interruption(end);
-  SearchOutcome outcome = Outcome(/*interrupted=*/false);
-  outcome.final = std::move(*final);
-  return outcome;
 }
 
 // The integer program's answers are observed: they depend on the solver's version.
 Result<std::unique_ptr<Policy>> SearchDriver::PreparePolicy(const SearchProblem& problem) {
-  if (journal_.version() < 2 || !StartsWithIntegerProgram(config_.policy)) {
+  if (!StartsWithIntegerProgram(config_.policy)) {
     return MakePolicy(config_.policy, problem, config_.seed);
   }
   const Result<CostModel> cost = CostModel::Create(problem);
   if (!cost.ok()) return cost.status();
-  const int num_answers = NumIlpAnswers(problem);
+  const int num_answers = NumIntegerProgramAnswers(config_.policy, problem);
   const Result<AnswersEvent> answers = journal_.Observe<AnswersEvent>(
       [&]() -> Result<AnswersEvent> {
         Result<IntegerProgramAnswers> solved = SolveIntegerProgram(problem, *cost, num_answers);
@@ -148,51 +156,177 @@ Status SearchDriver::CheckClassChange(const std::string& logged) const {
                     "--allow-class-change");
 }
 
-// Proposes and steps until the budget is used or the policy has nothing left; false if
-// interrupted.
+Result<StoredFile> SearchDriver::SettleStart() {
+  if (!training_.trains()) return StoredFile{};
+  const Result<PlaceEvent> place = journal_.Observe<PlaceEvent>(
+      [&]() -> Result<PlaceEvent> {
+        const Result<StoredFile> file = training_.SaveStart();
+        if (!file.ok()) return file.status();
+        return PlaceEvent{0, file->sha256, file->file, std::nullopt, false};
+      },
+      [](const PlaceEvent& logged) -> Result<PlaceEvent> {
+        return PlaceEvent{0, logged.sha256,
+                          StudyFileName(StudyFileKind::kCheckpoint, logged.sha256), std::nullopt,
+                          false};
+      });
+  if (!place.ok()) return place.status();
+  return StoredFile{place->sha256, place->file};
+}
+
 Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy) {
   options_.observer->OnPhase("searching with " + policy.name(), config_.measurements);
-  while (environment.measurements_left() > 0) {
-    const std::vector<Proposal> batch =
-        policy.Propose({decisions(), environment.measurements_left()});
-    if (batch.empty()) break;
-    for (const Proposal& proposal : batch) {
-      if (journal_.recording() && options_.stop()) return false;
-      ProposalEvent event;
-      event.step = decisions();
-      event.choice = proposal.choice;
-      event.assignment_id = AssignmentId(ToAssignment(environment.problem(), proposal.choice));
-      event.reason = proposal.reason;
-      event.origin = proposal.origin;
-      BITPILOT_RETURN_IF_ERROR(journal_.Decide(event));
-      const std::optional<Transition> transition = environment.Step(proposal);
-      if (!transition) {
-        if (!environment.status().ok()) return environment.status();
-        return false;
-      }
-      if (transition->status == TransitionStatus::kRejected) ++over_size_;
+  // What a resume goes on from. A verification believes nothing.
+  const std::int64_t trusted_until = parts_ != nullptr ? journal_.last_policy_seq() : 0;
+  while (true) {
+    environment.TrustLog(journal_.seq() < trusted_until);
+    const std::optional<Observation> observation = environment.Next();
+    if (!observation) {
+      if (!environment.status().ok()) return environment.status();
+      return false;
+    }
+    policy.Observe(environment.view(), *observation);
+    if (std::holds_alternative<TrialOutcome>(*observation)) {
+      ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
-      policy.Observe(*transition);
-      proposals_.push_back(std::move(event));
-      environment.KeepNetworks(
-          ReportableSteps(environment.problem(), proposals_, environment.transitions()));
+      environment.KeepNetworks(ReportableSteps(environment.problem(), environment.proposals(),
+                                               environment.transitions()));
       Report(environment);
     }
+    if (!environment.view().stopped_at()) {
+      BITPILOT_RETURN_IF_ERROR(Decide(environment, policy));
+    }
+    if (environment.view().in_flight().empty()) return true;
   }
-  return true;
+}
+
+Status SearchDriver::Decide(SearchEnvironment& environment, Policy& policy) {
+  const Result<std::vector<Action>> actions = NextActions(environment, policy);
+  if (!actions.ok()) return actions.status();
+  for (const Action& action : *actions) {
+    if (const Status legal = environment.view().Check(action); !legal.ok()) {
+      return Status(StatusCode::kInternal,
+                    "policy " + policy.name() + " chose what it may not: " + legal.message());
+    }
+    if (!environment.TrustsLog()) {
+      BITPILOT_RETURN_IF_ERROR(DecideAction(journal_, environment.problem(), action, trials_));
+    }
+    if (std::holds_alternative<Trial>(action)) ++trials_;
+    BITPILOT_RETURN_IF_ERROR(environment.Submit(action));
+  }
+  ++rounds_;
+  BITPILOT_RETURN_IF_ERROR(SettleKeeps(environment, policy));
+  return SettlePolicy(environment, policy);
+}
+
+Result<std::vector<Action>> SearchDriver::NextActions(const SearchEnvironment& environment,
+                                                      Policy& policy) {
+  if (!environment.TrustsLog()) return policy.Act(environment.view());
+  std::vector<Action> actions;
+  while (IsActionKind(journal_.next_kind())) {
+    Result<Action> action = TakeAction(journal_);
+    if (!action.ok()) return action.status();
+    actions.push_back(std::move(*action));
+  }
+  return actions;
+}
+
+Status SearchDriver::SettleKeeps(SearchEnvironment& environment, const Policy& policy) {
+  std::vector<TicketId> keeps = keeps_;
+  if (environment.TrustsLog()) {
+    if (journal_.next_kind() != KeepsEvent::kKind) return Status();
+    const Result<KeepsEvent> logged = journal_.Take<KeepsEvent>();
+    if (!logged.ok()) return logged.status();
+    keeps = logged->places;
+  } else {
+    keeps = policy.Keeps();
+    if (keeps == keeps_) return Status();
+    BITPILOT_RETURN_IF_ERROR(journal_.Decide(KeepsEvent{keeps}));
+  }
+  keeps_ = keeps;
+  environment.Keep(keeps);
+  return Status();
+}
+
+Status SearchDriver::SettlePolicy(SearchEnvironment& environment, Policy& policy) {
+  if (rounds_ % kRoundsBetweenStates != 0) return Status();
+  if (!environment.TrustsLog()) return journal_.Decide(PolicyEvent{policy.Save()});
+  const Result<PolicyEvent> logged = journal_.Take<PolicyEvent>();
+  if (!logged.ok()) return logged.status();
+  if (journal_.seq() < journal_.last_policy_seq()) return Status();
+  return policy.Load(logged->state).WithContext("seq " + std::to_string(journal_.seq()));
+}
+
+Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const StoredFile& uniform8,
+                                        const AnchorEvent& twin, SearchEnvironment& environment) {
+  const std::vector<Finalist> finalists =
+      ChooseFinalists(problem, environment.proposals(), environment.transitions());
+  FinalTrainingJob job;
+  job.batches = config_.final_batches;
+  job.uniform8 = uniform8;
+  job.options = training_.options();
+  job.reestimation_batches = kReestimationBatches;
+  if (training_.trains()) {
+    const View& view = environment.view();
+    const PlaceFile stopped = environment.FileOf(view.stopped_at().value_or(view.latest()));
+    job.search = FinalStart{stopped.file, stopped.depth};
+    job.twin = FinalStart{{twin.sha256, twin.file}, twin.anchor.readings.back().batches};
+  }
+  FinalTrainingParts training;
+  ComparisonParts comparison;
+  if (parts_ != nullptr) {
+    training = {&*parts_->model, &parts_->images.train, &parts_->images.validation,
+                &parts_->calibration};
+    comparison.board = parts_->board.get();
+    comparison.test = &parts_->test;
+  }
+  if (IsRestrictedLocal(config_)) {
+    comparison.full_isa_board = [this] {
+      BoardOptions board_options;
+      board_options.stop = options_.stop;
+      board_options.notice = [this](const std::string& text) { options_.observer->OnNotice(text); };
+      if (const std::optional<int> cpu = parts_->board->info().cpu) {
+        board_options.cpu = std::to_string(*cpu);
+      }
+      return StartLocalBoard("local", board_options);
+    };
+  }
+  const Result<std::vector<TrainedFinalist>> trained =
+      TrainFinalists(problem, finalists, environment.transitions(), job, training, journal_, files_,
+                     *options_.observer, options_.stop);
+  if (!trained.ok()) return trained.status();
+  const FinalOptions options{.energy = config_.energy != "none",
+                             .long_audit = options_.long_audit,
+                             .reading = ++test_readings_};
+  Result<FinalEvent> final =
+      CompareFinalists(problem, *trained, environment.transitions(), options, comparison, journal_,
+                       files_, *options_.observer);
+  if (!final.ok()) return final;
+  BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
+  return final;
+}
+
+bool SearchDriver::IsExtended(SearchEnvironment& environment) {
+  const bool by_this_run =
+      parts_ != nullptr && options_.more_measurements && !is_extended_ && journal_.recording();
+  if (by_this_run) {
+    is_extended_ = true;
+    environment.Extend(*options_.more_measurements,
+                       *options_.more_measurements * config_.train_batches);
+  }
+  return by_this_run || journal_.next_kind() == ConditionsEvent::kKind;
 }
 
 // Who resumes has seen what the log answers.
 void SearchDriver::Report(const SearchEnvironment& environment) const {
   if (journal_.last_was_logged()) return;
+  const TransitionEvent& answer = environment.transitions().back();
   if (!environment.failure().empty()) {
-    options_.observer->OnNotice("step " + std::to_string(decisions()) + ": " +
+    options_.observer->OnNotice("step " + std::to_string(answer.step) + ": " +
                                 environment.failure());
   }
-  const TransitionEvent& answer = environment.transitions().back();
-  const double ratio =
-      answer.transition.latency_ns.value_or(0.0) / environment.problem().uniform8.latency_ns;
-  options_.observer->OnStep(proposals_.back(), answer, ratio,
+  const double ratio = answer.transition.latency_ns.value_or(0.0) /
+                       environment.problem().uniform8.latency_ns;
+  options_.observer->OnStep(environment.proposals().back(), answer, ratio,
                             MeasuredHypervolume(environment.problem(), environment.transitions()));
 }
 
@@ -206,8 +340,7 @@ SearchOutcome SearchDriver::Outcome(bool interrupted) const {
   SearchOutcome outcome;
   outcome.interrupted = interrupted;
   outcome.config = config_;
-  outcome.decisions = decisions();
-  outcome.over_size = over_size_;
+  outcome.decisions = decisions_;
   outcome.first_failure = first_failure_;
   return outcome;
 }

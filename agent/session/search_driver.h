@@ -1,21 +1,25 @@
 // SearchDriver: one pass over a study's journal (agent/study/journal.h), by which a search starts,
 // goes on or is verified:
 //
-//   agent -> board -> problem -> [answers] -> [checkpoint]
-//         -> (proposal -> measurement -> [checkpoint] -> transition)* -> test -> final -> end
+//   agent -> board -> problem -> [place 0] -> anchor -> [answers]
+//         -> conditions -> (action* -> [keeps] -> [policy] -> observation)*
+//         -> trained* -> test -> final -> end -> [conditions -> ... of an extended search]
 //
-// Answers are the integer program's, checkpoints those of searches that train.
+// Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
+// places stand before the observation that they are for.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/results/search_observer.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/moved_parts.h"
-#include "agent/session/search_config.h"
+#include "agent/session/placed_training.h"
+#include "agent/study/search_config.h"
 #include "agent/session/search_environment.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
@@ -32,13 +36,14 @@ struct SearchOptions {
   bool allow_class_change = false;     // resume on a machine of another CPU class
   bool long_audit = false;             // FinalOptions'
   MovedParts moved;                    // a resume's
+  // A resume's: so many more measurements, with their mini-batches, when the search has ended.
+  std::optional<int> more_measurements;
 };
 
 struct SearchOutcome {
   bool interrupted = false;  // stopped by the user: resume to go on
   SearchConfig config;
-  int decisions = 0;
-  int over_size = 0;          // of them, not measured because of --max-size
+  int decisions = 0;          // trials that were answered
   std::string first_failure;  // why the first candidate that failed was not measured, if one was
   FinalEvent final;           // empty if interrupted
 };
@@ -48,20 +53,32 @@ class SearchDriver {
   // parts: null in a verification, and to read a finished study's result. All references outlive
   // the driver; parts must be fresh: a resume trusts nothing that an earlier pass left in them.
   SearchDriver(const SearchConfig& config, Journal& journal, const StudyFiles& files,
-               LiveParts* parts, const SearchOptions& options)
-      : config_(config), journal_(journal), files_(files), parts_(parts), options_(options) {}
+               LiveParts* parts, const SearchOptions& options);
 
-  // Errors: those of the journal, of the board and of the files; kVersionMismatch as ResumeSearch().
+  // Errors: those of the journal, of the board and of the files; kVersionMismatch as ResumeSearch();
+  // kInternal if the policy does what it may not.
   Result<SearchOutcome> Run();
 
-  // Proposals that were answered.
-  int decisions() const { return static_cast<int>(proposals_.size()); }
+  // Trials that were answered.
+  int decisions() const { return decisions_; }
 
  private:
   Result<std::unique_ptr<Policy>> PreparePolicy(const SearchProblem& problem);
   Status SettleBoard();
   Status CheckClassChange(const std::string& logged) const;
+  // The place that everything begins from; empty where nothing trains.
+  Result<StoredFile> SettleStart();
+  // Decides and observes until the search ends; false if interrupted.
   Result<bool> Search(SearchEnvironment& environment, Policy& policy);
+  // One round of decisions after an observation.
+  Status Decide(SearchEnvironment& environment, Policy& policy);
+  Result<std::vector<Action>> NextActions(const SearchEnvironment& environment, Policy& policy);
+  Status SettleKeeps(SearchEnvironment& environment, const Policy& policy);
+  Status SettlePolicy(SearchEnvironment& environment, Policy& policy);
+  Result<FinalEvent> Finish(const SearchProblem& problem, const StoredFile& uniform8,
+                            const AnchorEvent& twin, SearchEnvironment& environment);
+  // True if the log goes on after the end, or should: the search is extended.
+  bool IsExtended(SearchEnvironment& environment);
   void Report(const SearchEnvironment& environment) const;
   Result<SearchOutcome> Interruption(const Status& status) const;
   SearchOutcome Outcome(bool interrupted) const;
@@ -71,9 +88,15 @@ class SearchDriver {
   const StudyFiles& files_;
   LiveParts* parts_;
   const SearchOptions& options_;
-  std::vector<ProposalEvent> proposals_;
-  int over_size_ = 0;
+  BitAssignment base_;  // the problem's
+  PlacedTraining training_;
+  std::vector<TicketId> keeps_;
+  int rounds_ = 0;  // of decisions
+  int decisions_ = 0;
+  int trials_ = 0;
+  int test_readings_ = 0;
   std::string first_failure_;
+  bool is_extended_ = false;  // by this run
 };
 
 }  // namespace bitpilot

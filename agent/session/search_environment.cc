@@ -4,206 +4,480 @@
 #include <set>
 #include <utility>
 
-#include "agent/study/measurement_rows.h"
+#include "agent/session/action_events.h"
+#include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
-namespace {}  // namespace
+namespace {
+
+// A board of its own takes one candidate ahead while it measures another.
+constexpr int kSlotsOfABoard = 2;
+
+bool SharesThisMachine(const SearchConfig& config) { return config.device.starts_with("local"); }
+
+Totals TotalsOf(const SearchConfig& config) {
+  return {config.measurements, config.measurements * config.train_batches, config.board_seconds};
+}
+
+const Pace* PaceIn(const Action& action) {
+  if (const auto* trial = std::get_if<Trial>(&action)) return &trial->train;
+  if (const auto* advance = std::get_if<Advance>(&action)) return &advance->train;
+  return nullptr;
+}
+
+Place FromOf(const Action& action) {
+  if (const auto* trial = std::get_if<Trial>(&action)) return trial->from;
+  if (const auto* advance = std::get_if<Advance>(&action)) return advance->from;
+  return std::get<Probe>(action).from;
+}
+
+TicketId IdOf(const Action& action) {
+  if (const auto* trial = std::get_if<Trial>(&action)) return trial->id;
+  if (const auto* advance = std::get_if<Advance>(&action)) return advance->id;
+  return std::get<Probe>(action).id;
+}
+
+bool Trains(const Action& action) {
+  const Pace* pace = PaceIn(action);
+  return pace != nullptr && pace->batches > 0;
+}
+
+bool AsksABoard(const Action& action) {
+  const auto* trial = std::get_if<Trial>(&action);
+  return trial != nullptr && !trial->classes.empty();
+}
+
+}  // namespace
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
-                                     StoredFile uniform8, Journal& journal, const StudyFiles& files,
-                                     const SearchResources& resources, std::function<bool()> stop)
+                                     StoredFile start, StoredFile uniform8, Board* board,
+                                     PlacedTraining& training, Journal& journal,
+                                     const StudyFiles& files, std::function<bool()> stop)
     : config_(config),
       problem_(problem),
-      uniform8_file_(std::move(uniform8)),
+      training_(training),
       journal_(journal),
       files_(files),
-      resources_(resources),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)),
+      uniform8_file_(uniform8),
+      board_(problem, std::move(uniform8), board, journal, files),
+      view_(problem),
+      totals_(TotalsOf(config)),
+      places_({{0, {std::move(start), 0}}}) {}
 
-std::optional<Transition> SearchEnvironment::Step(const Proposal& proposal) {
-  BITPILOT_CHECK(measurements_left() > 0);
-  failure_.clear();
-  Work work;
-  work.assignment = ToAssignment(problem_, proposal.choice);
-  Result<TransitionEvent> answer = RunStep(proposal, work);
-  if (!answer.ok()) {
-    if (work.measuring) (void)resources_.board->FinishMeasure();
-    status_ = stop_() ? Status() : answer.status();
-    return std::nullopt;
+Status SearchEnvironment::Submit(const Action& action) {
+  BITPILOT_RETURN_IF_ERROR(view_.Check(action));
+  if (!std::holds_alternative<Stop>(action)) {
+    Ticket ticket{.action = action};
+    if (const auto* trial = std::get_if<Trial>(&action)) {
+      ticket.step = ticket.rows_of_step = num_trials_++;
+      const auto earlier = measured_as_.find(trial->what.choice);
+      ticket.is_measured = trial->classes.empty() || earlier != measured_as_.end();
+      if (earlier != measured_as_.end()) ticket.rows_of_step = earlier->second;
+    }
+    const Pace* pace = PaceIn(action);
+    ticket.spent = view_.mini_batches_submitted() + (pace != nullptr ? pace->batches : 0);
+    tickets_.push_back(std::move(ticket));
   }
-  ++step_;
-  kept_steps_.push_back(static_cast<int>(transitions_.size()));
-  transitions_.push_back(*answer);
-  return answer->transition;
-}
-
-Result<TransitionEvent> SearchEnvironment::RunStep(const Proposal& proposal, Work& work) {
-  const std::int64_t weight_bytes = WeightBytes(problem_.topology, work.assignment);
-  const auto& max_bytes = problem_.budgets.max_weight_bytes;
-  if (max_bytes && weight_bytes > *max_bytes) {
-    const auto reject = [&] { return Result<TransitionEvent>(Reject(proposal, weight_bytes)); };
-    return journal_.Observe<TransitionEvent>(reject,
-                                             [&](const TransitionEvent&) { return reject(); });
-  }
-  if (journal_.recording()) {
-    BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
-    // A board of its own works while the network trains. On this machine training would slow the
-    // kernels down, by more than the differences that the search looks for.
-    if (!config_.device.starts_with("local")) BITPILOT_RETURN_IF_ERROR(Train(work));
-  }
-  const Result<StepRows> rows = Measure(work);
-  if (!rows.ok()) return rows.status();
-  if (config_.train_batches > 0) BITPILOT_RETURN_IF_ERROR(Checkpoint(work));
-  return journal_.Observe<TransitionEvent>(
-      [&] { return Evaluate(proposal, *rows, work); },
-      [&](const TransitionEvent& logged) {
-        return Result<TransitionEvent>(Conclude(proposal, *rows, work, logged.network_sha256,
-                                                logged.transition.loss,
-                                                logged.transition.accuracy));
-      });
-}
-
-Status SearchEnvironment::StartMeasuring(Work& work) {
-  BITPILOT_RETURN_IF_ERROR(Prepare(work));
-  const Result<const Network*> uniform8 = Uniform8();
-  if (!uniform8.ok()) return uniform8.status();
-  MeasureJob job;
-  job.networks = {&*work.network, *uniform8};
-  job.tier = work.tier;
-  job.energy = !work.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
-  BITPILOT_RETURN_IF_ERROR(resources_.board->StartMeasure(job));
-  work.measuring = true;
+  view_.Submitted(action);
   return Status();
 }
 
-Result<const Network*> SearchEnvironment::Uniform8() {
-  if (!uniform8_) {
-    const Result<std::string> bytes = files_.Get(uniform8_file_);
-    if (!bytes.ok()) return bytes.status();
-    Result<Network> network = ParseNetwork(*bytes);
-    if (!network.ok()) return network.status().WithContext(uniform8_file_.file);
-    uniform8_ = std::move(*network);
-  }
-  return &*uniform8_;
-}
-
-Result<StepRows> SearchEnvironment::Measure(Work& work) {
-  const auto measure = [&](Tier tier, const std::string& measurement_id, bool knows_energy) {
-    work.tier = tier;
-    work.knows_energy = knows_energy;
-    return MeasureOnce(work, measurement_id);
+std::optional<Observation> SearchEnvironment::Next() {
+  failure_.clear();
+  const auto ended = [&](const Status& status) {
+    status_ = stop_() ? Status() : status;
+    return std::nullopt;
   };
-  Result<StepRows> rows = MeasureStep("step-" + std::to_string(step_), measure);
-  if (rows.ok() && !rows->HasNumbers()) {
-    failure_ = "not measured: " + rows->candidate.status + ": " + rows->candidate.detail;
-  }
-  return rows;
+  Result<std::optional<Observation>> logged = Replay();
+  if (!logged.ok()) return ended(logged.status());
+  if (*logged) return std::move(**logged);
+  if (!journal_.recording()) return ended(EndOfLog());
+  Result<Observation> live = Live();
+  if (!live.ok()) return ended(live.status());
+  return std::move(*live);
 }
 
-Result<StepRows> SearchEnvironment::MeasureOnce(Work& work, const std::string& measurement_id) {
-  const std::string uniform8_id = measurement_id + "-uniform-8";
-  const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
-    if (!work.measuring) BITPILOT_RETURN_IF_ERROR(StartMeasuring(work));
-    work.measuring = false;
-    const Result<Measurement> measurement = resources_.board->FinishMeasure();
-    if (!measurement.ok()) return measurement.status();
-    BITPILOT_RETURN_IF_ERROR(CheckExact(*measurement));
-    return ToRows(*measurement, work.tier, resources_.board->info(),
-                  {{measurement_id, work.assignment}, {uniform8_id, problem_.base}});
+void SearchEnvironment::Keep(const std::vector<TicketId>& places) {
+  view_.Keep(places);
+  DropPlaces();
+}
+
+void SearchEnvironment::Extend(int measurements, int mini_batches) {
+  totals_.measurements += measurements;
+  totals_.mini_batches += mini_batches;
+}
+
+PlaceFile SearchEnvironment::FileOf(Place place) const {
+  const auto known = places_.find(place.after);
+  if (known != places_.end()) return known->second;
+  // In flight, and without mini-batches of its own.
+  const auto ticket = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
+    return IdOf(each.action) == place.after;
+  });
+  BITPILOT_CHECK(ticket != tickets_.end() && !Trains(ticket->action));
+  return FileOf(FromOf(ticket->action));
+}
+
+// ---------------------------------------------------------------------------------------- replay
+
+Result<std::optional<Observation>> SearchEnvironment::Replay() {
+  const auto one = [](Result<Observation> observation) -> Result<std::optional<Observation>> {
+    if (!observation.ok()) return observation.status();
+    return std::optional(std::move(*observation));
   };
-  Result<std::vector<MeasurementRow>> rows =
-      journal_.ObserveMeasurements({measurement_id, uniform8_id}, measure);
-  if (!rows.ok()) return rows.status();
-  const EnergyRatios energy = EnergyRatiosOf(rows->front(), rows->back());
-  return StepRows{std::move(rows->front()), std::move(rows->back()), energy};
-}
-
-Result<TransitionEvent> SearchEnvironment::Evaluate(const Proposal& proposal, const StepRows& rows,
-                                                    Work& work) {
-  if (work.diverged) return Conclude(proposal, rows, work, /*network_sha256=*/{}, 0.0, 0.0);
-  BITPILOT_RETURN_IF_ERROR(Train(work));
-  BITPILOT_RETURN_IF_ERROR(Score(work));
-  const Result<StoredFile> file =
-      files_.Put(StudyFileKind::kNetwork, SerializeNetwork(work.result()));
-  if (!file.ok()) return file.status();
-  return Conclude(proposal, rows, work, file->sha256, work.evaluation->loss,
-                  work.evaluation->accuracy);
-}
-
-TransitionEvent SearchEnvironment::Conclude(const Proposal& proposal, const StepRows& rows,
-                                            const Work& work, const std::string& network_sha256,
-                                            double loss, double accuracy) const {
-  TransitionEvent answer;
-  answer.step = step_;
-  answer.network_sha256 = network_sha256;
-  answer.train_loss = work.train_loss;
-  Transition& transition = answer.transition;
-  transition.choice = proposal.choice;
-  transition.weight_bytes = WeightBytes(problem_.topology, work.assignment);
-  transition.status = TransitionStatus::kDiverged;
-  if (work.diverged) return answer;
-  FillLatency(rows, transition);
-  FillEnergy(rows, transition);
-  transition.loss = loss;
-  transition.accuracy = accuracy;
-  return answer;
-}
-
-void SearchEnvironment::FillLatency(const StepRows& rows, Transition& transition) const {
-  transition.status = TransitionStatus::kFailed;
-  if (!rows.HasNumbers()) return;
-  const MedianInterval ratio = rows.Ratio();
-  const double reference_ns = problem_.uniform8.latency_ns;
-  transition.status = TransitionStatus::kMeasured;
-  transition.latency_ns = ratio.median * reference_ns;
-  transition.latency_low_ns = ratio.low * reference_ns;
-  transition.latency_high_ns = ratio.high * reference_ns;
-}
-
-void SearchEnvironment::FillEnergy(const StepRows& rows, Transition& transition) const {
-  if (transition.status != TransitionStatus::kMeasured) return;
-  if (rows.energy.measured) {
-    transition.energy_ratio = rows.energy.measured->value;
-    transition.energy_ratio_uncertainty = rows.energy.measured->uncertainty;
+  while (journal_.replaying()) {
+    const std::string_view kind = journal_.next_kind();
+    if (kind == ConditionsEvent::kKind) return one(ReplayConditions());
+    if (kind == AdvancedEvent::kKind) return one(ReplayAdvanced());
+    if (kind == ProbedEvent::kKind) return one(ReplayProbed());
+    if (kind == MeasurementEvent::kKind) {
+      const Result<MeasurementEvent> event = journal_.Take<MeasurementEvent>();
+      if (!event.ok()) return event.status();
+      board_.NoteLogged(event->measurement_id);
+    } else if (kind == PlaceEvent::kKind) {
+      BITPILOT_RETURN_IF_ERROR(ReplayPlace());
+    } else {
+      return one(ReplayTransition());  // names whatever else it is
+    }
   }
-  transition.model_energy_ratio = rows.energy.model;
+  return std::optional<Observation>();
 }
 
-TransitionEvent SearchEnvironment::Reject(const Proposal& proposal,
-                                          std::int64_t weight_bytes) const {
-  TransitionEvent answer;
-  answer.step = step_;
-  answer.transition.choice = proposal.choice;
-  answer.transition.status = TransitionStatus::kRejected;
-  answer.transition.weight_bytes = weight_bytes;
-  return answer;
+Result<Observation> SearchEnvironment::ReplayConditions() {
+  const Result<ConditionsEvent> event = journal_.Take<ConditionsEvent>();
+  if (!event.ok()) return event.status();
+  totals_ = event->conditions.totals;
+  view_.Observed(event->conditions);
+  return Observation(event->conditions);
 }
 
-std::int64_t SearchEnvironment::MiniBatchesAfter(int steps) const {
-  // Who is rejected before it is measured does not train, and training that diverged is undone.
-  const auto trained = std::count_if(
-      transitions_.begin(), transitions_.begin() + steps, [](const TransitionEvent& event) {
-        return event.transition.status != TransitionStatus::kRejected &&
-               event.transition.status != TransitionStatus::kDiverged;
+Status SearchEnvironment::ReplayPlace() {
+  const Result<PlaceEvent> event = journal_.Take<PlaceEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->ticket);
+  if (!ticket.ok()) return ticket.status();
+  const PlaceFile from = FileOf(FromOf((*ticket)->action));
+  PlaceEvent again = *event;
+  again.file = StudyFileName(StudyFileKind::kCheckpoint, event->sha256);
+  if (event->diverged) {
+    again.sha256 = from.file.sha256;
+    again.train_loss.reset();
+  } else if (!event->train_loss) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) +
+                       ": a training that did not diverge has no loss");
+  }
+  if (!trusts_log_) BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
+  (*ticket)->place = *event;
+  const int trained = event->diverged ? 0 : PaceIn((*ticket)->action)->batches;
+  places_[event->ticket] = {{event->sha256, event->file}, from.depth + trained};
+  return Status();
+}
+
+Result<Observation> SearchEnvironment::ReplayTransition() {
+  Result<TransitionEvent> event = journal_.Take<TransitionEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->ticket);
+  if (!ticket.ok()) return ticket.status();
+  if (!std::holds_alternative<Trial>((*ticket)->action) ||
+      (Trains((*ticket)->action) && !(*ticket)->place)) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
+                       std::to_string(event->ticket) + " is no trial, or has no place yet");
+  }
+  if (!trusts_log_) {
+    const Result<TransitionEvent> again =
+        Conclude(**ticket, event->score, event->network_sha256);
+    if (!again.ok()) {
+      return again.status().WithContext("seq " + std::to_string(journal_.seq()));
+    }
+    BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, *again));
+  }
+  return TakeTransition(*ticket, std::move(*event));
+}
+
+Result<Observation> SearchEnvironment::ReplayAdvanced() {
+  const Result<AdvancedEvent> event = journal_.Take<AdvancedEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->advanced.id);
+  if (!ticket.ok()) return ticket.status();
+  if (!(*ticket)->place) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
+                       std::to_string(event->advanced.id) + " has no place yet");
+  }
+  const AdvancedEvent again{
+      {event->advanced.id, ProgressOf(**ticket), (*ticket)->place->train_loss}};
+  BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
+  return Settle(*ticket, event->advanced);
+}
+
+Result<Observation> SearchEnvironment::ReplayProbed() {
+  Result<ProbedEvent> event = journal_.Take<ProbedEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->probed.id);
+  if (!ticket.ok()) return ticket.status();
+  return Settle(*ticket, std::move(event->probed));
+}
+
+Result<SearchEnvironment::TicketList::iterator> SearchEnvironment::Find(TicketId id) {
+  const auto ticket = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
+    return IdOf(each.action) == id;
+  });
+  if (ticket != tickets_.end()) return ticket;
+  return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " + std::to_string(id) +
+                     " is not in flight there");
+}
+
+// ------------------------------------------------------------------------------------------ live
+
+Conditions SearchEnvironment::ConditionsNow() const {
+  return {{{kOnlyClass, SharesThisMachine(config_) ? 1 : kSlotsOfABoard}}, totals_};
+}
+
+Result<Observation> SearchEnvironment::ObserveConditions() {
+  const Result<ConditionsEvent> event = journal_.Observe<ConditionsEvent>(
+      [&] { return Result<ConditionsEvent>(ConditionsEvent{ConditionsNow()}); });
+  if (!event.ok()) return event.status();
+  view_.Observed(event->conditions);
+  return Observation(event->conditions);
+}
+
+Result<Observation> SearchEnvironment::Live() {
+  if (!view_.conditions() || *view_.conditions() != ConditionsNow()) return ObserveConditions();
+  while (true) {
+    if (stop_()) return Status(StatusCode::kAborted, "stopped by the user");
+    const auto needs_work = [](const Ticket& ticket) {
+      if (std::holds_alternative<Trial>(ticket.action)) return !ticket.is_read;
+      if (std::holds_alternative<Advance>(ticket.action)) return !ticket.place;
+      return !ticket.divergence;
+    };
+    const auto complete = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
+      return !needs_work(each) && (each.is_measured || !AsksABoard(each.action));
+    });
+    if (complete != tickets_.end()) return Answer(complete);
+    const auto to_do = std::find_if(tickets_.begin(), tickets_.end(), needs_work);
+    const bool shares = SharesThisMachine(config_);
+    // On this machine a candidate is read before it is measured, with nothing beside it.
+    if (!shares) BITPILOT_RETURN_IF_ERROR(FeedBoard());
+    if (to_do != tickets_.end() && !(shares && board_.is_measuring())) {
+      BITPILOT_RETURN_IF_ERROR(Work(*to_do));
+      continue;
+    }
+    BITPILOT_RETURN_IF_ERROR(FeedBoard());
+    BITPILOT_CHECK(board_.is_measuring());
+    const int step = board_.measured_step();
+    BITPILOT_RETURN_IF_ERROR(board_.Finish());
+    for (Ticket& ticket : tickets_) {
+      if (AsksABoard(ticket.action) && ticket.step == step) ticket.is_measured = true;
+    }
+  }
+}
+
+Status SearchEnvironment::FeedBoard() {
+  if (board_.is_measuring()) return Status();
+  const auto waiting = std::find_if(tickets_.begin(), tickets_.end(), [](const Ticket& each) {
+    return AsksABoard(each.action) && !each.is_measured;
+  });
+  if (waiting == tickets_.end()) return Status();
+  const BitAssignment assignment =
+      ToAssignment(problem_, std::get<Trial>(waiting->action).what.choice);
+  if (!waiting->read) {
+    Result<Network> network = training_.ExportForTiming(FileOf({0}), assignment);
+    if (!network.ok()) return network.status();
+    waiting->for_timing = std::move(*network);
+  }
+  return board_.Start(waiting->step, assignment,
+                      waiting->for_timing ? *waiting->for_timing : waiting->read->network);
+}
+
+Status SearchEnvironment::Work(Ticket& ticket) {
+  if (const auto* trial = std::get_if<Trial>(&ticket.action)) return WorkOnTrial(*trial, ticket);
+  if (const auto* advance = std::get_if<Advance>(&ticket.action)) {
+    return WorkOnAdvance(*advance, ticket);
+  }
+  const auto& probe = std::get<Probe>(ticket.action);
+  std::vector<BitAssignment> assignments;
+  for (const Choice& choice : probe.choices) {
+    assignments.push_back(ToAssignment(problem_, choice));
+  }
+  Result<std::vector<double>> divergence =
+      training_.Divergences(FileOf(probe.from), assignments);
+  if (!divergence.ok()) return divergence.status();
+  ticket.divergence = std::move(*divergence);
+  return Status();
+}
+
+Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
+  const BitAssignment assignment = ToAssignment(problem_, trial.what.choice);
+  const PlaceFile from = FileOf(trial.from);
+  const bool was_trained = ticket.place.has_value();
+  PlacedTraining::Trained trained{from.file, std::nullopt, false};
+  if (was_trained) {
+    trained = {{ticket.place->sha256, ticket.place->file}, std::nullopt, ticket.place->diverged};
+  } else {
+    Result<PlacedTraining::Trained> result = training_.Train(from, assignment, trial.train);
+    if (!result.ok()) return result.status();
+    trained = std::move(*result);
+  }
+  if (!trained.diverged) {
+    Result<std::optional<ScoredNetwork>> read =
+        training_.Read({trained.file, from.depth + trial.train.batches}, assignment);
+    if (!read.ok()) return read.status();
+    ticket.read = std::move(*read);
+    // Weights that are finite and give a loss that is not have diverged, too.
+    if (!ticket.read && Trains(ticket.action)) trained = {from.file, std::nullopt, true};
+  }
+  ticket.is_read = true;
+  if (was_trained || !Trains(ticket.action)) return Status();
+  return LogPlace(ticket, trial.id, std::move(trained));
+}
+
+Status SearchEnvironment::WorkOnAdvance(const Advance& advance, Ticket& ticket) {
+  Result<PlacedTraining::Trained> trained = training_.Train(
+      FileOf(advance.from), ToAssignment(problem_, advance.what.choice), advance.train);
+  if (!trained.ok()) return trained.status();
+  return LogPlace(ticket, advance.id, std::move(*trained));
+}
+
+Status SearchEnvironment::LogPlace(Ticket& ticket, TicketId id, PlacedTraining::Trained trained) {
+  const Result<PlaceEvent> event = journal_.Observe<PlaceEvent>([&] {
+    return Result<PlaceEvent>(PlaceEvent{id, trained.file.sha256, trained.file.file,
+                                         trained.train_loss, trained.diverged});
+  });
+  if (!event.ok()) return event.status();
+  const int depth = FileOf(FromOf(ticket.action)).depth;
+  places_[id] = {trained.file, trained.diverged ? depth : depth + PaceIn(ticket.action)->batches};
+  ticket.place = *event;
+  return Status();
+}
+
+Result<Observation> SearchEnvironment::Answer(TicketList::iterator ticket) {
+  if (std::holds_alternative<Advance>(ticket->action)) {
+    const Result<AdvancedEvent> event = journal_.Observe<AdvancedEvent>([&] {
+      return Result<AdvancedEvent>(AdvancedEvent{
+          {IdOf(ticket->action), ProgressOf(*ticket), ticket->place->train_loss}});
+    });
+    if (!event.ok()) return event.status();
+    return Settle(ticket, event->advanced);
+  }
+  if (std::holds_alternative<Probe>(ticket->action)) {
+    Result<ProbedEvent> event = journal_.Observe<ProbedEvent>([&] {
+      return Result<ProbedEvent>(ProbedEvent{{IdOf(ticket->action), *ticket->divergence}});
+    });
+    if (!event.ok()) return event.status();
+    return Settle(ticket, std::move(event->probed));
+  }
+  Result<TransitionEvent> event =
+      journal_.Observe<TransitionEvent>([&]() -> Result<TransitionEvent> {
+        if (!ticket->read) return Conclude(*ticket, std::nullopt, /*network_sha256=*/{});
+        const Result<StoredFile> file =
+            files_.Put(StudyFileKind::kNetwork, SerializeNetwork(ticket->read->network));
+        if (!file.ok()) return file.status();
+        return Conclude(*ticket, ticket->read->score, file->sha256);
       });
-  return trained * config_.train_batches;
+  if (!event.ok()) return event.status();
+  return TakeTransition(ticket, std::move(*event));
 }
 
-StoredFile SearchEnvironment::NetworkOf(int step) const {
-  return NetworkFile(transitions_.at(static_cast<std::size_t>(step)).network_sha256,
-                     OlderStepFile(step));
+// --------------------------------------------------------------------------------------- answers
+
+Progress SearchEnvironment::ProgressOf(const Ticket& ticket) const {
+  const int depth = FileOf(FromOf(ticket.action)).depth;
+  const bool trained = Trains(ticket.action) && !ticket.place->diverged;
+  return {trained ? depth + PaceIn(ticket.action)->batches : depth, ticket.spent};
 }
 
-void SearchEnvironment::KeepNetworks(const std::vector<int>& steps) {
+Result<TransitionEvent> SearchEnvironment::Conclude(const Ticket& ticket,
+                                                    const std::optional<Scored>& score,
+                                                    const std::string& network_sha256) const {
+  const Trial& trial = std::get<Trial>(ticket.action);
+  TransitionEvent event;
+  event.step = ticket.step;
+  event.ticket = trial.id;
+  event.at = ProgressOf(ticket);
+  const bool diverged = ticket.place && ticket.place->diverged;
+  if (ticket.place) event.train_loss = ticket.place->train_loss;
+  if (score && !diverged) {
+    event.score = score;
+    event.network_sha256 = network_sha256;
+  }
+  for (const ClassId& on : trial.classes) {
+    Result<ClassOutcome> outcome = board_.OutcomeOf(ticket.rows_of_step, on);
+    if (!outcome.ok()) return outcome.status();
+    // What was measured before costs no more time.
+    if (ticket.rows_of_step != ticket.step) outcome->board_seconds = 0.0;
+    event.classes.push_back(std::move(*outcome));
+  }
+  event.transition = ToTransition(problem_, trial, event.Outcome());
+  return event;
+}
+
+Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, TransitionEvent event) {
+  const Trial& trial = std::get<Trial>(ticket->action);
+  if (!event.score) {
+    failure_ =
+        "training at these widths diverged (a loss or a weight is no finite number); the search "
+        "goes on from the weights before it";
+  }
+  for (const ClassOutcome& outcome : event.classes) {
+    if (std::holds_alternative<Measured>(outcome.result)) {
+      measured_as_.emplace(trial.what.choice, ticket->rows_of_step);
+    } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {
+      failure_ = "not measured: " + failed->detail;
+    }
+  }
+  kept_networks_.push_back(static_cast<int>(transitions_.size()));
+  proposals_.push_back(ToEvent(problem_, trial, ticket->step));
+  TrialOutcome outcome = event.Outcome();
+  transitions_.push_back(std::move(event));
+  return Settle(ticket, std::move(outcome));
+}
+
+Observation SearchEnvironment::Settle(TicketList::iterator ticket, Observation observation) {
+  if (PaceIn(ticket->action) != nullptr) {
+    const TicketId id = IdOf(ticket->action);
+    const PlaceFile place = FileOf({id});
+    places_.insert_or_assign(id, place);
+  }
+  tickets_.erase(ticket);
+  view_.Observed(observation);
+  DropPlaces();
+  return observation;
+}
+
+void SearchEnvironment::DropPlaces() {
+  std::vector<StoredFile> dropped;
+  for (auto place = places_.begin(); place != places_.end();) {
+    if (view_.IsKept({place->first})) {
+      ++place;
+      continue;
+    }
+    dropped.push_back(place->second.file);
+    place = places_.erase(place);
+  }
   if (!journal_.recording()) return;
+  for (const StoredFile& file : dropped) {
+    // Places without training between them share a file.
+    const bool is_needed = std::any_of(places_.begin(), places_.end(), [&](const auto& each) {
+      return each.second.file == file;
+    });
+    if (!is_needed && !file.file.empty()) files_.Remove(file);
+  }
+}
+
+void SearchEnvironment::KeepNetworks(const std::vector<int>& positions) {
+  if (!journal_.recording()) return;
+  const auto file_of = [this](int position) {
+    return NetworkFile(transitions_[static_cast<std::size_t>(position)].network_sha256, {});
+  };
   std::set<std::string> kept = {uniform8_file_.file};
-  for (const int step : steps) kept.insert(NetworkOf(step).file);
-  std::erase_if(kept_steps_, [&](int step) {
-    const bool keep = std::find(steps.begin(), steps.end(), step) != steps.end();
-    // Steps at equal widths may share one file.
-    if (!keep && !kept.contains(NetworkOf(step).file)) files_.Remove(NetworkOf(step));
-    return !keep;
+  for (const int position : positions) kept.insert(file_of(position).file);
+  std::erase_if(kept_networks_, [&](int position) {
+    if (std::find(positions.begin(), positions.end(), position) != positions.end()) return false;
+    const StoredFile file = file_of(position);
+    // Equal networks share one file.
+    if (!file.sha256.empty() && !kept.contains(file.file)) files_.Remove(file);
+    return true;
   });
 }
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/session/check_before_search.h"
-#include "agent/session/final_comparison.h"
+#include "agent/results/final_comparison.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "kernels/base/atomic_file.h"
@@ -33,6 +33,7 @@ StudyWait WaitOf(const SearchOptions& options) {
 
 // The failure of a search whose study exists.
 Status WithHowToGoOn(const Status& failure, const std::string& study_path) {
+  if (failure.code() == StatusCode::kVersionMismatch) return failure;
   return Status(failure.code(), failure.message() +
                                     ". What the study holds is saved; when that is mended, go on "
                                     "with `bitpilot search --study " +
@@ -165,7 +166,7 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
   if (!study.ok()) return study.status();
   const Result<bool> ended = HasEnded(**study);
   if (!ended.ok()) return ended.status();
-  if (*ended) {
+  if (*ended && !options.more_measurements) {
     options.observer->OnNotice("the study had ended; this is its result");
     const Result<SearchConfig> config = StoredConfig(**study);
     if (!config.ok()) return config.status();

@@ -29,6 +29,8 @@ struct LoggedFiles {
   std::vector<ProposalEvent> proposals;
   std::vector<TransitionEvent> transitions;
   std::vector<CheckpointEvent> checkpoints;
+  std::vector<PlaceEvent> places;
+  std::vector<AnchorEvent> anchors;
   std::vector<ArtifactEvent> artifacts;
   bool ended = false;
 };
@@ -45,6 +47,8 @@ Status Add(const Event& event, LoggedFiles& logged) {
   if (event.kind == ProposalEvent::kKind) return Add(event, logged.proposals);
   if (event.kind == TransitionEvent::kKind) return Add(event, logged.transitions);
   if (event.kind == CheckpointEvent::kKind) return Add(event, logged.checkpoints);
+  if (event.kind == PlaceEvent::kKind) return Add(event, logged.places);
+  if (event.kind == AnchorEvent::kKind) return Add(event, logged.anchors);
   if (event.kind == ArtifactEvent::kKind) return Add(event, logged.artifacts);
   if (event.kind == EndEvent::kKind) logged.ended = true;
   if (event.kind == ProblemEvent::kKind) {
@@ -61,9 +65,24 @@ Result<std::vector<int>> NeededSteps(const SearchConfig& config, LoggedFiles& lo
   if (!definition.ok()) return definition.status();
   const Result<ProblemSetup> setup = ProblemOf(definition->topology, config, *logged.problem);
   if (!setup.ok()) return setup.status();
-  // A proposal without an answer is the step that was in flight.
-  logged.proposals.resize(std::min(logged.proposals.size(), logged.transitions.size()));
-  return ReportableSteps(setup->problem, logged.proposals, logged.transitions);
+  // Answers come in another order than proposals, and some are in flight at the end.
+  std::vector<ProposalEvent> answered;
+  for (const TransitionEvent& transition : logged.transitions) {
+    const auto proposal =
+        std::find_if(logged.proposals.begin(), logged.proposals.end(),
+                     [&](const ProposalEvent& each) { return each.step == transition.step; });
+    if (proposal == logged.proposals.end()) {
+      return DataCorrupt("the answer to step " + std::to_string(transition.step) +
+                         " has no proposal");
+    }
+    answered.push_back(*proposal);
+  }
+  std::vector<int> steps;
+  for (const int position : ReportableSteps(setup->problem, answered, logged.transitions)) {
+    steps.push_back(logged.transitions[static_cast<std::size_t>(position)].step);
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
 }
 
 Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles logged) {
@@ -80,6 +99,14 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
   for (const CheckpointEvent& event : logged.checkpoints) {
     const bool last = &event == &logged.checkpoints.back();
     files.push_back({{event.sha256, event.file}, last && !logged.ended});
+  }
+  for (const PlaceEvent& event : logged.places) {
+    // The start, and what the search goes on from.
+    const bool goes_on = event.ticket == 0 || &event == &logged.places.back();
+    files.push_back({{event.sha256, event.file}, goes_on && !logged.ended});
+  }
+  for (const AnchorEvent& event : logged.anchors) {
+    if (!event.sha256.empty()) files.push_back({{event.sha256, event.file}, !logged.ended});
   }
   for (const ArtifactEvent& event : logged.artifacts) {
     files.push_back({{event.sha256, event.file}, true});

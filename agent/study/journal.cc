@@ -18,26 +18,39 @@ Status Divergence(std::int64_t seq, const std::string& logged, const std::string
 }
 
 // `events` begin with the configuration.
-Result<int> LogVersion(const std::vector<Event>& events) {
-  if (events.size() == 1) return kLogVersion;
-  if (events[1].kind != AgentEvent::kKind) return 1;
-  const Result<AgentEvent> agent = ParseEvent<AgentEvent>(events[1].payload);
-  if (!agent.ok()) return agent.status();
-  if (agent->log_version <= kLogVersion) return agent->log_version;
+Status CheckLogVersion(const std::vector<Event>& events) {
+  if (events.size() == 1) return Status();
+  AgentEvent began;
+  began.build = "a bitpilot before 0.3";
+  began.log_version = 1;
+  if (events[1].kind == AgentEvent::kKind) {
+    Result<AgentEvent> agent = ParseEvent<AgentEvent>(events[1].payload);
+    if (!agent.ok()) return agent.status();
+    began = std::move(*agent);
+  }
+  if (began.log_version == kLogVersion) return Status();
   return Status(StatusCode::kVersionMismatch,
-                "the log has version " + std::to_string(agent->log_version) + ", begun by " +
-                    agent->build + "; this bitpilot knows versions 1 to " +
-                    std::to_string(kLogVersion) + ". Use the newer bitpilot");
+                "the log has version " + std::to_string(began.log_version) + ", begun by " +
+                    began.build + "; this bitpilot goes on with and replays version " +
+                    std::to_string(kLogVersion) +
+                    " only. `bitpilot report` and `bitpilot log verify` read it; for the rest use "
+                    "the bitpilot that wrote it");
 }
 
 }  // namespace
+
+Status EndOfLog() { return Status(StatusCode::kAborted, kEndOfLog); }
 
 bool IsEndOfLog(const Status& status) {
   return status.code() == StatusCode::kAborted && status.message() == kEndOfLog;
 }
 
-Journal::Journal(Study& study, AtEnd at_end, int version, std::deque<Event> pending)
-    : study_(&study), at_end_(at_end), version_(version), pending_(std::move(pending)) {}
+Journal::Journal(Study& study, AtEnd at_end, std::deque<Event> pending)
+    : study_(&study), at_end_(at_end), pending_(std::move(pending)) {
+  for (const Event& event : pending_) {
+    if (event.kind == PolicyEvent::kKind) last_policy_seq_ = event.seq;
+  }
+}
 
 Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
   Result<std::vector<Event>> events = study.Events();
@@ -45,19 +58,21 @@ Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
   if (events->empty() || events->front().kind != "config") {
     return DataCorrupt(study.path() + ": the log must begin with the configuration");
   }
-  const Result<int> version = LogVersion(*events);
-  if (!version.ok()) return version.status().WithContext(study.path());
+  BITPILOT_RETURN_IF_ERROR(CheckLogVersion(*events).WithContext(study.path()));
   std::deque<Event> pending;
   for (auto event = events->begin() + 1; event != events->end(); ++event) {
     // Who went on where: nothing that decides.
     if (event->kind == kResumeKind || event->kind == AgentEvent::kKind) continue;
     pending.push_back(std::move(*event));
   }
-  Journal journal(study, at_end, *version, std::move(pending));
-  return journal;
+  return Journal(study, at_end, std::move(pending));
 }
 
-Result<std::string> Journal::Take(const std::string& kind) {
+std::string_view Journal::next_kind() const {
+  return replaying() ? std::string_view(pending_.front().kind) : std::string_view();
+}
+
+Result<std::string> Journal::TakePayload(const std::string& kind) {
   Event event = std::move(pending_.front());
   pending_.pop_front();
   seq_ = event.seq;
@@ -69,7 +84,7 @@ Result<std::string> Journal::Take(const std::string& kind) {
 
 Status Journal::NoteAgent(const std::string& build, const std::string& solver) {
   return study_->Append(std::string(AgentEvent::kKind),
-                        ToJson(AgentEvent{build, solver, version_}));
+                        ToJson(AgentEvent{build, solver, kLogVersion}));
 }
 
 Status Journal::NoteClassChange(const std::string& cpu_class) {
@@ -93,7 +108,7 @@ Result<nlohmann::json> NotedPlaces(const Study& study) {
 }
 
 Status Journal::RequireRecording() const {
-  return at_end_ == AtEnd::kStop ? Status(StatusCode::kAborted, kEndOfLog) : Status();
+  return at_end_ == AtEnd::kStop ? EndOfLog() : Status();
 }
 
 Status Journal::Append(const std::string& kind, const std::string& payload) {
@@ -123,30 +138,36 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
     Result<std::vector<MeasurementRow>> rows = measure();
     if (!rows.ok()) return rows;
     BITPILOT_CHECK(rows->size() == measurement_ids.size());
-    last_was_logged_ = false;
-    BITPILOT_RETURN_IF_ERROR(study_->AppendMeasurements(*rows));
+    BITPILOT_RETURN_IF_ERROR(AppendRows(*rows));
     return rows;
   }
   std::vector<MeasurementRow> rows;
   for (const std::string& id : measurement_ids) {
-    const Result<std::string> payload = Take(std::string(MeasurementEvent::kKind));
-    if (!payload.ok()) return payload.status();
-    const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(*payload);
+    const Result<MeasurementEvent> event = TakeEvent<MeasurementEvent>();
     if (!event.ok()) return event.status();
-    if (event->measurement_id != id) return Divergence(seq_, *payload, "measurement " + id);
-    Result<std::optional<MeasurementRow>> row = study_->FindMeasurement(id);
+    if (event->measurement_id != id) {
+      return Divergence(seq_, "measurement " + event->measurement_id, "measurement " + id);
+    }
+    Result<MeasurementRow> row = LoggedRow(id);
     if (!row.ok()) return row.status();
-    if (!row->has_value()) {
-      return DataCorrupt("seq " + std::to_string(seq_) + ": the row of measurement " + id +
-                         " is missing");
-    }
-    if (version_ >= 2) {
-      BITPILOT_RETURN_IF_ERROR(
-          CheckFigures(**row).WithContext("seq " + std::to_string(seq_) + ": measurement " + id));
-    }
-    rows.push_back(std::move(**row));
+    rows.push_back(std::move(*row));
   }
   return rows;
+}
+
+Result<MeasurementRow> Journal::LoggedRow(const std::string& measurement_id) const {
+  const std::string where = "measurement " + measurement_id;
+  Result<std::optional<MeasurementRow>> row = study_->FindMeasurement(measurement_id);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return DataCorrupt(where + ": its row is missing");
+  BITPILOT_RETURN_IF_ERROR(CheckFigures(**row).WithContext(where));
+  return std::move(**row);
+}
+
+Status Journal::AppendRows(const std::vector<MeasurementRow>& rows) {
+  BITPILOT_CHECK(recording());
+  last_was_logged_ = false;
+  return study_->AppendMeasurements(rows);
 }
 
 bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
@@ -159,7 +180,7 @@ Result<std::optional<ArtifactEvent>> Journal::TakeArtifact() {
   if (!replaying() || pending_.front().kind != ArtifactEvent::kKind) {
     return std::optional<ArtifactEvent>();
   }
-  const Result<std::string> payload = Take(std::string(ArtifactEvent::kKind));
+  const Result<std::string> payload = TakePayload(std::string(ArtifactEvent::kKind));
   if (!payload.ok()) return payload.status();
   Result<ArtifactEvent> artifact = ParseEvent<ArtifactEvent>(*payload);
   if (!artifact.ok()) return artifact.status();

@@ -15,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,11 +36,8 @@ class Journal {
 
   // Reads what `study` already holds, after its "config" event. `study` must outlive the journal.
   //
-  // Errors: kVersionMismatch if a newer bitpilot began the log.
+  // Errors: kVersionMismatch if another bitpilot began the log, by other rules.
   static Result<Journal> Open(Study& study, AtEnd at_end);
-
-  // By which rules the log is written: kLogVersion, or what an older bitpilot began it with.
-  int version() const { return version_; }
 
   // True while logged events are left: the next Observe() is answered from the log.
   bool replaying() const { return !pending_.empty(); }
@@ -49,6 +47,12 @@ class Journal {
 
   // True if the last event was answered from the log, also where that ended with it.
   bool last_was_logged() const { return last_was_logged_; }
+
+  // Kind of the next logged event; empty where none is left.
+  std::string_view next_kind() const;
+
+  // Sequence number of the last logged "policy" event; 0 if there is none.
+  std::int64_t last_policy_seq() const { return last_policy_seq_; }
 
   // True if the log goes on with that measurement.
   bool ReplaysMeasurement(const std::string& measurement_id) const;
@@ -77,7 +81,7 @@ class Journal {
   // Something the world told: from the log, or from `observe`, which runs only when recording.
   //
   // recompute: gives a logged event anew, from what only the event itself knows and all that the
-  // log holds before it. The two must be equal (from log version 2 on).
+  // log holds before it. The two must be equal.
   //
   // Errors: as Decide(), and whatever `observe` (then nothing is appended) and `recompute` return.
   template <typename Event>
@@ -85,7 +89,7 @@ class Journal {
                         const std::function<Result<Event>(const Event&)>& recompute = {}) {
     if (replaying()) {
       Result<Event> logged = TakeEvent<Event>();
-      if (!logged.ok() || !recompute || version_ < 2) return logged;
+      if (!logged.ok() || !recompute) return logged;
       const Result<Event> again = recompute(*logged);
       if (!again.ok()) return again.status().WithContext("seq " + std::to_string(seq_));
       BITPILOT_RETURN_IF_ERROR(Compare(ToJson(*logged), ToJson(*again)));
@@ -97,7 +101,31 @@ class Journal {
     return event;
   }
 
-  // The same for a board's answer to one request, whose windows live in rows of their own: one row
+  // The next logged event as it is.
+  //
+  // Errors: kDataCorrupt if it is of another kind. REQUIRES: replaying().
+  template <typename Event>
+  Result<Event> Take() {
+    return TakeEvent<Event>();
+  }
+
+  // Compares what was Take()n with what it must be.
+  //
+  // Errors: kDataCorrupt, as Decide().
+  template <typename Event>
+  Status CheckTaken(const Event& logged, const Event& recomputed) const {
+    return Compare(ToJson(WithoutProse(logged)), ToJson(WithoutProse(recomputed)));
+  }
+
+  // The row of a measurement that was Take()n, its figures those of its windows.
+  //
+  // Errors: kDataCorrupt if it is missing, or is not.
+  Result<MeasurementRow> LoggedRow(const std::string& measurement_id) const;
+
+  // What a board answered to one request, all or none. REQUIRES: recording().
+  Status AppendRows(const std::vector<MeasurementRow>& rows);
+
+  // The same as Observe() for a board's answer to one request, whose windows live in rows of their own: one row
   // a network, stored all or none. The rows that `measure` returns must carry `measurement_ids`,
   // which are unique in the study and the same in every replay.
   Result<std::vector<MeasurementRow>> ObserveMeasurements(
@@ -123,7 +151,7 @@ class Journal {
   Status NotePlaces(const nlohmann::json& places);
 
  private:
-  Journal(Study& study, AtEnd at_end, int version, std::deque<Event> pending);
+  Journal(Study& study, AtEnd at_end, std::deque<Event> pending);
 
   template <typename Event>
   static Event WithoutProse(Event event) {
@@ -137,7 +165,7 @@ class Journal {
 
   template <typename Event>
   Result<Event> TakeEvent() {
-    const Result<std::string> payload = Take(std::string(Event::kKind));
+    const Result<std::string> payload = TakePayload(std::string(Event::kKind));
     if (!payload.ok()) return payload.status();
     Result<Event> event = ParseEvent<Event>(*payload);
     if (!event.ok()) return event.status().WithContext("seq " + std::to_string(seq_));
@@ -147,20 +175,23 @@ class Journal {
   // differently.
   Status Compare(const std::string& logged, const std::string& recomputed) const;
   // Payload of the next logged event, which must be of `kind`.
-  Result<std::string> Take(const std::string& kind);
+  Result<std::string> TakePayload(const std::string& kind);
   Status Append(const std::string& kind, const std::string& payload);
   Status RequireRecording() const;
 
   Study* study_;
   AtEnd at_end_;
-  int version_;
   std::deque<Event> pending_;
+  std::int64_t last_policy_seq_ = 0;
   std::int64_t seq_ = 0;
   bool last_was_logged_ = false;
 };
 
 // What resumes of `study` noted by NotePlaces(): of each key the last word.
 Result<nlohmann::json> NotedPlaces(const Study& study);
+
+// What a verification ends with.
+Status EndOfLog();
 
 // True if `status` says that a verification reached the end of the log: success, not failure.
 bool IsEndOfLog(const Status& status);

@@ -10,4 +10,11 @@ std::string ExpandHome(const std::string& path) {
   return home == nullptr || *home == '\0' ? path : home + path.substr(1);
 }
 
+std::string UserCacheFolder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/bitpilot";
+  const std::string home = ExpandHome("~");
+  return home == "~" ? std::string() : home + "/.cache/bitpilot";
+}
+
 }  // namespace bitpilot

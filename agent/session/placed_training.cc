@@ -1,0 +1,131 @@
+#include "agent/session/placed_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "agent/qat/integer_evaluation.h"
+
+namespace bitpilot {
+namespace {
+
+Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
+
+// What training can spoil in an exported network.
+bool IsFinite(const Network& network) {
+  return std::all_of(
+             network.tensors.begin(), network.tensors.end(),
+             [](const TensorQuantization& tensor) { return std::isfinite(tensor.scale); }) &&
+         std::all_of(network.operations.begin(), network.operations.end(),
+                     [](const QuantizedOperation& operation) {
+                       const auto finite = [](float value) { return std::isfinite(value); };
+                       const OutputStage& output = operation.output;
+                       return std::all_of(output.scale.begin(), output.scale.end(), finite) &&
+                              std::all_of(output.bias.begin(), output.bias.end(), finite) &&
+                              finite(output.residual_scale);
+                     });
+}
+
+}  // namespace
+
+PlacedTraining::PlacedTraining(const SearchConfig& config, const BitAssignment& base,
+                               const StudyFiles& files, QuantizedModel* model,
+                               const SearchImages* images, const ImageDataset* calibration,
+                               std::function<bool()> stop)
+    : config_(config),
+      base_(base),
+      files_(files),
+      model_(model),
+      images_(images),
+      calibration_(calibration),
+      stop_(std::move(stop)) {}
+
+TrainOptions PlacedTraining::options() const {
+  TrainOptions options;
+  options.batch_size = config_.batch_size;
+  options.learning_rate = config_.learning_rate;
+  options.distill = config_.distill;
+  return options;
+}
+
+Result<StoredFile> PlacedTraining::SaveStart() {
+  if (stop_()) return Stopped();
+  BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(base_));
+  model_->Calibrate(*calibration_);
+  return files_.Put(StudyFileKind::kCheckpoint, model_->SaveCheckpoint());
+}
+
+Status PlacedTraining::Restore(const PlaceFile& place) {
+  if (stop_()) return Stopped();
+  if (!trains()) return Status();
+  const Result<std::string> bytes = files_.Get(place.file);
+  if (!bytes.ok()) return bytes.status();
+  return model_->LoadCheckpoint(*bytes).WithContext(place.file.file);
+}
+
+Result<PlacedTraining::Trained> PlacedTraining::Train(const PlaceFile& from,
+                                                      const BitAssignment& assignment,
+                                                      const Pace& pace) {
+  if (pace.batches == 0) return Trained{from.file, std::nullopt, false};
+  BITPILOT_RETURN_IF_ERROR(Restore(from));
+  BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(assignment));
+  TrainOptions options = this->options();
+  options.rate_begin = pace.rate_begin;
+  options.rate_end = pace.rate_end;
+  const std::optional<double> loss =
+      model_->Train(images_->train, pace.batches, options, stop_);
+  if (stop_()) return Stopped();
+  const Trained undone{from.file, std::nullopt, true};
+  if (!loss || !std::isfinite(*loss)) return undone;
+  const std::string state = model_->SaveCheckpoint();
+  BITPILOT_RETURN_IF_ERROR(PrepareReading(from.depth + pace.batches));
+  if (!IsFinite(model_->Export())) return undone;
+  const Result<StoredFile> file = files_.Put(StudyFileKind::kCheckpoint, state);
+  if (!file.ok()) return file.status();
+  return Trained{*file, loss, false};
+}
+
+Status PlacedTraining::PrepareReading(int depth) {
+  if (depth == 0) {
+    model_->Calibrate(*calibration_);
+    return Status();
+  }
+  return model_->ReestimateBatchNorm(images_->train, kReestimationBatches, config_.batch_size);
+}
+
+Result<std::optional<ScoredNetwork>> PlacedTraining::Read(const PlaceFile& at,
+                                                          const BitAssignment& assignment) {
+  BITPILOT_RETURN_IF_ERROR(Restore(at));
+  BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(assignment));
+  BITPILOT_RETURN_IF_ERROR(PrepareReading(at.depth));
+  ScoredNetwork read;
+  read.network = model_->Export();
+  if (!IsFinite(read.network)) return std::optional<ScoredNetwork>();
+  const Result<Evaluation> evaluation = EvaluateInteger(read.network, images_->validation);
+  if (!evaluation.ok()) return evaluation.status();
+  if (!std::isfinite(evaluation->loss)) return std::optional<ScoredNetwork>();
+  const std::size_t total = evaluation->predictions.size();
+  for (std::size_t i = 0; i < total; ++i) {
+    if (evaluation->predictions[i] == images_->validation.labels[i]) ++read.score.correct;
+  }
+  read.score.loss = evaluation->loss;
+  read.score.loss_error = evaluation->loss_error;
+  read.score.total = static_cast<int>(total);
+  return std::optional(std::move(read));
+}
+
+Result<Network> PlacedTraining::ExportForTiming(const PlaceFile& start,
+                                                const BitAssignment& assignment) {
+  BITPILOT_RETURN_IF_ERROR(Restore(start));
+  BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(assignment));
+  if (!trains()) model_->Calibrate(*calibration_);
+  return model_->Export();
+}
+
+Result<std::vector<double>> PlacedTraining::Divergences(
+    const PlaceFile& at, const std::vector<BitAssignment>& assignments) {
+  BITPILOT_RETURN_IF_ERROR(Restore(at));
+  return model_->Divergences(assignments, *calibration_);
+}
+
+}  // namespace bitpilot

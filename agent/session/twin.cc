@@ -1,0 +1,120 @@
+#include "agent/session/twin.h"
+
+#include <cmath>
+#include <utility>
+
+namespace bitpilot {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// Share of the learning rate after `spent` of `total` mini-batches.
+double RateShare(int spent, int total) { return 0.5 * (1.0 + std::cos(kPi * spent / total)); }
+
+// Mini-batches before reading `i`, 0 .. kTwinReadings - 1.
+int BatchesAt(int i, int total) {
+  return static_cast<int>(static_cast<std::int64_t>(total) * i / (kTwinReadings - 1));
+}
+
+AnchorReading ToReading(const Scored& score, int batches) {
+  return {batches, score.loss, score.loss_error, score.error()};
+}
+
+class Twin {
+ public:
+  Twin(const SearchConfig& config, const SearchProblem& problem, PlacedTraining& training,
+       const TwinCache& cache, const StudyFiles& files, SearchObserver& observer)
+      : total_(config.train_batches * config.measurements),
+        uniform8_(UniformAssignment(problem.topology, 8, 8)),
+        training_(training),
+        cache_(cache),
+        files_(files),
+        observer_(observer) {}
+
+  Result<AnchorEvent> Train(const SearchConfig& config, const StoredFile& start) {
+    PlaceFile place{start, 0};
+    Anchor anchor;
+    const std::string key = training_.trains() ? TwinKey(config, start.sha256) : std::string();
+    if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, &place, &anchor));
+    const int last = total_ > 0 ? kTwinReadings : 1;
+    for (int i = static_cast<int>(anchor.readings.size()); i < last; ++i) {
+      BITPILOT_RETURN_IF_ERROR(TrainTo(BatchesAt(i, total_), start, &place));
+      const Result<std::optional<ScoredNetwork>> read = training_.Read(place, uniform8_);
+      if (!read.ok()) return read.status();
+      if (!*read) return Diverged();
+      anchor.readings.push_back(ToReading((*read)->score, place.depth));
+      if (training_.trains()) BITPILOT_RETURN_IF_ERROR(Keep(key, place, anchor));
+      observer_.OnProgress(i + 1, std::to_string(place.depth) + " mini-batches");
+    }
+    return AnchorEvent{std::move(anchor), place.file.sha256, place.file.file};
+  }
+
+ private:
+  // Trains on until the weights have had so many mini-batches.
+  Status TrainTo(int batches, const StoredFile& start, PlaceFile* place) {
+    const Pace pace{batches - place->depth, RateShare(place->depth, total_),
+                    RateShare(batches, total_)};
+    if (pace.batches == 0) return Status();
+    Result<PlacedTraining::Trained> trained = training_.Train(*place, uniform8_, pace);
+    if (!trained.ok()) return trained.status();
+    if (trained->diverged) return Diverged();
+    if (place->file != start && place->file != trained->file) files_.Remove(place->file);
+    *place = {std::move(trained->file), batches};
+    return Status();
+  }
+
+  Status TakeFromCache(const std::string& key, PlaceFile* place, Anchor* anchor) {
+    std::optional<CachedTwin> cached = cache_.Find(key);
+    if (!cached || cached->readings.size() > kTwinReadings) return Status();
+    const Result<StoredFile> file = files_.Put(StudyFileKind::kCheckpoint, cached->state);
+    if (!file.ok()) return file.status();
+    *place = {*file, cached->readings.back().batches};
+    anchor->readings = std::move(cached->readings);
+    return Status();
+  }
+
+  Status Keep(const std::string& key, const PlaceFile& place, const Anchor& anchor) {
+    Result<std::string> state = files_.Get(place.file);
+    if (!state.ok()) return state.status();
+    cache_.Keep(key, {anchor.readings, std::move(*state)});
+    return Status();
+  }
+
+  static Status Diverged() {
+    return InvalidArgument(
+        "training uniform 8 bit alone diverged (a loss or a weight is no finite number): use a "
+        "lower --learning-rate");
+  }
+
+  int total_;
+  BitAssignment uniform8_;
+  PlacedTraining& training_;
+  const TwinCache& cache_;
+  const StudyFiles& files_;
+  SearchObserver& observer_;
+};
+
+}  // namespace
+
+Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& problem,
+                               const StoredFile& start, PlacedTraining& training,
+                               const TwinCache& cache, Journal& journal, const StudyFiles& files,
+                               SearchObserver& observer) {
+  return journal.Observe<AnchorEvent>(
+      [&] {
+        if (training.trains()) {
+          observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
+        }
+        return Twin(config, problem, training, cache, files, observer).Train(config, start);
+      },
+      [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
+        if (logged.anchor.readings.empty()) return DataCorrupt("the anchor has no reading");
+        AnchorEvent again = logged;
+        if (training.trains()) {
+          again.file = StudyFileName(StudyFileKind::kCheckpoint, logged.sha256);
+        }
+        return again;
+      });
+}
+
+}  // namespace bitpilot

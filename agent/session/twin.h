@@ -1,0 +1,41 @@
+// The twin: uniform 8 bit trained alone, from the start and by the schedule of the whole search, before
+// the search begins. What a candidate's loss is compared with (policies/reward.h), and a start of the
+// final training.
+//
+// Outside of the budgets. Its readings and its end are kept in the user's cache: searches of the same
+// network, weights, images, schedule and CPU class share one twin.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "agent/results/search_observer.h"
+#include "agent/session/placed_training.h"
+#include "agent/study/search_config.h"
+#include "agent/session/twin_cache.h"
+#include "agent/study/events.h"
+#include "agent/study/journal.h"
+#include "agent/study/study_files.h"
+#include "kernels/base/status.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+// Readings of the twin, evenly over the budget of mini-batches, both ends included.
+inline constexpr int kTwinReadings = 9;
+
+// Trains the twin, or takes it from the cache or the log. Where nothing trains: one reading of
+// calibrated uniform 8 bit.
+//
+// Interrupted, it goes on from the last reading that the cache holds.
+//
+// start: the place that everything begins from.
+//
+// Errors: the journal's and the files'; kAborted if `stop` became true; kInvalidArgument if 8 bits
+// diverge at this learning rate: no search could train then.
+Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& problem,
+                               const StoredFile& start, PlacedTraining& training,
+                               const TwinCache& cache, Journal& journal, const StudyFiles& files,
+                               SearchObserver& observer);
+
+}  // namespace bitpilot

@@ -1,0 +1,42 @@
+// TwinCache: twins (agent/session/twin.h) that were trained before, in a folder of the user's cache.
+//
+//   $XDG_CACHE_HOME/bitpilot/twins/<key>.json    readings so far, and the hash of
+//   $XDG_CACHE_HOME/bitpilot/twins/<key>.ckpt    the state after the last of them
+//
+// A cache may be lost, shared or damaged at any time: what does not fit its hash is no entry, and what
+// cannot be written is not kept.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/study/search_config.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+struct CachedTwin {
+  std::vector<AnchorReading> readings;  // the first ones, at least one
+  std::string state;                    // QuantizedModel::SaveCheckpoint() after the last
+};
+
+class TwinCache {
+ public:
+  // Of the user; without a home folder nothing is kept.
+  static TwinCache OfUser();
+  // folder: made when something is kept. Empty: nothing is.
+  explicit TwinCache(std::string folder) : folder_(std::move(folder)) {}
+
+  std::optional<CachedTwin> Find(const std::string& key) const;
+  void Keep(const std::string& key, const CachedTwin& twin) const;
+
+ private:
+  std::string folder_;
+};
+
+// Everything that the twin's training depends on: model, weights, images, schedule, CPU class, agent,
+// and `start`, the hash of the state that it begins from.
+std::string TwinKey(const SearchConfig& config, const std::string& start_sha256);
+
+}  // namespace bitpilot
