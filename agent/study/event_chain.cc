@@ -14,7 +14,7 @@ namespace {
 
 // Kinds that tell about this process and machine, or restate rows that are hashed themselves.
 constexpr std::array<std::string_view, 7> kNoContent = {
-    "agent", "board", "measurement", "artifact", "resume", "end", "checkpoint"};
+    "agent", "board", "measurement", "artifact", "resume", "end", "checkpoint", "place"};
 
 // Collects fields, each with its length in front.
 class FieldHash {

@@ -13,7 +13,13 @@ namespace {
 constexpr char kConfig[] = R"({"model":"resnet8"})";
 
 ProposalEvent ProposalAt(int step, int width) {
-  return {step, {width, 8}, "id-" + std::to_string(width), "test", Origin::kRandom};
+  ProposalEvent event;
+  event.step = step;
+  event.choice = {width, 8};
+  event.assignment_id = "id-" + std::to_string(width);
+  event.reason = "test";
+  event.origin = Origin::kRandom;
+  return event;
 }
 
 TransitionEvent Answer(int step) {
@@ -33,6 +39,7 @@ class JournalTest : public testing::Test {
     Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
     ASSERT_TRUE(journal.ok());
     EXPECT_TRUE(journal->recording());
+    ASSERT_TRUE(journal->NoteAgent("bitpilot 1", "CBC 2").ok());
     ASSERT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
     ASSERT_TRUE(journal
                     ->ObserveMeasurements(
@@ -67,7 +74,7 @@ TEST_F(JournalTest, AnswersFromTheLogWithoutObservingAgain) {
   });
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->transition.loss, 0.25);
-  EXPECT_EQ(journal->seq(), 4);  // config, proposal, measurement, transition
+  EXPECT_EQ(journal->seq(), 5);  // config, agent, proposal, measurement, transition
 }
 
 TEST_F(JournalTest, NamesTheSeqOfADecisionThatDiffers) {
@@ -78,7 +85,7 @@ TEST_F(JournalTest, NamesTheSeqOfADecisionThatDiffers) {
   ASSERT_TRUE(journal.ok());
   const Status status = journal->Decide(ProposalAt(0, 5));
   EXPECT_EQ(status.code(), StatusCode::kDataCorrupt);
-  EXPECT_THAT(status.message(), testing::HasSubstr("seq 2"));
+  EXPECT_THAT(status.message(), testing::HasSubstr("seq 3"));
 }
 
 TEST_F(JournalTest, ComparesAProposalsOriginAndNotItsReason) {
@@ -99,47 +106,41 @@ TEST_F(JournalTest, ComparesAProposalsOriginAndNotItsReason) {
   }
 }
 
-// What follows from an observation is compared from version 2 on, which the first agent event says.
 TEST_F(JournalTest, RecomputesWhatALoggedEventSays) {
-  for (const bool says_version : {true, false}) {
-    const std::string path = folder_.Path(says_version ? "new.db" : "old.db");
-    {
-      Result<std::unique_ptr<Study>> study = Study::Create(path, kConfig);
-      ASSERT_TRUE(study.ok());
-      Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
-      ASSERT_TRUE(journal.ok());
-      EXPECT_EQ(journal->version(), kLogVersion);
-      if (says_version) {
-        ASSERT_TRUE(journal->NoteAgent("bitpilot 1", "CBC 2").ok());
-      }
-      ASSERT_TRUE(journal->Observe<TransitionEvent>([] { return Result(Answer(0)); }).ok());
-      ASSERT_TRUE((*study)->Close().ok());
-    }
-    Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path);
-    ASSERT_TRUE(study.ok());
-    Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
-    ASSERT_TRUE(journal.ok());
-    EXPECT_EQ(journal->version(), says_version ? 2 : 1);
-    const auto answer = journal->Observe<TransitionEvent>({}, [](const TransitionEvent& logged) {
-      TransitionEvent again = logged;
-      again.transition.weight_bytes = 7;
-      return Result(again);
-    });
-    EXPECT_EQ(answer.ok(), !says_version);
-    if (answer.ok()) continue;
-    EXPECT_THAT(answer.status().message(), testing::HasSubstr("seq 3"));
-    EXPECT_THAT(answer.status().message(), testing::HasSubstr("/weight_bytes = 7"));
-  }
+  Record();
+  Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path_);
+  ASSERT_TRUE(study.ok());
+  Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+  ASSERT_TRUE(journal.ok());
+  ASSERT_TRUE(journal->Decide(ProposalAt(0, 4)).ok());
+  ASSERT_TRUE(journal->ObserveMeasurements({"m-0"}, {}).ok());
+  const auto answer = journal->Observe<TransitionEvent>({}, [](const TransitionEvent& logged) {
+    TransitionEvent again = logged;
+    again.transition.weight_bytes = 7;
+    return Result(again);
+  });
+  ASSERT_FALSE(answer.ok());
+  EXPECT_THAT(answer.status().message(), testing::HasSubstr("seq 5"));
+  EXPECT_THAT(answer.status().message(), testing::HasSubstr("/weight_bytes = 7"));
 }
 
-TEST_F(JournalTest, RefusesTheLogOfANewerBitpilot) {
-  Result<std::unique_ptr<Study>> study = Study::Create(path_, kConfig);
-  ASSERT_TRUE(study.ok());
-  ASSERT_TRUE(AppendEvent(**study, AgentEvent{"bitpilot 9", "CBC 2", kLogVersion + 1}).ok());
-  const Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
-  ASSERT_FALSE(journal.ok());
-  EXPECT_EQ(journal.status().code(), StatusCode::kVersionMismatch);
-  EXPECT_THAT(journal.status().message(), testing::HasSubstr("bitpilot 9"));
+TEST_F(JournalTest, RefusesALogOfOtherRules) {
+  for (const int version : {1, kLogVersion - 1, kLogVersion + 1}) {
+    const std::string path = folder_.Path(std::to_string(version) + ".db");
+    Result<std::unique_ptr<Study>> study = Study::Create(path, kConfig);
+    ASSERT_TRUE(study.ok());
+    if (version == 1) {  // had no such event
+      ASSERT_TRUE(AppendEvent(**study, EndEvent{"done"}).ok());
+    } else {
+      ASSERT_TRUE(AppendEvent(**study, AgentEvent{"bitpilot x", "CBC 2", version}).ok());
+    }
+    const Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kStop);
+    ASSERT_FALSE(journal.ok());
+    EXPECT_EQ(journal.status().code(), StatusCode::kVersionMismatch);
+    EXPECT_THAT(journal.status().message(),
+                testing::HasSubstr("version " + std::to_string(version)));
+    EXPECT_THAT(journal.status().message(), testing::HasSubstr("bitpilot"));
+  }
 }
 
 TEST_F(JournalTest, RefusesAnEventOfAnotherKind) {
@@ -182,7 +183,7 @@ TEST_F(JournalTest, RecordsBehindWhatAResumeReplayed) {
   ASSERT_TRUE(study.ok());
   const auto events = (*study)->Events();
   ASSERT_TRUE(events.ok());
-  ASSERT_EQ(events->size(), 5U);
+  ASSERT_EQ(events->size(), 6U);
   EXPECT_EQ(events->back().kind, "proposal");
 }
 

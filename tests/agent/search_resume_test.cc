@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -128,6 +128,8 @@ class SearchResumeTest : public testing::Test {
     config_.train_batches = 2;
     config_.batch_size = 4;
     config_.calibration_images = 16;
+    config_.final_batches = 1;
+    setenv("XDG_CACHE_HOME", folder_.Path("cache").c_str(), /*overwrite=*/1);
     options_.observer = &observer_;
     options_.stop = [] { return false; };
   }
@@ -305,20 +307,19 @@ TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverge
     EXPECT_FALSE(event.train_loss.has_value());
   }
   // The state is the one before, every time.
-  const auto checkpoints = EventsOf<CheckpointEvent>("calm");
-  ASSERT_EQ(checkpoints.size(), 3U);
-  EXPECT_FALSE(checkpoints[0].diverged);
-  for (std::size_t i = 1; i < checkpoints.size(); ++i) {
-    EXPECT_TRUE(checkpoints[i].diverged);
-    EXPECT_EQ(checkpoints[i].sha256, checkpoints[0].sha256);
+  const auto places = EventsOf<PlaceEvent>("calm");
+  ASSERT_EQ(places.size(), 3U);
+  EXPECT_FALSE(places[0].diverged);
+  for (std::size_t i = 1; i < places.size(); ++i) {
+    EXPECT_TRUE(places[i].diverged);
+    EXPECT_EQ(places[i].sha256, places[0].sha256);
   }
-  // References alone are left to compare.
+  // References alone are left to compare, and they diverge, too.
   const FinalEvent final = EventsOf<FinalEvent>("calm").front();
   ASSERT_EQ(final.rows.size(), 2U);
-  for (const FinalRow& row : final.rows) EXPECT_EQ(row.mini_batches, 0) << row.label;
-  EXPECT_TRUE(EventsOf<TestEvent>("calm").front().uniform4_diverged);
+  for (const TrainedEvent& event : EventsOf<TrainedEvent>("calm")) EXPECT_TRUE(event.diverged);
   EXPECT_THAT(observer_.notices, HasSubstr("step 1: training at these widths diverged"));
-  EXPECT_THAT(observer_.notices, HasSubstr("uniform 4 bit: its last training diverged"));
+  EXPECT_THAT(observer_.notices, HasSubstr("uniform 4 bit: its final training diverged"));
 }
 
 // One step diverges; those after it train as if it had not been.
@@ -423,16 +424,25 @@ TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
       {"problem", "/layers/0", says("conv"), "/layers/0"},
       {"problem", "/table", [](Json& value) { value = value.get<std::string>() + "# \n"; },
        "/table"},
-      {"checkpoint", "/step", one_more, "/step"},
-      {"checkpoint", "/sha256", says("00"), "/file"},
-      {"checkpoint", "/file", says("checkpoints/x.ckpt"), "/file"},
-      {"checkpoint", "/train_loss", becomes(1.5), "/train_loss"},
-      {"checkpoint", "/diverged", becomes(true), "/diverged"},
-      {"checkpoint", "/step", one_more, "/step", 1},
-      {"checkpoint", "/file", says("checkpoints/x.ckpt"), "/file", 1},
-      {"checkpoint", "/train_loss", becomes(nullptr), "did not diverge", 1},
-      {"checkpoint", "/train_loss", a_bit_more, "/train_loss", 1},
-      {"checkpoint", "/diverged", becomes(true), "replay diverges", 1},
+      {"place", "/ticket", one_more, "/ticket"},
+      {"place", "/sha256", says("00"), "/file"},
+      {"place", "/file", says("checkpoints/x.ckpt"), "/file"},
+      {"place", "/train_loss", becomes(1.5), "/train_loss"},
+      {"place", "/diverged", becomes(true), "/diverged"},
+      {"place", "/ticket", one_more, "not in flight", 1},
+      {"place", "/file", says("checkpoints/x.ckpt"), "/file", 1},
+      {"place", "/train_loss", becomes(nullptr), "did not diverge", 1},
+      {"place", "/train_loss", a_bit_more, "/train_loss", 1},
+      {"place", "/diverged", becomes(true), "replay diverges", 1},
+      {"anchor", "/file", says("checkpoints/x.ckpt"), "/file"},
+      {"anchor", "/readings", becomes(Json::array()), "no reading"},
+      {"anchor", "/readings/0/loss", a_bit_more, "/loss"},
+      {"proposal", "/from", one_more, "/from", 1},
+      {"proposal", "/pace/rate_begin", a_bit_more, "/pace/rate_begin", 1},
+      {"transition", "/at/depth", one_more, "/at/depth"},
+      {"transition", "/score/loss", a_bit_more, "/loss"},
+      {"transition", "/classes/0/ratio", a_bit_more, "/classes/0/ratio"},
+      {"transition", "/classes/0/board_seconds", a_bit_more, "/classes/0/board_seconds"},
       {"transition", "/latency_ns", a_bit_more, "/latency_ns"},
       {"transition", "/latency_low_ns", a_bit_more, "/latency_low_ns"},
       {"transition", "/weight_bytes", one_more, "/weight_bytes"},
@@ -490,82 +500,22 @@ TEST_F(SearchResumeTest, FindsChangedWindows) {
   }
 }
 
-// The log and the files as bitpilot wrote them before it named itself, and files by their content:
-// it verifies, and it resumes, also where it stopped before its first checkpoint.
-TEST_F(SearchResumeTest, VerifiesAndResumesAnOlderBitpilotsLog) {
+// An older log decides by other rules.
+TEST_F(SearchResumeTest, SaysWhyAnOlderBitpilotsSearchCannotGoOn) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
-  std::map<std::string, std::string> older_names;  // by the present ones
-  const auto network = [](const std::string& sha256) {
-    return StudyFileName(StudyFileKind::kNetwork, sha256);
-  };
-  older_names.emplace(network(EventsOf<ProblemEvent>("calm").front().uniform8_sha256),
-                      kOlderUniform8File);
-  for (const TransitionEvent& event : EventsOf<TransitionEvent>("calm")) {
-    older_names.emplace(network(event.network_sha256), OlderStepFile(event.step));
-  }
-  for (const CheckpointEvent& event : EventsOf<CheckpointEvent>("calm")) {
-    older_names.emplace(event.file, "checkpoints/step-" + std::to_string(event.step) + ".ckpt");
-  }
-  for (const ArtifactEvent& event : EventsOf<ArtifactEvent>("calm")) {
-    older_names.emplace(event.file, kOlderUniform4File);
-  }
-  const auto as_older = [&](Event& event) {
+  Rewrite("calm", "older", [](Event& event) {
+    if (event.kind != AgentEvent::kKind) return true;
     Json payload = Json::parse(event.payload);
-    if (event.kind == "agent" || event.kind == "answers" || event.kind == "test") return false;
-    if (event.kind == "problem") payload.erase("uniform8_sha256");
-    if (event.kind == "proposal") payload.erase("origin");
-    if (event.kind == "transition") payload.erase("network_sha256");
-    if (event.kind == "checkpoint") {
-      if (payload["step"] == 0) return false;
-      payload.erase("diverged");
-    }
-    if (event.kind == "checkpoint" || event.kind == "artifact") {
-      payload["file"] = "study.files/" + older_names.at(payload["file"].get<std::string>());
-    }
+    payload["build"] = "bitpilot 0.2";
+    payload["log_version"] = 2;
     event.payload = payload.dump();
     return true;
-  };
-  const auto rename_files = [&](const std::string& folder) {
-    const std::string older_folder = folder_.Path(folder) + "/study.files/";
-    std::filesystem::rename(StudyPath(folder) + ".files", older_folder);
-    for (const auto& [present, older] : older_names) {
-      if (!std::filesystem::exists(older_folder + present)) continue;
-      std::filesystem::rename(older_folder + present, older_folder + older);
-    }
-  };
-  Rewrite("calm", "older", as_older);
-  rename_files("older");
-  const Result<ReplayReport> replay = VerifyReplay(StudyPath("older"));
-  ASSERT_TRUE(replay.ok()) << replay.status().message();
-  EXPECT_TRUE(replay->complete);
-  EXPECT_TRUE(replay->agent_builds.empty());
-  const StudyFileCheck files = ValueOrDie(CheckStudyFiles(StudyPath("older")));
-  EXPECT_THAT(files.problems, testing::IsEmpty());
-  EXPECT_GT(files.num_without_hash, 0);
-  EXPECT_GT(files.num_verified, 0);
-
-  for (const std::size_t num_steps : {0U, 2U}) {
-    SCOPED_TRACE(std::to_string(num_steps) + " steps");
-    std::size_t steps = 0;
-    bool is_cut = false;
-    Rewrite("calm", "cut", [&](Event& event) {
-      if (is_cut) return false;
-      const bool keeps = as_older(event);
-      if (event.kind == "transition") ++steps;
-      is_cut = steps == num_steps && event.kind == (num_steps == 0 ? "problem" : "transition");
-      return keeps;
-    });
-    rename_files("cut");
-    const Status resumed = Run("cut", kToItsEnd);
-    ASSERT_TRUE(resumed.ok()) << resumed.message();
-    auto expected = EventsOf<TransitionEvent>("calm");
-    const auto found = EventsOf<TransitionEvent>("cut");
-    ASSERT_EQ(found.size(), expected.size());
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (i < num_steps) expected[i].network_sha256.clear();
-      EXPECT_EQ(ToJson(found[i]), ToJson(expected[i]));
-    }
-    EXPECT_TRUE(VerifyReplay(StudyPath("cut")).ok());
+  });
+  for (const Status& refused : {Run("older", kToItsEnd), VerifyReplay(StudyPath("older")).status()}) {
+    EXPECT_EQ(refused.code(), StatusCode::kVersionMismatch);
+    EXPECT_THAT(refused.message(), HasSubstr("version 2, begun by bitpilot 0.2"));
+    EXPECT_THAT(refused.message(), HasSubstr("`bitpilot report`"));
+    EXPECT_EQ(std::count(refused.message().begin(), refused.message().end(), '\n'), 0);
   }
 }
 
