@@ -82,8 +82,8 @@ Status DecideAction(Journal& journal, const SearchProblem& problem, const Action
 }
 
 bool IsActionKind(std::string_view kind) {
-  return kind == ProposalEvent::kKind || kind == AdvanceEvent::kKind ||
-         kind == ProbeEvent::kKind || kind == StopEvent::kKind;
+  return kind == ProposalEvent::kKind || kind == AdvanceEvent::kKind || kind == ProbeEvent::kKind ||
+         kind == StopEvent::kKind;
 }
 
 Result<Action> TakeAction(Journal& journal) {

@@ -18,8 +18,7 @@ ProposalEvent ToEvent(const SearchProblem& problem, const Trial& trial, int step
 // Logs an action, or compares it with the logged one.
 //
 // Errors: the journal's.
-Status DecideAction(Journal& journal, const SearchProblem& problem, const Action& action,
-                    int step);
+Status DecideAction(Journal& journal, const SearchProblem& problem, const Action& action, int step);
 
 // Whether the log goes on with an action.
 bool IsActionKind(std::string_view kind);

@@ -72,8 +72,7 @@ Result<PlacedTraining::Trained> PlacedTraining::Train(const PlaceFile& from,
   TrainOptions options = this->options();
   options.rate_begin = pace.rate_begin;
   options.rate_end = pace.rate_end;
-  const std::optional<double> loss =
-      model_->Train(images_->train, pace.batches, options, stop_);
+  const std::optional<double> loss = model_->Train(images_->train, pace.batches, options, stop_);
   if (stop_()) return Stopped();
   const Trained undone{from.file, std::nullopt, true};
   if (!loss || !std::isfinite(*loss)) return undone;

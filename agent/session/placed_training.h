@@ -15,8 +15,8 @@
 
 #include "agent/qat/quantized_model.h"
 #include "agent/session/search_resources.h"
-#include "agent/study/search_config.h"
 #include "agent/study/events.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
@@ -46,8 +46,8 @@ class PlacedTraining {
   //
   // stop: polled between mini-batches.
   PlacedTraining(const SearchConfig& config, const BitAssignment& base, const StudyFiles& files,
-                 QuantizedModel* model, const SearchImages* images,
-                 const ImageDataset* calibration, std::function<bool()> stop);
+                 QuantizedModel* model, const SearchImages* images, const ImageDataset* calibration,
+                 std::function<bool()> stop);
 
   bool trains() const { return config_.train_batches > 0; }
   // All but the rates.

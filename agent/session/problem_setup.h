@@ -5,9 +5,9 @@
 #include <functional>
 
 #include "agent/results/search_observer.h"
-#include "agent/study/search_config.h"
 #include "agent/session/search_resources.h"
 #include "agent/study/journal.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
 #include "kernels/base/status.h"
 #include "policies/search_problem.h"

@@ -73,9 +73,8 @@ Result<SearchOutcome> SearchDriver::Run() {
   BITPILOT_RETURN_IF_ERROR(SettleBoard());
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
   const SearchResources resources = parts_ != nullptr ? parts_->resources() : SearchResources{};
-  Result<ProblemSetup> setup =
-      SetUpProblem(definition->topology, config_, resources, journal_, files_, *options_.observer,
-                   options_.stop);
+  Result<ProblemSetup> setup = SetUpProblem(definition->topology, config_, resources, journal_,
+                                            files_, *options_.observer, options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
   SearchProblem& problem = setup->problem;
   base_ = problem.base;
@@ -297,9 +296,8 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   const FinalOptions options{.energy = config_.energy != "none",
                              .long_audit = options_.long_audit,
                              .reading = ++test_readings_};
-  Result<FinalEvent> final =
-      CompareFinalists(problem, *trained, environment.transitions(), options, comparison, journal_,
-                       files_, *options_.observer);
+  Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
+                                              comparison, journal_, files_, *options_.observer);
   if (!final.ok()) return final;
   BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
   return final;
@@ -324,8 +322,8 @@ void SearchDriver::Report(const SearchEnvironment& environment) const {
     options_.observer->OnNotice("step " + std::to_string(answer.step) + ": " +
                                 environment.failure());
   }
-  const double ratio = answer.transition.latency_ns.value_or(0.0) /
-                       environment.problem().uniform8.latency_ns;
+  const double ratio =
+      answer.transition.latency_ns.value_or(0.0) / environment.problem().uniform8.latency_ns;
   options_.observer->OnStep(environment.proposals().back(), answer, ratio,
                             MeasuredHypervolume(environment.problem(), environment.transitions()));
 }

@@ -7,6 +7,7 @@
 #include "agent/session/action_events.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
+#include "policies/actions.h"
 
 namespace bitpilot {
 namespace {
@@ -18,34 +19,6 @@ bool SharesThisMachine(const SearchConfig& config) { return config.device.starts
 
 Totals TotalsOf(const SearchConfig& config) {
   return {config.measurements, config.measurements * config.train_batches, config.board_seconds};
-}
-
-const Pace* PaceIn(const Action& action) {
-  if (const auto* trial = std::get_if<Trial>(&action)) return &trial->train;
-  if (const auto* advance = std::get_if<Advance>(&action)) return &advance->train;
-  return nullptr;
-}
-
-Place FromOf(const Action& action) {
-  if (const auto* trial = std::get_if<Trial>(&action)) return trial->from;
-  if (const auto* advance = std::get_if<Advance>(&action)) return advance->from;
-  return std::get<Probe>(action).from;
-}
-
-TicketId IdOf(const Action& action) {
-  if (const auto* trial = std::get_if<Trial>(&action)) return trial->id;
-  if (const auto* advance = std::get_if<Advance>(&action)) return advance->id;
-  return std::get<Probe>(action).id;
-}
-
-bool Trains(const Action& action) {
-  const Pace* pace = PaceIn(action);
-  return pace != nullptr && pace->batches > 0;
-}
-
-bool AsksABoard(const Action& action) {
-  const auto* trial = std::get_if<Trial>(&action);
-  return trial != nullptr && !trial->classes.empty();
 }
 
 }  // namespace
@@ -76,7 +49,7 @@ Status SearchEnvironment::Submit(const Action& action) {
       ticket.is_measured = trial->classes.empty() || earlier != measured_as_.end();
       if (earlier != measured_as_.end()) ticket.rows_of_step = earlier->second;
     }
-    const Pace* pace = PaceIn(action);
+    const Pace* pace = PaceOf(action);
     ticket.spent = view_.mini_batches_submitted() + (pace != nullptr ? pace->batches : 0);
     tickets_.push_back(std::move(ticket));
   }
@@ -119,116 +92,6 @@ PlaceFile SearchEnvironment::FileOf(Place place) const {
   BITPILOT_CHECK(ticket != tickets_.end() && !Trains(ticket->action));
   return FileOf(FromOf(ticket->action));
 }
-
-// ---------------------------------------------------------------------------------------- replay
-
-Result<std::optional<Observation>> SearchEnvironment::Replay() {
-  const auto one = [](Result<Observation> observation) -> Result<std::optional<Observation>> {
-    if (!observation.ok()) return observation.status();
-    return std::optional(std::move(*observation));
-  };
-  while (journal_.replaying()) {
-    const std::string_view kind = journal_.next_kind();
-    if (kind == ConditionsEvent::kKind) return one(ReplayConditions());
-    if (kind == AdvancedEvent::kKind) return one(ReplayAdvanced());
-    if (kind == ProbedEvent::kKind) return one(ReplayProbed());
-    if (kind == MeasurementEvent::kKind) {
-      const Result<MeasurementEvent> event = journal_.Take<MeasurementEvent>();
-      if (!event.ok()) return event.status();
-      board_.NoteLogged(event->measurement_id);
-    } else if (kind == PlaceEvent::kKind) {
-      BITPILOT_RETURN_IF_ERROR(ReplayPlace());
-    } else {
-      return one(ReplayTransition());  // names whatever else it is
-    }
-  }
-  return std::optional<Observation>();
-}
-
-Result<Observation> SearchEnvironment::ReplayConditions() {
-  const Result<ConditionsEvent> event = journal_.Take<ConditionsEvent>();
-  if (!event.ok()) return event.status();
-  totals_ = event->conditions.totals;
-  view_.Observed(event->conditions);
-  return Observation(event->conditions);
-}
-
-Status SearchEnvironment::ReplayPlace() {
-  const Result<PlaceEvent> event = journal_.Take<PlaceEvent>();
-  if (!event.ok()) return event.status();
-  const Result<TicketList::iterator> ticket = Find(event->ticket);
-  if (!ticket.ok()) return ticket.status();
-  const PlaceFile from = FileOf(FromOf((*ticket)->action));
-  PlaceEvent again = *event;
-  again.file = StudyFileName(StudyFileKind::kCheckpoint, event->sha256);
-  if (event->diverged) {
-    again.sha256 = from.file.sha256;
-    again.train_loss.reset();
-  } else if (!event->train_loss) {
-    return DataCorrupt("seq " + std::to_string(journal_.seq()) +
-                       ": a training that did not diverge has no loss");
-  }
-  if (!trusts_log_) BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
-  (*ticket)->place = *event;
-  const int trained = event->diverged ? 0 : PaceIn((*ticket)->action)->batches;
-  places_[event->ticket] = {{event->sha256, event->file}, from.depth + trained};
-  return Status();
-}
-
-Result<Observation> SearchEnvironment::ReplayTransition() {
-  Result<TransitionEvent> event = journal_.Take<TransitionEvent>();
-  if (!event.ok()) return event.status();
-  const Result<TicketList::iterator> ticket = Find(event->ticket);
-  if (!ticket.ok()) return ticket.status();
-  if (!std::holds_alternative<Trial>((*ticket)->action) ||
-      (Trains((*ticket)->action) && !(*ticket)->place)) {
-    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
-                       std::to_string(event->ticket) + " is no trial, or has no place yet");
-  }
-  if (!trusts_log_) {
-    const Result<TransitionEvent> again =
-        Conclude(**ticket, event->score, event->network_sha256);
-    if (!again.ok()) {
-      return again.status().WithContext("seq " + std::to_string(journal_.seq()));
-    }
-    BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, *again));
-  }
-  return TakeTransition(*ticket, std::move(*event));
-}
-
-Result<Observation> SearchEnvironment::ReplayAdvanced() {
-  const Result<AdvancedEvent> event = journal_.Take<AdvancedEvent>();
-  if (!event.ok()) return event.status();
-  const Result<TicketList::iterator> ticket = Find(event->advanced.id);
-  if (!ticket.ok()) return ticket.status();
-  if (!(*ticket)->place) {
-    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
-                       std::to_string(event->advanced.id) + " has no place yet");
-  }
-  const AdvancedEvent again{
-      {event->advanced.id, ProgressOf(**ticket), (*ticket)->place->train_loss}};
-  BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
-  return Settle(*ticket, event->advanced);
-}
-
-Result<Observation> SearchEnvironment::ReplayProbed() {
-  Result<ProbedEvent> event = journal_.Take<ProbedEvent>();
-  if (!event.ok()) return event.status();
-  const Result<TicketList::iterator> ticket = Find(event->probed.id);
-  if (!ticket.ok()) return ticket.status();
-  return Settle(*ticket, std::move(event->probed));
-}
-
-Result<SearchEnvironment::TicketList::iterator> SearchEnvironment::Find(TicketId id) {
-  const auto ticket = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
-    return IdOf(each.action) == id;
-  });
-  if (ticket != tickets_.end()) return ticket;
-  return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " + std::to_string(id) +
-                     " is not in flight there");
-}
-
-// ------------------------------------------------------------------------------------------ live
 
 Conditions SearchEnvironment::ConditionsNow() const {
   return {{{kOnlyClass, SharesThisMachine(config_) ? 1 : kSlotsOfABoard}}, totals_};
@@ -300,8 +163,7 @@ Status SearchEnvironment::Work(Ticket& ticket) {
   for (const Choice& choice : probe.choices) {
     assignments.push_back(ToAssignment(problem_, choice));
   }
-  Result<std::vector<double>> divergence =
-      training_.Divergences(FileOf(probe.from), assignments);
+  Result<std::vector<double>> divergence = training_.Divergences(FileOf(probe.from), assignments);
   if (!divergence.ok()) return divergence.status();
   ticket.divergence = std::move(*divergence);
   return Status();
@@ -346,7 +208,7 @@ Status SearchEnvironment::LogPlace(Ticket& ticket, TicketId id, PlacedTraining::
   });
   if (!event.ok()) return event.status();
   const int depth = FileOf(FromOf(ticket.action)).depth;
-  places_[id] = {trained.file, trained.diverged ? depth : depth + PaceIn(ticket.action)->batches};
+  places_[id] = {trained.file, trained.diverged ? depth : depth + PaceOf(ticket.action)->batches};
   ticket.place = *event;
   return Status();
 }
@@ -354,8 +216,8 @@ Status SearchEnvironment::LogPlace(Ticket& ticket, TicketId id, PlacedTraining::
 Result<Observation> SearchEnvironment::Answer(TicketList::iterator ticket) {
   if (std::holds_alternative<Advance>(ticket->action)) {
     const Result<AdvancedEvent> event = journal_.Observe<AdvancedEvent>([&] {
-      return Result<AdvancedEvent>(AdvancedEvent{
-          {IdOf(ticket->action), ProgressOf(*ticket), ticket->place->train_loss}});
+      return Result<AdvancedEvent>(
+          AdvancedEvent{{IdOf(ticket->action), ProgressOf(*ticket), ticket->place->train_loss}});
     });
     if (!event.ok()) return event.status();
     return Settle(ticket, event->advanced);
@@ -379,12 +241,10 @@ Result<Observation> SearchEnvironment::Answer(TicketList::iterator ticket) {
   return TakeTransition(ticket, std::move(*event));
 }
 
-// --------------------------------------------------------------------------------------- answers
-
 Progress SearchEnvironment::ProgressOf(const Ticket& ticket) const {
   const int depth = FileOf(FromOf(ticket.action)).depth;
   const bool trained = Trains(ticket.action) && !ticket.place->diverged;
-  return {trained ? depth + PaceIn(ticket.action)->batches : depth, ticket.spent};
+  return {trained ? depth + PaceOf(ticket.action)->batches : depth, ticket.spent};
 }
 
 Result<TransitionEvent> SearchEnvironment::Conclude(const Ticket& ticket,
@@ -434,7 +294,7 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
 }
 
 Observation SearchEnvironment::Settle(TicketList::iterator ticket, Observation observation) {
-  if (PaceIn(ticket->action) != nullptr) {
+  if (PaceOf(ticket->action) != nullptr) {
     const TicketId id = IdOf(ticket->action);
     const PlaceFile place = FileOf({id});
     places_.insert_or_assign(id, place);
@@ -458,9 +318,8 @@ void SearchEnvironment::DropPlaces() {
   if (!journal_.recording()) return;
   for (const StoredFile& file : dropped) {
     // Places without training between them share a file.
-    const bool is_needed = std::any_of(places_.begin(), places_.end(), [&](const auto& each) {
-      return each.second.file == file;
-    });
+    const bool is_needed = std::any_of(places_.begin(), places_.end(),
+                                       [&](const auto& each) { return each.second.file == file; });
     if (!is_needed && !file.file.empty()) files_.Remove(file);
   }
 }

@@ -19,10 +19,10 @@
 
 #include "agent/fleet/board.h"
 #include "agent/session/placed_training.h"
-#include "agent/study/search_config.h"
 #include "agent/session/step_board.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
 #include "policies/environment.h"
 #include "policies/view.h"
@@ -87,8 +87,8 @@ class SearchEnvironment final : public Environment {
     bool is_measured = false;         // on all classes that it asks
     std::optional<PlaceEvent> place;  // what its training left
     bool is_read = false;
-    std::optional<ScoredNetwork> read;  // nothing: diverged
-    std::optional<Network> for_timing;  // what the board measures; absent: read's
+    std::optional<ScoredNetwork> read;              // nothing: diverged
+    std::optional<Network> for_timing;              // what the board measures; absent: read's
     std::optional<std::vector<double>> divergence;  // of a probe
   };
   using TicketList = std::list<Ticket>;  // networks are borrowed by the board: they stay in place
@@ -135,7 +135,7 @@ class SearchEnvironment final : public Environment {
   View view_;
   Totals totals_;
   bool trusts_log_ = false;
-  TicketList tickets_;  // in the order of submission
+  TicketList tickets_;                    // in the order of submission
   std::map<TicketId, PlaceFile> places_;  // known ones that are kept
   int num_trials_ = 0;
   std::map<Choice, int> measured_as_;  // the step that measured it

@@ -9,8 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/session/check_before_search.h"
 #include "agent/results/final_comparison.h"
+#include "agent/session/check_before_search.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "kernels/base/atomic_file.h"

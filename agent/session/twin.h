@@ -11,10 +11,10 @@
 
 #include "agent/results/search_observer.h"
 #include "agent/session/placed_training.h"
-#include "agent/study/search_config.h"
 #include "agent/session/twin_cache.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
 #include "kernels/base/status.h"
 #include "policies/search_problem.h"

@@ -13,7 +13,7 @@ namespace bitpilot {
 namespace {
 
 // Kinds that tell about this process and machine, or restate rows that are hashed themselves.
-constexpr std::array<std::string_view, 7> kNoContent = {
+constexpr std::array<std::string_view, 8> kNoContent = {
     "agent", "board", "measurement", "artifact", "resume", "end", "checkpoint", "place"};
 
 // Collects fields, each with its length in front.

@@ -107,9 +107,7 @@ Result<nlohmann::json> NotedPlaces(const Study& study) {
   return places;
 }
 
-Status Journal::RequireRecording() const {
-  return at_end_ == AtEnd::kStop ? EndOfLog() : Status();
-}
+Status Journal::RequireRecording() const { return at_end_ == AtEnd::kStop ? EndOfLog() : Status(); }
 
 Status Journal::Append(const std::string& kind, const std::string& payload) {
   last_was_logged_ = false;

@@ -4,26 +4,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "agent/device/local_board.h"
-#include "agent/model/sample_data.h"
 #include "agent/session/search_driver.h"
 #include "agent/session/search_session.h"
-#include "agent/session/study_file_check.h"
 #include "agent/study/study_files.h"
-#include "kernels/base/cost_table.h"
-#include "kernels/base/standard_networks.h"
-#include "tests/agent/failing_board.h"
+#include "tests/agent/dying_study.h"
+#include "tests/agent/small_search.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -32,108 +25,10 @@ namespace {
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-// The study of a process that dies: after `events_left` more events nothing is written any more. The
-// event by which a process says what it is does not count.
-class DyingStudy final : public Study {
- public:
-  DyingStudy(std::unique_ptr<Study> study, std::size_t events_left)
-      : study_(std::move(study)), events_left_(events_left) {}
-
-  const std::string& path() const override { return study_->path(); }
-  std::string config_json() const override { return study_->config_json(); }
-  Result<std::string> Id() const override { return study_->Id(); }
-  Status Append(const std::string& kind, const std::string& payload_json) override {
-    if (kind != AgentEvent::kKind) BITPILOT_RETURN_IF_ERROR(Spend(1));
-    return study_->Append(kind, payload_json);
-  }
-  Status AppendMeasurements(std::span<const MeasurementRow> rows) override {
-    BITPILOT_RETURN_IF_ERROR(Spend(rows.size()));
-    return study_->AppendMeasurements(rows);
-  }
-  Status PutArtifact(const std::string& sha256, const std::string& kind,
-                     const std::string& file) override {
-    BITPILOT_RETURN_IF_ERROR(Spend(1));
-    return study_->PutArtifact(sha256, kind, file);
-  }
-  Result<std::vector<Event>> Events() const override { return study_->Events(); }
-  Result<std::optional<MeasurementRow>> FindMeasurement(const std::string& id) const override {
-    return study_->FindMeasurement(id);
-  }
-  Result<std::vector<MeasurementRow>> Measurements() const override {
-    return study_->Measurements();
-  }
-  Result<LogHead> Head() const override { return study_->Head(); }
-  Result<std::vector<Run>> Runs() const override { return study_->Runs(); }
-  Result<std::string> ContentHash() const override { return study_->ContentHash(); }
-  Status Close(const std::string& reason) override { return study_->Close(reason); }
-
- private:
-  Status Spend(std::size_t events) {
-    if (events_left_ == 0) return Status(StatusCode::kAborted, "the process died here");
-    events_left_ -= std::min(events, events_left_);
-    return Status();
-  }
-
-  std::unique_ptr<Study> study_;
-  std::size_t events_left_;
-};
-
-class QuietObserver final : public SearchObserver {
- public:
-  void OnPhase(const std::string&, int) override {}
-  void OnProgress(int, const std::string&) override {}
-  void OnStep(const ProposalEvent&, const TransitionEvent& answer, double, double) override {
-    steps.push_back(answer.step);
-  }
-  void OnNotice(const std::string& text) override { notices += text + "\n"; }
-  std::string notices;
-  std::vector<int> steps;
-};
-
 constexpr std::size_t kToItsEnd = 1'000'000;
-
-// Fewer bits are faster, by layer.
-std::string WriteTable(const StudyFolder& folder) {
-  const Topology topology = StandardTopology("resnet8").value();
-  CostTable table;
-  table.name = "slope";
-  table.source = "made for tests";
-  table.overhead_latency_ns = 2000.0;
-  for (int operation = 0; operation < topology.num_operations(); ++operation) {
-    const Operation& op = topology.operations[static_cast<std::size_t>(operation)];
-    if (!HasWeights(op)) continue;
-    for (int weights = 1; weights <= 8; ++weights) {
-      for (int activations = 1; activations <= 8; ++activations) {
-        const double macs = static_cast<double>(Macs(topology, operation));
-        table.operations[{op.name, weights, activations}] =
-            Cost{1e-3 * macs * (2 + weights + 0.5 * activations), std::nullopt};
-      }
-    }
-  }
-  const std::string path = folder.Path("slope.table");
-  WriteBytes(path, FormatCostTable(table));
-  return path;
-}
 
 class SearchResumeTest : public testing::Test {
  protected:
-  SearchResumeTest() {
-    const DataSplits sample = LoadDataSplits("sample").value();
-    data_ = {sample.train.Slice(0, 24), sample.validation.Slice(0, 40), sample.test.Slice(0, 40)};
-    config_.weights = ShippedWeightsFile("resnet8").value();
-    config_.device = "model:" + WriteTable(folder_);
-    config_.fast = true;
-    config_.weight_widths = config_.activation_widths = {4, 8};
-    config_.measurements = 3;
-    config_.train_batches = 2;
-    config_.batch_size = 4;
-    config_.calibration_images = 16;
-    config_.final_batches = 1;
-    setenv("XDG_CACHE_HOME", folder_.Path("cache").c_str(), /*overwrite=*/1);
-    options_.observer = &observer_;
-    options_.stop = [] { return false; };
-  }
-
   // Every study has a folder of its own, so that it can be copied with its files.
   std::string StudyPath(const std::string& folder) const {
     return folder_.Path(folder) + "/study.db";
@@ -153,14 +48,14 @@ class SearchResumeTest : public testing::Test {
                                                : Study::Create(path, ToJson(config_).dump());
     if (!study.ok()) return study.status();
     DyingStudy dying(std::move(*study), num_events);
-    Result<std::unique_ptr<LiveParts>> parts = FreshParts();
+    Result<std::unique_ptr<LiveParts>> parts = search_.FreshParts();
     if (!parts.ok()) return parts.status();
     Result<Journal> journal = Journal::Open(dying, Journal::AtEnd::kRecord);
     if (!journal.ok()) return journal.status();
     const StudyFiles files(path);
     const Result<SearchOutcome> outcome =
         SearchDriver(config_, *journal, files, parts->get(), options_).Run();
-    board_ = std::move((*parts)->board);
+    search_.TakeBoard(**parts);
     if (!outcome.ok()) return outcome.status();
     return dying.Close("done");
   }
@@ -250,48 +145,11 @@ class SearchResumeTest : public testing::Test {
     return replay.ok() ? "" : replay.status().message();
   }
 
-  // Of the next process's board: FailingBoard's.
-  struct Failure {
-    int request = 0;
-    MeasureStatus status = MeasureStatus::kTimedOut;
-  };
-
   StudyFolder folder_;
-  SearchConfig config_;
-  SearchOptions options_;
-  QuietObserver observer_;
-  std::optional<Failure> failure_;
-
- private:
-  // What a new process loads; the board alone is shared, it knows nothing of a search.
-  Result<std::unique_ptr<LiveParts>> FreshParts() {
-    auto parts = std::make_unique<LiveParts>();
-    parts->images = {data_.train, data_.validation};
-    parts->test = data_.test;
-    parts->calibration = data_.train.Slice(0, static_cast<std::size_t>(config_.calibration_images));
-    const Result<ModelDefinition> definition = FindModel(config_.model);
-    if (!definition.ok()) return definition.status();
-    Result<QuantizedModel> model =
-        QuantizedModel::Create(*definition, config_.weights, config_.seed);
-    if (!model.ok()) return model.status();
-    parts->model.emplace(std::move(*model));
-    if (board_ == nullptr) {
-      BoardOptions options;
-      options.fast = true;
-      Result<std::unique_ptr<Board>> board = StartLocalBoard(config_.device, options);
-      if (!board.ok()) return board.status();
-      board_ = std::move(*board);
-    }
-    parts->board = std::move(board_);
-    if (const auto failure = std::exchange(failure_, std::nullopt)) {
-      parts->board = std::make_unique<FailingBoard>(std::move(parts->board), failure->request,
-                                                    failure->status);
-    }
-    return parts;
-  }
-
-  DataSplits data_;
-  std::unique_ptr<Board> board_;
+  SmallSearch search_{folder_};
+  SearchConfig& config_ = search_.config;
+  SearchOptions& options_ = search_.options;
+  QuietObserver& observer_ = search_.observer;
 };
 
 TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStopped) { CheckEveryStop(); }
@@ -347,14 +205,14 @@ TEST_F(SearchResumeTest, GoesOnAfterABoardFailedWhatASearchNeeds) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
   const std::string expected = ContentHash("calm");
   const int first_step = 5;  // after the reference and a table of 2 x 2 pairs of widths
-  const std::vector<Failure> failures = {{0, MeasureStatus::kTimedOut},
-                                         {0, MeasureStatus::kWrongOutput},
-                                         {1, MeasureStatus::kTimedOut},
-                                         {first_step, MeasureStatus::kWrongOutput}};
+  const std::vector<SmallSearch::Failure> failures = {{0, MeasureStatus::kTimedOut},
+                                                      {0, MeasureStatus::kWrongOutput},
+                                                      {1, MeasureStatus::kTimedOut},
+                                                      {first_step, MeasureStatus::kWrongOutput}};
   for (std::size_t i = 0; i < failures.size(); ++i) {
     SCOPED_TRACE("failure " + std::to_string(i));
     const std::string folder = "failed-" + std::to_string(i);
-    failure_ = failures[i];
+    search_.failure = failures[i];
     const Status failed = Run(folder, kToItsEnd);
     ASSERT_FALSE(failed.ok());
     EXPECT_THAT(failed.message(), HasSubstr("once"));
@@ -511,7 +369,8 @@ TEST_F(SearchResumeTest, SaysWhyAnOlderBitpilotsSearchCannotGoOn) {
     event.payload = payload.dump();
     return true;
   });
-  for (const Status& refused : {Run("older", kToItsEnd), VerifyReplay(StudyPath("older")).status()}) {
+  for (const Status& refused :
+       {Run("older", kToItsEnd), VerifyReplay(StudyPath("older")).status()}) {
     EXPECT_EQ(refused.code(), StatusCode::kVersionMismatch);
     EXPECT_THAT(refused.message(), HasSubstr("version 2, begun by bitpilot 0.2"));
     EXPECT_THAT(refused.message(), HasSubstr("`bitpilot report`"));

@@ -1,0 +1,114 @@
+// The part of SearchEnvironment that answers from the log.
+#include <algorithm>
+#include <utility>
+
+#include "agent/session/search_environment.h"
+#include "policies/actions.h"
+
+namespace bitpilot {
+
+Result<std::optional<Observation>> SearchEnvironment::Replay() {
+  const auto one = [](Result<Observation> observation) -> Result<std::optional<Observation>> {
+    if (!observation.ok()) return observation.status();
+    return std::optional(std::move(*observation));
+  };
+  while (journal_.replaying()) {
+    const std::string_view kind = journal_.next_kind();
+    if (kind == ConditionsEvent::kKind) return one(ReplayConditions());
+    if (kind == AdvancedEvent::kKind) return one(ReplayAdvanced());
+    if (kind == ProbedEvent::kKind) return one(ReplayProbed());
+    if (kind == MeasurementEvent::kKind) {
+      const Result<MeasurementEvent> event = journal_.Take<MeasurementEvent>();
+      if (!event.ok()) return event.status();
+      board_.NoteLogged(event->measurement_id);
+    } else if (kind == PlaceEvent::kKind) {
+      BITPILOT_RETURN_IF_ERROR(ReplayPlace());
+    } else {
+      return one(ReplayTransition());  // names whatever else it is
+    }
+  }
+  return std::optional<Observation>();
+}
+
+Result<Observation> SearchEnvironment::ReplayConditions() {
+  const Result<ConditionsEvent> event = journal_.Take<ConditionsEvent>();
+  if (!event.ok()) return event.status();
+  totals_ = event->conditions.totals;
+  view_.Observed(event->conditions);
+  return Observation(event->conditions);
+}
+
+Status SearchEnvironment::ReplayPlace() {
+  const Result<PlaceEvent> event = journal_.Take<PlaceEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->ticket);
+  if (!ticket.ok()) return ticket.status();
+  const PlaceFile from = FileOf(FromOf((*ticket)->action));
+  PlaceEvent again = *event;
+  again.file = StudyFileName(StudyFileKind::kCheckpoint, event->sha256);
+  if (event->diverged) {
+    again.sha256 = from.file.sha256;
+    again.train_loss.reset();
+  } else if (!event->train_loss) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) +
+                       ": a training that did not diverge has no loss");
+  }
+  if (!trusts_log_) BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
+  (*ticket)->place = *event;
+  const int trained = event->diverged ? 0 : PaceOf((*ticket)->action)->batches;
+  places_[event->ticket] = {{event->sha256, event->file}, from.depth + trained};
+  return Status();
+}
+
+Result<Observation> SearchEnvironment::ReplayTransition() {
+  Result<TransitionEvent> event = journal_.Take<TransitionEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->ticket);
+  if (!ticket.ok()) return ticket.status();
+  if (!std::holds_alternative<Trial>((*ticket)->action) ||
+      (Trains((*ticket)->action) && !(*ticket)->place)) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
+                       std::to_string(event->ticket) + " is no trial, or has no place yet");
+  }
+  if (!trusts_log_) {
+    const Result<TransitionEvent> again = Conclude(**ticket, event->score, event->network_sha256);
+    if (!again.ok()) {
+      return again.status().WithContext("seq " + std::to_string(journal_.seq()));
+    }
+    BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, *again));
+  }
+  return TakeTransition(*ticket, std::move(*event));
+}
+
+Result<Observation> SearchEnvironment::ReplayAdvanced() {
+  const Result<AdvancedEvent> event = journal_.Take<AdvancedEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->advanced.id);
+  if (!ticket.ok()) return ticket.status();
+  if (!(*ticket)->place) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
+                       std::to_string(event->advanced.id) + " has no place yet");
+  }
+  const AdvancedEvent again{
+      {event->advanced.id, ProgressOf(**ticket), (*ticket)->place->train_loss}};
+  BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
+  return Settle(*ticket, event->advanced);
+}
+
+Result<Observation> SearchEnvironment::ReplayProbed() {
+  Result<ProbedEvent> event = journal_.Take<ProbedEvent>();
+  if (!event.ok()) return event.status();
+  const Result<TicketList::iterator> ticket = Find(event->probed.id);
+  if (!ticket.ok()) return ticket.status();
+  return Settle(*ticket, std::move(event->probed));
+}
+
+Result<SearchEnvironment::TicketList::iterator> SearchEnvironment::Find(TicketId id) {
+  const auto ticket = std::find_if(tickets_.begin(), tickets_.end(),
+                                   [&](const Ticket& each) { return IdOf(each.action) == id; });
+  if (ticket != tickets_.end()) return ticket;
+  return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " + std::to_string(id) +
+                     " is not in flight there");
+}
+
+}  // namespace bitpilot

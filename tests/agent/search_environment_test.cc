@@ -1,0 +1,155 @@
+// The product's own environment: the laws that hold of every environment, and what it keeps on the
+// disk. ResNet-8 really trains, on a few images; a real bitpilotd answers for a model board.
+#include "agent/session/search_environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/session/problem_setup.h"
+#include "agent/session/twin.h"
+#include "agent/study/study_files.h"
+#include "tests/agent/small_search.h"
+#include "tests/policies/environment_conformance.h"
+
+namespace bitpilot {
+namespace {
+
+// A search's environment with all that it borrows, as SearchDriver makes it.
+class WholeEnvironment final : public Environment {
+ public:
+  WholeEnvironment(SmallSearch& search, const std::string& study_path)
+      : search_(search), files_(study_path) {
+    std::filesystem::create_directories(std::filesystem::path(study_path).parent_path());
+    study_ = ValueOrDie(Study::Create(study_path, ToJson(search.config).dump()));
+    journal_ =
+        std::make_unique<Journal>(ValueOrDie(Journal::Open(*study_, Journal::AtEnd::kRecord)));
+    parts_ = ValueOrDie(search.FreshParts());
+    const auto topology = FindModel(search.config.model)->topology;
+    const auto never = [] { return false; };
+    setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(), *journal_,
+                                     files_, search.observer, never));
+    training_ = std::make_unique<PlacedTraining>(search.config, setup_.problem.base, files_,
+                                                 &*parts_->model, &parts_->images,
+                                                 &parts_->calibration, never);
+    const StoredFile start =
+        training_->trains() ? ValueOrDie(training_->SaveStart()) : StoredFile{};
+    setup_.problem.anchor =
+        ValueOrDie(SettleTwin(search.config, setup_.problem, start, *training_, TwinCache(""),
+                              *journal_, files_, search.observer))
+            .anchor;
+    environment_ = std::make_unique<SearchEnvironment>(search.config, setup_.problem, start,
+                                                       setup_.uniform8, parts_->board.get(),
+                                                       *training_, *journal_, files_, never);
+  }
+  ~WholeEnvironment() override {
+    environment_.reset();
+    search_.TakeBoard(*parts_);
+  }
+
+  const SearchProblem& problem() const override { return environment_->problem(); }
+  Status Submit(const Action& action) override { return environment_->Submit(action); }
+  std::optional<Observation> Next() override {
+    std::optional<Observation> observation = environment_->Next();
+    EXPECT_TRUE(environment_->status().ok()) << environment_->status().message();
+    return observation;
+  }
+  void Keep(const std::vector<TicketId>& places) override { environment_->Keep(places); }
+
+  const SearchEnvironment& product() const { return *environment_; }
+  const StudyFiles& files() const { return files_; }
+
+ private:
+  SmallSearch& search_;
+  StudyFiles files_;
+  std::unique_ptr<Study> study_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<LiveParts> parts_;
+  ProblemSetup setup_;
+  std::unique_ptr<PlacedTraining> training_;
+  std::unique_ptr<SearchEnvironment> environment_;
+};
+
+class SearchEnvironmentTest : public testing::Test {
+ protected:
+  std::unique_ptr<WholeEnvironment> Make() {
+    return std::make_unique<WholeEnvironment>(
+        search_, folder_.Path(std::to_string(++num_studies_)) + "/study.db");
+  }
+
+  StudyFolder folder_;
+  SmallSearch search_{folder_};
+  int num_studies_ = 0;
+};
+
+TEST_F(SearchEnvironmentTest, KeepsEveryLawWhileTheNetworkTrains) {
+  search_.config.measurements = 30;
+  ASSERT_NO_FATAL_FAILURE(
+      CheckEnvironmentConformance([&] { return Make(); }, {.num_actions = 25, .max_batches = 2}));
+}
+
+TEST_F(SearchEnvironmentTest, KeepsEveryLawWhereNothingTrains) {
+  search_.config.measurements = 30;
+  search_.config.train_batches = 0;
+  ASSERT_NO_FATAL_FAILURE(
+      CheckEnvironmentConformance([&] { return Make(); }, {.num_actions = 25, .max_batches = 0}));
+}
+
+// At this rate every training diverges, and every place is the start again.
+TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
+  search_.config.measurements = 10;
+  search_.config.learning_rate = 1e30;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  const Choice narrow = UniformChoice(environment->problem(), 4);
+  for (const TicketId from : {0, 1}) {
+    Trial trial;
+    trial.id = from + 1;
+    trial.what.choice = narrow;
+    trial.from = {from};
+    trial.train = {2, 1.0, 1.0};
+    ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    EXPECT_FALSE(player.outcomes().at(trial.id).score.has_value());
+    EXPECT_EQ(environment->product().FileOf({trial.id}).file,
+              environment->product().FileOf({0}).file);
+    EXPECT_EQ(environment->product().FileOf({trial.id}).depth, 0);
+  }
+}
+
+// What nobody may name any more is gone, what somebody may is there.
+TEST_F(SearchEnvironmentTest, KeepsTheFilesOfThePlacesThatMayBeNamed) {
+  search_.config.measurements = 10;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  std::vector<StoredFile> files;
+  for (TicketId id = 1; id <= 5; ++id) {
+    Trial trial;
+    trial.id = id;
+    trial.what.choice = UniformChoice(environment->problem(), id % 2 == 0 ? 4 : 8);
+    trial.from = {id - 1};
+    trial.train = {1, 1.0, 1.0};
+    ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    files.push_back(environment->product().FileOf({id}).file);
+    if (id == 1) player.Keep({1});
+  }
+  const auto is_there = [&](TicketId id) {
+    return environment->files().Get(files[static_cast<std::size_t>(id - 1)]).ok();
+  };
+  EXPECT_TRUE(environment->files().Get(environment->product().FileOf({0}).file).ok());
+  EXPECT_TRUE(is_there(1)) << "the policy keeps it";
+  EXPECT_FALSE(is_there(2));
+  EXPECT_FALSE(is_there(3));
+  EXPECT_TRUE(is_there(4));
+  EXPECT_TRUE(is_there(5));
+}
+
+}  // namespace
+}  // namespace bitpilot
