@@ -11,7 +11,7 @@
 #include "agent/model/model_definition.h"
 #include "agent/qat/quantized_model.h"
 #include "agent/results/search_observer.h"
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "agent/session/search_environment.h"
 #include "kernels/base/status.h"
 
