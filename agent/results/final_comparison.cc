@@ -225,6 +225,7 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
     const Finalist& finalist = finalists[i].finalist;
     FinalRow row;
     row.role = finalist.role;
+    row.number = finalist.number;
     row.label = finalist.label();
     row.assignment = CanonicalText(finalist.assignment);
     row.assignment_id = AssignmentId(finalist.assignment);

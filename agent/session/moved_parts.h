@@ -21,6 +21,7 @@ struct MovedParts {
   std::string board;
   std::string cpu;
   std::string meter;
+  std::string teacher;
 
   bool empty() const;
 };

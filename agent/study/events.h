@@ -123,6 +123,7 @@ struct ProposalEvent {
   Pace pace;
   std::vector<ClassId> classes;
   int episode = 0;
+  std::optional<DecisionFigures> figures;  // what the policy expected, if it plans
 };
 
 struct AdvanceEvent {
@@ -135,6 +136,7 @@ struct AdvanceEvent {
   TicketId from = 0;
   Pace pace;
   int episode = 0;
+  std::optional<DecisionFigures> figures;  // as above
 };
 
 struct ProbeEvent {
@@ -251,7 +253,8 @@ struct ArtifactEvent {
 // measurement. Rows are trained alike where all have the same final_batches.
 struct FinalRow {
   FinalistRole role = FinalistRole::kUniform8;  // studies of an older bitpilot wrote an "origin"
-  std::string label;                            // for people: LabelOf() the role
+  int number = 0;                               // of a member of the front, from 1
+  std::string label;                            // for people: LabelOf() these two
   std::string assignment;                       // canonical JSON text
   std::string assignment_id;
   // On the validation images, in [0, 1]: what rows are chosen by (agent/study/chosen_rows.h). Null,
