@@ -63,7 +63,7 @@ std::vector<Limit> LimitsOf(const Budgets& budgets) {
 }
 
 bool IsMeasuredCandidate(const FinalRow& row) {
-  return row.origin != "reference" && row.latency_median_ns.has_value();
+  return !IsReference(row.role) && row.latency_median_ns.has_value();
 }
 
 bool KeepsAllBut(const std::vector<Limit>& limits, const Limit& left_out, const FinalRow& row) {

@@ -13,6 +13,8 @@
 #include "agent/results/repeated_comparison.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
+#include "agent/study/training_note.h"
+#include "policies/reward.h"
 
 namespace bitpilot {
 namespace {
@@ -96,31 +98,67 @@ void SearchDisplay::Show(int done, const std::string& note) {
   std::fflush(stderr);
 }
 
-void SearchDisplay::OnStep(const ProposalEvent& proposal, const TransitionEvent& answer,
-                           double latency_ratio, double hypervolume) {
+// A step as scripts read it; `step` objects of `bitpilot search --json`.
+static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal,
+                     const TransitionEvent& answer, double hypervolume) {
+  const Transition& transition = answer.transition;
+  const bool diverged = transition.status == TransitionStatus::kDiverged;
+  const std::optional<double> reward = MeanUtility(problem, answer.Outcome());
+  Json line = {{"type", "step"},
+               {"step", proposal.step},
+               {"ticket", proposal.ticket},
+               {"from", proposal.from},
+               {"episode", proposal.episode},
+               {"batches", proposal.pace.batches},
+               {"rate", {proposal.pace.rate_begin, proposal.pace.rate_end}},
+               {"depth", answer.at.depth},
+               {"spent", answer.at.spent},
+               {"assignment_id", proposal.assignment_id},
+               {"origin", ToString(proposal.origin)},
+               {"reason", proposal.reason},
+               {"board", proposal.classes},
+               {"measured", transition.latency_ns.has_value()},
+               {"diverged", diverged},
+               {"latency_ns", nullptr},
+               {"latency_ratio", nullptr},
+               {"validation_accuracy", nullptr},
+               {"validation_loss", nullptr},
+               {"excess_loss", nullptr},
+               {"excess_loss_error", nullptr},
+               {"train_loss", answer.train_loss ? Json(*answer.train_loss) : Json(nullptr)},
+               {"reward", reward ? Json(*reward) : Json(nullptr)},
+               {"weight_bytes", transition.weight_bytes},
+               {"hypervolume", hypervolume}};
+  if (transition.latency_ns) {
+    line["latency_ns"] = *transition.latency_ns;
+    line["latency_ratio"] = *transition.latency_ns / problem.uniform8.latency_ns;
+  }
+  if (answer.score) {
+    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
+    line["validation_accuracy"] = 1.0 - answer.score->error();
+    line["validation_loss"] = answer.score->loss;
+    line["excess_loss"] = excess.mean;
+    line["excess_loss_error"] = excess.error;
+  }
+  return line;
+}
+
+void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
+                           const TransitionEvent& answer, double hypervolume) {
   const Transition& transition = answer.transition;
   if (first_step_ < 0) first_step_ = proposal.step;
-  const bool measured = transition.status == TransitionStatus::kMeasured;
-  const bool diverged = transition.status == TransitionStatus::kDiverged;
-  std::string note =
-      measured ? Format("accuracy %.4f at %.3fx  (%s)  hypervolume %.4f", transition.accuracy,
-                        latency_ratio, proposal.reason.c_str(), hypervolume)
-               : (diverged ? "training diverged  (" : "not measured  (") + proposal.reason + ")";
+  std::string note;
+  if (transition.latency_ns && answer.score) {
+    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
+    note = Format("loss %.3f (8 bit %+.3f), %.3fx  (%s)  hypervolume %.4f", answer.score->loss,
+                  excess.mean, *transition.latency_ns / problem.uniform8.latency_ns,
+                  proposal.reason.c_str(), hypervolume);
+  } else {
+    const bool diverged = transition.status == TransitionStatus::kDiverged;
+    note = (diverged ? "training diverged  (" : "not measured  (") + proposal.reason + ")";
+  }
   Show(proposal.step + 1, note);
-  if (!json_) return;
-  PrintJson({{"type", "step"},
-             {"step", proposal.step},
-             {"assignment_id", proposal.assignment_id},
-             {"origin", ToString(proposal.origin)},
-             {"reason", proposal.reason},
-             {"measured", measured},
-             {"diverged", diverged},
-             {"latency_ns", measured ? Json(*transition.latency_ns) : Json(nullptr)},
-             {"latency_ratio", measured ? Json(latency_ratio) : Json(nullptr)},
-             {"validation_accuracy", diverged ? Json(nullptr) : Json(transition.accuracy)},
-             {"validation_loss", diverged ? Json(nullptr) : Json(transition.loss)},
-             {"weight_bytes", transition.weight_bytes},
-             {"hypervolume", hypervolume}});
+  if (json_) PrintJson(StepLine(problem, proposal, answer, hypervolume));
 }
 
 void SearchDisplay::OnNotice(const std::string& text) {
@@ -190,11 +228,11 @@ static std::string NotToldApart(const FinalEvent& final) {
   std::string pairs;
   for (std::size_t i = 0; i < final.rows.size(); ++i) {
     const FinalRow& row = final.rows[i];
-    if (row.origin == "reference") continue;
-    for (std::size_t j = i + 1; j < final.rows.size(); ++j) {
-      const std::string& other = final.rows[j].label;
-      if (std::count(row.as_fast_as.begin(), row.as_fast_as.end(), other) == 0) continue;
-      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + other;
+    if (IsReference(row.role)) continue;
+    for (const int index : row.as_fast_as) {
+      const auto other = static_cast<std::size_t>(index);
+      if (other <= i) continue;  // of each pair once
+      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + final.rows[other].label;
     }
   }
   return pairs;
@@ -211,15 +249,14 @@ static void PrintChoiceAndTraining(const FinalEvent& final) {
   add("within 3 points", FastestWithin(final, 3));
   add("most accurate", MostAccurateOnValidation(final));
   if (!chosen.empty()) std::printf("\nchosen by validation images: %s\n", chosen.c_str());
-  const bool trained = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return row.mini_batches.value_or(0) > 0;
-  });
-  if (!trained) return;
-  std::printf(
-      "\ntrained: mini-batches that a row's weights had had; the rows are not trained alike. "
-      "Candidates share one\nset of weights, trained at the search's changing widths; 8 bit is "
-      "calibrated only; 4 bit took the weights at the\nend, at the learning rate that the search "
-      "had come to (0 after a whole search)\n");
+  const std::string training = DescribeTraining(final);
+  if (!training.empty()) {
+    std::printf("\nmini-batches: that a row's weights had had. %s\n", training.c_str());
+  }
+  if (final.test_readings > 1) {
+    std::printf("\nthe search was extended: the test images were read %d times\n",
+                final.test_readings);
+  }
 }
 
 // What the rounds allow to say, and why they may be disturbed.
@@ -239,9 +276,15 @@ static void PrintTrust(const FinalEvent& final) {
   if (!comparisons.empty()) std::printf("\n%s\n", comparisons.c_str());
 }
 
+static std::string BatchesOf(const FinalRow& row) {
+  if (!row.mini_batches) return "-";
+  return std::to_string(*row.mini_batches) +
+         (row.start ? " " + std::string(ToString(*row.start)) : std::string());
+}
+
 void PrintFinalTable(const FinalEvent& final, bool is_model) {
-  std::printf("\n%-16s %8s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate", "trained",
-              "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
+  std::printf("\n%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate",
+              "mini-batches", "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
               is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
               "than 8 bit", "weights B", "budget");
   for (const FinalRow& row : final.rows) {
@@ -251,15 +294,16 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
                                     : "not measured";
     const std::string ratio =
         row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
+    const std::string speed(row.speed ? ToString(*row.speed) : "-");
     std::printf(
-        "%-16s %8s %10s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
-        row.mini_batches ? std::to_string(*row.mini_batches).c_str() : "-",
+        "%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
+        BatchesOf(row).c_str(),
         row.validation_accuracy ? Format("%.4f", *row.validation_accuracy).c_str() : "-",
         Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
         Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
-        latency.c_str(), ratio.c_str(), row.speed.empty() ? "-" : row.speed.c_str(),
-        static_cast<long long>(row.weight_bytes), row.budget_met ? "met" : "MISSED");
+        latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
+        row.budget_met ? "met" : "MISSED");
   }
   PrintChoiceAndTraining(final);
   PrintTrust(final);
@@ -269,8 +313,8 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
   std::printf("\nThe same candidates on this machine's full instruction set (%s):\n",
               final.full_isa->isa.c_str());
   for (const FullIsaRow& row : final.full_isa->rows) {
-    std::printf("%-16s %10.2f us %8.3fx\n", row.label.c_str(), row.latency_median_ns / 1e3,
-                row.ratio);
+    const std::string& label = final.rows.at(static_cast<std::size_t>(row.row)).label;
+    std::printf("%-16s %10.2f us %8.3fx\n", label.c_str(), row.latency_median_ns / 1e3, row.ratio);
   }
   const FullIsa& full = *final.full_isa;
   const std::string comparisons =

@@ -16,8 +16,8 @@ class SearchDisplay final : public SearchObserver {
 
   void OnPhase(const std::string& name, int total) override;
   void OnProgress(int done, const std::string& note) override;
-  void OnStep(const ProposalEvent& proposal, const TransitionEvent& answer, double latency_ratio,
-              double hypervolume) override;
+  void OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
+              const TransitionEvent& answer, double hypervolume) override;
   void OnNotice(const std::string& text) override;
 
  private:

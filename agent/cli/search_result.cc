@@ -1,12 +1,16 @@
 #include "agent/cli/search_result.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/budget_outcome.h"
 #include "agent/cli/energy_json.h"
+#include "agent/model/bit_spec.h"
 #include "agent/study/chosen_rows.h"
+#include "kernels/base/check.h"
+#include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
 namespace {
@@ -18,12 +22,18 @@ std::optional<ModelEnergy> ModelEnergyOf(const FinalRow& row) {
   return ModelEnergy{*row.model_energy, row.model_energy_unit, row.model_energy_error};
 }
 
-Json Candidate(const FinalRow& row) {
-  const Json assignment = Json::parse(row.assignment);
+// labels: of all rows, in their order.
+Json Candidate(const Topology& topology, const FinalRow& row,
+               const std::vector<std::string>& labels) {
+  Json as_fast_as = Json::array();
+  for (const int other : row.as_fast_as) {
+    as_fast_as.push_back(labels.at(static_cast<std::size_t>(other)));
+  }
+  const Json speed = row.speed ? Json(ToString(*row.speed)) : Json(nullptr);
   Json candidate = {
       {"label", row.label},
-      {"weight_bits", assignment.at("weight_bits")},
-      {"activation_bits", assignment.at("activation_bits")},
+      {"start", row.start ? Json(ToString(*row.start)) : Json(nullptr)},
+      {"final_batches", row.final_batches ? Json(*row.final_batches) : Json(nullptr)},
       {"validation_accuracy",
        row.validation_accuracy ? Json(*row.validation_accuracy) : Json(nullptr)},
       {"mini_batches", row.mini_batches ? Json(*row.mini_batches) : Json(nullptr)},
@@ -41,13 +51,17 @@ Json Candidate(const FinalRow& row) {
       {"weight_bytes", row.weight_bytes},
       {"model_energy", ModelEnergyJson(ModelEnergyOf(row), row.model_energy_ratio, row.source)},
       {"budget_met", row.budget_met},
-      {"speed_int8", row.speed.empty() ? Json(nullptr) : Json(row.speed)},
-      {"speed_p_value", row.speed.empty() ? Json(nullptr) : Json(row.speed_p_value)},
-      {"as_fast_as", row.as_fast_as},
+      {"speed_int8", speed},
+      {"speed_p_value", row.speed ? Json(row.speed_p_value) : Json(nullptr)},
+      {"as_fast_as", std::move(as_fast_as)},
       {"part", row.part},
       {"measure_status", row.measure_status},
       {"measure_detail", row.measure_detail},
       {"kernels", row.kernels}};
+  // So that the object is a file that --bits takes.
+  const Result<BitAssignment> assignment = ParseCanonicalAssignment(topology, row.assignment);
+  candidate.update(assignment.ok() ? AssignmentToJson(topology, *assignment)
+                                   : Json::parse(row.assignment));
   AddEnergy(row.energy, row.energy_ratio, row.no_energy_reason, candidate);
   if (row.latency_median_ns) {
     candidate["latency_median_ns"] = *row.latency_median_ns;
@@ -62,10 +76,10 @@ Json Candidate(const FinalRow& row) {
 
 Json LabelOf(const FinalRow* row) { return row == nullptr ? Json(nullptr) : Json(row->label); }
 
-Json FullIsaObject(const FullIsa& full_isa) {
+Json FullIsaObject(const FullIsa& full_isa, const std::vector<std::string>& labels) {
   Json rows = Json::array();
   for (const FullIsaRow& row : full_isa.rows) {
-    rows.push_back({{"label", row.label},
+    rows.push_back({{"label", labels.at(static_cast<std::size_t>(row.row))},
                     {"latency_median_ns", row.latency_median_ns},
                     {"latency_ratio_int8", row.ratio}});
   }
@@ -99,44 +113,61 @@ Json BudgetsArray(const SearchOutcome& outcome) {
 
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path) {
   const FinalEvent& final = outcome.final;
-  Json line = {{"type", "result"},
-               {"study", study_path},
-               {"policy", outcome.config.policy},
-               {"seed", outcome.config.seed},
-               {"measurements", outcome.decisions},
-               {"hypervolume", final.hypervolume},
-               {"hypervolume_energy", nullptr},
-               {"front", Json::array()},
-               {"reference", Json::object()},
-               {"ilp_start", nullptr},
-               {"chosen",
-                {{"within_1_point", LabelOf(FastestWithin(final, 1))},
-                 {"within_3_points", LabelOf(FastestWithin(final, 3))},
-                 {"most_accurate", LabelOf(MostAccurateOnValidation(final))}}},
-               {"budget_met", AnyCandidateMeetsBudgets(final)},
-               {"interrupted", false},
-               {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa) : Json(nullptr)},
-               {"comparisons", final.comparisons},
-               {"budgets", BudgetsArray(outcome)}};
+  std::vector<std::string> labels;
+  for (const FinalRow& row : final.rows) labels.push_back(row.label);
+  Json line = {
+      {"type", "result"},
+      {"study", study_path},
+      {"policy", outcome.config.policy},
+      {"seed", outcome.config.seed},
+      {"measurements", outcome.decisions},
+      {"hypervolume", final.hypervolume},
+      {"hypervolume_energy", nullptr},
+      {"front", Json::array()},
+      {"reference", Json::object()},
+      {"ilp_start", nullptr},
+      {"chosen",
+       {{"within_1_point", LabelOf(FastestWithin(final, 1))},
+        {"within_3_points", LabelOf(FastestWithin(final, 3))},
+        {"most_accurate", LabelOf(MostAccurateOnValidation(final))}}},
+      {"budget_met", AnyCandidateMeetsBudgets(final)},
+      {"interrupted", false},
+      {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa, labels) : Json(nullptr)},
+      {"comparisons", final.comparisons},
+      {"test_readings", final.test_readings},
+      {"budgets", BudgetsArray(outcome)}};
   if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;
+  const Result<Topology> topology = StandardTopology(outcome.config.model);
+  BITPILOT_CHECK(topology.ok());  // it was searched
   for (const FinalRow& row : final.rows) {
-    if (row.origin == "front") line["front"].push_back(Candidate(row));
-    if (row.origin == "ilp") line["ilp_start"] = Candidate(row);
-    if (row.label == "uniform 8 bit") line["reference"]["w8a8"] = Candidate(row);
-    if (row.label == "uniform 4 bit") line["reference"]["w4a4"] = Candidate(row);
+    Json candidate = Candidate(*topology, row, labels);
+    switch (row.role) {
+      case FinalistRole::kUniform8:
+        line["reference"]["w8a8"] = std::move(candidate);
+        break;
+      case FinalistRole::kUniform4:
+        line["reference"]["w4a4"] = std::move(candidate);
+        break;
+      case FinalistRole::kIntegerProgram:
+        line["ilp_start"] = std::move(candidate);
+        break;
+      case FinalistRole::kFront:
+        line["front"].push_back(std::move(candidate));
+        break;
+    }
   }
   return line;
 }
 
 bool AnyCandidateWasMeasured(const FinalEvent& final) {
   return std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return row.origin != "reference" && row.latency_median_ns.has_value();
+    return !IsReference(row.role) && row.latency_median_ns.has_value();
   });
 }
 
 bool AnyCandidateMeetsBudgets(const FinalEvent& final) {
   for (const FinalRow& row : final.rows) {
-    if (row.origin != "reference" && row.budget_met) return true;
+    if (!IsReference(row.role) && row.budget_met) return true;
   }
   return false;
 }

@@ -7,7 +7,7 @@
 //              "most_accurate":LABEL|null},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
-//    "budgets":[BUDGET...]}
+//    "test_readings":N,"budgets":[BUDGET...]}
 //
 // A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"unknown":TEXT|null,
 // "nearest":LABEL|null,"nearest_value":N|null,"nearest_test_accuracy":N|null,"alone":LABEL|null,
@@ -16,6 +16,7 @@
 // validation images.
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
+// test_readings: how often the test images were read; more than once if the search was extended.
 //
 // chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
 // test accuracies choose nothing.
@@ -23,10 +24,15 @@
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...
 //   weight_bits           a number a layer; [channels, bits] pairs where a layer has groups
-//   activation_bits       a number a stored tensor
-//   validation_accuracy   in [0, 1]: what a search decides by
-//   mini_batches          that its weights had had, at the search's changing widths, when it was
-//                         exported: candidates are not trained alike; 0 = calibrated only
+//   activation_bits       a number a stored tensor; activation_names their names: a file with this
+//                         object is one that --bits takes
+//   validation_accuracy   in [0, 1], after the final training: what rows are chosen by
+//   mini_batches          that its weights had had in all; 0 = calibrated only
+//   final_batches         of them at its own widths, after the search: where all candidates have
+// the
+//                         same and that is not 0, they are trained alike
+//   start                 where those began: "search" (the place where it stopped), "twin" (the end
+//                         of uniform 8 bit that trained alone), "calibrated"
 //   accuracy              on the test images, in [0, 1]; accuracy_ci its 95 % interval;
 //                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];

@@ -15,7 +15,7 @@
 #include "agent/model/sample_data.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {

@@ -22,8 +22,7 @@ std::string FigureCell(const std::optional<EnergyFigure>& figure, const std::str
 }
 
 std::string RowHead(const FinalRow& row) {
-  return "<tr class=\"" + EscapeHtml(row.origin) + "\"><th>" + MarkSwatch(MarkOf(row).css) +
-         EscapeHtml(row.label) + "</th>";
+  return "<tr><th>" + MarkSwatch(MarkOf(row).css) + EscapeHtml(row.label) + "</th>";
 }
 
 std::string MeasuredRow(const FinalRow& row) {

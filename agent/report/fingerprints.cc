@@ -9,13 +9,12 @@
 #include "agent/fleet/board_conditions.h"
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
+#include "agent/study/measurement_rows.h"
 
 namespace bitpilot {
 namespace {
 
 constexpr std::size_t kMaxNotes = 12;
-// As agent/session/final_comparison.h names them: on purpose those of another board.
-constexpr std::string_view kOtherBoardPrefix = "full-isa";
 
 struct Range {
   std::optional<double> low;
@@ -49,9 +48,9 @@ struct Group {
   std::map<std::string, int> notes;
 };
 
-void Add(const MeasurementRow& row, const BoardConditions& conditions, Group& group) {
+void Add(bool is_searched, const BoardConditions& conditions, Group& group) {
   ++group.measurements;
-  group.is_searched |= !row.measurement_id.starts_with(kOtherBoardPrefix);
+  group.is_searched |= is_searched;
   group.khz.Add(conditions.frequency_min_khz);
   group.khz.Add(conditions.frequency_max_khz);
   group.celsius.Add(conditions.temperature_start_celsius);
@@ -82,7 +81,9 @@ std::vector<Group> GroupsOf(const ReportData& data) {
       if (!conditions.board.governor.empty()) added.board.governor = conditions.board.governor;
       group = groups.insert(groups.end(), std::move(added));
     }
-    Add(data.measurements[i], conditions.board, *group);
+    const bool is_searched =
+        !data.board || !IsOfAnotherBoard(data.measurements[i], data.board->board);
+    Add(is_searched, conditions.board, *group);
   }
   return groups;
 }

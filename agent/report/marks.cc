@@ -5,13 +5,17 @@
 namespace bitpilot {
 
 RowMark MarkOf(const FinalRow& row) {
-  if (row.origin == "ilp") return {"ilp", "ILP"};
-  if (row.origin == "front") {
-    return {"front", row.label.starts_with("front ") ? row.label.substr(6) : row.label};
+  switch (row.role) {
+    case FinalistRole::kUniform8:
+      return {"uniform8", "8 bit"};
+    case FinalistRole::kUniform4:
+      return {"uniform4", "4 bit"};
+    case FinalistRole::kIntegerProgram:
+      return {"ilp", "ILP"};
+    case FinalistRole::kFront:
+      break;
   }
-  if (row.label == "uniform 8 bit") return {"uniform8", "8 bit"};
-  if (row.label == "uniform 4 bit") return {"uniform4", "4 bit"};
-  return {"uniform4", row.label};
+  return {"front", std::to_string(row.number)};
 }
 
 void DrawMark(Svg& svg, Point center, std::string_view css, std::string_view title) {

@@ -131,7 +131,7 @@ class ParetoDrawing {
       x.Include(row.cost.high);
       all.Include(row->accuracy_low);
       all.Include(row->accuracy_high);
-      if (row->origin != "front" && row->origin != "ilp") continue;
+      if (IsReference(row->role)) continue;
       core.Include(row->accuracy_low);
       core.Include(row->accuracy_high);
     }
@@ -224,7 +224,7 @@ class ParetoDrawing {
   void DrawFront() {
     std::vector<Point> points;
     for (const Row& row : rows_) {
-      if (row->origin != "front") continue;
+      if (row->role != FinalistRole::kFront) continue;
       points.push_back({x_(row.cost.value), std::min(y_(row->test_accuracy), kBottom)});
     }
     std::sort(points.begin(), points.end(),

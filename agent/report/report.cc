@@ -17,11 +17,12 @@ std::string Tile(const std::string& value, const std::string& name, const std::s
 }
 
 // Others that may be as fast: the interleaved rounds do not tell.
-std::string NotToldApart(const FinalRow& row) {
+std::string NotToldApart(const FinalEvent& final, const FinalRow& row) {
   std::string others;
-  for (const std::string& label : row.as_fast_as) {
-    if (!label.starts_with("front")) continue;
-    others += (others.empty() ? "; not told apart in speed from " : ", ") + label;
+  for (const int index : row.as_fast_as) {
+    const FinalRow& other = final.rows.at(static_cast<std::size_t>(index));
+    if (other.role != FinalistRole::kFront) continue;
+    others += (others.empty() ? "; not told apart in speed from " : ", ") + other.label;
   }
   return others;
 }
@@ -39,7 +40,7 @@ std::string Tiles(const ReportData& data) {
                      "Lowest ratio within " + std::to_string(points) +
                          (points == 1 ? " point" : " points") + " of 8 bit on validation",
                      row->label + ": " + FormatPercent(row->test_accuracy, 1) + " test accuracy, " +
-                         FormatBytes(row->weight_bytes) + NotToldApart(*row));
+                         FormatBytes(row->weight_bytes) + NotToldApart(*data.final, *row));
       }
     }
     html += Tile(FormatFixed(data.final->hypervolume, 4), "Hypervolume",

@@ -5,6 +5,7 @@
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
 #include "agent/study/comparison_parts.h"
+#include "agent/study/training_note.h"
 
 namespace bitpilot {
 namespace {
@@ -30,14 +31,10 @@ std::string AccuracyCells(const FinalRow& row, bool is_anchor) {
                      Interval(FormatPoints(row.paired_low, 2), FormatPoints(row.paired_high, 2)));
 }
 
-// How many mini-batches the row's weights had had.
+// How many mini-batches the row's weights had had, and from which start.
 std::string Training(const FinalRow& row) {
-  if (!row.mini_batches) return "";
-  const std::int64_t batches = *row.mini_batches;
-  return Element("div", "interval-text",
-                 batches == 0   ? "calibrated only"
-                 : batches == 1 ? "1 mini-batch"
-                                : std::to_string(batches) + " mini-batches");
+  const std::string text = DescribeTraining(row);
+  return text.empty() ? "" : Element("div", "interval-text", text);
 }
 
 // " noisy" where the board said so: the number stands, but was disturbed.
@@ -49,13 +46,13 @@ std::string NoisyChip(const ReportData& data, const FinalRow& row) {
 
 // What the interleaved rounds allow to say of a row's speed; nothing of a model's.
 std::string Claim(const ReportData& data, const FinalRow& row) {
-  if (row.speed.empty()) return "";
-  std::string text = row.speed == "no difference" ? "no difference to 8 bit" : row.speed;
+  if (!row.speed) return "";
+  std::string text(ToString(*row.speed));
+  if (*row.speed == Speed::kNoDifference) text += " to 8 bit";
   std::string others;
-  for (const FinalRow& other : data.final->rows) {
-    const bool told_apart =
-        std::count(row.as_fast_as.begin(), row.as_fast_as.end(), other.label) == 0;
-    if (told_apart || other.origin == "reference") continue;
+  for (const int index : row.as_fast_as) {
+    const FinalRow& other = data.final->rows.at(static_cast<std::size_t>(index));
+    if (IsReference(other.role)) continue;
     others += (others.empty() ? "; not told apart from " : ", ") + other.label;
   }
   return Element("div", "interval-text", text + others);
@@ -77,9 +74,9 @@ std::string LatencyCells(const ReportData& data, const FinalRow& row, double sca
 }
 
 // The ratio on the full instruction set, "–" where it was not measured.
-std::string FullIsaCell(const FullIsa& full_isa, const FinalRow& row) {
+std::string FullIsaCell(const FullIsa& full_isa, int row) {
   for (const FullIsaRow& other : full_isa.rows) {
-    if (other.label != row.label) continue;
+    if (other.row != row) continue;
     return Cell(FormatFixed(other.ratio, 3) + "\u00d7" + " <span class=\"interval-text\">" +
                 FormatLatency(other.latency_median_ns, other.latency_median_ns) + "</span>");
   }
@@ -88,7 +85,7 @@ std::string FullIsaCell(const FullIsa& full_isa, const FinalRow& row) {
 
 // References are there to compare with: they promise nothing.
 std::string BudgetCell(const FinalRow& row) {
-  if (row.origin == "reference") return Element("td", "sub", "reference");
+  if (IsReference(row.role)) return Element("td", "sub", "reference");
   return row.budget_met ? Element("td", "", "met") : Element("td", "missed", "missed");
 }
 
@@ -126,19 +123,19 @@ std::string Parts(const FinalEvent& final) {
 
 // Rows that are not trained alike must not be read as if they were.
 std::string TrainingNote(const FinalEvent& final) {
-  const bool any = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return row.mini_batches.value_or(0) > 0;
-  });
-  if (!any) return "";
-  return " The rows are not trained alike: the candidates share one set of weights, which the "
-         "search went on training at changing widths, and each row has them as they were after the "
-         "mini-batches under its name. Those of uniform 4 bit were trained at its widths only at "
-         "the end, at the learning rate that the search had come to (0 after a whole search).";
+  const std::string text = DescribeTraining(final);
+  return text.empty() ? "" : " " + EscapeHtml(text);
+}
+
+std::string Readings(const FinalEvent& final) {
+  if (final.test_readings == 1) return "";
+  return " This search was extended: the test images were read " +
+         std::to_string(final.test_readings) + " times.";
 }
 
 std::string Caption(const ReportData& data) {
-  const std::string sizes =
-      " Weights are packed at their own widths; kB = 1,000 B." + TrainingNote(*data.final);
+  const std::string sizes = " Weights are packed at their own widths; kB = 1,000 B." +
+                            TrainingNote(*data.final) + Readings(*data.final);
   if (data.is_model()) {
     return "<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for accuracies, the paired "
            "one on the same images for differences. Latencies are what the model claims." +
@@ -164,14 +161,15 @@ std::string SummaryTable(const ReportData& data) {
     scale_ns = std::max(scale_ns, row.latency_median_ns.value_or(0.0));
   }
   std::string html = "<div class=\"scroll\"><table class=\"summary\">" + Header(data) + "<tbody>\n";
+  int index = 0;
   for (const FinalRow& row : data.final->rows) {
     const RowMark mark = MarkOf(row);
-    html += "<tr class=\"" + EscapeHtml(row.origin) + "\"><th>" + MarkSwatch(mark.css) +
-            EscapeHtml(row.label) + Training(row) + "</th>" +
+    html += "<tr><th>" + MarkSwatch(mark.css) + EscapeHtml(row.label) + Training(row) + "</th>" +
             AccuracyCells(row, mark.css == "uniform8") + LatencyCells(data, row, scale_ns) +
             Cell(FormatBytes(row.weight_bytes));
-    if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, row);
+    if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, index);
     html += BudgetCell(row) + "</tr>\n";
+    ++index;
   }
   return html + "</tbody></table></div>\n" + Caption(data);
 }

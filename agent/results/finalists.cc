@@ -104,21 +104,21 @@ std::vector<int> ReportableSteps(const SearchProblem& problem,
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions) {
-  std::vector<Finalist> finalists;
-  for (const int bits : {8, 4}) {
-    finalists.push_back({"uniform " + std::to_string(bits) + " bit", "reference",
-                         UniformAssignment(problem.topology, bits, bits), std::nullopt});
-  }
-  const auto add = [&](std::string label, std::string origin, std::size_t step) {
-    finalists.push_back({std::move(label), std::move(origin),
-                         ToAssignment(problem, transitions[step].transition.choice),
+  const Topology& topology = problem.topology;
+  std::vector<Finalist> finalists = {
+      {FinalistRole::kUniform8, 0, UniformAssignment(topology, 8, 8), std::nullopt},
+      {FinalistRole::kUniform4, 0, UniformAssignment(topology, 4, 4), std::nullopt}};
+  const auto add = [&](FinalistRole role, int number, std::size_t step) {
+    finalists.push_back({role, number, ToAssignment(problem, transitions[step].transition.choice),
                          static_cast<int>(step)});
   };
-  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) add("ilp start", "ilp", *ilp);
+  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) {
+    add(FinalistRole::kIntegerProgram, 0, *ilp);
+  }
   std::vector<std::size_t> front = EligibleFront(problem, transitions);
   Thin(problem, transitions, front);
   int number = 0;
-  for (const std::size_t step : front) add("front " + std::to_string(++number), "front", step);
+  for (const std::size_t step : front) add(FinalistRole::kFront, ++number, step);
   return finalists;
 }
 

@@ -2,21 +2,25 @@
 // Pareto front.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/study/events.h"
+#include "agent/study/finalist_role.h"
 #include "kernels/base/bit_assignment.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
 
 struct Finalist {
-  std::string label;   // "uniform 8 bit", "uniform 4 bit", "ilp start", "front 1", ...
-  std::string origin;  // "reference", "ilp" or "front"
+  FinalistRole role = FinalistRole::kFront;
+  int number = 0;  // of a member of the front: 1, 2, ... by ascending latency
   BitAssignment assignment;
-  std::optional<int> step;  // that trained and exported it; absent for references
+  std::optional<int> step;  // that measured it; absent for references
+
+  std::string label() const { return LabelOf(role, number); }
 };
 
 inline constexpr std::size_t kMaxFrontFinalists = 8;
@@ -26,13 +30,14 @@ inline constexpr std::size_t kMaxFrontFinalists = 8;
 // hypervolume's reference point; and the front of the measured candidates that keep the budgets as
 // far as the search saw (of all, if none keeps them).
 //
-// proposals and transitions are parallel.
+// proposals and transitions are parallel; losses and accuracies are anchored
+// (policies/transition.h).
 std::vector<int> ReportableSteps(const SearchProblem& problem,
                                  const std::vector<ProposalEvent>& proposals,
                                  const std::vector<TransitionEvent>& transitions);
 
 // Uniform 8 and 4 bit, then the reportable steps; the front is thinned to kMaxFrontFinalists by
-// dropping whoever adds least hypervolume.
+// dropping whoever adds least hypervolume. Uniform 8 bit is the first.
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/study/events.h"
+#include "policies/search_problem.h"
 
 namespace bitpilot {
 
@@ -16,10 +17,10 @@ class SearchObserver {
   virtual void OnPhase(const std::string& name, int total) = 0;
   // `done` of the phase's items; `note` says what was just done.
   virtual void OnProgress(int done, const std::string& note) = 0;
-  // One decision was answered, now and not by a study that is resumed. `hypervolume`: of
-  // everything measured so far.
-  virtual void OnStep(const ProposalEvent& proposal, const TransitionEvent& answer,
-                      double latency_ratio, double hypervolume) = 0;
+  // One trial was answered, now and not by a study that is resumed. problem: with its anchor.
+  // `hypervolume`: of everything measured so far.
+  virtual void OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
+                      const TransitionEvent& answer, double hypervolume) = 0;
   // Something the user should know and may want to act on.
   virtual void OnNotice(const std::string& text) = 0;
 };

@@ -51,10 +51,10 @@ void JudgeSpeeds(const InterleavedRows& compared, std::vector<FinalRow>& finals)
             Compare(*one.row, *other.row, static_cast<int>(num_pairs));
         FinalRow& final = finals[one.index];
         if (comparison.speed == Speed::kNoDifference) {
-          final.as_fast_as.push_back(finals[other.index].label);
+          final.as_fast_as.push_back(static_cast<int>(other.index));
         }
         if (other.index != 0) continue;
-        final.speed = ToString(comparison.speed);
+        final.speed = comparison.speed;
         final.speed_p_value = comparison.p_value;
       }
     }

@@ -2,7 +2,7 @@
 // that a model board's table does not reach.
 #pragma once
 
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
 #include "kernels/base/topology.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "kernels/base/topology.h"
 #include "policies/search_problem.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/fleet/board.h"
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
 #include "policies/search_problem.h"

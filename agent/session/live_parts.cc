@@ -52,6 +52,26 @@ Result<std::string> WeightsFile(const SearchConfig& config) {
   return config.weights;
 }
 
+static_assert(kMaxCalibrationImages == kCalibrationImages);
+
+Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& observer) {
+  const Result<Teacher> teacher = ParseTeacher(config.teacher);
+  if (!teacher.ok()) return teacher.status();
+  const Result<ModelDefinition> definition = FindModel(teacher->model);
+  if (!definition.ok()) return definition.status().WithContext("--teacher");
+  Result<std::string> file = teacher->weights;
+  if (teacher->weights == kShippedWeights) file = ShippedWeightsFile(teacher->model);
+  if (!file.ok()) return file.status().WithContext("--teacher");
+  const Result<std::string> weights = ReadFile(*file);
+  if (!weights.ok()) return weights.status().WithContext("--teacher");
+  BITPILOT_RETURN_IF_ERROR(
+      Settle(config.teacher_sha256, Sha256Hex(*weights), "--teacher " + config.teacher));
+  return model
+      .SetTeacher(*definition, *file,
+                  [&observer](const std::string& text) { observer.OnNotice(text); })
+      .WithContext("--teacher");
+}
+
 }  // namespace
 
 BoardChoice BoardChoiceOf(const SearchConfig& config) {
@@ -81,7 +101,8 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   const std::string fingerprint = Sha256Hex(
       data->train.Fingerprint() + data->validation.Fingerprint() + data->test.Fingerprint());
   BITPILOT_RETURN_IF_ERROR(Settle(config.data_sha256, fingerprint, "--data " + config.data));
-  if (config.train_batches > 0) {
+  SettleFinalBatches(data->train.size(), config);
+  if (config.train_batches > 0 || *config.final_batches > 0) {
     BITPILOT_RETURN_IF_ERROR(CheckBatchSize(config.batch_size, data->train.size()));
   }
   const auto asked = static_cast<std::size_t>(config.calibration_images);
@@ -100,6 +121,9 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
                              [&observer](const std::string& text) { observer.OnNotice(text); });
   if (!model.ok()) return model.status();
   parts->model.emplace(std::move(*model));
+  if (!config.teacher.empty()) {
+    BITPILOT_RETURN_IF_ERROR(LoadTeacher(config, *parts->model, observer));
+  }
   observer.OnPhase("connecting to the board", 0);
   Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
   if (!board.ok()) return board.status();

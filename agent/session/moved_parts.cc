@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/study/config_fields.h"
 #include "agent/study/journal.h"
 
 namespace bitpilot {
@@ -17,7 +18,7 @@ bool IsRestricted(const std::string& device) { return device.starts_with("local:
 
 bool MovedParts::empty() const {
   return weights.empty() && data.empty() && device.empty() && fleet.empty() && board.empty() &&
-         cpu.empty() && meter.empty();
+         cpu.empty() && meter.empty() && teacher.empty();
 }
 
 Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved) {
@@ -41,6 +42,7 @@ Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved) {
   if (!moved.board.empty()) config.board = moved.board;
   if (!moved.cpu.empty()) config.cpu = moved.cpu;
   if (!moved.meter.empty()) config.meter = moved.meter;
+  if (!moved.teacher.empty()) config.teacher = moved.teacher;
   if (config.device != began && (IsRestricted(began) || IsRestricted(config.device))) {
     return Status(StatusCode::kVersionMismatch,
                   "the study began with " + (began.empty() ? "a fleet" : "--device " + began) +
@@ -52,9 +54,12 @@ Result<SearchConfig> Move(SearchConfig config, const MovedParts& moved) {
 }
 
 Json PlacesOf(const SearchConfig& config) {
-  return Json{{"weights", config.weights}, {"data", config.data},   {"device", config.device},
-              {"fleet", config.fleet},     {"board", config.board}, {"fast", config.fast},
-              {"cpu", config.cpu},         {"meter", config.meter}};
+  const Json all = ToJson(config);
+  Json places = {{"fast", config.fast}};  // goes with the device
+  for (const ConfigField& field : ConfigFields()) {
+    if (field.can_move) places[std::string(field.key)] = all.at(std::string(field.key));
+  }
+  return places;
 }
 
 Result<SearchConfig> PlacedConfig(const Study& study) {

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
 
@@ -21,6 +21,7 @@ struct MovedParts {
   std::string board;
   std::string cpu;
   std::string meter;
+  std::string teacher;
 
   bool empty() const;
 };

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "agent/session/moved_parts.h"
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "agent/session/search_driver.h"
 #include "kernels/base/status.h"
 

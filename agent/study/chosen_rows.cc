@@ -6,7 +6,7 @@ namespace {
 constexpr double kRounding = 1e-9;  // accuracies are fractions of whole images
 
 bool IsCandidate(const FinalRow& row) {
-  return row.origin == "front" && row.ratio && row.validation_accuracy;
+  return row.role == FinalistRole::kFront && row.ratio && row.validation_accuracy;
 }
 
 }  // namespace

@@ -80,6 +80,29 @@ static void from_json(const nlohmann::json& j, Origin& origin) {
   origin = *parsed;
 }
 
+static void to_json(nlohmann::json& j, FinalistRole role) { j = ToString(role); }
+static void from_json(const nlohmann::json& j, FinalistRole& role) {
+  const Result<FinalistRole> parsed = ParseFinalistRole(j.get<std::string>());
+  if (!parsed.ok()) throw nlohmann::json::other_error::create(599, parsed.status().message(), &j);
+  role = *parsed;
+}
+
+static void to_json(nlohmann::json& j, TrainingStart start) { j = ToString(start); }
+static void from_json(const nlohmann::json& j, TrainingStart& start) {
+  const Result<TrainingStart> parsed = ParseTrainingStart(j.get<std::string>());
+  if (!parsed.ok()) throw nlohmann::json::other_error::create(599, parsed.status().message(), &j);
+  start = *parsed;
+}
+
+static void to_json(nlohmann::json& j, Speed speed) { j = ToString(speed); }
+static void from_json(const nlohmann::json& j, Speed& speed) {
+  constexpr std::array kSpeeds = {Speed::kNoDifference, Speed::kFaster, Speed::kSlower};
+  std::array<std::string_view, kSpeeds.size()> words;
+  std::transform(kSpeeds.begin(), kSpeeds.end(), words.begin(),
+                 [](Speed each) { return ToString(each); });
+  ReadWord(j, words, speed);
+}
+
 static constexpr std::array<std::string_view, 3> kObjectiveWords = {"none", "measured", "model"};
 static void to_json(nlohmann::json& j, EnergyObjective objective) {
   j = kObjectiveWords.at(static_cast<std::size_t>(objective));
@@ -134,7 +157,7 @@ BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
-BITPILOT_DEFINE_GROWN_TYPE(TestEvent, (rows), (uniform4_validation_accuracy, uniform4_diverged))
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TestEvent, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256, candidate_id, tier,
                                    status)
@@ -148,8 +171,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, depth, spent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Scored, loss, loss_error, correct, total)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Totals, measurements, mini_batches, board_seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Conditions, slots, totals)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionFigures, predicted_loss, predicted_error, value,
+                                   value_of_staying, value_of_stopping)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AdvanceEvent, ticket, choice, assignment_id, reason, origin,
-                                   from, pace, episode)
+                                   from, pace, episode, figures)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProbeEvent, ticket, choices, from)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StopEvent, at)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KeepsEvent, places)
@@ -159,19 +184,21 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainedEvent, assignment_id, search_loss, twi
                                    depth, batches, train_loss, diverged, score, network_sha256)
 BITPILOT_DEFINE_GROWN_TYPE(CheckpointEvent, (step, sha256, file, train_loss), (diverged))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
-BITPILOT_DEFINE_GROWN_TYPE(FinalRow,
-                           (label, origin, assignment, assignment_id, test_accuracy, test_correct,
-                            test_total, accuracy_low, accuracy_high, paired_difference, paired_low,
-                            paired_high, latency_median_ns, latency_low_ns, latency_high_ns, ratio,
-                            ratio_low, ratio_high, model_energy, model_energy_unit, source,
-                            weight_bytes, budget_met, measurement_id, kernels),
-                           (energy, energy_ratio, no_energy_reason, model_energy_ratio,
-                            model_energy_error, measure_status, measure_detail, speed,
-                            speed_p_value, as_fast_as, validation_accuracy, mini_batches, part))
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, label, latency_median_ns, ratio)
+BITPILOT_DEFINE_GROWN_TYPE(
+    FinalRow,
+    (role, number, label, assignment, assignment_id, test_accuracy, test_correct, test_total,
+     accuracy_low, accuracy_high, paired_difference, paired_low, paired_high, latency_median_ns,
+     latency_low_ns, latency_high_ns, ratio, ratio_low, ratio_high, model_energy, model_energy_unit,
+     source, weight_bytes, budget_met, measurement_id, kernels),
+    (energy, energy_ratio, no_energy_reason, model_energy_ratio, model_energy_error, measure_status,
+     measure_detail, speed, speed_p_value, as_fast_as, validation_accuracy, mini_batches,
+     final_batches, start, part))
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, row, latency_median_ns, ratio)
 BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail, comparisons))
-BITPILOT_DEFINE_GROWN_TYPE(FinalEvent, (rows, hypervolume, full_isa),
-                           (energy_hypervolume, comparisons))
+// What ToJson() writes of it, which is not all that ParseEvent() reads.
+struct PresentFinalEvent : FinalEvent {};
+BITPILOT_DEFINE_GROWN_TYPE(PresentFinalEvent, (rows, hypervolume, full_isa),
+                           (energy_hypervolume, comparisons, test_readings))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,
@@ -180,6 +207,51 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (energy, no_energy_reason, model_energy_error, board, fingerprint))
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
+
+// Before there were roles, a row's origin and its label told what it is, and other rows were named
+// by their labels.
+static std::string RoleBeforeRoles(const nlohmann::json& row) {
+  const auto origin = row.at("origin").get<std::string>();
+  if (origin == "front") return std::string(ToString(FinalistRole::kFront));
+  if (origin == "ilp") return std::string(ToString(FinalistRole::kIntegerProgram));
+  return row.at("label").get<std::string>();
+}
+static int RowLabelled(const nlohmann::json& rows, const nlohmann::json& label) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].at("label") == label) return static_cast<int>(i);
+  }
+  throw nlohmann::json::other_error::create(599, "no row is called " + label.dump(), &label);
+}
+static nlohmann::json WithRoles(nlohmann::json final) {
+  nlohmann::json& rows = final.at("rows");
+  int front = 0;
+  for (nlohmann::json& row : rows) {
+    if (row.contains("role")) continue;
+    row["role"] = RoleBeforeRoles(row);
+    row["number"] = row["role"] == ToString(FinalistRole::kFront) ? ++front : 0;
+    if (row.value("speed", "") == "") row["speed"] = nullptr;
+    if (!row.contains("as_fast_as")) continue;
+    for (nlohmann::json& other : row["as_fast_as"]) other = RowLabelled(rows, other);
+  }
+  if (final.at("full_isa").is_null()) return final;
+  for (nlohmann::json& row : final["full_isa"].at("rows")) {
+    if (!row.contains("row")) row["row"] = RowLabelled(rows, row.at("label"));
+  }
+  return final;
+}
+static void to_json(nlohmann::json& j, const FinalEvent& event) { j = PresentFinalEvent{event}; }
+static void CheckRow(int row, const FinalEvent& event, const nlohmann::json& j) {
+  if (row >= 0 && row < static_cast<int>(event.rows.size())) return;
+  throw nlohmann::json::other_error::create(599, "there is no row " + std::to_string(row), &j);
+}
+static void from_json(const nlohmann::json& j, FinalEvent& event) {
+  event = WithRoles(j).get<PresentFinalEvent>();
+  for (const FinalRow& row : event.rows) {
+    for (const int other : row.as_fast_as) CheckRow(other, event, j);
+  }
+  if (!event.full_isa) return;
+  for (const FullIsaRow& row : event.full_isa->rows) CheckRow(row.row, event, j);
+}
 
 static void to_json(nlohmann::json& j, const AnswersEvent& event) { j = event.program; }
 static void from_json(const nlohmann::json& j, AnswersEvent& event) { j.get_to(event.program); }
@@ -199,7 +271,8 @@ static void to_json(nlohmann::json& j, const ProposalEvent& event) {
        {"reason", event.reason},   {"assignment_id", event.assignment_id},
        {"origin", event.origin},   {"ticket", event.ticket},
        {"from", event.from},       {"pace", event.pace},
-       {"classes", event.classes}, {"episode", event.episode}};
+       {"classes", event.classes}, {"episode", event.episode},
+       {"figures", event.figures}};
 }
 static void from_json(const nlohmann::json& j, ProposalEvent& event) {
   j.at("step").get_to(event.step);
@@ -217,6 +290,7 @@ static void from_json(const nlohmann::json& j, ProposalEvent& event) {
   j.at("pace").get_to(event.pace);
   j.at("classes").get_to(event.classes);
   j.at("episode").get_to(event.episode);
+  j.at("figures").get_to(event.figures);
 }
 
 // What a class answered has a word for it, so that no failure looks like a number.

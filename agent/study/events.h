@@ -40,7 +40,9 @@
 #include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/study/finalist_role.h"
 #include "agent/study/study.h"
+#include "kernels/base/round_comparison.h"
 #include "kernels/base/status.h"
 #include "policies/environment.h"
 #include "policies/integer_program.h"
@@ -121,6 +123,7 @@ struct ProposalEvent {
   Pace pace;
   std::vector<ClassId> classes;
   int episode = 0;
+  std::optional<DecisionFigures> figures;  // what the policy expected, if it plans
 };
 
 struct AdvanceEvent {
@@ -133,6 +136,7 @@ struct AdvanceEvent {
   TicketId from = 0;
   Pace pace;
   int episode = 0;
+  std::optional<DecisionFigures> figures;  // as above
 };
 
 struct ProbeEvent {
@@ -220,17 +224,18 @@ struct CheckpointEvent {
   bool diverged = false;
 };
 
-// One finalist, trained at its own widths after the search.
+// One finalist, trained at its own widths after the search. Where finalists do not train
+// (`batches` is 0), one that no step exported: its network at the start that is better.
 struct TrainedEvent {
   static constexpr std::string_view kKind = "trained";
   std::string assignment_id;
-  // Held-out losses at these widths before that training, nats: of the place that the search stopped
-  // at, and of the twin's end. It began from the lower one.
-  double search_loss = 0.0;
-  std::optional<double> twin_loss;  // null where there is no twin
+  // Held-out losses at these widths before that training, nats: of the place where the search
+  // stopped, and of the twin's end. It began from the lower one.
+  std::optional<double> search_loss;  // null where the search does not train: then it is calibrated
+  std::optional<double> twin_loss;    // null where there is no twin
   bool from_twin = false;
   int depth = 0;                     // mini-batches that these weights had had before
-  int batches = 0;                   // that this training took
+  int batches = 0;                   // that this training took; 0 if it diverged
   std::optional<double> train_loss;  // null without any, or if it diverged
   bool diverged = false;             // the weights are those that it began with
   Scored score;                      // validation, after it
@@ -245,20 +250,22 @@ struct ArtifactEvent {
 };
 
 // One line of the table that ends a search. Test accuracies; latencies of the final, interleaved
-// measurement. Rows differ in training (mini_batches): the weights of all candidates are one set
-// that a search goes on training at changing widths.
+// measurement. Rows are trained alike where all have the same final_batches.
 struct FinalRow {
-  std::string label;   // "uniform 8 bit", "uniform 4 bit", "ilp start", "front 1", "front 2", ...
-  std::string origin;  // "reference", "ilp" or "front"
-  std::string assignment;  // canonical JSON text
+  FinalistRole role = FinalistRole::kUniform8;  // studies of an older bitpilot wrote an "origin"
+  int number = 0;                               // of a member of the front, from 1
+  std::string label;                            // for people: LabelOf() these two
+  std::string assignment;                       // canonical JSON text
   std::string assignment_id;
   // On the validation images, in [0, 1]: what rows are chosen by (agent/study/chosen_rows.h). Null,
-  // as the next one, in studies of an older bitpilot.
+  // as the next ones, in studies of an older bitpilot.
   std::optional<double> validation_accuracy;
-  // How many mini-batches the weights had had, at whatever widths the search had trained at until
-  // then, when this network was exported; 0: calibrated only.
+  // That the weights had had in all when this network was exported, the last `final_batches` of
+  // them at its own widths; 0: calibrated only.
   std::optional<std::int64_t> mini_batches;
-  double test_accuracy = 0.0;  // in [0, 1]
+  std::optional<int> final_batches;
+  std::optional<TrainingStart> start;  // where those began
+  double test_accuracy = 0.0;          // in [0, 1]
   std::int64_t test_correct = 0;
   std::int64_t test_total = 0;
   double accuracy_low = 0.0;  // Wilson interval, 95 %
@@ -293,18 +300,19 @@ struct FinalRow {
   // Of the comparison, from 1, where the board took the networks in several. Those of different
   // parts shared no rounds: nothing is said of which is faster. Uniform 8 bit is in every part.
   int part = 1;
-  // By a sign test over the interleaved rounds (agent/results/speed_claims.h): "faster", "slower" or
-  // "no difference" than uniform 8 bit. Empty of uniform 8 bit itself, of a model's figures, and
-  // where nothing was measured.
-  std::string speed;
+  // Beside uniform 8 bit, by a sign test over the interleaved rounds
+  // (agent/results/speed_claims.h). Null of uniform 8 bit itself, of a model's figures, and where
+  // nothing was measured.
+  std::optional<Speed> speed;
   double speed_p_value = 1.0;
-  std::vector<std::string>
-      as_fast_as;  // labels of rows that shared rounds do not tell apart from it
+  // Rows that shared rounds do not tell apart from it: indices into FinalEvent::rows. Studies of an
+  // older bitpilot wrote labels.
+  std::vector<int> as_fast_as;
 };
 
 // What a final candidate costs on the machine's full instruction set.
 struct FullIsaRow {
-  std::string label;  // as in FinalRow
+  int row = 0;  // index into FinalEvent::rows; studies of an older bitpilot wrote its label
   double latency_median_ns = 0.0;
   double ratio = 0.0;  // to uniform 8 bit on the same instruction set
 };
@@ -331,19 +339,18 @@ struct PairedCounts {
 struct TestEvent {
   static constexpr std::string_view kKind = "test";
   std::vector<PairedCounts> rows;  // parallel to FinalEvent's; the reference is uniform 8 bit
-  // Of uniform 4 bit, which no step validates; nothing where it is no finalist.
-  std::optional<double> uniform4_validation_accuracy;
-  bool uniform4_diverged = false;  // its training did, and was undone
 };
 
 struct FinalEvent {
   static constexpr std::string_view kKind = "final";
   std::vector<FinalRow> rows;
+  // Of everything that the search measured: anchored validation error and latency.
   double hypervolume = 0.0;
-  // In error, latency and energy, of everything measured; null where energy was no objective.
+  // In error, latency and energy; null where energy was no objective.
   std::optional<double> energy_hypervolume;
   std::optional<FullIsa> full_isa;
-  int comparisons = 1;  // how often the rows were measured; all but the last were disturbed
+  int comparisons = 1;    // how often the rows were measured; all but the last were disturbed
+  int test_readings = 1;  // how often the search has read the test images; more if it was extended
 };
 
 struct EndEvent {

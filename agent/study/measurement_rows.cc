@@ -81,4 +81,9 @@ Status CheckFigures(const MeasurementRow& row) {
   return Status();
 }
 
+bool IsOfAnotherBoard(const MeasurementRow& row, const BoardInfo& board) {
+  const Result<BoardInfo> measured = ParseEvent<BoardInfo>(row.board);
+  return measured.ok() && (measured->isa != board.isa || measured->backend != board.backend);
+}
+
 }  // namespace bitpilot

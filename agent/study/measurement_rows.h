@@ -30,4 +30,8 @@ Status CheckFigures(const MeasurementRow& row);
 
 std::string_view ToString(Tier tier);
 
+// True if the row was measured with another instruction set or backend than `board` has: the
+// comparison on the whole machine, which is no measurement of the search's board.
+bool IsOfAnotherBoard(const MeasurementRow& row, const BoardInfo& board);
+
 }  // namespace bitpilot

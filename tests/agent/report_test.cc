@@ -9,7 +9,7 @@
 #include <regex>
 
 #include "agent/report/report_data.h"
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 #include "agent/study/sqlite_database.h"
 #include "tests/agent/sample_study.h"
 #include "tests/agent/study_fixture.h"

@@ -1,4 +1,4 @@
-#include "agent/session/search_config.h"
+#include "agent/study/search_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,35 @@
+// The flags that define a search, from the list of its configuration's fields
+// (agent/study/config_fields.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/cli/command.h"
+#include "agent/session/moved_parts.h"
+#include "agent/study/search_config.h"
+
+namespace bitpilot {
+
+// Where the flags write to. The object must outlive the command.
+struct SearchFlagValues {
+  SearchConfig config;
+  std::vector<int> widths;  // of --widths: for weights and activations
+};
+
+// Registers every field that has a flag, and --widths.
+void AddSearchFlags(CLI::App& command, SearchFlagValues& values);
+
+// The configuration of a new search.
+SearchConfig ConfigOf(const SearchFlagValues& values);
+
+// Of a resume, which goes on with what the study says: refuses flags that define a search, but for
+// those that name where something is now, and --measurements, which extends it.
+//
+// Errors: kInvalidArgument names the flag.
+Status CheckResumeFlags(const CLI::App& command);
+
+// What a resume was told to find elsewhere.
+MovedParts MovedPartsOf(const CLI::App& command, const SearchFlagValues& values);
+
+}  // namespace bitpilot

@@ -1,0 +1,317 @@
+#include "agent/results/final_comparison.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "agent/qat/integer_evaluation.h"
+#include "agent/results/accuracy_statistics.h"
+#include "agent/results/final_rounds.h"
+#include "agent/results/front.h"
+#include "agent/results/speed_claims.h"
+#include "agent/study/chosen_rows.h"
+#include "agent/study/energy_ratios.h"
+#include "kernels/base/check.h"
+#include "kernels/base/network_file.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::string_view kNetworkKind = "network";
+
+// The finalists' networks, read from their files once the first live part asks for them.
+class FinalistNetworks {
+ public:
+  FinalistNetworks(const std::vector<TrainedFinalist>& finalists, const StudyFiles& files)
+      : finalists_(finalists), files_(files) {}
+
+  Result<std::vector<const Network*>> Get() {
+    for (std::size_t i = networks_.size(); i < finalists_.size(); ++i) {
+      const StoredFile& stored = finalists_[i].network;
+      const Result<std::string> bytes = files_.Get(stored);
+      if (!bytes.ok()) return bytes.status();
+      Result<Network> network = ParseNetwork(*bytes);
+      if (!network.ok()) return network.status().WithContext(stored.file);
+      networks_.push_back(std::move(*network));
+    }
+    std::vector<const Network*> pointers;
+    for (const Network& network : networks_) pointers.push_back(&network);
+    return pointers;
+  }
+
+ private:
+  const std::vector<TrainedFinalist>& finalists_;
+  const StudyFiles& files_;
+  std::vector<Network> networks_;
+};
+
+// Measurements of an extended search's later comparisons have names of their own.
+std::string PrefixOf(const std::string& name, int reading) {
+  return reading == 1 ? name : name + "-extended-" + std::to_string(reading);
+}
+
+FinalRoundsJob RoundsOf(const std::string& prefix, const std::vector<TrainedFinalist>& finalists,
+                        FinalistNetworks& networks, std::function<Result<Board*>()> board) {
+  FinalRoundsJob job;
+  job.prefix = prefix;
+  for (const TrainedFinalist& each : finalists) {
+    job.assignments.push_back(each.finalist.assignment);
+  }
+  job.networks = [&networks] { return networks.Get(); };
+  job.board = std::move(board);
+  return job;
+}
+
+void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, FinalRow& result) {
+  result.measurement_id = row.measurement_id;
+  result.measure_status = row.status;
+  result.measure_detail = row.detail;
+  if (!row.latency_median_ns || !uniform8.latency_median_ns) return;
+  result.latency_median_ns = row.latency_median_ns;
+  result.latency_low_ns = row.latency_low_ns.value_or(0.0);
+  result.latency_high_ns = row.latency_high_ns.value_or(0.0);
+  const MedianInterval ratio = RatioOf(row, uniform8);
+  result.ratio = ratio.median;
+  result.ratio_low = ratio.low;
+  result.ratio_high = ratio.high;
+  result.source = row.source;
+  if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
+    result.kernels = conditions->kernels;
+    result.model_energy = conditions->model_energy;
+    result.model_energy_unit = conditions->model_energy_unit;
+    result.model_energy_error = conditions->model_energy_error;
+  }
+  result.model_energy_ratio = EnergyRatiosOf(row, uniform8).model;
+}
+
+void FillEnergy(const MeasurementRow& row, const MeasurementRow& uniform8, FinalRow& result) {
+  result.energy = row.energy;
+  result.energy_ratio = EnergyRatiosOf(row, uniform8).measured;
+  if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
+    result.no_energy_reason = conditions->no_energy_reason;
+  }
+}
+
+void FillAccuracy(const PairedCounts& counts, FinalRow& result) {
+  result.test_total = counts.total();
+  result.test_correct = counts.correct();
+  result.test_accuracy =
+      static_cast<double>(result.test_correct) / static_cast<double>(result.test_total);
+  const Interval wilson = WilsonInterval(result.test_correct, result.test_total);
+  result.accuracy_low = wilson.low;
+  result.accuracy_high = wilson.high;
+  const PairedDifference paired = ComparePairs(counts);
+  result.paired_difference = paired.difference;
+  result.paired_low = paired.interval.low;
+  result.paired_high = paired.interval.high;
+}
+
+// The ratio that the energy budget is about.
+std::optional<double> BudgetedEnergy(EnergyObjective objective, const FinalRow& row) {
+  if (objective == EnergyObjective::kModel) return row.model_energy_ratio;
+  if (row.energy_ratio) return row.energy_ratio->value;
+  return std::nullopt;
+}
+
+bool KeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
+  const Budgets& budgets = problem.budgets;
+  const std::optional<double> energy = BudgetedEnergy(problem.energy_objective, row);
+  return (!budgets.max_energy_ratio || (energy && *energy <= *budgets.max_energy_ratio)) &&
+         (!budgets.max_latency_ratio || (row.ratio && *row.ratio <= *budgets.max_latency_ratio)) &&
+         (!budgets.max_weight_bytes || row.weight_bytes <= *budgets.max_weight_bytes) &&
+         (!budgets.min_accuracy || BudgetedAccuracy(row) >= *budgets.min_accuracy);
+}
+
+// Entries name the finalists by their order, which is that of the final table.
+FullIsa FullIsaOf(const FinalRounds& rounds) {
+  const std::vector<MeasurementRow>& rows = rounds.latency.rows;
+  FullIsa full;
+  full.measure_status = rounds.latency.Verdict().status;
+  full.measure_detail = rounds.latency.Verdict().detail;
+  full.comparisons = rounds.comparisons;
+  if (const auto board = ParseEvent<BoardInfo>(rows.front().board); board.ok())
+    full.isa = board->isa;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const MeasurementRow& uniform8 = rounds.latency.Uniform8Of(i);
+    if (!rows[i].latency_median_ns || !uniform8.latency_median_ns) continue;
+    full.rows.push_back(
+        {static_cast<int>(i), *rows[i].latency_median_ns, RatioOf(rows[i], uniform8).median});
+  }
+  return full;
+}
+
+// What the energy phase adds, for people who wait.
+std::string EnergyNotice(const Board* board, bool asks_for_energy) {
+  if (board == nullptr || !asks_for_energy || !board->info().energy.measures()) return {};
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.0f s", board->info().energy.window_s);
+  return "; then their energy, by " + board->info().energy.source + ": windows of " + seconds +
+         " and more (--energy none leaves it out)";
+}
+
+// Registers every network once. What the log registered must be a finalist's, by name and hash.
+Status RegisterNetworks(const std::vector<TrainedFinalist>& finalists,
+                        const std::vector<StoredFile>& registered, Journal& journal) {
+  std::vector<StoredFile> expected;
+  for (const TrainedFinalist& each : finalists) {
+    // The start and a member of the front may be one candidate.
+    if (std::find(expected.begin(), expected.end(), each.network) == expected.end()) {
+      expected.push_back(each.network);
+    }
+  }
+  for (;;) {
+    const Result<std::optional<ArtifactEvent>> logged = journal.TakeArtifact();
+    if (!logged.ok()) return logged.status();
+    if (!*logged) break;
+    const StoredFile stored{(*logged)->sha256, (*logged)->file};
+    const auto found = std::find(expected.begin(), expected.end(), stored);
+    if ((*logged)->kind != kNetworkKind || found == expected.end()) {
+      return DataCorrupt("replay diverges at seq " + std::to_string(journal.seq()) +
+                         ": the log registers the " + (*logged)->kind + " " + stored.file +
+                         " with SHA-256 " + stored.sha256 + ", which is no finalist's");
+    }
+    expected.erase(found);
+  }
+  std::erase_if(expected, [&](const StoredFile& each) {
+    return std::find(registered.begin(), registered.end(), each) != registered.end();
+  });
+  if (journal.replaying() && !expected.empty()) {
+    return DataCorrupt("replay diverges after seq " + std::to_string(journal.seq()) +
+                       ": the log does not register " + expected.front().file);
+  }
+  if (!journal.recording()) return Status();
+  for (const StoredFile& each : expected) {
+    BITPILOT_RETURN_IF_ERROR(
+        journal.PutArtifact({each.sha256, std::string(kNetworkKind), each.file}));
+  }
+  return Status();
+}
+
+Result<TestEvent> ReadTestImages(const std::vector<TrainedFinalist>& finalists,
+                                 const std::vector<const Network*>& networks,
+                                 const ImageDataset& test, SearchObserver& observer) {
+  TestEvent event;
+  std::vector<std::uint8_t> uniform8;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const Result<Evaluation> evaluation = EvaluateInteger(*networks[i], test);
+    if (!evaluation.ok()) return evaluation.status();
+    if (i == 0) uniform8 = evaluation->predictions;
+    event.rows.push_back(CountPairs(uniform8, evaluation->predictions, test.labels));
+    observer.OnProgress(static_cast<int>(i) + 1, finalists[i].finalist.label());
+  }
+  return event;
+}
+
+// A damaged log must not break a promise further on.
+Status CheckCounts(const TestEvent& test, std::size_t num_finalists) {
+  bool sound = test.rows.size() == num_finalists;
+  for (const PairedCounts& row : test.rows) {
+    sound = sound && row.both >= 0 && row.only_this >= 0 && row.only_reference >= 0 &&
+            row.neither >= 0 && row.total() > 0 && row.total() == test.rows.front().total();
+  }
+  if (sound) return Status();
+  return DataCorrupt("expected counts of one set of test images for each of " +
+                     std::to_string(num_finalists) + " finalists");
+}
+
+// A function of what was measured and counted: replays recompute it.
+FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFinalist>& finalists,
+                      const FinalRounds& rounds, const TestEvent& test) {
+  FinalEvent event;
+  event.comparisons = rounds.comparisons;
+  for (std::size_t i = 0; i < finalists.size(); ++i) {
+    const Finalist& finalist = finalists[i].finalist;
+    FinalRow row;
+    row.role = finalist.role;
+    row.number = finalist.number;
+    row.label = finalist.label();
+    row.assignment = CanonicalText(finalist.assignment);
+    row.assignment_id = AssignmentId(finalist.assignment);
+    row.weight_bytes = WeightBytes(problem.topology, finalist.assignment);
+    row.validation_accuracy = finalists[i].validation_accuracy;
+    row.mini_batches = finalists[i].mini_batches;
+    row.final_batches = finalists[i].final_batches;
+    row.start = finalists[i].start;
+    FillAccuracy(test.rows[i], row);
+    row.part = static_cast<int>(rounds.latency.parts[i]) + 1;
+    FillLatency(rounds.latency.rows[i], rounds.latency.Uniform8Of(i), row);
+    FillEnergy(rounds.energy.rows[i], rounds.energy.Uniform8Of(i), row);
+    row.budget_met = KeepsBudgets(problem, row);
+    event.rows.push_back(std::move(row));
+  }
+  JudgeSpeeds(rounds.latency, event.rows);
+  return event;
+}
+
+// The comparison on the whole machine.
+Result<FullIsa> CompareOnFullIsa(const std::vector<TrainedFinalist>& finalists, int reading,
+                                 const ComparisonParts& parts, FinalistNetworks& networks,
+                                 Journal& journal, SearchObserver& observer) {
+  observer.OnPhase("measuring the finalists on the machine's full instruction set", 0);
+  std::unique_ptr<Board> whole_machine;
+  const auto connect = [&]() -> Result<Board*> {
+    if (whole_machine) return whole_machine.get();
+    Result<std::unique_ptr<Board>> board = parts.full_isa_board();
+    if (!board.ok()) return board.status();
+    whole_machine = std::move(*board);
+    return whole_machine.get();
+  };
+  const Result<FinalRounds> rounds = MeasureFinalRounds(
+      RoundsOf(PrefixOf("full-isa", reading), finalists, networks, connect), journal, observer);
+  if (!rounds.ok()) return rounds.status();
+  return FullIsaOf(*rounds);
+}
+
+}  // namespace
+
+Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
+                                    const std::vector<TrainedFinalist>& finalists,
+                                    const std::vector<TransitionEvent>& transitions,
+                                    const FinalOptions& options, const ComparisonParts& parts,
+                                    Journal& journal, const StudyFiles& files,
+                                    SearchObserver& observer) {
+  BITPILOT_CHECK(!finalists.empty() && finalists.front().finalist.role == FinalistRole::kUniform8);
+  FinalistNetworks networks(finalists, files);
+  observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
+                       EnergyNotice(parts.board, options.energy),
+                   0);
+  const auto search_board = [&]() -> Result<Board*> { return parts.board; };
+  FinalRoundsJob job =
+      RoundsOf(PrefixOf("final", options.reading), finalists, networks, search_board);
+  job.energy = options.energy;
+  job.long_audit = options.long_audit;
+  const Result<FinalRounds> rounds = MeasureFinalRounds(job, journal, observer);
+  if (!rounds.ok()) return rounds.status();
+  std::optional<FullIsa> full_isa;
+  if (parts.full_isa_board) {
+    Result<FullIsa> compared =
+        CompareOnFullIsa(finalists, options.reading, parts, networks, journal, observer);
+    if (!compared.ok()) return compared.status();
+    full_isa = std::move(*compared);
+  }
+  BITPILOT_RETURN_IF_ERROR(RegisterNetworks(finalists, options.registered, journal));
+
+  observer.OnPhase("reading the test images", static_cast<int>(finalists.size()));
+  const Result<TestEvent> read = journal.Observe<TestEvent>(
+      [&]() -> Result<TestEvent> {
+        const Result<std::vector<const Network*>> loaded = networks.Get();
+        if (!loaded.ok()) return loaded.status();
+        return ReadTestImages(finalists, *loaded, *parts.test, observer);
+      },
+      [&](const TestEvent& logged) -> Result<TestEvent> {
+        BITPILOT_RETURN_IF_ERROR(CheckCounts(logged, finalists.size()));
+        return logged;
+      });
+  if (!read.ok()) return read.status();
+  FinalEvent event = FinalTable(problem, finalists, *rounds, *read);
+  event.hypervolume = MeasuredHypervolume(problem, transitions);
+  event.energy_hypervolume = MeasuredEnergyHypervolume(problem, transitions);
+  event.full_isa = std::move(full_isa);
+  event.test_readings = options.reading;
+  BITPILOT_RETURN_IF_ERROR(journal.Decide(event));
+  return event;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,57 @@
+// The last act of a search: finalists measured again, interleaved with uniform 8 bit, and evaluated
+// on the test range.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/model/image_dataset.h"
+#include "agent/results/final_training.h"
+#include "agent/results/search_observer.h"
+#include "agent/study/events.h"
+#include "agent/study/journal.h"
+#include "agent/study/study_files.h"
+#include "kernels/base/status.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+struct FinalOptions {
+  bool energy = false;      // also measure their energy, where the search's board can
+  bool long_audit = false;  // 100 rounds of 100 ms instead of 24 to 40 of 20 ms
+  // Of the test images: 2 after a search was extended, and so on; and the networks of the
+  // comparisons before, which are registered there.
+  int reading = 1;
+  std::vector<StoredFile> registered;
+};
+
+// What comparing works with. A verification has none of them.
+struct ComparisonParts {
+  Board* board = nullptr;              // the search's
+  const ImageDataset* test = nullptr;  // nobody else is given them
+  // The whole machine, where the search's board is this machine restricted to an instruction set:
+  // connected only if needed. Also set in a verification of such a search.
+  std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
+};
+
+// Measures all finalists in interleaved rounds (agent/results/final_rounds.h) on the search's board
+// (and once more on the whole machine), registers their networks as artifacts, reads the test
+// images with the integer networks that were measured, judges by the rounds who is faster, and logs
+// the "final" event. Which rows are shown first follows from validation alone
+// (agent/study/chosen_rows.h), and so do budgets of accuracy: after the final training.
+//
+// finalists: TrainFinalists()'s, uniform 8 bit first.
+// transitions: of all steps.
+//
+// Errors: the journal's and the board's; kNotFound if a finalist's network file is missing.
+Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
+                                    const std::vector<TrainedFinalist>& finalists,
+                                    const std::vector<TransitionEvent>& transitions,
+                                    const FinalOptions& options, const ComparisonParts& parts,
+                                    Journal& journal, const StudyFiles& files,
+                                    SearchObserver& observer);
+
+}  // namespace bitpilot

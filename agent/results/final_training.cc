@@ -1,0 +1,268 @@
+#include "agent/results/final_training.h"
+
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include "agent/qat/integer_evaluation.h"
+#include "kernels/base/bit_assignment.h"
+#include "kernels/base/check.h"
+#include "kernels/base/network_file.h"
+
+namespace bitpilot {
+namespace {
+
+Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
+
+Scored ScoreOf(const Evaluation& evaluation, const ImageDataset& images) {
+  Scored score;
+  score.loss = evaluation.loss;
+  score.loss_error = evaluation.loss_error;
+  score.total = static_cast<int>(images.size());
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    score.correct += evaluation.predictions[i] == images.labels[i] ? 1 : 0;
+  }
+  return score;
+}
+
+// A network and its held-out loss.
+struct Reading {
+  Network network;
+  Scored score;
+  // False if the loss, or a number that is needed to compute it, is not finite.
+  bool is_finite() const { return std::isfinite(score.loss) && std::isfinite(score.loss_error); }
+};
+
+// Trains finalists one after the other, on one model.
+class FinalTrainer {
+ public:
+  FinalTrainer(const FinalTrainingJob& job, const FinalTrainingParts& parts,
+               const StudyFiles& files, SearchObserver& observer, const std::function<bool()>& stop)
+      : job_(job), parts_(parts), files_(files), observer_(observer), stop_(stop) {}
+
+  Result<TrainedEvent> Train(const Finalist& finalist) {
+    if (stop_()) return Stopped();
+    TrainedEvent event;
+    event.assignment_id = AssignmentId(finalist.assignment);
+    Result<Reading> reading =
+        job_.search ? ReadBetterStart(finalist, event) : ReadCalibrated(finalist);
+    if (!reading.ok()) return reading.status();
+    if (job_.batches > 0) {
+      Result<std::optional<Reading>> trained = TrainOn(event);
+      if (!trained.ok()) return trained.status();
+      event.diverged = !trained->has_value();
+      if (*trained) reading = std::move(**trained);
+    }
+    if (event.diverged) {
+      event.batches = 0;
+      event.train_loss.reset();
+      observer_.OnNotice(finalist.label() +
+                         ": its final training diverged (a loss or a weight is no finite number); "
+                         "compared as it was before that");
+    }
+    event.score = reading->score;
+    const Result<StoredFile> stored =
+        files_.Put(StudyFileKind::kNetwork, SerializeNetwork(reading->network));
+    if (!stored.ok()) return stored.status();
+    event.network_sha256 = stored->sha256;
+    return event;
+  }
+
+ private:
+  // Reads both starts at the finalist's widths; the model is left at the one that is better.
+  Result<Reading> ReadBetterStart(const Finalist& finalist, TrainedEvent& event) {
+    Result<Reading> search = ReadStart(finalist, *job_.search);
+    if (!search.ok()) return search.status();
+    event.search_loss = search->score.loss;
+    event.depth = job_.search->depth;
+    if (!job_.twin) return search;
+    Result<Reading> twin = ReadStart(finalist, *job_.twin);
+    if (!twin.ok()) return twin.status();
+    event.twin_loss = twin->score.loss;
+    event.from_twin = twin->score.loss < search->score.loss;
+    if (event.from_twin) {
+      event.depth = job_.twin->depth;
+      return twin;
+    }
+    if (job_.batches > 0) BITPILOT_RETURN_IF_ERROR(Load(finalist, *job_.search));
+    return search;
+  }
+
+  Result<Reading> ReadStart(const Finalist& finalist, const FinalStart& start) {
+    BITPILOT_RETURN_IF_ERROR(Load(finalist, start));
+    BITPILOT_RETURN_IF_ERROR(ReestimateBatchNorm());
+    return ReadFinite(finalist, start.checkpoint.file);
+  }
+
+  Status Load(const Finalist& finalist, const FinalStart& start) {
+    if (stop_()) return Stopped();
+    const Result<std::string> checkpoint = files_.Get(start.checkpoint);
+    if (!checkpoint.ok()) return checkpoint.status();
+    BITPILOT_RETURN_IF_ERROR(
+        parts_.model->LoadCheckpoint(*checkpoint).WithContext(start.checkpoint.file));
+    return parts_.model->SetAssignment(finalist.assignment);
+  }
+
+  Result<Reading> ReadCalibrated(const Finalist& finalist) {
+    if (untrained_.empty()) {
+      untrained_ = parts_.model->SaveCheckpoint();
+    } else {
+      BITPILOT_RETURN_IF_ERROR(parts_.model->LoadCheckpoint(untrained_));
+    }
+    BITPILOT_RETURN_IF_ERROR(parts_.model->SetAssignment(finalist.assignment));
+    parts_.model->Calibrate(*parts_.calibration);
+    return ReadFinite(finalist, "the calibrated network");
+  }
+
+  Result<Reading> ReadFinite(const Finalist& finalist, const std::string& start) {
+    Result<Reading> reading = Read();
+    if (!reading.ok() || reading->is_finite()) return reading;
+    return Status(StatusCode::kInternal,
+                  start + " has no finite loss at the widths of " + finalist.label());
+  }
+
+  // nullopt if it diverged.
+  Result<std::optional<Reading>> TrainOn(TrainedEvent& event) {
+    TrainOptions options = job_.options;
+    options.rate_begin = 1.0;
+    options.rate_end = 0.0;
+    event.batches = job_.batches;
+    event.train_loss = parts_.model->Train(*parts_.train, job_.batches, options, stop_);
+    if (stop_()) return Stopped();
+    if (!event.train_loss) return std::optional<Reading>();
+    const Status estimated = ReestimateBatchNorm();
+    if (estimated.code() == StatusCode::kUnsupported) return std::optional<Reading>();
+    if (!estimated.ok()) return estimated;
+    Result<Reading> reading = Read();
+    if (!reading.ok()) return reading.status();
+    if (!reading->is_finite()) return std::optional<Reading>();
+    return std::optional(std::move(*reading));
+  }
+
+  Status ReestimateBatchNorm() {
+    return parts_.model->ReestimateBatchNorm(*parts_.train, job_.reestimation_batches,
+                                             job_.options.batch_size);
+  }
+
+  // From the integer network, which is what the board runs.
+  Result<Reading> Read() const {
+    Reading reading{parts_.model->Export(), {}};
+    const Result<Evaluation> evaluation = EvaluateInteger(reading.network, *parts_.validation);
+    if (!evaluation.ok()) return evaluation.status();
+    reading.score = ScoreOf(*evaluation, *parts_.validation);
+    return reading;
+  }
+
+  const FinalTrainingJob& job_;
+  const FinalTrainingParts& parts_;
+  const StudyFiles& files_;
+  SearchObserver& observer_;
+  const std::function<bool()>& stop_;
+  std::string untrained_;  // the state that calibration starts from
+};
+
+// What of a logged training follows from the log before it.
+Result<TrainedEvent> Recompute(const TrainedEvent& logged, const Finalist& finalist,
+                               const FinalTrainingJob& job) {
+  if (logged.search_loss.has_value() != job.search.has_value() ||
+      logged.twin_loss.has_value() != (job.search && job.twin)) {
+    return DataCorrupt("a final training needs the losses of the starts that there are");
+  }
+  const Scored& score = logged.score;
+  if (score.total <= 0 || score.correct < 0 || score.correct > score.total) {
+    return DataCorrupt("a final training of " + finalist.label() + " scored " +
+                       std::to_string(score.correct) + " of " + std::to_string(score.total) +
+                       " images");
+  }
+  const bool trained = job.batches > 0 && !logged.diverged;
+  if (trained && !logged.train_loss) {
+    return DataCorrupt("a final training of " + finalist.label() +
+                       " without its loss, which did not diverge");
+  }
+  TrainedEvent again = logged;
+  again.assignment_id = AssignmentId(finalist.assignment);
+  again.from_twin = logged.twin_loss && *logged.twin_loss < *logged.search_loss;
+  again.depth = !job.search ? 0 : again.from_twin ? job.twin->depth : job.search->depth;
+  again.batches = trained ? job.batches : 0;
+  again.diverged = logged.diverged && job.batches > 0;
+  if (!trained) again.train_loss.reset();
+  return again;
+}
+
+TrainedFinalist WithTraining(const Finalist& finalist, const TrainedEvent& event) {
+  TrainedFinalist trained{finalist, NetworkFile(event.network_sha256, "")};
+  trained.validation_accuracy = 1.0 - event.score.error();
+  trained.start = !event.search_loss ? TrainingStart::kCalibrated
+                  : event.from_twin  ? TrainingStart::kTwin
+                                     : TrainingStart::kSearch;
+  trained.mini_batches = event.depth + event.batches;
+  trained.final_batches = event.batches;
+  trained.diverged = event.diverged;
+  return trained;
+}
+
+// The network that a finalist has without a final training; nullopt if none.
+std::optional<TrainedFinalist> AsItIs(const SearchProblem& problem, const Finalist& finalist,
+                                      const std::vector<TransitionEvent>& transitions,
+                                      const FinalTrainingJob& job) {
+  if (finalist.step) {
+    const TransitionEvent& answer = transitions[static_cast<std::size_t>(*finalist.step)];
+    BITPILOT_CHECK(answer.score.has_value());
+    TrainedFinalist result{finalist, NetworkFile(answer.network_sha256, "")};
+    result.validation_accuracy = 1.0 - answer.score->error();
+    result.start = job.search ? TrainingStart::kSearch : TrainingStart::kCalibrated;
+    result.mini_batches = answer.at.depth;
+    return result;
+  }
+  if (finalist.role != FinalistRole::kUniform8 || job.search) return std::nullopt;
+  return TrainedFinalist{finalist, job.uniform8, problem.uniform8.accuracy};
+}
+
+std::string NoteOf(const TrainedFinalist& finalist, const TrainedEvent& event) {
+  char accuracy[32];
+  std::snprintf(accuracy, sizeof accuracy, "%.4f", finalist.validation_accuracy);
+  return finalist.finalist.label() + " from " + std::string(ToString(finalist.start)) +
+         ", validation accuracy " + accuracy + (event.diverged ? " (diverged)" : "");
+}
+
+}  // namespace
+
+Result<std::vector<TrainedFinalist>> TrainFinalists(
+    const SearchProblem& problem, const std::vector<Finalist>& finalists,
+    const std::vector<TransitionEvent>& transitions, const FinalTrainingJob& job,
+    const FinalTrainingParts& parts, Journal& journal, const StudyFiles& files,
+    SearchObserver& observer, const std::function<bool()>& stop) {
+  if (job.batches > 0) {
+    observer.OnPhase("training the finalists, " + std::to_string(job.batches) +
+                         " mini-batches each at their own widths",
+                     static_cast<int>(finalists.size()));
+  }
+  FinalTrainer trainer(job, parts, files, observer, stop);
+  std::map<std::string, TrainedEvent> known;  // by assignment: equal widths train once
+  std::vector<TrainedFinalist> results;
+  for (const Finalist& finalist : finalists) {
+    if (job.batches == 0) {
+      if (auto as_it_is = AsItIs(problem, finalist, transitions, job)) {
+        results.push_back(std::move(*as_it_is));
+        continue;
+      }
+    }
+    const std::string id = AssignmentId(finalist.assignment);
+    auto event = known.find(id);
+    if (event == known.end()) {
+      const Result<TrainedEvent> observed = journal.Observe<TrainedEvent>(
+          [&] { return trainer.Train(finalist); },
+          [&](const TrainedEvent& logged) { return Recompute(logged, finalist, job); });
+      if (!observed.ok()) return observed.status();
+      event = known.emplace(id, *observed).first;
+    }
+    results.push_back(WithTraining(finalist, event->second));
+    if (job.batches > 0 && !journal.last_was_logged()) {
+      observer.OnProgress(static_cast<int>(results.size()), NoteOf(results.back(), event->second));
+    }
+  }
+  return results;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,44 @@
+// What a row of the table that ends a search is, and where its final training began. Code asks
+// these two, and never reads a label.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+enum class FinalistRole : std::uint8_t {
+  kUniform8,        // what all rows are compared with
+  kUniform4,        //
+  kIntegerProgram,  // the best of the integer program's answers, where the search began
+  kFront,           // a member of the front that the search found
+};
+
+// "uniform 8 bit", "uniform 4 bit", "ilp start", "front".
+std::string_view ToString(FinalistRole role);
+
+// Errors: kDataCorrupt lists the known words.
+Result<FinalistRole> ParseFinalistRole(std::string_view word);
+
+// Uniform 8 and 4 bit: there to compare with, found by nobody.
+bool IsReference(FinalistRole role);
+
+// For people: the role, of a member of the front with its number ("front 3").
+std::string LabelOf(FinalistRole role, int number);
+
+enum class TrainingStart : std::uint8_t {
+  kCalibrated,  // the float weights: nothing trained them
+  kSearch,      // a place of the search
+  kTwin,        // where uniform 8 bit ended that trained alone
+};
+
+// "calibrated", "search", "twin".
+std::string_view ToString(TrainingStart start);
+
+// Errors: as above.
+Result<TrainingStart> ParseTrainingStart(std::string_view word);
+
+}  // namespace bitpilot

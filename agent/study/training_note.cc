@@ -1,0 +1,68 @@
+#include "agent/study/training_note.h"
+
+#include <algorithm>
+
+namespace bitpilot {
+namespace {
+
+std::string Batches(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " mini-batch" : " mini-batches");
+}
+
+bool IsOlder(const FinalEvent& final) {
+  return std::any_of(final.rows.begin(), final.rows.end(),
+                     [](const FinalRow& row) { return !row.final_batches; });
+}
+
+constexpr char kOlder[] =
+    "The rows are not trained alike: candidates share one set of weights, trained at the search's "
+    "changing widths; uniform 8 bit is calibrated only; uniform 4 bit took the weights at the end, "
+    "at the learning rate that the search had come to (0 after a whole search).";
+
+constexpr char kAsTheSearchLeftThem[] =
+    "The rows are not trained alike (--final-batches 0): a candidate has the weights as they were "
+    "after its own step, the references those of the place where the search stopped or of uniform "
+    "8 "
+    "bit that trained alone, whichever validated better.";
+
+}  // namespace
+
+std::string DescribeTraining(const FinalEvent& final) {
+  const bool any = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.mini_batches.value_or(0) > 0;
+  });
+  if (!any) return {};
+  if (IsOlder(final)) return kOlder;
+  int batches = 0;
+  for (const FinalRow& row : final.rows) batches = std::max(batches, *row.final_batches);
+  if (batches == 0) return kAsTheSearchLeftThem;
+  const bool from_search =
+      std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+        return row.start.value_or(TrainingStart::kCalibrated) != TrainingStart::kCalibrated;
+      });
+  std::string text = "The rows are trained alike: after the search each took " + Batches(batches) +
+                     " at its own widths, with the same schedule, from ";
+  text += from_search
+              ? "the start that validated better at these widths: the place where the search "
+                "stopped (search), or the end of uniform 8 bit that trained alone for as "
+                "long (twin)."
+              : "the float weights, calibrated.";
+  for (const FinalRow& row : final.rows) {
+    if (*row.final_batches > 0) continue;
+    text += " The training of " + row.label + " diverged: it is compared as it was before.";
+  }
+  return text;
+}
+
+std::string DescribeTraining(const FinalRow& row) {
+  if (!row.mini_batches) return {};
+  if (*row.mini_batches == 0) return "calibrated only";
+  std::string text = Batches(*row.mini_batches);
+  if (row.final_batches.value_or(0) > 0) {
+    text += ", the last " + std::to_string(*row.final_batches) + " at these widths";
+  }
+  if (row.start) text += ", from " + std::string(ToString(*row.start));
+  return text;
+}
+
+}  // namespace bitpilot
