@@ -7,8 +7,8 @@
 
 #include "agent/fleet/board.h"
 #include "agent/results/search_observer.h"
-#include "agent/study/search_config.h"
 #include "agent/study/journal.h"
+#include "agent/study/search_config.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
 

@@ -76,27 +76,29 @@ Result<PlacedTraining::Trained> PlacedTraining::Train(const PlaceFile& from,
   if (stop_()) return Stopped();
   const Trained undone{from.file, std::nullopt, true};
   if (!loss || !std::isfinite(*loss)) return undone;
-  const std::string state = model_->SaveCheckpoint();
-  BITPILOT_RETURN_IF_ERROR(PrepareReading(from.depth + pace.batches));
-  if (!IsFinite(model_->Export())) return undone;
-  const Result<StoredFile> file = files_.Put(StudyFileKind::kCheckpoint, state);
+  const Result<StoredFile> file = files_.Put(StudyFileKind::kCheckpoint, model_->SaveCheckpoint());
   if (!file.ok()) return file.status();
   return Trained{*file, loss, false};
 }
 
-Status PlacedTraining::PrepareReading(int depth) {
+Result<bool> PlacedTraining::PrepareReading(int depth) {
   if (depth == 0) {
     model_->Calibrate(*calibration_);
-    return Status();
+    return true;
   }
-  return model_->ReestimateBatchNorm(images_->train, kReestimationBatches, config_.batch_size);
+  const Status estimated = model_->ReestimateBatchNorm(images_->train);
+  if (estimated.code() == StatusCode::kUnsupported) return false;
+  if (!estimated.ok()) return estimated;
+  return true;
 }
 
 Result<std::optional<ScoredNetwork>> PlacedTraining::Read(const PlaceFile& at,
                                                           const BitAssignment& assignment) {
   BITPILOT_RETURN_IF_ERROR(Restore(at));
   BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(assignment));
-  BITPILOT_RETURN_IF_ERROR(PrepareReading(at.depth));
+  const Result<bool> is_finite = PrepareReading(at.depth);
+  if (!is_finite.ok()) return is_finite.status();
+  if (!*is_finite) return std::optional<ScoredNetwork>();
   ScoredNetwork read;
   read.network = model_->Export();
   if (!IsFinite(read.network)) return std::optional<ScoredNetwork>();
@@ -117,14 +119,14 @@ Result<Network> PlacedTraining::ExportForTiming(const PlaceFile& start,
                                                 const BitAssignment& assignment) {
   BITPILOT_RETURN_IF_ERROR(Restore(start));
   BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(assignment));
-  if (!trains()) model_->Calibrate(*calibration_);
+  model_->Calibrate(*calibration_);
   return model_->Export();
 }
 
 Result<std::vector<double>> PlacedTraining::Divergences(
     const PlaceFile& at, const std::vector<BitAssignment>& assignments) {
   BITPILOT_RETURN_IF_ERROR(Restore(at));
-  return model_->Divergences(assignments, *calibration_);
+  return model_->Divergences(*calibration_, assignments, stop_);
 }
 
 }  // namespace bitpilot

@@ -24,9 +24,6 @@
 
 namespace bitpilot {
 
-// Mini-batches that batch norm is estimated on before a reading (experiments/reestimation).
-inline constexpr int kReestimationBatches = 8;
-
 // A place on the disk.
 struct PlaceFile {
   StoredFile file;  // empty where nothing trains
@@ -59,8 +56,8 @@ class PlacedTraining {
   Result<StoredFile> SaveStart();
 
   // Trains from a place and saves what that gives; without mini-batches nothing happens, and the
-  // place stays. Training that diverged (a loss, a weight, a statistic or the exported network is
-  // not finite) leaves the place that it began from.
+  // place stays. Training that diverged (a loss, a weight or a step size is not finite) leaves the
+  // place that it began from.
   struct Trained {
     StoredFile file;
     std::optional<double> train_loss;  // mean, nats; absent without training
@@ -83,8 +80,8 @@ class PlacedTraining {
 
  private:
   Status Restore(const PlaceFile& place);
-  // Makes the model ready to be read at the widths that it has.
-  Status PrepareReading(int depth);
+  // Makes the model ready to be read at the widths that it has; false: the weights diverged.
+  Result<bool> PrepareReading(int depth);
 
   const SearchConfig& config_;
   const BitAssignment& base_;

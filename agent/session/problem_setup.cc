@@ -182,7 +182,7 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
   problem.energy_objective = event.energy_objective;
   problem.max_measurements = config.measurements;
   problem.batches_per_step = config.train_batches;
-  problem.final_batches = config.final_batches;
+  problem.final_batches = config.final_batches.value_or(0);
   setup.uniform8 = NetworkFile(event.uniform8_sha256, kOlderUniform8File);
   return setup;
 }

@@ -260,7 +260,7 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   const std::vector<Finalist> finalists =
       ChooseFinalists(problem, environment.proposals(), environment.transitions());
   FinalTrainingJob job;
-  job.batches = config_.final_batches;
+  job.batches = *config_.final_batches;
   job.uniform8 = uniform8;
   job.options = training_.options();
   job.reestimation_batches = kReestimationBatches;
@@ -295,10 +295,12 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   if (!trained.ok()) return trained.status();
   const FinalOptions options{.energy = config_.energy != "none",
                              .long_audit = options_.long_audit,
-                             .reading = ++test_readings_};
+                             .reading = ++test_readings_,
+                             .registered = compared_};
   Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
                                               comparison, journal_, files_, *options_.observer);
   if (!final.ok()) return final;
+  for (const TrainedFinalist& each : *trained) compared_.push_back(each.network);
   BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
   return final;
 }
@@ -322,9 +324,7 @@ void SearchDriver::Report(const SearchEnvironment& environment) const {
     options_.observer->OnNotice("step " + std::to_string(answer.step) + ": " +
                                 environment.failure());
   }
-  const double ratio =
-      answer.transition.latency_ns.value_or(0.0) / environment.problem().uniform8.latency_ns;
-  options_.observer->OnStep(environment.proposals().back(), answer, ratio,
+  options_.observer->OnStep(environment.problem(), environment.proposals().back(), answer,
                             MeasuredHypervolume(environment.problem(), environment.transitions()));
 }
 

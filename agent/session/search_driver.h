@@ -96,7 +96,8 @@ class SearchDriver {
   int trials_ = 0;
   int test_readings_ = 0;
   std::string first_failure_;
-  bool is_extended_ = false;  // by this run
+  std::vector<StoredFile> compared_;  // networks of the final comparisons so far
+  bool is_extended_ = false;          // by this run
 };
 
 }  // namespace bitpilot

@@ -42,7 +42,8 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
 Status SearchEnvironment::Submit(const Action& action) {
   BITPILOT_RETURN_IF_ERROR(view_.Check(action));
   if (!std::holds_alternative<Stop>(action)) {
-    Ticket ticket{.action = action};
+    Ticket ticket;
+    ticket.action = action;
     if (const auto* trial = std::get_if<Trial>(&action)) {
       ticket.step = ticket.rows_of_step = num_trials_++;
       const auto earlier = measured_as_.find(trial->what.choice);

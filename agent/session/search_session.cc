@@ -13,6 +13,7 @@
 #include "agent/session/check_before_search.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
+#include "agent/study/measurement_rows.h"
 #include "kernels/base/atomic_file.h"
 #include "policies/policy.h"
 
@@ -86,6 +87,16 @@ Result<bool> HasEnded(const Study& study) {
 Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
   const Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
+  const Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  std::optional<BoardEvent> board;
+  for (const Event& event : *events) {
+    if (event.kind != BoardEvent::kKind) continue;
+    Result<BoardEvent> parsed = ParseEvent<BoardEvent>(event.payload);
+    if (!parsed.ok()) return parsed.status().WithContext("seq " + std::to_string(event.seq));
+    board = std::move(*parsed);
+    break;
+  }
   std::vector<std::string> fingerprints;
   for (const MeasurementRow& row : *rows) {
     const Result<MeasurementConditions> conditions =
@@ -93,7 +104,7 @@ Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
     if (!conditions.ok()) return conditions.status().WithContext(row.measurement_id);
     const std::string& one = conditions->fingerprint;
     if (!row.latency_median_ns || one.empty()) continue;
-    if (row.measurement_id.starts_with(kFullIsaPrefix)) continue;
+    if (board && IsOfAnotherBoard(row, board->board)) continue;
     if (std::find(fingerprints.begin(), fingerprints.end(), one) == fingerprints.end()) {
       fingerprints.push_back(one);
     }
@@ -128,7 +139,8 @@ class SilentObserver final : public SearchObserver {
  public:
   void OnPhase(const std::string&, int) override {}
   void OnProgress(int, const std::string&) override {}
-  void OnStep(const ProposalEvent&, const TransitionEvent&, double, double) override {}
+  void OnStep(const SearchProblem&, const ProposalEvent&, const TransitionEvent&, double) override {
+  }
   void OnNotice(const std::string&) override {}
 };
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "agent/session/moved_parts.h"
-#include "agent/study/search_config.h"
 #include "agent/session/search_driver.h"
+#include "agent/study/search_config.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {

@@ -10,8 +10,8 @@
 #include "agent/model/model_definition.h"
 #include "agent/results/finalists.h"
 #include "agent/session/problem_setup.h"
-#include "agent/study/search_config.h"
 #include "agent/study/events.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study.h"
 #include "agent/study/study_files.h"
 

@@ -24,7 +24,8 @@ class QuietObserver final : public SearchObserver {
  public:
   void OnPhase(const std::string&, int) override {}
   void OnProgress(int, const std::string&) override {}
-  void OnStep(const ProposalEvent&, const TransitionEvent& answer, double, double) override {
+  void OnStep(const SearchProblem&, const ProposalEvent&, const TransitionEvent& answer,
+              double) override {
     steps.push_back(answer.step);
   }
   void OnNotice(const std::string& text) override { notices += text + "\n"; }
