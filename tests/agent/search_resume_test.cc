@@ -358,6 +358,79 @@ TEST_F(SearchResumeTest, FindsChangedWindows) {
   }
 }
 
+// A search that has ended goes on under larger budgets, and ends again; where it was stopped on the way,
+// it goes on without being told again.
+TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const std::size_t before = Events("calm").size();
+  options_.more_measurements = 2;
+  Copy("calm", "stopped");
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const std::string expected = ContentHash("calm");
+  EXPECT_EQ(EventsOf<TransitionEvent>("calm").size(), 5U);
+  const auto conditions = EventsOf<ConditionsEvent>("calm");
+  ASSERT_EQ(conditions.size(), 2U);
+  EXPECT_EQ(conditions[1].conditions.totals.measurements, 5);
+  EXPECT_EQ(conditions[1].conditions.totals.mini_batches, 10);
+  // The rate had come down to nothing, and goes on from a tenth.
+  const auto proposals = EventsOf<ProposalEvent>("calm");
+  EXPECT_EQ(proposals[3].pace.rate_begin, 0.1);
+  EXPECT_EQ(proposals[4].pace.rate_end, 0.0);
+  const auto finals = EventsOf<FinalEvent>("calm");
+  ASSERT_EQ(finals.size(), 2U);
+  EXPECT_EQ(finals[0].test_readings, 1);
+  EXPECT_EQ(finals[1].test_readings, 2);
+  const Result<ReplayReport> replay = VerifyReplay(StudyPath("calm"));
+  ASSERT_TRUE(replay.ok()) << replay.status().message();
+  EXPECT_TRUE(replay->complete);
+  EXPECT_EQ(replay->decisions, 5);
+
+  const std::size_t num_events = Events("calm").size();
+  for (std::size_t stop_after = 1; before + stop_after < num_events; stop_after += 7) {
+    SCOPED_TRACE(std::to_string(stop_after) + " events of the extension");
+    Copy("stopped", "resumed");
+    options_.more_measurements = 2;
+    ASSERT_EQ(Run("resumed", stop_after).message(), "the process died here");
+    options_.more_measurements.reset();
+    const Status resumed = Run("resumed", kToItsEnd);
+    ASSERT_TRUE(resumed.ok()) << resumed.message();
+    ASSERT_EQ(ContentHash("resumed"), expected);
+  }
+}
+
+// A resume believes the log up to the policy's last state, and decides anew from there.
+TEST_F(SearchResumeTest, GoesOnFromThePolicysLastState) {
+  config_.policy = "random";
+  config_.train_batches = 0;
+  config_.final_batches = 0;
+  config_.weight_widths = config_.activation_widths = {2, 4, 8};
+  config_.measurements = 20;
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  ASSERT_EQ(EventsOf<PolicyEvent>("calm").size(), 1U);
+  ASSERT_TRUE(VerifyReplay(StudyPath("calm")).ok());
+  int policy_seq = 0;
+  for (const Event& event : Events("calm")) {
+    if (event.kind == PolicyEvent::kKind) policy_seq = static_cast<int>(event.seq);
+  }
+  // What was decided before the state is believed, so another reason there changes nothing; a decision
+  // that is changed behind it diverges.
+  for (const bool behind : {false, true}) {
+    const auto edit = [&](Event& event) {
+      if (event.kind != ProposalEvent::kKind || (event.seq > policy_seq) != behind) return true;
+      Json payload = Json::parse(event.payload);
+      payload["origin"] = "uniform";
+      event.payload = payload.dump();
+      return event.seq < policy_seq + 6;
+    };
+    Rewrite("calm", "changed", [&](Event& event) {
+      return event.seq < policy_seq + 9 && edit(event);
+    });
+    EXPECT_EQ(Run("changed", kToItsEnd).code(),
+              behind ? StatusCode::kDataCorrupt : StatusCode::kOk);
+    EXPECT_FALSE(VerifyReplay(StudyPath("changed")).ok()) << "a verification believes nothing";
+  }
+}
+
 // An older log decides by other rules.
 TEST_F(SearchResumeTest, SaysWhyAnOlderBitpilotsSearchCannotGoOn) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
