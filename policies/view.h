@@ -39,13 +39,20 @@ class View {
   std::optional<double> board_seconds_left() const;
   // Mini-batches that all submitted tickets train in all.
   int mini_batches_submitted() const { return batches_; }
+  // One for the first Conditions and one for each that raised the total of mini-batches: what had been
+  // submitted by then. Ascending; the first is 0.
+  struct Stretch {
+    int begin = 0;
+    int end = 0;  // the total of mini-batches
+  };
+  const std::vector<Stretch>& stretches() const { return stretches_; }
 
   // --- tickets ---
 
   TicketId next_ticket() const { return next_ticket_; }
   // Unanswered, in the order of submission.
   const std::vector<Action>& in_flight() const { return in_flight_; }
-  // How many more tickets may be submitted that ask this class.
+  // How many more trials may be submitted that ask this class.
   int FreeSlots(const ClassId& on) const;
   // The classes with a board, in order.
   std::vector<ClassId> Classes() const;
@@ -53,20 +60,23 @@ class View {
   const std::vector<AnsweredTrial>& answered() const { return answered_; }
   // What a class measured of a choice; null if it did not.
   const Measured* FindMeasured(const Choice& choice, const ClassId& on) const;
-  // A Stop was submitted: nothing else may follow.
+  // A Stop was submitted: nothing else may follow, until Conditions raise a total and the search goes
+  // on.
   const std::optional<Place>& stopped_at() const { return stopped_at_; }
 
   // --- places ---
 
-  // True if an action may name it: the start, the last two answered, what policies keep, what is in
-  // flight.
-  bool IsKept(Place place) const;
-  // Of the last ticket that trains: answered or in flight. The start before the first.
+  // True if an action may name it: the start, latest(), the last two answered (trials and advances),
+  // what policies keep, what is in flight and what that began from, where Stop named.
+  bool IsKept(Place place) const { return places_.contains(place.after); }
+  // Of the last ticket submitted that trains at least one mini-batch: answered or in flight. The start
+  // before the first.
   Place latest() const { return latest_; }
   // Mini-batches that the weights of a place have had; of an unanswered ticket: will have had, if its
   // training does not diverge. REQUIRES: IsKept(place).
   int DepthOf(Place place) const;
-  // Widths that the weights of a place were last at; nullptr: the start (uniform 8 bit).
+  // Widths that the weights of a place last trained at; nullptr: the start (uniform 8 bit). A ticket
+  // without mini-batches, or whose training diverged, left the weights that it began from.
   // REQUIRES: IsKept(place).
   const Choice* WidthsAt(Place place) const;
 
@@ -75,8 +85,9 @@ class View {
   // Whether `action` may be submitted now.
   //
   // Errors: kInvalidArgument: not stopped yet, Conditions have come; the next ticket id; a legal
-  // choice within the budget of weight bytes; a kept place; mini-batches, measurements, board seconds
-  // and slots that are left; classes that have a board, each once; rates in [0, 1].
+  // choice within the budget of weight bytes (a probe's need not be); a kept place; mini-batches,
+  // measurements, board seconds and slots that are left; classes that have a board, each once; rates
+  // in [0, 1].
   Status Check(const Action& action) const;
   // REQUIRES: Check(action).ok().
   void Submitted(const Action& action);
@@ -88,16 +99,36 @@ class View {
  private:
   struct PlaceState {
     int depth = 0;
-    Choice widths;  // empty: the start
+    Choice widths;                    // empty: the start
+    int batches = 0;                  // of the ticket
+    TicketId from = 0;                // where it began
+    bool is_answered = true;          // the depth is what the environment said
+    std::optional<TicketId> same_as;  // it left the weights of this place
   };
+
+  Status CheckTraining(Place from, const Pace& pace, int min_batches, int episode) const;
+  Status CheckCandidate(const Candidate& what) const;
+  Status CheckClasses(const Trial& trial) const;
+  Status CheckProbe(const Probe& probe) const;
+  void SubmitTraining(TicketId id, const Choice& widths, Place from, const Pace& pace);
+  void ObserveTrial(const TrialOutcome& outcome);
+  void ObserveConditions(const Conditions& conditions);
+  void AnswerPlace(TicketId id, int depth, bool diverged);
+  Action TakeFromFlight(TicketId id);
+  // Brings what depends on unanswered places up to date.
+  void RefreshPlaces();
+  // Drops the places that nothing keeps.
+  void DropPlaces();
 
   const SearchProblem& problem_;
   std::optional<Conditions> conditions_;
+  std::vector<Stretch> stretches_;
   int measurements_ = 0;  // submitted, less what was given back
   int batches_ = 0;       // submitted
   double board_seconds_ = 0.0;
   TicketId next_ticket_ = 1;
   std::vector<Action> in_flight_;
+  std::map<TicketId, std::set<ClassId>> charged_;  // of trials in flight
   std::vector<AnsweredTrial> answered_;
   std::map<std::pair<Choice, ClassId>, Measured> measured_;
   std::optional<Place> stopped_at_;
