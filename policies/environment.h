@@ -57,7 +57,6 @@ struct Candidate {
   Origin origin = Origin::kUnknown;
   // For people: "ilp at 0.70x". Prose: nothing compares or parses it.
   std::string reason;
-  // Not logged: decisions are recomputed.
   std::optional<DecisionFigures> figures = std::nullopt;
 };
 

@@ -14,26 +14,26 @@ std::string Reason(double ratio) {
 
 }  // namespace
 
-std::vector<Candidate> ToCandidates(const IntegerProgramAnswers& answers) {
-  std::vector<Candidate> candidates;
+std::vector<Proposal> ToProposals(const IntegerProgramAnswers& answers) {
+  std::vector<Proposal> proposals;
   std::set<Choice> seen;
   for (const IntegerProgramAnswer& answer : answers.answers) {
     if (seen.insert(answer.choice).second) {
-      candidates.push_back({.choice = answer.choice,
-                            .origin = Origin::kIntegerProgram,
-                            .reason = Reason(answer.max_latency_ratio)});
+      proposals.push_back({.choice = answer.choice,
+                           .origin = Origin::kIntegerProgram,
+                           .reason = Reason(answer.max_latency_ratio)});
     }
   }
-  return candidates;
+  return proposals;
 }
 
-Result<std::vector<Candidate>> IlpAnswers(const SearchProblem& problem, const CostModel& cost,
-                                          int num_answers) {
+Result<std::vector<Proposal>> IlpAnswers(const SearchProblem& problem, const CostModel& cost,
+                                         int num_answers) {
   const Result<IntegerProgramAnswers> answers = SolveIntegerProgram(problem, cost, num_answers);
   if (!answers.ok()) {
     return answers.status();
   }
-  return ToCandidates(*answers);
+  return ToProposals(*answers);
 }
 
 }  // namespace bitpilot

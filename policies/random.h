@@ -15,9 +15,7 @@ class RandomPolicy final : public HistoryPolicy {
   using HistoryPolicy::HistoryPolicy;
 
   std::string name() const override { return "random"; }
-
- protected:
-  std::vector<Candidate> Propose(TicketId ticket, int count) override;
+  std::vector<Proposal> Propose(const SearchState& state) override;
 };
 
 }  // namespace bitpilot

@@ -19,20 +19,20 @@ Choice Join(const SearchProblem& problem, const Choice& weights, const Choice& a
 
 }  // namespace
 
-std::vector<Candidate> UniformPolicy::Propose(TicketId, int count) {
+std::vector<Proposal> UniformPolicy::Propose(const SearchState& state) {
   std::set<int> widths;
   for (const DecisionVariable& variable : problem().variables) {
     widths.insert(variable.widths.begin(), variable.widths.end());
   }
-  std::vector<Candidate> candidates;
+  std::vector<Proposal> proposals;
   const auto add = [&](int weight_bits, int activation_bits) {
     Choice choice = Join(problem(), UniformChoice(problem(), weight_bits),
                          UniformChoice(problem(), activation_bits));
     if (KeepsSize(choice)) {
-      candidates.push_back({.choice = std::move(choice),
-                            .origin = Origin::kUniform,
-                            .reason = "uniform w" + std::to_string(weight_bits) + "a" +
-                                      std::to_string(activation_bits)});
+      proposals.push_back({.choice = std::move(choice),
+                           .origin = Origin::kUniform,
+                           .reason = "uniform w" + std::to_string(weight_bits) + "a" +
+                                     std::to_string(activation_bits)});
     }
   };
   for (auto width = widths.rbegin(); width != widths.rend(); ++width) {
@@ -46,7 +46,7 @@ std::vector<Candidate> UniformPolicy::Propose(TicketId, int count) {
       }
     }
   }
-  return Unseen(candidates, count);
+  return Unseen(proposals, state);
 }
 
 }  // namespace bitpilot

@@ -16,9 +16,7 @@ class UniformPolicy final : public HistoryPolicy {
   using HistoryPolicy::HistoryPolicy;
 
   std::string name() const override { return "uniform"; }
-
- protected:
-  std::vector<Candidate> Propose(TicketId ticket, int count) override;
+  std::vector<Proposal> Propose(const SearchState& state) override;
 };
 
 }  // namespace bitpilot

@@ -13,7 +13,6 @@
 
 #include <vector>
 
-#include "agent/qat/calibrator.h"
 #include "agent/qat/image_batch.h"
 #include "agent/qat/layer_tensors.h"
 #include "agent/qat/state_bank.h"
@@ -23,11 +22,9 @@
 
 namespace bitpilot {
 
-// `estimates` gives batch norm, and step sizes and zero points of stored tensors.
-//
-// REQUIRES: every layer has its step sizes at `assignment` (PrepareLayer()).
+// REQUIRES: every layer and tensor has its state at `assignment` (PrepareLayer(), PrepareTensor()).
 Network ExportNetwork(const Topology& topology, const std::vector<LayerTensors>& layers,
                       const StateBank& bank, const BitAssignment& assignment,
-                      const Estimates& estimates, const InputQuantization& input);
+                      const InputQuantization& input);
 
 }  // namespace bitpilot

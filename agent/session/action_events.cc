@@ -13,6 +13,7 @@ AdvanceEvent ToEvent(const SearchProblem& problem, const Advance& advance) {
   event.assignment_id = AssignmentId(ToAssignment(problem, advance.what.choice));
   event.reason = advance.what.reason;
   event.origin = advance.what.origin;
+  event.figures = advance.what.figures;
   event.from = advance.from.after;
   event.pace = advance.train;
   event.episode = advance.episode;
@@ -20,19 +21,21 @@ AdvanceEvent ToEvent(const SearchProblem& problem, const Advance& advance) {
 }
 
 Result<Action> ToAction(ProposalEvent event) {
-  return Action(Trial{.id = event.ticket,
-                      .what = {std::move(event.choice), event.origin, std::move(event.reason)},
-                      .from = {event.from},
-                      .train = event.pace,
-                      .classes = std::move(event.classes),
-                      .episode = event.episode});
+  return Action(
+      Trial{.id = event.ticket,
+            .what = {std::move(event.choice), event.origin, std::move(event.reason), event.figures},
+            .from = {event.from},
+            .train = event.pace,
+            .classes = std::move(event.classes),
+            .episode = event.episode});
 }
 Result<Action> ToAction(AdvanceEvent event) {
-  return Action(Advance{.id = event.ticket,
-                        .what = {std::move(event.choice), event.origin, std::move(event.reason)},
-                        .from = {event.from},
-                        .train = event.pace,
-                        .episode = event.episode});
+  return Action(Advance{
+      .id = event.ticket,
+      .what = {std::move(event.choice), event.origin, std::move(event.reason), event.figures},
+      .from = {event.from},
+      .train = event.pace,
+      .episode = event.episode});
 }
 Result<Action> ToAction(ProbeEvent event) {
   return Action(Probe{event.ticket, std::move(event.choices), {event.from}});
@@ -55,6 +58,7 @@ ProposalEvent ToEvent(const SearchProblem& problem, const Trial& trial, int step
   event.assignment_id = AssignmentId(ToAssignment(problem, trial.what.choice));
   event.reason = trial.what.reason;
   event.origin = trial.what.origin;
+  event.figures = trial.what.figures;
   event.ticket = trial.id;
   event.from = trial.from.after;
   event.pace = trial.train;

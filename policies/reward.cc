@@ -1,0 +1,112 @@
+#include "policies/reward.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+// Where no figure is below it: uniform 8 bit never has a loss of 0, but a scale must not divide by it.
+constexpr double kLeastScale = 1e-3;  // nats
+
+// Linear between readings, constant beyond them.
+double Between(const Anchor& anchor, double depth, double AnchorReading::*figure) {
+  BITPILOT_CHECK(!anchor.readings.empty());
+  const std::vector<AnchorReading>& readings = anchor.readings;
+  if (depth <= readings.front().batches) return readings.front().*figure;
+  for (std::size_t i = 1; i < readings.size(); ++i) {
+    const AnchorReading& before = readings[i - 1];
+    const AnchorReading& after = readings[i];
+    if (depth < after.batches) {
+      const double share = (depth - before.batches) / (after.batches - before.batches);
+      return before.*figure + share * (after.*figure - before.*figure);
+    }
+  }
+  return readings.back().*figure;
+}
+
+const Measured* FindOutcome(const TrialOutcome& outcome, const ClassId& on) {
+  for (const ClassOutcome& one : outcome.classes) {
+    if (one.on == on) return std::get_if<Measured>(&one.result);
+  }
+  return nullptr;
+}
+
+double Excess(double ratio, const std::optional<double>& budget) {
+  return budget ? std::max(0.0, ratio / *budget - 1.0) : 0.0;
+}
+
+}  // namespace
+
+double AnchorLoss(const Anchor& anchor, double depth) {
+  return Between(anchor, depth, &AnchorReading::loss);
+}
+
+double AnchorError(const Anchor& anchor, double depth) {
+  return Between(anchor, depth, &AnchorReading::error);
+}
+
+double AnchorLossError(const Anchor& anchor, double depth) {
+  return Between(anchor, depth, &AnchorReading::loss_error);
+}
+
+Reference AnchoredReference(const SearchProblem& problem) {
+  BITPILOT_CHECK(!problem.anchor.readings.empty());
+  const AnchorReading& end = problem.anchor.readings.back();
+  return {.latency_ns = problem.uniform8.latency_ns, .loss = end.loss, .accuracy = 1.0 - end.error};
+}
+
+ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth) {
+  const double anchor_error = AnchorLossError(anchor, depth);
+  return {.mean = score.loss - AnchorLoss(anchor, depth),
+          .error = std::sqrt(score.loss_error * score.loss_error + anchor_error * anchor_error)};
+}
+
+double AnchoredError(const Anchor& anchor, const Scored& score, int depth) {
+  BITPILOT_CHECK(!anchor.readings.empty());
+  const double excess = score.error() - AnchorError(anchor, depth);
+  return std::clamp(excess + anchor.readings.back().error, 0.0, 1.0);
+}
+
+std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& outcome,
+                              const ClassId& on) {
+  const Measured* measured = FindOutcome(outcome, on);
+  if (measured == nullptr || !outcome.score) return std::nullopt;
+  std::optional<double> energy;
+  if (problem.energy_objective != EnergyObjective::kNone) {
+    energy = problem.energy_objective == EnergyObjective::kMeasured ? measured->energy_ratio
+                                                                    : measured->model_energy_ratio;
+    if (!energy) return std::nullopt;
+  }
+  const int depth = outcome.at.depth;
+  const double scale = std::max(AnchorLoss(problem.anchor, 0.0), kLeastScale);
+  const Budgets& budgets = problem.budgets;
+  double utility = -ExcessOf(problem.anchor, *outcome.score, depth).mean / scale;
+  utility -= measured->ratio + energy.value_or(0.0);
+  if (budgets.min_accuracy) {
+    const double accuracy = 1.0 - AnchoredError(problem.anchor, *outcome.score, depth);
+    const double missing = std::max(0.0, *budgets.min_accuracy - accuracy);
+    utility -= kAccuracyPenalty * missing * missing;
+  }
+  utility -= kBudgetPenalty * Excess(measured->ratio, budgets.max_latency_ratio);
+  if (energy) utility -= kBudgetPenalty * Excess(*energy, budgets.max_energy_ratio);
+  return utility;
+}
+
+std::optional<double> MeanUtility(const SearchProblem& problem, const TrialOutcome& outcome) {
+  double sum = 0.0;
+  int count = 0;
+  for (const ClassOutcome& one : outcome.classes) {
+    if (const std::optional<double> utility = Utility(problem, outcome, one.on)) {
+      sum += *utility;
+      ++count;
+    }
+  }
+  if (count == 0) return std::nullopt;
+  return sum / count;
+}
+
+}  // namespace bitpilot
