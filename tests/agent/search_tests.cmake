@@ -16,6 +16,6 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
   DEPS bitpilot::session)
 # Whole searches, over and over.
 bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS
-  SOURCES search_environment_test.cc search_resume_test.cc
+  SOURCES search_environment_test.cc search_resume_test.cc twin_test.cc
   DEPS bitpilot::session nlohmann_json::nlohmann_json)
 add_dependencies(search_resume_test bitpilotd)

@@ -1,0 +1,174 @@
+#include "agent/session/twin.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "agent/session/problem_setup.h"
+#include "agent/study/study_files.h"
+#include "tests/agent/small_search.h"
+
+namespace bitpilot {
+namespace {
+
+CachedTwin TwinOf(int num_readings) {
+  CachedTwin twin;
+  for (int i = 0; i < num_readings; ++i)
+    twin.readings.push_back({10 * i, 0.5 - 0.01 * i, 0.01, 0.1});
+  twin.state = "weights after " + std::to_string(num_readings);
+  return twin;
+}
+
+class TwinCacheTest : public testing::Test {
+ protected:
+  StudyFolder folder_;
+  std::string path_ = folder_.Path("twins");
+  TwinCache cache_{path_};
+};
+
+TEST_F(TwinCacheTest, FindsTheLastTwinThatWasKept) {
+  EXPECT_FALSE(cache_.Find("a").has_value());
+  cache_.Keep("a", TwinOf(2));
+  cache_.Keep("a", TwinOf(3));
+  cache_.Keep("b", TwinOf(1));
+  const auto found = TwinCache(path_).Find("a");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->readings, TwinOf(3).readings);
+  EXPECT_EQ(found->state, TwinOf(3).state);
+}
+
+TEST_F(TwinCacheTest, DoesNotBelieveADamagedEntry) {
+  cache_.Keep("a", TwinOf(2));
+  WriteBytes(path_ + "/a.ckpt", "other weights");
+  EXPECT_FALSE(cache_.Find("a").has_value());
+  cache_.Keep("a", TwinOf(2));
+  WriteBytes(path_ + "/a.json", R"({"readings": 7})");
+  EXPECT_FALSE(cache_.Find("a").has_value());
+  cache_.Keep("a", TwinOf(2));
+  std::filesystem::remove(path_ + "/a.ckpt");
+  EXPECT_FALSE(cache_.Find("a").has_value());
+}
+
+TEST_F(TwinCacheTest, KeepsNothingWithoutAFolderAndMindsNoFullOne) {
+  const TwinCache none("");
+  none.Keep("a", TwinOf(2));
+  EXPECT_FALSE(none.Find("a").has_value());
+  WriteBytes(folder_.Path("file"), "not a folder");
+  const TwinCache blocked(folder_.Path("file") + "/twins");
+  blocked.Keep("a", TwinOf(2));
+  EXPECT_FALSE(blocked.Find("a").has_value());
+}
+
+TEST_F(TwinCacheTest, HasAKeyForEverythingThatTheTrainingDependsOn) {
+  const SearchConfig config;
+  const std::string key = TwinKey(config, "start");
+  EXPECT_EQ(TwinKey(config, "start"), key);
+  EXPECT_NE(TwinKey(config, "another start"), key);
+  const auto changed = [&](auto change) {
+    SearchConfig other = config;
+    change(other);
+    return TwinKey(other, "start");
+  };
+  EXPECT_NE(changed([](SearchConfig& c) { c.model = "resnet20"; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.weights_sha256 = "1"; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.data_sha256 = "1"; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.train_batches = 7; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.batch_size = 7; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.learning_rate = 7; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.distill = !c.distill; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.seed = 7; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.teacher_sha256 = "1"; }), key);
+  // It trains at 8 bits, whatever is searched and wherever.
+  EXPECT_EQ(changed([](SearchConfig& c) { c.device = "model:x"; }), key);
+  EXPECT_EQ(changed([](SearchConfig& c) { c.policy = "random"; }), key);
+}
+
+// The twin of a small search, trained with `stop`.
+class TwinTest : public testing::Test {
+ protected:
+  Result<AnchorEvent> Settle(const std::string& name, const TwinCache& cache,
+                             const std::function<bool()>& stop) {
+    const std::string path = folder_.Path(name) + "/study.db";
+    std::filesystem::create_directories(folder_.Path(name));
+    const auto study = ValueOrDie(Study::Create(path, ToJson(search_.config).dump()));
+    Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
+    const StudyFiles files(path);
+    const auto parts = ValueOrDie(search_.FreshParts());
+    SearchProblem problem;
+    problem.topology = FindModel(search_.config.model)->topology;
+    problem.base = UniformAssignment(problem.topology, 8, 8);
+    PlacedTraining training(search_.config, problem.base, files, &*parts->model, &parts->images,
+                            &parts->calibration, stop);
+    StoredFile start;
+    if (training.trains()) {
+      const Result<StoredFile> saved = training.SaveStart();
+      if (!saved.ok()) return saved.status();
+      start = *saved;
+    }
+    Result<AnchorEvent> twin = SettleTwin(search_.config, problem, start, training, cache, journal,
+                                          files, search_.observer);
+    search_.TakeBoard(*parts);
+    return twin;
+  }
+
+  StudyFolder folder_;
+  SmallSearch search_{folder_};
+};
+
+TEST_F(TwinTest, IsReadAtNineEvenPoints) {
+  search_.config.measurements = 8;
+  const AnchorEvent twin = ValueOrDie(Settle("s", TwinCache(""), [] { return false; }));
+  ASSERT_EQ(twin.anchor.readings.size(), 9U);
+  for (int i = 0; i < kTwinReadings; ++i) {
+    const AnchorReading& reading = twin.anchor.readings[static_cast<std::size_t>(i)];
+    EXPECT_EQ(reading.batches, 2 * i);
+    EXPECT_GT(reading.loss, 0.0);
+    EXPECT_GT(reading.loss_error, 0.0);
+    EXPECT_GE(reading.error, 0.0);
+  }
+  EXPECT_NE(twin.sha256, "");
+}
+
+TEST_F(TwinTest, IsReadOnceWhereNothingTrains) {
+  search_.config.train_batches = 0;
+  const AnchorEvent twin = ValueOrDie(Settle("s", TwinCache(""), [] { return false; }));
+  ASSERT_EQ(twin.anchor.readings.size(), 1U);
+  EXPECT_EQ(twin.anchor.readings.front().batches, 0);
+  EXPECT_EQ(twin.sha256, "");
+}
+
+// Stopped again and again, it goes on from the last reading in the cache, to the same end.
+TEST_F(TwinTest, GoesOnFromTheCacheAfterAnInterruption) {
+  search_.config.measurements = 8;
+  const AnchorEvent calm = ValueOrDie(Settle("calm", TwinCache(""), [] { return false; }));
+  const TwinCache cache(folder_.Path("twins"));
+  int interruptions = 0;
+  for (int run = 0; run < 100; ++run) {
+    int polls = 0;
+    const Result<AnchorEvent> twin =
+        Settle("run-" + std::to_string(run), cache, [&] { return ++polls > 12; });
+    if (!twin.ok()) {
+      EXPECT_EQ(twin.status().code(), StatusCode::kAborted);
+      ++interruptions;
+      continue;
+    }
+    EXPECT_EQ(ToJson(*twin), ToJson(calm));
+    break;
+  }
+  EXPECT_GE(interruptions, 2);
+  EXPECT_LT(interruptions, 100);
+}
+
+TEST_F(TwinTest, RefusesALearningRateAtWhichEvenEightBitsDiverge) {
+  search_.config.learning_rate = 1e30;
+  const Result<AnchorEvent> twin = Settle("s", TwinCache(""), [] { return false; });
+  ASSERT_FALSE(twin.ok());
+  EXPECT_EQ(twin.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(twin.status().message(), testing::HasSubstr("--learning-rate"));
+}
+
+}  // namespace
+}  // namespace bitpilot
