@@ -11,8 +11,8 @@
 #include "agent/model/model_definition.h"
 #include "agent/qat/quantized_model.h"
 #include "agent/results/search_observer.h"
+#include "agent/session/search_config.h"
 #include "agent/session/search_environment.h"
-#include "agent/study/search_config.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {

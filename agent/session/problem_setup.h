@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "agent/results/search_observer.h"
-#include "agent/study/search_config.h"
+#include "agent/session/search_config.h"
 #include "agent/session/search_environment.h"
 #include "agent/study/journal.h"
 #include "agent/study/study_files.h"

@@ -15,7 +15,7 @@
 #include "agent/results/search_observer.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/moved_parts.h"
-#include "agent/study/search_config.h"
+#include "agent/session/search_config.h"
 #include "agent/session/search_environment.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"

@@ -10,7 +10,7 @@
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/study/search_config.h"
+#include "agent/session/search_config.h"
 #include "agent/session/step_measurement.h"
 #include "agent/study/journal.h"
 #include "agent/study/study_files.h"
