@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/episodes_output.h"
 #include "agent/report/report.h"
 #include "agent/session/agent_build.h"
 #include "agent/session/search_session.h"
 #include "agent/session/study_file_check.h"
+#include "agent/study/episodes.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
 
@@ -41,9 +43,27 @@ void WarnOfMissingEnd(const StudyFlags& flags) {
   std::fprintf(stderr, "bitpilot: warning: %s\n", MissingEndText(flags.study).c_str());
 }
 
+Result<Episodes> EpisodesOf(const std::string& path) {
+  const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(path);
+  if (!study.ok()) return study.status();
+  const Result<std::vector<Event>> events = (*study)->Events();
+  if (!events.ok()) return events.status();
+  Result<Episodes> episodes = ReadEpisodes((*study)->config_json(), *events);
+  if (!episodes.ok()) return episodes.status().WithContext(path);
+  return episodes;
+}
+
+int RunEpisodes(const StudyFlags& flags) {
+  const Result<Episodes> episodes = EpisodesOf(flags.study);
+  if (!episodes.ok()) return Fail(episodes.status(), flags.json);
+  PrintEpisodes(flags.study, *episodes, flags.json);
+  return kExitDone;
+}
+
 int RunReplay(const StudyFlags& flags) {
   WarnOfMissingEnd(flags);
   if (Status status = RequireSoundLog(flags.study); !status.ok()) return Fail(status, flags.json);
+  if (!flags.verify) return RunEpisodes(flags);
   const Result<ReplayReport> report = VerifyReplay(flags.study);
   if (!report.ok()) return Fail(report.status().WithContext(flags.study), flags.json);
   if (flags.json) {
@@ -153,12 +173,12 @@ std::shared_ptr<StudyFlags> AddStudyArgument(CLI::App& command) {
 }  // namespace
 
 void AddReplayCommand(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("replay", "Replay a study's logged episodes");
+  CLI::App* command = app.add_subcommand(
+      "replay", "Print what a study decided and what came of it, a line a decision; or verify it");
   const auto flags = AddStudyArgument(*command);
-  command
-      ->add_flag("--verify", flags->verify,
-                 "Recompute every decision, ratio and table from what was logged, and compare")
-      ->required();
+  command->add_flag("--verify", flags->verify,
+                    "Instead recompute every decision, ratio and table from what was logged, and "
+                    "compare");
   command->callback([flags, &exit_code] { exit_code = RunReplay(*flags); });
 }
 

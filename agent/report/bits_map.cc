@@ -129,6 +129,20 @@ std::string Scale() {
   return svg.Finish();
 }
 
+// Each candidate's widths as a file that --bits takes.
+std::string BitsFiles(const ReportData& data) {
+  std::string html;
+  for (const FinalRow& row : data.final->rows) {
+    Json assignment = Json::parse(row.assignment, nullptr, /*allow_exceptions=*/false);
+    if (!assignment.is_object()) continue;
+    assignment["activation_names"] = data.problem->tensors;
+    html += "<p>" + EscapeHtml(row.label) + "</p>" +
+            Element("pre", "", assignment.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  return "<details><summary>The same as files for <code>bitpilot evaluate --bits</code></summary>" +
+         html + "</details>\n";
+}
+
 }  // namespace
 
 std::string BitsMaps(const ReportData& data) {
@@ -139,7 +153,8 @@ std::string BitsMaps(const ReportData& data) {
                ReadColumns(*data.final, "activation_bits")) +
          "</div>\n<p class=\"caption\">A cell of several shades has channel groups; its number is "
          "the "
-         "mean over the channels. Point at a cell for the runs.</p>\n";
+         "mean over the channels. Point at a cell for the runs.</p>\n" +
+         BitsFiles(data);
 }
 
 }  // namespace bitpilot

@@ -1,8 +1,10 @@
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/report_config.h"
+#include "agent/study/config_fields.h"
 
 namespace bitpilot {
 namespace {
@@ -20,12 +22,6 @@ std::string Period(const ReportData& data) {
   if (end != 0) text += " to " + FormatUtc(end);
   if (data.runs.size() > 1) text += ", in " + std::to_string(data.runs.size()) + " runs";
   return text;
-}
-
-std::string Training(const ReportData& data) {
-  const std::string batches = ConfigText(data, "train_batches");
-  if (batches.empty()) return "";
-  return batches == "0" ? "none: calibration only" : batches + " mini-batches a step";
 }
 
 std::string LogState(const ReportData& data, bool with_hash) {
@@ -63,13 +59,12 @@ std::string Builds(const ReportData& data) {
 }
 
 std::string StudyTable(const ReportData& data) {
-  return "<table class=\"facts\"><tbody>" + Row("model", ConfigText(data, "model")) +
-         Row("weights, SHA-256", ConfigText(data, "weights_sha256")) +
-         Row("data", ConfigText(data, "data")) +
-         Row("data, SHA-256", ConfigText(data, "data_sha256")) +
-         Row("device", ConfigText(data, "device")) + Row("fleet", ConfigText(data, "fleet")) +
-         Row("policy", ConfigText(data, "policy")) + Row("seed", ConfigText(data, "seed")) +
-         Row("training", Training(data)) + Row("when", Period(data)) + Row("state", State(data)) +
+  const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
+  std::string html = "<table class=\"facts\"><tbody>";
+  for (const ConfigField& field : ConfigFields()) {
+    html += Row(std::string(field.name), TextOf(field, config));
+  }
+  return html + Row("when", Period(data)) + Row("state", State(data)) +
          Row("agent build", Builds(data)) + "<tr><th>log</th><td>" +
          LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
 }

@@ -76,6 +76,9 @@ Result<ReportData> ReadReportData(const std::string& study_path) {
   for (const Event& event : *events) {
     BITPILOT_RETURN_IF_ERROR(ReadEvent(event, data).WithContext(study_path));
   }
+  Result<Episodes> episodes = ReadEpisodes(data.config_json, *events);
+  if (!episodes.ok()) return episodes.status().WithContext(study_path);
+  data.episodes = std::move(*episodes);
   BITPILOT_RETURN_IF_ERROR(ReadMeasurements(**study, data).WithContext(study_path));
   return data;
 }

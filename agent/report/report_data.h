@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/study/episodes.h"
 #include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
@@ -27,6 +28,8 @@ struct ReportData {
   std::vector<TransitionEvent> transitions;  // by step; may be one shorter while the search runs
   std::optional<FinalEvent> final;
   std::optional<EndEvent> end;
+
+  Episodes episodes;  // what was decided, and what came of it
 
   std::vector<MeasurementRow> measurements;              // in the order of the log
   std::vector<MeasurementConditions> conditions;         // parallel to `measurements`

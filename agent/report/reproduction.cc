@@ -5,7 +5,7 @@
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
-#include "agent/report/report_config.h"
+#include "agent/study/config_fields.h"
 
 namespace bitpilot {
 namespace {
@@ -20,34 +20,12 @@ std::string ShellQuote(const std::string& text) {
 }
 
 // "--flag value" for every entry of the configuration that is a flag of `bitpilot search`.
-std::vector<std::string> SearchFlags(const ReportData& data) {
+std::vector<std::string> SearchFlags(const nlohmann::json& config, const std::string& file_name) {
   std::vector<std::string> flags;
-  const auto add = [&](const std::string& flag, const std::string& value) {
-    if (!value.empty()) flags.push_back(flag + " " + ShellQuote(value));
-  };
-  for (const char* name : {"model", "weights", "data", "device", "fleet", "board", "cpu", "meter",
-                           "energy", "policy"}) {
-    add("--" + std::string(name), ConfigText(data, name));
+  for (const FlagText& flag : FlagsOf(config)) {
+    flags.push_back(std::string(flag.flag) + (flag.value ? " " + ShellQuote(*flag.value) : ""));
   }
-  add("--weight-widths", ConfigText(data, "weight_widths"));
-  add("--activation-widths", ConfigText(data, "activation_widths"));
-  if (ConfigIs(data, "search_ends", true)) flags.emplace_back("--search-ends");
-  if (ConfigIs(data, "fast", true)) flags.emplace_back("--fast");
-  const std::string ratio = ConfigText(data, "max_latency_ratio");
-  add("--max-latency", ratio.empty() ? "" : ratio + "x");
-  const std::string energy_ratio = ConfigText(data, "max_energy_ratio");
-  add("--max-energy", energy_ratio.empty() ? "" : energy_ratio + "x");
-  add("--max-size", ConfigText(data, "max_weight_bytes"));
-  add("--min-accuracy", ConfigText(data, "min_accuracy"));
-  add("--measurements", ConfigText(data, "measurements"));
-  add("--train-batches", ConfigText(data, "train_batches"));
-  add("--batch-size", ConfigText(data, "batch_size"));
-  add("--learning-rate", ConfigText(data, "learning_rate"));
-  if (ConfigIs(data, "distill", false)) flags.emplace_back("--no-distill");
-  add("--calibration-images", ConfigText(data, "calibration_images"));
-  add("--table-seconds", ConfigText(data, "table_seconds"));
-  add("--seed", ConfigText(data, "seed"));
-  add("--study", "again-" + data.file_name);
+  flags.push_back("--study " + ShellQuote("again-" + file_name));
   return flags;
 }
 
@@ -72,10 +50,11 @@ std::string Reproduction(const ReportData& data) {
   const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
   return "<p>The same search again; the proof that every decision follows from what was observed; "
          "the "
-         "proof that nothing was altered:</p>" +
+         "proof that nothing was altered; what was decided, a line a decision:</p>" +
          Element("pre", "",
-                 Wrap("bitpilot search", SearchFlags(data)) + "\nbitpilot replay " + file +
-                     " --verify\nbitpilot log verify " + file) +
+                 Wrap("bitpilot search", SearchFlags(config, data.file_name)) +
+                     "\nbitpilot replay " + file + " --verify\nbitpilot log verify " + file +
+                     "\nbitpilot replay " + file) +
          "<details><summary>Full configuration</summary>" +
          Element("pre", "", config.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)) +
          "</details>\n";

@@ -32,9 +32,9 @@ enum class FlagForm : std::uint8_t {
 struct ConfigField {
   std::string_view key;   // in the study's JSON; empty: it settles another field, and is not stored
   std::string_view name;  // for people
-  std::string_view flag;  // "--max-latency"; empty: the search fills it in
-  std::string_view help;  // of the flag
-  ConfigValue (*value)(SearchConfig& config);
+  std::string_view flag = "";  // "--max-latency"; empty: the search fills it in
+  std::string_view help = "";  // of the flag
+  ConfigValue (*value)(SearchConfig& config) = nullptr;  // never, in the list
   FlagForm form = FlagForm::kPlain;
   // Of numbers, each of a list: the range, ends included.
   double min = 0.0;

@@ -1,0 +1,270 @@
+#include "agent/cli/episodes_output.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kShownChanges = 4;
+constexpr double kInterval = 1.96;  // standard deviations in half a 95 % interval
+
+template <typename... Args>
+std::string Format(const char* format, Args... args) {
+  char text[256];
+  std::snprintf(text, sizeof text, format, args...);
+  return text;
+}
+
+template <typename T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::string_view KindOf(const WidthChange& change) {
+  return change.kind == DecisionVariable::Kind::kWeights ? "weights" : "activations";
+}
+
+// "2 widths (conv1 w8>4, conv2 a8>6)".
+std::string Changes(const Decision& decision) {
+  const std::vector<WidthChange>& changes = decision.changes;
+  if (changes.empty()) return "same widths";
+  std::string list;
+  for (std::size_t i = 0; i < std::min(changes.size(), kShownChanges); ++i) {
+    list += (i == 0 ? "" : ", ") + changes[i].name +
+            Format(" %c%d>%d", KindOf(changes[i])[0], changes[i].from, changes[i].to);
+  }
+  if (changes.size() > kShownChanges) {
+    list += Format(", and %zu more", changes.size() - kShownChanges);
+  }
+  return Format("%zu width%s (", changes.size(), changes.size() == 1 ? "" : "s") + list + ")";
+}
+
+std::string NameOf(TicketId ticket) {
+  return ticket == 0 ? "the start" : "#" + std::to_string(ticket);
+}
+
+std::string Failure(const DecisionOutcome& outcome) {
+  for (const ClassOutcome& each : outcome.classes) {
+    if (const auto* failed = std::get_if<CandidateFailed>(&each.result)) {
+      return "failed on " + each.on + ": " + failed->detail;
+    }
+    if (const auto* away = std::get_if<BoardUnavailable>(&each.result)) {
+      return "no board of " + each.on + ": " + away->detail;
+    }
+  }
+  switch (outcome.status) {
+    case TransitionStatus::kRejected:
+      return "above the budget of weight bytes";
+    case TransitionStatus::kFailed:
+      return "not measured";
+    default:
+      return {};
+  }
+}
+
+std::string Latency(const DecisionOutcome& outcome) {
+  std::string text = Format("%.3fx", *outcome.ratio);
+  if (outcome.ratio_high > 0.0) {
+    text += Format(" (%.3f..%.3f)", outcome.ratio_low, outcome.ratio_high);
+  }
+  return text;
+}
+
+std::string Outcome(const DecisionOutcome& outcome) {
+  std::string text;
+  const auto add = [&](const std::string& part) {
+    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
+  };
+  if (outcome.diverged) add("training diverged");
+  if (outcome.loss) {
+    std::string loss = Format("loss %.4f", *outcome.loss);
+    if (outcome.excess) {
+      loss +=
+          Format(" (8 bit %+.4f +- %.4f)", outcome.excess->mean, kInterval * outcome.excess->error);
+    }
+    add(loss);
+  }
+  if (!outcome.loss && outcome.train_loss) add(Format("training loss %.4f", *outcome.train_loss));
+  if (outcome.accuracy) add(Format("accuracy %.4f", *outcome.accuracy));
+  if (outcome.ratio) add(Latency(outcome));
+  if (outcome.energy_ratio) add(Format("energy %.3fx", *outcome.energy_ratio));
+  add(Failure(outcome));
+  if (!outcome.divergence.empty()) {
+    const auto [least, most] =
+        std::minmax_element(outcome.divergence.begin(), outcome.divergence.end());
+    add(Format("%zu divergences of %.4f to %.4f", outcome.divergence.size(), *least, *most));
+  }
+  if (outcome.reward) add(Format("reward %+.4f", *outcome.reward));
+  if (outcome.on_front) add("on the front");
+  return text.empty() ? "nothing" : text;
+}
+
+Json ClassLine(const ClassOutcome& outcome) {
+  Json line = {{"on", outcome.on}, {"board_seconds", outcome.board_seconds}};
+  if (const auto* measured = std::get_if<Measured>(&outcome.result)) {
+    line.update({{"status", "measured"},
+                 {"latency_ratio", measured->ratio},
+                 {"latency_ratio_ci", {measured->ratio_low, measured->ratio_high}},
+                 {"noisy", measured->is_noisy}});
+  } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {
+    line.update({{"status", "failed"}, {"detail", failed->detail}});
+  } else {
+    line.update(
+        {{"status", "unavailable"}, {"detail", std::get<BoardUnavailable>(outcome.result).detail}});
+  }
+  return line;
+}
+
+std::string_view StatusWord(const Decision& decision) {
+  if (decision.outcome->diverged) return "diverged";
+  if (decision.kind != Decision::Kind::kTrial) return "done";
+  switch (decision.outcome->status) {
+    case TransitionStatus::kMeasured:
+      return "measured";
+    case TransitionStatus::kRejected:
+      return "rejected";
+    case TransitionStatus::kFailed:
+      return "failed";
+    case TransitionStatus::kDiverged:
+      return "diverged";
+    case TransitionStatus::kUnavailable:
+      return "unavailable";
+    case TransitionStatus::kUnmeasured:
+      break;
+  }
+  return "unmeasured";
+}
+
+Json OutcomeObject(const Decision& decision) {
+  if (!decision.outcome) return nullptr;
+  const DecisionOutcome& outcome = *decision.outcome;
+  Json classes = Json::array();
+  for (const ClassOutcome& each : outcome.classes) classes.push_back(ClassLine(each));
+  Json line = {{"status", StatusWord(decision)},
+               {"diverged", outcome.diverged},
+               {"depth", nullptr},
+               {"spent", nullptr},
+               {"train_loss", OrNull(outcome.train_loss)},
+               {"loss", OrNull(outcome.loss)},
+               {"excess_loss", nullptr},
+               {"excess_loss_error", nullptr},
+               {"accuracy", OrNull(outcome.accuracy)},
+               {"latency_ratio", OrNull(outcome.ratio)},
+               {"latency_ratio_ci", nullptr},
+               {"energy_ratio", OrNull(outcome.energy_ratio)},
+               {"classes", std::move(classes)},
+               {"reward", OrNull(outcome.reward)},
+               {"front", outcome.on_front},
+               {"divergence", outcome.divergence}};
+  if (outcome.at) {
+    line["depth"] = outcome.at->depth;
+    line["spent"] = outcome.at->spent;
+  }
+  if (outcome.excess) {
+    line["excess_loss"] = outcome.excess->mean;
+    line["excess_loss_error"] = outcome.excess->error;
+  }
+  if (outcome.ratio_high > 0.0) line["latency_ratio_ci"] = {outcome.ratio_low, outcome.ratio_high};
+  return line;
+}
+
+}  // namespace
+
+std::string DescribeDecision(const Decision& decision) {
+  if (decision.kind == Decision::Kind::kStop) {
+    return "stop at " + NameOf(decision.from);
+  }
+  std::string text = NameOf(decision.ticket) + " ";
+  if (decision.step >= 0) {
+    text += "step " + std::to_string(decision.step + 1);
+  } else {
+    text += ToString(decision.kind);
+  }
+  text += " from " + NameOf(decision.from) + ": ";
+  if (decision.kind != Decision::Kind::kProbe) {
+    text += Changes(decision) + Format(", %d mini-batches", decision.pace.batches);
+    if (!decision.reason.empty()) text += "; " + decision.reason;
+  }
+  if (decision.figures) {
+    text += Format("; expected loss %.4f +- %.4f, value %.4f (staying %.4f, stopping %.4f)",
+                   decision.figures->predicted_loss, kInterval * decision.figures->predicted_error,
+                   decision.figures->value, decision.figures->value_of_staying,
+                   decision.figures->value_of_stopping);
+  }
+  text += decision.outcome ? " => " + Outcome(*decision.outcome) : " => in flight";
+  if (decision.is_place) text += ", went on from there";
+  return text;
+}
+
+Json DecisionLine(const Decision& decision) {
+  Json changes = Json::array();
+  for (const WidthChange& change : decision.changes) {
+    changes.push_back({{"kind", KindOf(change)},
+                       {"name", change.name},
+                       {"from", change.from},
+                       {"to", change.to}});
+  }
+  Json expected = nullptr;
+  if (decision.figures) {
+    expected = {{"loss", decision.figures->predicted_loss},
+                {"loss_error", decision.figures->predicted_error},
+                {"value", decision.figures->value},
+                {"value_of_staying", decision.figures->value_of_staying},
+                {"value_of_stopping", decision.figures->value_of_stopping}};
+  }
+  return {{"type", "decision"},
+          {"kind", ToString(decision.kind)},
+          {"episode", decision.episode},
+          {"step", decision.step < 0 ? Json(nullptr) : Json(decision.step)},
+          {"ticket", decision.ticket},
+          {"from", decision.from},
+          {"choice", decision.choice},
+          {"changes", std::move(changes)},
+          {"batches", decision.pace.batches},
+          {"rate", {decision.pace.rate_begin, decision.pace.rate_end}},
+          {"board", decision.classes},
+          {"origin", ToString(decision.origin)},
+          {"reason", decision.reason},
+          {"expected", std::move(expected)},
+          {"outcome", OutcomeObject(decision)},
+          {"place", decision.is_place}};
+}
+
+void PrintEpisodes(const std::string& study, const Episodes& episodes, bool json) {
+  int last = -1;
+  int num_episodes = 0;
+  for (const Decision& decision : episodes.decisions) {
+    const bool belongs =
+        decision.kind == Decision::Kind::kTrial || decision.kind == Decision::Kind::kAdvance;
+    if (belongs && decision.episode != last) {
+      last = decision.episode;
+      ++num_episodes;
+      if (!json) std::printf("episode %d\n", last + 1);
+    }
+    if (json) {
+      PrintJson(DecisionLine(decision));
+    } else {
+      std::printf("  %s\n", DescribeDecision(decision).c_str());
+    }
+  }
+  const std::size_t num_decisions = episodes.decisions.size();
+  if (json) {
+    PrintJson({{"type", "result"},
+               {"study", study},
+               {"decisions", num_decisions},
+               {"episodes", num_episodes}});
+  } else {
+    std::printf("%s: %zu decisions in %d episode%s\n", study.c_str(), num_decisions, num_episodes,
+                num_episodes == 1 ? "" : "s");
+  }
+}
+
+}  // namespace bitpilot
