@@ -12,13 +12,14 @@ namespace {
 
 Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
 
-TrainOptions TrainOptionsOf(const SearchConfig& config) {
+TrainOptions TrainOptionsOf(const SearchConfig& config, std::int64_t batches_trained) {
   TrainOptions options;
   options.batch_size = config.batch_size;
   options.learning_rate = config.learning_rate;
   options.distill = config.distill;
-  options.cosine = true;
-  options.total_batches = static_cast<std::int64_t>(config.train_batches) * config.measurements;
+  options.rate_end = 0.0;
+  options.schedule_batches = static_cast<std::int64_t>(config.train_batches) * config.measurements;
+  options.schedule_position = batches_trained;
   return options;
 }
 
@@ -98,8 +99,9 @@ Status SearchEnvironment::Train(Work& work) {
   if (config_.train_batches > 0 && !restored_after_training) {
     if (!checkpoint_) state_before_ = resources_.model->SaveCheckpoint();
     model_steps_.reset();  // until all of it is done
-    work.train_loss = resources_.model->Train(resources_.data->train, config_.train_batches,
-                                              TrainOptionsOf(config_), stop_);
+    work.train_loss = resources_.model->Train(
+        resources_.data->train, config_.train_batches,
+        TrainOptionsOf(config_, resources_.model->batches_trained()), stop_);
     if (stop_()) return Stopped();
     const Result<bool> diverged = Diverged(work.train_loss, work);
     if (!diverged.ok()) return diverged.status();
@@ -112,6 +114,9 @@ Status SearchEnvironment::Train(Work& work) {
 
 Result<bool> SearchEnvironment::Diverged(const std::optional<double>& train_loss, Work& work) {
   if (!train_loss) return true;
+  const Status estimated = resources_.model->ReestimateBatchNorm(resources_.data->train);
+  if (estimated.code() == StatusCode::kUnsupported) return true;
+  BITPILOT_RETURN_IF_ERROR(estimated);
   work.trained_network = resources_.model->Export();
   if (!IsFinite(*work.trained_network)) return true;
   BITPILOT_RETURN_IF_ERROR(Score(work));
