@@ -56,12 +56,13 @@ Result<ImageDataset> LoadEvaluationData(const std::string& source) {
 Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
                 const BitAssignment& assignment) {
   BITPILOT_RETURN_IF_ERROR(model.SetAssignment(assignment));
-  // Weights that bitpilot trained bring their own step sizes; an explicit --calibration replaces
-  // them.
-  if (model.is_calibrated() && flags.calibration.empty()) return Status();
+  // Weights that bitpilot trained bring batch norm for the widths that they were saved at.
+  if (model.is_estimated() && flags.calibration.empty()) return Status();
   const Result<DataSplits> splits =
       LoadDataSplits(flags.calibration.empty() ? "sample" : flags.calibration);
   if (!splits.ok()) return splits.status().WithContext("--calibration");
+  // Step sizes that training learned stay; what it did not learn is chosen on these images.
+  if (model.was_loaded_trained()) return model.ReestimateBatchNorm(splits->train);
   model.Calibrate(splits->train);
   return Status();
 }
@@ -98,7 +99,7 @@ Json Describe(const EvaluateFlags& flags, const ImageDataset& data, const Evalua
       {"arithmetic", arithmetic},   {"images", data.size()},
       {"correct", correct},         {"accuracy", evaluation.accuracy},
       {"accuracy_low", wilson.low}, {"accuracy_high", wilson.high},
-      {"loss", evaluation.loss}};
+      {"loss", evaluation.loss},    {"loss_error", evaluation.loss_error}};
 }
 
 // The integer network's answers: the board's where there is one, else this host's.
@@ -219,7 +220,7 @@ void AddEvaluateCommand(CLI::App& app, int& exit_code) {
                       "Widths: w4a4 (8-bit ends) or a JSON file; float without it");
   command->add_option("--calibration", flags->calibration,
                       "Images that calibrate the widths: a folder or \"sample\" (the default, "
-                      "unless the weights bring step sizes)");
+                      "unless the weights were saved at these widths)");
   command->add_flag(
       "--integer", flags->integer,
       "Use the integer network that boards run (with --device: on that board), not its "

@@ -33,7 +33,7 @@ struct TrainFlags {
   std::string bits;
   std::string output;
   double epochs = 1.0;
-  TrainOptions options{.cosine = true};
+  TrainOptions options{.rate_end = 0.0};
   std::uint64_t seed = 1;
   bool no_distill = false;
   bool resume = false;
@@ -47,12 +47,14 @@ std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ck
 // Errors: kUnsupported if training diverges.
 Result<bool> TrainWithReports(QuantizedModel& model, const ImageDataset& train,
                               const TrainFlags& flags) {
-  const std::int64_t total = flags.options.total_batches;
+  const std::int64_t total = flags.options.schedule_batches;
   const std::int64_t first = model.batches_trained();
   const auto start = std::chrono::steady_clock::now();
   while (model.batches_trained() < total && !StopRequested()) {
     const std::int64_t batches = std::min(kBatchesPerReport, total - model.batches_trained());
-    const std::optional<double> loss = model.Train(train, batches, flags.options, StopRequested);
+    TrainOptions options = flags.options;
+    options.schedule_position = model.batches_trained();
+    const std::optional<double> loss = model.Train(train, batches, options, StopRequested);
     if (!loss) {
       return Unsupported("training diverged after mini-batch " +
                          std::to_string(model.batches_trained()) +
@@ -104,7 +106,7 @@ Result<Json> Train(TrainFlags& flags) {
     model->Calibrate(data->train);
   }
   flags.options.distill = !flags.no_distill;
-  flags.options.total_batches = std::max<std::int64_t>(
+  flags.options.schedule_batches = std::max<std::int64_t>(
       1, static_cast<std::int64_t>(flags.epochs * static_cast<double>(data->train.size()) /
                                    flags.options.batch_size));
   const Result<bool> finished = TrainWithReports(*model, data->train, flags);
@@ -116,6 +118,7 @@ Result<Json> Train(TrainFlags& flags) {
                                             " batches; saved in " + CheckpointFile(flags) +
                                             ": repeat the command with --resume to go on");
   }
+  BITPILOT_RETURN_IF_ERROR(model->ReestimateBatchNorm(data->train));
   BITPILOT_RETURN_IF_ERROR(model->SaveWeights(flags.output));
   const Network network = model->Export();
   const Result<Evaluation> validation = EvaluateInteger(network, data->validation);

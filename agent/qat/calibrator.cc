@@ -1,6 +1,7 @@
 #include "agent/qat/calibrator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "agent/qat/channel_statistics.h"
@@ -15,9 +16,9 @@ constexpr std::size_t kMaxSamples = 1U << 15;
 // Batch variances below this are noise of dead channels: no ratio is formed with them.
 constexpr float kMinVariance = 1e-10F;
 
-// Batch norm with given statistics, and the bias before it.
+// Batch norm with given statistics, in place.
 at::Tensor Normalize(const LayerTensors& layer, const std::vector<ChannelStatistics>& statistics,
-                     const at::Tensor& value) {
+                     at::Tensor value) {
   const ChannelAffine affine = FoldBatchNorm(layer, statistics);
   const auto channels = static_cast<std::int64_t>(statistics.size());
   at::Tensor scale = at::empty({1, channels, 1, 1});
@@ -28,7 +29,7 @@ at::Tensor Normalize(const LayerTensors& layer, const std::vector<ChannelStatist
     scale.data_ptr<float>()[c] = static_cast<float>(affine.scale[c]);
     shift.data_ptr<float>()[c] = static_cast<float>(affine.shift[c] - bias * affine.scale[c]);
   }
-  return value.mul(scale).add_(shift);
+  return value.mul_(scale).add_(shift);
 }
 
 // Every k-th value, k odd so that all channels are hit.
@@ -46,6 +47,12 @@ ChannelStatistics TakeOverChange(const ChannelStatistics& running, const Channel
   const float mean = running.mean + (quantized.mean - batch.mean);
   if (batch.variance < kMinVariance) return {mean, quantized.variance};
   return {mean, running.variance * (quantized.variance / batch.variance)};
+}
+
+bool AreFinite(const std::vector<ChannelStatistics>& statistics) {
+  return std::all_of(statistics.begin(), statistics.end(), [](const ChannelStatistics& channel) {
+    return std::isfinite(channel.mean) && std::isfinite(channel.variance);
+  });
 }
 
 class ReferenceHooks : public OperationHooks {
@@ -109,23 +116,13 @@ at::Tensor QuantizedWeights(const LayerTensors& layer, const LayerState& state,
   const torch::NoGradGuard no_gradient;
   at::Tensor steps = at::empty({static_cast<std::int64_t>(bits.size())});
   for (std::size_t c = 0; c < bits.size(); ++c) {
-    steps.data_ptr<float>()[c] = state[static_cast<std::size_t>(bits[c] - 1)].steps[c].step;
+    steps.data_ptr<float>()[c] = state[static_cast<std::size_t>(bits[c] - 1)][c].step;
   }
   return FakeQuantizeWeights(layer.weight.detach(), steps, bits);
 }
 
-std::vector<ChannelStatistics> ActiveStatistics(const LayerState& state,
-                                                const std::vector<int>& bits) {
-  std::vector<ChannelStatistics> active;
-  if (state[0].statistics.empty()) return active;
-  for (std::size_t c = 0; c < bits.size(); ++c) {
-    active.push_back(state[static_cast<std::size_t>(bits[c] - 1)].statistics[c]);
-  }
-  return active;
-}
-
 Calibrator::Calibrator(const Topology& topology, const std::vector<LayerTensors>& layers,
-                       const FloatReference& reference, const BitAssignment& assignment,
+                       const FloatReference* reference, const BitAssignment& assignment,
                        bool input_non_negative, StateBank& bank)
     : topology_(topology),
       layers_(layers),
@@ -133,7 +130,8 @@ Calibrator::Calibrator(const Topology& topology, const std::vector<LayerTensors>
       assignment_(assignment),
       input_non_negative_(input_non_negative),
       bank_(bank),
-      layer_of_operation_(LayerIndices(topology)) {}
+      layer_of_operation_(LayerIndices(topology)),
+      statistics_(layers.size()) {}
 
 at::Tensor Calibrator::RunLayer(int operation, const at::Tensor& input) {
   const auto index = static_cast<std::size_t>(operation);
@@ -142,14 +140,17 @@ at::Tensor Calibrator::RunLayer(int operation, const at::Tensor& input) {
   const std::vector<int> bits = ExpandRuns(assignment_.weight_bits[l]);
   const at::Tensor weight = QuantizedWeights(layer, bank_.layers[l], bits);
   const at::Tensor value = ApplyLayer(topology_.operations[index], input, weight, layer.bias);
-  if (!layer.has_batch_norm()) return value;
   std::vector<ChannelStatistics> statistics =
       MeasureChannels(Values(value), static_cast<std::size_t>(value.size(1)));
-  for (std::size_t c = 0; c < bits.size(); ++c) {
-    statistics[c] = TakeOverChange(reference_.running[l][c], reference_.batch[l][c], statistics[c]);
-    bank_.layers[l][static_cast<std::size_t>(bits[c] - 1)].statistics[c] = statistics[c];
+  is_finite_ = is_finite_ && AreFinite(statistics);
+  if (!layer.has_batch_norm()) return is_finite_ ? value : value.zero_();
+  for (std::size_t c = 0; reference_ && c < bits.size(); ++c) {
+    statistics[c] =
+        TakeOverChange(reference_->running[l][c], reference_->batch[l][c], statistics[c]);
   }
-  return Normalize(layer, statistics, value);
+  statistics_[l] = std::move(statistics);
+  // Of zeros, too, a step size can be chosen.
+  return is_finite_ ? Normalize(layer, statistics_[l], value) : value.zero_();
 }
 
 at::Tensor Calibrator::Store(int tensor, at::Tensor value) {
@@ -161,10 +162,11 @@ at::Tensor Calibrator::Store(int tensor, at::Tensor value) {
   const int bits = assignment_.activation_bits[index];
   for (int width = 1; width <= kMaxBits; ++width) {
     TensorWidthState& state = bank_.tensors[index][static_cast<std::size_t>(width - 1)];
-    if (width != bits && state.calibrated_step > 0.0F) continue;
+    const bool is_learned = state.learned.updates > 0;
+    if (state.calibrated_step > 0.0F && (is_learned || width != bits)) continue;
     const ActivationStep choice = SearchActivationStep(sample, width, non_negative);
     state.calibrated_step = choice.step;
-    if (width != bits && state.learned.updates > 0) continue;
+    if (is_learned) continue;
     state.zero_point = choice.zero_point;
     state.learned = LearnedStep{choice.step};
   }

@@ -9,10 +9,12 @@ namespace bitpilot {
 
 struct ChannelStatistics {
   float mean = 0.0F;
-  float variance = -1.0F;  // below 0: never set
-  bool is_set() const { return variance >= 0.0F; }
+  float variance = 0.0F;
   friend bool operator==(const ChannelStatistics&, const ChannelStatistics&) = default;
 };
+
+// [layers][O], [] where a layer has no batch norm.
+using LayerStatistics = std::vector<std::vector<ChannelStatistics>>;
 
 // Statistics over all rows of `values`, [rows, channels]; the variance is the biased one, as batch
 // norm normalizes with.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "agent/qat/loss_summary.h"
+
 namespace bitpilot {
 namespace {
 
@@ -47,14 +49,16 @@ Evaluation EvaluateNetwork(const Topology& topology, OperationHooks& hooks,
                            const ImageDataset& data, const PixelTable& table) {
   const torch::NoGradGuard no_gradient;
   Evaluation evaluation;
+  std::vector<double> losses;
   std::size_t correct = 0;
   for (std::size_t begin = 0; begin < data.size(); begin += kEvaluationBatch) {
     const std::vector<std::uint32_t> indices =
         Range(begin, std::min(begin + kEvaluationBatch, data.size()));
     const at::Tensor logits = RunNetwork(topology, hooks, ImageTensor(data, indices, {}, table));
-    const at::Tensor losses =
-        at::cross_entropy_loss(logits, LabelTensor(data, indices), {}, at::Reduction::Sum);
-    evaluation.loss += losses.item<double>();
+    const at::Tensor of_batch =
+        at::cross_entropy_loss(logits, LabelTensor(data, indices), {}, at::Reduction::None);
+    losses.insert(losses.end(), of_batch.data_ptr<float>(),
+                  of_batch.data_ptr<float>() + of_batch.numel());
     const at::Tensor classes = logits.argmax(1);
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const auto predicted = static_cast<std::uint8_t>(classes.data_ptr<std::int64_t>()[i]);
@@ -62,8 +66,8 @@ Evaluation EvaluateNetwork(const Topology& topology, OperationHooks& hooks,
       correct += predicted == data.labels[indices[i]] ? 1U : 0U;
     }
   }
+  SummarizeLosses(losses, evaluation);
   const auto count = static_cast<double>(std::max<std::size_t>(1, data.size()));
-  evaluation.loss /= count;
   evaluation.accuracy = static_cast<double>(correct) / count;
   return evaluation;
 }

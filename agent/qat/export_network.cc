@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <utility>
 
-#include "agent/qat/calibrator.h"
 #include "agent/qat/lsq_kernels.h"
 
 namespace bitpilot {
@@ -13,15 +12,12 @@ namespace {
 
 std::size_t Index(int bits) { return static_cast<std::size_t>(bits - 1); }
 
-std::vector<TensorQuantization> ExportTensors(const StateBank& bank,
-                                              const BitAssignment& assignment,
+std::vector<TensorQuantization> ExportTensors(const std::vector<StoredQuantizer>& quantizers,
                                               const InputQuantization& input) {
   std::vector<TensorQuantization> tensors;
   tensors.push_back({8, input.zero_point, input.scale});
-  for (std::size_t t = 1; t < assignment.activation_bits.size(); ++t) {
-    const int bits = assignment.activation_bits[t];
-    const TensorWidthState& state = bank.tensors[t][Index(bits)];
-    tensors.push_back({bits, state.zero_point, state.learned.step});
+  for (std::size_t t = 1; t < quantizers.size(); ++t) {
+    tensors.push_back({quantizers[t].bits, quantizers[t].zero_point, quantizers[t].step});
   }
   return tensors;
 }
@@ -35,7 +31,7 @@ LayerWeights ExportWeights(const LayerTensors& layer, const LayerState& state,
   for (std::size_t c = 0; c < bits.size(); ++c) {
     weights.channel_bits.push_back(static_cast<std::uint8_t>(bits[c]));
     QuantizeToLevels(values.data() + c * depth, weights.codes.data() + c * depth, depth,
-                     state[Index(bits[c])].steps[c].step, WeightRange(bits[c]));
+                     state[Index(bits[c])][c].step, WeightRange(bits[c]));
   }
   return weights;
 }
@@ -52,11 +48,11 @@ void SetClamp(Activation activation, const TensorQuantization& output, OutputSta
 
 // Scales and biases of an operation, given its input's and output's step sizes.
 void SetLayerScales(const LayerTensors& layer, const LayerState& state,
-                    const std::vector<int>& bits, double input_over_output, double output_scale,
-                    OutputStage& stage) {
-  const ChannelAffine affine = FoldBatchNorm(layer, ActiveStatistics(state, bits));
+                    const std::vector<int>& bits, const std::vector<ChannelStatistics>& statistics,
+                    double input_over_output, double output_scale, OutputStage& stage) {
+  const ChannelAffine affine = FoldBatchNorm(layer, statistics);
   for (std::size_t c = 0; c < bits.size(); ++c) {
-    const double weight_step = state[Index(bits[c])].steps[c].step;
+    const double weight_step = state[Index(bits[c])][c].step;
     stage.scale.push_back(static_cast<float>(input_over_output * weight_step * affine.scale[c]));
     stage.bias.push_back(static_cast<float>(affine.shift[c] / output_scale));
   }
@@ -71,11 +67,11 @@ double PoolDivisor(const Operation& operation) {
 
 Network ExportNetwork(const Topology& topology, const std::vector<LayerTensors>& layers,
                       const StateBank& bank, const BitAssignment& assignment,
-                      const InputQuantization& input) {
+                      const Estimates& estimates, const InputQuantization& input) {
   Network network;
   network.topology = topology;
   network.input_codes = input.codes;
-  network.tensors = ExportTensors(bank, assignment, input);
+  network.tensors = ExportTensors(estimates.quantizers, input);
   std::size_t next_layer = 0;
   for (std::size_t i = 0; i < topology.operations.size(); ++i) {
     const Operation& operation = topology.operations[i];
@@ -88,7 +84,8 @@ Network ExportNetwork(const Topology& topology, const std::vector<LayerTensors>&
       const LayerTensors& layer = layers[next_layer];
       const LayerState& state = bank.layers[next_layer];
       exported.weights = ExportWeights(layer, state, bits);
-      SetLayerScales(layer, state, bits, input_scale / output_scale, output_scale, exported.output);
+      SetLayerScales(layer, state, bits, estimates.statistics[next_layer],
+                     input_scale / output_scale, output_scale, exported.output);
       ++next_layer;
     } else {
       const double scale = input_scale / output_scale / PoolDivisor(operation);

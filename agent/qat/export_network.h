@@ -13,6 +13,7 @@
 
 #include <vector>
 
+#include "agent/qat/calibrator.h"
 #include "agent/qat/image_batch.h"
 #include "agent/qat/layer_tensors.h"
 #include "agent/qat/state_bank.h"
@@ -22,9 +23,11 @@
 
 namespace bitpilot {
 
-// REQUIRES: every layer and tensor has its state at `assignment` (PrepareLayer(), PrepareTensor()).
+// `estimates` gives batch norm, and step sizes and zero points of stored tensors.
+//
+// REQUIRES: every layer has its step sizes at `assignment` (PrepareLayer()).
 Network ExportNetwork(const Topology& topology, const std::vector<LayerTensors>& layers,
                       const StateBank& bank, const BitAssignment& assignment,
-                      const InputQuantization& input);
+                      const Estimates& estimates, const InputQuantization& input);
 
 }  // namespace bitpilot

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/qat/loss_summary.h"
 #include "kernels/compiled_network.h"
 
 namespace bitpilot {
@@ -60,6 +61,7 @@ Result<Evaluation> EvaluateInteger(const Network& network, const ImageDataset& d
   }
   const auto image_bytes = static_cast<std::size_t>(network.input_bytes());
   Evaluation evaluation;
+  std::vector<double> losses;
   std::size_t correct = 0;
   for (std::size_t first = 0; first < data.size(); first += kImagesPerCall) {
     const std::size_t count = std::min(kImagesPerCall, data.size() - first);
@@ -71,12 +73,12 @@ Result<Evaluation> EvaluateInteger(const Network& network, const ImageDataset& d
       const std::uint8_t label = data.labels[first + i];
       const auto predicted = std::max_element(of_image.begin(), of_image.end()) - of_image.begin();
       evaluation.predictions.push_back(static_cast<std::uint8_t>(predicted));
-      evaluation.loss += CrossEntropy(of_image, label);
+      losses.push_back(CrossEntropy(of_image, label));
       correct += predicted == label ? 1U : 0U;
     }
   }
+  SummarizeLosses(losses, evaluation);
   const auto count = static_cast<double>(std::max<std::size_t>(1, data.size()));
-  evaluation.loss /= count;
   evaluation.accuracy = static_cast<double>(correct) / count;
   return evaluation;
 }

@@ -67,7 +67,7 @@ std::vector<LayerTensors> ToLayerTensors(const Topology& topology, const FloatWe
 }
 
 FloatWeights ToFloatWeights(const Topology& topology, const std::vector<LayerTensors>& layers,
-                            const std::vector<std::vector<ChannelStatistics>>& statistics) {
+                            const LayerStatistics& statistics) {
   const std::vector<TensorShape> shapes = TensorShapes(topology);
   const std::vector<int> operations = LayerOperations(topology);
   FloatWeights weights;
@@ -112,6 +112,15 @@ ChannelAffine FoldBatchNorm(const LayerTensors& layer,
     affine.scale[c] = layer.gamma.data_ptr<float>()[c] / deviation;
     affine.shift[c] =
         (affine.shift[c] - statistics[c].mean) * affine.scale[c] + layer.beta.data_ptr<float>()[c];
+  }
+  return affine;
+}
+
+std::vector<ChannelAffine> FoldAll(const std::vector<LayerTensors>& layers,
+                                   const LayerStatistics& statistics) {
+  std::vector<ChannelAffine> affine;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    affine.push_back(FoldBatchNorm(layers[l], statistics[l]));
   }
   return affine;
 }

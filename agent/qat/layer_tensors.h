@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/model/float_weights.h"
+#include "agent/qat/channel_statistics.h"
 #include "agent/qat/operation_runner.h"
 #include "agent/qat/state_bank.h"
 #include "kernels/base/topology.h"
@@ -36,7 +37,7 @@ std::vector<LayerTensors> ToLayerTensors(const Topology& topology, const FloatWe
 
 // The other way round; `statistics` gives each layer's batch-norm running statistics.
 FloatWeights ToFloatWeights(const Topology& topology, const std::vector<LayerTensors>& layers,
-                            const std::vector<std::vector<ChannelStatistics>>& statistics);
+                            const LayerStatistics& statistics);
 
 // Memory of a contiguous or channels-last tensor, in memory order.
 std::span<float> Values(const at::Tensor& tensor);
@@ -51,12 +52,9 @@ struct ChannelAffine {
 ChannelAffine FoldBatchNorm(const LayerTensors& layer,
                             std::span<const ChannelStatistics> statistics);
 
-// What one stored tensor's quantizer does.
-struct StoredQuantizer {
-  float step = 0.0F;  // 0: not quantized
-  int bits = 8;
-  int zero_point = 0;
-};
+// Of every layer.
+std::vector<ChannelAffine> FoldAll(const std::vector<LayerTensors>& layers,
+                                   const LayerStatistics& statistics);
 
 // A network for inference: batch norm folded into weights and biases, and, if there are quantizers,
 // outputs fake-quantized.

@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <utility>
 
-#include "agent/qat/calibrator.h"
 #include "agent/qat/evaluation.h"
 #include "agent/qat/export_network.h"
 #include "agent/qat/quantized_model_impl.h"
@@ -18,8 +16,6 @@
 
 namespace bitpilot {
 namespace {
-
-constexpr int kMaxShift = 4;  // pixels of padding around a training image before it is cropped
 
 // One thread, and an allocator that keeps large blocks: glibc otherwise gives every big tensor back
 // to the system and pays for its pages again in each mini-batch.
@@ -34,123 +30,15 @@ void ConfigureLibTorch() {
   static_cast<void>(configured);
 }
 
-std::vector<ChannelStatistics> RunningStatistics(const FloatLayerWeights& layer) {
-  std::vector<ChannelStatistics> statistics;
-  if (!layer.batch_norm) return statistics;
-  for (std::size_t c = 0; c < layer.batch_norm->mean.size(); ++c) {
-    statistics.push_back({layer.batch_norm->mean[c], layer.batch_norm->variance[c]});
-  }
-  return statistics;
-}
-
-std::vector<at::Tensor> Weights(const std::vector<LayerTensors>& layers) {
-  std::vector<at::Tensor> weights;
-  for (const LayerTensors& layer : layers) weights.push_back(layer.weight);
-  return weights;
-}
-
-std::vector<ChannelAffine> FoldAll(const std::vector<LayerTensors>& layers,
-                                   const LayerStatistics& statistics) {
-  std::vector<ChannelAffine> affine;
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    affine.push_back(FoldBatchNorm(layers[l], statistics[l]));
-  }
-  return affine;
-}
-
-// A bank in which only the float network's statistics are known, as those of 8 bits.
-StateBank EmptyBank(const Topology& topology, const LayerStatistics& float_statistics) {
-  StateBank bank;
-  const std::vector<int> operations = LayerOperations(topology);
-  for (std::size_t l = 0; l < operations.size(); ++l) {
-    const auto operation = static_cast<std::size_t>(operations[l]);
-    const auto channels = static_cast<std::size_t>(topology.operations[operation].out_channels);
-    LayerState layer;
-    for (LayerWidthState& width : layer) {
-      width.steps.resize(channels);
-      if (!float_statistics[l].empty()) width.statistics.resize(channels);
-    }
-    layer.back().statistics = float_statistics[l];
-    bank.layers.push_back(std::move(layer));
-  }
-  bank.tensors.resize(static_cast<std::size_t>(topology.num_stored_tensors()));
-  return bank;
-}
-
-double LearningRate(const TrainOptions& options, std::int64_t batches_trained) {
-  if (!options.cosine) return options.learning_rate;
-  const double progress = std::min(
-      1.0, static_cast<double>(batches_trained) / static_cast<double>(options.total_batches));
-  return options.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+// What a network reads and how many classes it tells apart.
+std::string Describe(const ModelDefinition& model) {
+  const TensorShape& input = model.topology.input;
+  return model.name + " (" + std::to_string(input.channels) + " x " + std::to_string(input.height) +
+         " x " + std::to_string(input.width) + " pixels, " +
+         std::to_string(model.topology.operations.back().out_channels) + " classes)";
 }
 
 }  // namespace
-
-QuantizedModel::Impl::Impl(const ModelDefinition& model, const FloatWeights& weights,
-                           std::uint64_t seed)
-    : definition(model),
-      float_layers(ToLayerTensors(model.topology, weights)),
-      input(QuantizeInput(model)),
-      float_pixels(FloatPixelTable(model)),
-      quantized_pixels(input.Dequantized()) {
-  for (const FloatLayerWeights& layer : weights.layers) {
-    float_statistics.push_back(RunningStatistics(layer));
-  }
-  float_network.emplace(definition.topology, Weights(float_layers),
-                        FoldAll(float_layers, float_statistics), std::vector<StoredQuantizer>());
-  state.layers = ToLayerTensors(model.topology, weights);
-  state.moments = ZeroMoments(state.layers);
-  state.bank = EmptyBank(definition.topology, float_statistics);
-  state.assignment = UniformAssignment(definition.topology, kMaxBits, kMaxBits);
-  state.stream = TrainingStream(seed);
-}
-
-bool QuantizedModel::Impl::Prepare() {
-  for (std::size_t l = 0; l < state.layers.size(); ++l) {
-    PrepareLayer(state.bank.layers[l], Values(state.layers[l].weight),
-                 ExpandRuns(state.assignment.weight_bits[l]));
-  }
-  bool calibrated = true;
-  for (std::size_t t = 1; t < state.bank.tensors.size(); ++t) {
-    calibrated &= PrepareTensor(state.bank.tensors[t], state.assignment.activation_bits[t]);
-  }
-  return calibrated;
-}
-
-LayerStatistics QuantizedModel::Impl::Statistics() const {
-  LayerStatistics statistics;
-  for (std::size_t l = 0; l < state.layers.size(); ++l) {
-    statistics.push_back(
-        ActiveStatistics(state.bank.layers[l], ExpandRuns(state.assignment.weight_bits[l])));
-  }
-  return statistics;
-}
-
-std::vector<StoredQuantizer> QuantizedModel::Impl::Quantizers() const {
-  std::vector<StoredQuantizer> quantizers;
-  for (std::size_t t = 0; t < state.bank.tensors.size(); ++t) {
-    const int bits = state.assignment.activation_bits[t];
-    const TensorWidthState& tensor = state.bank.tensors[t][static_cast<std::size_t>(bits - 1)];
-    quantizers.push_back({tensor.learned.step, bits, tensor.zero_point});
-  }
-  return quantizers;
-}
-
-at::Tensor QuantizedModel::Impl::CalibrationImages(const ImageDataset& images,
-                                                   const PixelTable& table) const {
-  return FirstImages(images, kCalibrationImages, table);
-}
-
-const FloatReference& QuantizedModel::Impl::Reference(const ImageDataset& images) {
-  const std::string key =
-      images.Slice(0, std::min(kCalibrationImages, images.size())).Fingerprint();
-  if (key != reference_key) {
-    reference = MeasureFloatReference(definition.topology, float_layers, float_statistics,
-                                      CalibrationImages(images, float_pixels));
-    reference_key = key;
-  }
-  return reference;
-}
 
 Result<QuantizedModel> QuantizedModel::Create(const ModelDefinition& definition,
                                               const std::string& weight_file, std::uint64_t seed,
@@ -159,9 +47,13 @@ Result<QuantizedModel> QuantizedModel::Create(const ModelDefinition& definition,
   const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file, notice);
   if (!weights.ok()) return weights.status();
   auto impl = std::make_unique<Impl>(definition, *weights, seed);
-  const Status restored = LoadWidthState(weight_file, &impl->state.bank);
-  if (!restored.ok()) return restored;
-  impl->Prepare();
+  TrainingState& state = impl->state;
+  const Result<SavedWidths> saved = LoadWidthState(weight_file, definition.topology, &state.bank);
+  if (!saved.ok()) return saved.status();
+  impl->was_loaded_trained = saved->is_trained;
+  if (saved->assignment) state.assignment = *saved->assignment;
+  impl->Prepare(state.assignment, state.bank);
+  if (saved->assignment) impl->estimates.quantizers = QuantizersOf(state.bank, state.assignment);
   return QuantizedModel(std::move(impl));
 }
 
@@ -172,48 +64,60 @@ QuantizedModel::~QuantizedModel() = default;
 
 const ModelDefinition& QuantizedModel::definition() const { return impl_->definition; }
 const BitAssignment& QuantizedModel::assignment() const { return impl_->state.assignment; }
+bool QuantizedModel::was_loaded_trained() const { return impl_->was_loaded_trained; }
 std::int64_t QuantizedModel::batches_trained() const { return impl_->state.batches_trained; }
 
 Evaluation QuantizedModel::EvaluateFloat(const ImageDataset& data) const {
-  return EvaluateNetwork(impl_->definition.topology, *impl_->float_network, data,
-                         impl_->float_pixels);
+  return impl_->float_network.Evaluate(data);
 }
 
 Status QuantizedModel::SetAssignment(const BitAssignment& assignment) {
   BITPILOT_RETURN_IF_ERROR(ValidateAssignment(impl_->definition.topology, assignment));
-  impl_->state.assignment = assignment;
-  impl_->Prepare();
+  TrainingState& state = impl_->state;
+  if (assignment != state.assignment) impl_->DropEstimates();
+  state.assignment = assignment;
+  impl_->Prepare(state.assignment, state.bank);
   return Status();
 }
 
 void QuantizedModel::Calibrate(const ImageDataset& images) {
-  const torch::NoGradGuard no_gradient;
   TrainingState& state = impl_->state;
-  for (std::size_t l = 0; l < state.layers.size(); ++l) {
-    const std::vector<int> bits = ExpandRuns(state.assignment.weight_bits[l]);
-    for (std::size_t c = 0; c < bits.size(); ++c) {
-      state.bank.layers[l][static_cast<std::size_t>(bits[c] - 1)].steps[c] = LearnedStep{};
-    }
-  }
-  impl_->Prepare();
-  const FloatReference& reference = impl_->Reference(images);
-  Calibrator calibrator(impl_->definition.topology, state.layers, reference, state.assignment,
-                        impl_->input.zero_point == 0, state.bank);
-  RunNetwork(impl_->definition.topology, calibrator,
-             impl_->CalibrationImages(images, impl_->quantized_pixels));
+  ForgetWidths(state.assignment, state.bank);
+  impl_->Prepare(state.assignment, state.bank);
+  std::vector<at::Tensor> tensors(state.assignment.activation_bits.size() + 1);
+  tensors[0] = impl_->CalibrationImages(images, impl_->quantized_pixels);
+  impl_->estimates = impl_
+                         ->CalibrateFrom(0, state.assignment, impl_->UntrainedReference(images),
+                                         state.bank, tensors, /*keep=*/false)
+                         .estimates;
 }
 
+Status QuantizedModel::ReestimateBatchNorm(const ImageDataset& images, int batches,
+                                           int batch_size) {
+  BITPILOT_CHECK(batches >= 1 && batch_size >= 1);
+  BITPILOT_RETURN_IF_ERROR(impl_->CheckImages(images));
+  const TrainingState& state = impl_->state;
+  StateBank bank = state.bank;  // Training shall not see what is chosen here.
+  std::vector<at::Tensor> tensors(state.assignment.activation_bits.size() + 1);
+  tensors[0] =
+      FirstImages(images, static_cast<std::size_t>(batches) * batch_size, impl_->quantized_pixels);
+  Impl::Calibration calibration = impl_->CalibrateFrom(0, state.assignment, /*of_float=*/nullptr,
+                                                       bank, tensors, /*keep=*/false);
+  if (!calibration.is_finite) return impl_->DivergedAt(state.assignment);
+  impl_->estimates = std::move(calibration.estimates);
+  return Status();
+}
+
+bool QuantizedModel::is_estimated() const { return impl_->is_estimated(); }
+
 bool QuantizedModel::is_calibrated() const {
-  for (std::size_t t = 1; t < impl_->state.bank.tensors.size(); ++t) {
-    const int bits = impl_->state.assignment.activation_bits[t];
-    const auto index = static_cast<std::size_t>(bits - 1);
-    if (impl_->state.bank.tensors[t][index].learned.step == 0.0F) return false;
-  }
-  return true;
+  const std::vector<StoredQuantizer> quantizers = impl_->UsableEstimates().quantizers;
+  return std::all_of(quantizers.begin() + 1, quantizers.end(),
+                     [](const StoredQuantizer& quantizer) { return quantizer.step != 0.0F; });
 }
 
 Evaluation QuantizedModel::Evaluate(const ImageDataset& data) const {
-  BITPILOT_CHECK(is_calibrated());
+  BITPILOT_CHECK(is_estimated());
   const torch::NoGradGuard no_gradient;
   const TrainingState& state = impl_->state;
   std::vector<at::Tensor> weights;
@@ -222,52 +126,40 @@ Evaluation QuantizedModel::Evaluate(const ImageDataset& data) const {
                                        ExpandRuns(state.assignment.weight_bits[l])));
   }
   const Topology& topology = impl_->definition.topology;
-  FoldedNetwork network(topology, weights, FoldAll(state.layers, impl_->Statistics()),
-                        impl_->Quantizers());
+  FoldedNetwork network(topology, weights, FoldAll(state.layers, impl_->estimates.statistics),
+                        impl_->estimates.quantizers);
   return EvaluateNetwork(topology, network, data, impl_->quantized_pixels);
 }
 
-double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOptions& options,
-                                        TrainingNetwork& network) {
-  const auto batch_size = std::min(static_cast<std::size_t>(options.batch_size), data.size());
-  const std::vector<std::uint32_t> indices = state.stream.NextBatch(batch_size, data.size());
-  std::vector<Augmentation> augmentations;
-  for (std::size_t i = 0; options.augment && i < indices.size(); ++i) {
-    augmentations.push_back(state.stream.NextAugmentation(kMaxShift));
+Status QuantizedModel::SetTeacher(const ModelDefinition& definition, const std::string& weight_file,
+                                  const WeightNotice& notice) {
+  const Topology& student = impl_->definition.topology;
+  const Topology& teacher = definition.topology;
+  if (teacher.input != student.input ||
+      teacher.operations.back().out_channels != student.operations.back().out_channels) {
+    return InvalidArgument("a teacher must read the same images and tell the same classes apart: " +
+                           Describe(definition) + " cannot teach " + Describe(impl_->definition));
   }
-  const auto run = [&](OperationHooks& hooks, const PixelTable& table) {
-    return RunNetwork(definition.topology, hooks, ImageTensor(data, indices, augmentations, table));
-  };
-  at::Tensor teacher_logits;
-  if (options.distill) {
-    const torch::NoGradGuard no_gradient;
-    teacher_logits = run(*float_network, float_pixels);
-  }
-  const at::Tensor logits = run(network, quantized_pixels);
-  const at::Tensor loss = DistillationLoss(logits, LabelTensor(data, indices), teacher_logits);
-  const auto nats = loss.item<double>();
-  if (!std::isfinite(nats)) return nats;  // no gradient could help
-  loss.backward();
-  network.Update(LearningRate(options, state.batches_trained));
-  ++state.batches_trained;
-  return nats;
+  const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file, notice);
+  if (!weights.ok()) return weights.status().WithContext("teacher");
+  impl_->teacher = std::make_unique<FloatNetwork>(definition, *weights);
+  return Status();
 }
 
 std::optional<double> QuantizedModel::Train(const ImageDataset& data, std::int64_t num_batches,
                                             const TrainOptions& options,
                                             const std::function<bool()>& stop) {
   BITPILOT_CHECK(data.size() > 0);
-  BITPILOT_CHECK(!options.cosine || options.total_batches > 0);
-  if (!impl_->Prepare()) Calibrate(data);
   TrainingState& state = impl_->state;
+  if (!impl_->Prepare(state.assignment, state.bank)) Calibrate(data);
   TrainingNetwork network(impl_->definition.topology, state.layers, state.moments, state.assignment,
                           state.bank);
   double loss_sum = 0.0;
   std::int64_t done = 0;
   for (; done < num_batches && std::isfinite(loss_sum) && !(stop && stop()); ++done) {
-    loss_sum += impl_->TrainBatch(data, options, network);
+    loss_sum += impl_->TrainBatch(data, options, LearningRate(options, done, num_batches), network);
   }
-  network.Commit();
+  if (done > 0) impl_->DropEstimates();
   if (!std::isfinite(loss_sum) || !IsFinite(state)) return std::nullopt;
   return done == 0 ? 0.0 : loss_sum / static_cast<double>(done);
 }
@@ -276,7 +168,7 @@ Network QuantizedModel::Export() const {
   BITPILOT_CHECK(is_calibrated());
   const TrainingState& state = impl_->state;
   return ExportNetwork(impl_->definition.topology, state.layers, state.bank, state.assignment,
-                       impl_->input);
+                       impl_->UsableEstimates(), impl_->input);
 }
 
 std::string QuantizedModel::SaveCheckpoint() const {
@@ -284,13 +176,18 @@ std::string QuantizedModel::SaveCheckpoint() const {
 }
 
 Status QuantizedModel::LoadCheckpoint(std::string_view bytes) {
-  return ParseTrainingState(impl_->definition.topology, bytes, &impl_->state);
+  BITPILOT_RETURN_IF_ERROR(ParseTrainingState(impl_->definition.topology, bytes, &impl_->state));
+  impl_->DropEstimates();
+  return Status();
 }
 
 Status QuantizedModel::SaveWeights(const std::string& path) const {
+  BITPILOT_CHECK(is_estimated());
+  const TrainingState& state = impl_->state;
   const FloatWeights weights =
-      ToFloatWeights(impl_->definition.topology, impl_->state.layers, impl_->Statistics());
-  return WriteTrainedWeights(impl_->definition, weights, impl_->state.bank, path);
+      ToFloatWeights(impl_->definition.topology, state.layers, impl_->estimates.statistics);
+  return WriteTrainedWeights(impl_->definition, weights, state.bank, state.assignment,
+                             impl_->estimates.quantizers, path);
 }
 
 }  // namespace bitpilot

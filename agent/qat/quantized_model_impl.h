@@ -3,11 +3,12 @@
 
 #include <torch/torch.h>
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "agent/qat/calibrator.h"
+#include "agent/qat/float_network.h"
 #include "agent/qat/image_batch.h"
 #include "agent/qat/layer_tensors.h"
 #include "agent/qat/quantized_model.h"
@@ -21,33 +22,61 @@ struct QuantizedModel::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  // Makes the state bank ready for state.assignment; false if some tensor was never calibrated.
-  bool Prepare();
+  // Makes `bank` ready for `assignment` with the current weights; false if some tensor was never
+  // calibrated.
+  bool Prepare(const BitAssignment& assignment, StateBank& bank) const;
 
-  // Batch-norm statistics and quantizers at the current assignment.
-  LayerStatistics Statistics() const;
-  std::vector<StoredQuantizer> Quantizers() const;
+  // To be called when weights or widths change: estimates are of others from now on.
+  void DropEstimates() { estimates.quantizers.clear(); }
+  bool is_estimated() const { return !estimates.quantizers.empty(); }
+
+  // What Export() uses: as estimated, or, where that is of other weights or widths, its batch norm
+  // and the bank's step sizes.
+  Estimates UsableEstimates() const;
 
   // The float network on calibration images; measured once for each set of images.
   const FloatReference& Reference(const ImageDataset& images);
 
+  // The same while the weights are still the float network's; nullptr once they were trained on.
+  const FloatReference* UntrainedReference(const ImageDataset& images);
+
   // The calibration images that count: the first kCalibrationImages.
   at::Tensor CalibrationImages(const ImageDataset& images, const PixelTable& table) const;
 
+  // Runs and calibrates operations [first_operation, end) of the current weights at `assignment`.
+  // `of_float`: UntrainedReference(), or nullptr. `tensors`, `keep`: as in RunOperations(). `bank`
+  // must be ready and gets step sizes.
+  struct Calibration {
+    Estimates estimates;  // of the operations that ran
+    at::Tensor logits;
+    bool is_finite = true;
+  };
+  Calibration CalibrateFrom(int first_operation, const BitAssignment& assignment,
+                            const FloatReference* of_float, StateBank& bank,
+                            std::vector<at::Tensor>& tensors, bool keep) const;
+
+  // kInvalidArgument unless there are images, of the input's shape.
+  Status CheckImages(const ImageDataset& images) const;
+  // kUnsupported: what Calibration::is_finite says.
+  Status DivergedAt(const BitAssignment& assignment) const;
+
   // One mini-batch: forward, backward, update. Returns its loss; without an update if that is not
   // finite.
-  double TrainBatch(const ImageDataset& data, const TrainOptions& options,
+  double TrainBatch(const ImageDataset& data, const TrainOptions& options, double learning_rate,
                     TrainingNetwork& network);
 
   ModelDefinition definition;
   std::vector<LayerTensors> float_layers;  // as loaded; never trained
   LayerStatistics float_statistics;
-  std::optional<FoldedNetwork> float_network;  // teacher
+  FloatNetwork float_network;
+  std::unique_ptr<FloatNetwork> teacher;  // nullptr: float_network
   InputQuantization input;
   PixelTable float_pixels;
   PixelTable quantized_pixels;
   TrainingState state;
-  std::string reference_key;  // fingerprint of the images that `reference` belongs to
+  bool was_loaded_trained = false;  // the weight file came from SaveWeights()
+  Estimates estimates;              // no part of `state`: readings do not change training
+  std::string reference_key;        // fingerprint of the images that `reference` belongs to
   FloatReference reference;
 };
 

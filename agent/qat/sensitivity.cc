@@ -1,7 +1,6 @@
 #include "agent/qat/sensitivity.h"
 
-#include "agent/qat/calibrator.h"
-#include "agent/qat/operation_runner.h"
+#include "agent/qat/divergence.h"
 #include "agent/qat/quantized_model_impl.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/check.h"
@@ -13,12 +12,13 @@ class Probe {
  public:
   Probe(QuantizedModel::Impl& model, const ImageDataset& images)
       : model_(model),
-        topology_(model.definition.topology),
-        reference_(model.Reference(images)),
-        base_(UniformAssignment(topology_, kMaxBits, kMaxBits)),
+        expected_(model.Reference(images).logits),
+        untrained_(model.UntrainedReference(images)),
+        base_(UniformAssignment(model.definition.topology, kMaxBits, kMaxBits)),
         bank_(model.state.bank) {
-    ResetToWidths(base_, bank_);
-    tensors_.resize(topology_.operations.size() + 1);
+    ForgetWidths(base_, bank_);
+    model_.Prepare(base_, bank_);
+    tensors_.resize(model.definition.topology.operations.size() + 1);
     tensors_[0] = model.CalibrationImages(images, model.quantized_pixels);
     base_divergence_ = Divergence(base_, bank_, tensors_, /*first_operation=*/0, /*keep=*/true);
   }
@@ -26,57 +26,41 @@ class Probe {
   // Increase of the divergence when only `variable` has `bits`.
   double Increase(const DecisionVariable& variable, int bits) const {
     if (bits == kMaxBits) return 0.0;
-    BitAssignment assignment = base_;
+    const Topology& topology = model_.definition.topology;
     const auto index = static_cast<std::size_t>(variable.index);
+    const auto width = static_cast<std::size_t>(bits - 1);
+    BitAssignment assignment = base_;
+    StateBank bank = bank_;
     int first_operation = 0;
     if (variable.kind == DecisionVariable::Kind::kWeights) {
-      assignment.weight_bits[index] = {{ChannelsOf(index), bits}};
-      first_operation = LayerOperations(topology_)[index];
+      std::vector<LearnedStep>& steps = bank.layers[index][width];
+      steps.assign(steps.size(), LearnedStep{});
+      assignment.weight_bits[index] = {{static_cast<int>(steps.size()), bits}};
+      PrepareLayer(bank.layers[index], Values(model_.state.layers[index].weight),
+                   ExpandRuns(assignment.weight_bits[index]));
+      first_operation = LayerOperations(topology)[index];
     } else {
+      bank.tensors[index][width].learned = LearnedStep{};
       assignment.activation_bits[index] = bits;
       first_operation = variable.index - 1;  // Its producer quantizes it.
     }
-    StateBank bank = bank_;
-    ResetToWidths(assignment, bank);
     std::vector<at::Tensor> tensors = tensors_;  // Shares the tensors before the change.
     return Divergence(assignment, bank, tensors, first_operation, /*keep=*/false) -
            base_divergence_;
   }
 
  private:
-  int ChannelsOf(std::size_t layer) const {
-    return topology_.operations[static_cast<std::size_t>(LayerOperations(topology_)[layer])]
-        .out_channels;
-  }
-
-  // Forgets what was learned about the widths of `assignment` and prepares them anew from the
-  // weights.
-  void ResetToWidths(const BitAssignment& assignment, StateBank& bank) const {
-    for (std::size_t l = 0; l < bank.layers.size(); ++l) {
-      const std::vector<int> bits = ExpandRuns(assignment.weight_bits[l]);
-      if (bits[0] == kMaxBits && &bank != &bank_) continue;  // As in the base.
-      for (std::size_t c = 0; c < bits.size(); ++c) {
-        bank.layers[l][static_cast<std::size_t>(bits[c] - 1)].steps[c] = LearnedStep{};
-      }
-      PrepareLayer(bank.layers[l], Values(model_.state.layers[l].weight), bits);
-    }
-  }
-
   // Runs and calibrates [first_operation, end).
   double Divergence(const BitAssignment& assignment, StateBank& bank,
                     std::vector<at::Tensor>& tensors, int first_operation, bool keep) const {
-    const torch::NoGradGuard no_gradient;
-    Calibrator calibrator(topology_, model_.state.layers, reference_, assignment,
-                          model_.input.zero_point == 0, bank);
-    const at::Tensor logits = RunOperations(topology_, calibrator, tensors, first_operation, keep);
-    const at::Tensor expected = at::log_softmax(reference_.logits.to(torch::kFloat64), 1);
-    const at::Tensor got = at::log_softmax(logits.to(torch::kFloat64), 1);
-    return (expected.exp() * (expected - got)).sum(1).mean().item<double>();
+    return MeanDivergence(
+        expected_,
+        model_.CalibrateFrom(first_operation, assignment, untrained_, bank, tensors, keep).logits);
   }
 
-  QuantizedModel::Impl& model_;
-  const Topology& topology_;
-  const FloatReference& reference_;
+  const QuantizedModel::Impl& model_;
+  at::Tensor expected_;  // logits of the float network
+  const FloatReference* untrained_;
   BitAssignment base_;
   StateBank bank_;
   std::vector<at::Tensor> tensors_;  // of the all-8-bit network

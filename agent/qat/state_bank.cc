@@ -26,15 +26,9 @@ std::size_t Index(int bits) { return static_cast<std::size_t>(bits - 1); }
 void PrepareLayer(LayerState& layer, std::span<const float> weights, std::span<const int> bits) {
   const std::size_t depth = weights.size() / bits.size();
   for (std::size_t c = 0; c < bits.size(); ++c) {
-    LayerWidthState& state = layer[Index(bits[c])];
-    LearnedStep& learned = state.steps[c];
-    if (learned.updates == 0) {
-      learned.step = SearchWeightStep(weights.subspan(c * depth, depth), bits[c]);
-    }
-    if (state.statistics.empty() || state.statistics[c].is_set()) continue;
-    const std::optional<int> neighbour = NearestWidth(
-        bits[c], [&](int width) { return layer[Index(width)].statistics[c].is_set(); });
-    if (neighbour) state.statistics[c] = layer[Index(*neighbour)].statistics[c];
+    LearnedStep& learned = layer[Index(bits[c])][c];
+    if (learned.updates > 0) continue;
+    learned.step = SearchWeightStep(weights.subspan(c * depth, depth), bits[c]);
   }
 }
 
@@ -52,6 +46,26 @@ bool PrepareTensor(TensorState& tensor, int bits) {
     state.learned.step *= other.learned.step / other.calibrated_step;
   }
   return true;
+}
+
+std::vector<StoredQuantizer> QuantizersOf(const StateBank& bank, const BitAssignment& assignment) {
+  std::vector<StoredQuantizer> quantizers;
+  for (std::size_t t = 0; t < bank.tensors.size(); ++t) {
+    const int bits = assignment.activation_bits[t];
+    const TensorWidthState& tensor = bank.tensors[t][Index(bits)];
+    quantizers.push_back({tensor.learned.step, bits, tensor.zero_point});
+  }
+  return quantizers;
+}
+
+void ForgetWidths(const BitAssignment& assignment, StateBank& bank) {
+  for (std::size_t l = 0; l < bank.layers.size(); ++l) {
+    const std::vector<int> bits = ExpandRuns(assignment.weight_bits[l]);
+    for (std::size_t c = 0; c < bits.size(); ++c) bank.layers[l][Index(bits[c])][c] = {};
+  }
+  for (std::size_t t = 1; t < bank.tensors.size(); ++t) {
+    bank.tensors[t][Index(assignment.activation_bits[t])].learned = {};
+  }
 }
 
 }  // namespace bitpilot

@@ -9,8 +9,6 @@
 namespace bitpilot {
 namespace {
 
-constexpr double kStatisticsMomentum = 0.1;
-
 std::size_t Index(int bits) { return static_cast<std::size_t>(bits - 1); }
 
 at::Tensor Leaf(std::int64_t size) { return at::empty({size}).requires_grad_(true); }
@@ -42,17 +40,7 @@ TrainingNetwork::TrainingNetwork(const Topology& topology, std::vector<LayerTens
     const auto channels = static_cast<std::int64_t>(active.bits.size());
     active.steps = Leaf(channels);
     for (std::size_t c = 0; c < active.bits.size(); ++c) {
-      active.steps.data_ptr<float>()[c] = bank_.layers[l][Index(active.bits[c])].steps[c].step;
-    }
-    const std::vector<ChannelStatistics> statistics =
-        ActiveStatistics(bank_.layers[l], active.bits);
-    if (!statistics.empty()) {
-      active.mean = at::empty({channels});
-      active.variance = at::empty({channels});
-      for (std::size_t c = 0; c < statistics.size(); ++c) {
-        active.mean.data_ptr<float>()[c] = statistics[c].mean;
-        active.variance.data_ptr<float>()[c] = statistics[c].variance;
-      }
+      active.steps.data_ptr<float>()[c] = bank_.layers[l][Index(active.bits[c])][c].step;
     }
     active_.push_back(std::move(active));
   }
@@ -77,12 +65,12 @@ at::Tensor TrainingNetwork::RunLayer(int operation, const at::Tensor& input) {
   const auto index = static_cast<std::size_t>(operation);
   const auto l = static_cast<std::size_t>(layer_of_operation_[index]);
   const LayerTensors& layer = layers_[l];
-  ActiveLayer& active = active_[l];
+  const ActiveLayer& active = active_[l];
   const at::Tensor weight = FakeQuantizeWeights(layer.weight, active.steps, active.bits);
   at::Tensor value = ApplyLayer(topology_.operations[index], input, weight, layer.bias);
   if (!layer.has_batch_norm()) return value;
-  return at::batch_norm(value, layer.gamma, layer.beta, active.mean, active.variance,
-                        /*training=*/true, kStatisticsMomentum, layer.epsilon,
+  return at::batch_norm(value, layer.gamma, layer.beta, /*running_mean=*/{}, /*running_var=*/{},
+                        /*training=*/true, /*momentum=*/0.0, layer.epsilon,
                         /*cudnn_enabled=*/false);
 }
 
@@ -111,7 +99,7 @@ void TrainingNetwork::UpdateSteps(double learning_rate) {
     const ActiveLayer& active = active_[l];
     const at::Tensor gradient = TakeGradient(active.steps);
     for (std::size_t c = 0; c < active.bits.size(); ++c) {
-      LearnedStep& learned = bank_.layers[l][Index(active.bits[c])].steps[c];
+      LearnedStep& learned = bank_.layers[l][Index(active.bits[c])][c];
       AdamUpdateStep(learned, gradient.data_ptr<float>()[c], learning_rate);
       active.steps.data_ptr<float>()[c] = learned.step;
     }
@@ -127,17 +115,6 @@ void TrainingNetwork::Update(double learning_rate) {
   const torch::NoGradGuard no_gradient;
   UpdateWeights(learning_rate);
   UpdateSteps(learning_rate);
-}
-
-void TrainingNetwork::Commit() {
-  for (std::size_t l = 0; l < active_.size(); ++l) {
-    const ActiveLayer& active = active_[l];
-    if (!active.mean.defined()) continue;
-    for (std::size_t c = 0; c < active.bits.size(); ++c) {
-      bank_.layers[l][Index(active.bits[c])].statistics[c] = {active.mean.data_ptr<float>()[c],
-                                                              active.variance.data_ptr<float>()[c]};
-    }
-  }
 }
 
 at::Tensor DistillationLoss(const at::Tensor& logits, const at::Tensor& labels,

@@ -35,15 +35,10 @@ class TrainingNetwork : public OperationHooks {
   // One Adam update of weights and step sizes from the gradients that backward() left; clears them.
   void Update(double learning_rate);
 
-  // Writes batch-norm running statistics back to the bank (step sizes are updated there at once).
-  void Commit();
-
  private:
   struct ActiveLayer {
     std::vector<int> bits;  // [O]
     at::Tensor steps;       // [O], leaf
-    at::Tensor mean;        // [O], running; undefined without batch norm
-    at::Tensor variance;    // [O]
   };
   void UpdateWeights(double learning_rate);
   void UpdateSteps(double learning_rate);

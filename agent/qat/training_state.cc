@@ -13,7 +13,7 @@ namespace bitpilot {
 namespace {
 
 constexpr std::string_view kMagic = "BPCKPT";
-constexpr std::string_view kVersion = "01";
+constexpr std::string_view kVersion = "02";
 constexpr std::size_t kDigestSize = 32;
 constexpr std::uint64_t kMaxEntries = 1U << 30;  // of a list whose length the bytes say
 
@@ -87,9 +87,6 @@ class FiniteScan {
   static bool Finite(const LearnedStep& learned) {
     return Finite(learned.step) && Finite(learned.first) && Finite(learned.second);
   }
-  static bool Finite(const ChannelStatistics& channel) {
-    return Finite(channel.mean) && Finite(channel.variance);
-  }
   static bool Finite(const TensorWidthState& tensor) {
     return Finite(tensor.learned) && Finite(tensor.calibrated_step);
   }
@@ -110,10 +107,7 @@ void Transfer(Archive& archive, TrainingState& state) {
     archive.Values(std::span(&moments.updates, 1));
   }
   for (LayerState& layer : state.bank.layers) {
-    for (LayerWidthState& width : layer) {
-      archive.Values(std::span(width.steps));
-      archive.Values(std::span(width.statistics));
-    }
+    for (std::vector<LearnedStep>& steps : layer) archive.Values(std::span(steps));
   }
   for (TensorState& tensor : state.bank.tensors) archive.Values(std::span(tensor));
   for (std::vector<ChannelRun>& runs : state.assignment.weight_bits) archive.List(runs);

@@ -24,7 +24,7 @@ struct TrainingState {
   std::int64_t batches_trained = 0;
 };
 
-// False if training diverged: some weight, moment, step size or statistic is not a finite number.
+// False if training diverged: some weight, moment, step size is not a finite number.
 bool IsFinite(const TrainingState& state);
 
 // The state's bytes: a magic number with the version, the topology's name, the state, a SHA-256 of

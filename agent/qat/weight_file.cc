@@ -16,28 +16,36 @@ std::string TensorStateName(std::size_t tensor) {
   return "bitpilot.tensor." + std::to_string(tensor) + ".state";
 }
 
+std::string LayerBitsName(std::size_t layer) {
+  return "bitpilot.layer." + std::to_string(layer) + ".bits";
+}
+
+constexpr const char* kActivationBitsName = "bitpilot.activation_bits";
+
+FloatTensor ToTensor(const std::vector<int>& bits) {
+  return {{static_cast<std::int64_t>(bits.size())}, {bits.begin(), bits.end()}};
+}
+
+// Only what training learned: the rest is chosen anew for the weights that go with it.
+float LearnedOrZero(const LearnedStep& learned) { return learned.updates > 0 ? learned.step : 0; }
+
 void AddLayer(std::size_t index, const LayerState& layer, SafetensorsFile* file) {
   for (int bits = 1; bits <= kMaxBits; ++bits) {
-    const LayerWidthState& width = layer[static_cast<std::size_t>(bits - 1)];
-    const auto channels = static_cast<std::int64_t>(width.steps.size());
-    FloatTensor steps{{channels}, {}};
-    for (const LearnedStep& learned : width.steps) steps.values.push_back(learned.step);
+    const std::vector<LearnedStep>& learned = layer[static_cast<std::size_t>(bits - 1)];
+    FloatTensor steps{{static_cast<std::int64_t>(learned.size())}, {}};
+    for (const LearnedStep& step : learned) steps.values.push_back(LearnedOrZero(step));
     file->tensors[LayerPrefix(index, bits) + ".step"] = std::move(steps);
-    if (width.statistics.empty()) continue;
-    FloatTensor statistics{{channels, 2}, {}};
-    for (const ChannelStatistics& channel : width.statistics) {
-      statistics.values.push_back(channel.mean);
-      statistics.values.push_back(channel.variance);
-    }
-    file->tensors[LayerPrefix(index, bits) + ".statistics"] = std::move(statistics);
   }
 }
 
-void AddTensor(std::size_t index, const TensorState& tensor, SafetensorsFile* file) {
+void AddTensor(std::size_t index, const TensorState& tensor, const StoredQuantizer& in_use,
+               SafetensorsFile* file) {
   FloatTensor state{{kMaxBits, 3}, {}};
-  for (const TensorWidthState& width : tensor) {
-    state.values.push_back(width.learned.step);
-    state.values.push_back(static_cast<float>(width.zero_point));
+  for (int bits = 1; bits <= kMaxBits; ++bits) {
+    const TensorWidthState& width = tensor[static_cast<std::size_t>(bits - 1)];
+    const bool is_in_use = bits == in_use.bits;
+    state.values.push_back(is_in_use ? in_use.step : LearnedOrZero(width.learned));
+    state.values.push_back(static_cast<float>(is_in_use ? in_use.zero_point : width.zero_point));
     state.values.push_back(width.calibrated_step);
   }
   file->tensors[TensorStateName(index)] = std::move(state);
@@ -51,32 +59,21 @@ bool IsStep(float value) { return value >= 0.0F && std::isfinite(value); }
 
 Status NoState(const std::string& name) {
   return DataCorrupt("tensor '" + name +
-                     "': expected finite step sizes and variances of at least 0, and zero points "
-                     "inside their width");
+                     "': expected finite step sizes of at least 0, and zero points inside their "
+                     "width");
 }
 
 Status LoadLayer(const SafetensorsFile& file, std::size_t index, LayerState* layer) {
   for (int bits = 1; bits <= kMaxBits; ++bits) {
-    LayerWidthState& width = (*layer)[static_cast<std::size_t>(bits - 1)];
-    const auto channels = static_cast<std::int64_t>(width.steps.size());
-    const std::string prefix = LayerPrefix(index, bits);
-    const Result<const FloatTensor*> steps = file.Find(prefix + ".step", {channels});
+    std::vector<LearnedStep>& learned = (*layer)[static_cast<std::size_t>(bits - 1)];
+    const std::string name = LayerPrefix(index, bits) + ".step";
+    const auto channels = static_cast<std::int64_t>(learned.size());
+    const Result<const FloatTensor*> steps = file.Find(name, {channels});
     if (!steps.ok()) return steps.status();
-    for (std::size_t c = 0; c < width.steps.size(); ++c) {
+    for (std::size_t c = 0; c < learned.size(); ++c) {
       const float step = (*steps)->values[c];
-      if (!IsStep(step)) return NoState(prefix + ".step");
-      width.steps[c] = Restored(step);
-    }
-    if (width.statistics.empty()) continue;
-    const Result<const FloatTensor*> statistics = file.Find(prefix + ".statistics", {channels, 2});
-    if (!statistics.ok()) return statistics.status();
-    for (std::size_t c = 0; c < width.statistics.size(); ++c) {
-      const float mean = (*statistics)->values[2 * c];
-      const float variance = (*statistics)->values[2 * c + 1];
-      if (!std::isfinite(mean) || !std::isfinite(variance)) {
-        return NoState(prefix + ".statistics");
-      }
-      width.statistics[c] = {mean, variance};
+      if (!IsStep(step)) return NoState(name);
+      learned[c] = Restored(step);
     }
   }
   return Status();
@@ -96,27 +93,83 @@ Status LoadTensor(const SafetensorsFile& file, std::size_t index, TensorState* t
   return Status();
 }
 
+std::vector<ChannelRun> ToRuns(const std::vector<int>& bits) {
+  std::vector<ChannelRun> runs;
+  for (const int width : bits) {
+    if (runs.empty() || runs.back().bits != width) runs.push_back({0, width});
+    ++runs.back().channels;
+  }
+  return runs;
+}
+
+// Widths in tensor `name` of `size` numbers.
+Result<std::vector<int>> LoadBits(const SafetensorsFile& file, const std::string& name,
+                                  std::size_t size) {
+  const Result<const FloatTensor*> tensor = file.Find(name, {static_cast<std::int64_t>(size)});
+  if (!tensor.ok()) return tensor.status();
+  std::vector<int> bits;
+  for (const float value : (*tensor)->values) {
+    if (!(value >= 1.0F && value <= static_cast<float>(kMaxBits))) {
+      return DataCorrupt("tensor '" + name + "': expected widths of 1 to 8 bits, got " +
+                         std::to_string(value));
+    }
+    bits.push_back(static_cast<int>(value));
+  }
+  return bits;
+}
+
+Result<BitAssignment> LoadAssignment(const SafetensorsFile& file, const Topology& topology,
+                                     const StateBank& bank) {
+  BitAssignment assignment;
+  for (std::size_t l = 0; l < bank.layers.size(); ++l) {
+    const Result<std::vector<int>> bits =
+        LoadBits(file, LayerBitsName(l), bank.layers[l][0].size());
+    if (!bits.ok()) return bits.status();
+    assignment.weight_bits.push_back(ToRuns(*bits));
+  }
+  Result<std::vector<int>> bits = LoadBits(file, kActivationBitsName, bank.tensors.size());
+  if (!bits.ok()) return bits.status();
+  assignment.activation_bits = std::move(*bits);
+  BITPILOT_RETURN_IF_ERROR(ValidateAssignment(topology, assignment));
+  return assignment;
+}
+
 }  // namespace
 
 Status WriteTrainedWeights(const ModelDefinition& definition, const FloatWeights& weights,
-                           const StateBank& bank, const std::string& path) {
+                           const StateBank& bank, const BitAssignment& assignment,
+                           const std::vector<StoredQuantizer>& quantizers,
+                           const std::string& path) {
   SafetensorsFile beside;
-  for (std::size_t l = 0; l < bank.layers.size(); ++l) AddLayer(l, bank.layers[l], &beside);
-  for (std::size_t t = 1; t < bank.tensors.size(); ++t) AddTensor(t, bank.tensors[t], &beside);
+  for (std::size_t l = 0; l < bank.layers.size(); ++l) {
+    AddLayer(l, bank.layers[l], &beside);
+    beside.tensors[LayerBitsName(l)] = ToTensor(ExpandRuns(assignment.weight_bits[l]));
+  }
+  for (std::size_t t = 1; t < bank.tensors.size(); ++t) {
+    AddTensor(t, bank.tensors[t], quantizers[t], &beside);
+  }
+  beside.tensors[kActivationBitsName] = ToTensor(assignment.activation_bits);
   return SaveFloatWeights(definition, weights, std::move(beside), path);
 }
 
-Status LoadWidthState(const std::string& path, StateBank* bank) {
+Result<SavedWidths> LoadWidthState(const std::string& path, const Topology& topology,
+                                   StateBank* bank) {
   const Result<SafetensorsFile> file = ReadSafetensors(path);
   if (!file.ok()) return file.status();
-  if (!file->tensors.contains(TensorStateName(1))) return Status();
+  SavedWidths saved;
+  saved.is_trained = file->tensors.contains(TensorStateName(1));
+  if (!saved.is_trained) return saved;
   for (std::size_t l = 0; l < bank->layers.size(); ++l) {
     BITPILOT_RETURN_IF_ERROR(LoadLayer(*file, l, &bank->layers[l]).WithContext(path));
   }
   for (std::size_t t = 1; t < bank->tensors.size(); ++t) {
     BITPILOT_RETURN_IF_ERROR(LoadTensor(*file, t, &bank->tensors[t]).WithContext(path));
   }
-  return Status();
+  if (!file->tensors.contains(kActivationBitsName)) return saved;
+  Result<BitAssignment> assignment = LoadAssignment(*file, topology, *bank);
+  if (!assignment.ok()) return assignment.status().WithContext(path);
+  saved.assignment = std::move(*assignment);
+  return saved;
 }
 
 }  // namespace bitpilot

@@ -89,14 +89,15 @@ void TrainAndPrint(const Options& options, const ImageDataset& train, const Imag
   TrainOptions training;
   training.learning_rate = options.learning_rate;
   training.distill = options.distill;
-  training.cosine = true;
+  training.rate_end = 0.0;
   const std::int64_t batches_per_epoch =
       static_cast<std::int64_t>(train.size()) / training.batch_size;
-  training.total_batches = options.epochs * batches_per_epoch;
+  training.schedule_batches = options.epochs * batches_per_epoch;
   const double start = Seconds();
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
+    training.schedule_position = model.batches_trained();
     const std::optional<double> loss = model.Train(train, batches_per_epoch, training);
-    if (!loss) {
+    if (!loss || !model.ReestimateBatchNorm(train).ok()) {
       std::printf("epoch %d of %d: training diverged\n", epoch, options.epochs);
       return;
     }

@@ -1,0 +1,43 @@
+// FloatNetwork: a float network for inference, with the pixels that it reads: what evaluation
+// compares with and what distillation learns from.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "agent/model/float_weights.h"
+#include "agent/model/image_dataset.h"
+#include "agent/model/model_definition.h"
+#include "agent/qat/evaluation.h"
+#include "agent/qat/image_batch.h"
+#include "agent/qat/layer_tensors.h"
+
+namespace bitpilot {
+
+// Batch-norm running statistics of every layer of a weight file; [] without batch norm.
+LayerStatistics RunningStatistics(const FloatWeights& weights);
+
+class FloatNetwork {
+ public:
+  // REQUIRES: `weights` belongs to `definition`.
+  FloatNetwork(const ModelDefinition& definition, const FloatWeights& weights);
+  FloatNetwork(const FloatNetwork&) = delete;  // `network_` refers to `topology_`
+  FloatNetwork& operator=(const FloatNetwork&) = delete;
+
+  // Logits [N, classes] of images indices[i], cut out as augmentations[i] says ([] for none).
+  // Without gradients.
+  at::Tensor Logits(const ImageDataset& data, std::span<const std::uint32_t> indices,
+                    std::span<const Augmentation> augmentations);
+
+  Evaluation Evaluate(const ImageDataset& data);
+
+ private:
+  Topology topology_;
+  PixelTable pixels_;
+  FoldedNetwork network_;
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,14 @@
+// Mean loss over images, and how sure it is.
+#pragma once
+
+#include <span>
+
+#include "agent/qat/quantized_model.h"
+
+namespace bitpilot {
+
+// Sets evaluation.loss to the mean of `losses` (one an image, nats) and evaluation.loss_error to its
+// standard error: the sample's standard deviation / sqrt(n). 0 of fewer than two images.
+void SummarizeLosses(std::span<const double> losses, Evaluation& evaluation);
+
+}  // namespace bitpilot
