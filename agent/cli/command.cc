@@ -25,18 +25,6 @@ void AddCpuFlag(CLI::App& command, std::string& cpu) {
                      "strongest or weakest kind of this chip). Default: the last of the strongest");
 }
 
-void AddAllCommands(CLI::App& app, int& exit_code) {
-  AddSearchCommand(app, exit_code);
-  AddEvaluateCommand(app, exit_code);
-  AddProfileCommand(app, exit_code);
-  AddFitEnergyCommand(app, exit_code);
-  AddTrainCommand(app, exit_code);
-  AddReportCommand(app, exit_code);
-  AddReplayCommand(app, exit_code);
-  AddLogCommand(app, exit_code);
-  AddFleetCommand(app, exit_code);
-}
-
 void AddJsonFlag(CLI::App& command, bool& json) {
   command.add_flag(
       "--json", json,

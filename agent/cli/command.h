@@ -21,19 +21,14 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitBudgetMissed = 3;
 
 // One subcommand's share of `app`. Each Add*Command() registers flags and a callback that does the
-// work and sets `exit_code`; nothing runs before all arguments are parsed.
+// work and sets `exit_code`; nothing runs before all arguments are parsed. Those about studies are in
+// agent/cli/study_commands.h.
 void AddSearchCommand(CLI::App& app, int& exit_code);
 void AddTrainCommand(CLI::App& app, int& exit_code);
 void AddEvaluateCommand(CLI::App& app, int& exit_code);
 void AddProfileCommand(CLI::App& app, int& exit_code);
 void AddFitEnergyCommand(CLI::App& app, int& exit_code);
-void AddReplayCommand(CLI::App& app, int& exit_code);
-void AddReportCommand(CLI::App& app, int& exit_code);
-void AddLogCommand(CLI::App& app, int& exit_code);
 void AddFleetCommand(CLI::App& app, int& exit_code);
-
-// All of them, in the order that help prints.
-void AddAllCommands(CLI::App& app, int& exit_code);
 
 // What every flag with a number is given, by transform(): refuses all but numbers of the range
 // (kernels/base/number_text.h), which the help text shows.

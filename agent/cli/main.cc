@@ -1,61 +1,71 @@
 // bitpilot: searches, on the real board, how many bits each layer of a convolutional network should
 // have.
+//
+// What only reads studies and keys runs here, at once. Everything else runs in bitpilot-agent, which
+// lies beside this program and takes a third of a second to load LibTorch.
+#include <unistd.h>
+
 #include <algorithm>
-#include <csignal>
-#include <exception>
-#include <string>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
 
 #include "agent/cli/command.h"
-#include "kernels/base/file_io.h"
+#include "agent/cli/program.h"
+#include "agent/cli/study_commands.h"
 
 namespace bitpilot {
 namespace {
 
-// For failures before or outside the commands, which know better.
-bool AsksForJson(int argc, char** argv) {
-  return std::any_of(argv, argv + argc,
-                     [](const char* argument) { return std::string(argument) == "--json"; });
+constexpr char kAgent[] = "bitpilot-agent";
+constexpr std::array<std::string_view, 4> kCommandsHere = {"report", "replay", "log", "fleet"};
+
+// Flags of these commands that need the agent.
+constexpr std::array<std::string_view, 2> kChecksElsewhere = {"--verify", "--files"};
+
+char** arguments = nullptr;  // main()'s
+
+template <std::size_t N>
+bool Contains(const std::array<std::string_view, N>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-int RunCommand(int argc, char** argv) {
-  CLI::App app(
-      "bitpilot finds how many bits each layer of your network should have to be fast on your "
-      "board.\n"
-      "It trains the network while it searches; every candidate's real kernels run on the board "
-      "(bitpilotd).",
-      "bitpilot");
-  app.set_version_flag("--version", BITPILOT_VERSION);
-  app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 failed, 2 usage, 3 a budget was not met.\n"
-      "Start here: bitpilot search --model resnet8 --data sample --study runs/first.db");
-  int exit_code = kExitDone;
-  AddAllCommands(app, exit_code);
-  const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
-    return Fail(InvalidArgument("unknown command \"" + std::string(argv[1]) +
-                                "\"; bitpilot --help lists them"),
-                AsksForJson(argc, argv));
+// Goes on as bitpilot-agent with the same arguments. Returns only if that cannot be started.
+Status BecomeAgent() {
+  std::error_code error;
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string agent = (here.parent_path() / kAgent).string();
+  if (!error) {
+    std::fflush(nullptr);
+    execv(agent.c_str(), arguments);
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (app.exit(error) == 0) return kExitDone;  // --help, --version
-    if (AsksForJson(argc, argv)) PrintErrorLine(InvalidArgument(error.what()));
-    return kExitUsage;
-  } catch (const std::exception& error) {
-    // LibTorch reports its failures by exceptions.
-    return Fail(Status(StatusCode::kInternal, error.what()), AsksForJson(argc, argv));
-  }
-  return exit_code;
+  return Status(StatusCode::kNotFound, "cannot start " + agent +
+                                           ", which belongs beside bitpilot: " +
+                                           (error ? error.message() : std::strerror(errno)));
+}
+
+void AddCommandsHere(CLI::App& app, int& exit_code) {
+  StudyChecks checks;
+  checks.verify_replay = [](const std::string&) -> Result<ReplayReport> { return BecomeAgent(); };
+  checks.check_files = [](const std::string&) -> Result<StudyFileCheck> { return BecomeAgent(); };
+  AddReportCommand(app, exit_code);
+  AddReplayCommand(app, exit_code, checks);
+  AddLogCommand(app, exit_code, checks);
+  AddFleetCommand(app, exit_code);
 }
 
 int Main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is an error, not the end
-  const int exit_code = RunCommand(argc, argv);
-  const Status output = FlushStandardOutput();
-  if (output.ok() || exit_code != kExitDone) return exit_code;
-  return Fail(output, /*json=*/false);
+  arguments = argv;
+  const bool is_here = argc > 1 && Contains(kCommandsHere, argv[1]) &&
+                       std::none_of(argv, argv + argc, [](const char* argument) {
+                         return Contains(kChecksElsewhere, argument);
+                       });
+  if (is_here) return RunProgram(argc, argv, AddCommandsHere);
+  return Fail(BecomeAgent(), /*json=*/false);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// bitpilot replay, report and log: what one does with a finished or running study.
+#include "agent/cli/study_commands.h"
+
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,12 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/command.h"
 #include "agent/cli/episodes_output.h"
 #include "agent/report/report.h"
-#include "agent/session/agent_build.h"
-#include "agent/session/search_session.h"
-#include "agent/session/study_file_check.h"
 #include "agent/study/episodes.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
@@ -60,11 +57,11 @@ int RunEpisodes(const StudyFlags& flags) {
   return kExitDone;
 }
 
-int RunReplay(const StudyFlags& flags) {
+int RunReplay(const StudyFlags& flags, const StudyChecks& checks) {
   WarnOfMissingEnd(flags);
   if (Status status = RequireSoundLog(flags.study); !status.ok()) return Fail(status, flags.json);
   if (!flags.verify) return RunEpisodes(flags);
-  const Result<ReplayReport> report = VerifyReplay(flags.study);
+  const Result<ReplayReport> report = checks.verify_replay(flags.study);
   if (!report.ok()) return Fail(report.status().WithContext(flags.study), flags.json);
   if (flags.json) {
     PrintJson({{"type", "result"},
@@ -74,13 +71,13 @@ int RunReplay(const StudyFlags& flags) {
                {"end_may_be_missing", MayLackItsEnd(flags.study)},
                {"complete", report->complete},
                {"agent_builds", report->agent_builds},
-               {"verified_by", AgentBuild()},
+               {"verified_by", checks.agent_build()},
                {"fingerprints", report->fingerprints}});
   } else {
     std::printf("%s: %d decisions recomputed, all as logged, up to seq %lld%s\n",
                 flags.study.c_str(), report->decisions, static_cast<long long>(report->last_seq),
                 report->complete ? "" : " (the search has not ended)");
-    const std::vector<std::string> here = {AgentBuild()};
+    const std::vector<std::string> here = {checks.agent_build()};
     if (!report->agent_builds.empty() && report->agent_builds != here) {
       std::printf("it was written by %s, and verified by %s\n",
                   Joined(report->agent_builds).c_str(), here.front().c_str());
@@ -103,14 +100,14 @@ void PrintFileCheck(const StudyFileCheck& check) {
   std::printf("\n");
 }
 
-int RunLogVerify(const StudyFlags& flags) {
+int RunLogVerify(const StudyFlags& flags, const StudyChecks& checks) {
   WarnOfMissingEnd(flags);
   const Result<std::optional<LogProblem>> problem = VerifyLog(flags.study);
   if (!problem.ok()) return Fail(problem.status(), flags.json);
   const bool sound = !problem->has_value();
   StudyFileCheck check;
   if (sound && flags.files) {
-    Result<StudyFileCheck> checked = CheckStudyFiles(flags.study);
+    Result<StudyFileCheck> checked = checks.check_files(flags.study);
     if (!checked.ok()) return Fail(checked.status(), flags.json);
     check = std::move(*checked);
   }
@@ -172,14 +169,14 @@ std::shared_ptr<StudyFlags> AddStudyArgument(CLI::App& command) {
 
 }  // namespace
 
-void AddReplayCommand(CLI::App& app, int& exit_code) {
+void AddReplayCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
   CLI::App* command = app.add_subcommand(
       "replay", "Print what a study decided and what came of it, a line a decision; or verify it");
   const auto flags = AddStudyArgument(*command);
   command->add_flag("--verify", flags->verify,
                     "Instead recompute every decision, ratio and table from what was logged, and "
                     "compare");
-  command->callback([flags, &exit_code] { exit_code = RunReplay(*flags); });
+  command->callback([flags, checks, &exit_code] { exit_code = RunReplay(*flags, checks); });
 }
 
 void AddReportCommand(CLI::App& app, int& exit_code) {
@@ -191,7 +188,7 @@ void AddReportCommand(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = RunReport(*flags); });
 }
 
-void AddLogCommand(CLI::App& app, int& exit_code) {
+void AddLogCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
   CLI::App* log = app.add_subcommand("log", "Work on a study's event log");
   log->require_subcommand(1);
   CLI::App* verify = log->add_subcommand(
@@ -200,7 +197,7 @@ void AddLogCommand(CLI::App& app, int& exit_code) {
   verify->add_flag("--files", flags->files,
                    "Also compare every network and checkpoint beside the study with the hash that "
                    "the log holds");
-  verify->callback([flags, &exit_code] { exit_code = RunLogVerify(*flags); });
+  verify->callback([flags, checks, &exit_code] { exit_code = RunLogVerify(*flags, checks); });
 }
 
 }  // namespace bitpilot

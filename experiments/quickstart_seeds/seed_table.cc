@@ -2,13 +2,17 @@
 // See README.md beside this file.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/study/chosen_rows.h"
 #include "agent/study/events.h"
 #include "agent/study/study.h"
+#include "agent/study/training_note.h"
 
 namespace bitpilot {
 namespace {
@@ -18,17 +22,19 @@ Result<FinalEvent> ReadFinal(const std::string& path) {
   if (!study.ok()) return study.status();
   const Result<std::vector<Event>> events = (*study)->Events();
   if (!events.ok()) return events.status();
-  for (const Event& event : *events) {
-    if (event.kind == FinalEvent::kKind) return ParseEvent<FinalEvent>(event.payload);
-  }
+  // The last one: a search that was extended has several.
+  const auto final = std::find_if(events->rbegin(), events->rend(), [](const Event& event) {
+    return event.kind == FinalEvent::kKind;
+  });
+  if (final != events->rend()) return ParseEvent<FinalEvent>(final->payload);
   return Status(StatusCode::kNotFound,
                 path + ": the search has not ended; go on with bitpilot search --study " + path +
                     " --resume");
 }
 
-const FinalRow* RowOf(const FinalEvent& final, std::string_view label) {
+const FinalRow* RowOf(const FinalEvent& final, FinalistRole role) {
   const auto row = std::find_if(final.rows.begin(), final.rows.end(),
-                                [&](const FinalRow& one) { return one.label == label; });
+                                [&](const FinalRow& one) { return one.role == role; });
   return row == final.rows.end() ? nullptr : &*row;
 }
 
@@ -47,6 +53,26 @@ std::string MeanAndSpread(const std::vector<double>& values, const char* format)
          ")";
 }
 
+// How the tables' rows were trained; a line each where studies differ.
+void PrintTraining(const std::vector<FinalEvent>& finals) {
+  std::set<std::string> texts;
+  for (const FinalEvent& final : finals) texts.insert(DescribeTraining(final));
+  for (const std::string& text : texts) std::printf("\n%s\n", text.c_str());
+}
+
+// "twin 2, search 1": how many studies started a row's final training where.
+std::string Starts(const std::vector<const FinalRow*>& rows) {
+  std::map<std::string_view, int> counts;
+  for (const FinalRow* row : rows) {
+    if (row != nullptr && row->start) ++counts[ToString(*row->start)];
+  }
+  std::string text;
+  for (const auto& [start, count] : counts) {
+    text += (text.empty() ? "" : ", ") + std::string(start) + " " + std::to_string(count);
+  }
+  return text.empty() ? "-" : text;
+}
+
 // One line of the table: a row of every study that has it.
 void PrintRow(const char* name, const std::vector<const FinalRow*>& rows, std::size_t studies) {
   std::vector<double> accuracies, differences, ratios, bytes, batches;
@@ -58,8 +84,9 @@ void PrintRow(const char* name, const std::vector<const FinalRow*>& rows, std::s
     if (row->ratio) ratios.push_back(*row->ratio);
     if (row->mini_batches) batches.push_back(static_cast<double>(*row->mini_batches));
   }
-  std::printf("| %s | %zu of %zu | %s | %s | %s | %s | %s |\n", name, accuracies.size(), studies,
-              MeanAndSpread(batches, "%.0f").c_str(), MeanAndSpread(accuracies, "%.3f").c_str(),
+  std::printf("| %s | %zu of %zu | %s | %s | %s | %s | %s | %s |\n", name, accuracies.size(),
+              studies, MeanAndSpread(batches, "%.0f").c_str(), Starts(rows).c_str(),
+              MeanAndSpread(accuracies, "%.3f").c_str(),
               MeanAndSpread(differences, "%+.3f").c_str(), MeanAndSpread(ratios, "%.3f").c_str(),
               MeanAndSpread(bytes, "%.0f").c_str());
 }
@@ -72,16 +99,17 @@ Status PrintTable(const std::vector<std::string>& paths) {
     finals.push_back(std::move(*final));
   }
   std::printf(
-      "| network | in | mini-batches | test accuracy | against 8 bit | latency, x of 8 bit | "
-      "weights, "
-      "bytes |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+      "| network | in | mini-batches | from | test accuracy | against 8 bit | latency, x of 8 bit "
+      "| weights, bytes |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
   const auto print = [&](const char* name, auto choose) {
     std::vector<const FinalRow*> rows;
     for (const FinalEvent& final : finals) rows.push_back(choose(final));
     PrintRow(name, rows, finals.size());
   };
-  for (const char* label : {"uniform 8 bit", "uniform 4 bit", "ilp start"}) {
-    print(label, [label](const FinalEvent& final) { return RowOf(final, label); });
+  for (const FinalistRole role :
+       {FinalistRole::kUniform8, FinalistRole::kUniform4, FinalistRole::kIntegerProgram}) {
+    print(std::string(ToString(role)).c_str(),
+          [role](const FinalEvent& final) { return RowOf(final, role); });
   }
   print("found, fastest within 3 points on validation",
         [](const FinalEvent& final) { return FastestWithin(final, 3); });
@@ -89,6 +117,7 @@ Status PrintTable(const std::vector<std::string>& paths) {
         [](const FinalEvent& final) { return FastestWithin(final, 1); });
   print("found, the most accurate on validation",
         [](const FinalEvent& final) { return MostAccurateOnValidation(final); });
+  PrintTraining(finals);
   return Status();
 }
 

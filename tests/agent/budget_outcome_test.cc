@@ -9,7 +9,7 @@ namespace {
 FinalRow Row(const std::string& label, double ratio, double accuracy, std::int64_t bytes) {
   FinalRow row;
   row.label = label;
-  row.origin = label.starts_with("uniform") ? "reference" : "front";
+  row.role = label.starts_with("uniform") ? FinalistRole::kUniform8 : FinalistRole::kFront;
   row.latency_median_ns = 1000.0 * ratio;
   row.ratio = ratio;
   row.test_accuracy = accuracy;

@@ -9,11 +9,11 @@
 namespace bitpilot {
 namespace {
 
-FinalRow Row(const std::string& label, const std::string& origin, double validation_accuracy,
-             double test_accuracy, double ratio) {
+FinalRow Row(FinalistRole role, int number, double validation_accuracy, double test_accuracy,
+             double ratio) {
   FinalRow row;
-  row.label = label;
-  row.origin = origin;
+  row.role = role;
+  row.label = LabelOf(role, number);
   row.validation_accuracy = validation_accuracy;
   row.test_accuracy = test_accuracy;
   row.paired_difference = test_accuracy - 0.87;
@@ -24,14 +24,14 @@ FinalRow Row(const std::string& label, const std::string& origin, double validat
 // On the test images the order of the front is the other way round.
 FinalEvent Sample() {
   FinalEvent final;
-  final.rows = {Row("uniform 8 bit", "reference", 0.868, 0.87, 1.0),
-                Row("uniform 4 bit", "reference", 0.867, 0.87, 0.4),
-                Row("ilp start", "ilp", 0.868, 0.87, 0.3),
-                Row("front 1", "front", 0.820, 0.88, 0.5),
-                Row("front 2", "front", 0.838, 0.86, 0.6),
-                Row("front 3", "front", 0.858, 0.85, 0.7),
-                Row("front 4", "front", 0.866, 0.84, 0.8),
-                Row("front 5", "front", 0.866, 0.83, 0.9)};
+  final.rows = {Row(FinalistRole::kUniform8, 0, 0.868, 0.87, 1.0),
+                Row(FinalistRole::kUniform4, 0, 0.867, 0.87, 0.4),
+                Row(FinalistRole::kIntegerProgram, 0, 0.868, 0.87, 0.3),
+                Row(FinalistRole::kFront, 1, 0.820, 0.88, 0.5),
+                Row(FinalistRole::kFront, 2, 0.838, 0.86, 0.6),
+                Row(FinalistRole::kFront, 3, 0.858, 0.85, 0.7),
+                Row(FinalistRole::kFront, 4, 0.866, 0.84, 0.8),
+                Row(FinalistRole::kFront, 5, 0.866, 0.83, 0.9)};
   return final;
 }
 
@@ -58,7 +58,7 @@ TEST(ComparisonPartsTest, AreNamedIfThereAreSeveral) {
 
 // Old studies were judged by what they have.
 TEST(ChosenRowsTest, BudgetsAreAboutValidationImages) {
-  FinalRow row = Row("front 1", "front", 0.82, 0.88, 0.5);
+  FinalRow row = Row(FinalistRole::kFront, 1, 0.82, 0.88, 0.5);
   EXPECT_EQ(BudgetedAccuracy(row), 0.82);
   row.validation_accuracy.reset();
   EXPECT_EQ(BudgetedAccuracy(row), 0.88);

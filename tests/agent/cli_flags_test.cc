@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "agent/cli/command.h"
+#include "agent/cli/all_commands.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {

@@ -225,7 +225,8 @@ TEST(ParseEventTest, ReadsBoardsAndConditionsThatTellNoCore) {
 // The verdict on the full instruction set came later than its figures.
 TEST(ParseEventTest, ReadsTheFullInstructionSetWithoutAVerdict) {
   FinalEvent final;
-  final.full_isa = FullIsa{"avx512vnni", {{"front 1", 1e5, 0.75}}, "NOISY", "it stepped", 3};
+  final.rows.resize(1);
+  final.full_isa = FullIsa{"avx512vnni", {{0, 1e5, 0.75}}, "NOISY", "it stepped", 3};
   const Result<FinalEvent> same = ParseEvent<FinalEvent>(ToJson(final));
   ASSERT_TRUE(same.ok()) << same.status().message();
   EXPECT_EQ(same->full_isa->measure_detail, "it stepped");
@@ -235,6 +236,67 @@ TEST(ParseEventTest, ReadsTheFullInstructionSetWithoutAVerdict) {
   ASSERT_TRUE(older.ok()) << older.status().message();
   EXPECT_EQ(older->full_isa->measure_status, "");
   EXPECT_EQ(older->full_isa->comparisons, 1);
+}
+
+// Rows had an origin, and named each other by their labels.
+TEST(ParseEventTest, ReadsFinalRowsFromBeforeThereWereRoles) {
+  FinalEvent final;
+  final.rows.resize(5);
+  auto json = nlohmann::json::parse(ToJson(final));
+  const std::vector<std::pair<std::string, std::string>> rows = {{"uniform 8 bit", "reference"},
+                                                                 {"uniform 4 bit", "reference"},
+                                                                 {"ilp start", "ilp"},
+                                                                 {"front 1", "front"},
+                                                                 {"front 2", "front"}};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    nlohmann::json& row = json["rows"][i];
+    for (const char* key : {"role", "number", "final_batches", "start"}) row.erase(key);
+    row["label"] = rows[i].first;
+    row["origin"] = rows[i].second;
+    row["speed"] = i == 0 ? "" : "faster";
+    row["as_fast_as"] = nlohmann::json::array();
+  }
+  json["rows"][3]["as_fast_as"] = {"ilp start", "front 2"};
+  json["full_isa"] = nlohmann::json::parse(
+      R"({"isa":"avx2","rows":[{"label":"front 2","latency_median_ns":1.0,"ratio":0.5}]})");
+  const Result<FinalEvent> read = ParseEvent<FinalEvent>(json.dump());
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->rows[0].role, FinalistRole::kUniform8);
+  EXPECT_EQ(read->rows[1].role, FinalistRole::kUniform4);
+  EXPECT_EQ(read->rows[2].role, FinalistRole::kIntegerProgram);
+  EXPECT_EQ(read->rows[4].role, FinalistRole::kFront);
+  EXPECT_EQ(read->rows[4].number, 2);
+  EXPECT_EQ(read->rows[0].speed, std::nullopt);
+  EXPECT_EQ(read->rows[1].speed, Speed::kFaster);
+  EXPECT_EQ(read->rows[3].as_fast_as, (std::vector<int>{2, 4}));
+  EXPECT_EQ(read->full_isa->rows[0].row, 4);
+  EXPECT_FALSE(read->rows[3].final_batches.has_value());
+  EXPECT_EQ(read->test_readings, 1);
+  json["rows"][3]["as_fast_as"] = {"front 9"};
+  EXPECT_FALSE(ParseEvent<FinalEvent>(json.dump()).ok());
+}
+
+TEST(ParseEventTest, ReturnsRolesStartsAndClaimsOfFinalRows) {
+  FinalEvent final;
+  final.rows.resize(2);
+  final.rows[1].role = FinalistRole::kFront;
+  final.rows[1].number = 1;
+  final.rows[1].label = "front 1";
+  final.rows[1].start = TrainingStart::kTwin;
+  final.rows[1].final_batches = 20;
+  final.rows[1].speed = Speed::kNoDifference;
+  final.rows[1].as_fast_as = {0};
+  final.test_readings = 2;
+  const Result<FinalEvent> read = ParseEvent<FinalEvent>(ToJson(final));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->rows[1].role, FinalistRole::kFront);
+  EXPECT_EQ(read->rows[1].start, TrainingStart::kTwin);
+  EXPECT_EQ(read->rows[1].final_batches, 20);
+  EXPECT_EQ(read->rows[1].speed, Speed::kNoDifference);
+  EXPECT_EQ(read->rows[1].as_fast_as, (std::vector<int>{0}));
+  EXPECT_EQ(read->test_readings, 2);
+  final.rows[1].as_fast_as = {2};
+  EXPECT_FALSE(ParseEvent<FinalEvent>(ToJson(final)).ok()) << "there is no such row";
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ class NoticeCollector final : public SearchObserver {
  public:
   void OnPhase(const std::string&, int) override {}
   void OnProgress(int, const std::string&) override {}
-  void OnStep(const ProposalEvent&, const TransitionEvent&, double, double) override {}
+  void OnStep(const SearchProblem&, const ProposalEvent&, const TransitionEvent&, double) override {
+  }
   void OnNotice(const std::string& text) override { notices.push_back(text); }
 
   std::vector<std::string> notices;

@@ -6,7 +6,7 @@
 
 #include "agent/results/front.h"
 #include "agent/session/decision_variables.h"
-#include "agent/session/search_environment.h"
+#include "agent/session/search_resources.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
@@ -59,9 +59,12 @@ TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
   AddStep(0.85, 0.5, Origin::kFrontNeighbour);
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 4U);
-  EXPECT_EQ(finalists[0].label, "uniform 8 bit");
-  EXPECT_EQ(finalists[1].label, "uniform 4 bit");
-  EXPECT_EQ(finalists[2].origin, "ilp");
+  EXPECT_EQ(finalists[0].role, FinalistRole::kUniform8);
+  EXPECT_EQ(finalists[1].role, FinalistRole::kUniform4);
+  EXPECT_EQ(finalists[2].role, FinalistRole::kIntegerProgram);
+  EXPECT_EQ(finalists[2].label(), "ilp start");
+  EXPECT_EQ(finalists[3].role, FinalistRole::kFront);
+  EXPECT_EQ(finalists[3].label(), "front 1");
   EXPECT_EQ(finalists[2].step, 1);
   EXPECT_EQ(finalists[3].step, 2);  // dominates everything else
 }
@@ -95,8 +98,10 @@ TEST_F(FinalistsTest, ThinsALongFrontAndKeepsItsOrder) {
   for (int i = 0; i < 20; ++i) AddStep(0.60 + 0.01 * i, 0.5 + 0.02 * i, Origin::kRandom);
   const std::vector<Finalist> finalists = Choose();
   ASSERT_EQ(finalists.size(), 2 + kMaxFrontFinalists);
-  for (std::size_t i = 3; i < finalists.size(); ++i)
+  for (std::size_t i = 3; i < finalists.size(); ++i) {
+    EXPECT_EQ(finalists[i].number, static_cast<int>(i) - 1);
     EXPECT_GT(finalists[i].step, finalists[i - 1].step);
+  }
 }
 
 TEST(DecisionVariablesTest, LeavesTheEndsOutUnlessAskedFor) {

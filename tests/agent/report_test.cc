@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 
 #include "agent/report/report_data.h"
-#include "agent/study/search_config.h"
+#include "agent/study/config_fields.h"
 #include "agent/study/sqlite_database.h"
 #include "tests/agent/sample_study.h"
 #include "tests/agent/study_fixture.h"
@@ -94,9 +93,40 @@ TEST_F(WriteReportTest, ChoosesWhatItShowsFirstByValidation) {
 
 TEST_F(WriteReportTest, SaysWhatTrainingEachRowHad) {
   const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("1252 mini-batches, the last 52 at these widths, from twin"));
+  EXPECT_THAT(html, HasSubstr("1252 mini-batches, the last 52 at these widths, from search"));
+  EXPECT_THAT(html, HasSubstr("The rows are trained alike"));
+  EXPECT_THAT(html, Not(HasSubstr("not trained alike")));
+}
+
+TEST_F(WriteReportTest, ShowsWhatEveryDecisionExpectedAndWhatCame) {
+  const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("All 24 decisions"));
+  EXPECT_THAT(html, HasSubstr(">0.3500 \u00b1 0.0980<"));  // 1.96 x 0.05
+  EXPECT_THAT(html, ContainsRegex(">#2</td><td class=\"number\">2</td><td class=\"number\">#1<"));
+  EXPECT_THAT(html, HasSubstr(">front, place<"));
+  EXPECT_THAT(html, HasSubstr("<th>excess over 8 bit</th>"));
+  EXPECT_THAT(html, HasSubstr("<th>reward</th>"));
+}
+
+TEST_F(WriteReportTest, PrintsCandidatesAsFilesForBits) {
+  const std::string html = Render();
+  EXPECT_THAT(html, HasSubstr("activation_names"));
+  EXPECT_THAT(html, HasSubstr("weight_bits"));
+}
+
+// A study of log version 2: what it holds is shown, and nothing is claimed that it does not.
+TEST_F(WriteReportTest, ShowsAStudyOfAnOlderBitpilot) {
+  SampleStudyOptions options;
+  options.older = true;
+  const std::string html = Render(options);
   EXPECT_THAT(html, HasSubstr("calibrated only"));
-  EXPECT_THAT(html, HasSubstr("1250 mini-batches"));
-  EXPECT_THAT(html, HasSubstr("not trained alike"));
+  EXPECT_THAT(html, HasSubstr("The rows are not trained alike"));
+  EXPECT_THAT(html, HasSubstr("faster; not told apart from front 3"));
+  EXPECT_THAT(html, HasSubstr("ratio on avx512vnni"));
+  EXPECT_THAT(html, HasSubstr("All 24 decisions"));
+  EXPECT_THAT(html, HasSubstr("front 6"));
+  EXPECT_TRUE(IsBalanced(html));
 }
 
 TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {
@@ -233,6 +263,9 @@ TEST_F(WriteReportTest, RepeatsASearchWithEveryKeyOfItsConfiguration) {
   config.fleet = "fleet.toml";
   config.meter = "meter-replay";
   config.weights = "net.safetensors";
+  config.policy_options = R"({"explore":1})";
+  config.board_seconds = 60;
+  config.final_batches = 20;
   config.fast = config.search_ends = true;
   config.distill = false;
   config.budgets = {.max_latency_ratio = 0.5,
@@ -242,16 +275,13 @@ TEST_F(WriteReportTest, RepeatsASearchWithEveryKeyOfItsConfiguration) {
   ASSERT_TRUE(Study::Create(study_path_, ToJson(config).dump()).ok());
   const std::string html = RenderFile();
   const std::string command = html.substr(html.find("bitpilot search"));
-  const std::map<std::string, std::string> flags = {{"max_latency_ratio", "max-latency"},
-                                                    {"max_energy_ratio", "max-energy"},
-                                                    {"max_weight_bytes", "max-size"},
-                                                    {"distill", "no-distill"}};
   const nlohmann::json keys = ToJson(config);
-  for (const auto& [key, value] : keys.items()) {
-    if (key.ends_with("_sha256")) continue;
-    std::string flag = flags.contains(key) ? flags.at(key) : key;
-    std::replace(flag.begin(), flag.end(), '_', '-');
-    EXPECT_THAT(command, HasSubstr(" --" + flag)) << value;
+  for (const ConfigField& field : ConfigFields()) {
+    if (field.key.empty()) continue;
+    EXPECT_EQ(field.flag.empty(), field.key.ends_with("_sha256")) << field.key;
+    const bool is_set = keys.at(std::string(field.key)) != "";
+    if (field.flag.empty() || !is_set) continue;
+    EXPECT_THAT(command, HasSubstr(" " + std::string(field.flag))) << field.key;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <vector>
 
@@ -16,6 +17,8 @@ namespace bitpilot {
 namespace {
 
 constexpr double kUniform8Ns = 1.184e6;
+constexpr int kFinalBatches = 52;
+constexpr int kBatchesPerStep = 50;
 
 void Check(const Status& status) {
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.message().c_str());
@@ -46,8 +49,11 @@ class SampleWriter {
   }
 
   void Write() {
+    Check(AppendEvent(
+        *study_, AgentEvent{"example build", "example solver", options_.older ? 2 : kLogVersion}));
     WriteBoard();
     WriteProblem();
+    if (!options_.older) WriteAnchor();
     for (int step = 0; step < options_.steps; ++step) WriteStep(step);
     if (!options_.finished) return;
     WriteFinal();
@@ -88,6 +94,7 @@ class SampleWriter {
                                    {2, 4, 8},
                                    {0.4, 0.05, 0.0}});
     }
+    num_variables_ = problem.variables.size();
     problem.table = "bitpilot-cost-table 1\nname example\n";
     problem.uniform8 = {kUniform8Ns, 0.412, 0.868};
     problem.float_accuracy = 0.872;
@@ -96,6 +103,15 @@ class SampleWriter {
           options_.from_model ? EnergyObjective::kModel : EnergyObjective::kMeasured;
     }
     Check(AppendEvent(*study_, problem));
+  }
+
+  // Uniform 8 bit trained alone gets better by a few hundredths of a nat.
+  void WriteAnchor() {
+    AnchorEvent anchor;
+    for (int i = 0; i <= 8; ++i) {
+      anchor.anchor.readings.push_back({150 * i, 0.412 - 0.005 * i, 0.012, 0.132 - 0.001 * i});
+    }
+    Check(AppendEvent(*study_, anchor));
   }
 
   // `effort` in [0, 1]: 0 keeps few bits, 1 keeps eight.
@@ -180,11 +196,19 @@ class SampleWriter {
     const bool fails = step == 9;
     ProposalEvent proposal;
     proposal.step = step;
-    proposal.choice = {step % 7 + 2};
+    constexpr int kWidths[] = {2, 4, 8};
+    proposal.choice.assign(num_variables_, kWidths[step % 3]);
     proposal.assignment_id = AssignmentId(assignment);
     proposal.reason =
         step < 8 ? "integer program at " + std::to_string(40 + 7 * step) + " % latency"
                  : "neighbour of step " + std::to_string(step / 2) + ": conv_3 weights 4 -> 3";
+    if (!options_.older) {
+      proposal.ticket = step + 1;
+      proposal.from = step;
+      proposal.pace = {kBatchesPerStep, 1.0, 0.9};
+      proposal.classes = {"bench"};
+      proposal.figures = DecisionFigures{0.35, 0.05, 0.2, 0.1, 0.0};
+    }
     Check(AppendEvent(*study_, proposal));
 
     MeasurementRow row =
@@ -214,7 +238,21 @@ class SampleWriter {
     event.transition.loss = -std::log(event.transition.accuracy);
     event.transition.weight_bytes = WeightBytes(topology_, assignment);
     event.train_loss = event.transition.loss * 0.9;
+    if (!options_.older) AddTicket(fails, event);
     Check(AppendEvent(*study_, event));
+  }
+
+  static void AddTicket(bool fails, TransitionEvent& event) {
+    event.ticket = event.step + 1;
+    event.at = {kBatchesPerStep * (event.step + 1), kBatchesPerStep * (event.step + 1)};
+    event.score = Scored{event.transition.loss, 0.01,
+                         static_cast<int>(std::lround(1000 * event.transition.accuracy)), 1000};
+    ClassOutcome outcome{"bench", CandidateFailed{"TIMED_OUT: no answer"}, 0.4};
+    if (!fails) {
+      const double ratio = *event.transition.latency_ns / kUniform8Ns;
+      outcome.result = Measured{ratio, ratio * 0.99, ratio * 1.01};
+    }
+    event.classes = {outcome};
   }
 
   // 340 uJ for uniform 8 bit, of which 90 are idle; "front 2" could not be measured.
@@ -239,12 +277,14 @@ class SampleWriter {
   }
 
   // accuracy: on the test images.
-  FinalRow MakeFinalRow(const std::string& label, const char* origin,
-                        const BitAssignment& assignment, double accuracy,
-                        double validation_accuracy, int mini_batches) {
+  FinalRow MakeFinalRow(FinalistRole role, int number, const BitAssignment& assignment,
+                        double accuracy, double validation_accuracy, int mini_batches) {
     FinalRow row;
-    row.label = label;
-    row.origin = origin;
+    row.role = role;
+    row.number = number;
+    row.label = LabelOf(role, number);
+    row.final_batches = mini_batches > 0 ? kFinalBatches : 0;
+    row.start = role == FinalistRole::kUniform8 ? TrainingStart::kTwin : TrainingStart::kSearch;
     row.assignment = CanonicalText(assignment);
     row.assignment_id = AssignmentId(assignment);
     row.validation_accuracy = validation_accuracy;
@@ -261,7 +301,7 @@ class SampleWriter {
     row.weight_bytes = WeightBytes(topology_, assignment);
     row.measurement_id = "final-" + std::to_string(num_final_++);
     MeasurementRow measured = MakeRow(row.measurement_id, assignment, "AUDIT", 21, 0.006);
-    if (options_.energy) AddEnergy(label, 0.2 + 0.8 * Ratio(assignment), measured, row);
+    if (options_.energy) AddEnergy(row.label, 0.2 + 0.8 * Ratio(assignment), measured, row);
     Check(study_->AppendMeasurement(measured));
     row.latency_median_ns = measured.latency_median_ns;
     row.latency_low_ns = *measured.latency_low_ns;
@@ -271,9 +311,9 @@ class SampleWriter {
     row.ratio_high = *row.ratio * 1.004;
     row.budget_met = *row.ratio <= 0.75;
     row.measure_status = measured.status;
-    if (!options_.from_model && label != "uniform 8 bit") row.speed = "faster";
-    if (label == "front 2") row.as_fast_as = {"front 3"};
-    if (label == "front 3") row.as_fast_as = {"front 2"};
+    if (!options_.from_model && role != FinalistRole::kUniform8) row.speed = Speed::kFaster;
+    if (number == 2) row.as_fast_as = {5};  // front 3
+    if (number == 3) row.as_fast_as = {4};  // front 2
     for (const auto& runs : assignment.weight_bits) {
       row.kernels.push_back(runs.back().bits <= 4 ? "conv_w4a4_avx2" : "conv_w8a8_avx2");
     }
@@ -283,20 +323,18 @@ class SampleWriter {
 
   void WriteFinal() {
     FinalEvent event;
-    event.rows.push_back(MakeFinalRow("uniform 8 bit", "reference",
-                                      UniformAssignment(topology_, 8, 8), 0.866, 0.868, 0));
-    event.rows.push_back(MakeFinalRow("uniform 4 bit", "reference",
-                                      UniformAssignment(topology_, 4, 4), 0.823, 0.829,
-                                      50 * (options_.steps + 1)));
+    event.rows.push_back(MakeFinalRow(FinalistRole::kUniform8, 0,
+                                      UniformAssignment(topology_, 8, 8), 0.866, 0.868, 1252));
+    event.rows.push_back(MakeFinalRow(FinalistRole::kUniform4, 0,
+                                      UniformAssignment(topology_, 4, 4), 0.823, 0.829, 1252));
     event.rows.push_back(
-        MakeFinalRow("ilp start", "ilp", RandomAssignment(0.35), 0.848, 0.851, 200));
+        MakeFinalRow(FinalistRole::kIntegerProgram, 0, RandomAssignment(0.35), 0.848, 0.851, 1252));
     constexpr double kEfforts[] = {0.08, 0.22, 0.38, 0.55, 0.72, 0.9};
     constexpr double kAccuracies[] = {0.802, 0.834, 0.853, 0.860, 0.8635, 0.867};
     constexpr double kValidation[] = {0.801, 0.841, 0.857, 0.856, 0.866, 0.869};
     for (int i = 0; i < 6; ++i) {
-      event.rows.push_back(MakeFinalRow("front " + std::to_string(i + 1), "front",
-                                        RandomAssignment(kEfforts[i]), kAccuracies[i],
-                                        kValidation[i], 50 * (3 * i + 9)));
+      event.rows.push_back(MakeFinalRow(FinalistRole::kFront, i + 1, RandomAssignment(kEfforts[i]),
+                                        kAccuracies[i], kValidation[i], 1252));
     }
     event.hypervolume = 0.3127;
     if (options_.energy) event.energy_hypervolume = 0.2171;
@@ -304,12 +342,40 @@ class SampleWriter {
       event.comparisons = 2;
       event.full_isa.emplace();
       event.full_isa->isa = "avx512vnni";
-      for (const FinalRow& row : event.rows) {
+      for (std::size_t i = 0; i < event.rows.size(); ++i) {
+        const FinalRow& row = event.rows[i];
         event.full_isa->rows.push_back(
-            {row.label, *row.latency_median_ns * 0.5, 0.9 + *row.ratio / 10});
+            {static_cast<int>(i), *row.latency_median_ns * 0.5, 0.9 + *row.ratio / 10});
       }
     }
-    Check(AppendEvent(*study_, event));
+    if (options_.older) {
+      Check(study_->Append(std::string(FinalEvent::kKind), AsOlder(event)));
+    } else {
+      Check(AppendEvent(*study_, event));
+    }
+  }
+
+  // As log version 2 has it: origins for roles, labels for indices, and no start.
+  static std::string AsOlder(const FinalEvent& event) {
+    auto json = nlohmann::json::parse(ToJson(event));
+    const auto label = [&](std::size_t row) { return event.rows.at(row).label; };
+    for (std::size_t i = 0; i < event.rows.size(); ++i) {
+      nlohmann::json& row = json["rows"][i];
+      const FinalistRole role = event.rows[i].role;
+      for (const char* key : {"role", "number", "final_batches", "start"}) row.erase(key);
+      row["origin"] = IsReference(role)              ? "reference"
+                      : role == FinalistRole::kFront ? "front"
+                                                     : "ilp";
+      if (row["speed"].is_null()) row["speed"] = "";
+      for (nlohmann::json& other : row["as_fast_as"]) other = label(other.get<std::size_t>());
+      row["mini_batches"] = i == 0 ? 0 : 50 * (i + 9);
+    }
+    if (json["full_isa"].is_null()) return json.dump();
+    for (nlohmann::json& row : json["full_isa"]["rows"]) {
+      row["label"] = label(row["row"].get<std::size_t>());
+      row.erase("row");
+    }
+    return json.dump();
   }
 
   const SampleStudyOptions options_;
@@ -318,6 +384,7 @@ class SampleWriter {
   BoardEvent board_;
   std::mt19937 random_{11};
   mutable std::mt19937 jitter_{12};
+  std::size_t num_variables_ = 0;
   int step_ = 0;
   int num_final_ = 0;
 };

@@ -13,6 +13,7 @@ struct SampleStudyOptions {
   bool from_model = false;      // latencies say MODEL
   bool channel_groups = false;  // some layers have two widths
   bool energy = false;          // final candidates have energies: of a meter or, from a model, its
+  bool older = false;           // of log version 2: no places, no anchor, rows not trained alike
   std::string board_name = "bench-1";
   int powersave_from = -1;  // the step at which the board's governor changes; -1: it never does
 };

@@ -1,16 +1,12 @@
 bitpilot_add_test(search_test LABEL agent ONE_PROCESS
   SOURCES
-    accuracy_statistics_test.cc
     bit_spec_test.cc
-    board_comparison_test.cc
     check_before_search_test.cc
     energy_objective_test.cc
-    final_rounds_test.cc
     finalists_test.cc
     journal_test.cc
     moved_parts_test.cc
     search_config_test.cc
-    speed_claims_test.cc
     step_measurement_test.cc
     study_files_test.cc
   DEPS bitpilot::session)

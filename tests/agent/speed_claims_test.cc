@@ -30,8 +30,6 @@ MeasurementRow Row(double level, unsigned seed, double stolen = 0.0) {
 
 std::vector<FinalRow> Judge(const InterleavedRows& compared) {
   std::vector<FinalRow> finals(compared.rows.size());
-  finals[0].label = "uniform 8 bit";
-  for (std::size_t i = 1; i < finals.size(); ++i) finals[i].label = "front " + std::to_string(i);
   JudgeSpeeds(compared, finals);
   return finals;
 }
@@ -41,24 +39,24 @@ std::vector<FinalRow> Judge(const std::vector<MeasurementRow>& rows) {
 
 TEST(SpeedClaimsTest, SaysFasterAndSlowerWhereAllRoundsAgree) {
   const auto finals = Judge({Row(1000, 1), Row(900, 2), Row(1100, 3)});
-  EXPECT_EQ(finals[0].speed, "");
-  EXPECT_EQ(finals[1].speed, "faster");
-  EXPECT_EQ(finals[2].speed, "slower");
+  EXPECT_EQ(finals[0].speed, std::nullopt);
+  EXPECT_EQ(finals[1].speed, Speed::kFaster);
+  EXPECT_EQ(finals[2].speed, Speed::kSlower);
   EXPECT_LT(finals[1].speed_p_value, 1e-6);
   for (const FinalRow& row : finals) EXPECT_THAT(row.as_fast_as, IsEmpty());
 }
 
 TEST(SpeedClaimsTest, NamesWhoIsNotToldApart) {
   const auto finals = Judge({Row(1000, 1), Row(900, 2), Row(900, 3), Row(800, 4)});
-  EXPECT_THAT(finals[1].as_fast_as, ElementsAre("front 2"));
-  EXPECT_THAT(finals[2].as_fast_as, ElementsAre("front 1"));
+  EXPECT_THAT(finals[1].as_fast_as, ElementsAre(2));
+  EXPECT_THAT(finals[2].as_fast_as, ElementsAre(1));
   EXPECT_THAT(finals[3].as_fast_as, IsEmpty());
 }
 
 TEST(SpeedClaimsTest, EqualNetworksAreNoDifference) {
   const auto finals = Judge({Row(1000, 1), Row(1000, 2)});
-  EXPECT_EQ(finals[1].speed, "no difference");
-  EXPECT_THAT(finals[0].as_fast_as, ElementsAre("front 1"));
+  EXPECT_EQ(finals[1].speed, Speed::kNoDifference);
+  EXPECT_THAT(finals[0].as_fast_as, ElementsAre(1));
 }
 
 // In the second part everything took half as long again, uniform 8 bit too.
@@ -68,11 +66,11 @@ TEST(SpeedClaimsTest, ComparesOnlyWhatSharedRounds) {
       {0, 0, 0, 1, 1},
       {Row(1000, 1), Row(1500, 6)}};
   const auto finals = Judge(compared);
-  EXPECT_EQ(finals[1].speed, "faster");
-  EXPECT_EQ(finals[3].speed, "faster") << "than uniform 8 bit of its own part";
-  EXPECT_EQ(finals[4].speed, "no difference");
-  EXPECT_THAT(finals[0].as_fast_as, ElementsAre("front 4"));
-  EXPECT_THAT(finals[1].as_fast_as, ElementsAre("front 2"));
+  EXPECT_EQ(finals[1].speed, Speed::kFaster);
+  EXPECT_EQ(finals[3].speed, Speed::kFaster) << "than uniform 8 bit of its own part";
+  EXPECT_EQ(finals[4].speed, Speed::kNoDifference);
+  EXPECT_THAT(finals[0].as_fast_as, ElementsAre(4));
+  EXPECT_THAT(finals[1].as_fast_as, ElementsAre(2));
   EXPECT_THAT(finals[3].as_fast_as, IsEmpty());
   // Equal times, but of different parts.
   const auto apart = Judge(InterleavedRows{
@@ -90,17 +88,17 @@ TEST(SpeedClaimsTest, DemandsMoreOfLargerTables) {
     candidate.window_ns[round] = reference.window_ns[round] * factor;
     candidate.window_cpu_ns[round] = reference.window_cpu_ns[round] * factor;
   }
-  EXPECT_EQ(Judge({reference, candidate})[1].speed, "faster");
+  EXPECT_EQ(Judge({reference, candidate})[1].speed, Speed::kFaster);
   std::vector<MeasurementRow> table{reference, candidate};
   while (table.size() < 11) table.push_back(Row(500, static_cast<unsigned>(table.size())));
-  EXPECT_EQ(Judge(table)[1].speed, "no difference");
+  EXPECT_EQ(Judge(table)[1].speed, Speed::kNoDifference);
 }
 
 // A program that ran beside one network only: its wall time grew by 20 %, its CPU time did not.
 TEST(SpeedClaimsTest, WhatOtherProgramsTakeCountsForNeither) {
   const MeasurementRow reference = Row(1000, 1);
   const MeasurementRow interrupted = Row(1000, 2, 0.2);
-  EXPECT_EQ(Judge({reference, interrupted})[1].speed, "no difference");
+  EXPECT_EQ(Judge({reference, interrupted})[1].speed, Speed::kNoDifference);
   EXPECT_NEAR(RatioOf(interrupted, reference).median, 1.0, 0.01);
   MeasurementRow without_cpu = interrupted;
   without_cpu.window_cpu_ns.clear();
@@ -116,7 +114,7 @@ TEST(SpeedClaimsTest, SaysNothingOfModelsAndFailures) {
   failed.window_cpu_ns.clear();
   const auto finals = Judge({Row(1000, 1), model, failed});
   for (const FinalRow& row : finals) {
-    EXPECT_EQ(row.speed, "");
+    EXPECT_EQ(row.speed, std::nullopt);
     EXPECT_THAT(row.as_fast_as, IsEmpty());
   }
 }

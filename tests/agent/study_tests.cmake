@@ -1,3 +1,12 @@
 bitpilot_add_test(study_test LABEL agent
-  SOURCES chosen_rows_test.cc events_test.cc study_crash_test.cc study_energy_test.cc study_tamper_test.cc study_test.cc
+  SOURCES
+    chosen_rows_test.cc
+    config_fields_test.cc
+    episodes_test.cc
+    events_test.cc
+    study_crash_test.cc
+    study_energy_test.cc
+    study_tamper_test.cc
+    study_test.cc
+    training_note_test.cc
   DEPS bitpilot::study)
