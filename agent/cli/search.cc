@@ -131,8 +131,10 @@ void AddConfigFlags(CLI::App& command, SearchFlags& flags) {
       ->transform(WholeNumberIn(16, kCalibrationImages))
       ->capture_default_str();
   command
-      .add_option("--table-seconds", config.table_seconds,
-                  "Board time for the layer table, at most")
+      .add_option(
+          "--table-seconds", config.table_seconds,
+          "Board time for the table of the layers' times, at most. It is kept in "
+          "~/.cache/bitpilot/tables (or $XDG_CACHE_HOME/...): remove a file to measure anew")
       ->transform(WholeNumberIn(1, kMaxTableSeconds))
       ->capture_default_str();
   command.add_option("--seed", config.seed, "Of every random stream")

@@ -10,4 +10,18 @@ std::string ExpandHome(const std::string& path) {
   return home == nullptr || *home == '\0' ? path : home + path.substr(1);
 }
 
+std::string CacheFolder() {
+  const auto absolute = [](const char* variable) {
+    const char* path = std::getenv(variable);
+    return std::string(path != nullptr && path[0] == '/' ? path : "");
+  };
+  std::string folder = absolute("XDG_CACHE_HOME");
+  if (folder.empty()) {
+    const std::string home = absolute("HOME");
+    if (home.empty()) return "";
+    folder = home + "/.cache";
+  }
+  return folder + "/bitpilot";
+}
+
 }  // namespace bitpilot
