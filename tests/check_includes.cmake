@@ -39,8 +39,8 @@ set(may_include_agent/device agent/device agent/profile agent/fleet proto kernel
 set(may_include_agent/study agent/study agent/fleet policies kernels)
 set(may_include_agent/report agent/report agent/study agent/fleet policies kernels)
 set(may_include_agent/results agent/results agent/study agent/fleet agent/qat agent/model policies kernels)
-set(may_include_agent/session agent/session agent/results agent/study agent/device agent/fleet agent/qat agent/model policies
-  kernels)
+set(may_include_agent/session agent/session agent/results agent/study agent/device agent/profile agent/fleet agent/qat
+  agent/model policies kernels)
 set(may_include_agent agent policies proto kernels)
 set(may_include_experiments experiments agent policies device_daemon proto kernels)
 

@@ -1,11 +1,10 @@
 #include "agent/device/kernel_choices_cache.h"
 
-#include <cstdlib>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 
 #include "kernels/base/file_io.h"
+#include "kernels/base/home_folder.h"
 #include "kernels/runtime/kernel_choices.h"
 
 namespace bitpilot {
@@ -29,17 +28,8 @@ std::string PathIn(const std::string& store_folder) {
 }  // namespace
 
 std::string KernelChoicesCachePath() {
-  const auto absolute = [](const char* variable) {
-    const char* path = std::getenv(variable);
-    return std::string(path != nullptr && path[0] == '/' ? path : "");
-  };
-  std::string folder = absolute("XDG_CACHE_HOME");
-  if (folder.empty()) {
-    const std::string home = absolute("HOME");
-    if (home.empty()) return "";
-    folder = home + "/.cache";
-  }
-  return folder + "/bitpilot/" + kKernelChoicesFile;
+  const std::string folder = CacheFolder();
+  return folder.empty() ? "" : folder + "/" + kKernelChoicesFile;
 }
 
 void RestoreKernelChoices(const std::string& store_folder) {

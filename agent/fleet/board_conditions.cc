@@ -45,6 +45,12 @@ std::string FingerprintOf(const BoardInfo& board, const BoardConditions& conditi
   return FingerprintOf(then);
 }
 
+std::string ClassFingerprintOf(const BoardInfo& board) {
+  BoardInfo nameless = board;
+  nameless.name.clear();
+  return FingerprintOf(nameless);
+}
+
 std::string DescribeFingerprintChange(const BoardInfo& before, const BoardInfo& now) {
   const auto was = PartsOf(before);
   const auto is = PartsOf(now);

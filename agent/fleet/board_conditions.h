@@ -49,6 +49,10 @@ std::string FingerprintOf(const BoardInfo& board);
 // The same under the conditions of one measurement: governors may change while a daemon lives.
 std::string FingerprintOf(const BoardInfo& board, const BoardConditions& conditions);
 
+// The same without the board's name: boards of one class fingerprint are alike, and a table of one
+// is a table of all.
+std::string ClassFingerprintOf(const BoardInfo& board);
+
 // What makes two fingerprints differ: "governor is powersave, was performance; ..."; empty if
 // nothing does.
 std::string DescribeFingerprintChange(const BoardInfo& before, const BoardInfo& now);

@@ -24,6 +24,11 @@ using Widths = std::pair<int, int>;
 // A shape's index, and widths.
 using PoolKey = std::pair<int, Widths>;
 
+struct Pool {
+  std::vector<double> samples_ns;
+  std::map<std::string, int> kernels;  // how often each ran
+};
+
 // Operations of equal shape get the same number.
 std::vector<int> ShapeOfOperation(const Topology& topology) {
   const std::vector<TensorShape> shapes = TensorShapes(topology);
@@ -101,8 +106,9 @@ class LutBuilder {
         widths = {observation.assignment->weight_bits[layer++].front().bits,
                   observation.assignment->activation_bits[static_cast<std::size_t>(op.input)]};
       }
-      pools_[{shape_of_operation_[i], widths}].push_back(scale * shares[i]);
-      ++kernels_[{static_cast<int>(i), widths}][observation.sample->kernels[i]];
+      Pool& pool = pools_[{shape_of_operation_[i], widths}];
+      pool.samples_ns.push_back(scale * shares[i]);
+      ++pool.kernels[observation.sample->kernels[i]];
     }
   }
 
@@ -111,11 +117,12 @@ class LutBuilder {
     const Operation& op = topology_.operations[index];
     const std::int64_t weights =
         HasWeights(op) ? WeightDepth(topology_, operation) * op.out_channels : 0;
-    for (auto it = kernels_.lower_bound({operation, {0, 0}});
-         it != kernels_.end() && it->first.first == operation; ++it) {
-      const Widths widths = it->first.second;
-      const std::vector<double>& pool = pools_.at({shape_of_operation_[index], widths});
-      const MedianInterval interval = SignTestInterval(pool);
+    const int shape = shape_of_operation_[index];
+    for (auto it = pools_.lower_bound({shape, {0, 0}});
+         it != pools_.end() && it->first.first == shape; ++it) {
+      const Widths& widths = it->first.second;
+      const Pool& pool = it->second;
+      const MedianInterval interval = SignTestInterval(pool.samples_ns);
       LutEntry entry;
       entry.operation = op.name;
       std::tie(entry.weight_bits, entry.activation_bits) = widths;
@@ -123,8 +130,8 @@ class LutBuilder {
       entry.latency_low_ns = Rounded(interval.low);
       entry.latency_high_ns = Rounded(interval.high);
       entry.confidence = interval.confidence;
-      entry.samples = static_cast<int>(pool.size());
-      entry.kernel = MostFrequent(it->second);
+      entry.samples = static_cast<int>(pool.samples_ns.size());
+      entry.kernel = MostFrequent(pool.kernels);
       entry.weight_bytes = (weights * entry.weight_bits + 7) / 8;
       entries.push_back(std::move(entry));
     }
@@ -140,8 +147,7 @@ class LutBuilder {
   std::vector<int> shape_of_operation_;
   std::vector<int> layer_operations_;
   double timer_ns_;
-  std::map<PoolKey, std::vector<double>> pools_;
-  std::map<std::pair<int, Widths>, std::map<std::string, int>> kernels_;  // key: operation, widths
+  std::map<PoolKey, Pool> pools_;
 };
 
 bool Fits(const Topology& topology, const ProfileSample& sample) {
@@ -163,7 +169,9 @@ Result<double> PredictRatio(const CostTable& table, const Topology& topology,
 }
 
 Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const ProfileData& data) {
-  if (data.results.size() != plan.jobs.size()) {
+  const bool may_end_early = data.settings.bounded && !data.results.empty();
+  if (data.results.size() > plan.jobs.size() ||
+      (data.results.size() < plan.jobs.size() && !may_end_early)) {
     return DataCorrupt("the profile has " + std::to_string(data.results.size()) + " of " +
                        std::to_string(plan.jobs.size()) + " measurements");
   }
@@ -173,7 +181,7 @@ Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const Pr
   std::vector<double> reference_ns;
   std::vector<double> disturbed_cpu_ns;
   Lut lut;
-  for (std::size_t j = 0; j < plan.jobs.size(); ++j) {
+  for (std::size_t j = 0; j < data.results.size(); ++j) {
     const ProfileJob& job = plan.jobs[j];
     const ProfileJobResult& result = data.results[j];
     bool fits = result.samples.size() == job.assignments.size() && Fits(topology, result.uniform8);

@@ -25,6 +25,9 @@ namespace bitpilot {
 //
 // The check networks are predicted from the result.
 //
+// A bounded profile may have ended early: pairs that it did not reach have no entry (see
+// agent/profile/missing_pairs.h).
+//
 // Errors: kDataCorrupt if a result does not fit the plan, or the board gave no operation times.
 Result<Lut> BuildLut(const Topology& topology, const ProfilePlan& plan, const ProfileData& data);
 

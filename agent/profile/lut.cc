@@ -249,12 +249,15 @@ Result<Lut> ParseLut(const std::string& text) {
 CostTable ToCostTable(const Lut& lut) {
   CostTable table;
   table.name = lut.name;
-  char text[160];
-  std::snprintf(text, sizeof text,
-                ", error of %zu unseen networks as ratios to 8 bit %.1f %% in the median, %.1f %% "
-                "at worst",
-                lut.checks.size(), 100.0 * lut.prediction_error_median(),
-                100.0 * lut.prediction_error_worst());
+  char text[160] = ", not compared with whole networks";
+  if (!lut.checks.empty()) {
+    std::snprintf(
+        text, sizeof text,
+        ", error of %zu unseen networks as ratios to 8 bit %.1f %% in the median, %.1f %% "
+        "at worst",
+        lut.checks.size(), 100.0 * lut.prediction_error_median(),
+        100.0 * lut.prediction_error_worst());
+  }
   table.source = "bitpilot profile of " + lut.board.cpu_model + ", " + lut.board.isa + " (" +
                  lut.source + "), kernels " + lut.board.kernel_build.substr(0, 12) + text;
   table.overhead_latency_ns = lut.overhead_ns;

@@ -21,15 +21,20 @@ Status Save(const ProfileData& data, const std::string& path) {
   return WriteFileAtomically(path, ToJson(data).dump() + "\n").WithContext("unfinished profile");
 }
 
-// What an earlier call left behind, or an empty start.
-Result<ProfileData> LoadOrBegin(const ProfileSettings& settings, const ProfilePlan& plan,
-                                const Board& board, const std::string& path) {
+ProfileData Begin(const ProfileSettings& settings, const BoardInfo& board) {
   ProfileData begun;
   begun.settings = settings;
-  begun.board = board.info();
-  begun.source = board.info().is_model() ? "MODEL:" + board.info().backend.substr(6) : "measured";
+  begun.board = board;
+  begun.source = board.is_model() ? "MODEL:" + board.backend.substr(6) : "measured";
+  return begun;
+}
+
+// What an earlier call left behind, or an empty start.
+Result<ProfileData> LoadOrBegin(const Topology& topology, const ProfileSettings& settings,
+                                const ProfilePlan& plan, const Board& board,
+                                const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return begun;
+  if (path.empty() || !std::filesystem::exists(path, error)) return Begin(settings, board.info());
   const Result<std::string> text = ReadFile(path);
   if (!text.ok()) return text.status();
   Result<ProfileData> data =
@@ -39,8 +44,10 @@ Result<ProfileData> LoadOrBegin(const ProfileSettings& settings, const ProfilePl
   }
   BITPILOT_RETURN_IF_ERROR(CheckContinues(*data, settings, board.info(), path));
   bool fits = data->results.size() <= plan.jobs.size();
-  for (std::size_t i = 0; fits && i < data->results.size(); ++i)
-    fits = data->results[i].samples.size() == plan.jobs[i].assignments.size();
+  for (std::size_t i = 0; fits && i < data->results.size(); ++i) {
+    fits = data->results[i].samples.size() == plan.jobs[i].assignments.size() &&
+           data->results[i].uniform8.operation_ns.size() == topology.operations.size();
+  }
   if (fits) return data;
   return DataCorrupt(path + " does not fit the plan of this version; remove it to begin anew");
 }
@@ -85,6 +92,7 @@ Result<ProfileJobResult> Measure(const Topology& topology, const ProfileJob& job
     request.per_operation = true;
     const Result<Measurement> measurement = board.Measure(request);
     if (!measurement.ok()) return measurement.status();
+    result.board_seconds += 1e-3 * measurement->duration_ms;
     if (!HasNumbers(measurement->status)) {
       const bool unsupported = measurement->status == MeasureStatus::kUnsupported;
       return Status(unsupported ? StatusCode::kUnsupported : StatusCode::kUnavailable,
@@ -107,24 +115,48 @@ std::string Describe(const ProfileJobResult& result) {
   return text;
 }
 
+// Whether the next job fits into the time that is left, if its networks take what the slowest job's
+// took.
+bool FitsTime(const ProfilePlan& plan, const ProfileData& data, double max_board_seconds) {
+  double slowest_seconds = 0.0;  // a network
+  for (std::size_t i = 0; i < data.results.size(); ++i) {
+    const auto networks = static_cast<double>(plan.jobs[i].assignments.size() + 1);
+    slowest_seconds = std::max(slowest_seconds, data.results[i].board_seconds / networks);
+  }
+  const auto next = static_cast<double>(plan.jobs[data.results.size()].assignments.size() + 1);
+  return data.board_seconds() + next * slowest_seconds <= max_board_seconds;
+}
+
 }  // namespace
 
 Result<ProfileData> MeasureProfile(const Topology& topology, const ProfileSettings& settings,
                                    const ProfilePlan& plan, Board& board,
                                    const ProfileOptions& options) {
-  Result<ProfileData> data = LoadOrBegin(settings, plan, board, options.unfinished_path);
-  if (!data.ok()) return data;
+  Result<ProfileData> data = LoadOrBegin(topology, settings, plan, board, options.unfinished_path);
+  if (!data.ok()) {
+    if (!options.cache_trouble) return data;
+    options.cache_trouble(data.status());
+    data = Begin(settings, board.info());
+  }
   int total = 0;
   for (const ProfileJob& job : plan.jobs) total += static_cast<int>(job.assignments.size());
   int done = 0;
+  bool told_unsaved = false;
   for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
     done += static_cast<int>(plan.jobs[i].assignments.size());
     if (i < data->results.size()) continue;
+    if (i > 0 && options.max_board_seconds && !FitsTime(plan, *data, *options.max_board_seconds)) {
+      break;
+    }
     Result<ProfileJobResult> result =
         Measure(topology, plan.jobs[i], plan.tier, board, options.stop);
     if (!result.ok()) return result.status();
     data->results.push_back(std::move(*result));
-    BITPILOT_RETURN_IF_ERROR(Save(*data, options.unfinished_path));
+    const Status saved =
+        options.unfinished_path.empty() ? Status() : Save(*data, options.unfinished_path);
+    if (!saved.ok() && !options.cache_trouble) return saved;
+    if (!saved.ok() && !told_unsaved) options.cache_trouble(saved);
+    told_unsaved = told_unsaved || !saved.ok();
     options.progress(done, total, Describe(data->results.back()));
   }
   return data;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "agent/fleet/board.h"
@@ -13,8 +14,14 @@
 namespace bitpilot {
 
 struct ProfileOptions {
-  std::string unfinished_path;  // what is measured is saved there after every job
-  std::function<bool()> stop;   // polled: true ends the profile
+  std::string unfinished_path;  // what is measured is saved there after every job; empty: nowhere
+  // Board time to spend, in this call and those before it that the unfinished file holds. A job that
+  // would probably exceed it is not begun; the first one always is.
+  std::optional<double> max_board_seconds = std::nullopt;
+  // Set where the unfinished file is a cache: told of one that cannot be used, which is measured
+  // anew, and of one that cannot be written, which ends nothing.
+  std::function<void(const Status&)> cache_trouble;
+  std::function<bool()> stop;  // polled: true ends the profile
   // Networks measured so far, of all; `note` says how the last measurement went.
   std::function<void(int done, int total, const std::string& note)> progress;
 };
@@ -27,7 +34,7 @@ struct ProfileOptions {
 //   kAborted        options.stop; what was measured is saved, and the next call goes on there.
 //   kUnavailable    a job gave no numbers, or the board is gone.
 //   kUnsupported    the board does not run such a network.
-//   Those of CheckContinues(), and of a file that cannot be read or written.
+//   Those of CheckContinues(), and of a file that cannot be read or written, unless it is a cache.
 Result<ProfileData> MeasureProfile(const Topology& topology, const ProfileSettings& settings,
                                    const ProfilePlan& plan, Board& board,
                                    const ProfileOptions& options);

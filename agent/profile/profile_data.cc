@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/profile/board_json.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
@@ -10,7 +11,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kFormat[] = "bitpilot-profile-unfinished";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr char kChecksum[] = "sha256";
 
 Json SampleToJson(const ProfileSample& sample) {
   return {{"latency_ns", sample.latency_ns}, {"cpu_ns", sample.cpu_ns},
@@ -31,7 +33,20 @@ ProfileSample SampleFromJson(const Json& json) {
   return sample;
 }
 
+// Of everything but the checksum itself. Keys are sorted and numbers in their shortest form, so that
+// equal content has equal text.
+std::string Checksum(Json json) {
+  json.erase(kChecksum);
+  return Sha256Hex(json.dump());
+}
+
 }  // namespace
+
+double ProfileData::board_seconds(std::size_t first) const {
+  double seconds = 0.0;
+  for (std::size_t i = first; i < results.size(); ++i) seconds += results[i].board_seconds;
+  return seconds;
+}
 
 Json ToJson(const ProfileData& data) {
   Json results = Json::array();
@@ -39,17 +54,21 @@ Json ToJson(const ProfileData& data) {
     Json samples = Json::array();
     for (const ProfileSample& sample : result.samples) samples.push_back(SampleToJson(sample));
     results.push_back({{"noisy", result.noisy},
+                       {"board_seconds", result.board_seconds},
                        {"uniform8", SampleToJson(result.uniform8)},
                        {"samples", std::move(samples)}});
   }
-  return {{"format", kFormat},
-          {"version", kVersion},
-          {"model", data.settings.model},
-          {"bits", data.settings.bits},
-          {"quick", data.settings.quick},
-          {"board", BoardToJson(data.board)},
-          {"source", data.source},
-          {"results", std::move(results)}};
+  Json json = {{"format", kFormat},
+               {"version", kVersion},
+               {"model", data.settings.model},
+               {"bits", data.settings.bits},
+               {"quick", data.settings.quick},
+               {"bounded", data.settings.bounded},
+               {"board", BoardToJson(data.board)},
+               {"source", data.source},
+               {"results", std::move(results)}};
+  json[kChecksum] = Checksum(json);
+  return json;
 }
 
 Result<ProfileData> ProfileDataFromJson(const Json& json) {
@@ -61,20 +80,26 @@ Result<ProfileData> ProfileDataFromJson(const Json& json) {
       return Status(StatusCode::kVersionMismatch, "expected version " + std::to_string(kVersion) +
                                                       ", got " + std::to_string(version));
     }
+    if (json.at(kChecksum).get<std::string>() != Checksum(json)) {
+      return DataCorrupt("its content is not what was written: the checksum differs");
+    }
     ProfileData data;
     json.at("model").get_to(data.settings.model);
     json.at("bits").get_to(data.settings.bits);
     json.at("quick").get_to(data.settings.quick);
+    json.at("bounded").get_to(data.settings.bounded);
     data.board = BoardFromJson(json.at("board"));
     json.at("source").get_to(data.source);
     for (const Json& entry : json.at("results")) {
       ProfileJobResult result;
       entry.at("noisy").get_to(result.noisy);
+      entry.at("board_seconds").get_to(result.board_seconds);
       result.uniform8 = SampleFromJson(entry.at("uniform8"));
       for (const Json& sample : entry.at("samples"))
         result.samples.push_back(SampleFromJson(sample));
       data.results.push_back(std::move(result));
     }
+    data.kept = data.results.size();
     return data;
   } catch (const Json::exception& error) {
     return DataCorrupt(error.what());

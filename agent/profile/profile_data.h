@@ -1,6 +1,7 @@
 // ProfileData: the raw measurements of a profile, as its unfinished file keeps them.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct ProfileSample {
 // One job of the plan, measured.
 struct ProfileJobResult {
   bool noisy = false;
+  double board_seconds = 0.0;          // that the board needed for it
   ProfileSample uniform8;              // ratio 1
   std::vector<ProfileSample> samples;  // parallel to the job's assignments
 };
@@ -37,8 +39,12 @@ struct ProfileData {
   BoardInfo board;                        // when the profile began
   std::string source;                     // "measured", or "MODEL:<table name>"
   std::vector<ProfileJobResult> results;  // of the plan's first jobs
+  std::size_t kept = 0;  // of them, those that an earlier call had measured; not in the file
+
+  double board_seconds(std::size_t first = 0) const;  // of the results from there on
 };
 
+// With a checksum of its own.
 nlohmann::json ToJson(const ProfileData& data);
 
 // Errors: kDataCorrupt says what is wrong.

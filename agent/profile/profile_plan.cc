@@ -25,6 +25,8 @@ struct Extent {
 };
 constexpr Extent kQuick{90, 10, 21, Tier::kScreen};
 constexpr Extent kFull{190, 20, 49, Tier::kStandard};
+// Some 15 seconds for seven widths.
+constexpr Extent kBounded{42, 6, 0, Tier::kScreen};
 
 template <typename T>
 void Shuffle(std::vector<T>& items, RandomStream& random) {
@@ -68,6 +70,22 @@ void AppendJobs(const std::vector<BitAssignment>& assignments, bool is_check,
   }
 }
 
+const Extent& ExtentOf(const ProfileSettings& settings) {
+  if (settings.bounded) return kBounded;
+  return settings.quick ? kQuick : kFull;
+}
+
+// 8 bits are in every job.
+std::vector<BitAssignment> OneWidthEverywhere(const Topology& topology,
+                                              const std::vector<int>& bits) {
+  std::vector<BitAssignment> assignments;
+  for (const int width : bits) {
+    if (width == 8) continue;
+    assignments.push_back(UniformAssignment(topology, width, width, /*search_ends=*/true));
+  }
+  return assignments;
+}
+
 // One width; 0 if `text` is none.
 int ParseWidth(std::string_view text) {
   int width = 0;
@@ -101,9 +119,12 @@ Result<std::vector<int>> ParseBitsList(const std::string& text) {
 }
 
 ProfilePlan MakeProfilePlan(const Topology& topology, const ProfileSettings& settings) {
-  const Extent& extent = settings.quick ? kQuick : kFull;
+  const Extent& extent = ExtentOf(settings);
   ProfilePlan plan;
   plan.tier = extent.tier;
+  if (settings.bounded) {
+    AppendJobs(OneWidthEverywhere(topology, settings.bits), /*is_check=*/false, plan.jobs);
+  }
   std::vector<BitAssignment> learned;
   for (std::uint64_t square = 0;
        square < extent.max_squares && std::ssize(learned) < extent.min_networks; ++square) {

@@ -18,6 +18,7 @@ struct ProfileSettings {
   std::string model;      // a standard network's name, e.g. "resnet20"
   std::vector<int> bits;  // widths of weights and activations, ascending, each in [1, 8]
   bool quick = false;     // SCREEN instead of STANDARD measurements, and fewer of them
+  bool bounded = false;   // for a search, which may end it after any job; quick, too
   friend bool operator==(const ProfileSettings&, const ProfileSettings&) = default;
 };
 
@@ -45,6 +46,10 @@ struct ProfilePlan {
 // of a square are shuffled over its jobs.
 //
 // The checks are assignments with every width drawn independently.
+//
+// A bounded profile has no checks (the search measures whole networks anyway), fewer squares, and
+// begins with a job of networks that have one width everywhere: wherever it ends, each layer was met
+// at every width.
 //
 // The plan is a function of its arguments.
 //

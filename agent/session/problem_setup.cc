@@ -5,11 +5,12 @@
 
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/sensitivity.h"
+#include "agent/session/board_table.h"
 #include "agent/session/decision_variables.h"
 #include "agent/session/energy_objective.h"
-#include "agent/session/layer_table.h"
 #include "agent/study/measurement_rows.h"
 #include "kernels/base/network_file.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
@@ -94,12 +95,15 @@ Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journa
 
 // What follows from flags and measurements: all but losses, accuracies and sensitivities.
 Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& config,
-                                  const MeasurementRow& reference, const CostTable& table) {
+                                  const MeasurementRow& reference, TableFacts table) {
   ProblemEvent event;
   event.layers = LayerNames(topology);
   event.tensors = TensorNames(topology);
   event.variables = MakeDecisionVariables(topology, config);
-  event.table = FormatCostTable(table);
+  event.table = std::move(table.text);
+  event.table_sha256 = Sha256Hex(event.table);
+  event.table_origin = table.origin;
+  event.table_board_seconds = table.board_seconds;
   const Result<BoardInfo> board = ParseEvent<BoardInfo>(reference.board);
   if (!board.ok()) return board.status();
   const Result<EnergyObjective> energy = ChooseEnergyObjective(config, *board, reference);
@@ -119,12 +123,11 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
   Uniform8 uniform8(topology, resources, files);
   const Result<MeasurementRow> reference = MeasureReference(uniform8, resources.board, journal);
   if (!reference.ok()) return reference.status();
-  Result<CostTable> table =
-      MeasureLayerTable(topology, config, resources.board, journal, observer, stop);
-  if (!table.ok()) return table.status();
 
   const auto observe = [&]() -> Result<ProblemEvent> {
-    Result<ProblemEvent> known = KnownProblem(topology, config, *reference, *table);
+    Result<TableFacts> table = BoardTable(topology, config, *resources.board, observer, stop);
+    if (!table.ok()) return table.status();
+    Result<ProblemEvent> known = KnownProblem(topology, config, *reference, std::move(*table));
     if (!known.ok()) return known;
     ProblemEvent& event = *known;
     const Result<const Network*> network = uniform8.Get();
@@ -149,7 +152,9 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
     return known;
   };
   const auto recompute = [&](const ProblemEvent& logged) -> Result<ProblemEvent> {
-    Result<ProblemEvent> known = KnownProblem(topology, config, *reference, *table);
+    Result<ProblemEvent> known =
+        KnownProblem(topology, config, *reference,
+                     {logged.table, logged.table_origin, logged.table_board_seconds});
     if (!known.ok()) return known;
     known->uniform8_sha256 = logged.uniform8_sha256;
     known->uniform8.loss = logged.uniform8.loss;

@@ -19,7 +19,7 @@ struct ProblemSetup {
   StoredFile uniform8;  // the network that all candidates are compared with
 };
 
-// Calibrates and measures uniform 8 bit, measures the layer table, probes the sensitivity of every
+// Calibrates and measures uniform 8 bit, takes the board's table, probes the sensitivity of every
 // variable, and logs it all as the "problem" event.
 //
 // resources: all null in a verification.

@@ -15,7 +15,7 @@
 namespace bitpilot {
 
 TwinCache TwinCache::OfUser() {
-  const std::string folder = UserCacheFolder();
+  const std::string folder = CacheFolder();
   return TwinCache(folder.empty() ? std::string() : folder + "/twins");
 }
 

@@ -239,7 +239,8 @@ constexpr ConfigField kFields[] = {
     {.key = "table_seconds",
      .name = "board time for the layer table, s",
      .flag = "--table-seconds",
-     .help = "Board time for the layer table, at most",
+     .help = "Board time for the table of the layers' times, at most. It is kept in "
+             "~/.cache/bitpilot/tables (or $XDG_CACHE_HOME/...): remove a file to measure anew",
      .value = AT(table_seconds),
      .min = 1,
      .max = kDay},

@@ -103,6 +103,15 @@ static void from_json(const nlohmann::json& j, Speed& speed) {
   ReadWord(j, words, speed);
 }
 
+static constexpr std::array<std::string_view, 4> kTableOriginWords = {"", "measured", "cached",
+                                                                      "model"};
+static void to_json(nlohmann::json& j, TableOrigin origin) {
+  j = kTableOriginWords.at(static_cast<std::size_t>(origin));
+}
+static void from_json(const nlohmann::json& j, TableOrigin& origin) {
+  ReadWord(j, kTableOriginWords, origin);
+}
+
 static constexpr std::array<std::string_view, 3> kObjectiveWords = {"none", "measured", "model"};
 static void to_json(nlohmann::json& j, EnergyObjective objective) {
   j = kObjectiveWords.at(static_cast<std::size_t>(objective));
@@ -153,7 +162,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                            (layers, tensors, variables, table, uniform8, float_accuracy),
-                           (energy_objective, uniform8_sha256))
+                           (energy_objective, uniform8_sha256, table_origin, table_sha256,
+                            table_board_seconds))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)

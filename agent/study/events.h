@@ -76,12 +76,23 @@ struct BoardEvent {
   std::string cpu_class;  // the host's CPU class, as `--resume` compares it
 };
 
+// Where a problem's cost table comes from.
+enum class TableOrigin : std::uint8_t {
+  kUnknown,   // an older bitpilot, which logged the measurements that it is made from
+  kMeasured,  // on the board, for this search
+  kCached,    // on a board of this class, for an earlier search
+  kModel,     // a model board's own
+};
+
 struct ProblemEvent {
   static constexpr std::string_view kKind = "problem";
   std::vector<std::string> layers;   // names, in the order of BitAssignment::weight_bits
   std::vector<std::string> tensors;  // names, in the order of BitAssignment::activation_bits
   std::vector<DecisionVariable> variables;
-  std::string table;  // the cost table in its text format
+  std::string table;  // the cost table in its text format: what decisions used
+  TableOrigin table_origin = TableOrigin::kUnknown;
+  std::string table_sha256;          // of `table`; searches that began with one table have one hash
+  double table_board_seconds = 0.0;  // that measuring it took here, beside all budgets
   Reference uniform8;
   double float_accuracy = 0.0;  // the unquantized network, validation, in [0, 1]
   std::string uniform8_sha256;  // of the network that all candidates are compared with

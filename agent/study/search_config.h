@@ -63,7 +63,8 @@ struct SearchConfig {
   std::string teacher_sha256;  // of its weights; filled in when the search starts
 
   int calibration_images = 512;  // training images that calibration and the sensitivity probe read
-  int table_seconds = 30;        // board time for the per-operation table, at most
+  int table_seconds = 30;        // board time for the board's table, at most, earlier searches'
+                                 // included (agent/profile/search_table.h)
 
   friend bool operator==(const SearchConfig&, const SearchConfig&);
 };

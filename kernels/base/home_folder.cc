@@ -10,11 +10,18 @@ std::string ExpandHome(const std::string& path) {
   return home == nullptr || *home == '\0' ? path : home + path.substr(1);
 }
 
-std::string UserCacheFolder() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache == '/') return std::string(cache) + "/bitpilot";
-  const std::string home = ExpandHome("~");
-  return home == "~" ? std::string() : home + "/.cache/bitpilot";
+std::string CacheFolder() {
+  const auto absolute = [](const char* variable) {
+    const char* path = std::getenv(variable);
+    return std::string(path != nullptr && path[0] == '/' ? path : "");
+  };
+  std::string folder = absolute("XDG_CACHE_HOME");
+  if (folder.empty()) {
+    const std::string home = absolute("HOME");
+    if (home.empty()) return "";
+    folder = home + "/.cache";
+  }
+  return folder + "/bitpilot";
 }
 
 }  // namespace bitpilot

@@ -55,6 +55,15 @@ TEST(BoardConditionsTest, EverythingThatChangesLatenciesChangesTheFingerprint) {
 }
 
 // The fingerprint that this board had before cores were known, as studies and tables hold it.
+TEST(BoardConditionsTest, BoardsThatDifferInTheirNameAloneAreOfOneClass) {
+  BoardInfo other = ABoard();
+  other.name = "another of that kind";
+  EXPECT_NE(FingerprintOf(other), FingerprintOf(ABoard()));
+  EXPECT_EQ(ClassFingerprintOf(other), ClassFingerprintOf(ABoard()));
+  other.kernel_build = "another";
+  EXPECT_NE(ClassFingerprintOf(other), ClassFingerprintOf(ABoard()));
+}
+
 TEST(BoardConditionsTest, ABoardThatTellsNoCoreKeepsItsFingerprint) {
   BoardInfo older = ABoard();
   older.core.clear();

@@ -58,10 +58,11 @@ struct Profiled {
 };
 
 // A profile of that board, which is up to twice as slow in some jobs as in others.
-Profiled ProfileTheBoard(const std::string& model, const std::vector<int>& bits) {
+Profiled ProfileTheBoard(const std::string& model, const std::vector<int>& bits,
+                         bool bounded = false) {
   Profiled profiled;
   profiled.topology = StandardTopology(model).value();
-  profiled.data.settings = {model, bits, true};
+  profiled.data.settings = {model, bits, true, bounded};
   profiled.data.source = "measured";
   profiled.data.board.isa = "scalar";
   profiled.plan = MakeProfilePlan(profiled.topology, profiled.data.settings);
@@ -166,6 +167,22 @@ TEST(BuildLutTest, LayersOfEqualShapeShareTheirSamples) {
     EXPECT_FALSE(entry.energy_uj.has_value());
     EXPECT_EQ(entry.energy_source, "NONE");
   }
+}
+
+// Layers that were not met at a pair take the samples of those of their shape.
+TEST(BuildLutTest, ABoundedProfileMayEndAfterAnyJob) {
+  Profiled profiled = ProfileTheBoard("resnet20", {2, 4, 8}, /*bounded=*/true);
+  while (!profiled.data.results.empty()) {
+    const auto lut = BuildLut(profiled.topology, profiled.plan, profiled.data);
+    ASSERT_TRUE(lut.ok()) << lut.status().message();
+    EXPECT_TRUE(lut->checks.empty());
+    // Even the first job meets every layer at every width.
+    EXPECT_GE(lut->entries.size(), 20U * 3U + 3U);
+    for (const LutEntry& entry : lut->entries) EXPECT_GT(entry.latency_ns, 0.0);
+    EXPECT_NE(ToCostTable(*lut).source.find("not compared with whole networks"), std::string::npos);
+    profiled.data.results.pop_back();
+  }
+  EXPECT_FALSE(BuildLut(profiled.topology, profiled.plan, profiled.data).ok());
 }
 
 TEST(BuildLutTest, CountsWeightBytes) {

@@ -23,6 +23,7 @@ ProfileData SampleData() {
   data.source = "measured";
   ProfileJobResult result;
   result.noisy = true;
+  result.board_seconds = 1.0 / 3.0;
   result.uniform8 = {3.0, 2.9, 1.0, 1.0, 1.0, {1.0, 2.0}, {"a", "b"}};
   result.samples.push_back({1.0 / 3.0, 0.3, 0.7, 0.6, 0.8, {0.1, 0.2}, {"c", "d"}});
   data.results.push_back(result);
@@ -39,6 +40,28 @@ TEST(ProfileDataTest, ComesBackFromItsFileBitForBit) {
   EXPECT_EQ(read->results.front().uniform8.kernels.back(), "b");
 }
 
+TEST(ProfileDataTest, RefusesContentThatChangedSinceItWasWritten) {
+  nlohmann::json json = ToJson(SampleData());
+  json["results"][0]["samples"][0]["latency_ns"] = 0.5;
+  const auto read = ProfileDataFromJson(json);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.status().code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(read.status().message(), HasSubstr("checksum"));
+}
+
+TEST(ProfileDataTest, CountsTheBoardsTimeFromAnyResultOn) {
+  ProfileData data = SampleData();
+  data.results.front().board_seconds = 2.0;
+  data.results.push_back(data.results.front());
+  data.results.back().board_seconds = 0.5;
+  EXPECT_EQ(data.board_seconds(), 2.5);
+  const auto read = ProfileDataFromJson(ToJson(data));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->kept, 2U);
+  EXPECT_EQ(read->board_seconds(1), 0.5);
+  EXPECT_EQ(read->board_seconds(read->kept), 0.0);
+}
+
 TEST(ProfileDataTest, RefusesWhatItDidNotWrite) {
   const auto code = [](const nlohmann::json& json) {
     return ProfileDataFromJson(json).status().code();
@@ -53,7 +76,7 @@ TEST(ProfileDataTest, RefusesWhatItDidNotWrite) {
     EXPECT_EQ(code(json), StatusCode::kDataCorrupt) << key;
   }
   nlohmann::json newer = ToJson(SampleData());
-  newer["version"] = 2;
+  newer["version"] = 3;
   EXPECT_EQ(code(newer), StatusCode::kVersionMismatch);
 }
 
@@ -81,7 +104,8 @@ TEST(ProfileDataTest, GoesOnOnlyWithTheSameSettings) {
   const ProfileData data = SampleData();
   for (const ProfileSettings& settings :
        {ProfileSettings{"resnet20", {2, 4, 8}, true}, ProfileSettings{"resnet8", {2, 8}, true},
-        ProfileSettings{"resnet8", {2, 4, 8}, false}}) {
+        ProfileSettings{"resnet8", {2, 4, 8}, false},
+        ProfileSettings{"resnet8", {2, 4, 8}, true, /*bounded=*/true}}) {
     EXPECT_EQ(CheckContinues(data, settings, data.board, "x").code(), StatusCode::kInvalidArgument);
   }
 }

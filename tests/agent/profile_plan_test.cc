@@ -113,5 +113,32 @@ TEST(ProfilePlanTest, OneWidthIsMeasuredAFewTimesNotNinety) {
   EXPECT_EQ(learned, 10);
 }
 
+TEST(MakeProfilePlanTest, ABoundedProfileBeginsWithOneWidthEverywhereAndHasNoChecks) {
+  for (const char* model : {"resnet8", "mobilenet-v1-025"}) {
+    SCOPED_TRACE(model);
+    const Topology topology = StandardTopology(model).value();
+    for (const std::vector<int>& bits :
+         {std::vector<int>{2, 3, 4, 5, 6, 7, 8}, std::vector<int>{1, 8}, std::vector<int>{8}}) {
+      const ProfilePlan plan = MakeProfilePlan(topology, {model, bits, true, /*bounded=*/true});
+      EXPECT_EQ(plan.tier, Tier::kScreen);
+      ASSERT_FALSE(plan.jobs.empty());
+      std::size_t networks = 0;
+      for (const ProfileJob& job : plan.jobs) {
+        EXPECT_FALSE(job.is_check);
+        EXPECT_FALSE(job.assignments.empty());
+        EXPECT_LE(job.assignments.size(), 7U);
+        networks += job.assignments.size();
+      }
+      EXPECT_LE(networks, 60U);
+      if (bits.size() == 1) continue;
+      ASSERT_EQ(plan.jobs.front().assignments.size(), bits.size() - 1);
+      for (std::size_t i = 0; i + 1 < bits.size(); ++i) {
+        EXPECT_EQ(plan.jobs.front().assignments[i],
+                  UniformAssignment(topology, bits[i], bits[i], true));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bitpilot

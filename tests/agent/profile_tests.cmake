@@ -4,9 +4,11 @@ bitpilot_add_test(profile_test
     build_lut_test.cc
     fit_energy_test.cc
     lut_test.cc
+    missing_pairs_test.cc
     model_board_test.cc
     profile_data_test.cc
     profile_plan_test.cc
+    search_table_test.cc
   DEPS bitpilot::profile nlohmann_json::nlohmann_json)
 # Whole programs.
 bitpilot_add_test(profile_program_test

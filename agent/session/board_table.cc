@@ -1,0 +1,48 @@
+#include "agent/session/board_table.h"
+
+#include <string_view>
+#include <utility>
+
+#include "agent/profile/model_board.h"
+#include "agent/profile/search_table.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr std::string_view kModelDevice = "model:";
+
+TableFacts FactsOf(const SearchTable& found) {
+  TableFacts facts{FormatCostTable(found.table), TableOrigin::kModel, found.board_seconds};
+  if (!found.of_model) {
+    facts.origin = found.board_seconds > 0.0 ? TableOrigin::kMeasured : TableOrigin::kCached;
+  }
+  return facts;
+}
+
+}  // namespace
+
+Result<TableFacts> BoardTable(const Topology& topology, const SearchConfig& config, Board& board,
+                              SearchObserver& observer, const std::function<bool()>& stop) {
+  SearchTableOptions options;
+  options.widths = {config.weight_widths, config.activation_widths, config.search_ends};
+  options.max_board_seconds = config.table_seconds;
+  options.cache_folder = TableCacheFolder();
+  options.stop = stop;
+  options.notice = [&observer](const std::string& text) { observer.OnNotice(text); };
+  bool announced = false;
+  options.progress = [&](int done, int total, const std::string& note) {
+    if (!announced) observer.OnPhase("measuring every layer at every width on the board", total);
+    announced = true;
+    observer.OnProgress(done, note);
+  };
+  if (config.fleet.empty() && config.device.starts_with(kModelDevice)) {
+    Result<CostTable> table = ReadModelBoard(config.device.substr(kModelDevice.size()));
+    if (!table.ok()) return table.status().WithContext("--device " + config.device);
+    return FactsOf(TableOfModel(topology, options, std::move(*table)));
+  }
+  const Result<SearchTable> table = TableOfBoard(topology, options, board);
+  if (!table.ok()) return table.status();
+  return FactsOf(*table);
+}
+
+}  // namespace bitpilot
