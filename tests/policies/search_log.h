@@ -145,12 +145,12 @@ inline SearchLog RunSearch(
   return log;
 }
 
-// Decides every event from `first` on again, after those before it were shown to `policy` and it took
-// over what the last of them saved.
+// Decides the events from `first` to before `last` again, after those before them were shown to
+// `policy` and it took over what the last of those saved.
 //
 // Returns how many events were decided otherwise, and prints the first of them.
 inline int CountOtherDecisions(Policy& policy, const SearchProblem& problem, const SearchLog& log,
-                               std::size_t first) {
+                               std::size_t first, std::size_t last) {
   PolicyDriver driver(problem, policy);
   for (std::size_t i = 0; i < first; ++i) {
     driver.Observe(log[i].observation);
@@ -161,7 +161,7 @@ inline int CountOtherDecisions(Policy& policy, const SearchProblem& problem, con
     EXPECT_TRUE(loaded.ok()) << loaded.message();
   }
   int others = 0;
-  for (std::size_t i = first; i < log.size(); ++i) {
+  for (std::size_t i = first; i < last; ++i) {
     driver.Observe(log[i].observation);
     const SearchEvent event =
         driver.Act(log[i].observation, [](const Action&) { return Status(); });

@@ -111,7 +111,7 @@ void ExpectEveryOrderRepeats(const std::string& policy, const SyntheticOptions& 
     const SearchLog log = RunSearch(*network.Make(number), environment, go_on);
     const int middle = random.NextIndex(static_cast<int>(log.size()));
     for (const std::size_t first : {std::size_t{0}, static_cast<std::size_t>(middle)}) {
-      ASSERT_EQ(CountOtherDecisions(*network.Make(number), problem, log, first), 0);
+      ASSERT_EQ(CountOtherDecisions(*network.Make(number), problem, log, first, log.size()), 0);
     }
     Count(log, &seen);
   }
