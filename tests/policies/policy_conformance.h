@@ -60,9 +60,9 @@ inline SearchLog CheckPolicyConformance(const std::string& name, Environment& en
   const SearchLog log = RunSearch(*policy, environment);
   EXPECT_FALSE(TrialsOf(log).empty());
   CheckActions(log);
-  EXPECT_EQ(CountOtherDecisions(*make(), problem, log, 0, log.size()), 0);
+  EXPECT_EQ(FirstOtherDecision(*make(), problem, log, 0, log.size()), "");
   for (std::size_t first = 1; first < log.size(); ++first) {
-    EXPECT_EQ(CountOtherDecisions(*make(), problem, log, first, first + 1), 0);
+    EXPECT_EQ(FirstOtherDecision(*make(), problem, log, first, first + 1), "");
   }
   return log;
 }
