@@ -89,8 +89,8 @@ inline std::vector<Action> TrainingScript(const View& view, const ConformanceOpt
       trial(4, b, 1, pace),
       trial(5, a, 1, none),  // 5, 6: one reading twice
       trial(6, a, 1, none),
-      trial(7, a, 4, pace),  // goes on from the last that trained
-      trial(8, a, 0, pace),  // 1 again
+      trial(7, a, some > 0 ? 4 : 1, pace),  // goes on from the last that trained
+      trial(8, a, 0, pace),                 // 1 again
   };
   if (some > 0) {
     script.emplace_back(Advance{9, what(b), {8}, pace, 0});

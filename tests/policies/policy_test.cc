@@ -50,7 +50,7 @@ std::vector<Setting> Settings() {
                        .change_rate = 0.3}});
   settings.push_back({"NoBoardAnswers", {.max_measurements = 11, .unavailable_rate = 1.0}});
   settings.push_back({"BoardSeconds", {.max_measurements = 12, .board_seconds = 9.0}});
-  // ResNet-8's searched weights have 76,752 numbers; ends take 1,072 bytes at 8 bits.
+  // ResNet-8's searched weights have 76,288 numbers; ends take 1,072 bytes at 8 bits.
   settings.push_back(
       {"SmallSize",
        {.widths = {2, 4, 8}, .max_measurements = 12, .budgets = {.max_weight_bytes = 26'000}}});

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "policies/history_policy.h"
 #include "policies/policy.h"
 #include "policies/random_stream.h"
 #include "tests/policies/search_log.h"
@@ -23,8 +24,6 @@ SyntheticOptions RandomSchedule(SyntheticOptions options, std::uint64_t number) 
   options.schedule = number;
   options.classes = 1 + random.NextIndex(3);
   options.slots = 1 + random.NextIndex(8);
-  options.failure_rate = 0.3 * random.NextUniform();
-  options.divergence_rate = 0.3 * random.NextUniform();
   options.unavailable_rate = random.NextIndex(3) == 0 ? 0.5 * random.NextUniform() : 0.0;
   options.interruption_rate = 0.2 * random.NextUniform();
   options.late_rate = 0.4 * random.NextUniform();
@@ -111,7 +110,7 @@ void ExpectEveryOrderRepeats(const std::string& policy, const SyntheticOptions& 
     const SearchLog log = RunSearch(*network.Make(number), environment, go_on);
     const int middle = random.NextIndex(static_cast<int>(log.size()));
     for (const std::size_t first : {std::size_t{0}, static_cast<std::size_t>(middle)}) {
-      ASSERT_EQ(CountOtherDecisions(*network.Make(number), problem, log, first), 0);
+      ASSERT_EQ(FirstOtherDecision(*network.Make(number), problem, log, first, log.size()), "");
     }
     Count(log, &seen);
   }
@@ -124,7 +123,11 @@ void ExpectEveryOrderRepeats(const std::string& policy, const SyntheticOptions& 
 }
 
 SyntheticOptions Training(int measurements) {
-  return {.widths = {2, 4, 8}, .max_measurements = measurements, .training = true};
+  return {.widths = {2, 4, 8},
+          .max_measurements = measurements,
+          .failure_rate = 0.15,
+          .divergence_rate = 0.15,
+          .training = true};
 }
 
 TEST(SearchOrderTest, RandomSearchesRepeatFromTheirLogsAndGoOnFromAnyEvent) {
@@ -141,6 +144,35 @@ TEST(SearchOrderTest, UniformSearchesRepeatFromTheirLogsAndGoOnFromAnyEvent) {
 
 TEST(SearchOrderTest, LearningSearchesRepeatFromTheirLogsAndGoOnFromAnyEvent) {
   ExpectEveryOrderRepeats("amed-blind", Training(11), 100);
+}
+
+// Draws from a stream that it saves nothing of.
+class ForgetfulPolicy final : public HistoryPolicy {
+ public:
+  using HistoryPolicy::HistoryPolicy;
+
+  std::string name() const override { return "forgetful"; }
+
+ protected:
+  std::vector<Candidate> Propose(TicketId, int) override {
+    return {{NearestUnseen(UniformChoice(problem(), 2 + 2 * random_.NextIndex(4)), random_),
+             Origin::kRandom, "forgetful"}};
+  }
+
+ private:
+  RandomStream random_{1, "forgetful"};
+};
+
+TEST(SearchOrderTest, NoticesAPolicyThatDependsOnMoreThanItsLog) {
+  SyntheticEnvironment environment(Training(8));
+  const SearchProblem& problem = environment.problem();
+  const auto make = [&] { return ForgetfulPolicy(problem, CostModel::Create(problem).value(), 1); };
+  ForgetfulPolicy policy = make();
+  const SearchLog log = RunSearch(policy, environment);
+  ForgetfulPolicy repeats = make();
+  EXPECT_EQ(FirstOtherDecision(repeats, problem, log, 0, log.size()), "");
+  ForgetfulPolicy resumes = make();
+  EXPECT_NE(FirstOtherDecision(resumes, problem, log, 4, log.size()), "");
 }
 
 }  // namespace

@@ -222,7 +222,7 @@ TEST_F(ViewTest, AnswersAdvancesAndProbesWithoutCountingThemAsTrials) {
 }
 
 TEST_F(ViewTest, RefusesEveryKindOfIllegalActionAndSaysWhy) {
-  problem_.budgets.max_weight_bytes = 77'000;  // 74,944 at (2, 4)
+  problem_.budgets.max_weight_bytes = 77'000;  // 74,480 at (2, 4)
   Allow({2, 100}, {{"a", 1}, {"b", 4}});
   for (int i = 1; i <= 4; ++i) {
     Submit({2, 2}, 0, 10);
@@ -237,7 +237,7 @@ TEST_F(ViewTest, RefusesEveryKindOfIllegalActionAndSaysWhy) {
     EXPECT_FALSE(status.message().empty()) << why;
   }
   EXPECT_EQ(view_.Check(Trial{6, What({8, 8}), {}, {}, {}, 0}).message(),
-            "ticket 6: its weights take 77824 bytes, the budget is 77000");
+            "ticket 6: its weights take 77360 bytes, the budget is 77000");
 }
 
 TEST_F(ViewTest, AllowsNothingAfterAStopUntilATotalIsRaised) {
