@@ -6,6 +6,7 @@
 
 #include "agent/qat/channel_statistics.h"
 #include "agent/qat/fake_quant.h"
+#include "agent/qat/quantized_model.h"
 #include "agent/qat/step_search.h"
 
 namespace bitpilot {
@@ -32,9 +33,12 @@ at::Tensor Normalize(const LayerTensors& layer, const std::vector<ChannelStatist
   return value.mul_(scale).add_(shift);
 }
 
-// Every k-th value, k odd so that all channels are hit.
+// Every k-th value of the first kCalibrationImages, k odd so that all channels are hit. More images
+// would move the sample, and the step size with it, but make it no better.
 std::vector<float> Sample(const at::Tensor& value) {
-  const std::span<const float> values = Values(value);
+  const auto images = std::min<std::int64_t>(value.size(0), kCalibrationImages);
+  const at::Tensor first = value.narrow(0, 0, images);  // images come first in memory
+  const std::span<const float> values = Values(first);
   const std::size_t stride = (values.size() / kMaxSamples) | 1U;
   std::vector<float> sample;
   sample.reserve(values.size() / stride + 1);

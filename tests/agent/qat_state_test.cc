@@ -11,8 +11,10 @@
 #include "agent/qat/adam.h"
 #include "agent/qat/channel_statistics.h"
 #include "agent/qat/image_batch.h"
+#include "agent/qat/loss_summary.h"
 #include "agent/qat/state_bank.h"
 #include "agent/qat/step_search.h"
+#include "agent/qat/train_options.h"
 #include "agent/qat/training_stream.h"
 
 namespace bitpilot {
@@ -101,33 +103,34 @@ TEST(MeasureChannelsTest, EqualsHandComputedMoments) {
 
 LayerState OneChannelLayer() {
   LayerState layer;
-  for (LayerWidthState& width : layer) {
-    width.steps.resize(1);
-    width.statistics.resize(1);
-  }
+  for (std::vector<LearnedStep>& steps : layer) steps.resize(1);
   return layer;
 }
 
 TEST(PrepareLayerTest, KeepsATrainedWidthAndSearchesAnUntrainedOne) {
   LayerState layer = OneChannelLayer();
-  layer[3].steps[0] = {0.125F, 0.0F, 0.0F, 10};  // 4 bits, trained
+  layer[3][0] = {0.125F, 0.0F, 0.0F, 10};  // 4 bits, trained
   const std::vector<float> weights{-3.0F, 5.0F};
   PrepareLayer(layer, weights, std::vector<int>{4});
-  EXPECT_EQ(layer[3].steps[0].step, 0.125F);
+  EXPECT_EQ(layer[3][0].step, 0.125F);
   PrepareLayer(layer, weights, std::vector<int>{1});
-  EXPECT_EQ(layer[0].steps[0].step, 4.0F);
+  EXPECT_EQ(layer[0][0].step, 4.0F);
 }
 
-TEST(PrepareLayerTest, CopiesStatisticsFromTheNearestWidthTheWiderOfTwo) {
-  LayerState layer = OneChannelLayer();
-  layer[7].statistics[0] = {8.0F, 1.0F};
-  layer[4].statistics[0] = {5.0F, 1.0F};
-  layer[2].statistics[0] = {3.0F, 1.0F};
-  const std::vector<float> weights{1.0F};
-  PrepareLayer(layer, weights, std::vector<int>{4});
-  EXPECT_EQ(layer[3].statistics[0].mean, 5.0F);
-  PrepareLayer(layer, weights, std::vector<int>{1});
-  EXPECT_EQ(layer[0].statistics[0].mean, 3.0F);
+TEST(ForgetWidthsTest, ForgetsTheWidthsInUseAndNoOthers) {
+  StateBank bank;
+  bank.layers.push_back(OneChannelLayer());
+  bank.tensors.resize(2);
+  for (const std::size_t width : {3U, 7U}) {
+    bank.layers[0][width][0] = {0.5F, 0.1F, 0.1F, 9};
+    bank.tensors[1][width].learned = {0.25F, 0.1F, 0.1F, 9};
+  }
+  const StateBank before = bank;
+  ForgetWidths({{{{1, 4}}}, {8, 4}}, bank);
+  EXPECT_EQ(bank.layers[0][3][0], LearnedStep{});
+  EXPECT_EQ(bank.tensors[1][3].learned, LearnedStep{});
+  EXPECT_EQ(bank.layers[0][7], before.layers[0][7]);
+  EXPECT_EQ(bank.tensors[1][7], before.tensors[1][7]);
 }
 
 TEST(PrepareTensorTest, RescalesANewWidthByWhatTrainingDidToItsNeighbour) {
@@ -140,6 +143,44 @@ TEST(PrepareTensorTest, RescalesANewWidthByWhatTrainingDidToItsNeighbour) {
   EXPECT_TRUE(PrepareTensor(tensor, 5));
   EXPECT_EQ(tensor[4].learned.step, 0.75F);
   EXPECT_FALSE(PrepareTensor(tensor, 2));
+}
+
+// Half a cosine over two mini-batches: (1 + cos(pi / 4)) / 2 and (1 + cos(3 pi / 4)) / 2.
+TEST(LearningRateTest, FallsByHalfACosineBetweenItsTwoShares) {
+  TrainOptions options;
+  options.learning_rate = 2.0;
+  options.rate_end = 0.0;
+  EXPECT_NEAR(LearningRate(options, 0, 2), 2.0 * 0.8535534, 1e-6);
+  EXPECT_NEAR(LearningRate(options, 1, 2), 2.0 * 0.1464466, 1e-6);
+  options.rate_begin = 0.5;
+  options.rate_end = 0.25;
+  EXPECT_NEAR(LearningRate(options, 0, 2), 2.0 * (0.25 + 0.25 * 0.8535534), 1e-6);
+  options.rate_end = 0.5;
+  EXPECT_EQ(LearningRate(options, 1, 2), 1.0);
+}
+
+TEST(LearningRateTest, KeepsOneScheduleOverSeveralCalls) {
+  TrainOptions whole;
+  whole.rate_end = 0.0;
+  TrainOptions part = whole;
+  part.schedule_batches = 10;
+  for (std::int64_t batch = 0; batch < 10; ++batch) {
+    part.schedule_position = batch / 4 * 4;  // calls of 4 mini-batches
+    EXPECT_EQ(LearningRate(part, batch % 4, 4), LearningRate(whole, batch, 10));
+  }
+  part.schedule_position = 11;
+  EXPECT_EQ(LearningRate(part, 0, 4), 0.0);
+}
+
+// Mean 2.5, squared differences 2.25 + .25 + .25 + 2.25 = 5: sqrt(5 / 3 / 4).
+TEST(SummarizeLossesTest, GivesTheStandardErrorOfTheMean) {
+  Evaluation evaluation;
+  SummarizeLosses(std::vector<double>{1.0, 2.0, 3.0, 4.0}, evaluation);
+  EXPECT_EQ(evaluation.loss, 2.5);
+  EXPECT_NEAR(evaluation.loss_error, 0.6454972, 1e-6);
+  SummarizeLosses(std::vector<double>{3.0}, evaluation);
+  EXPECT_EQ(evaluation.loss, 3.0);
+  EXPECT_EQ(evaluation.loss_error, 0.0);
 }
 
 TEST(TrainingStreamTest, VisitsEveryImageOnceAnEpoch) {

@@ -4,4 +4,6 @@ bitpilot_add_test(qat_test LABEL agent ONE_PROCESS
     lsq_kernels_test.cc
     qat_state_test.cc
     quantized_model_test.cc
+    reestimation_test.cc
+    teacher_test.cc
   DEPS bitpilot::qat bitpilot::model torch)

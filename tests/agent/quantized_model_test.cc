@@ -14,34 +14,12 @@
 #include <vector>
 
 #include "agent/model/image_dataset.h"
-#include "agent/model/sample_data.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/sensitivity.h"
+#include "tests/agent/sample_model.h"
 
 namespace bitpilot {
 namespace {
-
-const DataSplits& Sample() {
-  static const DataSplits* splits = [] {
-    Result<DataSplits> loaded = LoadDataSplits("sample");
-    if (!loaded.ok()) ADD_FAILURE() << loaded.status().message();
-    return new DataSplits(std::move(loaded).value());
-  }();
-  return *splits;
-}
-
-ModelDefinition Resnet8() { return FindModel("resnet8").value(); }
-
-QuantizedModel MakeModel(std::uint64_t seed = 1) {
-  Result<QuantizedModel> model =
-      QuantizedModel::Create(Resnet8(), ShippedWeightsFile("resnet8").value(), seed);
-  EXPECT_TRUE(model.ok()) << model.status().message();
-  return std::move(model).value();
-}
-
-BitAssignment Uniform(int weight_bits, int activation_bits) {
-  return UniformAssignment(Resnet8().topology, weight_bits, activation_bits);
-}
 
 // Runs of three widths inside every layer but the last, in an order that is not sorted.
 BitAssignment WithChannelRuns() {
@@ -51,12 +29,6 @@ BitAssignment WithChannelRuns() {
     assignment.weight_bits[l] = {{channels / 4, 3}, {channels / 2, 8}, {channels / 4, 5}};
   }
   return assignment;
-}
-
-TrainOptions SmallBatches() {
-  TrainOptions options;
-  options.batch_size = 32;
-  return options;
 }
 
 double Agreement(const Evaluation& a, const Evaluation& b) {
@@ -117,6 +89,9 @@ TEST(QuantizedModelTest, SwitchingWidthsRestoresTheirState) {
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
   QuantizedModel original = MakeModel();
   ASSERT_TRUE(original.LoadCheckpoint(trained).ok());
+  for (QuantizedModel* read : {&model, &original}) {
+    ASSERT_TRUE(read->ReestimateBatchNorm(Sample().train, 1).ok());
+  }
   EXPECT_EQ(model.Export(), original.Export());
   EXPECT_NE(model.Export(), visited);
 }
@@ -149,6 +124,7 @@ TEST(QuantizedModelTest, TrainingRecoversAccuracyThatLowBitsLost) {
   options.learning_rate = 2e-4;
   model.Train(Sample().train, 25, options);
   EXPECT_EQ(model.batches_trained(), 25);
+  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train).ok());
   EXPECT_LT(model.Evaluate(images).loss, 0.95 * calibrated);
 }
 
@@ -202,12 +178,17 @@ TEST(QuantizedModelTest, SavedWeightsBringTheirWidthsBack) {
   model.Train(Sample().train, 2, SmallBatches());
   const std::string path =
       testing::TempDir() + "trained-" + std::to_string(getpid()) + ".safetensors";
+  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1).ok());
   ASSERT_TRUE(model.SaveWeights(path).ok());
   Result<QuantizedModel> loaded = QuantizedModel::Create(Resnet8(), path, 1);
   ASSERT_TRUE(loaded.ok()) << loaded.status().message();
-  ASSERT_TRUE(loaded->SetAssignment(Uniform(4, 4)).ok());
-  EXPECT_TRUE(loaded->is_calibrated());
+  EXPECT_TRUE(loaded->was_loaded_trained());
+  EXPECT_EQ(loaded->assignment(), Uniform(4, 4));
+  EXPECT_TRUE(loaded->is_estimated());
   EXPECT_EQ(loaded->Export(), model.Export());
+  // Batch norm at other widths is not in the file.
+  ASSERT_TRUE(loaded->SetAssignment(Uniform(8, 8)).ok());
+  EXPECT_FALSE(loaded->is_estimated());
   std::filesystem::remove(path);
 }
 

@@ -1,0 +1,149 @@
+// How many mini-batches batch norm must be re-estimated on before a loss is read. See README.md
+// beside this file.
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/model/image_dataset.h"
+#include "agent/model/model_definition.h"
+#include "agent/model/sample_data.h"
+#include "agent/qat/quantized_model.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kBatchSize = 128;
+constexpr int kMost = 200;  // mini-batches that the others are compared with
+
+struct Options {
+  std::string model = "resnet8";
+  std::string weights;
+  std::string data = "sample";
+  int train_batches = 20;  // at each width between switches
+  int low_batches = 195;   // at w2a4
+  int images = 3000;       // of the validation range
+  int repeats = 4;         // other images for each number of mini-batches
+  double learning_rate = 2e-4;
+};
+
+template <typename T>
+T ValueOrExit(Result<T> result) {
+  if (result.ok()) return std::move(result).value();
+  std::fprintf(stderr, "reestimation: %s\n", result.status().message().c_str());
+  std::exit(1);
+}
+
+void OrExit(const Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "reestimation: %s\n", status.message().c_str());
+  std::exit(1);
+}
+
+double Seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Reads the loss after re-estimation on each number of mini-batches, on up to `repeats` sets of
+// images that have none in common; prints the largest difference to kMost.
+void PrintReadings(const Options& options, const DataSplits& data, QuantizedModel& model,
+                   const char* what) {
+  const ImageDataset images = data.validation.Slice(
+      0, std::min(static_cast<std::size_t>(options.images), data.validation.size()));
+  OrExit(model.ReestimateBatchNorm(data.train, kMost, kBatchSize));
+  const Evaluation best = model.Evaluate(images);
+  std::printf("%s: %d mini-batches: loss %.4f (+- %.4f), accuracy %.4f\n", what, kMost, best.loss,
+              best.loss_error, best.accuracy);
+  for (const int batches : {1, 2, 4, 8, 16, 32, 64}) {
+    const auto size = static_cast<std::size_t>(batches) * kBatchSize;
+    double worst = 0.0;
+    double squares = 0.0;
+    double seconds = 0.0;
+    int repeat = 0;
+    for (; repeat < options.repeats; ++repeat) {
+      const std::size_t begin = static_cast<std::size_t>(repeat) * size;
+      if (begin + size > data.train.size()) break;
+      const ImageDataset slice = data.train.Slice(begin, begin + size);
+      const double start = Seconds();
+      OrExit(model.ReestimateBatchNorm(slice, batches, kBatchSize));
+      seconds += Seconds() - start;
+      const double difference = model.Evaluate(images).loss / best.loss - 1.0;
+      worst = std::max(worst, std::abs(difference));
+      squares += difference * difference;
+    }
+    if (repeat == 0) continue;
+    std::printf("  %3d mini-batches: largest difference %5.2f %%, rms %5.2f %% (%d sets), %.2f s\n",
+                batches, 100.0 * worst, 100.0 * std::sqrt(squares / repeat), repeat,
+                seconds / repeat);
+    std::fflush(stdout);
+  }
+}
+
+void SetWidths(QuantizedModel& model, int weight_bits, int activation_bits) {
+  OrExit(model.SetAssignment(
+      UniformAssignment(model.definition().topology, weight_bits, activation_bits)));
+}
+
+void TrainOrExit(QuantizedModel& model, const DataSplits& data, int batches, double rate) {
+  TrainOptions training;
+  training.learning_rate = rate;
+  if (!model.Train(data.train, batches, training)) {
+    OrExit(Unsupported("training diverged: lower --learning-rate"));
+  }
+}
+
+void Run(const Options& options) {
+  const ModelDefinition definition = ValueOrExit(FindModel(options.model));
+  const std::string weights =
+      options.weights.empty() ? ValueOrExit(ShippedWeightsFile(options.model)) : options.weights;
+  const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
+  QuantizedModel model = ValueOrExit(QuantizedModel::Create(definition, weights, /*seed=*/1));
+  model.Calibrate(data.train);
+  const std::string start = model.SaveCheckpoint();
+
+  std::printf("switches, %d mini-batches at each width\n", options.train_batches);
+  for (const int bits : {8, 4, 8, 4}) {
+    SetWidths(model, bits, bits);
+    const std::string name = "w" + std::to_string(bits) + "a" + std::to_string(bits);
+    if (model.batches_trained() > 0) {
+      PrintReadings(options, data, model, ("right after the switch to " + name).c_str());
+    }
+    TrainOrExit(model, data, options.train_batches, options.learning_rate);
+  }
+
+  std::printf("weights trained at w2a4, %d mini-batches\n", options.low_batches);
+  OrExit(model.LoadCheckpoint(start));
+  SetWidths(model, 2, 4);
+  TrainOrExit(model, data, options.low_batches, options.learning_rate);
+  PrintReadings(options, data, model, "read at w2a4");
+  SetWidths(model, 8, 8);
+  PrintReadings(options, data, model, "read at w8a8");
+}
+
+}  // namespace
+}  // namespace bitpilot
+
+int main(int argc, char** argv) {
+  bitpilot::Options options;
+  CLI::App app("Loss after re-estimating batch norm on few and on many mini-batches");
+  app.add_option("--model", options.model, "network")->capture_default_str();
+  app.add_option("--weights", options.weights, "its weight file (shipped for resnet8)");
+  app.add_option("--data", options.data, "\"sample\" or a folder")->capture_default_str();
+  app.add_option("--train-batches", options.train_batches, "mini-batches at each width")
+      ->capture_default_str();
+  app.add_option("--low-batches", options.low_batches, "mini-batches at w2a4")
+      ->capture_default_str();
+  app.add_option("--images", options.images, "validation images")->capture_default_str();
+  app.add_option("--repeats", options.repeats, "sets of images a number of mini-batches")
+      ->capture_default_str();
+  app.add_option("--learning-rate", options.learning_rate, "Adam, constant")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  bitpilot::Run(options);
+  return 0;
+}
