@@ -117,7 +117,7 @@ class ParetoDrawing {
 
   void ChooseAxes() {
     Range x{1.0, 1.0};
-    Range all{data_.problem->uniform8.accuracy, data_.problem->uniform8.accuracy};
+    Range all{data_.uniform8_accuracy(), data_.uniform8_accuracy()};
     for (const TransitionEvent& event : data_.transitions) {
       const std::optional<double> cost = axis_.of_step(event.transition);
       if (!cost) continue;

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "policies/reward.h"
+
 namespace bitpilot {
 namespace {
 
@@ -48,6 +50,11 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
 }
 
 }  // namespace
+
+double ReportData::uniform8_accuracy() const {
+  if (episodes.problem.anchor.readings.empty()) return problem->uniform8.accuracy;
+  return AnchoredReference(episodes.problem).accuracy;
+}
 
 std::optional<std::size_t> ReportData::MeasurementOf(const FinalRow& row) const {
   const auto found = measurement_by_id.find(row.measurement_id);

@@ -43,6 +43,10 @@ struct ReportData {
   // Latency of `ns` relative to the 8-bit reference of the search. REQUIRES: problem.
   double RatioOf(double ns) const { return ns / problem->uniform8.latency_ns; }
 
+  // Validation accuracy of uniform 8 bit as the steps' are read: where weights train, both after as
+  // many mini-batches (policies/reward.h). REQUIRES: problem.
+  double uniform8_accuracy() const;
+
   // The measurement of a final row, if there was one.
   std::optional<std::size_t> MeasurementOf(const FinalRow& row) const;
 };

@@ -104,7 +104,7 @@ TEST_F(SearchFlagsTest, AResumeMayNamePlacesAndExtendAndNothingElse) {
     if (std::holds_alternative<std::string*>(value)) {
       arguments.emplace_back("x");
     } else if (!std::holds_alternative<bool*>(value)) {
-      arguments.emplace_back(field.form == FlagForm::kRatio || field.max <= 1.0 ? "0.5" : "32");
+      arguments.emplace_back(field.form == FlagForm::kRatio || field.max == 1.0 ? "0.5" : "32");
       if (std::holds_alternative<std::vector<int>*>(value)) arguments.back() = "4";
     }
     std::reverse(arguments.begin(), arguments.end());
