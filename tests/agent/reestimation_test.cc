@@ -20,7 +20,7 @@ double LossAfter(QuantizedModel& model, const ImageDataset& read, const ImageDat
 }
 
 // The sample has no more training images than the default reads; others give the same loss within
-// the noise of both (experiments/reestimation has the bar against 200 mini-batches).
+// the noise of both.
 TEST(ReestimateBatchNormTest, GivesTheSameLossFromOtherImagesRightAfterASwitch) {
   QuantizedModel model = MakeModel();
   const ImageDataset images = Sample().validation.Slice(0, 500);
