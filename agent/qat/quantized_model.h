@@ -35,8 +35,8 @@ struct Evaluation {
 // Images that Calibrate() reads at most.
 inline constexpr std::size_t kCalibrationImages = 512;
 
-// Mini-batches of 128 that ReestimateBatchNorm() needs for a loss within 2 % of what 200 of them
-// give (experiments/reestimation).
+// Mini-batches of 128 that ReestimateBatchNorm() reads by default; 8 are not always within 2 % of
+// the loss that many give (experiments/reestimation).
 inline constexpr int kReestimationBatches = 16;
 
 // Not thread-safe. LibTorch runs on one thread from the first Create() on, in the whole program.
