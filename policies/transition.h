@@ -12,6 +12,7 @@ namespace bitpilot {
 
 enum class TransitionStatus : std::uint8_t {
   kMeasured = 0,     // latency_ns is present
+  kRejected = 1,     // by a budget of weight bytes: only in studies of an older bitpilot
   kFailed = 2,       // CandidateFailed on every class that answered
   kDiverged = 3,     // training left something that is no finite number
   kUnavailable = 4,  // no board answered

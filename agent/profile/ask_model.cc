@@ -4,13 +4,12 @@
 #include <set>
 #include <utility>
 
+#include "agent/profile/profile_plan.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/network.h"
 
 namespace bitpilot {
 namespace {
-
-constexpr std::uint64_t kWeightSeed = 1;  // any: a model's times do not depend on the data
 
 using WidthPair = std::pair<int, int>;  // weights, activations
 

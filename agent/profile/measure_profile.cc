@@ -15,8 +15,6 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::uint64_t kWeightSeed = 1;  // any: times do not depend on the data
-
 Status Save(const ProfileData& data, const std::string& path) {
   return WriteFileAtomically(path, ToJson(data).dump() + "\n").WithContext("unfinished profile");
 }

@@ -13,6 +13,9 @@
 
 namespace bitpilot {
 
+// Of the random weights that are measured: any, times do not depend on the data.
+inline constexpr std::uint64_t kWeightSeed = 1;
+
 // What the user asked for. Two profiles may share a file only if these are equal.
 struct ProfileSettings {
   std::string model;      // a standard network's name, e.g. "resnet20"
