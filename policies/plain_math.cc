@@ -1,9 +1,12 @@
 #include "policies/plain_math.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+
+#include "kernels/base/check.h"
 
 namespace bitpilot {
 namespace {
@@ -90,6 +93,22 @@ double PlainLog(double x) {
   const double half_square = 0.5 * f * f;
   return exponent * kLn2High -
          ((half_square - (s * (half_square + remainder) + exponent * kLn2Low)) - f);
+}
+
+double PlainHalfCosine(double t) {
+  BITPILOT_CHECK(t >= 0.0 && t <= 1.0);
+  if (t == 0.0 || t == 1.0) {
+    return 1.0 - t;
+  }
+  // cos(pi t) = -sin(y), y = pi (t - 1/2), |y| <= pi / 2, by the Taylor series of sin(y) / y: (pi / 2)^26
+  // / 27! is far below half an ulp.
+  const double y = 0x1.921fb54442d18p+1 * (t - 0.5);
+  const double z = y * y;
+  double series = 1.0;
+  for (int n = 24; n >= 2; n -= 2) {
+    series = 1.0 - series * z / (n * (n + 1));
+  }
+  return std::clamp(0.5 - 0.5 * (y * series), 0.0, 1.0);
 }
 
 }  // namespace bitpilot

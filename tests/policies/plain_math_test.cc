@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "policies/random_stream.h"
 
@@ -60,6 +61,22 @@ TEST(PlainLogTest, EqualsKnownValuesAndKeepsToItsDomain) {
   EXPECT_TRUE(std::isnan(PlainLog(kNaN)));
   // The smallest subnormal is 2^-1074.
   EXPECT_NEAR(PlainLog(0x1p-1074), -1074.0 * 0x1.62e42fefa39efp-1, 1e-12);
+}
+
+TEST(PlainHalfCosineTest, FallsFromOneToZeroAsTheCosineDoes) {
+  EXPECT_EQ(PlainHalfCosine(0.0), 1.0);
+  EXPECT_EQ(PlainHalfCosine(0.5), 0.5);
+  EXPECT_EQ(PlainHalfCosine(1.0), 0.0);
+  EXPECT_NEAR(PlainHalfCosine(1.0 / 3.0), 0.75, 0x1p-52);  // cos 60 degrees = 1/2
+  double before = 1.0;
+  for (int i = 1; i <= 10'000; ++i) {
+    const double t = i / 10'000.0;
+    const double now = PlainHalfCosine(t);
+    ASSERT_NEAR(now, 0.5 * (1.0 + std::cos(std::numbers::pi * t)), 0x1p-52) << t;
+    ASSERT_LT(now, before) << t;
+    ASSERT_GE(now, 0.0) << t;
+    before = now;
+  }
 }
 
 }  // namespace
