@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "policies/cost_model.h"
-#include "policies/environment.h"
 #include "policies/pareto.h"
 #include "policies/search_problem.h"
 #include "policies/surrogate.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 

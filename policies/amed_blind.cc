@@ -1,4 +1,4 @@
-#include "policies/amed.h"
+#include "policies/amed_blind.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -32,7 +32,7 @@ constexpr int kMaxClimbSteps = 8;
 constexpr double kLowestPrice = 0.02;
 constexpr double kHighestPrice = 20.0;
 
-struct Candidate {
+struct Ranked {
   Choice choice;
   Origin origin = Origin::kUnknown;
   double improvement = 0.0;
@@ -54,9 +54,9 @@ class CandidatePool {
   std::size_t size() const { return candidates_.size(); }
 
   // The `count` best ones, best first; of equals the one added first.
-  std::vector<Candidate> Best(std::size_t count) const {
-    std::vector<Candidate> best = candidates_;
-    std::stable_sort(best.begin(), best.end(), [](const Candidate& a, const Candidate& b) {
+  std::vector<Ranked> Best(std::size_t count) const {
+    std::vector<Ranked> best = candidates_;
+    std::stable_sort(best.begin(), best.end(), [](const Ranked& a, const Ranked& b) {
       return a.improvement > b.improvement;
     });
     best.resize(std::min(best.size(), count));
@@ -67,7 +67,7 @@ class CandidatePool {
   const Acquisition& acquisition_;
   std::function<bool(const Choice&)> allowed_;
   std::set<Choice> taken_;
-  std::vector<Candidate> candidates_;
+  std::vector<Ranked> candidates_;
 };
 
 void AddMoves(const SearchProblem& problem, const std::vector<Transition>& history,
@@ -104,7 +104,7 @@ void AddThompsonDraws(const SearchProblem& problem, const CostModel& cost,
 void Climb(const SearchProblem& problem, CandidatePool& pool) {
   for (int step = 0; step < kMaxClimbSteps; ++step) {
     const std::size_t size_before = pool.size();
-    for (const Candidate& candidate : pool.Best(kClimbed)) {
+    for (const Ranked& candidate : pool.Best(kClimbed)) {
       for (const Choice& changed : SingleChanges(problem, candidate.choice)) {
         pool.Add(changed, candidate.origin);
       }
@@ -115,7 +115,7 @@ void Climb(const SearchProblem& problem, CandidatePool& pool) {
   }
 }
 
-std::string Describe(const Candidate& candidate) {
+std::string Describe(const Ranked& candidate) {
   char text[80];
   std::snprintf(text, sizeof text, ", expected to add %.5f to the hypervolume",
                 candidate.improvement);
@@ -124,12 +124,12 @@ std::string Describe(const Candidate& candidate) {
 
 }  // namespace
 
-std::vector<Proposal> AmedPolicy::Propose(const SearchState& state) {
-  std::vector<Proposal> pending = Unseen(answers_, state);
-  if (!pending.empty() || state.measurements_left <= 0) {
+std::vector<Candidate> AmedBlindPolicy::Propose(TicketId ticket, int count) {
+  std::vector<Candidate> pending = Unseen(answers_, count);
+  if (!pending.empty()) {
     return pending;
   }
-  RandomStream random = StreamForThisDecision();
+  RandomStream random = StreamOf(ticket);
   const Surrogate surrogate(problem(), cost(), history());
   std::vector<World> worlds;
   worlds.reserve(kWorlds);
@@ -143,7 +143,7 @@ std::vector<Proposal> AmedPolicy::Propose(const SearchState& state) {
   AddMoves(problem(), history(), acquisition.front(), Incumbent(problem(), history(), seed()),
            random, pool);
   Climb(problem(), pool);
-  const std::vector<Candidate> best = pool.Best(1);
+  const std::vector<Ranked> best = pool.Best(1);
   if (!best.empty()) {
     return {{.choice = best.front().choice,
              .origin = best.front().origin,
@@ -159,7 +159,7 @@ std::vector<Proposal> AmedPolicy::Propose(const SearchState& state) {
            .reason = std::string(ToString(Origin::kNearestUnseen))}};
 }
 
-bool AmedPolicy::IsAllowed(const Choice& choice) const {
+bool AmedBlindPolicy::IsAllowed(const Choice& choice) const {
   const PredictedCost predicted = cost().Predict(choice);
   const Budgets& budgets = problem().budgets;
   return (!budgets.max_weight_bytes || predicted.weight_bytes <= *budgets.max_weight_bytes) &&

@@ -1,4 +1,5 @@
-// Policy "amed": model-based search by posterior sampling, in AMED's setting.
+// Policy "amed-blind": model-based search by posterior sampling, in AMED's setting, blind to the state
+// of the weights that it trains.
 //
 // The setting is AMED's: widths are chosen while the network trains, by what was measured, with a
 // penalty below an accuracy and a filter by size. The method is not. AMED keeps a table of scores,
@@ -29,23 +30,27 @@
 
 namespace bitpilot {
 
-class AmedPolicy final : public HistoryPolicy {
+class AmedBlindPolicy final : public HistoryPolicy {
  public:
-  // `answers`: IlpAnswers() of the problem.
-  AmedPolicy(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
-             std::vector<Proposal> answers)
-      : HistoryPolicy(problem, std::move(cost), seed), answers_(std::move(answers)) {}
+  // answers: IlpAnswers() of the problem. name: that the table of policies lists it by.
+  AmedBlindPolicy(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
+                  std::vector<Candidate> answers, std::string name = "amed-blind")
+      : HistoryPolicy(problem, std::move(cost), seed),
+        answers_(std::move(answers)),
+        name_(std::move(name)) {}
 
-  std::string name() const override { return "amed"; }
+  std::string name() const override { return name_; }
 
-  // All answers not measured yet; after them one proposal at a time. Never proposes a choice twice;
-  // budgets that need no measurement (size, the table's energy) are kept by every proposal.
-  std::vector<Proposal> Propose(const SearchState& state) override;
+ protected:
+  // All answers not measured yet; after them one candidate at a time. Budgets that need no measurement
+  // (size, the table's energy) are kept by every candidate.
+  std::vector<Candidate> Propose(TicketId ticket, int count) override;
 
  private:
   bool IsAllowed(const Choice& choice) const;  // by the budgets that need no measurement
 
-  std::vector<Proposal> answers_;
+  std::vector<Candidate> answers_;
+  std::string name_;
 };
 
 }  // namespace bitpilot

@@ -1,74 +1,21 @@
 #include "policies/history_policy.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "policies/pace.h"
 
 namespace bitpilot {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 2;
+constexpr int kStateVersion = 3;
 constexpr double kWorstLoss = 1e6;  // nats, for training that diverged
 constexpr int kMaxNeighboursTried = 65'536;
-
-json OrNull(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
-
-std::optional<double> ToOptional(const json& value) {
-  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
-}
-
-json ToJson(const Transition& transition) {
-  return {{"choice", transition.choice},
-          {"status", static_cast<int>(transition.status)},
-          {"latency_ns", OrNull(transition.latency_ns)},
-          {"latency_low_ns", transition.latency_low_ns},
-          {"latency_high_ns", transition.latency_high_ns},
-          {"energy_ratio", OrNull(transition.energy_ratio)},
-          {"energy_ratio_uncertainty", transition.energy_ratio_uncertainty},
-          {"model_energy_ratio", OrNull(transition.model_energy_ratio)},
-          {"loss", transition.loss},
-          {"accuracy", transition.accuracy},
-          {"weight_bytes", transition.weight_bytes}};
-}
-
-// Throws json::exception where a field is missing or of another type.
-Transition TransitionFromJson(const json& object) {
-  Transition transition;
-  transition.choice = object.at("choice").get<Choice>();
-  transition.status = static_cast<TransitionStatus>(object.at("status").get<int>());
-  transition.latency_ns = ToOptional(object.at("latency_ns"));
-  transition.latency_low_ns = object.at("latency_low_ns").get<double>();
-  transition.latency_high_ns = object.at("latency_high_ns").get<double>();
-  transition.energy_ratio = ToOptional(object.at("energy_ratio"));
-  transition.energy_ratio_uncertainty = object.at("energy_ratio_uncertainty").get<double>();
-  transition.model_energy_ratio = ToOptional(object.at("model_energy_ratio"));
-  transition.loss = object.at("loss").get<double>();
-  transition.accuracy = object.at("accuracy").get<double>();
-  transition.weight_bytes = object.at("weight_bytes").get<std::int64_t>();
-  return transition;
-}
-
-// Absent, or finite and positive beside a measured latency.
-bool IsRatio(bool measured, const std::optional<double>& ratio) {
-  return !ratio || (measured && std::isfinite(*ratio) && *ratio > 0.0);
-}
-
-bool IsWellFormed(const SearchProblem& problem, const Transition& transition) {
-  const bool measured = transition.status == TransitionStatus::kMeasured;
-  const bool known = measured || transition.status == TransitionStatus::kRejected ||
-                     transition.status == TransitionStatus::kFailed ||
-                     transition.status == TransitionStatus::kDiverged;
-  const double latency_ns = transition.latency_ns.value_or(1.0);
-  return known && measured == transition.latency_ns.has_value() && std::isfinite(latency_ns) &&
-         latency_ns > 0.0 && IsRatio(measured, transition.energy_ratio) &&
-         IsRatio(measured, transition.model_energy_ratio) && IsLegal(problem, transition.choice);
-}
 
 json VariableNames(const SearchProblem& problem) {
   json names = json::array();
@@ -79,30 +26,83 @@ json VariableNames(const SearchProblem& problem) {
   return names;
 }
 
+std::set<Choice> ChoicesInFlight(const View& view) {
+  std::set<Choice> choices;
+  for (const Action& action : view.in_flight()) {
+    if (const auto* trial = std::get_if<Trial>(&action)) choices.insert(trial->what.choice);
+  }
+  return choices;
+}
+
 }  // namespace
 
-void HistoryPolicy::Observe(const Transition& transition) {
-  BITPILOT_CHECK(IsWellFormed(problem_, transition));
-  Transition kept = transition;
-  if (kept.status == TransitionStatus::kDiverged || !std::isfinite(kept.loss) ||
-      !std::isfinite(kept.accuracy)) {
-    kept.loss = kWorstLoss;
-    kept.accuracy = 0.0;
+int HistoryPolicy::Room(const View& view, const std::vector<ClassId>& classes) {
+  if (classes.empty() || view.board_seconds_left().value_or(1.0) <= 0.0) return 0;
+  int room = view.measurements_left() / static_cast<int>(classes.size());
+  for (const ClassId& on : classes) room = std::min(room, view.FreeSlots(on));
+  return room;
+}
+
+std::vector<Action> HistoryPolicy::Act(const View& view) {
+  if (!view.conditions() || view.stopped_at()) return {};
+  const std::vector<ClassId> classes = view.Classes();
+  int room = unavailable_in_a_row_ < kMaxUnavailableInARow ? Room(view, classes) : 0;
+  tried_ = ChoicesInFlight(view);
+  std::vector<Action> actions;
+  TicketId ticket = view.next_ticket();
+  Place from = view.latest();
+  int ahead = 0;
+  while (room > 0) {
+    const std::vector<Candidate> candidates = Propose(ticket, room);
+    BITPILOT_CHECK(static_cast<int>(candidates.size()) <= room);
+    if (candidates.empty()) break;
+    for (const Candidate& candidate : candidates) {
+      Trial trial{.id = ticket,
+                  .what = candidate,
+                  .from = from,
+                  .train = PaceOf(view, problem_.batches_per_step, ahead),
+                  .classes = classes};
+      ahead += trial.train.batches;
+      if (trial.train.batches > 0) from = {ticket};
+      tried_.insert(candidate.choice);
+      actions.emplace_back(std::move(trial));
+      ++ticket;
+      --room;
+    }
   }
-  seen_.insert(kept.choice);
-  history_.push_back(std::move(kept));
+  tried_.clear();
+  // What is in flight may give its measurement back.
+  if (actions.empty() && view.in_flight().empty() && !classes.empty()) {
+    actions.emplace_back(Stop{view.latest()});
+  }
+  return actions;
+}
+
+void HistoryPolicy::Observe(const View& view, const Observation& observation) {
+  if (!std::holds_alternative<TrialOutcome>(observation)) return;
+  const AnsweredTrial& answered = view.answered().back();
+  Transition transition = ToTransition(problem_, answered.trial, answered.outcome);
+  if (transition.status == TransitionStatus::kDiverged) {
+    transition.loss = kWorstLoss;
+    transition.accuracy = 0.0;
+  }
+  if (transition.status == TransitionStatus::kUnavailable) {
+    ++unavailable_in_a_row_;
+    if (++without_board_[transition.choice] >= kMaxTriesWithoutBoard) {
+      seen_.insert(transition.choice);
+    }
+  } else {
+    unavailable_in_a_row_ = 0;
+    seen_.insert(transition.choice);
+  }
+  history_.push_back(std::move(transition));
 }
 
 std::string HistoryPolicy::Save() const {
-  json transitions = json::array();
-  for (const Transition& transition : history_) {
-    transitions.push_back(ToJson(transition));
-  }
   return json{{"version", kStateVersion},
               {"policy", name()},
               {"seed", seed_},
-              {"variables", VariableNames(problem_)},
-              {"transitions", std::move(transitions)}}
+              {"variables", VariableNames(problem_)}}
       .dump();
 }
 
@@ -116,19 +116,7 @@ Status HistoryPolicy::Load(std::string_view state) {
                          " of this policy for this problem's " +
                          std::to_string(problem_.variables.size()) + " variables");
     }
-    std::vector<Transition> history;
-    std::set<Choice> seen;
-    for (const json& item : object.at("transitions")) {
-      history.push_back(TransitionFromJson(item));
-      if (!IsWellFormed(problem_, history.back())) {
-        return DataCorrupt(who + ": transition " + std::to_string(history.size()) +
-                           " has an illegal choice, status or latency");
-      }
-      seen.insert(history.back().choice);
-    }
     seed_ = object.at("seed").get<std::uint64_t>();
-    history_ = std::move(history);
-    seen_ = std::move(seen);
   } catch (const json::exception& error) {
     return DataCorrupt(who + ": not what Save() wrote: " + error.what());
   }
@@ -140,14 +128,14 @@ bool HistoryPolicy::KeepsSize(const Choice& choice) const {
   return !limit || cost_.Predict(choice).weight_bytes <= *limit;
 }
 
-std::vector<Proposal> HistoryPolicy::Unseen(const std::vector<Proposal>& proposals,
-                                            const SearchState& state) const {
-  std::vector<Proposal> unseen;
+std::vector<Candidate> HistoryPolicy::Unseen(const std::vector<Candidate>& candidates,
+                                             int count) const {
+  std::vector<Candidate> unseen;
   std::set<Choice> taken;
-  for (const Proposal& proposal : proposals) {
-    if (static_cast<int>(unseen.size()) < state.measurements_left && !Seen(proposal.choice) &&
-        taken.insert(proposal.choice).second) {
-      unseen.push_back(proposal);
+  for (const Candidate& candidate : candidates) {
+    if (static_cast<int>(unseen.size()) < count && !Seen(candidate.choice) &&
+        taken.insert(candidate.choice).second) {
+      unseen.push_back(candidate);
     }
   }
   return unseen;

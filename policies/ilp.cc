@@ -14,26 +14,26 @@ std::string Reason(double ratio) {
 
 }  // namespace
 
-std::vector<Proposal> ToProposals(const IntegerProgramAnswers& answers) {
-  std::vector<Proposal> proposals;
+std::vector<Candidate> ToCandidates(const IntegerProgramAnswers& answers) {
+  std::vector<Candidate> candidates;
   std::set<Choice> seen;
   for (const IntegerProgramAnswer& answer : answers.answers) {
     if (seen.insert(answer.choice).second) {
-      proposals.push_back({.choice = answer.choice,
-                           .origin = Origin::kIntegerProgram,
-                           .reason = Reason(answer.max_latency_ratio)});
+      candidates.push_back({.choice = answer.choice,
+                            .origin = Origin::kIntegerProgram,
+                            .reason = Reason(answer.max_latency_ratio)});
     }
   }
-  return proposals;
+  return candidates;
 }
 
-Result<std::vector<Proposal>> IlpAnswers(const SearchProblem& problem, const CostModel& cost,
-                                         int num_answers) {
+Result<std::vector<Candidate>> IlpAnswers(const SearchProblem& problem, const CostModel& cost,
+                                          int num_answers) {
   const Result<IntegerProgramAnswers> answers = SolveIntegerProgram(problem, cost, num_answers);
   if (!answers.ok()) {
     return answers.status();
   }
-  return ToProposals(*answers);
+  return ToCandidates(*answers);
 }
 
 }  // namespace bitpilot

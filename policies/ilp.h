@@ -1,6 +1,6 @@
 // Policy "ilp": an integer program over the sensitivities and the board's table, solved at several
-// latency budgets (policies/integer_program.h). Learns nothing from measurements. "amed" starts with
-// the same answers.
+// latency budgets (policies/integer_program.h): as many of them as may be measured. Learns nothing
+// from measurements.
 #pragma once
 
 #include <string>
@@ -13,27 +13,27 @@
 
 namespace bitpilot {
 
-// The answers as proposals, by ascending latency, each choice once.
-std::vector<Proposal> ToProposals(const IntegerProgramAnswers& answers);
+// The answers by ascending latency, each choice once.
+std::vector<Candidate> ToCandidates(const IntegerProgramAnswers& answers);
 
-// ToProposals() of what SolveIntegerProgram() answers. Errors: its.
-Result<std::vector<Proposal>> IlpAnswers(const SearchProblem& problem, const CostModel& cost,
-                                         int num_answers = kNumIlpAnswers);
+// ToCandidates() of what SolveIntegerProgram() answers. Errors: its.
+Result<std::vector<Candidate>> IlpAnswers(const SearchProblem& problem, const CostModel& cost,
+                                          int num_answers);
 
 // Proposes the answers, then nothing.
 class IlpPolicy final : public HistoryPolicy {
  public:
   IlpPolicy(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
-            std::vector<Proposal> answers)
+            std::vector<Candidate> answers)
       : HistoryPolicy(problem, std::move(cost), seed), answers_(std::move(answers)) {}
 
   std::string name() const override { return "ilp"; }
-  std::vector<Proposal> Propose(const SearchState& state) override {
-    return Unseen(answers_, state);
-  }
+
+ protected:
+  std::vector<Candidate> Propose(TicketId, int count) override { return Unseen(answers_, count); }
 
  private:
-  std::vector<Proposal> answers_;
+  std::vector<Candidate> answers_;
 };
 
 }  // namespace bitpilot

@@ -7,33 +7,32 @@
 #include "policies/acquisition.h"
 #include "policies/plain_math.h"
 #include "policies/random_stream.h"
+#include "policies/reward.h"
 
 namespace bitpilot {
 namespace {
 
-constexpr double kAccuracyPenalty =
-    100.0;  // 0.1 below the floor costs as much as the whole latency
-constexpr double kLatencyPenalty = 10.0;
 constexpr double kFirstTemperature = 1.0;
 constexpr double kLastTemperature = 0.05;
 
 }  // namespace
 
 double Utility(const SearchProblem& problem, const Transition& transition) {
-  const double ratio = transition.latency_ns.value() / problem.uniform8.latency_ns;
-  const double reference_loss = std::max(problem.uniform8.loss, 1e-3);
+  const Reference reference = AnchoredReference(problem);
+  const double ratio = transition.latency_ns.value() / reference.latency_ns;
+  const double reference_loss = std::max(reference.loss, 1e-3);
   const std::optional<double> energy = ObjectiveEnergy(problem, transition);
   const double price = energy ? 0.5 * (ratio + *energy) : ratio;
-  double utility = -(transition.loss - problem.uniform8.loss) / reference_loss - price;
+  double utility = -(transition.loss - reference.loss) / reference_loss - price;
   if (problem.budgets.min_accuracy) {
     const double missing = std::max(0.0, *problem.budgets.min_accuracy - transition.accuracy);
     utility -= kAccuracyPenalty * missing * missing;
   }
   if (problem.budgets.max_latency_ratio) {
-    utility -= kLatencyPenalty * std::max(0.0, ratio / *problem.budgets.max_latency_ratio - 1.0);
+    utility -= kBudgetPenalty * std::max(0.0, ratio / *problem.budgets.max_latency_ratio - 1.0);
   }
   if (problem.budgets.max_energy_ratio && energy) {
-    utility -= kLatencyPenalty * std::max(0.0, *energy / *problem.budgets.max_energy_ratio - 1.0);
+    utility -= kBudgetPenalty * std::max(0.0, *energy / *problem.budgets.max_energy_ratio - 1.0);
   }
   return utility;
 }

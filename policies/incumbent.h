@@ -9,12 +9,13 @@
 #include <optional>
 #include <vector>
 
-#include "policies/environment.h"
 #include "policies/search_problem.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 
-// What one measured transition is worth; every term is relative to uniform 8 bit:
+// What one measured transition is worth to the walk; every term is relative to uniform 8 bit, loss and
+// accuracy to AnchoredReference():
 //
 //   u = -(loss - loss_8) / loss_8 - latency ratio
 //       - k max(0, min_accuracy - accuracy)^2
@@ -22,7 +23,7 @@ namespace bitpilot {
 //
 // REQUIRES: transition.status == kMeasured.
 //
-// Source: Kimhi et al., AMED (policies/amed.h), the penalty of section 4.1, quadratic; the
+// Source: Kimhi et al., AMED (policies/amed_blind.h), the penalty of section 4.1, quadratic; the
 // reference's constant offset is left out.
 double Utility(const SearchProblem& problem, const Transition& transition);
 

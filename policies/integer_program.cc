@@ -49,10 +49,6 @@ std::vector<double> LimitsOf(const SearchProblem& problem, const CostModel& cost
 
 }  // namespace
 
-int NumIlpAnswers(const SearchProblem& problem) {
-  return std::clamp(problem.max_measurements, 1, kNumIlpAnswers);
-}
-
 Result<IntegerProgramAnswers> SolveIntegerProgram(const SearchProblem& problem,
                                                   const CostModel& cost, int num_answers) {
   BITPILOT_CHECK(num_answers >= 1);

@@ -25,10 +25,8 @@ struct IntegerProgramAnswers {
   std::vector<IntegerProgramAnswer> answers;
 };
 
+// How many answers a policy that goes on to learn starts with, at most.
 inline constexpr int kNumIlpAnswers = 8;
-
-// How many answers a study of `max_measurements` starts with: 8, or fewer if it is shorter.
-int NumIlpAnswers(const SearchProblem& problem);
 
 // Lowest predicted loss at `num_answers` limits of the predicted latency ratio, spaced evenly above
 // the fastest possible ratio, up to 1. With max_latency_ratio below 1, half of them are spaced

@@ -1,8 +1,9 @@
 #include "policies/policy.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "policies/amed.h"
+#include "policies/amed_blind.h"
 #include "policies/cost_model.h"
 #include "policies/ilp.h"
 #include "policies/random.h"
@@ -12,31 +13,41 @@ namespace bitpilot {
 namespace {
 
 using Maker = std::unique_ptr<Policy> (*)(const SearchProblem&, CostModel, std::uint64_t,
-                                          std::vector<Proposal> answers);
+                                          std::vector<Candidate> answers);
+
+// How many of the integer program's answers a policy begins with.
+enum class Ladder { kNone, kStart, kWholeBudget };
 
 struct PolicyEntry {
   std::string_view name;
   Maker make;
-  bool starts_with_integer_program;
+  Ladder ladder;
 };
 
 template <typename T>
 std::unique_ptr<Policy> Make(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
-                             std::vector<Proposal>) {
+                             std::vector<Candidate>) {
   return std::make_unique<T>(problem, std::move(cost), seed);
 }
 
 template <typename T>
 std::unique_ptr<Policy> MakeWithAnswers(const SearchProblem& problem, CostModel cost,
-                                        std::uint64_t seed, std::vector<Proposal> answers) {
+                                        std::uint64_t seed, std::vector<Candidate> answers) {
   return std::make_unique<T>(problem, std::move(cost), seed, std::move(answers));
 }
 
+std::unique_ptr<Policy> MakeAmed(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
+                                 std::vector<Candidate> answers) {
+  return std::make_unique<AmedBlindPolicy>(problem, std::move(cost), seed, std::move(answers),
+                                           "amed");
+}
+
 constexpr PolicyEntry kPolicies[] = {
-    {"amed", MakeWithAnswers<AmedPolicy>, true},
-    {"ilp", MakeWithAnswers<IlpPolicy>, true},
-    {"random", Make<RandomPolicy>, false},
-    {"uniform", Make<UniformPolicy>, false},
+    {"amed", MakeAmed, Ladder::kStart},
+    {"amed-blind", MakeWithAnswers<AmedBlindPolicy>, Ladder::kStart},
+    {"ilp", MakeWithAnswers<IlpPolicy>, Ladder::kWholeBudget},
+    {"random", Make<RandomPolicy>, Ladder::kNone},
+    {"uniform", Make<UniformPolicy>, Ladder::kNone},
 };
 
 Result<const PolicyEntry*> FindPolicy(std::string_view name) {
@@ -48,6 +59,19 @@ Result<const PolicyEntry*> FindPolicy(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
   return InvalidArgument("unknown policy \"" + std::string(name) + "\"; known policies: " + known);
+}
+
+int NumAnswers(Ladder ladder, const SearchProblem& problem) {
+  const int all = std::max(1, problem.max_measurements);
+  switch (ladder) {
+    case Ladder::kNone:
+      return 0;
+    case Ladder::kStart:
+      return std::min(all, kNumIlpAnswers);
+    case Ladder::kWholeBudget:
+      return all;
+  }
+  return 0;
 }
 
 // `answers`: solved here if null.
@@ -65,17 +89,17 @@ Result<std::unique_ptr<Policy>> MakeEntry(std::string_view name, const SearchPro
   if (!cost.ok()) {
     return cost.status();
   }
-  std::vector<Proposal> proposals;
-  if ((*entry)->starts_with_integer_program) {
-    Result<std::vector<Proposal>> known = answers != nullptr
-                                              ? Result(ToProposals(*answers))
-                                              : IlpAnswers(problem, *cost, NumIlpAnswers(problem));
+  std::vector<Candidate> candidates;
+  if ((*entry)->ladder != Ladder::kNone) {
+    Result<std::vector<Candidate>> known =
+        answers != nullptr ? Result(ToCandidates(*answers))
+                           : IlpAnswers(problem, *cost, NumAnswers((*entry)->ladder, problem));
     if (!known.ok()) {
       return known.status();
     }
-    proposals = std::move(known).value();
+    candidates = std::move(known).value();
   }
-  return (*entry)->make(problem, std::move(cost).value(), seed, std::move(proposals));
+  return (*entry)->make(problem, std::move(cost).value(), seed, std::move(candidates));
 }
 
 }  // namespace
@@ -90,7 +114,12 @@ std::vector<std::string> PolicyNames() {
 
 bool StartsWithIntegerProgram(std::string_view name) {
   const Result<const PolicyEntry*> entry = FindPolicy(name);
-  return entry.ok() && (*entry)->starts_with_integer_program;
+  return entry.ok() && (*entry)->ladder != Ladder::kNone;
+}
+
+int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem) {
+  const Result<const PolicyEntry*> entry = FindPolicy(name);
+  return entry.ok() ? NumAnswers((*entry)->ladder, problem) : 0;
 }
 
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,

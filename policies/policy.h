@@ -57,7 +57,8 @@ std::vector<std::string> PolicyNames();
 // True of the policies that begin with the integer program's answers.
 bool StartsWithIntegerProgram(std::string_view name);
 
-// How many of the integer program's answers the policy begins with.
+// How many of the integer program's answers the policy asks for: "ilp" one for each measurement, those
+// that go on to learn at most kNumIlpAnswers. 0: none.
 int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem);
 
 // `problem` must outlive the policy. Solves the integer program where the policy begins with it.

@@ -2,8 +2,8 @@
 
 namespace bitpilot {
 
-std::vector<Proposal> RandomPolicy::Propose(const SearchState& state) {
-  RandomStream random = StreamForThisDecision();
+std::vector<Candidate> RandomPolicy::Propose(TicketId ticket, int count) {
+  RandomStream random = StreamOf(ticket);
   Choice choice;
   for (const DecisionVariable& variable : problem().variables) {
     const int index = random.NextIndex(static_cast<int>(variable.widths.size()));
@@ -16,7 +16,7 @@ std::vector<Proposal> RandomPolicy::Propose(const SearchState& state) {
   return Unseen({{.choice = std::move(choice),
                   .origin = Origin::kRandom,
                   .reason = "uniformly random widths"}},
-                state);
+                count);
 }
 
 }  // namespace bitpilot

@@ -15,7 +15,9 @@ class RandomPolicy final : public HistoryPolicy {
   using HistoryPolicy::HistoryPolicy;
 
   std::string name() const override { return "random"; }
-  std::vector<Proposal> Propose(const SearchState& state) override;
+
+ protected:
+  std::vector<Candidate> Propose(TicketId ticket, int count) override;
 };
 
 }  // namespace bitpilot

@@ -9,6 +9,7 @@
 #include "policies/acquisition.h"
 #include "policies/index.h"
 #include "policies/plain_math.h"
+#include "policies/reward.h"
 
 namespace bitpilot {
 namespace {
@@ -74,9 +75,9 @@ double FitRate(ErrorLink link, const std::vector<Transition>& history, double re
 ErrorLink FitLink(const SearchProblem& problem, const std::vector<Transition>& history) {
   const double classes = std::max(2, problem.topology.operations.back().out_channels);
   ErrorLink link;
-  link.reference = 1.0 - problem.uniform8.accuracy;
+  link.reference = 1.0 - AnchoredReference(problem).accuracy;
   link.ceiling = std::max(0.05, 1.0 - 1.0 / classes - link.reference);
-  link.rate = FitRate(link, history, problem.uniform8.loss);
+  link.rate = FitRate(link, history, AnchoredReference(problem).loss);
   return link;
 }
 
@@ -232,12 +233,13 @@ SparseFeatures Surrogate::LossFeatures(const Choice& choice) const {
 
 RidgePosterior Surrogate::FitLoss(const std::vector<Transition>& history) const {
   const int num_features = 2 + 10 * static_cast<int>(problem_.variables.size());
+  const double reference_loss = AnchoredReference(problem_).loss;
   std::vector<SparseFeatures> rows;
   std::vector<double> targets;
   std::vector<double> variances;
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Choice& choice = history[i].choice;
-    const double by_loss = link_.ErrorRate(history[i].loss - problem_.uniform8.loss);
+    const double by_loss = link_.ErrorRate(history[i].loss - reference_loss);
     const double by_error = 1.0 - history[i].accuracy;
     const double increase = link_.LossIncrease(0.5 * (by_loss + by_error));
     double prior = 0.0;

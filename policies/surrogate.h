@@ -19,11 +19,11 @@
 #include <vector>
 
 #include "policies/cost_model.h"
-#include "policies/environment.h"
 #include "policies/pareto.h"
 #include "policies/random_stream.h"
 #include "policies/ridge.h"
 #include "policies/search_problem.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 

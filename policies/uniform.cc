@@ -19,20 +19,20 @@ Choice Join(const SearchProblem& problem, const Choice& weights, const Choice& a
 
 }  // namespace
 
-std::vector<Proposal> UniformPolicy::Propose(const SearchState& state) {
+std::vector<Candidate> UniformPolicy::Propose(TicketId, int count) {
   std::set<int> widths;
   for (const DecisionVariable& variable : problem().variables) {
     widths.insert(variable.widths.begin(), variable.widths.end());
   }
-  std::vector<Proposal> proposals;
+  std::vector<Candidate> candidates;
   const auto add = [&](int weight_bits, int activation_bits) {
     Choice choice = Join(problem(), UniformChoice(problem(), weight_bits),
                          UniformChoice(problem(), activation_bits));
     if (KeepsSize(choice)) {
-      proposals.push_back({.choice = std::move(choice),
-                           .origin = Origin::kUniform,
-                           .reason = "uniform w" + std::to_string(weight_bits) + "a" +
-                                     std::to_string(activation_bits)});
+      candidates.push_back({.choice = std::move(choice),
+                            .origin = Origin::kUniform,
+                            .reason = "uniform w" + std::to_string(weight_bits) + "a" +
+                                      std::to_string(activation_bits)});
     }
   };
   for (auto width = widths.rbegin(); width != widths.rend(); ++width) {
@@ -46,7 +46,7 @@ std::vector<Proposal> UniformPolicy::Propose(const SearchState& state) {
       }
     }
   }
-  return Unseen(proposals, state);
+  return Unseen(candidates, count);
 }
 
 }  // namespace bitpilot

@@ -16,7 +16,9 @@ class UniformPolicy final : public HistoryPolicy {
   using HistoryPolicy::HistoryPolicy;
 
   std::string name() const override { return "uniform"; }
-  std::vector<Proposal> Propose(const SearchState& state) override;
+
+ protected:
+  std::vector<Candidate> Propose(TicketId ticket, int count) override;
 };
 
 }  // namespace bitpilot
