@@ -150,7 +150,7 @@ TEST(IlpAnswersTest, AscendInLatencyAndDescendInPredictedLoss) {
   const SyntheticEnvironment environment({});
   const SearchProblem& problem = environment.problem();
   const CostModel cost = CostModel::Create(problem).value();
-  const std::vector<Proposal> answers = IlpAnswers(problem, cost).value();
+  const std::vector<Candidate> answers = IlpAnswers(problem, cost, 8).value();
   ASSERT_EQ(answers.size(), 8U);
   for (std::size_t i = 1; i < answers.size(); ++i) {
     EXPECT_GT(cost.LatencyRatio(answers[i].choice), cost.LatencyRatio(answers[i - 1].choice));
@@ -164,8 +164,8 @@ TEST(IlpAnswersTest, PutsHalfOfThemWithinTheLatencyBudget) {
   const SyntheticEnvironment environment({.budgets = {.max_latency_ratio = 0.75}});
   const CostModel cost = CostModel::Create(environment.problem()).value();
   int within = 0;
-  const std::vector<Proposal> answers = IlpAnswers(environment.problem(), cost).value();
-  for (const Proposal& answer : answers) {
+  const std::vector<Candidate> answers = IlpAnswers(environment.problem(), cost, 8).value();
+  for (const Candidate& answer : answers) {
     within += cost.LatencyRatio(answer.choice) <= 0.75 ? 1 : 0;
   }
   EXPECT_EQ(answers.size(), 8U);
@@ -175,7 +175,7 @@ TEST(IlpAnswersTest, PutsHalfOfThemWithinTheLatencyBudget) {
 TEST(IlpAnswersTest, StandInForAnUnreachableLatencyBudgetWithTheFastestChoice) {
   const SyntheticEnvironment environment({.budgets = {.max_latency_ratio = 0.01}});
   const CostModel cost = CostModel::Create(environment.problem()).value();
-  const std::vector<Proposal> answers = IlpAnswers(environment.problem(), cost).value();
+  const std::vector<Candidate> answers = IlpAnswers(environment.problem(), cost, 8).value();
   ASSERT_FALSE(answers.empty());
   const Choice fastest = BitAllocator(environment.problem(), cost).MinimizeLatency().value();
   EXPECT_NEAR(cost.LatencyRatio(answers.front().choice), cost.LatencyRatio(fastest), 1e-6);

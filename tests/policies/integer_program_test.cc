@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 
+#include "policies/policy.h"
 #include "tests/policies/synthetic_environment.h"
 
 namespace bitpilot {
@@ -18,11 +19,13 @@ class Solved {
  public:
   explicit Solved(SearchProblem problem)
       : problem_(std::move(problem)), cost_(CostModel::Create(problem_).value()) {
-    answers = SolveIntegerProgram(problem_, cost_, NumIlpAnswers(problem_)).value();
+    answers = SolveIntegerProgram(problem_, cost_, NumIntegerProgramAnswers("amed-blind", problem_))
+                  .value();
   }
 
   Status Check() const {
-    return CheckIntegerProgram(problem_, cost_, NumIlpAnswers(problem_), answers);
+    return CheckIntegerProgram(problem_, cost_, NumIntegerProgramAnswers("amed-blind", problem_),
+                               answers);
   }
   Choice Uniform(int bits) const { return UniformChoice(problem_, bits); }
 

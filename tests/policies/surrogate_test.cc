@@ -10,6 +10,7 @@
 #include "policies/acquisition.h"
 #include "policies/incumbent.h"
 #include "policies/moves.h"
+#include "tests/policies/one_by_one.h"
 #include "tests/policies/random_choice.h"
 #include "tests/policies/synthetic_environment.h"
 
@@ -55,17 +56,17 @@ TEST(SurrogateTest, LearnsLossesAndLatenciesFromMeasurements) {
   const SearchProblem& problem = environment.problem();
   const CostModel cost = CostModel::Create(problem).value();
   RandomStream random(1, "learning");
+  OneByOne boards(environment);
   std::vector<Transition> seen;
   for (int i = 0; i < 60; ++i) {
-    seen.push_back(*environment.Step({.choice = RandomChoice(problem, random), .reason = "test"}));
+    seen.push_back(boards.Try(RandomChoice(problem, random)));
   }
   const World before = Surrogate(problem, cost, {}).MeanWorld();
   const World after = Surrogate(problem, cost, seen).MeanWorld();
   double error_before[2] = {};
   double error_after[2] = {};
   for (int i = 0; i < 40; ++i) {
-    const Transition truth =
-        *environment.Step({.choice = RandomChoice(problem, random), .reason = "test"});
+    const Transition truth = boards.Try(RandomChoice(problem, random));
     const Objectives actual = MeasuredObjectives(problem, truth);
     const Objectives prior = Predict(before, cost, truth.choice);
     const Objectives learned = Predict(after, cost, truth.choice);
@@ -84,9 +85,10 @@ TEST(SurrogateTest, LearnsEnergiesFromMeasurements) {
   const SearchProblem& problem = environment.problem();
   const CostModel cost = CostModel::Create(problem).value();
   RandomStream random(1, "learning");
+  OneByOne boards(environment);
   std::vector<Transition> seen;
   for (int i = 0; i < 60; ++i) {
-    seen.push_back(*environment.Step({.choice = RandomChoice(problem, random), .reason = "test"}));
+    seen.push_back(boards.Try(RandomChoice(problem, random)));
   }
   const World before = Surrogate(problem, cost, {}).MeanWorld();
   const World after = Surrogate(problem, cost, seen).MeanWorld();
@@ -95,8 +97,7 @@ TEST(SurrogateTest, LearnsEnergiesFromMeasurements) {
   double error_before = 0.0;
   double error_after = 0.0;
   for (int i = 0; i < 40; ++i) {
-    const Transition truth =
-        *environment.Step({.choice = RandomChoice(problem, random), .reason = "test"});
+    const Transition truth = boards.Try(RandomChoice(problem, random));
     error_before +=
         std::abs(Predict(before, cost, truth.choice).energy_ratio - *truth.energy_ratio);
     error_after += std::abs(Predict(after, cost, truth.choice).energy_ratio - *truth.energy_ratio);
@@ -150,22 +151,13 @@ void ExpectAddedVolume(const SearchProblem& problem, const std::vector<Transitio
   EXPECT_GT(improving, 10);
 }
 
-std::vector<Transition> StepThrough(SyntheticEnvironment& environment,
-                                    const std::vector<Choice>& choices) {
-  std::vector<Transition> history;
-  for (const Choice& choice : choices) {
-    history.push_back(*environment.Step({.choice = choice, .reason = "test"}));
-  }
-  return history;
-}
-
 TEST(AcquisitionTest, EqualsTheDifferenceOfHypervolumes) {
   SyntheticEnvironment environment({});
   std::vector<Choice> choices;
   for (const int bits : {8, 6, 5, 4, 3, 2}) {
     choices.push_back(UniformChoice(environment.problem(), bits));
   }
-  ExpectAddedVolume(environment.problem(), StepThrough(environment, choices), Hypervolume);
+  ExpectAddedVolume(environment.problem(), OneByOne(environment).TryAll(choices), Hypervolume);
 }
 
 TEST(AcquisitionTest, EqualsTheDifferenceOfVolumesWithEnergy) {
@@ -176,7 +168,7 @@ TEST(AcquisitionTest, EqualsTheDifferenceOfVolumesWithEnergy) {
     choices.push_back(i < 7 ? UniformChoice(environment.problem(), 8 - i)
                             : RandomChoice(environment.problem(), random));
   }
-  std::vector<Transition> history = StepThrough(environment, choices);
+  std::vector<Transition> history = OneByOne(environment).TryAll(choices);
   // A transition whose energy could not be measured takes no part.
   history.push_back(history.front());
   history.back().accuracy = 1.0;
@@ -210,8 +202,7 @@ TEST(AcquisitionTest, StillPrefersFasterAndBetterWhereNothingKeptTheBudgetsYet) 
   SyntheticEnvironment environment({.budgets = {.max_latency_ratio = 0.1}});
   const SearchProblem& problem = environment.problem();
   const CostModel cost = CostModel::Create(problem).value();
-  const std::vector<Transition> history = {
-      *environment.Step({.choice = UniformChoice(problem, 8), .reason = "uniform"})};
+  const std::vector<Transition> history = {OneByOne(environment).Try(UniformChoice(problem, 8))};
   const World world = Surrogate(problem, cost, history).MeanWorld();
   const Acquisition acquisition(problem, cost, history, {world});
   EXPECT_GT(acquisition.ExpectedImprovement(UniformChoice(problem, 4)), 0.0);
@@ -261,7 +252,7 @@ TEST(BestChoiceTest, CannotBeImprovedByTwoChanges) {
   }
 }
 
-Transition Measured(double loss, double accuracy, double latency_ns) {
+Transition MeasuredOf(double loss, double accuracy, double latency_ns) {
   return {.choice = {},
           .status = TransitionStatus::kMeasured,
           .latency_ns = latency_ns,
@@ -273,8 +264,10 @@ Transition Measured(double loss, double accuracy, double latency_ns) {
 // the latency.
 TEST(UtilityTest, EqualsTheFormulaComputedByHand) {
   SearchProblem problem;
-  problem.uniform8 = {.latency_ns = 1000.0, .loss = 0.4, .accuracy = 0.9};
-  const Transition transition = Measured(0.6, 0.7, 800.0);
+  problem.uniform8.latency_ns = 1000.0;
+  problem.anchor.readings = {{.batches = 0, .loss = 0.5, .error = 0.2},
+                             {.batches = 100, .loss = 0.4, .error = 0.1}};
+  const Transition transition = MeasuredOf(0.6, 0.7, 800.0);
   EXPECT_NEAR(Utility(problem, transition), -1.3, 1e-12);
   problem.budgets.min_accuracy = 0.8;
   EXPECT_NEAR(Utility(problem, transition), -2.3, 1e-12);
@@ -284,12 +277,14 @@ TEST(UtilityTest, EqualsTheFormulaComputedByHand) {
 
 TEST(IncumbentTest, ClimbsAlwaysAndDescendsLessAndLess) {
   SearchProblem problem;
-  problem.uniform8 = {.latency_ns = 1000.0, .loss = 0.4, .accuracy = 0.9};
+  problem.uniform8.latency_ns = 1000.0;
+  problem.anchor.readings = {{.batches = 0, .loss = 0.5, .error = 0.2},
+                             {.batches = 100, .loss = 0.4, .error = 0.1}};
   problem.max_measurements = 2;
   EXPECT_FALSE(Incumbent(problem, {}, 1).has_value());
   EXPECT_FALSE(Incumbent(problem, {Transition{}}, 1).has_value());
-  const Transition good = Measured(0.4, 0.9, 900.0);
-  const Transition bad = Measured(0.6, 0.9, 900.0);
+  const Transition good = MeasuredOf(0.4, 0.9, 900.0);
+  const Transition bad = MeasuredOf(0.6, 0.9, 900.0);
   EXPECT_EQ(Incumbent(problem, {bad, good}, 1), 1U);
   int early = 0;
   int late = 0;

@@ -1,212 +1,224 @@
-// SyntheticEnvironment: a quantized network and a board as formulas, for tests of policies.
-//
-// Realistic where it matters to a search: losses are additive plus interactions between neighbours,
-// probes know them up to a log-normal error, the error rate saturates, an operation's time depends
-// jointly on both widths (and is not monotone), the table misjudges every operation and misses an
-// overhead, and measurements are noisy.
+// SyntheticEnvironment: the boards and the training of a SyntheticWorld. Measurements are noisy;
+// answers come in a random order, boards come and go, calls are interrupted, all by the options and by
+// seeds that they name.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
+#include <iterator>
+#include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "kernels/base/check.h"
-#include "kernels/base/standard_networks.h"
 #include "policies/environment.h"
 #include "policies/plain_math.h"
 #include "policies/random_stream.h"
+#include "policies/view.h"
+#include "tests/policies/synthetic_world.h"
 
 namespace bitpilot {
 
-struct SyntheticOptions {
-  std::string network = "resnet8";
-  std::vector<int> widths = {2, 3, 4, 5, 6, 7, 8};
-  std::uint64_t seed = 1;
-  int max_measurements = 24;
-  Budgets budgets = {};
-  double probe_log_sigma = 0.5;  // log-normal error of sensitivities
-  double table_log_sigma = 0.1;  // log-normal error of each operation's times
-  double interaction = 0.5;      // of neighbours, relative to their geometric mean
-  double latency_noise = 0.01;   // relative, of one measurement
-  double failure_rate = 0.0;     // of measurements, a property of the candidate
-  double divergence_rate = 0.0;  // of trainings, a property of the candidate
-  int interrupted_step = -1;     // this call of Step() returns nullopt once
-  bool training = false;         // the loss falls from step to step
-  EnergyObjective energy = EnergyObjective::kNone;  // measured on this board, or a model's
-};
-
 class SyntheticEnvironment final : public Environment {
  public:
-  explicit SyntheticEnvironment(const SyntheticOptions& options) : options_(options) {
-    problem_.topology = StandardTopology(options.network).value();
-    problem_.base = UniformAssignment(problem_.topology, 8, 8);
-    problem_.budgets = options.budgets;
-    problem_.energy_objective = options.energy;
-    problem_.max_measurements = options.max_measurements;
-    problem_.batches_per_step = options.training ? 50 : 0;
-    AddVariables();
-    AddTable();
-    problem_.uniform8 = {.latency_ns = PredictNs(problem_.base), .loss = 0.4, .accuracy = 0.87};
+  explicit SyntheticEnvironment(const SyntheticOptions& options)
+      : SyntheticEnvironment(std::make_shared<SyntheticWorld>(options), options) {}
+
+  // options: of what boards do; the rest is the world's.
+  SyntheticEnvironment(std::shared_ptr<const SyntheticWorld> world, const SyntheticOptions& options)
+      : world_(std::move(world)),
+        options_(options),
+        view_(world_->problem()),
+        schedule_(options.schedule, "schedule"),
+        next_conditions_(Conditions{{}, world_->totals()}) {
+    for (int i = 0; i < options.classes; ++i) {
+      next_conditions_->slots["class-" + std::to_string(i)] = options.slots;
+    }
+    weights_.emplace(0, world_->Start());
   }
 
-  const SearchProblem& problem() const override { return problem_; }
-  int measurements_left() const override { return options_.max_measurements - steps_; }
+  const SearchProblem& problem() const override { return world_->problem(); }
 
-  std::optional<Transition> Step(const Proposal& proposal) override {
-    BITPILOT_CHECK(measurements_left() > 0);
-    if (calls_++ == options_.interrupted_step) {
-      return std::nullopt;
+  Status Submit(const Action& action) override {
+    BITPILOT_RETURN_IF_ERROR(view_.Check(action));
+    view_.Submitted(action);
+    if (const auto* trial = std::get_if<Trial>(&action)) {
+      SubmitTrial(*trial);
+    } else if (const auto* advance = std::get_if<Advance>(&action)) {
+      SubmitAdvance(*advance);
+    } else if (const auto* probe = std::get_if<Probe>(&action)) {
+      SubmitProbe(*probe);
     }
-    Transition transition = Evaluate(proposal.choice);
-    // What this candidate's board run does: the same whenever it is asked again, but for noise.
-    RandomStream fate(options_.seed, "fate", Hash(proposal.choice));
-    RandomStream noise(options_.seed, "noise", static_cast<std::uint64_t>(steps_));
-    ++steps_;
-    const std::optional<std::int64_t>& max_bytes = problem_.budgets.max_weight_bytes;
-    if (max_bytes && transition.weight_bytes > *max_bytes) {
-      transition.status = TransitionStatus::kRejected;
-    } else if (fate.NextUniform() < options_.failure_rate) {
-      transition.status = TransitionStatus::kFailed;
-    } else if (fate.NextUniform() < options_.divergence_rate) {
-      transition.status = TransitionStatus::kDiverged;
-      transition.loss = transition.accuracy = 0.0;
+    DropWeights();
+    return Status();
+  }
+
+  std::optional<Observation> Next() override {
+    BITPILOT_CHECK(next_conditions_ || !view_.in_flight().empty());
+    if (schedule_.NextUniform() < options_.interruption_rate) return std::nullopt;
+    if (!next_conditions_ && schedule_.NextUniform() < options_.change_rate) ChangeBoards();
+    Observation observation;
+    if (next_conditions_) {
+      observation = *std::exchange(next_conditions_, std::nullopt);
     } else {
-      const double true_ns = PredictNs(ToAssignment(problem_, proposal.choice));
-      const double ns = true_ns * PlainExp(options_.latency_noise * noise.NextNormal());
-      transition.status = TransitionStatus::kMeasured;
-      transition.latency_ns = ns;
-      transition.latency_low_ns = ns * 0.99;
-      transition.latency_high_ns = ns * 1.01;
-      AddEnergy(ToAssignment(problem_, proposal.choice), noise, transition);
+      const TicketId id = PickTicket();
+      observation = std::move(answers_.at(id));
+      answers_.erase(id);
+      if (auto* outcome = std::get_if<TrialOutcome>(&observation)) Measure(outcome);
     }
-    return transition;
+    view_.Observed(observation);
+    DropWeights();
+    return observation;
+  }
+
+  void Keep(const std::vector<TicketId>& places) override {
+    view_.Keep(places);
+    DropWeights();
+  }
+
+  // The search may spend `totals` from here on, also where it had stopped.
+  void Extend(const Totals& totals) {
+    BITPILOT_CHECK(view_.conditions().has_value());
+    next_conditions_ = Conditions{view_.conditions()->slots, totals};
   }
 
  private:
-  static std::size_t At(int index) { return static_cast<std::size_t>(index); }
+  static TicketId IdOf(const Action& action) {
+    if (const auto* trial = std::get_if<Trial>(&action)) return trial->id;
+    if (const auto* advance = std::get_if<Advance>(&action)) return advance->id;
+    return std::get<Probe>(action).id;
+  }
 
-  static std::uint64_t Hash(const Choice& choice) {
-    std::uint64_t hash = 0;
-    for (const int width : choice) {
-      hash = hash * 11 + static_cast<std::uint64_t>(width);
+  // Trains; training that diverged leaves the weights that it began from. Returns its train loss.
+  std::optional<double> Train(TicketId id, const Choice& choice, Place from, const Pace& pace,
+                              Progress* at) {
+    const SyntheticWeights begin = weights_.at(from.after);
+    const bool diverges = pace.batches > 0 && world_->Diverges(choice);
+    SyntheticWeights end = begin;
+    std::optional<double> train_loss;
+    if (pace.batches > 0 && !diverges) {
+      end = world_->Train(begin, choice, pace);
+      train_loss = world_->TrainLoss(begin, end, choice);
     }
-    return hash;
+    *at = {end.depth, view_.mini_batches_submitted()};
+    weights_.insert_or_assign(id, end);
+    return train_loss;
   }
 
-  // All but the ends: what UniformAssignment() would change.
-  void AddVariables() {
-    RandomStream random(options_.seed, "sensitivity");
-    const BitAssignment narrow = UniformAssignment(problem_.topology, 2, 2);
-    const std::vector<int> layers = LayerOperations(problem_.topology);
-    for (std::size_t l = 0; l < narrow.weight_bits.size(); ++l) {
-      if (narrow.weight_bits[l].front().bits == 2) {
-        AddVariable(DecisionVariable::Kind::kWeights, static_cast<int>(l),
-                    problem_.topology.operations[At(layers[l])].name, random);
-      }
+  void SubmitTrial(const Trial& trial) {
+    TrialOutcome outcome;
+    outcome.id = trial.id;
+    outcome.train_loss = Train(trial.id, trial.what.choice, trial.from, trial.train, &outcome.at);
+    if (outcome.train_loss || trial.train.batches == 0) {
+      outcome.score = world_->Score(weights_.at(trial.id), trial.what.choice);
     }
-    for (int t = 0; t < problem_.topology.num_stored_tensors(); ++t) {
-      if (narrow.activation_bits[At(t)] == 2) {
-        AddVariable(DecisionVariable::Kind::kActivations, t, TensorName(problem_.topology, t),
-                    random);
-      }
+    answers_.emplace(trial.id, std::move(outcome));
+    MarkLate(trial.id);
+  }
+
+  void SubmitAdvance(const Advance& advance) {
+    Advanced advanced;
+    advanced.id = advance.id;
+    advanced.train_loss =
+        Train(advance.id, advance.what.choice, advance.from, advance.train, &advanced.at);
+    answers_.emplace(advance.id, std::move(advanced));
+    MarkLate(advance.id);
+  }
+
+  void SubmitProbe(const Probe& probe) {
+    Probed probed;
+    probed.id = probe.id;
+    const SyntheticWeights& weights = weights_.at(probe.from.after);
+    for (const Choice& choice : probe.choices) {
+      const double loss = world_->Score(weights, choice).loss;
+      probed.divergence.push_back(0.5 * loss * loss);
+    }
+    answers_.emplace(probe.id, std::move(probed));
+    MarkLate(probe.id);
+  }
+
+  void MarkLate(TicketId id) {
+    if (schedule_.NextUniform() < options_.late_rate) late_.insert(id);
+  }
+
+  // Any one in flight; late ones when nothing else is.
+  TicketId PickTicket() {
+    std::vector<TicketId> tickets;
+    for (const Action& action : view_.in_flight()) {
+      if (!late_.contains(IdOf(action))) tickets.push_back(IdOf(action));
+    }
+    if (tickets.empty()) {
+      for (const Action& action : view_.in_flight()) tickets.push_back(IdOf(action));
+    }
+    return tickets[static_cast<std::size_t>(schedule_.NextIndex(static_cast<int>(tickets.size())))];
+  }
+
+  // Each class gets some of its slots; one of them, at least. A quarter of the times the search may
+  // spend more, too.
+  void ChangeBoards() {
+    Conditions conditions = *view_.conditions();
+    int all = 0;
+    for (auto& [on, slots] : conditions.slots) {
+      slots = schedule_.NextIndex(options_.slots + 1);
+      all += slots;
+    }
+    if (all == 0) conditions.slots.begin()->second = 1;
+    if (schedule_.NextIndex(4) == 0) {
+      conditions.totals.measurements += 2;
+      conditions.totals.mini_batches += 2 * problem().batches_per_step;
+    }
+    next_conditions_ = std::move(conditions);
+  }
+
+  void Measure(TrialOutcome* outcome) {
+    const Trial* trial = nullptr;
+    for (const Action& action : view_.in_flight()) {
+      if (IdOf(action) == outcome->id) trial = &std::get<Trial>(action);
+    }
+    for (const ClassId& on : trial->classes) {
+      const auto slots = view_.conditions()->slots.find(on);
+      const auto number = std::distance(view_.conditions()->slots.begin(), slots);
+      outcome->classes.push_back(MeasureOn(*trial, on, static_cast<int>(number), slots->second));
     }
   }
 
-  // Each bit less costs about 4.5 times more loss; layers differ by a factor of three and more.
-  void AddVariable(DecisionVariable::Kind kind, int index, const std::string& name,
-                   RandomStream& random) {
-    DecisionVariable variable{kind, index, name, options_.widths, {}};
-    const double at_4_bits = 0.012 * PlainExp(1.1 * random.NextNormal());
-    const double probe_error = PlainExp(options_.probe_log_sigma * random.NextNormal());
-    std::vector<double> truth;
-    for (const int width : options_.widths) {
-      const double steps = 1.5 * (4 - width);
-      const double loss =
-          width == 8 ? 0.0 : at_4_bits * PlainExp(steps + 0.3 * random.NextNormal());
-      truth.push_back(loss);
-      variable.sensitivity.push_back(loss * probe_error * PlainExp(0.15 * random.NextNormal()));
+  ClassOutcome MeasureOn(const Trial& trial, const ClassId& on, int number, int slots) {
+    const Choice& choice = trial.what.choice;
+    const bool is_away = schedule_.NextUniform() < options_.unavailable_rate || slots == 0;
+    if (const Measured* known = view_.FindMeasured(choice, on)) return {on, *known, 0.0};
+    if (is_away) return {on, BoardUnavailable{"no board of " + on}, 0.0};
+    if (world_->FailsOnBoards(choice)) return {on, CandidateFailed{"fails everywhere"}, 2.0};
+    RandomStream noise(options_.seed, "noise",
+                       static_cast<std::uint64_t>(trial.id - 1 + 1'000'000 * number));
+    const double factor = PlainExp(options_.latency_noise * noise.NextNormal());
+    Measured measured;
+    measured.ratio = world_->LatencyRatio(choice, number) * factor;
+    measured.ratio_low = measured.ratio * 0.99;
+    measured.ratio_high = measured.ratio * 1.01;
+    if (options_.energy != EnergyObjective::kNone) {
+      const double energy =
+          world_->EnergyRatio(choice) * PlainExp(options_.latency_noise * noise.NextNormal());
+      const bool is_model = options_.energy == EnergyObjective::kModel;
+      (is_model ? measured.model_energy_ratio : measured.energy_ratio) = energy;
     }
-    problem_.variables.push_back(std::move(variable));
-    true_loss_.push_back(std::move(truth));
+    return {on, measured, 2.0};
   }
 
-  // Narrow codes are faster only down to what the kernel classes 2, 4 and 8 bits hold; other widths
-  // pay for unpacking, and a pair runs at the class of its wider side.
-  void AddTable() {
-    RandomStream random(options_.seed, "table");
-    problem_.table.name = "synthetic";
-    problem_.table.source = "formula";
-    true_table_.energy_unit = "uJ-model";  // of the formula; what is reported is called measured
-    for (const int layer : LayerOperations(problem_.topology)) {
-      const Operation& operation = problem_.topology.operations[At(layer)];
-      const double error = options_.table_log_sigma * random.NextNormal();
-      const double gain = 0.5 + 0.3 * random.NextUniform();
-      for (int w = 1; w <= 8; ++w) {
-        for (int a = 1; a <= 8; ++a) {
-          const int wide = w > a ? w : a;
-          const double speed = wide <= 2 ? 0.8 : wide <= 4 ? 0.5 : wide <= 6 ? 0.1 : 0.0;
-          const double unpack = (w & (w - 1)) == 0 ? 0.0 : 0.04;
-          const double macs = static_cast<double>(Macs(problem_.topology, layer));
-          const double ns = macs * 0.02 * (1.0 - gain * speed + unpack) + 500.0;
-          // Power that is always drawn, and what each product costs by its widths.
-          true_table_.operations[{operation.name, w, a}] = {ns, 0.5 * ns + 2e-4 * macs * w * a};
-          problem_.table.operations[{operation.name, w, a}].latency_ns =
-              ns * PlainExp(error + 0.3 * options_.table_log_sigma * random.NextNormal());
-        }
-      }
-    }
-    problem_.table.overhead_latency_ns = 2'000.0;
-    true_table_.overhead_latency_ns = 20'000.0;
+  void DropWeights() {
+    std::erase_if(weights_, [&](const auto& place) { return !view_.IsKept({place.first}); });
   }
 
-  double PredictNs(const BitAssignment& assignment) const {
-    return PredictCost(true_table_, problem_.topology, assignment).value().latency_ns;
-  }
-
-  void AddEnergy(const BitAssignment& assignment, RandomStream& noise,
-                 Transition& transition) const {
-    const auto energy = [&](const BitAssignment& bits) {
-      return PredictCost(true_table_, problem_.topology, bits).value().energy.value();
-    };
-    const double ratio = energy(assignment) / energy(problem_.base) *
-                         PlainExp(options_.latency_noise * noise.NextNormal());
-    if (options_.energy == EnergyObjective::kMeasured) transition.energy_ratio = ratio;
-    if (options_.energy == EnergyObjective::kModel) transition.model_energy_ratio = ratio;
-  }
-
-  Transition Evaluate(const Choice& choice) const {
-    double loss = 0.0;
-    double before = 0.0;
-    for (std::size_t i = 0; i < choice.size(); ++i) {
-      std::size_t k = 0;
-      while (options_.widths[k] != choice[i]) {
-        ++k;
-      }
-      const double here = true_loss_[i][k];
-      loss += here + options_.interaction * std::sqrt(before * here);
-      before = here;
-    }
-    RandomStream images(options_.seed, "images", Hash(choice));
-    const double spread = 1.0 - PlainExp(-0.45 * loss);
-    const double drift = options_.training ? 0.1 / (1 + steps_) : 0.0;
-    Transition transition;
-    transition.choice = choice;
-    transition.loss = 0.4 + loss * (1.0 + 0.02 * images.NextNormal()) + drift;
-    transition.accuracy = 0.87 - 0.77 * spread + 0.004 * images.NextNormal() - 0.1 * drift;
-    transition.weight_bytes = WeightBytes(problem_.topology, ToAssignment(problem_, choice));
-    return transition;
-  }
-
+  std::shared_ptr<const SyntheticWorld> world_;
   SyntheticOptions options_;
-  SearchProblem problem_;
-  CostTable true_table_;
-  std::vector<std::vector<double>> true_loss_;  // [variables][widths]
-  int steps_ = 0;
-  int calls_ = 0;
+  View view_;
+  RandomStream schedule_;
+  std::optional<Conditions> next_conditions_;
+  std::map<TicketId, SyntheticWeights> weights_;
+  std::map<TicketId, Observation> answers_;  // of tickets in flight, without what boards say
+  std::set<TicketId> late_;
 };
 
 }  // namespace bitpilot

@@ -1,0 +1,113 @@
+#include "policies/reward.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/policies/small_problem.h"
+
+namespace bitpilot {
+namespace {
+
+// Half of the images right after 50 mini-batches, a loss of 1.
+TrialOutcome OutcomeOf(double ratio) {
+  TrialOutcome outcome;
+  outcome.at.depth = 50;
+  outcome.score = Scored{.loss = 1.0, .loss_error = 0.04, .correct = 500, .total = 1000};
+  outcome.classes = {{"a", Measured{.ratio = ratio, .ratio_low = ratio, .ratio_high = ratio}}};
+  return outcome;
+}
+
+TEST(AnchorTest, IsLinearBetweenItsReadingsAndConstantBeyondThem) {
+  const Anchor anchor = SmallProblem().anchor;
+  EXPECT_DOUBLE_EQ(AnchorLoss(anchor, 0.0), 1.0);
+  EXPECT_DOUBLE_EQ(AnchorLoss(anchor, 25.0), 0.9);
+  EXPECT_DOUBLE_EQ(AnchorLoss(anchor, 100.0), 0.6);
+  EXPECT_DOUBLE_EQ(AnchorLoss(anchor, 1000.0), 0.6);
+  EXPECT_DOUBLE_EQ(AnchorError(anchor, 50.0), 0.4);
+  EXPECT_DOUBLE_EQ(AnchorLossError(anchor, 50.0), 0.03);
+}
+
+TEST(AnchorTest, IsItsOnlyReadingWhereNothingTrains) {
+  const Anchor anchor{{{.batches = 0, .loss = 0.4, .loss_error = 0.01, .error = 0.1}}};
+  EXPECT_EQ(AnchorLoss(anchor, 0.0), 0.4);
+  EXPECT_EQ(AnchorLoss(anchor, 50.0), 0.4);
+  EXPECT_EQ(AnchorError(anchor, 50.0), 0.1);
+}
+
+TEST(AnchorTest, ReferenceIsTheTwinsEnd) {
+  const Reference reference = AnchoredReference(SmallProblem());
+  EXPECT_EQ(reference.latency_ns, 1000.0);
+  EXPECT_EQ(reference.loss, 0.6);
+  EXPECT_EQ(reference.accuracy, 0.7);
+}
+
+// The twin has .8 and .4 after 50: .2 nats above it; .03 and .04 make an error of .05.
+TEST(ExcessTest, IsTheDifferenceToTheTwinOfTheSameDepth) {
+  const TrialOutcome outcome = OutcomeOf(1.0);
+  const ExcessLoss excess = ExcessOf(SmallProblem().anchor, *outcome.score, 50);
+  EXPECT_DOUBLE_EQ(excess.mean, 0.2);
+  EXPECT_DOUBLE_EQ(excess.error, 0.05);
+}
+
+// .5 - .4 + .3
+TEST(AnchoredErrorTest, AddsTheDifferenceToTheTwinsEndAndStaysAShare) {
+  const Anchor anchor = SmallProblem().anchor;
+  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *OutcomeOf(1.0).score, 50), 0.4);
+  EXPECT_EQ(AnchoredError(anchor, {.correct = 1000, .total = 1000}, 0), 0.0);
+  EXPECT_DOUBLE_EQ(AnchoredError(anchor, {.correct = 0, .total = 1000}, 0), 0.8);
+  EXPECT_EQ(AnchoredError({{{.error = 0.1}, {.batches = 1, .error = 0.3}}},
+                          {.correct = 0, .total = 1000}, 0),
+            1.0);
+}
+
+// -.2 / 1 - .7; 100 x .05^2 below an accuracy of .65; 10 x (.7 / .5 - 1) beyond a latency of .5.
+TEST(UtilityTest, OfATrialEqualsTheFormulaComputedByHand) {
+  SearchProblem problem = SmallProblem();
+  const TrialOutcome outcome = OutcomeOf(0.7);
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -0.9, 1e-12);
+  problem.budgets.min_accuracy = 0.65;
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -1.15, 1e-12);
+  problem.budgets.max_latency_ratio = 0.5;
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -5.15, 1e-12);
+  problem.budgets.max_latency_ratio = 0.7;
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -1.15, 1e-12);
+}
+
+TEST(UtilityTest, OfUniformEightBitTrainedAloneIsMinusOne) {
+  TrialOutcome outcome = OutcomeOf(1.0);
+  outcome.score = Scored{.loss = 0.8, .loss_error = 0.0, .correct = 600, .total = 1000};
+  EXPECT_DOUBLE_EQ(Utility(SmallProblem(), outcome, "a").value(), -1.0);
+}
+
+// -.2 - .7 - .6; 10 x (.6 / .5 - 1) beyond the energy budget.
+TEST(UtilityTest, CountsTheEnergyThatIsAnObjective) {
+  SearchProblem problem = SmallProblem();
+  problem.budgets.max_energy_ratio = 0.5;
+  TrialOutcome outcome = OutcomeOf(0.7);
+  std::get<Measured>(outcome.classes[0].result).energy_ratio = 0.6;
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -0.9, 1e-12);
+  problem.energy_objective = EnergyObjective::kMeasured;
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -3.5, 1e-12);
+  problem.energy_objective = EnergyObjective::kModel;
+  EXPECT_FALSE(Utility(problem, outcome, "a").has_value());
+}
+
+TEST(UtilityTest, IsNoNumberWithoutAMeasurementAndAScore) {
+  const SearchProblem problem = SmallProblem();
+  TrialOutcome outcome = OutcomeOf(0.7);
+  EXPECT_FALSE(Utility(problem, outcome, "b").has_value());
+  outcome.score.reset();
+  EXPECT_FALSE(Utility(problem, outcome, "a").has_value());
+  EXPECT_FALSE(MeanUtility(problem, outcome).has_value());
+}
+
+TEST(MeanUtilityTest, IsOverTheClassesThatAnswered) {
+  const SearchProblem problem = SmallProblem();
+  TrialOutcome outcome = OutcomeOf(0.7);
+  outcome.classes.push_back({"b", Measured{.ratio = 0.9}});
+  outcome.classes.push_back({"c", CandidateFailed{}});
+  outcome.classes.push_back({"d", BoardUnavailable{}});
+  EXPECT_NEAR(MeanUtility(problem, outcome).value(), -1.0, 1e-12);  // of -.9 and -1.1
+}
+
+}  // namespace
+}  // namespace bitpilot
