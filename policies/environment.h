@@ -56,11 +56,12 @@ struct Candidate {
   Choice choice;
   Origin origin = Origin::kUnknown;
   // For people: "ilp at 0.70x". Prose: nothing compares or parses it.
-  std::string reason;
+  std::string reason = {};
   std::optional<DecisionFigures> figures = std::nullopt;
 };
 
-// The weights, optimizer, widths' states and data stream that a ticket left; 0: the start.
+// The weights, optimizer, widths' states and data stream that a ticket left; 0: the start. A ticket that
+// trained no mini-batch, or whose training diverged, left what it began from.
 struct Place {
   TicketId after = 0;
   friend bool operator==(const Place&, const Place&) = default;
@@ -78,11 +79,11 @@ struct Pace {
 // Train, read the held-out loss, measure.
 struct Trial {
   TicketId id = 0;
-  Candidate what;
-  Place from;
-  Pace train;
-  std::vector<ClassId> classes;  // each once; empty: no board is asked
-  int episode = 0;               // 0, 1, ...: from a place to a restart
+  Candidate what = {};
+  Place from = {};
+  Pace train = {};
+  std::vector<ClassId> classes = {};  // each once; empty: no board is asked
+  int episode = 0;                    // 0, 1, ...: from a place to a restart
 };
 
 // Train only.
@@ -122,7 +123,9 @@ struct Scored {
 // Mini-batches.
 struct Progress {
   int depth = 0;  // that these weights have had, from the start on
-  int spent = 0;  // that the search had trained, over all places, when this ticket had trained
+  // That the search had spent, over all places, when this ticket had trained: of all tickets up to this
+  // one, also where their training diverged.
+  int spent = 0;
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 
@@ -207,11 +210,12 @@ class Environment {
   // Waits for what finishes next. nullopt: interrupted (user, all boards gone); tickets stay
   // submitted, and run again in order when the search goes on.
   //
-  // REQUIRES: something is in flight, or Conditions have not come yet.
+  // REQUIRES: something is in flight, or Conditions are to come: the first ones, or those of a search
+  // that is extended.
   virtual std::optional<Observation> Next() = 0;
 
-  // Places that must stay, beside the start, the last two answered and what is in flight: the
-  // policy's Keeps(). Others are dropped and can never be named again.
+  // Places that must stay, beside those that View::IsKept() names: the policy's Keeps(). Others are
+  // dropped and can never be named again.
   virtual void Keep(const std::vector<TicketId>& places) = 0;
 };
 

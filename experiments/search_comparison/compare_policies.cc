@@ -1,13 +1,12 @@
 // Compares search policies on measured latencies: hypervolume for each policy and seed. No policy
-// may measure more than --measurements candidates; "ilp" stops after its 8 answers, with which
-// "amed" starts.
+// may measure more than --measurements candidates; "ilp" measures a ladder of as many answers.
 //
 // One setup (8-bit reference, layer table, sensitivities) serves all runs, and a candidate's
 // latency and accuracy are kept by content, so that two policies that try the same candidate see
-// the same numbers. As in a search, latency is the ratio to uniform 8 bit of the same rounds times
-// the setup's 8-bit reference.
+// the same numbers. As in a search, latency is the ratio to uniform 8 bit of the same rounds.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -19,12 +18,15 @@
 
 #include "agent/cli/search_display.h"
 #include "agent/qat/integer_evaluation.h"
-#include "agent/results/front.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/problem_setup.h"
 #include "kernels/base/network_file.h"
 #include "kernels/base/round_comparison.h"
+#include "policies/acquisition.h"
+#include "policies/pareto.h"
 #include "policies/policy.h"
+#include "policies/transition.h"
+#include "policies/view.h"
 
 namespace bitpilot {
 namespace {
@@ -33,9 +35,10 @@ using Json = nlohmann::json;
 
 // What a candidate costs; filled by the board and the integer network, once.
 struct Known {
-  double latency_ns = 0.0;
+  double ratio = 0.0;  // latency to uniform 8 bit of the same rounds
   double loss = 0.0;
-  double accuracy = 0.0;
+  int correct = 0;  // of the validation images
+  int total = 0;
 };
 
 // A post-training environment that measures each candidate once over all policies and seeds.
@@ -48,17 +51,46 @@ class CachingEnvironment final : public Environment {
         resources_(resources),
         uniform8_(uniform8),
         cache_file_(cache_file),
-        known_(known) {}
+        known_(known),
+        view_(problem) {}
 
   const SearchProblem& problem() const override { return problem_; }
-  int measurements_left() const override {
-    return problem_.max_measurements - static_cast<int>(transitions_.size());
-  }
-  const std::vector<TransitionEvent>& transitions() const { return transitions_; }
+  // Why Next() was interrupted.
   const Status& status() const { return status_; }
+  // Of what was measured.
+  const std::vector<Objectives>& outcomes() const { return outcomes_; }
 
-  std::optional<Transition> Step(const Proposal& proposal) override {
-    const BitAssignment assignment = ToAssignment(problem_, proposal.choice);
+  // Takes trials that do not train.
+  Status Submit(const Action& action) override {
+    BITPILOT_RETURN_IF_ERROR(view_.Check(action));
+    const auto* trial = std::get_if<Trial>(&action);
+    if (!std::holds_alternative<Stop>(action) && trial == nullptr) {
+      return InvalidArgument("only trials are compared here");
+    }
+    view_.Submitted(action);
+    return Status();
+  }
+
+  std::optional<Observation> Next() override {
+    Observation observation = Conditions{{{kBoard, 1}}, {problem_.max_measurements, 0}};
+    if (view_.conditions()) {
+      const Trial& trial = std::get<Trial>(view_.in_flight().front());
+      std::optional<TrialOutcome> outcome = Answer(trial);
+      if (!outcome) return std::nullopt;
+      outcomes_.push_back(MeasuredObjectives(problem_, ToTransition(problem_, trial, *outcome)));
+      observation = std::move(*outcome);
+    }
+    view_.Observed(observation);
+    return observation;
+  }
+
+  void Keep(const std::vector<TicketId>& places) override { view_.Keep(places); }
+
+ private:
+  static constexpr char kBoard[] = "board";
+
+  std::optional<TrialOutcome> Answer(const Trial& trial) {
+    const BitAssignment assignment = ToAssignment(problem_, trial.what.choice);
     const std::string id = AssignmentId(assignment);
     if (!known_.contains(id)) {
       const Result<Known> measured = Measure(assignment);
@@ -68,27 +100,23 @@ class CachingEnvironment final : public Environment {
       }
       known_[id] = *measured;
       std::ofstream(cache_file_, std::ios::app) << Json{{"id", id},
-                                                        {"latency_ns", measured->latency_ns},
+                                                        {"ratio", measured->ratio},
                                                         {"loss", measured->loss},
-                                                        {"accuracy", measured->accuracy}}
+                                                        {"correct", measured->correct},
+                                                        {"total", measured->total}}
                                                        .dump()
                                                 << "\n";
     }
     const Known& known = known_.at(id);
-    TransitionEvent event;
-    event.step = static_cast<int>(transitions_.size());
-    event.transition.choice = proposal.choice;
-    event.transition.status = TransitionStatus::kMeasured;
-    event.transition.latency_ns = known.latency_ns;
-    event.transition.latency_low_ns = event.transition.latency_high_ns = known.latency_ns;
-    event.transition.loss = known.loss;
-    event.transition.accuracy = known.accuracy;
-    event.transition.weight_bytes = WeightBytes(problem_.topology, assignment);
-    transitions_.push_back(event);
-    return event.transition;
+    TrialOutcome outcome;
+    outcome.id = trial.id;
+    outcome.score = Scored{known.loss, 0.0, known.correct, known.total};
+    const Measured measured{
+        .ratio = known.ratio, .ratio_low = known.ratio, .ratio_high = known.ratio};
+    outcome.classes = {{kBoard, measured}};
+    return outcome;
   }
 
- private:
   Result<Known> Measure(const BitAssignment& assignment) {
     BITPILOT_RETURN_IF_ERROR(resources_.model->SetAssignment(assignment));
     resources_.model->Calibrate(*resources_.calibration);
@@ -107,7 +135,9 @@ class CachingEnvironment final : public Environment {
     const double ratio = RatioOfRounds(measurement->networks.front().window_ns,
                                        measurement->networks.back().window_ns)
                              .median;
-    return Known{ratio * problem_.uniform8.latency_ns, evaluation->loss, evaluation->accuracy};
+    const int total = static_cast<int>(resources_.data->validation.labels.size());
+    return Known{ratio, evaluation->loss,
+                 static_cast<int>(std::lround(evaluation->accuracy * total)), total};
   }
 
   const SearchProblem& problem_;
@@ -115,14 +145,15 @@ class CachingEnvironment final : public Environment {
   const Network& uniform8_;
   const std::string& cache_file_;
   std::map<std::string, Known>& known_;
-  std::vector<TransitionEvent> transitions_;
+  View view_;
+  std::vector<Objectives> outcomes_;
   Status status_;
 };
 
 struct Arguments {
   SearchConfig config;
   std::string work = "runs/compare";
-  std::vector<std::string> policies = {"amed", "random", "ilp"};
+  std::vector<std::string> policies = {"amed-blind", "random", "ilp"};
   int seeds = 10;
 };
 
@@ -131,7 +162,9 @@ std::map<std::string, Known> LoadCache(const std::string& cache_file) {
   std::ifstream file(cache_file);
   for (std::string line; std::getline(file, line);) {
     const Json json = Json::parse(line, nullptr, false);
-    if (json.is_object()) known[json["id"]] = {json["latency_ns"], json["loss"], json["accuracy"]};
+    if (json.is_object() && json.contains("ratio")) {
+      known[json["id"]] = {json["ratio"], json["loss"], json["correct"], json["total"]};
+    }
   }
   return known;
 }
@@ -140,17 +173,21 @@ Result<double> RunPolicy(const std::string& name, std::uint64_t seed,
                          CachingEnvironment& environment) {
   Result<std::unique_ptr<Policy>> policy = MakePolicy(name, environment.problem(), seed);
   if (!policy.ok()) return policy.status();
-  while (environment.measurements_left() > 0) {
-    const std::vector<Proposal> batch = (*policy)->Propose(
-        {static_cast<int>(environment.transitions().size()), environment.measurements_left()});
-    if (batch.empty()) break;
-    for (const Proposal& proposal : batch) {
-      const std::optional<Transition> transition = environment.Step(proposal);
-      if (!transition) return environment.status();
-      (*policy)->Observe(*transition);
+  View view(environment.problem());
+  for (bool is_over = false; !is_over;) {
+    const std::optional<Observation> observation = environment.Next();
+    if (!observation) return environment.status();
+    view.Observed(*observation);
+    (*policy)->Observe(view, *observation);
+    for (const Action& action : (*policy)->Act(view)) {
+      BITPILOT_RETURN_IF_ERROR(environment.Submit(action));
+      view.Submitted(action);
     }
+    view.Keep((*policy)->Keeps());
+    environment.Keep((*policy)->Keeps());
+    is_over = view.in_flight().empty();
   }
-  return MeasuredHypervolume(environment.problem(), environment.transitions());
+  return Hypervolume(environment.outcomes());
 }
 
 Status Compare(Arguments& arguments) {
@@ -220,8 +257,7 @@ int main(int argc, char** argv) {
   app.add_option("--data", arguments.config.data, "\"sample\" or a folder")->capture_default_str();
   app.add_option("--device", arguments.config.device, "Board, as bitpilot search takes it")
       ->capture_default_str();
-  app.add_option("--measurements", arguments.config.measurements,
-                 "Budget of each run, which ilp does not use up")
+  app.add_option("--measurements", arguments.config.measurements, "Budget of each run")
       ->capture_default_str();
   app.add_option("--policies", arguments.policies, "Policies")
       ->delimiter(',')

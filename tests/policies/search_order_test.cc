@@ -114,7 +114,7 @@ void ExpectEveryOrderRepeats(const std::string& policy, const SyntheticOptions& 
     }
     Count(log, &seen);
   }
-  EXPECT_EQ(seen.most_in_flight, 8);
+  EXPECT_GE(seen.most_in_flight, 8);
   for (const int count :
        {seen.out_of_order, seen.diverged, seen.failed, seen.unavailable, seen.changes}) {
     EXPECT_GT(count, schedules / 20);
