@@ -4,6 +4,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     bit_spec_test.cc
     board_comparison_test.cc
     check_before_search_test.cc
+    decision_variables_test.cc
     energy_objective_test.cc
     final_rounds_test.cc
     finalists_test.cc
