@@ -1,6 +1,9 @@
 #include "agent/qat/sensitivity.h"
 
+#include <algorithm>
+
 #include "agent/qat/calibrator.h"
+#include "agent/qat/channel_probes.h"
 #include "agent/qat/operation_runner.h"
 #include "agent/qat/quantized_model_impl.h"
 #include "kernels/base/bit_assignment.h"
@@ -26,15 +29,14 @@ class Probe {
   // Increase of the divergence when only `variable` has `bits`.
   double Increase(const DecisionVariable& variable, int bits) const {
     if (bits == kMaxBits) return 0.0;
-    BitAssignment assignment = base_;
-    const auto index = static_cast<std::size_t>(variable.index);
-    int first_operation = 0;
-    if (variable.kind == DecisionVariable::Kind::kWeights) {
-      assignment.weight_bits[index] = {{ChannelsOf(index), bits}};
-      first_operation = LayerOperations(topology_)[index];
-    } else {
-      assignment.activation_bits[index] = bits;
-      first_operation = variable.index - 1;  // Its producer quantizes it.
+    const BitAssignment assignment = WithWidth(base_, variable, bits);
+    int first_operation = topology_.num_operations();
+    for (const BitPosition& position : PositionsOf(variable)) {
+      const int operation =
+          position.kind == PositionKind::kWeights
+              ? LayerOperations(topology_)[static_cast<std::size_t>(position.index)]
+              : position.index - 1;  // Its producer quantizes it.
+      first_operation = std::min(first_operation, operation);
     }
     StateBank bank = bank_;
     ResetToWidths(assignment, bank);
@@ -44,17 +46,14 @@ class Probe {
   }
 
  private:
-  int ChannelsOf(std::size_t layer) const {
-    return topology_.operations[static_cast<std::size_t>(LayerOperations(topology_)[layer])]
-        .out_channels;
-  }
-
   // Forgets what was learned about the widths of `assignment` and prepares them anew from the
   // weights.
   void ResetToWidths(const BitAssignment& assignment, StateBank& bank) const {
     for (std::size_t l = 0; l < bank.layers.size(); ++l) {
       const std::vector<int> bits = ExpandRuns(assignment.weight_bits[l]);
-      if (bits[0] == kMaxBits && &bank != &bank_) continue;  // As in the base.
+      const bool as_in_base =
+          std::all_of(bits.begin(), bits.end(), [](int channel) { return channel == kMaxBits; });
+      if (as_in_base && &bank != &bank_) continue;
       for (std::size_t c = 0; c < bits.size(); ++c) {
         bank.layers[l][static_cast<std::size_t>(bits[c] - 1)].steps[c] = LearnedStep{};
       }
@@ -90,11 +89,23 @@ Result<std::vector<std::vector<double>>> ProbeSensitivity(
     const std::vector<DecisionVariable>& variables, const ProbeProgress& progress) {
   BITPILOT_CHECK(images.size() > 0);
   const Probe probe(model.impl(), images);
-  std::vector<std::vector<double>> increases;
-  for (const DecisionVariable& variable : variables) {
-    std::vector<double>& row = increases.emplace_back();
-    for (const int bits : variable.widths) row.push_back(probe.Increase(variable, bits));
-    if (progress && !progress(static_cast<int>(increases.size()), variable.name)) {
+  const std::vector<ChannelProbe> probes = MakeChannelProbes(variables);
+  std::vector<std::vector<double>> increases(variables.size());
+  int done = 0;
+  for (const ChannelProbe& each : probes) {
+    std::vector<double> row;
+    for (const int bits : each.probed.widths) row.push_back(probe.Increase(each.probed, bits));
+    std::vector<double> scale;
+    std::span<const float> weights;
+    if (each.members.size() > 1) {
+      const auto layer = static_cast<std::size_t>(each.probed.index);
+      scale = FoldBatchNorm(model.impl().float_layers[layer], model.impl().float_statistics[layer])
+                  .scale;
+      weights = Values(model.impl().float_layers[layer].weight);
+    }
+    ShareIncrease(each, row, variables, weights, scale, increases);
+    done += static_cast<int>(each.members.size());
+    if (progress && !progress(done, each.probed.name)) {
       return Status(StatusCode::kAborted, "the sensitivity probe was stopped");
     }
   }
