@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -9,10 +11,6 @@
 
 namespace bitpilot {
 namespace {
-
-bool IsActivation(const SearchProblem& problem, int variable) {
-  return problem.variables[AsIndex(variable)].kind == DecisionVariable::Kind::kActivations;
-}
 
 std::string DescribeLimits(const Budgets& budgets, std::optional<double> max_latency_ratio) {
   std::string text;
@@ -28,35 +26,17 @@ std::string DescribeLimits(const Budgets& budgets, std::optional<double> max_lat
   return text;
 }
 
-}  // namespace
-
-std::vector<VariableGroup> IndependentGroups(const SearchProblem& problem, const CostModel& cost) {
-  std::vector<VariableGroup> groups;
-  std::vector<bool> grouped(problem.variables.size(), false);
-  // Activation variables first: they bring the weights of the layers that read them.
-  for (const bool activations : {true, false}) {
-    for (std::size_t i = 0; i < problem.variables.size(); ++i) {
-      const int variable = static_cast<int>(i);
-      if (grouped[i] || IsActivation(problem, variable) != activations) {
-        continue;
-      }
-      VariableGroup group{.variables = {variable}, .operations = cost.OperationsOf(variable)};
-      grouped[i] = true;
-      for (const int operation : group.operations) {
-        const int weights = cost.operations()[AsIndex(operation)].weight_variable;
-        if (weights >= 0 && !grouped[AsIndex(weights)]) {
-          group.variables.push_back(weights);
-          grouped[AsIndex(weights)] = true;
-        }
-      }
-      groups.push_back(std::move(group));
-    }
+// Number of joint widths of variables[first, last).
+double NumJointWidths(const SearchProblem& problem, const std::vector<int>& variables,
+                      std::size_t first, std::size_t last) {
+  double joint = 1.0;
+  for (std::size_t i = first; i < last; ++i) {
+    joint *= static_cast<double>(problem.variables[AsIndex(variables[i])].widths.size());
   }
-  std::sort(groups.begin(), groups.end(), [](const VariableGroup& a, const VariableGroup& b) {
-    return a.variables.front() < b.variables.front();
-  });
-  return groups;
+  return joint;
 }
+
+}  // namespace
 
 BitAllocator::BitAllocator(const SearchProblem& problem, const CostModel& cost)
     : problem_(problem),
@@ -64,79 +44,114 @@ BitAllocator::BitAllocator(const SearchProblem& problem, const CostModel& cost)
       limits_size_(problem.budgets.max_weight_bytes.has_value()),
       limits_energy_(problem.budgets.max_energy_ratio.has_value() && cost.has_energy()),
       groups_(IndependentGroups(problem, cost)) {
+  criteria_ = {&JointOption::loss, &JointOption::latency_ratio};
+  if (limits_energy_) criteria_.push_back(&JointOption::energy_ratio);
+  if (limits_size_) criteria_.push_back(&JointOption::weight_bits);
   for (const VariableGroup& group : groups_) {
     options_.push_back(GroupOptions(group));
   }
 }
 
-std::vector<BitAllocator::Option> BitAllocator::GroupOptions(const VariableGroup& group) const {
-  Choice choice(problem_.variables.size(), 0);
-  const int first = group.variables.front();
-  std::vector<Option> all;
-  // Joint widths for each width of the first variable, which the others' costs depend on.
-  for (const Option& start : WithVariable({Option{}}, first, choice)) {
-    choice[AsIndex(first)] = start.widths.front();
-    std::vector<Option> options = {start};
-    for (std::size_t i = 1; i < group.variables.size(); ++i) {
-      options = WithoutDominated(WithVariable(options, group.variables[i], choice));
+std::vector<JointOption> BitAllocator::GroupOptions(const VariableGroup& group) {
+  const std::size_t num_heads = AsIndex(group.num_heads);
+  const std::size_t num_variables = group.variables.size();
+  const bool exact =
+      NumJointWidths(problem_, group.variables, num_heads, num_variables) <= kMaxJointWidths;
+  relaxed_ = relaxed_ || !exact;
+  std::vector<JointOption> all;
+  for (const Choice& heads : HeadChoices(group, exact ? kMaxJointWidths : kMaxRelaxedHeads)) {
+    std::vector<std::vector<JointOption>> widths;
+    for (std::size_t i = num_heads; i < num_variables; ++i) {
+      widths.push_back(WidthsOf(group.variables[i], heads));
     }
+    const JointOption start = StartOption(group, heads);
+    const std::vector<JointOption> options = exact ? AllNotDominated(start, widths, criteria_)
+                                                   : OptionsOnHulls(start, widths, criteria_);
     all.insert(all.end(), options.begin(), options.end());
   }
-  return WithoutDominated(std::move(all));
+  return exact ? WithoutDominated(std::move(all), criteria_) : LowestInSlices(all, criteria_);
 }
 
-// Every option with every width of `variable`. Operations are charged once all their variables are
-// chosen: `choice` holds 0 where a variable is not.
-std::vector<BitAllocator::Option> BitAllocator::WithVariable(const std::vector<Option>& options,
-                                                             int variable, Choice& choice) const {
-  const DecisionVariable& added = problem_.variables[AsIndex(variable)];
-  std::vector<Option> result;
-  for (const Option& option : options) {
-    for (std::size_t k = 0; k < added.widths.size(); ++k) {
-      choice[AsIndex(variable)] = added.widths[k];
-      Option next = option;
-      next.widths.push_back(added.widths[k]);
-      next.loss += added.sensitivity[k];
-      next.weight_bits += static_cast<double>(cost_.NumWeights(variable)) * added.widths[k];
-      for (const int operation : cost_.OperationsOf(variable)) {
-        AddOperation(operation, choice, next);
+// Choices that hold the heads' joint widths and 0 elsewhere.
+std::vector<Choice> BitAllocator::HeadChoices(const VariableGroup& group, double max_joint) const {
+  const std::size_t num_heads = AsIndex(group.num_heads);
+  std::vector<Choice> choices = {Choice(problem_.variables.size(), 0)};
+  if (NumJointWidths(problem_, group.variables, 0, num_heads) > max_joint) {
+    std::set<Choice> together;
+    for (int bits = 1; bits <= 8; ++bits) {
+      const Choice uniform = UniformChoice(problem_, bits);
+      Choice choice = choices.front();
+      for (std::size_t i = 0; i < num_heads; ++i) {
+        choice[AsIndex(group.variables[i])] = uniform[AsIndex(group.variables[i])];
       }
-      result.push_back(std::move(next));
+      together.insert(std::move(choice));
     }
+    return {together.begin(), together.end()};
   }
-  choice[AsIndex(variable)] = 0;
-  return result;
+  for (std::size_t i = 0; i < num_heads; ++i) {
+    std::vector<Choice> longer;
+    for (const Choice& choice : choices) {
+      for (const int width : problem_.variables[AsIndex(group.variables[i])].widths) {
+        longer.push_back(choice);
+        longer.back()[AsIndex(group.variables[i])] = width;
+      }
+    }
+    choices = std::move(longer);
+  }
+  return choices;
 }
 
-void BitAllocator::AddOperation(int operation, const Choice& choice, Option& option) const {
-  const SearchedOperation& added = cost_.operations()[AsIndex(operation)];
-  for (const int variable : {added.weight_variable, added.activation_variable}) {
-    if (variable >= 0 && choice[AsIndex(variable)] == 0) {
-      return;
+// What the heads' widths alone bring: theirs, and the channels whose width they or none sets.
+JointOption BitAllocator::StartOption(const VariableGroup& group, const Choice& heads) const {
+  JointOption option;
+  for (std::size_t i = 0; i < AsIndex(group.num_heads); ++i) {
+    const int variable = group.variables[i];
+    const std::vector<int>& widths = problem_.variables[AsIndex(variable)].widths;
+    const auto width = std::lower_bound(widths.begin(), widths.end(), heads[AsIndex(variable)]);
+    AddWidth(variable, static_cast<std::size_t>(width - widths.begin()), option);
+  }
+  for (const int index : group.operations) {
+    const SearchedOperation& operation = cost_.operations()[AsIndex(index)];
+    const std::size_t read_bits = AsIndex(operation.ReadBits(heads));
+    option.latency_ratio += operation.latency_ratio[0][read_bits];
+    option.energy_ratio += operation.energy_ratio[0][read_bits];
+    for (const OperationPart& part : operation.parts) {
+      const std::size_t bits = AsIndex(heads[AsIndex(part.variable)]);
+      if (bits == 0) continue;
+      option.latency_ratio += part.share * operation.latency_ratio[bits][read_bits];
+      option.energy_ratio += part.share * operation.energy_ratio[bits][read_bits];
     }
   }
-  option.latency_ratio += added.LatencyRatio(choice);
-  option.energy_ratio += added.EnergyRatio(choice);
+  return option;
 }
 
-std::vector<BitAllocator::Option> BitAllocator::WithoutDominated(
-    std::vector<Option> options) const {
-  // Sorted by loss first, an option can only be dominated by one before it.
-  std::stable_sort(options.begin(), options.end(), [](const Option& a, const Option& b) {
-    return a.loss != b.loss ? a.loss < b.loss : a.latency_ratio < b.latency_ratio;
-  });
-  std::vector<Option> kept;
-  for (Option& option : options) {
-    const bool dominated = std::any_of(kept.begin(), kept.end(), [&](const Option& other) {
-      return other.latency_ratio <= option.latency_ratio &&
-             (!limits_energy_ || other.energy_ratio <= option.energy_ratio) &&
-             (!limits_size_ || other.weight_bits <= option.weight_bits);
-    });
-    if (!dominated) {
-      kept.push_back(std::move(option));
+// What each width of `variable`, which is no head, adds.
+std::vector<JointOption> BitAllocator::WidthsOf(int variable, const Choice& heads) const {
+  const DecisionVariable& added = problem_.variables[AsIndex(variable)];
+  std::vector<JointOption> widths(added.widths.size());
+  for (std::size_t k = 0; k < widths.size(); ++k) {
+    const std::size_t bits = AsIndex(added.widths[k]);
+    AddWidth(variable, k, widths[k]);
+    for (const int index : cost_.OperationsOf(variable)) {
+      const SearchedOperation& operation = cost_.operations()[AsIndex(index)];
+      const std::size_t read_bits = AsIndex(operation.ReadBits(heads));
+      for (const OperationPart& part : operation.parts) {
+        if (part.variable != variable) continue;
+        widths[k].latency_ratio += part.share * operation.latency_ratio[bits][read_bits];
+        widths[k].energy_ratio += part.share * operation.energy_ratio[bits][read_bits];
+      }
     }
   }
-  return kept;
+  return widths;
+}
+
+// The variable's `position`-th width, its loss and the weights that have it; not what operations
+// cost.
+void BitAllocator::AddWidth(int variable, std::size_t position, JointOption& option) const {
+  const DecisionVariable& added = problem_.variables[AsIndex(variable)];
+  option.widths.push_back(added.widths[position]);
+  option.loss += added.sensitivity[position];
+  option.weight_bits += static_cast<double>(cost_.NumWeights(variable)) * added.widths[position];
 }
 
 Result<Choice> BitAllocator::MinimizeLoss(double max_latency_ratio) const {
@@ -162,9 +177,9 @@ std::vector<double> BitAllocator::Limits(std::optional<double> max_latency_ratio
 
 std::vector<std::vector<ChoiceOption>> BitAllocator::Groups(bool minimize_loss) const {
   std::vector<std::vector<ChoiceOption>> groups;
-  for (const std::vector<Option>& options : options_) {
+  for (const std::vector<JointOption>& options : options_) {
     std::vector<ChoiceOption>& group = groups.emplace_back();
-    for (const Option& option : options) {
+    for (const JointOption& option : options) {
       ChoiceOption& added = group.emplace_back();
       added.loss = minimize_loss ? option.loss : option.latency_ratio;
       if (minimize_loss) {
@@ -206,6 +221,44 @@ Status BitAllocator::CheckAnswer(std::optional<double> max_latency_ratio,
                       max_latency_ratio ? loss : latency, costs);
 }
 
+// Takes, as long as there are any, single changes that lower the loss and keep the limits; of several
+// the one that lowers it most for the latency.
+void BitAllocator::SpendRest(double max_latency_ratio, Choice& choice) const {
+  const auto keeps = [&](const Choice& changed) {
+    const PredictedCost cost = cost_.Predict(changed);
+    return cost.latency_ratio <= max_latency_ratio &&
+           (!limits_energy_ || *cost.energy_ratio <= *problem_.budgets.max_energy_ratio) &&
+           (!limits_size_ || cost.weight_bytes <= *problem_.budgets.max_weight_bytes);
+  };
+  constexpr double kLeastLatency = 1e-9;  // for changes that cost no time
+  while (true) {
+    const double room = max_latency_ratio - cost_.LatencyRatio(choice);
+    Choice best;
+    double best_value = 0.0;
+    for (std::size_t v = 0; v < choice.size(); ++v) {
+      const DecisionVariable& variable = problem_.variables[v];
+      const auto now = static_cast<std::size_t>(
+          std::lower_bound(variable.widths.begin(), variable.widths.end(), choice[v]) -
+          variable.widths.begin());
+      for (std::size_t k = 0; k < variable.widths.size(); ++k) {
+        const double gain = variable.sensitivity[now] - variable.sensitivity[k];
+        if (gain <= 0.0) continue;
+        const int width = variable.widths[k];
+        const double latency = cost_.LatencyRatioDelta(choice, static_cast<int>(v), width);
+        const double value = gain / std::max(latency, kLeastLatency);
+        if (latency > room || value <= best_value) continue;
+        Choice candidate = choice;
+        candidate[v] = width;
+        if (!keeps(candidate)) continue;
+        best_value = value;
+        best = std::move(candidate);
+      }
+    }
+    if (best.empty()) return;
+    choice = std::move(best);
+  }
+}
+
 // With a limit the lowest loss, without one the lowest latency.
 Result<Choice> BitAllocator::Solve(std::optional<double> max_latency_ratio) const {
   const std::vector<double> limits = Limits(max_latency_ratio);
@@ -222,10 +275,13 @@ Result<Choice> BitAllocator::Solve(std::optional<double> max_latency_ratio) cons
   }
   Choice choice(problem_.variables.size(), 0);
   for (std::size_t g = 0; g < groups_.size(); ++g) {
-    const Option& option = options_[g][(*chosen)[g]];
+    const JointOption& option = options_[g][(*chosen)[g]];
     for (std::size_t i = 0; i < option.widths.size(); ++i) {
       choice[AsIndex(groups_[g].variables[i])] = option.widths[i];
     }
+  }
+  if (relaxed_ && max_latency_ratio) {
+    SpendRest(*max_latency_ratio, choice);
   }
   return choice;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -12,21 +14,23 @@
 namespace bitpilot {
 namespace {
 
-Status ValidateVariable(const DecisionVariable& variable, std::size_t limit) {
-  const std::string who = "decision variable \"" + variable.name + "\"";
-  if (variable.index < 0 || AsIndex(variable.index) >= limit) {
-    return InvalidArgument(who + ": index " + std::to_string(variable.index) +
-                           " names no layer or tensor, there are " + std::to_string(limit));
-  }
+constexpr int kFixed = -1;  // set by no variable
+
+std::string Who(const DecisionVariable& variable) {
+  return "decision variable \"" + variable.name + "\"";
+}
+
+Status ValidateWidths(const DecisionVariable& variable) {
   if (variable.widths.empty() || variable.widths.front() < 1 || variable.widths.back() > 8 ||
       !std::is_sorted(variable.widths.begin(), variable.widths.end()) ||
       std::adjacent_find(variable.widths.begin(), variable.widths.end()) != variable.widths.end()) {
-    return InvalidArgument(who + ": widths must be ascending numbers in 1..8, at least one");
+    return InvalidArgument(Who(variable) +
+                           ": widths must be ascending numbers in 1..8, at least one");
   }
   if (variable.sensitivity.size() != variable.widths.size() ||
       !std::all_of(variable.sensitivity.begin(), variable.sensitivity.end(),
                    [](double nats) { return std::isfinite(nats); })) {
-    return InvalidArgument(who + ": expected one finite sensitivity for each of " +
+    return InvalidArgument(Who(variable) + ": expected one finite sensitivity for each of " +
                            std::to_string(variable.widths.size()) + " widths");
   }
   return Status();
@@ -39,8 +43,7 @@ class CostModelBuilder {
   explicit CostModelBuilder(const SearchProblem& problem)
       : problem_(problem),
         layers_(LayerOperations(problem.topology)),
-        weight_variable_(layers_.size(), -1),
-        activation_variable_(AsIndex(problem.topology.num_stored_tensors()), -1) {}
+        activation_variable_(AsIndex(problem.topology.num_stored_tensors()), kFixed) {}
 
   Result<CostModel> Build() {
     BITPILOT_RETURN_IF_ERROR(IndexVariables());
@@ -56,19 +59,50 @@ class CostModelBuilder {
   Status IndexVariables() {
     BITPILOT_RETURN_IF_ERROR(ValidateTopology(problem_.topology));
     BITPILOT_RETURN_IF_ERROR(ValidateAssignment(problem_.topology, problem_.base));
+    for (const int operation : layers_) {
+      const int channels = problem_.topology.operations[AsIndex(operation)].out_channels;
+      channel_variable_.emplace_back(AsIndex(channels), kFixed);
+    }
     for (std::size_t i = 0; i < problem_.variables.size(); ++i) {
       const DecisionVariable& variable = problem_.variables[i];
-      const bool weights = variable.kind == DecisionVariable::Kind::kWeights;
-      std::vector<int>& owner = weights ? weight_variable_ : activation_variable_;
-      BITPILOT_RETURN_IF_ERROR(ValidateVariable(variable, owner.size()));
-      int& slot = owner[AsIndex(variable.index)];
-      if (slot >= 0) {
-        return InvalidArgument("decision variable \"" + variable.name + "\" is listed twice");
+      BITPILOT_RETURN_IF_ERROR(ValidateWidths(variable));
+      for (const BitPosition& position : PositionsOf(variable)) {
+        BITPILOT_RETURN_IF_ERROR(Claim(position, static_cast<int>(i)));
       }
-      slot = static_cast<int>(i);
     }
     model_.operations_of_variable_.resize(problem_.variables.size());
     model_.num_weights_.resize(problem_.variables.size());
+    return Status();
+  }
+
+  // Notes that `variable` sets `position`, which no other one may.
+  Status Claim(const BitPosition& position, int variable) {
+    const std::string who = Who(problem_.variables[AsIndex(variable)]);
+    const bool weights = position.kind == PositionKind::kWeights;
+    const std::size_t limit = weights ? channel_variable_.size() : activation_variable_.size();
+    if (position.index < 0 || AsIndex(position.index) >= limit) {
+      return InvalidArgument(who + ": index " + std::to_string(position.index) +
+                             " names no layer or tensor, there are " + std::to_string(limit));
+    }
+    std::vector<int*> slots;
+    if (weights) {
+      std::vector<int>& channels = channel_variable_[AsIndex(position.index)];
+      const int count = static_cast<int>(channels.size());
+      const ChannelRange range = Resolved(position.channels, count);
+      if (range.first < 0 || range.count > count - range.first || position.channels.count < 0 ||
+          (position.channels.count == 0 && position.channels.first != 0)) {
+        return InvalidArgument(who + ": channels [" + std::to_string(range.first) + ", " +
+                               std::to_string(range.first) + " + " + std::to_string(range.count) +
+                               ") are not in its layer, which has " + std::to_string(count));
+      }
+      for (int c = 0; c < range.count; ++c) slots.push_back(&channels[AsIndex(range.first + c)]);
+    } else {
+      slots.push_back(&activation_variable_[AsIndex(position.index)]);
+    }
+    for (int* slot : slots) {
+      if (*slot != kFixed) return InvalidArgument(who + " sets a width that is set already");
+      *slot = variable;
+    }
     return Status();
   }
 
@@ -102,31 +136,43 @@ class CostModelBuilder {
 
   Status AddLayer(std::size_t layer) {
     const Operation& operation = problem_.topology.operations[AsIndex(layers_[layer])];
-    SearchedOperation searched;
-    searched.weight_variable = weight_variable_[layer];
-    searched.activation_variable = activation_variable_[AsIndex(operation.input)];
     const std::int64_t depth = WeightDepth(problem_.topology, layers_[layer]);
+    SearchedOperation searched;
+    searched.activation_variable = activation_variable_[AsIndex(operation.input)];
+    // Channels of each variable, and the widths of those that none sets.
+    std::map<int, int> channels;
+    std::vector<int> fixed_bits;
+    const std::vector<int> base_bits = ExpandRuns(problem_.base.weight_bits[layer]);
+    for (std::size_t c = 0; c < base_bits.size(); ++c) {
+      const int variable = channel_variable_[layer][c];
+      if (variable != kFixed) {
+        ++channels[variable];
+        continue;
+      }
+      fixed_bits.push_back(base_bits[c]);
+      model_.fixed_weight_bits_ += depth * base_bits[c];
+    }
+    std::set<int> widths;
+    for (const auto& [variable, count] : channels) {
+      const DecisionVariable& of = problem_.variables[AsIndex(variable)];
+      widths.insert(of.widths.begin(), of.widths.end());
+      searched.parts.push_back({variable, static_cast<double>(count) / operation.out_channels});
+      model_.num_weights_[AsIndex(variable)] += depth * count;
+    }
     for (const int bits : WidthsOf(searched.activation_variable)) {
       const int read_bits =
           bits > 0 ? bits : problem_.base.activation_bits[AsIndex(operation.input)];
-      for (const int weight_bits : WidthsOf(searched.weight_variable)) {
-        const std::vector<ChannelRun> runs =
-            weight_bits > 0
-                ? std::vector<ChannelRun>{{.channels = operation.out_channels, .bits = weight_bits}}
-                : problem_.base.weight_bits[layer];
-        double& latency = searched.latency_ratio[AsIndex(weight_bits)][AsIndex(bits)];
-        double& energy = searched.energy_ratio[AsIndex(weight_bits)][AsIndex(bits)];
-        BITPILOT_RETURN_IF_ERROR(AddRuns(operation, runs, read_bits, latency, energy));
+      BITPILOT_RETURN_IF_ERROR(AddRuns(operation, RunsOf(fixed_bits), read_bits,
+                                       searched.latency_ratio[0][AsIndex(bits)],
+                                       searched.energy_ratio[0][AsIndex(bits)]));
+      for (const int weight_bits : widths) {
+        const std::vector<ChannelRun> all = {{operation.out_channels, weight_bits}};
+        BITPILOT_RETURN_IF_ERROR(AddRuns(
+            operation, all, read_bits, searched.latency_ratio[AsIndex(weight_bits)][AsIndex(bits)],
+            searched.energy_ratio[AsIndex(weight_bits)][AsIndex(bits)]));
       }
     }
-    if (searched.weight_variable >= 0) {
-      model_.num_weights_[AsIndex(searched.weight_variable)] = depth * operation.out_channels;
-    } else {
-      for (const ChannelRun& run : problem_.base.weight_bits[layer]) {
-        model_.fixed_weight_bits_ += depth * run.channels * run.bits;
-      }
-    }
-    Register(searched);
+    Register(std::move(searched));
     return Status();
   }
 
@@ -134,6 +180,7 @@ class CostModelBuilder {
   Status AddRuns(const Operation& operation, const std::vector<ChannelRun>& runs, int read_bits,
                  double& latency_ratio, double& energy_ratio) const {
     for (const ChannelRun& run : runs) {
+      if (run.bits == 0) continue;  // pruned
       const auto row = problem_.table.operations.find({operation.name, run.bits, read_bits});
       if (row == problem_.table.operations.end()) {
         return Status(
@@ -154,40 +201,43 @@ class CostModelBuilder {
     energy_ratio += model_.has_energy_ ? share * cost.energy.value_or(0.0) / energy8_ : latency;
   }
 
-  void Register(const SearchedOperation& searched) {
-    if (searched.weight_variable < 0 && searched.activation_variable < 0) {
+  void Register(SearchedOperation searched) {
+    std::set<int> variables;
+    for (const OperationPart& part : searched.parts) variables.insert(part.variable);
+    if (searched.activation_variable != kFixed) variables.insert(searched.activation_variable);
+    if (variables.empty()) {
       model_.fixed_latency_ratio_ += searched.latency_ratio[0][0];
       model_.fixed_energy_ratio_ += searched.energy_ratio[0][0];
       return;
     }
-    for (const int variable : {searched.weight_variable, searched.activation_variable}) {
-      if (variable >= 0) {
-        model_.operations_of_variable_[AsIndex(variable)].push_back(
-            static_cast<int>(model_.operations_.size()));
-      }
+    for (const int variable : variables) {
+      model_.operations_of_variable_[AsIndex(variable)].push_back(
+          static_cast<int>(model_.operations_.size()));
     }
-    model_.operations_.push_back(searched);
+    model_.operations_.push_back(std::move(searched));
   }
 
   // Legal widths, or {0} where the width is fixed.
   std::vector<int> WidthsOf(int variable) const {
-    return variable < 0 ? std::vector<int>{0} : problem_.variables[AsIndex(variable)].widths;
+    return variable == kFixed ? std::vector<int>{0} : problem_.variables[AsIndex(variable)].widths;
   }
 
   const SearchProblem& problem_;
   const std::vector<int> layers_;
-  std::vector<int> weight_variable_;      // [layers]
-  std::vector<int> activation_variable_;  // [stored tensors]
+  std::vector<std::vector<int>> channel_variable_;  // [layers][channels]
+  std::vector<int> activation_variable_;            // [stored tensors]
   double latency8_ns_ = 0.0;
   double energy8_ = 0.0;
   CostModel model_;
 };
 
-double SearchedOperation::At(const std::array<std::array<double, 9>, 9>& ratios,
-                             const Choice& choice) const {
-  const int weight_bits = weight_variable < 0 ? 0 : choice[AsIndex(weight_variable)];
-  const int read_bits = activation_variable < 0 ? 0 : choice[AsIndex(activation_variable)];
-  return ratios[AsIndex(weight_bits)][AsIndex(read_bits)];
+double SearchedOperation::Sum(const Ratios& ratios, const Choice& choice) const {
+  const std::size_t read_bits = AsIndex(ReadBits(choice));
+  double sum = ratios[0][read_bits];
+  for (const OperationPart& part : parts) {
+    sum += part.share * ratios[AsIndex(choice[AsIndex(part.variable)])][read_bits];
+  }
+  return sum;
 }
 
 Result<CostModel> CostModel::Create(const SearchProblem& problem) {
@@ -240,16 +290,12 @@ std::vector<double> CostModel::OperationEnergyRatios(const Choice& choice) const
 }
 
 double CostModel::LatencyRatioDelta(const Choice& choice, int variable, int bits) const {
+  Choice changed = choice;
+  changed[AsIndex(variable)] = bits;
   double delta = 0.0;
   for (const int index : OperationsOf(variable)) {
     const SearchedOperation& operation = operations_[AsIndex(index)];
-    int weight_bits =
-        operation.weight_variable < 0 ? 0 : choice[AsIndex(operation.weight_variable)];
-    int read_bits =
-        operation.activation_variable < 0 ? 0 : choice[AsIndex(operation.activation_variable)];
-    const double before = operation.latency_ratio[AsIndex(weight_bits)][AsIndex(read_bits)];
-    (operation.weight_variable == variable ? weight_bits : read_bits) = bits;
-    delta += operation.latency_ratio[AsIndex(weight_bits)][AsIndex(read_bits)] - before;
+    delta += operation.LatencyRatio(changed) - operation.LatencyRatio(choice);
   }
   return delta;
 }

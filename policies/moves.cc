@@ -10,11 +10,12 @@
 namespace bitpilot {
 namespace {
 
-// Latency of the variable's operations, by the world; with an energy objective the mean of their
-// latency and energy.
-double CostOf(const CostModel& cost, const World& world, const Choice& choice, int variable) {
+// Latency of the operations, by the world; with an energy objective the mean of their latency and
+// energy.
+double CostOf(const CostModel& cost, const World& world, const Choice& choice,
+              const std::vector<int>& operations) {
   double sum = 0.0;
-  for (const int operation : cost.OperationsOf(variable)) {
+  for (const int operation : operations) {
     const SearchedOperation& searched = cost.operations()[AsIndex(operation)];
     const double latency = world.latency_factor[AsIndex(operation)] * searched.LatencyRatio(choice);
     sum += world.energy_factor.empty() ? latency
@@ -32,7 +33,7 @@ double Minimize(const SearchProblem& problem, const CostModel& cost, const World
   for (const int width : problem.variables[AsIndex(variable)].widths) {
     choice[AsIndex(variable)] = width;
     const double value = world.loss[AsIndex(variable)][AsIndex(width)] +
-                         nats_per_ratio * CostOf(cost, world, choice, variable);
+                         nats_per_ratio * CostOf(cost, world, choice, cost.OperationsOf(variable));
     if (value < best) {
       best = value;
       best_width = width;
@@ -42,22 +43,46 @@ double Minimize(const SearchProblem& problem, const CostModel& cost, const World
   return best;
 }
 
+// `variable`, or all variables of channels of its layer.
+std::vector<int> MovedTogether(const SearchProblem& problem, int variable, RandomStream& random) {
+  const DecisionVariable& moved = problem.variables[AsIndex(variable)];
+  if (moved.channels.count == 0 || random.NextIndex(2) == 0) {
+    return {variable};
+  }
+  std::vector<int> together;
+  for (std::size_t i = 0; i < problem.variables.size(); ++i) {
+    const DecisionVariable& other = problem.variables[i];
+    if (other.kind == moved.kind && other.index == moved.index) {
+      together.push_back(static_cast<int>(i));
+    }
+  }
+  return together;
+}
+
+// The next legal width of `width`, in the other direction where there is none in this one.
+int NextWidth(const std::vector<int>& widths, int width, bool wider) {
+  const auto position = std::lower_bound(widths.begin(), widths.end(), width);
+  const bool can_widen = position + 1 != widths.end();
+  const bool can_narrow = position != widths.begin();
+  if (!can_widen && !can_narrow) return width;
+  return can_widen && (wider || !can_narrow) ? *(position + 1) : *(position - 1);
+}
+
 }  // namespace
 
 Choice NeighbourMove(const SearchProblem& problem, const Choice& choice, RandomStream& random) {
   Choice moved = choice;
   const int changes = 1 + random.NextIndex(3);
   for (int change = 0; change < changes; ++change) {
-    const auto i = AsIndex(random.NextIndex(static_cast<int>(choice.size())));
-    const std::vector<int>& widths = problem.variables[i].widths;
-    if (widths.size() < 2) {
+    const int first = random.NextIndex(static_cast<int>(choice.size()));
+    if (problem.variables[AsIndex(first)].widths.size() < 2) {
       continue;
     }
-    const auto position = std::lower_bound(widths.begin(), widths.end(), choice[i]);
     const bool wider = random.NextIndex(2) == 1;
-    const bool can_widen = position + 1 != widths.end();
-    const bool can_narrow = position != widths.begin();
-    moved[i] = can_widen && (wider || !can_narrow) ? *(position + 1) : *(position - 1);
+    for (const int variable : MovedTogether(problem, first, random)) {
+      const auto i = AsIndex(variable);
+      moved[i] = NextWidth(problem.variables[i].widths, choice[i], wider);
+    }
   }
   return moved;
 }
@@ -99,7 +124,7 @@ Choice BestChoice(const SearchProblem& problem, const CostModel& cost, const Wor
       for (std::size_t i = 1; i < group.variables.size(); ++i) {
         Minimize(problem, cost, world, nats_per_ratio, group.variables[i], joint);
       }
-      double value = nats_per_ratio * CostOf(cost, world, joint, first);
+      double value = nats_per_ratio * CostOf(cost, world, joint, group.operations);
       for (const int variable : group.variables) {
         value += world.loss[AsIndex(variable)][AsIndex(joint[AsIndex(variable)])];
       }

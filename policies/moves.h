@@ -11,7 +11,8 @@
 namespace bitpilot {
 
 // `choice` with one to three variables moved to the next wider or narrower legal width. Where a
-// direction does not exist the other one is taken. Variables with a single width never move.
+// direction does not exist the other one is taken. Variables with a single width never move. A
+// variable of channels moves alone or, as often, with all others of its layer.
 Choice NeighbourMove(const SearchProblem& problem, const Choice& choice, RandomStream& random);
 
 // Each variable from `a` or `b`, with equal probability.
@@ -21,8 +22,9 @@ Choice Crossover(const Choice& a, const Choice& b, RandomStream& random);
 std::vector<Choice> SingleChanges(const SearchProblem& problem, const Choice& choice);
 
 // Minimizes loss_increase + nats_per_ratio x latency ratio in `world`, exactly within each group of
-// variables that share operations as long as a group has at most one activation variable
-// (policies/bit_allocator.h).
+// variables that share operations as long as a group has at most one head
+// (policies/bit_allocator.h); in one with more, the first one's widths are tried one by one and the
+// other variables set one after the other.
 //
 // REQUIRES: nats_per_ratio >= 0.
 Choice BestChoice(const SearchProblem& problem, const CostModel& cost, const World& world,

@@ -3,26 +3,46 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <utility>
 
 #include "kernels/base/check.h"
 
 namespace bitpilot {
 
+std::vector<BitPosition> PositionsOf(const DecisionVariable& variable) {
+  std::vector<BitPosition> positions = {{variable.kind, variable.index, variable.channels}};
+  positions.insert(positions.end(), variable.ties.begin(), variable.ties.end());
+  return positions;
+}
+
+ChannelRange Resolved(const ChannelRange& channels, int out_channels) {
+  return channels.count > 0 ? channels : ChannelRange{0, out_channels};
+}
+
+BitAssignment WithWidth(BitAssignment assignment, const DecisionVariable& variable, int bits) {
+  for (const BitPosition& position : PositionsOf(variable)) {
+    const auto index = static_cast<std::size_t>(position.index);
+    if (position.kind == PositionKind::kActivations) {
+      assignment.activation_bits.at(index) = bits;
+      continue;
+    }
+    std::vector<int> channels = ExpandRuns(assignment.weight_bits.at(index));
+    const int count = static_cast<int>(channels.size());
+    const ChannelRange range = Resolved(position.channels, count);
+    BITPILOT_CHECK(range.first >= 0 && range.count <= count - range.first);
+    std::fill_n(channels.begin() + range.first, range.count, bits);
+    assignment.weight_bits[index] = RunsOf(channels);
+  }
+  return assignment;
+}
+
 BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice) {
   BITPILOT_CHECK(choice.size() == problem.variables.size());
-  const std::vector<int> layers = LayerOperations(problem.topology);
   BitAssignment assignment = problem.base;
   for (std::size_t i = 0; i < choice.size(); ++i) {
     const DecisionVariable& variable = problem.variables[i];
     BITPILOT_CHECK(std::binary_search(variable.widths.begin(), variable.widths.end(), choice[i]));
-    const auto index = static_cast<std::size_t>(variable.index);
-    if (variable.kind == DecisionVariable::Kind::kActivations) {
-      assignment.activation_bits.at(index) = choice[i];
-    } else {
-      const auto operation = static_cast<std::size_t>(layers.at(index));
-      const int channels = problem.topology.operations[operation].out_channels;
-      assignment.weight_bits.at(index) = {{.channels = channels, .bits = choice[i]}};
-    }
+    assignment = WithWidth(std::move(assignment), variable, choice[i]);
   }
   return assignment;
 }

@@ -13,17 +13,43 @@
 
 namespace bitpilot {
 
-// One width to choose: of a layer's weights, or of a stored tensor.
+// Output channels [first, first + count) of a layer, in the float network's order.
+struct ChannelRange {
+  int first = 0;
+  int count = 0;  // 0: all of the layer's, and `first` is 0
+  friend bool operator==(const ChannelRange&, const ChannelRange&) = default;
+};
+
+enum class PositionKind : std::uint8_t { kWeights, kActivations };
+
+// A place of a BitAssignment that has one width.
+struct BitPosition {
+  PositionKind kind = PositionKind::kWeights;
+  int index = 0;          // layer (kWeights) or stored tensor (kActivations), as in BitAssignment
+  ChannelRange channels;  // of a layer; a tensor has one width
+  friend bool operator==(const BitPosition&, const BitPosition&) = default;
+};
+
+// One width to choose: of a layer's weights or some of its channels, or of a stored tensor; and of
+// everything that must have the same width.
 struct DecisionVariable {
-  enum class Kind : std::uint8_t { kWeights, kActivations };
+  using Kind = PositionKind;
   Kind kind = Kind::kWeights;
-  int index = 0;            // layer (kWeights) or stored tensor (kActivations), as in BitAssignment
-  std::string name;         // the layer's or tensor's name
+  int index = 0;
+  std::string name;         // the layer's or tensor's name; of channels "conv1[16..31]"
   std::vector<int> widths;  // legal widths, ascending, never empty
   // Estimated increase of the loss over 8 bits when only this variable has widths[k]; parallel to
   // `widths`, in nats, from a post-training probe.
   std::vector<double> sensitivity;
+  ChannelRange channels = {};          // of the layer `index`
+  std::vector<BitPosition> ties = {};  // the positions that share the width, beside the first
 };
+
+// All positions that `variable` sets, the first one first.
+std::vector<BitPosition> PositionsOf(const DecisionVariable& variable);
+
+// `channels` with its count spelled out, of a layer of `out_channels`.
+ChannelRange Resolved(const ChannelRange& channels, int out_channels);
 
 // Which energy, if any, is an objective beside error and latency.
 enum class EnergyObjective : std::uint8_t {
@@ -81,6 +107,11 @@ struct SearchProblem {
 // One width per variable, parallel to SearchProblem::variables.
 using Choice = std::vector<int>;
 
+// `assignment` with all positions of `variable` at `bits`, and channel runs merged.
+BitAssignment WithWidth(BitAssignment assignment, const DecisionVariable& variable, int bits);
+
+// With channel runs merged (RunsOf()), so that equal networks have equal assignments.
+//
 // REQUIRES: choice has a legal width for every variable.
 BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice);
 

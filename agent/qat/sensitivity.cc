@@ -1,5 +1,8 @@
 #include "agent/qat/sensitivity.h"
 
+#include <algorithm>
+
+#include "agent/qat/channel_probes.h"
 #include "agent/qat/divergence.h"
 #include "agent/qat/quantized_model_impl.h"
 #include "kernels/base/bit_assignment.h"
@@ -27,22 +30,19 @@ class Probe {
   double Increase(const DecisionVariable& variable, int bits) const {
     if (bits == kMaxBits) return 0.0;
     const Topology& topology = model_.definition.topology;
-    const auto index = static_cast<std::size_t>(variable.index);
-    const auto width = static_cast<std::size_t>(bits - 1);
-    BitAssignment assignment = base_;
+    const BitAssignment assignment = WithWidth(base_, variable, bits);
     StateBank bank = bank_;
-    int first_operation = 0;
-    if (variable.kind == DecisionVariable::Kind::kWeights) {
-      std::vector<LearnedStep>& steps = bank.layers[index][width];
-      steps.assign(steps.size(), LearnedStep{});
-      assignment.weight_bits[index] = {{static_cast<int>(steps.size()), bits}};
-      PrepareLayer(bank.layers[index], Values(model_.state.layers[index].weight),
-                   ExpandRuns(assignment.weight_bits[index]));
-      first_operation = LayerOperations(topology)[index];
-    } else {
-      bank.tensors[index][width].learned = LearnedStep{};
-      assignment.activation_bits[index] = bits;
-      first_operation = variable.index - 1;  // Its producer quantizes it.
+    int first_operation = topology.num_operations();
+    for (const BitPosition& position : PositionsOf(variable)) {
+      const auto index = static_cast<std::size_t>(position.index);
+      if (position.kind == PositionKind::kWeights) {
+        ForgetAndPrepare(index, ExpandRuns(assignment.weight_bits[index]), bank);
+        first_operation = std::min(first_operation, LayerOperations(topology)[index]);
+      } else {
+        bank.tensors[index][static_cast<std::size_t>(bits - 1)].learned = LearnedStep{};
+        // Its producer quantizes it.
+        first_operation = std::min(first_operation, position.index - 1);
+      }
     }
     std::vector<at::Tensor> tensors = tensors_;  // Shares the tensors before the change.
     return Divergence(assignment, bank, tensors, first_operation, /*keep=*/false) -
@@ -50,6 +50,15 @@ class Probe {
   }
 
  private:
+  // Chooses the steps of the channels that do not have the base's width anew from the weights.
+  void ForgetAndPrepare(std::size_t layer, const std::vector<int>& bits, StateBank& bank) const {
+    for (std::size_t c = 0; c < bits.size(); ++c) {
+      if (bits[c] == kMaxBits) continue;
+      bank.layers[layer][static_cast<std::size_t>(bits[c] - 1)][c] = LearnedStep{};
+    }
+    PrepareLayer(bank.layers[layer], Values(model_.state.layers[layer].weight), bits);
+  }
+
   // Runs and calibrates [first_operation, end).
   double Divergence(const BitAssignment& assignment, StateBank& bank,
                     std::vector<at::Tensor>& tensors, int first_operation, bool keep) const {
@@ -74,11 +83,23 @@ Result<std::vector<std::vector<double>>> ProbeSensitivity(
     const std::vector<DecisionVariable>& variables, const ProbeProgress& progress) {
   BITPILOT_CHECK(images.size() > 0);
   const Probe probe(model.impl(), images);
-  std::vector<std::vector<double>> increases;
-  for (const DecisionVariable& variable : variables) {
-    std::vector<double>& row = increases.emplace_back();
-    for (const int bits : variable.widths) row.push_back(probe.Increase(variable, bits));
-    if (progress && !progress(static_cast<int>(increases.size()), variable.name)) {
+  const std::vector<ChannelProbe> probes = MakeChannelProbes(variables);
+  std::vector<std::vector<double>> increases(variables.size());
+  int done = 0;
+  for (const ChannelProbe& each : probes) {
+    std::vector<double> row;
+    for (const int bits : each.probed.widths) row.push_back(probe.Increase(each.probed, bits));
+    std::vector<double> scale;
+    std::span<const float> weights;
+    if (each.members.size() > 1) {
+      const auto layer = static_cast<std::size_t>(each.probed.index);
+      scale = FoldBatchNorm(model.impl().float_layers[layer], model.impl().float_statistics[layer])
+                  .scale;
+      weights = Values(model.impl().float_layers[layer].weight);
+    }
+    ShareIncrease(each, row, variables, weights, scale, increases);
+    done += static_cast<int>(each.members.size());
+    if (progress && !progress(done, each.probed.name)) {
       return Status(StatusCode::kAborted, "the sensitivity probe was stopped");
     }
   }

@@ -12,8 +12,8 @@
 
 namespace bitpilot {
 
-// Called after each variable with the number done so far and the variable's name; false stops the
-// probe.
+// Called after each variable (or each layer, where its channels are probed together) with the number
+// of variables done so far and the name; false stops the probe.
 using ProbeProgress = std::function<bool(int done, const std::string& name)>;
 
 // For every variable and each of its widths: the increase of the mean divergence KL(float ||
@@ -21,9 +21,13 @@ using ProbeProgress = std::function<bool(int done, const std::string& name)>;
 // Post-training: the layers after the change are calibrated anew each time, and nothing is trained.
 // Slightly negative where the width does no harm. 8 bits give exactly 0.
 //
+// The time is bounded by the number of layers and tensors, not of channels: where more than
+// kMaxChannelProbes variables are of channels (agent/qat/channel_probes.h), each layer is probed as a
+// whole and its channels get shares of that.
+//
 // images: the first kCalibrationImages count; labels are not read.   Returns values parallel to
 // variables[i].widths. `model` keeps its assignment and state. Deterministic. Costs one forward
-// pass at most for each width.
+// pass at most for each width of what is probed.
 //
 // Errors: kAborted once `progress` returned false.
 //

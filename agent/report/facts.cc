@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -58,6 +59,28 @@ std::string Builds(const ReportData& data) {
   return text;
 }
 
+// Where the table of layers' times comes from.
+std::string TableText(const ReportData& data) {
+  if (!data.problem) return "";
+  const ProblemEvent& problem = *data.problem;
+  const std::string hash = ", SHA-256 " + problem.table_sha256.substr(0, 16);
+  switch (problem.table_origin) {
+    case TableOrigin::kUnknown:
+      return "";
+    case TableOrigin::kMeasured: {
+      char text[64];
+      std::snprintf(text, sizeof text, "measured for this search in %.1f s",
+                    problem.table_board_seconds);
+      return text + hash;
+    }
+    case TableOrigin::kCached:
+      return "measured for an earlier search" + hash;
+    case TableOrigin::kModel:
+      return "the model's own" + hash;
+  }
+  return "";
+}
+
 std::string StudyTable(const ReportData& data) {
   const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
   std::string html = "<table class=\"facts\"><tbody>";
@@ -79,8 +102,8 @@ std::string BoardTable(const ReportData& data) {
          Row("frequency governor", board.governor) + Row("system", board.os) +
          Row("architecture", board.architecture) + Row("backend", board.backend) +
          Row("model source", board.model_source) + Row("daemon build", board.daemon_build) +
-         Row("kernel build", board.kernel_build) + Row("host's CPU class", data.board->cpu_class) +
-         "</tbody></table>";
+         Row("kernel build", board.kernel_build) + Row("table of layers' times", TableText(data)) +
+         Row("host's CPU class", data.board->cpu_class) + "</tbody></table>";
 }
 
 }  // namespace

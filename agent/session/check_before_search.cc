@@ -22,9 +22,11 @@ AllowedWidths WidthsOf(const Topology& topology, const SearchConfig& config) {
   allowed.weights.resize(LayerOperations(topology).size(), {8});
   allowed.activations.resize(static_cast<std::size_t>(topology.num_stored_tensors()), {8});
   for (const DecisionVariable& variable : MakeDecisionVariables(topology, config)) {
-    auto& all =
-        variable.kind == DecisionVariable::Kind::kWeights ? allowed.weights : allowed.activations;
-    all[static_cast<std::size_t>(variable.index)] = variable.widths;
+    // All variables of a layer have the same widths.
+    for (const BitPosition& position : PositionsOf(variable)) {
+      auto& all = position.kind == PositionKind::kWeights ? allowed.weights : allowed.activations;
+      all[static_cast<std::size_t>(position.index)] = variable.widths;
+    }
   }
   return allowed;
 }

@@ -56,10 +56,10 @@ static void ReadWord(const nlohmann::json& j, const std::array<std::string_view,
 }
 
 static constexpr std::array<std::string_view, 2> kKindWords = {"weights", "activations"};
-static void to_json(nlohmann::json& j, DecisionVariable::Kind kind) {
+static void to_json(nlohmann::json& j, PositionKind kind) {
   j = kKindWords.at(static_cast<std::size_t>(kind));
 }
-static void from_json(const nlohmann::json& j, DecisionVariable::Kind& kind) {
+static void from_json(const nlohmann::json& j, PositionKind& kind) {
   ReadWord(j, kKindWords, kind);
 }
 
@@ -158,7 +158,10 @@ BITPILOT_DEFINE_GROWN_TYPE(BoardInfo,
                            (name, cpu_model, isa, daemon_build, kernel_build, backend, model_source,
                             os, architecture, governor, cpu_count),
                            (energy, shares_agent_host, core, cpu))
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionVariable, kind, index, name, widths, sensitivity)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChannelRange, first, count)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BitPosition, kind, index, channels)
+BITPILOT_DEFINE_GROWN_TYPE(DecisionVariable, (kind, index, name, widths, sensitivity),
+                           (channels, ties))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                            (layers, tensors, variables, table, uniform8, float_accuracy),

@@ -41,6 +41,8 @@ struct SearchConfig {
   std::string policy_options = "{}";
   std::vector<int> weight_widths = {2, 3, 4, 5, 6, 7, 8};
   std::vector<int> activation_widths = {2, 3, 4, 5, 6, 7, 8};
+  // What of a layer has a width of its own: "layer", "group" (16 consecutive channels) or "channel".
+  std::string granularity = "layer";
   bool search_ends = false;  // also search the first and last layer and the last layer's input
   Budgets budgets;
   int measurements =

@@ -149,6 +149,15 @@ std::vector<int> ExpandRuns(const std::vector<ChannelRun>& runs) {
   return bits;
 }
 
+std::vector<ChannelRun> RunsOf(const std::vector<int>& channel_bits) {
+  std::vector<ChannelRun> runs;
+  for (const int bits : channel_bits) {
+    if (runs.empty() || runs.back().bits != bits) runs.push_back({0, bits});
+    ++runs.back().channels;
+  }
+  return runs;
+}
+
 std::string ToString(const BitAssignment& assignment) {
   std::string text = "w ";
   for (std::size_t l = 0; l < assignment.weight_bits.size(); ++l) {

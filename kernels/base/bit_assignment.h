@@ -52,6 +52,10 @@ std::string AssignmentId(const BitAssignment& assignment);
 // Bits of every output channel of one layer, [channels].
 std::vector<int> ExpandRuns(const std::vector<ChannelRun>& runs);
 
+// The other way round; neighbours of one width are one run: the form in which CanonicalText() writes
+// a layer, and equal layers are equal.
+std::vector<ChannelRun> RunsOf(const std::vector<int>& channel_bits);
+
 // Short form for logs: "w 8-4-4-[16x4+16x2]-8 a 8-4-4-8"
 std::string ToString(const BitAssignment& assignment);
 

@@ -122,15 +122,28 @@ TEST(ParseEventTest, ReturnsTheProblem) {
   ProblemEvent event;
   event.layers = {"conv1", "fc"};
   event.tensors = {"input", "conv1"};
-  event.variables = {{DecisionVariable::Kind::kActivations, 1, "conv1", {2, 4, 8}, {0.5, 0.25, 0}}};
+  event.variables = {{DecisionVariable::Kind::kActivations, 1, "conv1", {2, 4, 8}, {0.5, 0.25, 0}},
+                     {.kind = DecisionVariable::Kind::kWeights,
+                      .index = 1,
+                      .name = "fc[2..9]",
+                      .widths = {8},
+                      .sensitivity = {0},
+                      .channels = {2, 8},
+                      .ties = {{PositionKind::kActivations, 1, {}}}}};
   event.table = "bitpilot-cost-table 1\nname \"x\"\n";
+  event.table_origin = TableOrigin::kCached;
+  event.table_sha256 = "ab";
   event.uniform8 = {1e6, 0.3, 0.87};
   const Result<ProblemEvent> parsed = ParseEvent<ProblemEvent>(ToJson(event));
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
-  ASSERT_EQ(parsed->variables.size(), 1u);
+  ASSERT_EQ(parsed->variables.size(), 2u);
   EXPECT_EQ(parsed->variables[0].kind, DecisionVariable::Kind::kActivations);
   EXPECT_EQ(parsed->variables[0].sensitivity, (std::vector<double>{0.5, 0.25, 0}));
+  EXPECT_EQ(parsed->variables[1].channels, (ChannelRange{2, 8}));
+  EXPECT_EQ(parsed->variables[1].ties, event.variables[1].ties);
   EXPECT_EQ(parsed->table, event.table);
+  EXPECT_EQ(parsed->table_origin, TableOrigin::kCached);
+  EXPECT_EQ(parsed->table_sha256, "ab");
   EXPECT_EQ(parsed->uniform8.accuracy, 0.87);
 }
 

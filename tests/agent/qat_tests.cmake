@@ -1,5 +1,6 @@
 bitpilot_add_test(qat_test LABEL agent ONE_PROCESS
   SOURCES
+    channel_probes_test.cc
     fake_quant_test.cc
     lsq_kernels_test.cc
     qat_state_test.cc

@@ -227,6 +227,29 @@ TEST(ProbeSensitivityTest, FewerBitsCostMoreAndEightCostNothing) {
   EXPECT_EQ((*increases)[1][1], 0.0);
 }
 
+// Groups of one layer are probed one by one; together they are the layer.
+TEST(ProbeSensitivityTest, ChannelsAndTiesAreProbedToo) {
+  QuantizedModel model = MakeModel();
+  const ImageDataset images = Sample().train.Slice(0, 128);
+  using Kind = DecisionVariable::Kind;
+  DecisionVariable layer{Kind::kWeights, 4, "a layer", {2, 8}, {}};
+  DecisionVariable group = layer;
+  group.channels = {0, 16};
+  DecisionVariable rest = layer;
+  rest.channels = {16, 16};
+  DecisionVariable tied = group;
+  tied.ties = {{Kind::kWeights, 4, {16, 16}}};
+  const auto increases = ProbeSensitivity(model, images, {layer, group, rest, tied});
+  ASSERT_TRUE(increases.ok()) << increases.status().message();
+  const auto at_2_bits = [&](std::size_t variable) { return (*increases)[variable][0]; };
+  EXPECT_GT(at_2_bits(1), 0.0);
+  EXPECT_GT(at_2_bits(2), 0.0);
+  EXPECT_LT(at_2_bits(1), at_2_bits(0));
+  EXPECT_LT(at_2_bits(2), at_2_bits(0));
+  EXPECT_EQ(at_2_bits(3), at_2_bits(0)) << "the two groups tied are the layer";
+  EXPECT_EQ((*increases)[1][1], 0.0);
+}
+
 TEST(ProbeSensitivityTest, LeavesTheModelAsItWas) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());

@@ -2,6 +2,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
   SOURCES
     bit_spec_test.cc
     check_before_search_test.cc
+    decision_variables_test.cc
     energy_objective_test.cc
     finalists_test.cc
     journal_test.cc
