@@ -62,17 +62,22 @@ void AddEnergy(const MeasurementRow& row, FieldHash& hash) {
   hash.Add(net_uj).Add(net_uncertainty_uj).Add(row.energy_window_uj);
 }
 
-// Measurement ids are random, and so differ between two runs that did the same.
-void EraseMeasurementIds(nlohmann::json& value) {
-  if (value.is_object()) value.erase("measurement_id");
+// What differs between two runs that did the same: names of measurements, how long they took, and
+// whether a table was measured or is another search's.
+constexpr std::array<const char*, 4> kNoContentKeys = {"measurement_id", "board_seconds",
+                                                       "table_board_seconds", "table_origin"};
+void EraseNoContent(nlohmann::json& value) {
+  if (value.is_object()) {
+    for (const char* key : kNoContentKeys) value.erase(key);
+  }
   if (value.is_structured()) {
-    for (nlohmann::json& child : value) EraseMeasurementIds(child);
+    for (nlohmann::json& child : value) EraseNoContent(child);
   }
 }
 
 std::string StablePayload(const std::string& payload) {
   auto json = nlohmann::json::parse(payload, nullptr, /*allow_exceptions=*/false);
-  EraseMeasurementIds(json);
+  EraseNoContent(json);
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

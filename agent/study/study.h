@@ -141,8 +141,9 @@ class Study {
 
   // SHA-256 over kind and payload of every event and over every measurement row, without clocks,
   // hosts and runs: equal for two studies that decided and observed the same. Left out: events of
-  // the kinds "agent", "board", "resume", "checkpoint", "place", "artifact", "end"; any key
-  // "measurement_id"; of a measurement its id, board, detail, conditions and CPU times.
+  // the kinds "agent", "board", "resume", "checkpoint", "place", "artifact", "end"; the keys
+  // "measurement_id", "board_seconds", "table_board_seconds" and "table_origin"; of a measurement its
+  // id, board, detail, conditions and CPU times.
   virtual Result<std::string> ContentHash() const = 0;
 
   // Marks a clean end of this run and frees the writer lock: the .db alone is then complete.

@@ -75,6 +75,24 @@ class SearchResumeTest : public testing::Test {
     return found;
   }
 
+  // Where two studies first differ in what they decided and observed, for messages.
+  std::string FirstDifference(const std::string& a, const std::string& b) const {
+    const auto told = [&](const std::string& folder) {
+      std::vector<std::string> lines;
+      for (const Event& event : Events(folder)) {
+        const bool is_told = event.kind != "agent" && event.kind != "board" &&
+                             event.kind != "resume" && event.kind != "measurement";
+        if (is_told) lines.push_back(event.kind + " " + event.payload);
+      }
+      return lines;
+    };
+    const std::vector<std::string> of_a = told(a), of_b = told(b);
+    for (std::size_t i = 0; i < of_a.size() && i < of_b.size(); ++i) {
+      if (of_a[i] != of_b[i]) return of_a[i] + "\n" + of_b[i];
+    }
+    return std::to_string(of_a.size()) + " and " + std::to_string(of_b.size()) + " events";
+  }
+
   // Runs until the anchor is logged: where everything diverges, uniform 8 bit alone would, too.
   void RunUntilTheAnchor(const std::string& folder) {
     do {
@@ -100,7 +118,9 @@ class SearchResumeTest : public testing::Test {
       Copy("stopped", "resumed");
       const Status resumed = Run("resumed", kToItsEnd);
       ASSERT_TRUE(resumed.ok()) << resumed.message() << "\nafter " << Events("stopped").back().kind;
-      ASSERT_EQ(ContentHash("resumed"), expected) << "after " << Events("stopped").back().kind;
+      ASSERT_EQ(ContentHash("resumed"), expected)
+          << "after " << Events("stopped").back().kind << "\n"
+          << FirstDifference("calm", "resumed");
     }
     EXPECT_EQ(ContentHash("stopped"), expected);
     for (const char* folder : {"calm", "stopped"}) {
