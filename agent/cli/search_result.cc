@@ -23,8 +23,8 @@ std::optional<ModelEnergy> ModelEnergyOf(const FinalRow& row) {
 }
 
 // labels: of all rows, in their order.
-Json CandidateJson(const Topology& topology, const FinalRow& row,
-                   const std::vector<std::string>& labels) {
+Json CandidateObject(const Topology& topology, const FinalRow& row,
+               const std::vector<std::string>& labels) {
   Json as_fast_as = Json::array();
   for (const int other : row.as_fast_as) {
     as_fast_as.push_back(labels.at(static_cast<std::size_t>(other)));
@@ -140,7 +140,7 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
   const Result<Topology> topology = StandardTopology(outcome.config.model);
   BITPILOT_CHECK(topology.ok());  // it was searched
   for (const FinalRow& row : final.rows) {
-    Json candidate = CandidateJson(*topology, row, labels);
+    Json candidate = CandidateObject(*topology, row, labels);
     switch (row.role) {
       case FinalistRole::kUniform8:
         line["reference"]["w8a8"] = std::move(candidate);

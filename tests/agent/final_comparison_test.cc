@@ -17,6 +17,11 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+const ImageDataset& TestImages() {
+  static const auto* images = new ImageDataset(LoadDataSplits("sample").value().test.Slice(0, 60));
+  return *images;
+}
+
 class PhaseCollector final : public SearchObserver {
  public:
   void OnPhase(const std::string& name, int) override { phases.push_back(name); }
@@ -29,8 +34,7 @@ class PhaseCollector final : public SearchObserver {
 
 class FinalComparisonTest : public testing::Test {
  protected:
-  FinalComparisonTest()
-      : files_(folder_.Path("a.db")), test_(LoadDataSplits("sample").value().test.Slice(0, 60)) {
+  FinalComparisonTest() : files_(folder_.Path("a.db")), test_(TestImages()) {
     problem_.topology = StandardTopology("resnet8").value();
     problem_.base = UniformAssignment(problem_.topology, 8, 8);
     problem_.uniform8 = {1e5, 0.4, 0.87};
@@ -59,7 +63,7 @@ class FinalComparisonTest : public testing::Test {
 
   // In a new study.
   FinalEvent Record(ScriptedBoard& board) {
-    auto study = ValueOrDie(Study::Create(folder_.Path("a.db"), R"({"model":"resnet8"})"));
+    auto study = BeginStudy(folder_.Path("a.db"));
     FinalEvent final = ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, {&board, &test_, {}}));
     EXPECT_TRUE(study->Close().ok());
     return final;
@@ -74,7 +78,7 @@ class FinalComparisonTest : public testing::Test {
 
   StudyFolder folder_;
   StudyFiles files_;
-  ImageDataset test_;
+  const ImageDataset& test_;
   SearchProblem problem_;
   std::vector<Network> networks_;
   std::vector<TrainedFinalist> finalists_;
@@ -166,7 +170,7 @@ TEST_F(FinalComparisonTest, AnExtendedSearchReadsTheTestImagesAgainAndSaysSo) {
 
 TEST_F(FinalComparisonTest, MeasuresOnTheWholeMachineUnderAnotherVerdict) {
   ScriptedBoard board({MeasureStatus::kOk});
-  auto study = ValueOrDie(Study::Create(folder_.Path("a.db"), R"({"model":"resnet8"})"));
+  auto study = BeginStudy(folder_.Path("a.db"));
   ComparisonParts parts{&board, &test_, {}};
   parts.full_isa_board = []() -> Result<std::unique_ptr<Board>> {
     return std::unique_ptr<Board>(

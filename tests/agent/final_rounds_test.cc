@@ -52,7 +52,7 @@ class FinalRoundsTest : public testing::Test {
   Result<FinalRounds> Record(ScriptedBoard& board) {
     stored_.clear();
     job_.board = [&]() -> Result<Board*> { return &board; };
-    auto study = ValueOrDie(Study::Create(folder_.Path("study.db"), R"({"model":"resnet8"})"));
+    auto study = BeginStudy(folder_.Path("study.db"));
     Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
     Result<FinalRounds> rounds = MeasureFinalRounds(job_, journal, observer_);
     EXPECT_TRUE(journal.Decide(EndEvent{"done"}).ok());
@@ -194,7 +194,7 @@ TEST_F(FinalRoundsTest, GoOnWithThePartThatIsMissing) {
   board.set_max_networks(4);
   job_.board = [&]() -> Result<Board*> { return &board; };
   {
-    auto study = ValueOrDie(Study::Create(folder_.Path("study.db"), R"({"model":"resnet8"})"));
+    auto study = BeginStudy(folder_.Path("study.db"));
     Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
     EXPECT_FALSE(MeasureFinalRounds(job_, journal, observer_).ok()) << "asked too often";
     ASSERT_TRUE(study->Close().ok());
@@ -219,7 +219,7 @@ TEST_F(FinalRoundsTest, GoOnWithThePartThatIsMissing) {
 
 // An older bitpilot went on after one comparison, whatever its verdict.
 TEST_F(FinalRoundsTest, ReplayLogsThatHoldOneDisturbedComparison) {
-  auto study = ValueOrDie(Study::Create(folder_.Path("study.db"), R"({"model":"resnet8"})"));
+  auto study = BeginStudy(folder_.Path("study.db"));
   Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
   ASSERT_TRUE(journal
                   .ObserveMeasurements(

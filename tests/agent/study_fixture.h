@@ -73,6 +73,13 @@ inline std::string Problem(const std::string& path) {
   return problem ? std::to_string(problem->seq) + ": " + problem->what : "";
 }
 
+// A new study as a search begins it: with who writes it, by which rules.
+inline std::unique_ptr<Study> BeginStudy(const std::string& path) {
+  auto study = ValueOrDie(Study::Create(path, R"({"model":"resnet8"})"));
+  EXPECT_TRUE(AppendEvent(*study, AgentEvent{"a test", "no solver"}).ok());
+  return study;
+}
+
 inline MeasurementRow MeasuredRow(const std::string& id, double median_ns) {
   MeasurementRow row;
   row.measurement_id = id;
