@@ -40,11 +40,25 @@ using TicketId = std::int64_t;
 // Boards that are alike: what holds of one's measurements holds of all.
 using ClassId = std::string;
 
+// What a policy that plans expected when it decided: for reports, which recompute decisions.
+struct DecisionFigures {
+  // Of the loss that the ticket reads: nats, and the standard deviation of what will be read.
+  double predicted_loss = 0.0;
+  double predicted_error = 0.0;
+  // In the policy's own unit (policies/amed.h: nats, or hypervolume): of this action, of training on at
+  // the same widths, of stopping.
+  double value = 0.0;
+  double value_of_staying = 0.0;
+  double value_of_stopping = 0.0;
+};
+
 struct Candidate {
   Choice choice;
   Origin origin = Origin::kUnknown;
   // For people: "ilp at 0.70x". Prose: nothing compares or parses it.
   std::string reason;
+  // Not logged: decisions are recomputed.
+  std::optional<DecisionFigures> figures = std::nullopt;
 };
 
 // The weights, optimizer, widths' states and data stream that a ticket left; 0: the start.

@@ -7,7 +7,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::array<std::string_view, 9> kWords = {"unknown",
+constexpr std::array<std::string_view, 10> kWords = {"unknown",
                                                     "integer program",
                                                     "neighbour of the front",
                                                     "crossover of the front",
@@ -15,7 +15,8 @@ constexpr std::array<std::string_view, 9> kWords = {"unknown",
                                                     "Thompson sample",
                                                     "nearest choice that was not seen",
                                                     "uniform",
-                                                    "random"};
+                                                    "random",
+                                                    "planned"};
 
 }  // namespace
 
