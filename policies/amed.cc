@@ -49,13 +49,13 @@ void ForgetBefore(std::size_t count, auto* list) {
 std::string Describe(const PlannedStep& step, const char* what) {
   const DecisionFigures& figures = step.figures;
   char text[240];
-  std::snprintf(text, sizeof text,
-                "%s from ticket %lld, %d mini-batches%s: expects a loss of %.4f +- %.4f; worth %.5f, "
-                "staying %.5f, stopping %.5f",
-                what, static_cast<long long>(step.from.after), step.batches,
-                step.measure ? ", then measured" : "", figures.predicted_loss,
-                figures.predicted_error, figures.value, figures.value_of_staying,
-                figures.value_of_stopping);
+  std::snprintf(
+      text, sizeof text,
+      "%s from ticket %lld, %d mini-batches%s: expects a loss of %.4f +- %.4f; worth %.5f, "
+      "staying %.5f, stopping %.5f",
+      what, static_cast<long long>(step.from.after), step.batches,
+      step.measure ? ", then measured" : "", figures.predicted_loss, figures.predicted_error,
+      figures.value, figures.value_of_staying, figures.value_of_stopping);
   return text;
 }
 
@@ -116,8 +116,8 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
     if (excess.error > 0.0) loss_error_ = excess.error;
     belief_.Observe(places_.At({trial.id}), choice, excess.mean, loss_error_);
   } else {
-    const TrainedState after = belief_.After(places_.At(trial.from), choice,
-                                             TrainedPlaces::Counted(trial.train));
+    const TrainedState after =
+        belief_.After(places_.At(trial.from), choice, TrainedPlaces::Counted(trial.train));
     belief_.Observe(after, choice, kDivergedExcess, kDivergedError);
   }
   if (std::find(tried_.begin(), tried_.end(), choice) == tried_.end()) tried_.push_back(choice);
@@ -220,9 +220,9 @@ Decision AmedPolicy::DecideAt(const View& view, int attempt) const {
 }
 
 Trial AmedPolicy::TrialOf(const View& view, const PlannedStep& step) const {
-  const bool is_answer = std::any_of(
-      answers_.begin(), answers_.end(),
-      [&](const Candidate& answer) { return answer.choice == step.what; });
+  const bool is_answer =
+      std::any_of(answers_.begin(), answers_.end(),
+                  [&](const Candidate& answer) { return answer.choice == step.what; });
   const std::vector<ClassId> classes = view.Classes();
   const bool is_measured =
       !classes.empty() && std::all_of(classes.begin(), classes.end(), [&](const ClassId& on) {

@@ -26,8 +26,8 @@ struct Node {
   double z;
   double weight;
 };
-constexpr Node kNodes[] = {{-1.7320508075688772, 1.0 / 6.0}, {0.0, 2.0 / 3.0},
-                           {1.7320508075688772, 1.0 / 6.0}};
+constexpr Node kNodes[] = {
+    {-1.7320508075688772, 1.0 / 6.0}, {0.0, 2.0 / 3.0}, {1.7320508075688772, 1.0 / 6.0}};
 
 // A front's networks share the place that the search ends at: what each gets of the rest.
 constexpr double kShareOfAFront = 0.25;
@@ -121,10 +121,9 @@ class Decider {
 
   bool IsMeasured(const Choice& choice) const {
     const std::vector<ClassId> classes = view_.Classes();
-    return !classes.empty() &&
-           std::all_of(classes.begin(), classes.end(), [&](const ClassId& on) {
-             return view_.FindMeasured(choice, on) != nullptr;
-           });
+    return !classes.empty() && std::all_of(classes.begin(), classes.end(), [&](const ClassId& on) {
+      return view_.FindMeasured(choice, on) != nullptr;
+    });
   }
 
   // Measured on every class that has a board: the mean over them. What a board found disturbed
@@ -198,8 +197,8 @@ class Decider {
     std::vector<int> steps;
     for (const int units : input_.options.training_steps) {
       const int batches = units * problem_.batches_per_step;
-      const bool allowed = units == 0 || (input_.options.train_while_searching &&
-                                          batches <= left_.search_batches);
+      const bool allowed =
+          units == 0 || (input_.options.train_while_searching && batches <= left_.search_batches);
       if (allowed) steps.push_back(batches);
     }
     return steps;
@@ -210,9 +209,8 @@ class Decider {
                                              std::size_t count) {
     std::vector<std::size_t> order(weights.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return weights[a] > weights[b];
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
     order.resize(std::min(order.size(), count));
     return order;
   }
@@ -241,16 +239,14 @@ class Decider {
     const auto charged = [this](double worth, int trained) {
       return trained > 0 ? worth - input_.options.least_gain_of_training : worth;
     };
-    if (!*best ||
-        charged(value, batches) > charged((*best)->figures.value, (*best)->batches)) {
+    if (!*best || charged(value, batches) > charged((*best)->figures.value, (*best)->batches)) {
       *best = StepOf(from, targets_[j], batches, measure);
       (*best)->figures.value = value;
     }
   }
 
   PlannedStep StepOf(Place from, const Choice& what, int batches, bool measure) const {
-    const TrainedState after =
-        input_.belief.After(StateAt(from), what, left_.counted(0, batches));
+    const TrainedState after = input_.belief.After(StateAt(from), what, left_.counted(0, batches));
     const PredictedLoss predicted = input_.belief.Predict(after, what);
     PlannedStep step{
         .from = from, .what = what, .batches = batches, .measure = measure, .figures = figures_};
@@ -306,8 +302,7 @@ class Decider {
 
   void AddUnmeasured(const Lookahead& lookahead, Decision* decision) const {
     if (!CanMeasure()) return;
-    const std::vector<double> losses =
-        lookahead.CautiousFinalLosses(StateAt(decision->best_place));
+    const std::vector<double> losses = lookahead.CautiousFinalLosses(StateAt(decision->best_place));
     const double all = (*utility_)(losses);
     for (const std::size_t j : MostWanted(lookahead.weights(), targets_.size())) {
       if (IsMeasured(targets_[j])) continue;

@@ -27,12 +27,12 @@ struct DecisionInput {
   const View& view;
   const LossBelief& belief;  // what is in flight counts as read at its mean
   const TrainedPlaces& places;
-  const Surrogate& surrogate;           // of latency, energy and error rates
-  const std::vector<Choice>& known;     // that may become targets, beside those drawn
-  const std::set<Choice>& excluded;     // that no board runs
-  Place incumbent;                      // where the search would have ended by the last decision
-  double loss_error = 0.0;              // of the next reading, nats
-  int readings_left = 0;                // 0: only how to end is asked
+  const Surrogate& surrogate;        // of latency, energy and error rates
+  const std::vector<Choice>& known;  // that may become targets, beside those drawn
+  const std::set<Choice>& excluded;  // that no board runs
+  Place incumbent;                   // where the search would have ended by the last decision
+  double loss_error = 0.0;           // of the next reading, nats
+  int readings_left = 0;             // 0: only how to end is asked
 };
 
 struct PlannedStep {

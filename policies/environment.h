@@ -129,10 +129,10 @@ struct Progress {
 
 // Everything as a ratio to uniform 8 bit, measured in the same interleaved rounds.
 struct Measured {
-  double ratio = 0.0;  // of latencies
+  double ratio = 0.0;      // of latencies
   double ratio_low = 0.0;  // exact interval of the median
   double ratio_high = 0.0;
-  bool is_noisy = false;  // the board found its own windows disturbed
+  bool is_noisy = false;                              // the board found its own windows disturbed
   std::optional<double> energy_ratio = std::nullopt;  // gross, by one sensor
   double energy_ratio_uncertainty = 0.0;              // half-width of its 95 % interval
   std::optional<double> model_energy_ratio = std::nullopt;

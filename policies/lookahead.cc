@@ -130,16 +130,15 @@ std::vector<SparseFeatures> Lookahead::FinalFeatures(std::size_t tau, const Adap
   return features;
 }
 
-Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what,
-                             int batches) const {
+Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what, int batches) const {
   BITPILOT_CHECK(batches >= 0 && batches <= left_.search_batches && left_.readings >= 1);
   std::vector<double> mean(targets_.size(), 0.0);
   std::vector<Covariances> covariances(taus_.size());
   for (std::size_t t = 0; t < taus_.size(); ++t) {
     const LikelyTau& tau = taus_[t];
     const GaussianBelief& gaussian = belief_.Given(tau.position);
-    const Adaptation after = state[tau.position].After(what, left_.counted(0, batches),
-                                                       kAdaptationTaus[tau.position]);
+    const Adaptation after =
+        state[tau.position].After(what, left_.counted(0, batches), kAdaptationTaus[tau.position]);
     const std::vector<SparseFeatures> losses = FinalFeatures(tau.position, after, batches);
     for (std::size_t j = 0; j < losses.size(); ++j) {
       mean[j] += tau.weight * gaussian.Mean(losses[j]);

@@ -71,8 +71,8 @@ CostFactors FactorsOf(const SearchProblem& problem, const World& world) {
                           budgets.max_latency_ratio.value_or(1.0));
   }
   if (by_energy) {
-    factors.energy = add(world.fixed_energy_ratio, world.energy_factor,
-                         budgets.max_energy_ratio.value_or(1.0));
+    factors.energy =
+        add(world.fixed_energy_ratio, world.energy_factor, budgets.max_energy_ratio.value_or(1.0));
   }
   return factors;
 }
@@ -142,8 +142,7 @@ std::vector<Choice> DrawTargets(const SearchProblem& problem, const CostModel& c
       price = price == 0.0 ? kFirstPricePerByte : 2.0 * price;
     }
   }
-  std::erase_if(targets,
-                [&](const Choice& choice) { return !KeepsBytes(problem, cost, choice); });
+  std::erase_if(targets, [&](const Choice& choice) { return !KeepsBytes(problem, cost, choice); });
   return targets;
 }
 

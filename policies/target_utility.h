@@ -31,8 +31,7 @@ bool HasCostBudget(const SearchProblem& problem);
 class TargetUtility {
  public:
   // link: from excess losses to error rates. costs: [targets].
-  TargetUtility(const SearchProblem& problem, const ErrorLink& link,
-                std::vector<TargetCost> costs);
+  TargetUtility(const SearchProblem& problem, const ErrorLink& link, std::vector<TargetCost> costs);
 
   // losses: excess loss of each target, nats, [targets].
   double operator()(const std::vector<double>& losses) const;
@@ -51,9 +50,9 @@ class TargetUtility {
   bool has_energy_ = false;
   ErrorLink link_;
   std::vector<TargetCost> costs_;
-  std::vector<double> penalty_;      // nats, [targets]
-  std::vector<double> price_;        // latency, or its mean with energy, [targets]
-  std::vector<std::size_t> order_;   // targets by ascending price
+  std::vector<double> penalty_;     // nats, [targets]
+  std::vector<double> price_;       // latency, or its mean with energy, [targets]
+  std::vector<std::size_t> order_;  // targets by ascending price
 };
 
 }  // namespace bitpilot

@@ -14,9 +14,7 @@ namespace {
 constexpr int kCells = 2048;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-int ToCells(double cost, double cell) {
-  return std::max(0, static_cast<int>(cost / cell + 0.5));
-}
+int ToCells(double cost, double cell) { return std::max(0, static_cast<int>(cost / cell + 0.5)); }
 
 }  // namespace
 
@@ -124,8 +122,7 @@ Choice WidthLadder::TraceBack(const std::vector<GroupPass>& passes, int cells) c
   return choice;
 }
 
-std::vector<Choice> WidthLadder::Best(const std::vector<double>& losses,
-                                      const CostFactors& factors,
+std::vector<Choice> WidthLadder::Best(const std::vector<double>& losses, const CostFactors& factors,
                                       const std::vector<double>& limits) const {
   BITPILOT_CHECK(!limits.empty());
   const double room = *std::max_element(limits.begin(), limits.end()) - factors.fixed;

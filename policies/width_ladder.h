@@ -64,8 +64,8 @@ class WidthLadder {
   double OperationCost(int operation, const Choice& choice, const CostFactors& factors) const;
   // Of `variable`'s operations with `variable` at each of its widths; without those that another
   // variable of the group than the first one shares.
-  Cells CellsOf(const VariableGroup& group, int variable, Choice choice,
-                const CostFactors& factors, double cell) const;
+  Cells CellsOf(const VariableGroup& group, int variable, Choice choice, const CostFactors& factors,
+                double cell) const;
   GroupPass Pass(const VariableGroup& group, const std::vector<double>& losses,
                  const CostFactors& factors, double cell, std::vector<double>* best) const;
   Choice TraceBack(const std::vector<GroupPass>& passes, int cells) const;

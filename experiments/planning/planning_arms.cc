@@ -134,7 +134,6 @@ std::vector<double> FinalScores(const LossBelief& belief, const TrainedState& st
   return scores;
 }
 
-
 }  // namespace
 
 double NoReadingLoss(const PlanningToy& toy, std::uint64_t /*seed*/) {
@@ -246,8 +245,7 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
       Lookahead(belief, state, targets, left, PlanningToy::kLossError, NegativeLowest)
           .CautiousFinalLosses(state);
   const auto answer = std::min_element(losses.begin(), losses.end()) - losses.begin();
-  return FinalLoss(toy, weights, targets[AsIndex(static_cast<int>(answer))],
-                   left.search_batches);
+  return FinalLoss(toy, weights, targets[AsIndex(static_cast<int>(answer))], left.search_batches);
 }
 
 }  // namespace bitpilot

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policies/amed_blind.h"
@@ -134,9 +137,9 @@ TEST(AmedTest, GoesOnAfterLoadAsIfNothingHadHappened) {
     TrainingToy once(options);
     const std::string without = Describe(Play(once, MakeAmed(once.problem(), Quick())));
     TrainingToy again(options);
-    const std::string with =
-        Describe(Play(again, MakeAmed(again.problem(), Quick()),
-                      [&again] { return MakeAmed(again.problem(), Quick()); }));
+    const std::string with = Describe(Play(again, MakeAmed(again.problem(), Quick()), [&again] {
+      return MakeAmed(again.problem(), Quick());
+    }));
     EXPECT_EQ(without, with);
   }
 }

@@ -21,12 +21,13 @@ TEST(LookaheadTest, KnowsWhatAllThatIsLeftMakesOfEachTarget) {
   const LossBelief belief({VariableOf({2, 8}, {1.0, 0.0})});
   const std::vector<Choice> targets = {{2}, {8}};
   const SearchLeft nothing;
-  EXPECT_NEAR(
-      Lookahead(belief, belief.Start(), targets, nothing, 0.01, NegativeLowest).FinalLosses(belief.Start())[0],
-      belief.Predict(belief.Start(), {2}).mean, 1e-12);
+  EXPECT_NEAR(Lookahead(belief, belief.Start(), targets, nothing, 0.01, NegativeLowest)
+                  .FinalLosses(belief.Start())[0],
+              belief.Predict(belief.Start(), {2}).mean, 1e-12);
   const SearchLeft much{.search_batches = 4'000, .final_batches = 1'000};
   const std::vector<double> losses =
-      Lookahead(belief, belief.Start(), targets, much, 0.01, NegativeLowest).FinalLosses(belief.Start());
+      Lookahead(belief, belief.Start(), targets, much, 0.01, NegativeLowest)
+          .FinalLosses(belief.Start());
   EXPECT_NEAR(losses[0], 0.3, 1e-6);
   EXPECT_NEAR(losses[1], 0.0, 1e-6);
 }
@@ -37,9 +38,10 @@ TEST(LookaheadTest, CountsMiniBatchesByTheirShareOfTheLearningRate) {
   const SearchLeft whole{.search_batches = 50};
   SearchLeft half{.search_batches = 100};
   half.counted = [](int, int count) { return 0.5 * count; };
-  EXPECT_DOUBLE_EQ(
-      Lookahead(belief, belief.Start(), targets, whole, 0.01, NegativeLowest).FinalLosses(belief.Start())[0],
-      Lookahead(belief, belief.Start(), targets, half, 0.01, NegativeLowest).FinalLosses(belief.Start())[0]);
+  EXPECT_DOUBLE_EQ(Lookahead(belief, belief.Start(), targets, whole, 0.01, NegativeLowest)
+                       .FinalLosses(belief.Start())[0],
+                   Lookahead(belief, belief.Start(), targets, half, 0.01, NegativeLowest)
+                       .FinalLosses(belief.Start())[0]);
 }
 
 // Two targets that are equally good as far as is known: only a reading can tell them apart.
@@ -51,7 +53,8 @@ TEST(LookaheadTest, PaysForInformation) {
   const Lookahead lookahead(belief, belief.Start(), targets, left, 0.01, NegativeLowest);
   EXPECT_GT(lookahead.Value(belief.Start(), {2, 8}, 0),
             lookahead.ValueOfStopping(belief.Start()) + 0.01);
-  const Lookahead blind(belief, belief.Start(), targets, left, /*loss_error=*/100.0, NegativeLowest);
+  const Lookahead blind(belief, belief.Start(), targets, left, /*loss_error=*/100.0,
+                        NegativeLowest);
   EXPECT_NEAR(blind.Value(belief.Start(), {2, 8}, 0), blind.ValueOfStopping(belief.Start()), 1e-3);
 }
 

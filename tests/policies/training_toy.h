@@ -74,10 +74,10 @@ class TrainingToy final : public Environment {
   }
 
   std::optional<Observation> Next() override {
-    Observation observation = Conditions{
-        .slots = {{"board", options_.slots}},
-        .totals = {.measurements = options_.measurements,
-                   .mini_batches = options_.measurements * options_.batches_per_step}};
+    Observation observation =
+        Conditions{.slots = {{"board", options_.slots}},
+                   .totals = {.measurements = options_.measurements,
+                              .mini_batches = options_.measurements * options_.batches_per_step}};
     if (began_) {
       const auto pick = AsIndex(order_.NextIndex(static_cast<int>(queue_.size())));
       observation = queue_[pick];
@@ -178,8 +178,8 @@ class TrainingToy final : public Environment {
     }
     const double ratio = TrueRatio(choice) * PlainExp(0.004 * fate.NextNormal());
     return {.on = "board",
-            .result = Measured{
-                .ratio = ratio, .ratio_low = 0.995 * ratio, .ratio_high = 1.005 * ratio}};
+            .result =
+                Measured{.ratio = ratio, .ratio_low = 0.995 * ratio, .ratio_high = 1.005 * ratio}};
   }
 
   TrialOutcome Answer(const Trial& trial) {
@@ -196,16 +196,16 @@ class TrainingToy final : public Environment {
     }
     outcome.at = {.depth = after.depth, .spent = spent_};
     if (!diverged) {
-      const double excess = ExcessOf(after.adapted, trial.what.choice) +
-                            options_.loss_error * noise_.NextNormal();
+      const double excess =
+          ExcessOf(after.adapted, trial.what.choice) + options_.loss_error * noise_.NextNormal();
       const double accuracy = 0.10 + 0.77 * PlainExp(-0.45 * (excess > 0.0 ? excess : 0.0));
       const auto& readings = problem_.anchor.readings;
       const double share = static_cast<double>(after.depth) / readings.back().batches;
-      outcome.score = Scored{
-          .loss = readings[0].loss + share * (readings[1].loss - readings[0].loss) + excess,
-          .loss_error = options_.loss_error,
-          .correct = static_cast<int>(3000 * accuracy),
-          .total = 3000};
+      outcome.score =
+          Scored{.loss = readings[0].loss + share * (readings[1].loss - readings[0].loss) + excess,
+                 .loss_error = options_.loss_error,
+                 .correct = static_cast<int>(3000 * accuracy),
+                 .total = 3000};
     }
     for (std::size_t i = 0; i < trial.classes.size(); ++i) {
       outcome.classes.push_back(Measure(trial.what.choice));
