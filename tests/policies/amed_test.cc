@@ -155,11 +155,11 @@ TEST(AmedTest, RefusesTheStateOfAnotherPolicyOrProblem) {
   EXPECT_FALSE(MakeAmed(toy.problem(), two_stage)->Load(MakeAmed(toy.problem())->Save()).ok());
 }
 
-TEST(AmedTest, FillsEverySlotAndTakesAnswersInAnyOrder) {
+TEST(AmedTest, HasSeveralTrialsInFlightAndTakesAnswersInAnyOrder) {
   TrainingToy toy({.measurements = 12, .slots = 4});
   std::unique_ptr<Policy> policy = MakeAmed(toy.problem(), Quick());
   policy->Observe(toy.view(), *toy.Next());
-  EXPECT_EQ(policy->Act(toy.view()).size(), 4U);
+  EXPECT_GE(policy->Act(toy.view()).size(), 2U);  // as many as are worth it
   TrainingToy whole({.measurements = 12, .slots = 4});
   EXPECT_TRUE(std::holds_alternative<Stop>(Play(whole, MakeAmed(whole.problem(), Quick())).back()));
 }
