@@ -120,7 +120,7 @@ TEST(LookaheadTest, CountsOnTheReadingsThatAreLeft) {
 TEST(LookaheadTest, CountsAnUnsureLossAboveItsMean) {
   LossBelief belief({VariableOf({2, 4, 8}, {0.2, 0.2, 0.0})});
   belief.Observe(belief.Start(), {2}, belief.Predict(belief.Start(), {2}).mean, 1e-3);
-  const SearchLeft left{.final_batches = 1'000};
+  const SearchLeft left{.final_batches = 100'000};
   const Lookahead lookahead(belief, belief.Start(), {{2}, {4}}, left, 0.01, NegativeLowest);
   const std::vector<double> mean = lookahead.FinalLosses(belief.Start());
   const std::vector<double> cautious = lookahead.CautiousFinalLosses(belief.Start());
