@@ -21,7 +21,7 @@ struct AmedOptions {
   // Worlds drawn from what is believed, of which the best choices become targets. At least 1.
   int worlds = 9;
   // Of the targets, how many are looked at as the next step, at each place. 1 .. targets.
-  int steps_considered = 12;
+  int steps_considered = 24;
   // A step must be worth that much more than stopping: nats, or hypervolume where no budget of latency
   // or energy is set. Not negative.
   double least_gain = 1e-4;

@@ -203,7 +203,7 @@ double BeliefLoss(const PlanningToy& toy, std::uint64_t seed) {
 }
 
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
-  constexpr std::size_t kSteps = 12;  // targets looked at as the next step
+  constexpr std::size_t kSteps = 24;  // targets looked at as the next step
   // What a step that trains must be worth more: it cannot be taken back. Nats.
   constexpr double kLeastGainOfTraining = 0.003;
   RandomStream random(seed, "lookahead");
