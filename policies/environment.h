@@ -40,7 +40,7 @@ using TicketId = std::int64_t;
 // Boards that are alike: what holds of one's measurements holds of all.
 using ClassId = std::string;
 
-// What a policy that plans expected when it decided: for reports, which recompute decisions.
+// What a policy that plans expected when it decided: for reports. Replays recompute and compare it.
 struct DecisionFigures {
   // Of the loss that the ticket reads: nats, and the standard deviation of what will be read.
   double predicted_loss = 0.0;

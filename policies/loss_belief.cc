@@ -24,6 +24,9 @@ constexpr double kSmallestSpread = 1e-3;  // nats
 // What an additive model of the loss cannot say, nats.
 constexpr double kMisfit = 0.003;
 
+// Each reading counts that much less than the one after it when deviations are calibrated.
+constexpr double kCalibrationMemory = 0.95;
+
 GaussianBelief Prior(const std::vector<DecisionVariable>& variables) {
   std::vector<double> stays;
   std::vector<double> stays_spread;
@@ -58,10 +61,11 @@ TrainedState ForEachTau(F f) {
 }  // namespace
 
 LossBelief::LossBelief(const std::vector<DecisionVariable>& variables)
-    : index_(variables), gaussians_(kAdaptationTaus.size(), Prior(variables)) {}
+    : index_(std::make_shared<const WidthIndex>(variables)),
+      gaussians_(kAdaptationTaus.size(), Prior(variables)) {}
 
 TrainedState LossBelief::Start() const {
-  return ForEachTau([this](std::size_t) { return Adaptation(index_); });
+  return ForEachTau([this](std::size_t) { return Adaptation(*index_); });
 }
 
 TrainedState LossBelief::After(const TrainedState& state, const Choice& choice,
@@ -74,11 +78,11 @@ SparseFeatures LossBelief::Features(const Adaptation& adaptation, const Choice& 
   const std::vector<double> missing = adaptation.Missing(choice);
   SparseFeatures features;
   features.reserve(2 * choice.size());
-  for (int i = 0; i < index_.num_variables(); ++i) {
-    features.emplace_back(index_.Of(i, choice[AsIndex(i)]), 1.0);
+  for (int i = 0; i < index_->num_variables(); ++i) {
+    features.emplace_back(index_->Of(i, choice[AsIndex(i)]), 1.0);
   }
-  for (int i = 0; i < index_.num_variables(); ++i) {
-    features.emplace_back(index_.num_widths() + index_.Of(i, choice[AsIndex(i)]),
+  for (int i = 0; i < index_->num_variables(); ++i) {
+    features.emplace_back(index_->num_widths() + index_->Of(i, choice[AsIndex(i)]),
                           missing[AsIndex(i)]);
   }
   return features;
@@ -92,9 +96,22 @@ double LossBelief::ReadingVariance(double loss_error) {
 void LossBelief::Observe(const TrainedState& state, const Choice& choice, double excess_loss,
                          double loss_error) {
   const double noise_variance = ReadingVariance(loss_error);
+  const PredictedLoss predicted = PredictUncalibrated(state, choice);
+  const double surprise = excess_loss - predicted.mean;
+  const double variance =
+      predicted.standard_deviation * predicted.standard_deviation + loss_error * loss_error;
+  surprises_ = kCalibrationMemory * surprises_ + surprise * surprise / variance;
+  num_surprises_ = kCalibrationMemory * num_surprises_ + 1.0;
   for (std::size_t tau = 0; tau < gaussians_.size(); ++tau) {
     log_evidence_[tau] +=
         gaussians_[tau].Observe(Features(state[tau], choice), excess_loss, noise_variance);
+  }
+}
+
+void LossBelief::Anticipate(const TrainedState& state, const Choice& choice, double loss_error) {
+  const double noise_variance = ReadingVariance(loss_error);
+  for (std::size_t tau = 0; tau < gaussians_.size(); ++tau) {
+    gaussians_[tau].Anticipate(Features(state[tau], choice), noise_variance);
   }
 }
 
@@ -110,7 +127,18 @@ std::array<double, kAdaptationTaus.size()> LossBelief::TauWeights() const {
   return weights;
 }
 
+double LossBelief::CalibrationOfDeviations() const {
+  return std::sqrt(surprises_ / num_surprises_);
+}
+
 PredictedLoss LossBelief::Predict(const TrainedState& state, const Choice& choice) const {
+  PredictedLoss predicted = PredictUncalibrated(state, choice);
+  predicted.standard_deviation *= CalibrationOfDeviations();
+  return predicted;
+}
+
+PredictedLoss LossBelief::PredictUncalibrated(const TrainedState& state,
+                                              const Choice& choice) const {
   const std::array<double, kAdaptationTaus.size()> weights = TauWeights();
   double mean = 0.0;
   double square = 0.0;

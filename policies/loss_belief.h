@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "policies/adaptation.h"
@@ -39,12 +40,11 @@ class LossBelief {
  public:
   // Before anything was read: theta is about .3, omega about .7 of the sensitivities that were
   // probed before training, and omega .2 nats more over all variables.
+  //
+  // States refer to index(), which copies share: a copy may take what the original made.
   explicit LossBelief(const std::vector<DecisionVariable>& variables);
-  // States refer to index().
-  LossBelief(const LossBelief&) = delete;
-  LossBelief& operator=(const LossBelief&) = delete;
 
-  const WidthIndex& index() const { return index_; }
+  const WidthIndex& index() const { return *index_; }
 
   // Of the float network's weights.
   TrainedState Start() const;
@@ -56,11 +56,19 @@ class LossBelief {
   void Observe(const TrainedState& state, const Choice& choice, double excess_loss,
                double loss_error);
 
+  // As if that had been read at its mean: what is expected stays, what is unsure shrinks.
+  void Anticipate(const TrainedState& state, const Choice& choice, double loss_error);
+
   // Variance of a reading around what the model says, nats^2: of a reading with that standard error,
   // and of what an additive model of the loss cannot say. REQUIRES: loss_error > 0.
   static double ReadingVariance(double loss_error);
 
+  // The deviation is the Gaussians', times CalibrationOfDeviations().
   PredictedLoss Predict(const TrainedState& state, const Choice& choice) const;
+
+  // How many times further from their means the readings so far were than their standard deviations
+  // say, root mean square; late readings count more, and none at all is 1.
+  double CalibrationOfDeviations() const;
 
   // Weights of the taus: positive, sum 1.
   std::array<double, kAdaptationTaus.size()> TauWeights() const;
@@ -71,9 +79,15 @@ class LossBelief {
   SparseFeatures Features(const Adaptation& adaptation, const Choice& choice) const;
 
  private:
-  WidthIndex index_;
+  static constexpr double kCalibrationPrior = 4.0;  // readings
+
+  PredictedLoss PredictUncalibrated(const TrainedState& state, const Choice& choice) const;
+
+  std::shared_ptr<const WidthIndex> index_;
   std::vector<GaussianBelief> gaussians_;  // [taus]
   std::array<double, kAdaptationTaus.size()> log_evidence_{};
+  double surprises_ = kCalibrationPrior;  // sum of squares, in units of their variance
+  double num_surprises_ = kCalibrationPrior;
 };
 
 }  // namespace bitpilot

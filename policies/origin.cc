@@ -7,15 +7,16 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::array<std::string_view, 9> kWords = {"unknown",
-                                                    "integer program",
-                                                    "neighbour of the front",
-                                                    "crossover of the front",
-                                                    "neighbour of the incumbent",
-                                                    "Thompson sample",
-                                                    "nearest choice that was not seen",
-                                                    "uniform",
-                                                    "random"};
+constexpr std::array<std::string_view, 10> kWords = {"unknown",
+                                                     "integer program",
+                                                     "neighbour of the front",
+                                                     "crossover of the front",
+                                                     "neighbour of the incumbent",
+                                                     "Thompson sample",
+                                                     "nearest choice that was not seen",
+                                                     "uniform",
+                                                     "random",
+                                                     "planned"};
 
 }  // namespace
 

@@ -19,6 +19,7 @@ enum class Origin : std::uint8_t {
   kNearestUnseen,
   kUniform,
   kRandom,
+  kPlanned,  // by what the rest of the search is expected to make of it
 };
 
 // In words, as logs have it: "integer program", "neighbour of the front", ...

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "policies/amed.h"
 #include "policies/amed_blind.h"
+#include "policies/amed_options.h"
 #include "policies/cost_model.h"
 #include "policies/ilp.h"
 #include "policies/random.h"
@@ -12,8 +14,9 @@
 namespace bitpilot {
 namespace {
 
-using Maker = std::unique_ptr<Policy> (*)(const SearchProblem&, CostModel, std::uint64_t,
-                                          std::vector<Candidate> answers);
+using Maker = Result<std::unique_ptr<Policy>> (*)(const SearchProblem&, CostModel, std::uint64_t,
+                                                  std::vector<Candidate> answers,
+                                                  std::string_view options);
 
 // How many of the integer program's answers a policy begins with.
 enum class Ladder { kNone, kStart, kWholeBudget };
@@ -24,29 +27,45 @@ struct PolicyEntry {
   Ladder ladder;
 };
 
-template <typename T>
-std::unique_ptr<Policy> Make(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
-                             std::vector<Candidate>) {
-  return std::make_unique<T>(problem, std::move(cost), seed);
+Status RefuseOptions(std::string_view options) {
+  if (options == "{}") return Status();
+  return InvalidArgument("this policy takes none, got " + std::string(options));
 }
 
 template <typename T>
-std::unique_ptr<Policy> MakeWithAnswers(const SearchProblem& problem, CostModel cost,
-                                        std::uint64_t seed, std::vector<Candidate> answers) {
-  return std::make_unique<T>(problem, std::move(cost), seed, std::move(answers));
+Result<std::unique_ptr<Policy>> Make(const SearchProblem& problem, CostModel cost,
+                                     std::uint64_t seed, std::vector<Candidate>,
+                                     std::string_view options) {
+  BITPILOT_RETURN_IF_ERROR(RefuseOptions(options));
+  return std::unique_ptr<Policy>(std::make_unique<T>(problem, std::move(cost), seed));
 }
 
-std::unique_ptr<Policy> MakeAmed(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
-                                 std::vector<Candidate> answers) {
-  return std::make_unique<AmedBlindPolicy>(problem, std::move(cost), seed, std::move(answers),
-                                           "amed");
+template <typename T>
+Result<std::unique_ptr<Policy>> MakeWithAnswers(const SearchProblem& problem, CostModel cost,
+                                                std::uint64_t seed, std::vector<Candidate> answers,
+                                                std::string_view options) {
+  BITPILOT_RETURN_IF_ERROR(RefuseOptions(options));
+  return std::unique_ptr<Policy>(
+      std::make_unique<T>(problem, std::move(cost), seed, std::move(answers)));
+}
+
+template <bool kTrainWhileSearching>
+Result<std::unique_ptr<Policy>> MakeAmed(const SearchProblem& problem, CostModel cost,
+                                         std::uint64_t seed, std::vector<Candidate> answers,
+                                         std::string_view options) {
+  Result<AmedOptions> parsed = AmedOptionsFromJson(options);
+  if (!parsed.ok()) return parsed.status();
+  parsed->train_while_searching = kTrainWhileSearching;
+  return std::unique_ptr<Policy>(std::make_unique<AmedPolicy>(
+      problem, std::move(cost), seed, std::move(answers), std::move(*parsed)));
 }
 
 constexpr PolicyEntry kPolicies[] = {
-    {"amed", MakeAmed, Ladder::kStart},
+    {"amed", MakeAmed<true>, Ladder::kStart},
     {"amed-blind", MakeWithAnswers<AmedBlindPolicy>, Ladder::kStart},
     {"ilp", MakeWithAnswers<IlpPolicy>, Ladder::kWholeBudget},
     {"random", Make<RandomPolicy>, Ladder::kNone},
+    {"two-stage", MakeAmed<false>, Ladder::kStart},
     {"uniform", Make<UniformPolicy>, Ladder::kNone},
 };
 
@@ -76,8 +95,8 @@ int NumAnswers(Ladder ladder, const SearchProblem& problem) {
 
 // `answers`: solved here if null.
 Result<std::unique_ptr<Policy>> MakeEntry(std::string_view name, const SearchProblem& problem,
-                                          std::uint64_t seed,
-                                          const IntegerProgramAnswers* answers) {
+                                          std::uint64_t seed, const IntegerProgramAnswers* answers,
+                                          std::string_view options) {
   const Result<const PolicyEntry*> entry = FindPolicy(name);
   if (!entry.ok()) {
     return entry.status();
@@ -99,7 +118,10 @@ Result<std::unique_ptr<Policy>> MakeEntry(std::string_view name, const SearchPro
     }
     candidates = std::move(known).value();
   }
-  return (*entry)->make(problem, std::move(cost).value(), seed, std::move(candidates));
+  Result<std::unique_ptr<Policy>> policy =
+      (*entry)->make(problem, std::move(cost).value(), seed, std::move(candidates), options);
+  if (!policy.ok()) return policy.status().WithContext("options of policy " + std::string(name));
+  return policy;
 }
 
 }  // namespace
@@ -123,14 +145,14 @@ int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem
 }
 
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
-                                           std::uint64_t seed) {
-  return MakeEntry(name, problem, seed, nullptr);
+                                           std::uint64_t seed, std::string_view options) {
+  return MakeEntry(name, problem, seed, nullptr, options);
 }
 
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
-                                           std::uint64_t seed,
-                                           const IntegerProgramAnswers& answers) {
-  return MakeEntry(name, problem, seed, &answers);
+                                           std::uint64_t seed, const IntegerProgramAnswers& answers,
+                                           std::string_view options) {
+  return MakeEntry(name, problem, seed, &answers, options);
 }
 
 }  // namespace bitpilot

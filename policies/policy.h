@@ -63,15 +63,17 @@ int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem
 
 // `problem` must outlive the policy. Solves the integer program where the policy begins with it.
 //
+// options: a JSON object, of "amed" and "two-stage" policies/amed_options.h's; the others take none.
+//
 // Errors:
-//   kInvalidArgument  an unknown name (the message lists the known ones), a problem without
-//                     variables, or budgets that no choice keeps.
+//   kInvalidArgument  an unknown name (the message lists the known ones), options that the policy does
+//                     not take, a problem without variables, or budgets that no choice keeps.
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
-                                           std::uint64_t seed);
+                                           std::uint64_t seed, std::string_view options = "{}");
 
 // The same with answers that are known already, NumIntegerProgramAnswers() of them.
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
-                                           std::uint64_t seed,
-                                           const IntegerProgramAnswers& answers);
+                                           std::uint64_t seed, const IntegerProgramAnswers& answers,
+                                           std::string_view options = "{}");
 
 }  // namespace bitpilot

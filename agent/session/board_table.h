@@ -6,8 +6,8 @@
 
 #include "agent/fleet/board.h"
 #include "agent/results/search_observer.h"
-#include "agent/study/search_config.h"
 #include "agent/study/events.h"
+#include "agent/study/search_config.h"
 #include "kernels/base/status.h"
 #include "kernels/base/topology.h"
 

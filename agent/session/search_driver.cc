@@ -106,7 +106,7 @@ Result<SearchOutcome> SearchDriver::Run() {
 // The integer program's answers are observed: they depend on the solver's version.
 Result<std::unique_ptr<Policy>> SearchDriver::PreparePolicy(const SearchProblem& problem) {
   if (!StartsWithIntegerProgram(config_.policy)) {
-    return MakePolicy(config_.policy, problem, config_.seed);
+    return MakePolicy(config_.policy, problem, config_.seed, config_.policy_options);
   }
   const Result<CostModel> cost = CostModel::Create(problem);
   if (!cost.ok()) return cost.status();
@@ -122,7 +122,8 @@ Result<std::unique_ptr<Policy>> SearchDriver::PreparePolicy(const SearchProblem&
         return logged;
       });
   if (!answers.ok()) return answers.status();
-  return MakePolicy(config_.policy, problem, config_.seed, answers->program);
+  return MakePolicy(config_.policy, problem, config_.seed, answers->program,
+                    config_.policy_options);
 }
 
 Status SearchDriver::SettleBoard() {
@@ -133,7 +134,8 @@ Status SearchDriver::SettleBoard() {
   if (parts_ == nullptr) return Status();
   // Everything is checked before anything is noted.
   BITPILOT_RETURN_IF_ERROR(CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));
-  const bool new_class = config_.train_batches > 0 && board->cpu_class != CpuClass();
+  const bool trains = config_.train_batches > 0 || config_.final_batches.value_or(0) > 0;
+  const bool new_class = trains && board->cpu_class != CpuClass();
   if (new_class) BITPILOT_RETURN_IF_ERROR(CheckClassChange(board->cpu_class));
   const std::string change = DescribeFingerprintChange(board->board, parts_->board->info());
   if (!change.empty()) {

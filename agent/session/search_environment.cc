@@ -84,14 +84,19 @@ void SearchEnvironment::Extend(int measurements, int mini_batches) {
 }
 
 PlaceFile SearchEnvironment::FileOf(Place place) const {
+  const std::optional<PlaceFile> file = FindFile(place);
+  BITPILOT_CHECK(file);
+  return *file;
+}
+
+std::optional<PlaceFile> SearchEnvironment::FindFile(Place place) const {
   const auto known = places_.find(place.after);
   if (known != places_.end()) return known->second;
-  // In flight, and without mini-batches of its own.
   const auto ticket = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
     return IdOf(each.action) == place.after;
   });
-  BITPILOT_CHECK(ticket != tickets_.end() && !Trains(ticket->action));
-  return FileOf(FromOf(ticket->action));
+  if (ticket == tickets_.end() || Trains(ticket->action)) return std::nullopt;
+  return FindFile(FromOf(ticket->action));
 }
 
 Conditions SearchEnvironment::ConditionsNow() const {

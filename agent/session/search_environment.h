@@ -70,7 +70,7 @@ class SearchEnvironment final : public Environment {
   // The next observation is new Conditions: the search, which has ended, may spend so much more.
   void Extend(int measurements, int mini_batches);
 
-  // REQUIRES: view().IsKept(place).
+  // REQUIRES: the place was answered, and is kept.
   PlaceFile FileOf(Place place) const;
 
   // Removes the network files of all answered trials but these (positions in transitions()), unless
@@ -122,6 +122,11 @@ class SearchEnvironment final : public Environment {
   Observation Settle(TicketList::iterator ticket, Observation observation);
   void DropPlaces();
   Result<TicketList::iterator> Find(TicketId id);
+  // Nothing while the training that leads there has not ended. Of a ticket without mini-batches: where
+  // it began.
+  std::optional<PlaceFile> FindFile(Place place) const;
+  // That a logged answer may come now: where its ticket began is known.
+  Status CheckBeginning(const Ticket& ticket) const;
   Conditions ConditionsNow() const;
 
   const SearchConfig& config_;

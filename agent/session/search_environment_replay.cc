@@ -43,6 +43,11 @@ Status SearchEnvironment::ReplayPlace() {
   if (!event.ok()) return event.status();
   const Result<TicketList::iterator> ticket = Find(event->ticket);
   if (!ticket.ok()) return ticket.status();
+  BITPILOT_RETURN_IF_ERROR(CheckBeginning(**ticket));
+  if (!Trains((*ticket)->action) || (*ticket)->place) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
+                       std::to_string(event->ticket) + " leaves no place, or left one already");
+  }
   const PlaceFile from = FileOf(FromOf((*ticket)->action));
   PlaceEvent again = *event;
   again.file = StudyFileName(StudyFileKind::kCheckpoint, event->sha256);
@@ -65,6 +70,7 @@ Result<Observation> SearchEnvironment::ReplayTransition() {
   if (!event.ok()) return event.status();
   const Result<TicketList::iterator> ticket = Find(event->ticket);
   if (!ticket.ok()) return ticket.status();
+  BITPILOT_RETURN_IF_ERROR(CheckBeginning(**ticket));
   if (!std::holds_alternative<Trial>((*ticket)->action) ||
       (Trains((*ticket)->action) && !(*ticket)->place)) {
     return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
@@ -85,9 +91,10 @@ Result<Observation> SearchEnvironment::ReplayAdvanced() {
   if (!event.ok()) return event.status();
   const Result<TicketList::iterator> ticket = Find(event->advanced.id);
   if (!ticket.ok()) return ticket.status();
-  if (!(*ticket)->place) {
+  BITPILOT_RETURN_IF_ERROR(CheckBeginning(**ticket));
+  if (!std::holds_alternative<Advance>((*ticket)->action) || !(*ticket)->place) {
     return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
-                       std::to_string(event->advanced.id) + " has no place yet");
+                       std::to_string(event->advanced.id) + " is no advance, or has no place yet");
   }
   const AdvancedEvent again{
       {event->advanced.id, ProgressOf(**ticket), (*ticket)->place->train_loss}};
@@ -100,7 +107,19 @@ Result<Observation> SearchEnvironment::ReplayProbed() {
   if (!event.ok()) return event.status();
   const Result<TicketList::iterator> ticket = Find(event->probed.id);
   if (!ticket.ok()) return ticket.status();
+  const auto* probe = std::get_if<Probe>(&(*ticket)->action);
+  if (probe == nullptr || probe->choices.size() != event->probed.divergence.size()) {
+    return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": ticket " +
+                       std::to_string(event->probed.id) + " did not probe so many networks");
+  }
   return Settle(*ticket, std::move(event->probed));
+}
+
+Status SearchEnvironment::CheckBeginning(const Ticket& ticket) const {
+  const Place from = FromOf(ticket.action);
+  if (FindFile(from)) return Status();
+  return DataCorrupt("seq " + std::to_string(journal_.seq()) + ": the place after ticket " +
+                     std::to_string(from.after) + ", which it begins from, is not there yet");
 }
 
 Result<SearchEnvironment::TicketList::iterator> SearchEnvironment::Find(TicketId id) {

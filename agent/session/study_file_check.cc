@@ -30,6 +30,7 @@ struct LoggedFiles {
   std::vector<TransitionEvent> transitions;
   std::vector<CheckpointEvent> checkpoints;
   std::vector<PlaceEvent> places;
+  std::vector<TrainedEvent> trained;
   std::vector<AnchorEvent> anchors;
   std::vector<ArtifactEvent> artifacts;
   bool ended = false;
@@ -48,6 +49,7 @@ Status Add(const Event& event, LoggedFiles& logged) {
   if (event.kind == TransitionEvent::kKind) return Add(event, logged.transitions);
   if (event.kind == CheckpointEvent::kKind) return Add(event, logged.checkpoints);
   if (event.kind == PlaceEvent::kKind) return Add(event, logged.places);
+  if (event.kind == TrainedEvent::kKind) return Add(event, logged.trained);
   if (event.kind == AnchorEvent::kKind) return Add(event, logged.anchors);
   if (event.kind == ArtifactEvent::kKind) return Add(event, logged.artifacts);
   if (event.kind == EndEvent::kKind) logged.ended = true;
@@ -104,6 +106,9 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
     // The start, and what the search goes on from.
     const bool goes_on = event.ticket == 0 || &event == &logged.places.back();
     files.push_back({{event.sha256, event.file}, goes_on && !logged.ended});
+  }
+  for (const TrainedEvent& event : logged.trained) {
+    files.push_back({NetworkFile(event.network_sha256, {}), true});
   }
   for (const AnchorEvent& event : logged.anchors) {
     if (!event.sha256.empty()) files.push_back({{event.sha256, event.file}, !logged.ended});

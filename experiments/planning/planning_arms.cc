@@ -55,19 +55,24 @@ double FinalLoss(const PlanningToy& toy, const PlanningToy::Weights& weights, co
   return toy.Loss(toy.Train(weights, answer, batches + PlanningToy::kFinalBatches), answer);
 }
 
-// The best 48 of `pool` by expected loss at the end.
+double NegativeLowest(const std::vector<double>& losses) {
+  return -*std::min_element(losses.begin(), losses.end());
+}
+
+// The 24 of `pool` that may well be the best.
 std::vector<Choice> MostPromising(const LossBelief& belief, const TrainedState& state,
-                                  const TrainingLeft& left, std::vector<Choice> pool) {
-  constexpr std::size_t kTargets = 48;
+                                  const SearchLeft& left, std::vector<Choice> pool) {
+  constexpr std::size_t kTargets = 24;
   std::sort(pool.begin(), pool.end());
   pool.erase(std::unique(pool.begin(), pool.end()), pool.end());
-  const Lookahead lookahead(belief, pool, left, PlanningToy::kLossError,
-                            [](const std::vector<double>&) { return 0.0; });
+  const Lookahead lookahead(belief, state, pool, left, PlanningToy::kLossError, NegativeLowest);
   const std::vector<double> losses = lookahead.FinalLosses(state);
+  const std::vector<double>& weights = lookahead.weights();
   std::vector<std::size_t> order(pool.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&losses](std::size_t a, std::size_t b) { return losses[a] < losses[b]; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return weights[a] != weights[b] ? weights[a] > weights[b] : losses[a] < losses[b];
+  });
   order.resize(std::min(order.size(), kTargets));
   std::vector<Choice> best;
   for (const std::size_t i : order) best.push_back(pool[i]);
@@ -127,10 +132,6 @@ std::vector<double> FinalScores(const LossBelief& belief, const TrainedState& st
     }
   }
   return scores;
-}
-
-double NegativeLowest(const std::vector<double>& losses) {
-  return -*std::min_element(losses.begin(), losses.end());
 }
 
 }  // namespace
@@ -202,33 +203,49 @@ double BeliefLoss(const PlanningToy& toy, std::uint64_t seed) {
 }
 
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
+  constexpr std::size_t kSteps = 24;  // targets looked at as the next step
+  // What a step that trains must be worth more: it cannot be taken back. Nats.
+  constexpr double kLeastGainOfTraining = 0.003;
   RandomStream random(seed, "lookahead");
   LossBelief belief(toy.variables());
   TrainedState state = belief.Start();
   PlanningToy::Weights weights = toy.Start();
-  TrainingLeft left{.search_batches = PlanningToy::kDecisions * PlanningToy::kBatchesPerStep,
-                    .final_batches = PlanningToy::kFinalBatches};
+  SearchLeft left{.readings = PlanningToy::kDecisions,
+                  .search_batches = PlanningToy::kDecisions * PlanningToy::kBatchesPerStep,
+                  .final_batches = PlanningToy::kFinalBatches};
   std::vector<Choice> targets;
   for (int t = 0; t < PlanningToy::kDecisions; ++t) {
     AddTargets(toy, belief, state, random, &targets);
     targets = MostPromising(belief, state, left, std::move(targets));
-    const Lookahead lookahead(belief, targets, left, PlanningToy::kLossError, NegativeLowest);
+    const Lookahead lookahead(belief, state, targets, left, PlanningToy::kLossError,
+                              NegativeLowest);
     const Choice* choice = nullptr;
+    int batches = 0;
     double highest = -std::numeric_limits<double>::infinity();
-    for (const Choice& target : targets) {
-      const double value = lookahead.Value(state, target, PlanningToy::kBatchesPerStep);
-      if (value > highest) {
-        highest = value;
-        choice = &target;
+    for (const int steps : {0, 1, 2, 4}) {
+      const int trained = steps * PlanningToy::kBatchesPerStep;
+      if (trained > left.search_batches) continue;
+      for (std::size_t j = 0; j < std::min(kSteps, targets.size()); ++j) {
+        const double value = lookahead.Value(state, targets[j], trained) -
+                             (trained > 0 ? kLeastGainOfTraining : 0.0);
+        if (value > highest) {
+          highest = value;
+          choice = &targets[j];
+          batches = trained;
+        }
       }
     }
-    weights = toy.Train(weights, *choice, PlanningToy::kBatchesPerStep);
-    state = belief.After(state, *choice, PlanningToy::kBatchesPerStep);
-    left.search_batches -= PlanningToy::kBatchesPerStep;
+    weights = toy.Train(weights, *choice, batches);
+    state = belief.After(state, *choice, batches);
+    left.search_batches -= batches;
+    --left.readings;
     belief.Observe(state, *choice, Read(toy, weights, *choice, random), PlanningToy::kLossError);
   }
-  const Choice answer = MostPromising(belief, state, left, std::move(targets)).front();
-  return FinalLoss(toy, weights, answer, /*batches=*/0);
+  const std::vector<double> losses =
+      Lookahead(belief, state, targets, left, PlanningToy::kLossError, NegativeLowest)
+          .CautiousFinalLosses(state);
+  const auto answer = std::min_element(losses.begin(), losses.end()) - losses.begin();
+  return FinalLoss(toy, weights, targets[AsIndex(static_cast<int>(answer))], left.search_batches);
 }
 
 }  // namespace bitpilot

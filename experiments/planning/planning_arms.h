@@ -24,7 +24,8 @@ double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed);
 // at the choice that would end best in it (Thompson sampling).
 double BeliefLoss(const PlanningToy& toy, std::uint64_t seed);
 
-// Plans with policies/lookahead.h; trains kBatchesPerStep at a decision.
+// Plans with policies/lookahead.h: trains 0, 1, 2 or 4 times kBatchesPerStep at a decision, and what the
+// search has left at its answer.
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed);
 
 }  // namespace bitpilot

@@ -455,9 +455,8 @@ TEST_F(SearchResumeTest, GoesOnFromThePolicysLastState) {
       event.payload = payload.dump();
       return event.seq < policy_seq + 6;
     };
-    Rewrite("calm", "changed", [&](Event& event) {
-      return event.seq < policy_seq + 9 && edit(event);
-    });
+    Rewrite("calm", "changed",
+            [&](Event& event) { return event.seq < policy_seq + 9 && edit(event); });
     EXPECT_EQ(Run("changed", kToItsEnd).code(),
               behind ? StatusCode::kDataCorrupt : StatusCode::kOk);
     EXPECT_FALSE(VerifyReplay(StudyPath("changed")).ok()) << "a verification believes nothing";

@@ -1,0 +1,291 @@
+#include "policies/amed.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "kernels/base/check.h"
+#include "policies/amed_blind.h"
+#include "policies/history_policy.h"
+#include "policies/pace.h"
+#include "policies/random_stream.h"
+#include "policies/reward.h"
+#include "policies/surrogate.h"
+
+namespace bitpilot {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kStateVersion = 1;
+
+// What a decision looks back on, so that it takes as long late as early.
+constexpr std::size_t kMaxHistory = 256;
+constexpr std::size_t kMaxTried = 64;
+
+// Of a reading, before the first: nats.
+constexpr double kFirstLossError = 0.012;
+
+// What training that diverged says of the loss at these widths.
+constexpr double kDivergedExcess = 2.3;  // nats: guessing one of ten classes
+constexpr double kDivergedError = 0.5;
+
+// Pools of targets that must agree that nothing beats stopping.
+constexpr int kAttempts = 2;
+
+json VariableNames(const SearchProblem& problem) {
+  json names = json::array();
+  for (const DecisionVariable& variable : problem.variables) names.push_back(variable.name);
+  return names;
+}
+
+void ForgetBefore(std::size_t count, auto* list) {
+  if (list->size() > count) list->erase(list->begin(), list->end() - static_cast<long>(count));
+}
+
+std::string Describe(const PlannedStep& step, const char* what) {
+  const DecisionFigures& figures = step.figures;
+  char text[240];
+  std::snprintf(
+      text, sizeof text,
+      "%s from ticket %lld, %d mini-batches%s: expects a loss of %.4f +- %.4f; worth %.5f, "
+      "staying %.5f, stopping %.5f",
+      what, static_cast<long long>(step.from.after), step.batches,
+      step.measure ? ", then measured" : "", figures.predicted_loss, figures.predicted_error,
+      figures.value, figures.value_of_staying, figures.value_of_stopping);
+  return text;
+}
+
+}  // namespace
+
+AmedPolicy::AmedPolicy(const SearchProblem& problem, CostModel cost, std::uint64_t seed,
+                       std::vector<Candidate> answers, AmedOptions options)
+    : problem_(problem),
+      cost_(std::move(cost)),
+      seed_(seed),
+      answers_(std::move(answers)),
+      options_(std::move(options)),
+      ladder_(problem_, cost_),
+      belief_(problem.variables),
+      places_(belief_),
+      loss_error_(kFirstLossError) {
+  if (problem.batches_per_step == 0) {
+    blind_ = std::make_unique<AmedBlindPolicy>(problem, cost_, seed, answers_, name());
+  }
+}
+
+std::string AmedPolicy::name() const {
+  return options_.train_while_searching ? "amed" : "two-stage";
+}
+
+void AmedPolicy::Observe(const View& view, const Observation& observation) {
+  if (blind_) blind_->Observe(view, observation);
+}
+
+std::vector<TicketId> AmedPolicy::Keeps() const {
+  if (blind_) return blind_->Keeps();
+  if (incumbent_.after == 0) return {};
+  return {incumbent_.after};
+}
+
+// --- learning ---
+
+void AmedPolicy::Learn(const View& view) {
+  const std::vector<AnsweredTrial>& answered = view.answered();
+  for (std::size_t i = num_learned_; i < answered.size(); ++i) {
+    places_.Submitted(answered[i].trial);
+  }
+  for (const Action& action : view.in_flight()) {
+    if (const auto* trial = std::get_if<Trial>(&action)) places_.Submitted(*trial);
+  }
+  for (; num_learned_ < answered.size(); ++num_learned_) {
+    LearnOutcome(answered[num_learned_].trial, answered[num_learned_].outcome);
+  }
+  places_.Forget(view);
+}
+
+void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
+  const Choice& choice = trial.what.choice;
+  places_.Answered(outcome);
+  last_episode_ = std::max(last_episode_, trial.episode);
+  if (outcome.score && std::isfinite(outcome.score->loss)) {
+    const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
+    if (excess.error > 0.0) loss_error_ = excess.error;
+    belief_.Observe(places_.At({trial.id}), choice, excess.mean, loss_error_);
+  } else {
+    const TrainedState after =
+        belief_.After(places_.At(trial.from), choice, TrainedPlaces::Counted(trial.train));
+    belief_.Observe(after, choice, kDivergedExcess, kDivergedError);
+  }
+  if (std::find(tried_.begin(), tried_.end(), choice) == tried_.end()) tried_.push_back(choice);
+  ForgetBefore(kMaxTried, &tried_);
+  Transition transition = ToTransition(problem_, trial, outcome);
+  switch (transition.status) {
+    case TransitionStatus::kUnavailable:
+      ++unavailable_in_a_row_;
+      if (++without_board_[choice] >= kMaxTriesWithoutBoard) excluded_.insert(choice);
+      return;
+    case TransitionStatus::kFailed:
+      excluded_.insert(choice);
+      break;
+    case TransitionStatus::kMeasured:
+    case TransitionStatus::kUnmeasured:
+      history_.push_back(std::move(transition));
+      ForgetBefore(kMaxHistory, &history_);
+      break;
+    case TransitionStatus::kDiverged:
+      break;
+  }
+  unavailable_in_a_row_ = 0;
+  ++num_readings_;
+}
+
+// --- acting ---
+
+int AmedPolicy::ReadingsLeft(const View& view) const {
+  const int classes = std::max(1, static_cast<int>(view.Classes().size()));
+  const int in_flight = static_cast<int>(view.in_flight().size());
+  return std::max(0, view.conditions()->totals.measurements / classes - num_readings_ - in_flight);
+}
+
+bool AmedPolicy::HasRoom(const View& view, int decided) {
+  int slots = view.conditions()->slots.empty() ? 1 : std::numeric_limits<int>::max();
+  for (const ClassId& on : view.Classes()) {
+    slots = std::min(slots, view.conditions()->slots.at(on));
+  }
+  const bool has_board = view.conditions()->slots.empty() || !view.Classes().empty();
+  return has_board && static_cast<int>(view.in_flight().size()) + decided < slots;
+}
+
+std::vector<Action> AmedPolicy::Act(const View& view) {
+  if (blind_) return blind_->Act(view);
+  if (!view.conditions() || view.stopped_at()) return {};
+  Learn(view);
+  std::vector<Action> actions;
+  std::optional<View> later;  // `view` with what is decided
+  const View* now = &view;
+  while (HasRoom(*now, 0) && unavailable_in_a_row_ < kMaxUnavailableInARow) {
+    Decision decision;
+    for (int attempt = 0; attempt < kAttempts && !decision.step; ++attempt) {
+      decision = DecideAt(*now, attempt);
+    }
+    incumbent_ = decision.best_place;
+    if (!decision.step) {
+      // What is in flight may change that.
+      return now->in_flight().empty() ? End(view, decision) : actions;
+    }
+    actions.emplace_back(TrialOf(*now, *decision.step));
+    if (!HasRoom(*now, 1)) return actions;
+    if (!later) later.emplace(view);
+    later->Submitted(actions.back());
+    places_.Submitted(std::get<Trial>(actions.back()));
+    now = &*later;
+  }
+  const bool has_board = view.conditions()->slots.empty() || !view.Classes().empty();
+  if (actions.empty() && view.in_flight().empty() && has_board) {
+    actions.emplace_back(Stop{view.IsKept(incumbent_) ? incumbent_ : view.latest()});
+  }
+  return actions;
+}
+
+Decision AmedPolicy::DecideAt(const View& view, int attempt) const {
+  RandomStream random(seed_, name(),
+                      static_cast<std::uint64_t>(kAttempts * view.next_ticket() + attempt));
+  std::optional<LossBelief> expected;
+  for (const Action& action : view.in_flight()) {
+    const auto& trial = std::get<Trial>(action);
+    if (!expected) expected.emplace(belief_);
+    expected->Anticipate(places_.At({trial.id}), trial.what.choice, loss_error_);
+  }
+  std::vector<Choice> known = tried_;
+  for (const Candidate& answer : answers_) known.push_back(answer.choice);
+  const Surrogate surrogate(problem_, cost_, history_);
+  const DecisionInput input{.problem = problem_,
+                            .cost = cost_,
+                            .ladder = ladder_,
+                            .options = options_,
+                            .view = view,
+                            .belief = expected ? *expected : belief_,
+                            .places = places_,
+                            .surrogate = surrogate,
+                            .known = known,
+                            .excluded = excluded_,
+                            .incumbent = incumbent_,
+                            .loss_error = loss_error_,
+                            .readings_left = ReadingsLeft(view)};
+  return Decide(input, random);
+}
+
+Trial AmedPolicy::TrialOf(const View& view, const PlannedStep& step) const {
+  const bool is_answer =
+      std::any_of(answers_.begin(), answers_.end(),
+                  [&](const Candidate& answer) { return answer.choice == step.what; });
+  const std::vector<ClassId> classes = view.Classes();
+  const bool is_measured =
+      !classes.empty() && std::all_of(classes.begin(), classes.end(), [&](const ClassId& on) {
+        return view.FindMeasured(step.what, on) != nullptr;
+      });
+  int episode = last_episode_;
+  for (const Action& action : view.in_flight()) {
+    episode = std::max(episode, std::get<Trial>(action).episode);
+  }
+  const bool restarts =
+      step.batches > 0 && places_.Origin(step.from) != places_.Origin(view.latest());
+  return {.id = view.next_ticket(),
+          .what = {.choice = step.what,
+                   .origin = is_answer ? Origin::kIntegerProgram : Origin::kPlanned,
+                   .reason = Describe(step, is_answer ? "integer program's answer" : "planned"),
+                   .figures = step.figures},
+          .from = step.from,
+          .train = PaceOf(view, step.batches),
+          // What was measured costs nothing again.
+          .classes = step.measure || is_measured ? classes : std::vector<ClassId>{},
+          .episode = restarts ? episode + 1 : episode};
+}
+
+std::vector<Action> AmedPolicy::End(const View& view, const Decision& decision) {
+  if (!decision.to_measure.empty()) {
+    return {TrialOf(view, decision.to_measure.front())};
+  }
+  if (decision.rest) {
+    return {TrialOf(view, *decision.rest)};
+  }
+  return {Stop{decision.best_place}};
+}
+
+// --- saving ---
+
+std::string AmedPolicy::Save() const {
+  if (blind_) return blind_->Save();
+  return json{{"version", kStateVersion},
+              {"policy", name()},
+              {"seed", seed_},
+              {"variables", VariableNames(problem_)},
+              {"incumbent", incumbent_.after}}
+      .dump();
+}
+
+Status AmedPolicy::Load(std::string_view state) {
+  if (blind_) return blind_->Load(state);
+  const json object = json::parse(state, nullptr, /*allow_exceptions=*/false);
+  const auto is = [&](const char* field, const json& expected) {
+    return object.contains(field) && object.at(field) == expected;
+  };
+  const bool ours = object.is_object() && is("version", kStateVersion) && is("policy", name()) &&
+                    is("variables", VariableNames(problem_)) && object.contains("seed") &&
+                    object.at("seed").is_number_unsigned() && object.contains("incumbent") &&
+                    object.at("incumbent").is_number_integer();
+  if (!ours) {
+    return DataCorrupt("state of policy " + name() + ": expected version " +
+                       std::to_string(kStateVersion) + " of this policy for this problem's " +
+                       std::to_string(problem_.variables.size()) + " variables");
+  }
+  seed_ = object.at("seed").get<std::uint64_t>();
+  incumbent_ = {object.at("incumbent").get<TicketId>()};
+  return Status();
+}
+
+}  // namespace bitpilot

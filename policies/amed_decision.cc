@@ -1,0 +1,337 @@
+#include "policies/amed_decision.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "kernels/base/check.h"
+#include "policies/index.h"
+#include "policies/lookahead.h"
+#include "policies/pace.h"
+#include "policies/reward.h"
+#include "policies/target_pool.h"
+#include "policies/target_utility.h"
+
+namespace bitpilot {
+namespace {
+
+// Worlds that say how unsure predictions of latency and energy are.
+constexpr int kCostWorlds = 24;
+
+// Points and weights of a standard normal number: what a measurement may say.
+struct Node {
+  double z;
+  double weight;
+};
+constexpr Node kNodes[] = {
+    {-1.7320508075688772, 1.0 / 6.0}, {0.0, 2.0 / 3.0}, {1.7320508075688772, 1.0 / 6.0}};
+
+// A front's networks share the place that the search ends at: what each gets of the rest.
+constexpr double kShareOfAFront = 0.25;
+
+struct MeanAndDeviation {
+  double mean = 0.0;
+  double deviation = 0.0;
+};
+
+MeanAndDeviation Summarize(const std::vector<double>& values) {
+  MeanAndDeviation summary;
+  for (const double value : values) summary.mean += value / static_cast<double>(values.size());
+  double square = 0.0;
+  for (const double value : values) {
+    square += (value - summary.mean) * (value - summary.mean);
+  }
+  summary.deviation = std::sqrt(square / static_cast<double>(values.size()));
+  return summary;
+}
+
+class Decider {
+ public:
+  Decider(const DecisionInput& input, RandomStream& random)
+      : input_(input), problem_(input.problem), view_(input.view), left_(LeftOf(input)) {
+    for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
+    link_ = input.surrogate.MeanWorld().link;
+    FindPlaces();
+    FindTargets(random);
+  }
+
+  Decision Run() {
+    Decision decision;
+    const Lookahead lookahead(input_.belief, StateAt(latest_), targets_, left_, input_.loss_error,
+                              *utility_);
+    double stopping = -std::numeric_limits<double>::infinity();
+    for (const Place place : places_) {
+      const double value = lookahead.ValueOfStopping(StateAt(place));
+      if (value > stopping) {
+        stopping = value;
+        decision.best_place = place;
+      }
+    }
+    figures_.value_of_stopping = stopping;
+    figures_.value_of_staying = stopping;
+    if (left_.readings > 0) {
+      std::optional<PlannedStep> step = BestStep(lookahead);
+      if (step && step->figures.value > stopping + input_.options.least_gain) {
+        step->figures.value_of_staying = figures_.value_of_staying;
+        decision.step = std::move(step);
+      }
+    }
+    decision.rest = Rest(decision.best_place);
+    AddUnmeasured(lookahead, &decision);
+    return decision;
+  }
+
+ private:
+  static SearchLeft LeftOf(const DecisionInput& input) {
+    SearchLeft left;
+    left.readings = input.readings_left;
+    left.search_batches = input.view.mini_batches_left();
+    left.final_batches = input.problem.final_batches;
+    const View& view = input.view;
+    left.counted = [&view](int from, int count) {
+      Pace pace;
+      pace.batches = count;
+      pace.rate_begin = RateShareAt(view, view.mini_batches_submitted() + from);
+      pace.rate_end = RateShareAt(view, view.mini_batches_submitted() + from + count);
+      return TrainedPlaces::Counted(pace);
+    };
+    left.share_of_rest = HasCostBudget(input.problem) ? 1.0 : kShareOfAFront;
+    return left;
+  }
+
+  TrainedState StateAt(Place place) const { return input_.places.At(place); }
+
+  // Start, the latest and the incumbent, by the first ticket that left the weights, each once.
+  void FindPlaces() {
+    places_ = {Place{}};
+    if (!input_.options.train_while_searching) return;
+    for (Place place : {input_.incumbent, view_.latest()}) {
+      if (!view_.IsKept(place) || !input_.places.Has(place)) continue;
+      const Place origin = input_.places.Origin(place);
+      if (view_.IsKept(origin)) place = origin;
+      if (std::find(places_.begin(), places_.end(), place) == places_.end()) {
+        places_.push_back(place);
+      }
+      latest_ = place;
+    }
+  }
+
+  bool IsMeasured(const Choice& choice) const {
+    const std::vector<ClassId> classes = view_.Classes();
+    return !classes.empty() && std::all_of(classes.begin(), classes.end(), [&](const ClassId& on) {
+      return view_.FindMeasured(choice, on) != nullptr;
+    });
+  }
+
+  // Measured on every class that has a board: the mean over them. What a board found disturbed
+  // counts by its interval.
+  TargetCost MeasuredCost(const Choice& choice) const {
+    TargetCost cost;
+    const std::vector<ClassId> classes = view_.Classes();
+    const auto share = 1.0 / static_cast<double>(classes.size());
+    for (const ClassId& on : classes) {
+      const Measured& measured = *view_.FindMeasured(choice, on);
+      cost.latency += share * measured.ratio;
+      if (measured.is_noisy) {
+        cost.latency_deviation += share * 0.5 * (measured.ratio_high - measured.ratio_low);
+      }
+      if (problem_.energy_objective == EnergyObjective::kMeasured) {
+        cost.energy += share * measured.energy_ratio.value_or(0.0);
+        cost.energy_deviation += share * 0.5 * measured.energy_ratio_uncertainty;
+      } else if (problem_.energy_objective == EnergyObjective::kModel) {
+        cost.energy += share * measured.model_energy_ratio.value_or(0.0);
+      }
+    }
+    return cost;
+  }
+
+  TargetCost CostOf(const Choice& choice) const {
+    if (IsMeasured(choice)) return MeasuredCost(choice);
+    const std::vector<double> latency = input_.cost.OperationLatencyRatios(choice);
+    const std::vector<double> energy = input_.cost.OperationEnergyRatios(choice);
+    std::vector<double> latencies;
+    std::vector<double> energies;
+    for (const World& world : worlds_) {
+      const Objectives predicted = world.Predict(choice, latency, energy);
+      latencies.push_back(predicted.latency_ratio);
+      energies.push_back(predicted.energy_ratio);
+    }
+    const MeanAndDeviation of_latency = Summarize(latencies);
+    TargetCost cost{.latency = of_latency.mean, .latency_deviation = of_latency.deviation};
+    if (problem_.energy_objective != EnergyObjective::kNone) {
+      const MeanAndDeviation of_energy = Summarize(energies);
+      cost.energy = of_energy.mean;
+      cost.energy_deviation = of_energy.deviation;
+    }
+    return cost;
+  }
+
+  TargetUtility UtilityOf(const std::vector<Choice>& choices) const {
+    std::vector<TargetCost> costs;
+    for (const Choice& choice : choices) costs.push_back(CostOf(choice));
+    return TargetUtility(problem_, link_, std::move(costs));
+  }
+
+  void FindTargets(RandomStream& random) {
+    std::vector<Choice> pool =
+        DrawTargets(problem_, input_.cost, input_.ladder, input_.belief, StateAt(latest_), left_,
+                    input_.surrogate, input_.options.worlds, random);
+    pool.insert(pool.end(), input_.known.begin(), input_.known.end());
+    std::sort(pool.begin(), pool.end());
+    pool.erase(std::unique(pool.begin(), pool.end()), pool.end());
+    std::erase_if(pool, [&](const Choice& choice) { return input_.excluded.contains(choice); });
+    if (pool.empty()) pool.push_back(UniformChoice(problem_, 8));
+    const TargetUtility utility = UtilityOf(pool);
+    const Lookahead lookahead(input_.belief, StateAt(latest_), pool, left_, input_.loss_error,
+                              utility);
+    for (const std::size_t j : MostWanted(lookahead.weights(), AsIndex(input_.options.targets))) {
+      targets_.push_back(pool[j]);
+    }
+    utility_ = UtilityOf(targets_);
+  }
+
+  std::vector<int> TrainingSteps() const {
+    std::vector<int> steps;
+    for (const int units : input_.options.training_steps) {
+      const int batches = units * problem_.batches_per_step;
+      const bool allowed =
+          units == 0 || (input_.options.train_while_searching && batches <= left_.search_batches);
+      if (allowed) steps.push_back(batches);
+    }
+    return steps;
+  }
+
+  // Positions of the targets that matter most, the most wanted first.
+  static std::vector<std::size_t> MostWanted(const std::vector<double>& weights,
+                                             std::size_t count) {
+    std::vector<std::size_t> order(weights.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return weights[a] > weights[b]; });
+    order.resize(std::min(order.size(), count));
+    return order;
+  }
+
+  bool CanMeasure() const {
+    const std::vector<ClassId> classes = view_.Classes();
+    return !classes.empty() && view_.measurements_left() >= std::ssize(classes) &&
+           view_.board_seconds_left().value_or(1.0) > 0.0;
+  }
+
+  // A step at target `j`, with what a measurement would make of it.
+  void Evaluate(const Lookahead& lookahead, Place from, std::size_t j, int batches,
+                std::optional<PlannedStep>* best) {
+    const Outlook outlook = lookahead.OutlookOf(StateAt(from), targets_[j], batches);
+    double value = lookahead.Expect(outlook, *utility_);
+    bool measure = false;
+    if (CanMeasure() && !IsMeasured(targets_[j])) {
+      double measured = 0.0;
+      for (const Node& node : kNodes) {
+        measured += node.weight * lookahead.Expect(outlook, utility_->IfMeasured(j, node.z));
+      }
+      // A measurement takes nothing from anything else, unless board seconds are counted.
+      measure = measured >= value || !view_.board_seconds_left();
+      value = std::max(value, measured);
+    }
+    const auto charged = [this](double worth, int trained) {
+      return trained > 0 ? worth - input_.options.least_gain_of_training : worth;
+    };
+    if (!*best || charged(value, batches) > charged((*best)->figures.value, (*best)->batches)) {
+      *best = StepOf(from, targets_[j], batches, measure);
+      (*best)->figures.value = value;
+    }
+  }
+
+  PlannedStep StepOf(Place from, const Choice& what, int batches, bool measure) const {
+    const TrainedState after = input_.belief.After(StateAt(from), what, left_.counted(0, batches));
+    const PredictedLoss predicted = input_.belief.Predict(after, what);
+    PlannedStep step{
+        .from = from, .what = what, .batches = batches, .measure = measure, .figures = figures_};
+    step.figures.predicted_loss =
+        AnchorLoss(problem_.anchor, view_.DepthOf(from) + batches) + predicted.mean;
+    step.figures.predicted_error =
+        std::sqrt(predicted.standard_deviation * predicted.standard_deviation +
+                  input_.loss_error * input_.loss_error);
+    return step;
+  }
+
+  std::optional<PlannedStep> BestStep(const Lookahead& lookahead) {
+    std::optional<PlannedStep> best;
+    const std::vector<std::size_t> wanted =
+        MostWanted(lookahead.weights(), AsIndex(input_.options.steps_considered));
+    for (const Place from : places_) {
+      for (const int batches : TrainingSteps()) {
+        for (const std::size_t j : wanted) Evaluate(lookahead, from, j, batches, &best);
+      }
+    }
+    const Choice* widths = view_.WidthsAt(latest_);
+    const int batches = std::min(problem_.batches_per_step, left_.search_batches);
+    figures_.value_of_staying =
+        lookahead.Value(StateAt(latest_), widths != nullptr ? *widths : UniformChoice(problem_, 8),
+                        input_.options.train_while_searching ? batches : 0);
+    return best;
+  }
+
+  // What training all that is left at one target makes of all, against training none of it.
+  std::optional<PlannedStep> Rest(Place place) {
+    if (!input_.options.train_while_searching || left_.search_batches == 0) return std::nullopt;
+    SearchLeft nothing = left_;
+    nothing.search_batches = 0;
+    const Lookahead after(input_.belief, StateAt(place), targets_, nothing, input_.loss_error,
+                          *utility_);
+    const double without = after.ValueOfStopping(StateAt(place));
+    const double counted = left_.counted(0, left_.search_batches);
+    double highest = without + input_.options.least_gain;
+    const Choice* best = nullptr;
+    for (const Choice& target : targets_) {
+      const double value =
+          after.ValueOfStopping(input_.belief.After(StateAt(place), target, counted));
+      if (value > highest) {
+        highest = value;
+        best = &target;
+      }
+    }
+    if (best == nullptr) return std::nullopt;
+    PlannedStep step = StepOf(place, *best, left_.search_batches, /*measure=*/false);
+    step.figures.value = highest;
+    return step;
+  }
+
+  void AddUnmeasured(const Lookahead& lookahead, Decision* decision) const {
+    if (!CanMeasure()) return;
+    const std::vector<double> losses = lookahead.CautiousFinalLosses(StateAt(decision->best_place));
+    const double all = (*utility_)(losses);
+    for (const std::size_t j : MostWanted(lookahead.weights(), targets_.size())) {
+      if (IsMeasured(targets_[j])) continue;
+      std::vector<double> without = losses;
+      without[j] += 10.0;
+      if ((*utility_)(without) >= all) continue;  // it is not what the search would end with
+      decision->to_measure.push_back(
+          StepOf(decision->best_place, targets_[j], /*batches=*/0, /*measure=*/true));
+      decision->to_measure.back().figures.value = figures_.value_of_stopping;
+    }
+  }
+
+  const DecisionInput& input_;
+  const SearchProblem& problem_;
+  const View& view_;
+  SearchLeft left_;
+  std::vector<World> worlds_;
+  ErrorLink link_;
+  std::vector<Place> places_;
+  Place latest_;
+  std::vector<Choice> targets_;
+  std::optional<TargetUtility> utility_;  // of targets_
+  DecisionFigures figures_;
+};
+
+}  // namespace
+
+Decision Decide(const DecisionInput& input, RandomStream& random) {
+  return Decider(input, random).Run();
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,61 @@
+// One decision of policy "amed" (policies/amed.h): what to do next, and how to end.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "policies/amed_options.h"
+#include "policies/cost_model.h"
+#include "policies/environment.h"
+#include "policies/loss_belief.h"
+#include "policies/random_stream.h"
+#include "policies/search_problem.h"
+#include "policies/surrogate.h"
+#include "policies/trained_places.h"
+#include "policies/view.h"
+#include "policies/width_ladder.h"
+
+namespace bitpilot {
+
+// What is known when a decision is made. References must outlive the call.
+struct DecisionInput {
+  const SearchProblem& problem;
+  const CostModel& cost;
+  const WidthLadder& ladder;
+  const AmedOptions& options;
+  const View& view;
+  const LossBelief& belief;  // what is in flight counts as read at its mean
+  const TrainedPlaces& places;
+  const Surrogate& surrogate;        // of latency, energy and error rates
+  const std::vector<Choice>& known;  // that may become targets, beside those drawn
+  const std::set<Choice>& excluded;  // that no board runs
+  Place incumbent;                   // where the search would have ended by the last decision
+  double loss_error = 0.0;           // of the next reading, nats
+  int readings_left = 0;             // 0: only how to end is asked
+};
+
+struct PlannedStep {
+  Place from;
+  Choice what;
+  int batches = 0;
+  bool measure = false;  // what no board has measured yet
+  DecisionFigures figures;
+};
+
+struct Decision {
+  // The best step, if one is worth more than stopping.
+  std::optional<PlannedStep> step;
+  // Where the search would end now.
+  Place best_place;
+  // Before it ends: what it would end with and no board has measured, the most wanted first.
+  std::vector<PlannedStep> to_measure;
+  // Before it ends: all mini-batches that are left, at what they do most good to. Absent if they do
+  // none.
+  std::optional<PlannedStep> rest;
+};
+
+// A function of `input` and of what `random` draws.
+Decision Decide(const DecisionInput& input, RandomStream& random);
+
+}  // namespace bitpilot

@@ -1,0 +1,58 @@
+// TargetUtility: what the losses of the networks that a search may end with are worth.
+//
+//   with a budget of latency or energy   - the lowest loss among those that keep it
+//   without                              hypervolume of all in (error, latency), as the report's, with
+//                                        an energy objective over the mean of latency and energy
+//
+// What was measured counts as it is; a target that was never measured counts a standard deviation above
+// its prediction, so that measuring it is worth something. A target that misses a budget loses a nat
+// and more: where none keeps it, the one that misses it least is wanted.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "policies/search_problem.h"
+#include "policies/surrogate.h"
+
+namespace bitpilot {
+
+// Ratios to uniform 8 bit; deviations are what is not known of them, 0 once it is.
+struct TargetCost {
+  double latency = 0.0;
+  double latency_deviation = 0.0;
+  double energy = 0.0;  // 0 where it is no objective
+  double energy_deviation = 0.0;
+};
+
+// True if the search wants one network, within a budget, and not a front.
+bool HasCostBudget(const SearchProblem& problem);
+
+class TargetUtility {
+ public:
+  // link: from excess losses to error rates. costs: [targets].
+  TargetUtility(const SearchProblem& problem, const ErrorLink& link, std::vector<TargetCost> costs);
+
+  // losses: excess loss of each target, nats, [targets].
+  double operator()(const std::vector<double>& losses) const;
+
+  // As if `target` were measured, `z` standard deviations above its prediction.
+  TargetUtility IfMeasured(std::size_t target, double z) const;
+
+  const std::vector<TargetCost>& costs() const { return costs_; }
+
+ private:
+  void Prepare();
+  double LowestWithin(const std::vector<double>& losses) const;
+  double Hypervolume(const std::vector<double>& losses) const;
+
+  Budgets budgets_;
+  bool has_energy_ = false;
+  ErrorLink link_;
+  std::vector<TargetCost> costs_;
+  std::vector<double> penalty_;     // nats, [targets]
+  std::vector<double> price_;       // latency, or its mean with energy, [targets]
+  std::vector<std::size_t> order_;  // targets by ascending price
+};
+
+}  // namespace bitpilot
