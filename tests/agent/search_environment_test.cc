@@ -103,8 +103,8 @@ TEST_F(SearchEnvironmentTest, KeepsEveryLawWhereNothingTrains) {
 // At this rate every training diverges, and every place is the start again.
 TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
   search_.config.measurements = 10;
-  search_.config.learning_rate = 1e30;
   const std::unique_ptr<WholeEnvironment> environment = Make();
+  search_.config.learning_rate = 1e30;  // from the first ticket on
   EnvironmentPlayer player(*environment);
   ASSERT_NO_FATAL_FAILURE(player.Next());
   const Choice narrow = UniformChoice(environment->problem(), 4);
