@@ -137,6 +137,7 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
       ForgetBefore(kMaxHistory, &history_);
       break;
     case TransitionStatus::kDiverged:
+    case TransitionStatus::kRejected:  // of older studies
       break;
   }
   unavailable_in_a_row_ = 0;

@@ -45,18 +45,34 @@ double WidthLadder::CostOf(const Choice& choice, const CostFactors& factors) con
   return cost;
 }
 
-WidthLadder::Cells WidthLadder::CellsOf(const VariableGroup& group, int variable, Choice choice,
-                                        const CostFactors& factors, double cell) const {
-  const int first = group.variables.front();
+double WidthLadder::ShareOf(int operation, int variable, const Choice& choice,
+                            const CostFactors& factors) const {
+  const SearchedOperation& searched = cost_.operations()[AsIndex(operation)];
+  const auto read = AsIndex(searched.ReadBits(choice));
+  double latency = 0.0;
+  double energy = 0.0;
+  const auto add = [&](double share, int weight_bits) {
+    latency += share * searched.latency_ratio[AsIndex(weight_bits)][read];
+    energy += share * searched.energy_ratio[AsIndex(weight_bits)][read];
+  };
+  if (searched.activation_variable == variable) add(1.0, 0);
+  for (const OperationPart& part : searched.parts) {
+    if (part.variable == variable) add(part.share, choice[AsIndex(variable)]);
+  }
+  double cost = 0.0;
+  if (!factors.latency.empty()) cost += factors.latency[AsIndex(operation)] * latency;
+  if (!factors.energy.empty()) cost += factors.energy[AsIndex(operation)] * energy;
+  return cost;
+}
+
+WidthLadder::Cells WidthLadder::CellsOf(int variable, Choice choice, const CostFactors& factors,
+                                        double cell) const {
   Cells cells;
   for (const int width : index_.widths(variable)) {
     choice[AsIndex(variable)] = width;
     double cost = 0.0;
     for (const int operation : cost_.OperationsOf(variable)) {
-      const int weights = cost_.operations()[AsIndex(operation)].weight_variable;
-      // What the first variable shares with another one is that one's.
-      if (variable == first && weights >= 0 && weights != first) continue;
-      cost += OperationCost(operation, choice, factors);
+      cost += ShareOf(operation, variable, choice, factors);
     }
     cells.push_back(ToCells(cost, cell));
   }
@@ -73,14 +89,14 @@ WidthLadder::GroupPass WidthLadder::Pass(const VariableGroup& group,
   pass.first.assign(best->size(), -1);
   std::vector<double> joint(best->size(), kInfinity);
   Choice choice = UniformChoice(problem_, 8);
-  const Cells first_cells = CellsOf(group, first, choice, factors, cell);
+  const Cells first_cells = CellsOf(first, choice, factors, cell);
   for (std::size_t k = 0; k < first_cells.size(); ++k) {
     choice[AsIndex(first)] = index_.widths(first)[k];
     std::vector<Stage> stages;
     std::vector<double> now = *best;
     for (const int variable : group.variables) {
       Stage stage{.variable = variable,
-                  .cost = CellsOf(group, variable, choice, factors, cell),
+                  .cost = CellsOf(variable, choice, factors, cell),
                   .position = std::vector<std::int8_t>(now.size(), -1)};
       std::vector<double> next(now.size(), kInfinity);
       for (std::size_t w = 0; w < stage.cost.size(); ++w) {

@@ -14,6 +14,7 @@
 #include "policies/bit_allocator.h"
 #include "policies/cost_model.h"
 #include "policies/search_problem.h"
+#include "policies/variable_groups.h"
 #include "policies/width_index.h"
 
 namespace bitpilot {
@@ -30,8 +31,10 @@ class WidthLadder {
   // `problem` and `cost` must outlive it.
   WidthLadder(const SearchProblem& problem, const CostModel& cost);
 
-  // The best choice within each limit: exact up to 1/2048 of the largest limit, and never above its
-  // limit, except that the cheapest choice stands in where none is within.
+  // The best choice within each limit: exact up to 1/2048 of the largest limit (where operations of
+  // one group read several searched tensors, or have channels of fixed width beside a tensor of fixed
+  // width, only about), and never above its limit, except that the cheapest choice stands in where
+  // none is within.
   //
   // losses: [index().num_widths()], nats. limits: not empty.
   //
@@ -62,10 +65,12 @@ class WidthLadder {
   };
 
   double OperationCost(int operation, const Choice& choice, const CostFactors& factors) const;
-  // Of `variable`'s operations with `variable` at each of its widths; without those that another
-  // variable of the group than the first one shares.
-  Cells CellsOf(const VariableGroup& group, int variable, Choice choice, const CostFactors& factors,
-                double cell) const;
+  // What of an operation's cost is `variable`'s: of its own channels; of a tensor that the operation
+  // reads, that of the channels whose width is fixed.
+  double ShareOf(int operation, int variable, const Choice& choice,
+                 const CostFactors& factors) const;
+  // The shares of all its operations with `variable` at each of its widths.
+  Cells CellsOf(int variable, Choice choice, const CostFactors& factors, double cell) const;
   GroupPass Pass(const VariableGroup& group, const std::vector<double>& losses,
                  const CostFactors& factors, double cell, std::vector<double>* best) const;
   Choice TraceBack(const std::vector<GroupPass>& passes, int cells) const;
