@@ -74,8 +74,8 @@ TEST_P(GroupedPoliciesTest, OnlyLegalChoicesAndSomeThatMixWidthsInALayer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, GroupedPoliciesTest, testing::ValuesIn(PolicyNames()),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& policy) {
+                           std::string name = policy.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

@@ -185,7 +185,8 @@ class TrainingToy final : public Environment {
   TrialOutcome Answer(const Trial& trial) {
     Weights from = weights_.at(trial.from.after);
     spent_ += trial.train.batches;
-    TrialOutcome outcome{.id = trial.id};
+    TrialOutcome outcome;
+    outcome.id = trial.id;
     const bool diverged =
         trial.train.batches > 0 && noise_.NextUniform() < options_.divergence_rate;
     Weights after = from;
