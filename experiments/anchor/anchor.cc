@@ -176,7 +176,7 @@ class Experiment {
   Anchor anchor_;
 };
 
-void Run(const Options& options) {
+void RunAll(const Options& options) {
   const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
   for (int seed = 1; seed <= options.seeds; ++seed) {
     std::printf(
@@ -205,5 +205,5 @@ int main(int argc, char** argv) {
   app.add_option("--final-batches", options.final_batches)->check(CLI::PositiveNumber);
   app.add_option("--seeds", options.seeds)->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
-  bitpilot::Run(options);
+  bitpilot::RunAll(options);
 }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,7 +118,7 @@ Result<SearchOutcome> Search(Study& study, const SearchConfig& config, LiveParts
   return SearchDriver(config, *journal, files, &parts, options).Run();
 }
 
-Status Run(const Options& options) {
+Status RunLongStudy(const Options& options) {
   const SearchConfig config = ConfigOf(options);
   Result<std::unique_ptr<LiveParts>> parts = Load(config);
   if (!parts.ok()) return parts.status();
@@ -171,7 +172,7 @@ int main(int argc, char** argv) {
   app.add_option("--decisions", options.decisions)->check(CLI::Range(20, 100'000));
   app.add_option("--train-batches", options.train_batches)->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
-  const bitpilot::Status status = bitpilot::Run(options);
+  const bitpilot::Status status = bitpilot::RunLongStudy(options);
   if (status.ok()) return 0;
   std::fprintf(stderr, "long_study: %s\n", status.message().c_str());
   return 1;

@@ -41,7 +41,11 @@ class FinalistsTest : public testing::Test {
       answer.transition.latency_ns = 1000.0 * latency_ratio;
     answer.transition.accuracy = accuracy;
     transitions_.push_back(answer);
-    proposals_.push_back({step, answer.transition.choice, "id", "a reason", origin});
+    ProposalEvent proposal;
+    proposal.step = step;
+    proposal.choice = answer.transition.choice;
+    proposal.origin = origin;
+    proposals_.push_back(std::move(proposal));
   }
 
   std::vector<Finalist> Choose() const {
