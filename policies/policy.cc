@@ -144,6 +144,13 @@ int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem
   return entry.ok() ? NumAnswers((*entry)->ladder, problem) : 0;
 }
 
+Status CheckPolicyOptions(std::string_view name, std::string_view options) {
+  const Result<const PolicyEntry*> entry = FindPolicy(name);
+  if (!entry.ok()) return entry.status();
+  const bool plans = (*entry)->make == MakeAmed<true> || (*entry)->make == MakeAmed<false>;
+  return plans ? AmedOptionsFromJson(options).status() : RefuseOptions(options);
+}
+
 Result<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const SearchProblem& problem,
                                            std::uint64_t seed, std::string_view options) {
   return MakeEntry(name, problem, seed, nullptr, options);

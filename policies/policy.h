@@ -61,6 +61,11 @@ bool StartsWithIntegerProgram(std::string_view name);
 // that go on to learn at most kNumIlpAnswers. 0: none.
 int NumIntegerProgramAnswers(std::string_view name, const SearchProblem& problem);
 
+// Before there is a problem: whether the policy takes these options.
+//
+// Errors: kInvalidArgument names the option, or says that the policy takes none; an unknown name.
+Status CheckPolicyOptions(std::string_view name, std::string_view options);
+
 // `problem` must outlive the policy. Solves the integer program where the policy begins with it.
 //
 // options: a JSON object, of "amed" and "two-stage" policies/amed_options.h's; the others take none.

@@ -65,7 +65,9 @@ int Main(int argc, char** argv) {
                          return Contains(kChecksElsewhere, argument);
                        });
   if (is_here) return RunProgram(argc, argv, AddCommandsHere);
-  return Fail(BecomeAgent(), /*json=*/false);
+  const bool json =
+      std::any_of(argv, argv + argc, [](std::string_view each) { return each == "--json"; });
+  return Fail(BecomeAgent(), json);
 }
 
 }  // namespace

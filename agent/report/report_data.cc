@@ -25,6 +25,8 @@ Status ReadEvent(const Event& event, ReportData& data) {
   if (event.kind == ProblemEvent::kKind) return Read(event, data.problem.emplace());
   if (event.kind == ProposalEvent::kKind) return Read(event, data.proposals.emplace_back());
   if (event.kind == TransitionEvent::kKind) return Read(event, data.transitions.emplace_back());
+  // Of a search that was extended the last ones count.
+  if (event.kind == ConditionsEvent::kKind) data.end.reset();
   if (event.kind == FinalEvent::kKind) return Read(event, data.final.emplace());
   if (event.kind == EndEvent::kKind) return Read(event, data.end.emplace());
   return Status();

@@ -140,10 +140,7 @@ class FinalTrainer {
     return std::optional(std::move(*reading));
   }
 
-  Status ReestimateBatchNorm() {
-    return parts_.model->ReestimateBatchNorm(*parts_.train, job_.reestimation_batches,
-                                             job_.options.batch_size);
-  }
+  Status ReestimateBatchNorm() { return parts_.model->ReestimateBatchNorm(*parts_.train); }
 
   // From the integer network, which is what the board runs.
   Result<Reading> Read() const {

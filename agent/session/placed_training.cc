@@ -55,9 +55,16 @@ Result<StoredFile> PlacedTraining::SaveStart() {
   return files_.Put(StudyFileKind::kCheckpoint, model_->SaveCheckpoint());
 }
 
+Status PlacedTraining::Reset() {
+  if (trains()) return Status();
+  if (!loaded_.empty()) return model_->LoadCheckpoint(loaded_);
+  loaded_ = model_->SaveCheckpoint();
+  return Status();
+}
+
 Status PlacedTraining::Restore(const PlaceFile& place) {
   if (stop_()) return Stopped();
-  if (!trains()) return Status();
+  if (!trains()) return Reset();
   const Result<std::string> bytes = files_.Get(place.file);
   if (!bytes.ok()) return bytes.status();
   return model_->LoadCheckpoint(*bytes).WithContext(place.file.file);

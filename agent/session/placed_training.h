@@ -4,8 +4,8 @@
 // is in memory between two calls never matters: the same place, widths and pace give the same bits,
 // whatever was read, exported or measured in between.
 //
-// A search that trains nothing has one place, the start, without a file; its networks are calibrated
-// from the float weights at each reading.
+// A search that trains nothing has one place, the start, without a file: the model as it was loaded,
+// calibrated at each reading.
 #pragma once
 
 #include <functional>
@@ -50,6 +50,9 @@ class PlacedTraining {
   // All but the rates.
   TrainOptions options() const;
 
+  // Brings the model back to the start where nothing trains: what a final training did to it is undone.
+  Status Reset();
+
   // Saves the state that everything begins from: the float weights, calibrated at 8 bits.
   //
   // Errors: those of the disk; kAborted if `stop` became true. REQUIRES: trains().
@@ -90,6 +93,7 @@ class PlacedTraining {
   const SearchImages* images_;
   const ImageDataset* calibration_;
   std::function<bool()> stop_;
+  std::string loaded_;  // the model's state before its first reading, where nothing trains
 };
 
 }  // namespace bitpilot

@@ -177,7 +177,7 @@ Result<StoredFile> SearchDriver::SettleStart() {
 Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy) {
   options_.observer->OnPhase("searching with " + policy.name(), config_.measurements);
   // What a resume goes on from. A verification believes nothing.
-  const std::int64_t trusted_until = parts_ != nullptr ? journal_.last_policy_seq() : 0;
+  const std::int64_t trusted_until = journal_.verifies() ? 0 : journal_.last_policy_seq();
   while (true) {
     environment.TrustLog(journal_.seq() < trusted_until);
     const std::optional<Observation> observation = environment.Next();
@@ -189,8 +189,11 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
     if (std::holds_alternative<TrialOutcome>(*observation)) {
       ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
-      environment.KeepNetworks(ReportableSteps(environment.problem(), environment.proposals(),
-                                               environment.transitions()));
+      if (journal_.recording()) {
+        environment.KeepNetworks(ReportableSteps(environment.problem(), environment.proposals(),
+                                                 environment.transitions()),
+                                 compared_);
+      }
       Report(environment);
     }
     if (!environment.view().stopped_at()) {
@@ -201,38 +204,38 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
 }
 
 Status SearchDriver::Decide(SearchEnvironment& environment, Policy& policy) {
-  const Result<std::vector<Action>> actions = NextActions(environment, policy);
-  if (!actions.ok()) return actions.status();
-  for (const Action& action : *actions) {
+  const bool trusts = environment.TrustsLog();
+  std::vector<Action> actions;
+  if (!trusts) actions = policy.Act(environment.view());
+  // What is to be kept is settled while all of it is there.
+  BITPILOT_RETURN_IF_ERROR(SettleKeeps(environment, policy));
+  if (trusts) BITPILOT_RETURN_IF_ERROR(TakeActions(actions));
+  for (const Action& action : actions) {
     if (const Status legal = environment.view().Check(action); !legal.ok()) {
       return Status(StatusCode::kInternal,
                     "policy " + policy.name() + " chose what it may not: " + legal.message());
     }
-    if (!environment.TrustsLog()) {
+    if (!trusts) {
       BITPILOT_RETURN_IF_ERROR(DecideAction(journal_, environment.problem(), action, trials_));
     }
     if (std::holds_alternative<Trial>(action)) ++trials_;
     BITPILOT_RETURN_IF_ERROR(environment.Submit(action));
   }
   ++rounds_;
-  BITPILOT_RETURN_IF_ERROR(SettleKeeps(environment, policy));
   return SettlePolicy(environment, policy);
 }
 
-Result<std::vector<Action>> SearchDriver::NextActions(const SearchEnvironment& environment,
-                                                      Policy& policy) {
-  if (!environment.TrustsLog()) return policy.Act(environment.view());
-  std::vector<Action> actions;
+Status SearchDriver::TakeActions(std::vector<Action>& actions) {
   while (IsActionKind(journal_.next_kind())) {
     Result<Action> action = TakeAction(journal_);
     if (!action.ok()) return action.status();
     actions.push_back(std::move(*action));
   }
-  return actions;
+  return Status();
 }
 
 Status SearchDriver::SettleKeeps(SearchEnvironment& environment, const Policy& policy) {
-  std::vector<TicketId> keeps = keeps_;
+  std::vector<TicketId> keeps;
   if (environment.TrustsLog()) {
     if (journal_.next_kind() != KeepsEvent::kKind) return Status();
     const Result<KeepsEvent> logged = journal_.Take<KeepsEvent>();
@@ -241,8 +244,15 @@ Status SearchDriver::SettleKeeps(SearchEnvironment& environment, const Policy& p
   } else {
     keeps = policy.Keeps();
     if (keeps == keeps_) return Status();
-    BITPILOT_RETURN_IF_ERROR(journal_.Decide(KeepsEvent{keeps}));
   }
+  const bool may_keep = keeps.size() <= kMaxKeeps &&
+                        std::all_of(keeps.begin(), keeps.end(),
+                                    [&](TicketId id) { return environment.view().IsKept({id}); });
+  if (!may_keep) {
+    return Status(StatusCode::kInternal, "policy " + policy.name() +
+                                             " keeps more places than it may, or one that is gone");
+  }
+  if (!environment.TrustsLog()) BITPILOT_RETURN_IF_ERROR(journal_.Decide(KeepsEvent{keeps}));
   keeps_ = keeps;
   environment.Keep(keeps);
   return Status();
@@ -265,7 +275,6 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   job.batches = *config_.final_batches;
   job.uniform8 = uniform8;
   job.options = training_.options();
-  job.reestimation_batches = kReestimationBatches;
   if (training_.trains()) {
     const View& view = environment.view();
     const PlaceFile stopped = environment.FileOf(view.stopped_at().value_or(view.latest()));
@@ -274,6 +283,7 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   }
   FinalTrainingParts training;
   ComparisonParts comparison;
+  if (journal_.recording()) BITPILOT_RETURN_IF_ERROR(training_.Reset());
   if (parts_ != nullptr) {
     training = {&*parts_->model, &parts_->images.train, &parts_->images.validation,
                 &parts_->calibration};
@@ -312,8 +322,7 @@ bool SearchDriver::IsExtended(SearchEnvironment& environment) {
       parts_ != nullptr && options_.more_measurements && !is_extended_ && journal_.recording();
   if (by_this_run) {
     is_extended_ = true;
-    environment.Extend(*options_.more_measurements,
-                       *options_.more_measurements * config_.train_batches);
+    environment.Extend(*options_.more_measurements);
   }
   return by_this_run || journal_.next_kind() == ConditionsEvent::kKind;
 }

@@ -2,7 +2,7 @@
 // goes on or is verified:
 //
 //   agent -> board -> problem -> [place 0] -> anchor -> [answers]
-//         -> conditions -> (action* -> [keeps] -> [policy] -> observation)*
+//         -> conditions -> ([keeps] -> action* -> [policy] -> observation)*
 //         -> trained* -> test -> final -> end -> [conditions -> ... of an extended search]
 //
 // Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
@@ -72,7 +72,8 @@ class SearchDriver {
   Result<bool> Search(SearchEnvironment& environment, Policy& policy);
   // One round of decisions after an observation.
   Status Decide(SearchEnvironment& environment, Policy& policy);
-  Result<std::vector<Action>> NextActions(const SearchEnvironment& environment, Policy& policy);
+  // The logged actions that follow.
+  Status TakeActions(std::vector<Action>& actions);
   Status SettleKeeps(SearchEnvironment& environment, const Policy& policy);
   Status SettlePolicy(SearchEnvironment& environment, Policy& policy);
   Result<FinalEvent> Finish(const SearchProblem& problem, const StoredFile& uniform8,

@@ -78,9 +78,12 @@ void SearchEnvironment::Keep(const std::vector<TicketId>& places) {
   DropPlaces();
 }
 
-void SearchEnvironment::Extend(int measurements, int mini_batches) {
+void SearchEnvironment::Extend(int measurements) {
   totals_.measurements += measurements;
-  totals_.mini_batches += mini_batches;
+  totals_.mini_batches += measurements * config_.train_batches;
+  if (totals_.board_seconds) {
+    *totals_.board_seconds += *config_.board_seconds * measurements / config_.measurements;
+  }
 }
 
 PlaceFile SearchEnvironment::FileOf(Place place) const {
@@ -193,7 +196,10 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
     if (!read.ok()) return read.status();
     ticket.read = std::move(*read);
     // Weights that are finite and give a loss that is not have diverged, too.
-    if (!ticket.read && Trains(ticket.action)) trained = {from.file, std::nullopt, true};
+    if (!ticket.read && Trains(ticket.action)) {
+      if (trained.file != from.file) files_.Remove(trained.file);
+      trained = {from.file, std::nullopt, true};
+    }
   }
   ticket.is_read = true;
   if (was_trained || !Trains(ticket.action)) return Status();
@@ -311,18 +317,19 @@ Observation SearchEnvironment::Settle(TicketList::iterator ticket, Observation o
   return observation;
 }
 
+// While the journal replays, files stay: who was interrupted before they were removed finds them here
+// again.
 void SearchEnvironment::DropPlaces() {
-  std::vector<StoredFile> dropped;
   for (auto place = places_.begin(); place != places_.end();) {
     if (view_.IsKept({place->first})) {
       ++place;
       continue;
     }
-    dropped.push_back(place->second.file);
+    dropped_.push_back(place->second.file);
     place = places_.erase(place);
   }
   if (!journal_.recording()) return;
-  for (const StoredFile& file : dropped) {
+  for (const StoredFile& file : std::exchange(dropped_, {})) {
     // Places without training between them share a file.
     const bool is_needed = std::any_of(places_.begin(), places_.end(),
                                        [&](const auto& each) { return each.second.file == file; });
@@ -330,13 +337,14 @@ void SearchEnvironment::DropPlaces() {
   }
 }
 
-void SearchEnvironment::KeepNetworks(const std::vector<int>& positions) {
-  if (!journal_.recording()) return;
+void SearchEnvironment::KeepNetworks(const std::vector<int>& positions,
+                                     const std::vector<StoredFile>& others) {
   const auto file_of = [this](int position) {
     return NetworkFile(transitions_[static_cast<std::size_t>(position)].network_sha256, {});
   };
   std::set<std::string> kept = {uniform8_file_.file};
   for (const int position : positions) kept.insert(file_of(position).file);
+  for (const StoredFile& other : others) kept.insert(other.file);
   std::erase_if(kept_networks_, [&](int position) {
     if (std::find(positions.begin(), positions.end(), position) != positions.end()) return false;
     const StoredFile file = file_of(position);

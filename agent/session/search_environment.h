@@ -67,15 +67,18 @@ class SearchEnvironment final : public Environment {
   const std::vector<ProposalEvent>& proposals() const { return proposals_; }
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
 
-  // The next observation is new Conditions: the search, which has ended, may spend so much more.
-  void Extend(int measurements, int mini_batches);
+  // The next observation is new Conditions: the search, which has ended, may measure so much more,
+  // and spend mini-batches and board seconds in proportion.
+  void Extend(int measurements);
 
   // REQUIRES: the place was answered, and is kept.
   PlaceFile FileOf(Place place) const;
 
-  // Removes the network files of all answered trials but these (positions in transitions()), unless
-  // one of them has the same. What was not kept once must never be kept again.
-  void KeepNetworks(const std::vector<int>& positions);
+  // Removes the network files of all answered trials but these (positions in transitions()) and
+  // `others`, unless one of them has the same. What was not kept once must never be kept again.
+  //
+  // REQUIRES: the journal records.
+  void KeepNetworks(const std::vector<int>& positions, const std::vector<StoredFile>& others);
 
  private:
   // A ticket in flight.
@@ -146,7 +149,8 @@ class SearchEnvironment final : public Environment {
   std::map<Choice, int> measured_as_;  // the step that measured it
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
-  std::vector<int> kept_networks_;  // positions whose files may exist, ascending
+  std::vector<int> kept_networks_;   // positions whose files may exist, ascending
+  std::vector<StoredFile> dropped_;  // files of places that nobody may name, not removed yet
   std::string failure_;
   Status status_;
 };

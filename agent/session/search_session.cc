@@ -80,7 +80,11 @@ Result<SearchConfig> StoredConfig(const Study& study) {
 Result<bool> HasEnded(const Study& study) {
   const Result<std::vector<Event>> events = study.Events();
   if (!events.ok()) return events.status();
-  return !events->empty() && events->back().kind == EndEvent::kKind;
+  // Who went on after the end, and did nothing yet, has left its name only.
+  const auto last = std::find_if(events->rbegin(), events->rend(), [](const Event& event) {
+    return event.kind != AgentEvent::kKind && event.kind != "resume";
+  });
+  return last != events->rend() && last->kind == EndEvent::kKind;
 }
 
 // ReplayReport::fingerprints.
@@ -128,6 +132,27 @@ Result<std::vector<std::string>> BuildsOf(const Study& study) {
   return builds;
 }
 
+// Whether a search that has ended may measure `more`.
+Status CheckExtension(const Study& study, const SearchConfig& config, int more) {
+  if (config.policy == "ilp") {
+    return InvalidArgument(
+        "--resume --measurements: policy ilp measures one program's answers, and has none left; "
+        "start "
+        "a new search with more of them");
+  }
+  const Result<std::vector<Event>> events = study.Events();
+  if (!events.ok()) return events.status();
+  int measurements = config.measurements;
+  for (const Event& event : *events) {
+    if (event.kind != ConditionsEvent::kKind) continue;
+    const Result<ConditionsEvent> conditions = ParseEvent<ConditionsEvent>(event.payload);
+    if (!conditions.ok())
+      return conditions.status().WithContext("seq " + std::to_string(event.seq));
+    measurements = conditions->conditions.totals.measurements;
+  }
+  return CheckMiniBatches(config, static_cast<std::int64_t>(measurements) + more);
+}
+
 Status MakeFolderOf(const std::string& study_path) {
   const std::filesystem::path folder = std::filesystem::path(study_path).parent_path();
   if (folder.empty()) return Status();
@@ -153,6 +178,8 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
     // The registry's own message lists the known names.
     return MakePolicy(config.policy, SearchProblem{}, config.seed).status().WithContext("--policy");
   }
+  BITPILOT_RETURN_IF_ERROR(
+      CheckPolicyOptions(config.policy, config.policy_options).WithContext("--policy-options"));
   const Result<ModelDefinition> definition = FindModel(config.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
   BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
@@ -170,7 +197,8 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
   return RunLive(**study, config, parts->get(), options);
 }
 
-Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
+Result<SearchOutcome> ResumeSearch(const SearchOptions& asked) {
+  SearchOptions options = asked;
   if (MayLackItsEnd(options.study_path)) {
     options.observer->OnNotice(MissingEndText(options.study_path));
   }
@@ -186,6 +214,15 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& options) {
   }
   const Result<SearchConfig> placed = PlacedConfig(**study);
   if (!placed.ok()) return placed.status();
+  if (options.more_measurements && !*ended) {
+    options.observer->OnNotice(
+        "the search has not ended: it goes on under the budgets that it has, and --measurements is "
+        "left out; give it again when it has ended");
+    options.more_measurements.reset();
+  }
+  if (options.more_measurements) {
+    BITPILOT_RETURN_IF_ERROR(CheckExtension(**study, *placed, *options.more_measurements));
+  }
   Result<SearchConfig> config = Move(*placed, options.moved);
   if (!config.ok()) return config.status();
   const Result<ModelDefinition> definition = FindModel(config->model);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -31,6 +32,8 @@ struct LoggedFiles {
   std::vector<CheckpointEvent> checkpoints;
   std::vector<PlaceEvent> places;
   std::vector<TrainedEvent> trained;
+  std::vector<KeepsEvent> keeps;  // the last one
+  std::vector<AdvanceEvent> advances;
   std::vector<AnchorEvent> anchors;
   std::vector<ArtifactEvent> artifacts;
   bool ended = false;
@@ -53,6 +56,12 @@ Status Add(const Event& event, LoggedFiles& logged) {
   if (event.kind == AnchorEvent::kKind) return Add(event, logged.anchors);
   if (event.kind == ArtifactEvent::kKind) return Add(event, logged.artifacts);
   if (event.kind == EndEvent::kKind) logged.ended = true;
+  if (event.kind == ConditionsEvent::kKind) logged.ended = false;  // it was extended
+  if (event.kind == KeepsEvent::kKind) {
+    logged.keeps.clear();
+    return Add(event, logged.keeps);
+  }
+  if (event.kind == AdvanceEvent::kKind) return Add(event, logged.advances);
   if (event.kind == ProblemEvent::kKind) {
     std::vector<ProblemEvent> problem;
     BITPILOT_RETURN_IF_ERROR(Add(event, problem));
@@ -102,9 +111,16 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
     const bool last = &event == &logged.checkpoints.back();
     files.push_back({{event.sha256, event.file}, last && !logged.ended});
   }
+  // The start, what the policy keeps, and what the last actions began from and left.
+  std::set<TicketId> needed_places = {0};
+  if (!logged.places.empty()) needed_places.insert(logged.places.back().ticket);
+  for (const KeepsEvent& event : logged.keeps) {
+    needed_places.insert(event.places.begin(), event.places.end());
+  }
+  if (!logged.proposals.empty()) needed_places.insert(logged.proposals.back().from);
+  if (!logged.advances.empty()) needed_places.insert(logged.advances.back().from);
   for (const PlaceEvent& event : logged.places) {
-    // The start, and what the search goes on from.
-    const bool goes_on = event.ticket == 0 || &event == &logged.places.back();
+    const bool goes_on = needed_places.contains(event.ticket);
     files.push_back({{event.sha256, event.file}, goes_on && !logged.ended});
   }
   for (const TrainedEvent& event : logged.trained) {

@@ -1,15 +1,16 @@
 #include "agent/session/twin.h"
 
-#include <cmath>
 #include <utility>
+
+#include "policies/plain_math.h"
 
 namespace bitpilot {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
-
-// Share of the learning rate after `spent` of `total` mini-batches.
-double RateShare(int spent, int total) { return 0.5 * (1.0 + std::cos(kPi * spent / total)); }
+// Share of the learning rate after `spent` of `total` mini-batches, as policies/pace.h has it.
+double RateShare(int spent, int total) {
+  return PlainHalfCosine(static_cast<double>(spent) / total);
+}
 
 // Mini-batches before reading `i`, 0 .. kTwinReadings - 1.
 int BatchesAt(int i, int total) {
@@ -66,6 +67,9 @@ class Twin {
   Status TakeFromCache(const std::string& key, PlaceFile* place, Anchor* anchor) {
     std::optional<CachedTwin> cached = cache_.Find(key);
     if (!cached || cached->readings.size() > kTwinReadings) return Status();
+    for (std::size_t i = 0; i < cached->readings.size(); ++i) {
+      if (cached->readings[i].batches != BatchesAt(static_cast<int>(i), total_)) return Status();
+    }
     const Result<StoredFile> file = files_.Put(StudyFileKind::kCheckpoint, cached->state);
     if (!file.ok()) return file.status();
     *place = {*file, cached->readings.back().batches};

@@ -1,5 +1,6 @@
 #include "agent/session/twin_cache.h"
 
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -21,22 +22,31 @@ TwinCache TwinCache::OfUser() {
 
 std::optional<CachedTwin> TwinCache::Find(const std::string& key) const {
   if (folder_.empty()) return std::nullopt;
-  const Result<std::string> text = ReadFile(folder_ + "/" + key + ".json");
-  if (!text.ok()) return std::nullopt;
-  const Result<AnchorEvent> entry = ParseEvent<AnchorEvent>(*text);
-  if (!entry.ok() || entry->anchor.readings.empty()) return std::nullopt;
-  Result<std::string> state = ReadFile(folder_ + "/" + key + ".ckpt");
-  if (!state.ok() || Sha256Hex(*state) != entry->sha256) return std::nullopt;
-  return CachedTwin{entry->anchor.readings, std::move(*state)};
+  const Result<std::string> entry = ReadFile(PathOf(key));
+  if (!entry.ok()) return std::nullopt;
+  const std::size_t hash_end = entry->find('\n');
+  if (hash_end == std::string::npos) return std::nullopt;
+  const std::string_view rest = std::string_view(*entry).substr(hash_end + 1);
+  const std::size_t readings_end = rest.find('\n');
+  if (readings_end == std::string_view::npos ||
+      Sha256Hex(rest) != std::string_view(*entry).substr(0, hash_end)) {
+    return std::nullopt;
+  }
+  Result<AnchorEvent> readings = ParseEvent<AnchorEvent>(rest.substr(0, readings_end));
+  if (!readings.ok() || readings->anchor.readings.empty()) return std::nullopt;
+  return CachedTwin{std::move(readings->anchor.readings),
+                    std::string(rest.substr(readings_end + 1))};
 }
 
+// One file: readings and state are of each other, whoever writes at the same time or dies meanwhile.
 void TwinCache::Keep(const std::string& key, const CachedTwin& twin) const {
   if (folder_.empty() || !MakeFolderDurably(folder_, 0700).ok()) return;
-  // The state first: until the readings are there, too, it is the state of none.
-  const std::string stem = folder_ + "/" + key;
-  if (!WriteFileAtomically(stem + ".ckpt", twin.state).ok()) return;
-  const AnchorEvent entry{{twin.readings}, Sha256Hex(twin.state), key + ".ckpt"};
-  (void)WriteFileAtomically(stem + ".json", ToJson(entry));
+  const std::string rest = ToJson(AnchorEvent{{twin.readings}, "", ""}) + '\n' + twin.state;
+  (void)WriteFileAtomically(PathOf(key), Sha256Hex(rest) + '\n' + rest);
+}
+
+std::string TwinCache::PathOf(const std::string& key) const {
+  return folder_ + "/" + key + ".twin";
 }
 
 std::string TwinKey(const SearchConfig& config, const std::string& start_sha256) {

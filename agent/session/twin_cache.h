@@ -1,7 +1,7 @@
 // TwinCache: twins (agent/session/twin.h) that were trained before, in a folder of the user's cache.
 //
-//   $XDG_CACHE_HOME/bitpilot/twins/<key>.json    readings so far, and the hash of
-//   $XDG_CACHE_HOME/bitpilot/twins/<key>.ckpt    the state after the last of them
+//   $XDG_CACHE_HOME/bitpilot/twins/<key>.twin    SHA-256 of the rest, then the readings so far, as
+//                                                JSON, a line each; then the state after the last
 //
 // A cache may be lost, shared or damaged at any time: what does not fit its hash is no entry, and what
 // cannot be written is not kept.
@@ -32,6 +32,8 @@ class TwinCache {
   void Keep(const std::string& key, const CachedTwin& twin) const;
 
  private:
+  std::string PathOf(const std::string& key) const;
+
   std::string folder_;
 };
 

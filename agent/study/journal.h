@@ -45,6 +45,9 @@ class Journal {
   // True if the next observation has to be made, and may be.
   bool recording() const { return !replaying() && at_end_ == AtEnd::kRecord; }
 
+  // True in a verification, which believes nothing that it can recompute.
+  bool verifies() const { return at_end_ == AtEnd::kStop; }
+
   // True if the last event was answered from the log, also where that ended with it.
   bool last_was_logged() const { return last_was_logged_; }
 

@@ -193,6 +193,15 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
   return config;
 }
 
+Status CheckMiniBatches(const SearchConfig& config, std::int64_t measurements) {
+  const std::int64_t all = config.train_batches * measurements;
+  if (measurements <= kMaxMiniBatchesOfASearch && all <= kMaxMiniBatchesOfASearch) return Status();
+  return InvalidArgument("--train-batches " + std::to_string(config.train_batches) + " x " +
+                         std::to_string(measurements) + " measurements are more than the " +
+                         std::to_string(kMaxMiniBatchesOfASearch) +
+                         " mini-batches that a search counts");
+}
+
 Status ValidateSearchConfig(const SearchConfig& config) {
   SearchConfig copy = config;
   for (const ConfigField& field : ConfigFields()) {
@@ -202,6 +211,12 @@ Status ValidateSearchConfig(const SearchConfig& config) {
     return InvalidArgument(
         "give either --device (local[:ISA] or model:TABLE) or --fleet fleet.toml");
   }
+  if (config.granularity != "layer" && config.granularity != "group" &&
+      config.granularity != "channel") {
+    return InvalidArgument("--granularity takes layer, group or channel, got " +
+                           Quoted(config.granularity));
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckMiniBatches(config, config.measurements));
   BITPILOT_RETURN_IF_ERROR(CheckEnergy(config));
   BITPILOT_RETURN_IF_ERROR(CheckLocalParts(config));
   return CheckTraining(config);

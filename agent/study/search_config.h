@@ -82,6 +82,12 @@ nlohmann::json ToJson(const SearchConfig& config);
 // Errors: kInvalidArgument names the missing, unknown or out-of-range key.
 Result<SearchConfig> SearchConfigFromJson(const nlohmann::json& json);
 
+// The most mini-batches that a search may train, extensions included.
+inline constexpr std::int64_t kMaxMiniBatchesOfASearch = 1'000'000'000;
+
+// Errors: kInvalidArgument if so many measurements come to more.
+Status CheckMiniBatches(const SearchConfig& config, std::int64_t measurements);
+
 // Errors: kInvalidArgument names the flag, its range and what came.
 Status ValidateSearchConfig(const SearchConfig& config);
 

@@ -43,14 +43,17 @@ TEST_F(TwinCacheTest, FindsTheLastTwinThatWasKept) {
 
 TEST_F(TwinCacheTest, DoesNotBelieveADamagedEntry) {
   cache_.Keep("a", TwinOf(2));
-  WriteBytes(path_ + "/a.ckpt", "other weights");
-  EXPECT_FALSE(cache_.Find("a").has_value());
-  cache_.Keep("a", TwinOf(2));
-  WriteBytes(path_ + "/a.json", R"({"readings": 7})");
-  EXPECT_FALSE(cache_.Find("a").has_value());
-  cache_.Keep("a", TwinOf(2));
-  std::filesystem::remove(path_ + "/a.ckpt");
-  EXPECT_FALSE(cache_.Find("a").has_value());
+  const std::string file = path_ + "/a.twin";
+  const std::string sound = ReadBytes(file);
+  ASSERT_TRUE(cache_.Find("a").has_value());
+  for (std::size_t at = 0; at < sound.size(); ++at) {
+    std::string damaged = sound;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    WriteBytes(file, damaged);
+    EXPECT_FALSE(cache_.Find("a").has_value()) << "byte " << at;
+    WriteBytes(file, sound.substr(0, at));
+    EXPECT_FALSE(cache_.Find("a").has_value()) << "cut off at " << at;
+  }
 }
 
 TEST_F(TwinCacheTest, KeepsNothingWithoutAFolderAndMindsNoFullOne) {
