@@ -109,13 +109,13 @@ void AmedPolicy::Learn(const View& view) {
 
 void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
   const Choice& choice = trial.what.choice;
-  places_.Answered(outcome);
+  const bool is_new = places_.Answered(outcome);
   last_episode_ = std::max(last_episode_, trial.episode);
   if (outcome.score && std::isfinite(outcome.score->loss)) {
     const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
     if (excess.error > 0.0) loss_error_ = excess.error;
-    belief_.Observe(places_.At({trial.id}), choice, excess.mean, loss_error_);
-  } else {
+    if (is_new) belief_.Observe(places_.At({trial.id}), choice, excess.mean, loss_error_);
+  } else if (is_new) {
     const TrainedState after =
         belief_.After(places_.At(trial.from), choice, TrainedPlaces::Counted(trial.train));
     belief_.Observe(after, choice, kDivergedExcess, kDivergedError);
@@ -196,8 +196,15 @@ Decision AmedPolicy::DecideAt(const View& view, int attempt) const {
   RandomStream random(seed_, name(),
                       static_cast<std::uint64_t>(kAttempts * view.next_ticket() + attempt));
   std::optional<LossBelief> expected;
+  std::set<std::pair<TicketId, Choice>> anticipated;
   for (const Action& action : view.in_flight()) {
     const auto& trial = std::get<Trial>(action);
+    // One that asks boards only, for what was read already, teaches nothing of losses.
+    const Place weights = places_.Origin({trial.id});
+    if (places_.HasRead(weights, trial.what.choice) ||
+        !anticipated.emplace(weights.after, trial.what.choice).second) {
+      continue;
+    }
     if (!expected) expected.emplace(belief_);
     expected->Anticipate(places_.At({trial.id}), trial.what.choice, loss_error_);
   }

@@ -9,11 +9,11 @@
 
 #include "kernels/base/check.h"
 #include "policies/index.h"
-#include "policies/lookahead.h"
 #include "policies/pace.h"
 #include "policies/reward.h"
 #include "policies/target_pool.h"
 #include "policies/target_utility.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 namespace {
@@ -51,7 +51,10 @@ MeanAndDeviation Summarize(const std::vector<double>& values) {
 class Decider {
  public:
   Decider(const DecisionInput& input, RandomStream& random)
-      : input_(input), problem_(input.problem), view_(input.view), left_(LeftOf(input)) {
+      : input_(input),
+        problem_(input.problem),
+        view_(input.view),
+        left_(LeftOf(input.view, input.options.train_while_searching, input.readings_left)) {
     for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
     link_ = input.surrogate.MeanWorld().link;
     FindPlaces();
@@ -85,23 +88,6 @@ class Decider {
   }
 
  private:
-  static SearchLeft LeftOf(const DecisionInput& input) {
-    SearchLeft left;
-    left.readings = input.readings_left;
-    left.search_batches = input.view.mini_batches_left();
-    left.final_batches = input.problem.final_batches;
-    const View& view = input.view;
-    left.counted = [&view](int from, int count) {
-      Pace pace;
-      pace.batches = count;
-      pace.rate_begin = RateShareAt(view, view.mini_batches_submitted() + from);
-      pace.rate_end = RateShareAt(view, view.mini_batches_submitted() + from + count);
-      return TrainedPlaces::Counted(pace);
-    };
-    left.share_of_rest = HasCostBudget(input.problem) ? 1.0 : kShareOfAFront;
-    return left;
-  }
-
   TrainedState StateAt(Place place) const { return input_.places.At(place); }
 
   // Start, the latest and the incumbent, by the first ticket that left the weights, each once.
@@ -126,8 +112,16 @@ class Decider {
     });
   }
 
-  // Measured on every class that has a board: the mean over them. What a board found disturbed
-  // counts by its interval.
+  // A trial in flight asks boards for it.
+  bool IsBeingMeasured(const Choice& choice) const {
+    return std::any_of(
+        view_.in_flight().begin(), view_.in_flight().end(), [&](const Action& action) {
+          const auto* trial = std::get_if<Trial>(&action);
+          return trial != nullptr && !trial->classes.empty() && trial->what.choice == choice;
+        });
+  }
+
+  // Measured on every class that has a board: the mean over them.
   TargetCost MeasuredCost(const Choice& choice) const {
     TargetCost cost;
     const std::vector<ClassId> classes = view_.Classes();
@@ -135,12 +129,10 @@ class Decider {
     for (const ClassId& on : classes) {
       const Measured& measured = *view_.FindMeasured(choice, on);
       cost.latency += share * measured.ratio;
-      if (measured.is_noisy) {
-        cost.latency_deviation += share * 0.5 * (measured.ratio_high - measured.ratio_low);
-      }
+      cost.latency_deviation += share * LatencyDeviation(measured);
       if (problem_.energy_objective == EnergyObjective::kMeasured) {
         cost.energy += share * measured.energy_ratio.value_or(0.0);
-        cost.energy_deviation += share * 0.5 * measured.energy_ratio_uncertainty;
+        cost.energy_deviation += share * EnergyDeviation(measured.energy_ratio_uncertainty);
       } else if (problem_.energy_objective == EnergyObjective::kModel) {
         cost.energy += share * measured.model_energy_ratio.value_or(0.0);
       }
@@ -197,9 +189,7 @@ class Decider {
     std::vector<int> steps;
     for (const int units : input_.options.training_steps) {
       const int batches = units * problem_.batches_per_step;
-      const bool allowed =
-          units == 0 || (input_.options.train_while_searching && batches <= left_.search_batches);
-      if (allowed) steps.push_back(batches);
+      if (batches <= left_.search_batches) steps.push_back(batches);
     }
     return steps;
   }
@@ -221,13 +211,18 @@ class Decider {
            view_.board_seconds_left().value_or(1.0) > 0.0;
   }
 
-  // A step at target `j`, with what a measurement would make of it.
-  void Evaluate(const Lookahead& lookahead, Place from, std::size_t j, int batches,
-                std::optional<PlannedStep>* best) {
-    const Outlook outlook = lookahead.OutlookOf(StateAt(from), targets_[j], batches);
+  // A step at target `j`, with what a measurement would make of it. read: widths whose loss at `from`
+  // is known.
+  void Evaluate(const Lookahead& lookahead, Place from, const std::set<Choice>& read, std::size_t j,
+                int batches, std::optional<PlannedStep>* best) {
+    const bool may_measure =
+        CanMeasure() && !IsMeasured(targets_[j]) && !IsBeingMeasured(targets_[j]);
+    const bool is_known = batches == 0 && read.contains(targets_[j]);
+    if (is_known && !may_measure) return;  // it would say nothing
+    const Outlook outlook = lookahead.OutlookOf(StateAt(from), targets_[j], batches, read);
     double value = lookahead.Expect(outlook, *utility_);
     bool measure = false;
-    if (CanMeasure() && !IsMeasured(targets_[j])) {
+    if (may_measure) {
       double measured = 0.0;
       for (const Node& node : kNodes) {
         measured += node.weight * lookahead.Expect(outlook, utility_->IfMeasured(j, node.z));
@@ -236,6 +231,7 @@ class Decider {
       measure = measured >= value || !view_.board_seconds_left();
       value = std::max(value, measured);
     }
+    if (is_known && !measure) return;
     const auto charged = [this](double worth, int trained) {
       return trained > 0 ? worth - input_.options.least_gain_of_training : worth;
     };
@@ -263,21 +259,22 @@ class Decider {
     const std::vector<std::size_t> wanted =
         MostWanted(lookahead.weights(), AsIndex(input_.options.steps_considered));
     for (const Place from : places_) {
+      const std::set<Choice> read = input_.places.Read(from);
       for (const int batches : TrainingSteps()) {
-        for (const std::size_t j : wanted) Evaluate(lookahead, from, j, batches, &best);
+        for (const std::size_t j : wanted) Evaluate(lookahead, from, read, j, batches, &best);
       }
     }
     const Choice* widths = view_.WidthsAt(latest_);
     const int batches = std::min(problem_.batches_per_step, left_.search_batches);
     figures_.value_of_staying =
         lookahead.Value(StateAt(latest_), widths != nullptr ? *widths : UniformChoice(problem_, 8),
-                        input_.options.train_while_searching ? batches : 0);
+                        batches, input_.places.Read(latest_));
     return best;
   }
 
   // What training all that is left at one target makes of all, against training none of it.
   std::optional<PlannedStep> Rest(Place place) {
-    if (!input_.options.train_while_searching || left_.search_batches == 0) return std::nullopt;
+    if (left_.search_batches == 0) return std::nullopt;
     SearchLeft nothing = left_;
     nothing.search_batches = 0;
     const Lookahead after(input_.belief, StateAt(place), targets_, nothing, input_.loss_error,
@@ -329,6 +326,23 @@ class Decider {
 };
 
 }  // namespace
+
+SearchLeft LeftOf(const View& view, bool trains, int readings) {
+  SearchLeft left;
+  left.readings = readings;
+  left.search_batches = trains ? view.mini_batches_left() : 0;
+  left.final_batches = TrainedPlaces::Counted(
+      {.batches = view.problem().final_batches, .rate_begin = 1.0, .rate_end = 0.0});
+  left.counted = [&view](int from, int count) {
+    Pace pace;
+    pace.batches = count;
+    pace.rate_begin = RateShareAt(view, view.mini_batches_submitted() + from);
+    pace.rate_end = RateShareAt(view, view.mini_batches_submitted() + from + count);
+    return TrainedPlaces::Counted(pace);
+  };
+  left.share_of_rest = HasCostBudget(view.problem()) ? 1.0 : kShareOfAFront;
+  return left;
+}
 
 Decision Decide(const DecisionInput& input, RandomStream& random) {
   return Decider(input, random).Run();

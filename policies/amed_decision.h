@@ -8,6 +8,7 @@
 #include "policies/amed_options.h"
 #include "policies/cost_model.h"
 #include "policies/environment.h"
+#include "policies/lookahead.h"
 #include "policies/loss_belief.h"
 #include "policies/random_stream.h"
 #include "policies/search_problem.h"
@@ -54,6 +55,12 @@ struct Decision {
   // none.
   std::optional<PlannedStep> rest;
 };
+
+// What is left to plan with. trains: AmedOptions::train_while_searching; a search that does not train
+// has no mini-batches but the final ones, whose rate falls by half a cosine from 1 to 0.
+//
+// `view` must outlive it. REQUIRES: Conditions have come.
+SearchLeft LeftOf(const View& view, bool trains, int readings);
 
 // A function of `input` and of what `random` draws.
 Decision Decide(const DecisionInput& input, RandomStream& random);

@@ -10,7 +10,9 @@
 namespace bitpilot {
 
 struct AmedOptions {
-  // False: "two-stage". Reads untrained weights only, and leaves all mini-batches to the finalists.
+  // False: "two-stage". Reads untrained weights only, and plans with the final training only: the
+  // search's mini-batches are not spent. Who compares it with a search that spends them gives its
+  // finalists as many more.
   bool train_while_searching = true;
   // Mini-batches that a step may train, in units of SearchProblem::batches_per_step; ascending, not
   // negative. 0: read what is there. Each one more makes decisions slower in proportion.

@@ -130,8 +130,10 @@ std::vector<SparseFeatures> Lookahead::FinalFeatures(std::size_t tau, const Adap
   return features;
 }
 
-Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what, int batches) const {
+Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what, int batches,
+                             const std::set<Choice>& read) const {
   BITPILOT_CHECK(batches >= 0 && batches <= left_.search_batches && left_.readings >= 1);
+  const auto is_known = [&](const Choice& choice) { return batches == 0 && read.contains(choice); };
   std::vector<double> mean(targets_.size(), 0.0);
   std::vector<Covariances> covariances(taus_.size());
   for (std::size_t t = 0; t < taus_.size(); ++t) {
@@ -143,9 +145,12 @@ Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what, int 
     for (std::size_t j = 0; j < losses.size(); ++j) {
       mean[j] += tau.weight * gaussian.Mean(losses[j]);
     }
-    // The step's own reading first, then what may be read behind it.
-    std::vector<SparseFeatures> readings = {belief_.Features(after, what)};
+    // The step's own reading first, then what may be read behind it. One that is known has no
+    // unknowns.
+    std::vector<SparseFeatures> readings(1);
+    if (!is_known(what)) readings.front() = belief_.Features(after, what);
     for (std::size_t j = 0; left_.readings > 1 && j < targets_.size(); ++j) {
+      if (targets_[j] == what || is_known(targets_[j])) continue;
       readings.push_back(belief_.Features(after, targets_[j]));
     }
     for (const SparseFeatures& reading : readings) {
@@ -187,6 +192,8 @@ double Lookahead::Spread(const std::vector<double>& learned) const {
 std::vector<std::vector<double>> Lookahead::PlanReadings(
     std::vector<Covariances> covariances) const {
   const std::size_t count = covariances.front().reading_reading.size();
+  const int most = std::min({left_.readings, kPlannedReadings + 1, static_cast<int>(count)});
+  std::vector<bool> is_read(count, false);
   std::size_t read = 0;
   std::vector<double> learned = Learned(0, covariances);
   Matrix taught(targets_.size());
@@ -195,12 +202,14 @@ std::vector<std::vector<double>> Lookahead::PlanReadings(
     for (std::size_t i = 0; i < taught.size(); ++i) {
       for (std::size_t j = 0; j <= i; ++j) taught[i][j] += learned[i] * learned[j];
     }
-    if (planned + 1 >= std::min(left_.readings, kPlannedReadings + 1)) return taught;
+    if (planned + 1 >= most) return taught;
+    is_read[read] = true;
     for (Covariances& of_tau : covariances) {
       Condition(read, noise_variance_, &of_tau.loss_reading, &of_tau.reading_reading);
     }
     double widest = -1.0;
     for (std::size_t k = 1; k < count; ++k) {
+      if (is_read[k]) continue;
       std::vector<double> of_k = Learned(k, covariances);
       const double spread = Spread(of_k);
       if (spread > widest) {

@@ -19,8 +19,9 @@
 //                                                     / sqrt(var(reading k) + noise^2)
 //   value = E of U(mu + s),  s normal with covariance sum over k of c_k c_k^T
 //
-// The first reading is the step's own, the others are of targets: at each point the one that tells
-// those apart best which may win. mu and c are means over the likely taus: which tau holds does not
+// The first reading is the step's own, the others are of targets, each at most once: the same widths on
+// the same weights read the same. At each point it is the one that tells those apart best which may
+// win. mu and c are means over the likely taus: which tau holds does not
 // become known, and a step that teaches nothing is worth no more than none. The draws of s are the
 // same ones for all steps, so that a difference of two values is not noise.
 //
@@ -30,6 +31,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "policies/loss_belief.h"
@@ -40,10 +42,10 @@ namespace bitpilot {
 // What is left to spend, and how training counts.
 struct SearchLeft {
   int readings = 0;        // the step's own included
-  int search_batches = 0;  // of the search's budget
-  int final_batches = 0;   // that every finalist trains after it
-  // Mini-batches, each counted by its share of the learning rate, of the `count` ones that follow
-  // `from` more of the search's. The final ones have a schedule of their own: the number as it is.
+  int search_batches = 0;  // of the search's budget; 0 where it trains nothing
+  // That every finalist trains after it, each counted by its share of the learning rate.
+  double final_batches = 0.0;
+  // Mini-batches, counted in the same way, of the `count` ones that follow `from` more of the search's.
   std::function<double(int from, int count)> counted = [](int, int count) -> double {
     return count;
   };
@@ -77,12 +79,17 @@ class Lookahead {
   // Of training `batches` at `what` from weights in `state` and reading the loss there, then the base
   // policy. O(targets^2 x readings) for each likely tau, readings at most kPlannedReadings.
   //
+  // read: widths whose loss is known on weights in `state`: without training there, reading them again
+  // teaches nothing.
+  //
   // REQUIRES: 0 <= batches <= SearchLeft::search_batches; SearchLeft::readings >= 1.
-  double Value(const TrainedState& state, const Choice& what, int batches) const {
-    return Expect(OutlookOf(state, what, batches), utility_);
+  double Value(const TrainedState& state, const Choice& what, int batches,
+               const std::set<Choice>& read = {}) const {
+    return Expect(OutlookOf(state, what, batches, read), utility_);
   }
   // The same in two halves, for a step that also changes the utility, as measuring does.
-  Outlook OutlookOf(const TrainedState& state, const Choice& what, int batches) const;
+  Outlook OutlookOf(const TrainedState& state, const Choice& what, int batches,
+                    const std::set<Choice>& read = {}) const;
   double Expect(const Outlook& outlook, const Utility& utility) const;
 
   // Of reading nothing more and training the rest from `state` at what looks best now.
@@ -106,7 +113,7 @@ class Lookahead {
     double weight;
   };
   // What one tau expects of the readings that may be planned, given those that are already: the
-  // step's own, then one of each target.
+  // step's own, then one of each other target that is not known.
   struct Covariances {
     std::vector<std::vector<double>> loss_reading;     // [readings][targets]
     std::vector<std::vector<double>> reading_reading;  // [readings][readings]

@@ -52,7 +52,8 @@ class LossBelief {
   TrainedState After(const TrainedState& state, const Choice& choice, double batches) const;
 
   // Takes in that weights in `state` have `excess_loss` at `choice`, read with the standard error
-  // `loss_error`. REQUIRES: loss_error > 0.
+  // `loss_error`: each reading once. The same widths on the same weights give the same figures again
+  // (policies/environment.h), which says nothing new. REQUIRES: loss_error > 0.
   void Observe(const TrainedState& state, const Choice& choice, double excess_loss,
                double loss_error);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "policies/acquisition.h"
@@ -25,7 +26,8 @@ constexpr double kFixedCostSpread = 0.08;      // of uniform 8 bit: time that no
 constexpr double kAllCostSpread = 0.08;
 constexpr double kOperationCostSpread = 0.15;
 
-// Noise of one observation: absolute, and relative for what an additive model cannot say.
+// Noise of one observation: absolute, and relative for what an additive model cannot say. Of a ratio
+// that was measured no less; more where its interval is wider.
 constexpr double kLossNoise = 0.01;
 constexpr double kRelativeLossNoise = 0.1;
 constexpr double kRelativeLatencyNoise = 0.01;
@@ -108,13 +110,16 @@ SparseFeatures CostFeatures(const TableCost& cost) {
   return features;
 }
 
-// Ratios that were measured, as corrections of what the table says.
+// Ratios that were measured, as corrections of what the table says. A choice that was measured gets the
+// same figures again (policies/environment.h): they count once.
 class CostObservations {
  public:
   explicit CostObservations(double relative_noise) : relative_noise_(relative_noise) {}
 
-  void Add(const TableCost& cost, double ratio) {
-    const double noise = relative_noise_ * ratio;
+  // deviation: of the measurement, by its interval.
+  void Add(const Choice& choice, const TableCost& cost, double ratio, double deviation) {
+    if (!known_.emplace(choice, ratio).second) return;
+    const double noise = std::max(relative_noise_ * ratio, deviation);
     rows_.push_back(CostFeatures(cost));
     targets_.push_back(ratio - cost.ratio);
     variances_.push_back(noise * noise);
@@ -127,6 +132,7 @@ class CostObservations {
 
  private:
   double relative_noise_;
+  std::set<std::pair<Choice, double>> known_;
   std::vector<SparseFeatures> rows_;
   std::vector<double> targets_;
   std::vector<double> variances_;
@@ -260,11 +266,13 @@ RidgePosterior Surrogate::FitLoss(const std::vector<Transition>& history) const 
 RidgePosterior Surrogate::FitLatency(const std::vector<Transition>& history) const {
   CostObservations observations(kRelativeLatencyNoise);
   const Choice uniform8 = UniformChoice(problem_, 8);
-  observations.Add(LatencyByTable(cost_, uniform8), cost_.LatencyRatio(uniform8));
+  observations.Add(uniform8, LatencyByTable(cost_, uniform8), cost_.LatencyRatio(uniform8),
+                   /*deviation=*/0.0);
   for (const Transition& transition : history) {
     if (transition.latency_ns) {
-      observations.Add(LatencyByTable(cost_, transition.choice),
-                       *transition.latency_ns / problem_.uniform8.latency_ns);
+      observations.Add(transition.choice, LatencyByTable(cost_, transition.choice),
+                       *transition.latency_ns / problem_.uniform8.latency_ns,
+                       transition.latency_deviation_ns / problem_.uniform8.latency_ns);
     }
   }
   return observations.Fit(cost_.operations().size());
@@ -272,11 +280,16 @@ RidgePosterior Surrogate::FitLatency(const std::vector<Transition>& history) con
 
 RidgePosterior Surrogate::FitEnergy(const std::vector<Transition>& history) const {
   CostObservations observations(kRelativeEnergyNoise);
-  const TableCost uniform8 = EnergyByTable(cost_, UniformChoice(problem_, 8));
-  observations.Add(uniform8, uniform8.ratio);
+  const Choice uniform8 = UniformChoice(problem_, 8);
+  const TableCost by_table = EnergyByTable(cost_, uniform8);
+  observations.Add(uniform8, by_table, by_table.ratio, /*deviation=*/0.0);
   for (const Transition& transition : history) {
     if (const std::optional<double> energy = ObjectiveEnergy(problem_, transition)) {
-      observations.Add(EnergyByTable(cost_, transition.choice), *energy);
+      const double uncertainty = problem_.energy_objective == EnergyObjective::kMeasured
+                                     ? transition.energy_ratio_uncertainty
+                                     : 0.0;
+      observations.Add(transition.choice, EnergyByTable(cost_, transition.choice), *energy,
+                       EnergyDeviation(uncertainty));
     }
   }
   return observations.Fit(cost_.operations().size());

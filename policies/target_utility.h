@@ -4,8 +4,8 @@
 //   without                              hypervolume of all in (error, latency), as the report's, with
 //                                        an energy objective over the mean of latency and energy
 //
-// What was measured counts as it is; a target that was never measured counts a standard deviation above
-// its prediction, so that measuring it is worth something. A target that misses a budget loses a nat
+// A target counts a standard deviation of its cost above it: of the measurement's, which is small, or of
+// the prediction's where it was never measured, so that measuring it is worth something. A target that misses a budget loses a nat
 // and more: where none keeps it, the one that misses it least is wanted.
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace bitpilot {
 
-// Ratios to uniform 8 bit; deviations are what is not known of them, 0 once it is.
+// Ratios to uniform 8 bit; deviations are what is not known of them.
 struct TargetCost {
   double latency = 0.0;
   double latency_deviation = 0.0;

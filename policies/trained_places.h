@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "policies/environment.h"
 #include "policies/loss_belief.h"
@@ -17,8 +18,9 @@ class TrainedPlaces {
 
   // A trial that was submitted. Nothing changes if it is known.
   void Submitted(const Trial& trial);
-  // What came of it. REQUIRES: Submitted(trial).
-  void Answered(const TrialOutcome& outcome);
+  // What came of it. False if it read what had been read before: the same widths on the same weights
+  // give the same figures, whichever ticket names the place. REQUIRES: Submitted(trial).
+  [[nodiscard]] bool Answered(const TrialOutcome& outcome);
 
   // Of the start, or of a submitted trial: unanswered ones as if their training went well.
   bool Has(Place place) const;
@@ -27,6 +29,10 @@ class TrainedPlaces {
   // The place whose weights these are: of a ticket that trained nothing, or whose training diverged,
   // where it began. REQUIRES: Has(place).
   Place Origin(Place place) const { return Of(place).origin; }
+  // True if an answer told the loss at these widths on a place's weights. REQUIRES: Has(place).
+  bool HasRead(Place place, const Choice& choice) const;
+  // Widths whose loss was read on a place's weights, or is being read. REQUIRES: Has(place).
+  std::set<Choice> Read(Place place) const;
 
   // Forgets answered places that can never be named again.
   void Forget(const View& view);
@@ -48,6 +54,7 @@ class TrainedPlaces {
   const LossBelief& belief_;
   std::map<TicketId, Trial> pending_;
   std::map<TicketId, Weights> answered_;
+  std::map<TicketId, std::set<Choice>> read_;  // answered ones, by the origin of the weights
 };
 
 }  // namespace bitpilot

@@ -9,6 +9,11 @@
 namespace bitpilot {
 namespace {
 
+// Standard deviations in the half-width of a 95 % interval.
+constexpr double kNormal95 = 1.96;
+
+constexpr double kDisturbed = 2.0;
+
 // Mean of what came, absent if nothing did.
 class Mean {
  public:
@@ -40,13 +45,14 @@ TransitionStatus StatusOf(const TrialOutcome& outcome) {
 }
 
 void AddCosts(const SearchProblem& problem, const TrialOutcome& outcome, Transition& transition) {
-  Mean ratio, low, high, energy, energy_uncertainty, model_energy;
+  Mean ratio, low, high, deviation, energy, energy_uncertainty, model_energy;
   for (const ClassOutcome& one : outcome.classes) {
     const auto* measured = std::get_if<Measured>(&one.result);
     if (measured == nullptr) continue;
     ratio.Add(measured->ratio);
     low.Add(measured->ratio_low);
     high.Add(measured->ratio_high);
+    deviation.Add(LatencyDeviation(*measured));
     if (measured->energy_ratio) {
       energy.Add(*measured->energy_ratio);
       energy_uncertainty.Add(measured->energy_ratio_uncertainty);
@@ -57,12 +63,20 @@ void AddCosts(const SearchProblem& problem, const TrialOutcome& outcome, Transit
   transition.latency_ns = ratio.value().value() * scale_ns;
   transition.latency_low_ns = low.value().value() * scale_ns;
   transition.latency_high_ns = high.value().value() * scale_ns;
+  transition.latency_deviation_ns = deviation.value().value() * scale_ns;
   transition.energy_ratio = energy.value();
   transition.energy_ratio_uncertainty = energy_uncertainty.value().value_or(0.0);
   transition.model_energy_ratio = model_energy.value();
 }
 
 }  // namespace
+
+double LatencyDeviation(const Measured& measured) {
+  const double deviation = 0.5 * (measured.ratio_high - measured.ratio_low) / kNormal95;
+  return measured.is_noisy ? kDisturbed * deviation : deviation;
+}
+
+double EnergyDeviation(double uncertainty) { return uncertainty / kNormal95; }
 
 Transition ToTransition(const SearchProblem& problem, const Trial& trial,
                         const TrialOutcome& outcome) {

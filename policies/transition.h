@@ -27,6 +27,8 @@ struct Transition {
   std::optional<double> latency_ns = std::nullopt;
   double latency_low_ns = 0.0;  // exact interval of the median; 0 unless measured
   double latency_high_ns = 0.0;
+  // LatencyDeviation() on the same scale, the mean over the classes that answered; 0 unless measured.
+  double latency_deviation_ns = 0.0;
   // Gross energy over that of uniform 8 bit in the same rounds, as one sensor saw both, with the
   // half-width of its 95 % interval; absent unless measured.
   std::optional<double> energy_ratio = std::nullopt;
@@ -39,6 +41,13 @@ struct Transition {
   double accuracy = 0.0;
   std::int64_t weight_bytes = 0;
 };
+
+// Standard deviation of a measured ratio of latencies, by its interval; twice that where the board found
+// its windows disturbed, as what disturbs leans to one side.
+double LatencyDeviation(const Measured& measured);
+
+// The same of an energy ratio, by the half-width of its 95 % interval.
+double EnergyDeviation(double uncertainty);
 
 // A pure function of what was submitted and observed.
 Transition ToTransition(const SearchProblem& problem, const Trial& trial,

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@
 
 namespace bitpilot {
 namespace {
+
+// Worlds drawn for a choice that was not read yet, before a search on untrained weights ends.
+constexpr int kDrawsOfNewChoice = 1000;
 
 constexpr double kLossVariance = PlanningToy::kLossError * PlanningToy::kLossError;
 
@@ -38,16 +42,6 @@ SparseFeatures ChoiceFeatures(const WidthIndex& index, const Choice& choice) {
     features.emplace_back(index.Of(i, choice[AsIndex(i)]), 1.0);
   }
   return features;
-}
-
-struct Reading {
-  double loss = std::numeric_limits<double>::infinity();
-  Choice choice;
-};
-
-double Read(const PlanningToy& toy, const PlanningToy::Weights& weights, const Choice& choice,
-            RandomStream& random) {
-  return toy.Loss(weights, choice) + PlanningToy::kLossError * random.NextNormal();
 }
 
 double FinalLoss(const PlanningToy& toy, const PlanningToy::Weights& weights, const Choice& answer,
@@ -149,31 +143,31 @@ double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed) {
   RandomStream random(seed, "state-blind");
   GaussianBelief model = ChoiceModel(toy, 0.7);
   PlanningToy::Weights weights = toy.Start();
-  Reading best;
   for (int t = 0; t < PlanningToy::kDecisions; ++t) {
     const Choice choice = toy.Best(model.Sample(random));
     weights = toy.Train(weights, choice, PlanningToy::kBatchesPerStep);
-    const double loss = Read(toy, weights, choice, random);
-    if (loss < best.loss) best = {loss, choice};
     // Training moves all losses: a reading is worth less than it would be on weights that stand still.
     const double noise = PlanningToy::kLossError + 0.02;
-    model.Observe(ChoiceFeatures(toy.index(), choice), loss, noise * noise);
+    model.Observe(ChoiceFeatures(toy.index(), choice), toy.Read(weights, choice), noise * noise);
   }
-  return FinalLoss(toy, weights, best.choice, /*batches=*/0);
+  return FinalLoss(toy, weights, toy.Best(model.mean()), /*batches=*/0);
 }
 
 double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed) {
   RandomStream random(seed, "two-stage");
   GaussianBelief model = ChoiceModel(toy, 1.0);
   const PlanningToy::Weights weights = toy.Start();
-  Reading best;
+  std::set<Choice> read;
   for (int t = 0; t < PlanningToy::kDecisions; ++t) {
-    const Choice choice = toy.Best(model.Sample(random));
-    const double loss = Read(toy, weights, choice, random);
-    if (loss < best.loss) best = {loss, choice};
-    model.Observe(ChoiceFeatures(toy.index(), choice), loss, kLossVariance);
+    Choice choice = toy.Best(model.Sample(random));
+    // The weights stand still: what was read would be read again as it was.
+    for (int draw = 1; read.contains(choice) && draw < kDrawsOfNewChoice; ++draw) {
+      choice = toy.Best(model.Sample(random));
+    }
+    if (!read.insert(choice).second) break;
+    model.Observe(ChoiceFeatures(toy.index(), choice), toy.Read(weights, choice), kLossVariance);
   }
-  return FinalLoss(toy, weights, best.choice,
+  return FinalLoss(toy, weights, toy.Best(model.mean()),
                    PlanningToy::kDecisions * PlanningToy::kBatchesPerStep);
 }
 
@@ -190,7 +184,7 @@ double BeliefLoss(const PlanningToy& toy, std::uint64_t seed) {
     weights = toy.Train(weights, choice, PlanningToy::kBatchesPerStep);
     state = belief.After(state, choice, PlanningToy::kBatchesPerStep);
     left -= PlanningToy::kBatchesPerStep;
-    belief.Observe(state, choice, Read(toy, weights, choice, random), PlanningToy::kLossError);
+    belief.Observe(state, choice, toy.Read(weights, choice), PlanningToy::kLossError);
   }
   const auto likely = belief.TauWeights();
   std::vector<double> scores(AsIndex(belief.index().num_widths()), 0.0);
@@ -214,6 +208,7 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
                   .search_batches = PlanningToy::kDecisions * PlanningToy::kBatchesPerStep,
                   .final_batches = PlanningToy::kFinalBatches};
   std::vector<Choice> targets;
+  std::set<Choice> read;  // on the weights as they are
   for (int t = 0; t < PlanningToy::kDecisions; ++t) {
     AddTargets(toy, belief, state, random, &targets);
     targets = MostPromising(belief, state, left, std::move(targets));
@@ -226,7 +221,8 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
       const int trained = steps * PlanningToy::kBatchesPerStep;
       if (trained > left.search_batches) continue;
       for (std::size_t j = 0; j < std::min(kSteps, targets.size()); ++j) {
-        const double value = lookahead.Value(state, targets[j], trained) -
+        if (trained == 0 && read.contains(targets[j])) continue;
+        const double value = lookahead.Value(state, targets[j], trained, read) -
                              (trained > 0 ? kLeastGainOfTraining : 0.0);
         if (value > highest) {
           highest = value;
@@ -235,11 +231,14 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
         }
       }
     }
+    if (choice == nullptr) break;  // all is known
     weights = toy.Train(weights, *choice, batches);
     state = belief.After(state, *choice, batches);
     left.search_batches -= batches;
     --left.readings;
-    belief.Observe(state, *choice, Read(toy, weights, *choice, random), PlanningToy::kLossError);
+    if (batches > 0) read.clear();
+    read.insert(*choice);
+    belief.Observe(state, *choice, toy.Read(weights, *choice), PlanningToy::kLossError);
   }
   const std::vector<double> losses =
       Lookahead(belief, state, targets, left, PlanningToy::kLossError, NegativeLowest)

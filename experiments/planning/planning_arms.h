@@ -9,6 +9,8 @@ namespace bitpilot {
 
 // Excess loss, in nats, of each arm's answer after the final training. All arms read the loss
 // PlanningToy::kDecisions times and train as many mini-batches in all, but the first, which reads nothing.
+// Each answers with the lowest mean that it believes in, the lookahead with the lowest mean plus .7
+// standard deviations.
 
 // Trains the best choice by the probe from the first mini-batch to the last.
 double NoReadingLoss(const PlanningToy& toy, std::uint64_t seed);
@@ -17,7 +19,7 @@ double NoReadingLoss(const PlanningToy& toy, std::uint64_t seed);
 // reads that: what it learns of early choices, on less trained weights, stays in the model.
 double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed);
 
-// Searches on the untrained weights, then trains the best choice that it read.
+// Searches on the untrained weights, reading nothing twice, then trains its answer.
 double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed);
 
 // Believes as the lookahead does, policies/loss_belief.h, but does not plan: draws a world and trains

@@ -1,7 +1,9 @@
 #include "experiments/planning/planning_toy.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <utility>
@@ -64,7 +66,8 @@ std::vector<Choice> FeasibleChoices(RandomStream& random) {
 }  // namespace
 
 PlanningToy::PlanningToy(std::uint64_t seed, PlanningLaw law)
-    : law_(law),
+    : seed_(seed),
+      law_(law),
       variables_([seed] {
         RandomStream random(seed, "probe");
         return DrawVariables(random);
@@ -151,6 +154,17 @@ double PlanningToy::Loss(const Weights& weights, const Choice& choice) const {
     before = here;
   }
   return loss;
+}
+
+double PlanningToy::Read(const Weights& weights, const Choice& choice) const {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  const auto add = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
+  for (const double adapted : weights.adapted_) {
+    add(std::bit_cast<std::uint64_t>(adapted) >> 32);
+    add(std::bit_cast<std::uint64_t>(adapted) & 0xffffffff);
+  }
+  for (const int width : choice) add(static_cast<std::uint64_t>(width));
+  return Loss(weights, choice) + kLossError * RandomStream(seed_, "reading", hash).NextNormal();
 }
 
 double PlanningToy::OptimalLoss() const {

@@ -51,7 +51,10 @@ class PlanningToy {
   };
   Weights Start() const;
   Weights Train(const Weights& weights, const Choice& choice, int batches) const;
-  // Excess loss, nats.
+  // Excess loss, nats, as a searcher reads it: with an error that the weights and the choice fix, so that
+  // reading it again gives the same.
+  double Read(const Weights& weights, const Choice& choice) const;
+  // Without it.
   double Loss(const Weights& weights, const Choice& choice) const;
 
   // Excess loss of the best choice trained with the whole budget, the final mini-batches included.
@@ -63,6 +66,7 @@ class PlanningToy {
   // How far weights that are adapted to one width are adapted to another.
   double Kernel(int a, int b) const;
 
+  std::uint64_t seed_;
   PlanningLaw law_;
   std::vector<DecisionVariable> variables_;
   WidthIndex index_;

@@ -18,6 +18,7 @@
 #include "policies/amed_blind.h"
 #include "policies/ilp.h"
 #include "policies/reward.h"
+#include "tests/policies/environment_conformance.h"
 #include "tests/policies/training_toy.h"
 
 namespace bitpilot {
@@ -183,6 +184,88 @@ TEST(AmedTest, NeverTriesAgainWhatABoardCannotRun) {
   EXPECT_FALSE(failed.empty());
 }
 
+TEST(TrainingToyTest, KeepsTheLawsOfEnvironments) {
+  for (const double rate : {0.0, 0.2}) {
+    SCOPED_TRACE(rate);
+    const TrainingToyOptions options{
+        .slots = 3, .divergence_rate = rate, .failure_rate = rate, .unavailable_rate = rate};
+    CheckEnvironmentConformance([&] { return std::make_unique<TrainingToy>(options); }, {});
+  }
+}
+
+// The same widths on the same weights would read the same again. What is read twice is measured: at the
+// end, or where a board was not there the first time.
+TEST(AmedTest, ReadsNothingTwice) {
+  for (const bool trains : {true, false}) {
+    SCOPED_TRACE(trains);
+    TrainingToy toy({.measurements = 40, .slots = 2});
+    AmedOptions options = Quick();
+    options.train_while_searching = trains;
+    std::map<TicketId, TicketId> origins = {{0, 0}};
+    std::set<std::pair<TicketId, Choice>> read;
+    std::set<Choice> asked;
+    for (const Action& action : Play(toy, MakeAmed(toy.problem(), options))) {
+      const auto* trial = std::get_if<Trial>(&action);
+      if (trial == nullptr) continue;
+      const bool moves = trial->train.batches > 0;
+      origins[trial->id] = moves ? trial->id : origins.at(trial->from.after);
+      const bool is_new = read.emplace(origins[trial->id], trial->what.choice).second;
+      const bool measures = !trial->classes.empty() && asked.insert(trial->what.choice).second;
+      EXPECT_TRUE(is_new || measures) << trial->what.reason;
+    }
+    EXPECT_GE(read.size(), 8U);
+  }
+}
+
+TEST(TrainedPlacesTest, KnowWhatWasReadOnTheSameWeights) {
+  TrainingToy toy({});
+  ASSERT_TRUE(toy.Next().has_value());
+  const LossBelief belief(toy.problem().variables);
+  TrainedPlaces places(belief);
+  const Choice four = UniformChoice(toy.problem(), 4);
+  const Choice two = UniformChoice(toy.problem(), 2);
+  const auto play = [&](TicketId id, const Choice& choice, TicketId from, int batches) {
+    const Trial trial{id, {choice, Origin::kRandom, "test"}, {from}, {batches}, {}, 0};
+    places.Submitted(trial);
+    EXPECT_TRUE(places.Read({id}).contains(choice));  // it will be
+    EXPECT_TRUE(toy.Submit(trial).ok());
+    return places.Answered(std::get<TrialOutcome>(*toy.Next()));
+  };
+  EXPECT_TRUE(play(1, four, 0, 0));
+  EXPECT_FALSE(play(2, four, 0, 0));
+  EXPECT_FALSE(play(3, four, 1, 0));  // 1 is the start by another name
+  EXPECT_TRUE(play(4, two, 1, 0));
+  EXPECT_TRUE(play(5, four, 1, 10));
+  EXPECT_FALSE(play(6, four, 5, 0));
+  EXPECT_EQ(places.Read({3}), (std::set<Choice>{two, four}));
+  EXPECT_EQ(places.Read({6}), (std::set<Choice>{four}));
+}
+
+TEST(AmedTest, PlansWithTheMiniBatchesThatItGetsByTheirShareOfTheRate) {
+  TrainingToy toy({.final_batches = 20});
+  ASSERT_TRUE(toy.Next().has_value());
+  const SearchLeft trains = LeftOf(toy.view(), /*trains=*/true, /*readings=*/3);
+  EXPECT_EQ(trains.readings, 3);
+  EXPECT_EQ(trains.search_batches, 160);
+  EXPECT_DOUBLE_EQ(trains.final_batches, 10.0);  // the rate falls to 0 by half a cosine
+  EXPECT_DOUBLE_EQ(trains.counted(0, 160), 80.0);
+  const SearchLeft two_stage = LeftOf(toy.view(), /*trains=*/false, /*readings=*/3);
+  EXPECT_EQ(two_stage.search_batches, 0);
+  EXPECT_DOUBLE_EQ(two_stage.final_batches, 10.0);
+}
+
+// A search's mini-batches that are never spent change nothing.
+TEST(AmedTest, TwoStageDecidesAlikeWhateverTheSearchCouldTrain) {
+  AmedOptions options = Quick();
+  options.train_while_searching = false;
+  std::string played[2];
+  for (const int i : {0, 1}) {
+    TrainingToy toy({.measurements = 8, .batches_per_step = i == 0 ? 10 : 60});
+    played[i] = Describe(Play(toy, MakeAmed(toy.problem(), options)));
+  }
+  EXPECT_EQ(played[0], played[1]);
+}
+
 TEST(AmedTest, TwoStageReadsUntrainedWeightsOnlyAndStopsThere) {
   TrainingToy toy({});
   AmedOptions options = Quick();
@@ -229,23 +312,40 @@ TEST(AmedTest, EndsLowerThanTheStateBlindSearch) {
   double blind = 0.0;
   int covered = 0;
   int predicted = 0;
+  int read_before = 0;
+  double error = 0.0;  // sums of squares, at widths that were read before
+  double error_as_last_read = 0.0;
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     const TrainingToyOptions options{.seed = seed};
+    const double final_batches = 0.5 * options.final_batches;  // by their share of the rate
     TrainingToy planned(options);
     const std::vector<Action> actions = Play(planned, MakeAmed(planned.problem()));
-    amed += EndingLoss(planned, options.final_batches);
+    amed += EndingLoss(planned, final_batches);
+    std::map<Choice, double> last_excess;
     for (const AnsweredTrial& answered : planned.view().answered()) {
       const auto& figures = *answered.trial.what.figures;
-      const double distance = answered.outcome.score->loss - figures.predicted_loss;
+      const Scored& score = *answered.outcome.score;
+      const double distance = score.loss - figures.predicted_loss;
       ++predicted;
       covered += std::abs(distance) <= 1.645 * figures.predicted_error ? 1 : 0;
+      const double excess =
+          ExcessOf(planned.problem().anchor, score, answered.outcome.at.depth).mean;
+      const auto [last, is_first] = last_excess.emplace(answered.trial.what.choice, excess);
+      if (is_first) continue;
+      ++read_before;
+      error += distance * distance;
+      error_as_last_read += (excess - last->second) * (excess - last->second);
+      last->second = excess;
     }
     TrainingToy rival(options);
     Play(rival, MakeBlind(rival.problem()));
-    blind += EndingLoss(rival, options.final_batches);
+    blind += EndingLoss(rival, final_batches);
   }
   EXPECT_LT(amed, blind);
-  EXPECT_GE(covered, 0.8 * predicted);
+  EXPECT_GE(covered, 0.8 * predicted) << covered << " of " << predicted;
+  EXPECT_LE(covered, 0.97 * predicted) << covered << " of " << predicted;
+  EXPECT_GE(read_before, 10);
+  EXPECT_LT(error, error_as_last_read);
 }
 
 }  // namespace

@@ -105,6 +105,53 @@ TEST(SurrogateTest, LearnsEnergiesFromMeasurements) {
   EXPECT_LT(error_after, 0.5 * error_before);
 }
 
+// A measurement by which 4 bits cost less than the table says, by a factor of .8.
+Transition CheaperAtFourBits(const SearchProblem& problem, const CostModel& cost) {
+  const Choice four = UniformChoice(problem, 4);
+  const double ratio = 0.8 * cost.LatencyRatio(four);
+  return {.choice = four,
+          .status = TransitionStatus::kMeasured,
+          .latency_ns = ratio * problem.uniform8.latency_ns,
+          .energy_ratio = ratio,
+          .loss = 0.5,
+          .accuracy = 0.85};
+}
+
+TEST(SurrogateTest, BelievesWideMeasurementsLess) {
+  const SyntheticEnvironment environment({.energy = EnergyObjective::kMeasured});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  const auto learned = [&](double relative_deviation) {
+    Transition transition = CheaperAtFourBits(problem, cost);
+    transition.latency_deviation_ns = relative_deviation * *transition.latency_ns;
+    transition.energy_ratio_uncertainty = 1.96 * relative_deviation * *transition.energy_ratio;
+    return Predict(Surrogate(problem, cost, {transition}).MeanWorld(), cost, transition.choice);
+  };
+  // Below what an additive model cannot say, the interval does not matter.
+  EXPECT_DOUBLE_EQ(learned(0.001).latency_ratio, learned(0.0).latency_ratio);
+  EXPECT_DOUBLE_EQ(learned(0.001).energy_ratio, learned(0.0).energy_ratio);
+  EXPECT_LT(learned(0.0).latency_ratio + 0.01, learned(0.1).latency_ratio);
+  EXPECT_LT(learned(0.1).latency_ratio + 0.01, learned(1.0).latency_ratio);
+  EXPECT_LT(learned(0.0).energy_ratio + 0.01, learned(0.1).energy_ratio);
+  EXPECT_LT(learned(0.1).energy_ratio + 0.01, learned(1.0).energy_ratio);
+}
+
+TEST(SurrogateTest, CountsAMeasurementThatIsRepeatedOnce) {
+  const SyntheticEnvironment environment({.energy = EnergyObjective::kMeasured});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  Transition transition = CheaperAtFourBits(problem, cost);
+  transition.latency_deviation_ns = 0.1 * *transition.latency_ns;
+  transition.energy_ratio_uncertainty = 0.1;
+  const Choice other = UniformChoice(problem, 5);
+  const auto predicted = [&](int times) {
+    const std::vector<Transition> history(static_cast<std::size_t>(times), transition);
+    return Predict(Surrogate(problem, cost, history).MeanWorld(), cost, other);
+  };
+  EXPECT_DOUBLE_EQ(predicted(5).latency_ratio, predicted(1).latency_ratio);
+  EXPECT_DOUBLE_EQ(predicted(5).energy_ratio, predicted(1).energy_ratio);
+}
+
 TEST(SurrogateTest, SurvivesCollapsedAndUnmeasuredTransitions) {
   const SyntheticEnvironment environment({});
   const SearchProblem& problem = environment.problem();

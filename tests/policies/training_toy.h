@@ -2,8 +2,9 @@
 // losses read with noise, and a board that measures latency with noise.
 //
 // Losses follow policies/loss_belief.h with unknown numbers: draws around the probe, one speed of
-// adaptation. The search's own rates count. Answers come in the order of submission, or from several
-// slots in an order drawn from the seed.
+// adaptation. The error of a reading is drawn from what led to the weights and from the widths, so that
+// a reading repeats. The search's own rates count. Answers come in the order of submission, or from
+// several slots in an order drawn from the seed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -46,7 +47,7 @@ struct TrainingToyOptions {
 class TrainingToy final : public Environment {
  public:
   explicit TrainingToy(const TrainingToyOptions& options)
-      : options_(options), noise_(options.seed, "noise"), order_(options.seed, "order") {
+      : options_(options), boards_(options.seed, "boards"), order_(options.seed, "order") {
     problem_.topology = StandardTopology("resnet8").value();
     problem_.base = UniformAssignment(problem_.topology, 8, 8);
     problem_.budgets = options.budgets;
@@ -59,7 +60,7 @@ class TrainingToy final : public Environment {
     AddTable();
     problem_.uniform8 = {.latency_ns = TrueNs(problem_.base), .loss = 0.5, .accuracy = 0.85};
     index_.emplace(problem_.variables);
-    weights_.emplace(0, Weights{Adaptation(*index_), 0});
+    weights_.emplace(0, Weights{Adaptation(*index_), 0, 0});
     view_.emplace(problem_);
   }
 
@@ -68,7 +69,13 @@ class TrainingToy final : public Environment {
 
   Status Submit(const Action& action) override {
     BITPILOT_RETURN_IF_ERROR(view_->Check(action));
-    if (const auto* trial = std::get_if<Trial>(&action)) queue_.push_back(Answer(*trial));
+    if (const auto* trial = std::get_if<Trial>(&action)) {
+      queue_.emplace_back(Answer(*trial));
+    } else if (const auto* advance = std::get_if<Advance>(&action)) {
+      queue_.emplace_back(Answer(*advance));
+    } else if (const auto* probe = std::get_if<Probe>(&action)) {
+      queue_.emplace_back(Answer(*probe));
+    }
     view_->Submitted(action);
     return Status();
   }
@@ -102,7 +109,20 @@ class TrainingToy final : public Environment {
   struct Weights {
     Adaptation adapted;
     int depth;
+    std::uint64_t history;  // of all that trained them
   };
+  struct Trained {
+    Weights weights;
+    bool diverged;
+  };
+
+  static std::uint64_t Mix(std::uint64_t hash, std::uint64_t value) {
+    return RandomStream(hash, "mix", value).NextBits();
+  }
+  static std::uint64_t Mix(std::uint64_t hash, const Choice& choice) {
+    for (const int width : choice) hash = Mix(hash, static_cast<std::uint64_t>(width));
+    return hash;
+  }
 
   void AddVariables() {
     RandomStream probe(options_.seed, "probe");
@@ -167,12 +187,11 @@ class TrainingToy final : public Environment {
   }
 
   ClassOutcome Measure(const Choice& choice) {
-    if (noise_.NextUniform() < options_.unavailable_rate) {
+    const bool is_known = view_->FindMeasured(choice, "board") != nullptr;
+    if (!is_known && boards_.NextUniform() < options_.unavailable_rate) {
       return {.on = "board", .result = BoardUnavailable{"unplugged"}};
     }
-    std::uint64_t hash = 0;
-    for (const int width : choice) hash = hash * 11 + static_cast<std::uint64_t>(width);
-    RandomStream fate(options_.seed, "fate", hash);
+    RandomStream fate(options_.seed, "fate", Mix(0, choice));
     if (fate.NextUniform() < options_.failure_rate) {
       return {.on = "board", .result = CandidateFailed{"does not fit"}};
     }
@@ -182,23 +201,53 @@ class TrainingToy final : public Environment {
                 Measured{.ratio = ratio, .ratio_low = 0.995 * ratio, .ratio_high = 1.005 * ratio}};
   }
 
+  // Trains from the place that a ticket names, and keeps what it left.
+  Trained Train(TicketId id, Place place, const Choice& choice, const Pace& pace) {
+    const Weights& from = weights_.at(place.after);
+    spent_ += pace.batches;
+    Trained trained{from, false};
+    if (pace.batches > 0) {
+      std::uint64_t history = Mix(from.history, choice);
+      history = Mix(history, static_cast<std::uint64_t>(pace.batches));
+      for (const double rate : {pace.rate_begin, pace.rate_end}) {
+        history = Mix(history, static_cast<std::uint64_t>(1e9 * rate));
+      }
+      trained.diverged = RandomStream(options_.seed, "divergence", history).NextUniform() <
+                         options_.divergence_rate;
+      if (!trained.diverged) {
+        trained.weights = {from.adapted.After(choice, TrainedPlaces::Counted(pace), tau_),
+                           from.depth + pace.batches, history};
+      }
+    }
+    weights_.insert_or_assign(id, trained.weights);
+    return trained;
+  }
+
+  Advanced Answer(const Advance& advance) {
+    const Trained trained = Train(advance.id, advance.from, advance.what.choice, advance.train);
+    Advanced advanced{.id = advance.id, .at = {trained.weights.depth, spent_}, .train_loss = 0.5};
+    if (trained.diverged) advanced.train_loss = std::nullopt;
+    return advanced;
+  }
+
+  Probed Answer(const Probe& probe) const {
+    Probed probed{.id = probe.id, .divergence = {}};
+    for (const Choice& choice : probe.choices) {
+      probed.divergence.push_back(ExcessOf(weights_.at(probe.from.after).adapted, choice));
+    }
+    return probed;
+  }
+
   TrialOutcome Answer(const Trial& trial) {
-    Weights from = weights_.at(trial.from.after);
-    spent_ += trial.train.batches;
+    const auto [after, diverged] = Train(trial.id, trial.from, trial.what.choice, trial.train);
     TrialOutcome outcome;
     outcome.id = trial.id;
-    const bool diverged =
-        trial.train.batches > 0 && noise_.NextUniform() < options_.divergence_rate;
-    Weights after = from;
-    if (!diverged && trial.train.batches > 0) {
-      after = {from.adapted.After(trial.what.choice, TrainedPlaces::Counted(trial.train), tau_),
-               from.depth + trial.train.batches};
-      outcome.train_loss = 0.5;
-    }
+    if (!diverged && trial.train.batches > 0) outcome.train_loss = 0.5;
     outcome.at = {.depth = after.depth, .spent = spent_};
     if (!diverged) {
+      RandomStream error(options_.seed, "reading", Mix(after.history, trial.what.choice));
       const double excess =
-          ExcessOf(after.adapted, trial.what.choice) + options_.loss_error * noise_.NextNormal();
+          ExcessOf(after.adapted, trial.what.choice) + options_.loss_error * error.NextNormal();
       const double accuracy = 0.10 + 0.77 * PlainExp(-0.45 * (excess > 0.0 ? excess : 0.0));
       const auto& readings = problem_.anchor.readings;
       const double share = static_cast<double>(after.depth) / readings.back().batches;
@@ -211,7 +260,6 @@ class TrainingToy final : public Environment {
     for (std::size_t i = 0; i < trial.classes.size(); ++i) {
       outcome.classes.push_back(Measure(trial.what.choice));
     }
-    weights_.insert_or_assign(trial.id, std::move(after));
     return outcome;
   }
 
@@ -222,7 +270,7 @@ class TrainingToy final : public Environment {
   std::vector<double> stays_;  // [widths]
   std::vector<double> goes_;
   double tau_ = 0.0;
-  RandomStream noise_;
+  RandomStream boards_;
   RandomStream order_;
   std::map<TicketId, Weights> weights_;
   std::vector<Observation> queue_;

@@ -37,12 +37,21 @@ TEST(TransitionTest, IsTheMeanOfTheClassesThatMeasuredOnTheAnchorsScale) {
   EXPECT_NEAR(transition.latency_ns.value(), 600.0, 1e-9);
   EXPECT_NEAR(transition.latency_low_ns, 500.0, 1e-9);
   EXPECT_NEAR(transition.latency_high_ns, 800.0, 1e-9);
+  EXPECT_NEAR(transition.latency_deviation_ns, 1000.0 * 0.5 * (0.1 + 0.2) / 1.96, 1e-9);
   EXPECT_DOUBLE_EQ(transition.energy_ratio.value(), 0.6);
   EXPECT_DOUBLE_EQ(transition.energy_ratio_uncertainty, 0.02);
   EXPECT_FALSE(transition.model_energy_ratio.has_value());
   EXPECT_NEAR(transition.loss, 0.8, 1e-12);
   EXPECT_NEAR(transition.accuracy, 0.6, 1e-12);
   EXPECT_EQ(transition.weight_bytes, 77'360 - 1'152 - 1'728);
+}
+
+TEST(TransitionTest, TakesADisturbedMeasurementForTwiceAsUnsure) {
+  Measured measured{.ratio = 0.5, .ratio_low = 0.48, .ratio_high = 0.52};
+  EXPECT_NEAR(LatencyDeviation(measured), 0.02 / 1.96, 1e-12);
+  measured.is_noisy = true;
+  EXPECT_NEAR(LatencyDeviation(measured), 0.04 / 1.96, 1e-12);
+  EXPECT_NEAR(EnergyDeviation(0.02), 0.02 / 1.96, 1e-12);
 }
 
 TEST(TransitionTest, SaysWhatCameOfTheTrial) {
