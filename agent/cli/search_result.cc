@@ -24,7 +24,7 @@ std::optional<ModelEnergy> ModelEnergyOf(const FinalRow& row) {
 
 // labels: of all rows, in their order.
 Json CandidateObject(const Topology& topology, const FinalRow& row,
-               const std::vector<std::string>& labels) {
+                     const std::vector<std::string>& labels) {
   Json as_fast_as = Json::array();
   for (const int other : row.as_fast_as) {
     as_fast_as.push_back(labels.at(static_cast<std::size_t>(other)));
@@ -160,9 +160,13 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
 }
 
 bool AnyCandidateWasMeasured(const FinalEvent& final) {
-  return std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return !IsReference(row.role) && row.latency_median_ns.has_value();
+  // The integer program's answer is there also if every candidate of the search failed.
+  const bool has_front = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.role == FinalistRole::kFront;
   });
+  return has_front && std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+           return !IsReference(row.role) && row.latency_median_ns.has_value();
+         });
 }
 
 bool AnyCandidateMeetsBudgets(const FinalEvent& final) {

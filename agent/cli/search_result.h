@@ -59,7 +59,8 @@ namespace bitpilot {
 // REQUIRES: !outcome.interrupted.
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path);
 
-// True if the final comparison has a latency of a candidate of the search, references aside.
+// True if the search measured a candidate, and the final comparison has a latency of one, references
+// aside.
 bool AnyCandidateWasMeasured(const FinalEvent& final);
 
 // True if a candidate of the search, references aside, kept its budgets when measured again.

@@ -25,6 +25,7 @@
 #include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
 #include "kernels/base/status.h"
+#include "policies/integer_program.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
@@ -90,6 +91,7 @@ class SearchDriver {
   const SearchOptions& options_;
   BitAssignment base_;  // the problem's
   PlacedTraining training_;
+  std::optional<IntegerProgramAnswers> program_;  // of policies that may use its answers
   std::vector<TicketId> keeps_;
   int rounds_ = 0;  // of decisions
   int decisions_ = 0;
