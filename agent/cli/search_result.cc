@@ -9,6 +9,7 @@
 #include "agent/cli/energy_json.h"
 #include "agent/model/bit_spec.h"
 #include "agent/study/chosen_rows.h"
+#include "agent/study/training_note.h"
 #include "kernels/base/check.h"
 #include "kernels/base/standard_networks.h"
 
@@ -109,6 +110,13 @@ Json BudgetsArray(const SearchOutcome& outcome) {
   return budgets;
 }
 
+Json OutsideBudgetsObject(const SearchOutcome& outcome) {
+  const TrainingBeside beside = TrainingBesideOf(outcome.anchor, outcome.final);
+  return {{"uniform8_alone", beside.uniform8_alone},
+          {"final_networks", beside.final_networks},
+          {"final_batches", beside.final_batches}};
+}
+
 }  // namespace
 
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path) {
@@ -135,6 +143,7 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
       {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa, labels) : Json(nullptr)},
       {"comparisons", final.comparisons},
       {"test_readings", final.test_readings},
+      {"mini_batches_outside_budgets", OutsideBudgetsObject(outcome)},
       {"budgets", BudgetsArray(outcome)}};
   if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;
   const Result<Topology> topology = StandardTopology(outcome.config.model);

@@ -99,6 +99,7 @@ Result<SearchOutcome> SearchDriver::Run() {
     if (!final.ok()) return Interruption(final.status());
     outcome = Outcome(/*interrupted=*/false);
     outcome.final = std::move(*final);
+    outcome.anchor = problem.anchor;
     if (!IsExtended(environment)) return outcome;
   }
 }

@@ -47,6 +47,7 @@ struct SearchOutcome {
   int decisions = 0;          // trials that were answered
   std::string first_failure;  // why the first candidate that failed was not measured, if one was
   FinalEvent final;           // empty if interrupted
+  Anchor anchor;              // the twin's readings; empty if interrupted
 };
 
 class SearchDriver {
