@@ -13,6 +13,7 @@
 #include "agent/cli/search_flags.h"
 #include "agent/cli/search_result.h"
 #include "agent/session/search_session.h"
+#include "agent/study/training_note.h"
 
 namespace bitpilot {
 namespace {
@@ -69,6 +70,8 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
       std::printf(", with energy %.4f", *outcome.final.energy_hypervolume);
     }
     std::printf("; study %s\n", flags.study.c_str());
+    const std::string beside = Describe(TrainingBesideOf(outcome.anchor, outcome.final));
+    if (!beside.empty()) std::printf("trained outside of the budgets: %s\n", beside.c_str());
   }
   if (AnyCandidateMeetsBudgets(outcome.final)) return kExitDone;
   const std::vector<BudgetDistance> distances = DistancesTo(outcome.config.budgets, outcome.final);

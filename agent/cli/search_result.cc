@@ -9,6 +9,7 @@
 #include "agent/cli/energy_json.h"
 #include "agent/model/bit_spec.h"
 #include "agent/study/chosen_rows.h"
+#include "agent/study/training_note.h"
 #include "kernels/base/check.h"
 #include "kernels/base/standard_networks.h"
 
@@ -24,7 +25,7 @@ std::optional<ModelEnergy> ModelEnergyOf(const FinalRow& row) {
 
 // labels: of all rows, in their order.
 Json CandidateObject(const Topology& topology, const FinalRow& row,
-               const std::vector<std::string>& labels) {
+                     const std::vector<std::string>& labels) {
   Json as_fast_as = Json::array();
   for (const int other : row.as_fast_as) {
     as_fast_as.push_back(labels.at(static_cast<std::size_t>(other)));
@@ -109,6 +110,13 @@ Json BudgetsArray(const SearchOutcome& outcome) {
   return budgets;
 }
 
+Json OutsideBudgetsObject(const SearchOutcome& outcome) {
+  const TrainingBeside beside = TrainingBesideOf(outcome.anchor, outcome.final);
+  return {{"uniform8_alone", beside.uniform8_alone},
+          {"final_networks", beside.final_networks},
+          {"final_batches", beside.final_batches}};
+}
+
 }  // namespace
 
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path) {
@@ -135,6 +143,7 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
       {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa, labels) : Json(nullptr)},
       {"comparisons", final.comparisons},
       {"test_readings", final.test_readings},
+      {"mini_batches_outside_budgets", OutsideBudgetsObject(outcome)},
       {"budgets", BudgetsArray(outcome)}};
   if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;
   const Result<Topology> topology = StandardTopology(outcome.config.model);
@@ -160,9 +169,13 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
 }
 
 bool AnyCandidateWasMeasured(const FinalEvent& final) {
-  return std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return !IsReference(row.role) && row.latency_median_ns.has_value();
+  // The integer program's answer is there also if every candidate of the search failed.
+  const bool has_front = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+    return row.role == FinalistRole::kFront;
   });
+  return has_front && std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
+           return !IsReference(row.role) && row.latency_median_ns.has_value();
+         });
 }
 
 bool AnyCandidateMeetsBudgets(const FinalEvent& final) {

@@ -7,7 +7,8 @@
 //              "most_accurate":LABEL|null},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
-//    "test_readings":N,"budgets":[BUDGET...]}
+//    "test_readings":N,"mini_batches_outside_budgets":{"uniform8_alone":N,"final_networks":N,
+//    "final_batches":N},"budgets":[BUDGET...]}
 //
 // A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"unknown":TEXT|null,
 // "nearest":LABEL|null,"nearest_value":N|null,"nearest_test_accuracy":N|null,"alone":LABEL|null,
@@ -17,6 +18,10 @@
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 // test_readings: how often the test images were read; more than once if the search was extended.
+//
+// mini_batches_outside_budgets: of uniform 8 bit that trained alone, by this search or an earlier one
+// with the same training; and final_batches of each of final_networks networks of this table, which
+// differ in their widths.
 //
 // chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
 // test accuracies choose nothing.
@@ -59,7 +64,8 @@ namespace bitpilot {
 // REQUIRES: !outcome.interrupted.
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path);
 
-// True if the final comparison has a latency of a candidate of the search, references aside.
+// True if the search measured a candidate, and the final comparison has a latency of one, references
+// aside.
 bool AnyCandidateWasMeasured(const FinalEvent& final);
 
 // True if a candidate of the search, references aside, kept its budgets when measured again.

@@ -6,6 +6,7 @@
 #include "agent/report/html.h"
 #include "agent/report/report_config.h"
 #include "agent/study/config_fields.h"
+#include "agent/study/training_note.h"
 
 namespace bitpilot {
 namespace {
@@ -81,15 +82,20 @@ std::string TableText(const ReportData& data) {
   return "";
 }
 
+std::string TrainedBeside(const ReportData& data) {
+  if (!data.final) return "";
+  return Describe(TrainingBesideOf(data.episodes.problem.anchor, *data.final));
+}
+
 std::string StudyTable(const ReportData& data) {
   const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
   std::string html = "<table class=\"facts\"><tbody>";
   for (const ConfigField& field : ConfigFields()) {
     html += Row(std::string(field.name), TextOf(field, config));
   }
-  return html + Row("when", Period(data)) + Row("state", State(data)) +
-         Row("agent build", Builds(data)) + "<tr><th>log</th><td>" +
-         LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
+  return html + Row("trained outside of the budgets", TrainedBeside(data)) +
+         Row("when", Period(data)) + Row("state", State(data)) + Row("agent build", Builds(data)) +
+         "<tr><th>log</th><td>" + LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
 }
 
 std::string BoardTable(const ReportData& data) {

@@ -89,6 +89,22 @@ std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
   return best;
 }
 
+// The answer that a user of the integer program alone would take: the one with the largest limit
+// within the latency budget; without a budget the middle one.
+const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAnswers& program) {
+  const std::vector<IntegerProgramAnswer>& answers = program.answers;
+  if (answers.empty()) return program.fastest;
+  // Where another budget stands for that of latency, the middle answer is the one at it.
+  if (!budgets.max_latency_ratio) return answers[(answers.size() - 1) / 2].choice;
+  // The limit at the budget itself was computed, and may be a rounding above it.
+  const double budget = *budgets.max_latency_ratio * (1.0 + 1e-9);
+  const Choice* best = &program.fastest;
+  for (const IntegerProgramAnswer& answer : answers) {
+    if (answer.max_latency_ratio <= budget) best = &answer.choice;
+  }
+  return *best;
+}
+
 }  // namespace
 
 std::vector<int> ReportableSteps(const SearchProblem& problem,
@@ -103,7 +119,8 @@ std::vector<int> ReportableSteps(const SearchProblem& problem,
 
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
-                                      const std::vector<TransitionEvent>& transitions) {
+                                      const std::vector<TransitionEvent>& transitions,
+                                      const std::optional<IntegerProgramAnswers>& program) {
   const Topology& topology = problem.topology;
   std::vector<Finalist> finalists = {
       {FinalistRole::kUniform8, 0, UniformAssignment(topology, 8, 8), std::nullopt},
@@ -114,6 +131,10 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
   };
   if (const auto ilp = BestIlpStep(problem, proposals, transitions)) {
     add(FinalistRole::kIntegerProgram, 0, *ilp);
+  } else if (program) {
+    const Choice& choice = AnswerToCompareWith(problem.budgets, *program);
+    finalists.push_back(
+        {FinalistRole::kIntegerProgram, 0, ToAssignment(problem, choice), std::nullopt});
   }
   std::vector<std::size_t> front = EligibleFront(problem, transitions);
   Thin(problem, transitions, front);

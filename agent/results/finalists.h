@@ -1,4 +1,4 @@
-// What a search reports at its end: the references, the integer program's start, and the found
+// What a search reports at its end: the references, the integer program's answer, and the found
 // Pareto front.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "agent/study/events.h"
 #include "agent/study/finalist_role.h"
 #include "kernels/base/bit_assignment.h"
+#include "policies/integer_program.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
@@ -18,7 +19,7 @@ struct Finalist {
   FinalistRole role = FinalistRole::kFront;
   int number = 0;  // of a member of the front: 1, 2, ... by ascending latency
   BitAssignment assignment;
-  std::optional<int> step;  // that measured it; absent for references
+  std::optional<int> step;  // that measured it; absent for references, and where no step did
 
   std::string label() const { return LabelOf(role, number); }
 };
@@ -38,8 +39,14 @@ std::vector<int> ReportableSteps(const SearchProblem& problem,
 
 // Uniform 8 and 4 bit, then the reportable steps; the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first.
+//
+// program: the integer program's answers, if the policy asked for them. Where the search measured
+// none of them, one stands among the finalists all the same, without a step: the answer with the
+// largest limit within the latency budget (the fastest, if none is within it), without a budget the
+// middle one. So the table always says what a search adds to them.
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
-                                      const std::vector<TransitionEvent>& transitions);
+                                      const std::vector<TransitionEvent>& transitions,
+                                      const std::optional<IntegerProgramAnswers>& program);
 
 }  // namespace bitpilot

@@ -99,6 +99,7 @@ Result<SearchOutcome> SearchDriver::Run() {
     if (!final.ok()) return Interruption(final.status());
     outcome = Outcome(/*interrupted=*/false);
     outcome.final = std::move(*final);
+    outcome.anchor = problem.anchor;
     if (!IsExtended(environment)) return outcome;
   }
 }
@@ -122,8 +123,8 @@ Result<std::unique_ptr<Policy>> SearchDriver::PreparePolicy(const SearchProblem&
         return logged;
       });
   if (!answers.ok()) return answers.status();
-  return MakePolicy(config_.policy, problem, config_.seed, answers->program,
-                    config_.policy_options);
+  program_ = answers->program;
+  return MakePolicy(config_.policy, problem, config_.seed, *program_, config_.policy_options);
 }
 
 Status SearchDriver::SettleBoard() {
@@ -270,7 +271,7 @@ Status SearchDriver::SettlePolicy(SearchEnvironment& environment, Policy& policy
 Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const StoredFile& uniform8,
                                         const AnchorEvent& twin, SearchEnvironment& environment) {
   const std::vector<Finalist> finalists =
-      ChooseFinalists(problem, environment.proposals(), environment.transitions());
+      ChooseFinalists(problem, environment.proposals(), environment.transitions(), program_);
   FinalTrainingJob job;
   job.batches = *config_.final_batches;
   job.uniform8 = uniform8;

@@ -25,6 +25,7 @@
 #include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
 #include "kernels/base/status.h"
+#include "policies/integer_program.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
@@ -46,6 +47,7 @@ struct SearchOutcome {
   int decisions = 0;          // trials that were answered
   std::string first_failure;  // why the first candidate that failed was not measured, if one was
   FinalEvent final;           // empty if interrupted
+  Anchor anchor;              // the twin's readings; empty if interrupted
 };
 
 class SearchDriver {
@@ -91,6 +93,7 @@ class SearchDriver {
   const SearchOptions& options_;
   BitAssignment base_;  // the problem's
   PlacedTraining training_;
+  std::optional<IntegerProgramAnswers> program_;  // of policies that may use its answers
   std::vector<TicketId> keeps_;
   int rounds_ = 0;  // of decisions
   int decisions_ = 0;

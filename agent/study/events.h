@@ -10,7 +10,7 @@
 // - agent: AgentEvent, which bitpilot writes from here on; once a run
 // - board: BoardEvent, who measures; written again when a resumed search finds another board
 // - problem: ProblemEvent, what may be chosen, the board's cost table, the 8-bit reference
-// - answers: AnswersEvent, where the policy begins with the integer program
+// - answers: AnswersEvent, where the policy may use the integer program's
 // - anchor: AnchorEvent, the twin's readings
 // - conditions: ConditionsEvent, how many boards there are and what may be spent; written again when
 //   that changes

@@ -13,7 +13,7 @@ namespace bitpilot {
 enum class FinalistRole : std::uint8_t {
   kUniform8,        // what all rows are compared with
   kUniform4,        //
-  kIntegerProgram,  // the best of the integer program's answers, where the search began
+  kIntegerProgram,  // of the integer program's answers the best measured one, else one of them
   kFront,           // a member of the front that the search found
 };
 

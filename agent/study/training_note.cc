@@ -1,6 +1,7 @@
 #include "agent/study/training_note.h"
 
 #include <algorithm>
+#include <set>
 
 namespace bitpilot {
 namespace {
@@ -45,11 +46,39 @@ std::string DescribeTraining(const FinalEvent& final) {
   text += from_search
               ? "the start that validated better at these widths: the place where the search "
                 "stopped (search), or the end of uniform 8 bit that trained alone for as "
-                "long (twin)."
+                "long (twin). What they do not share: the place where the search stopped may have "
+                "trained nearer to some rows' widths than to others'."
               : "the float weights, calibrated.";
   for (const FinalRow& row : final.rows) {
     if (*row.final_batches > 0) continue;
     text += " The training of " + row.label + " diverged: it is compared as it was before.";
+  }
+  return text;
+}
+
+TrainingBeside TrainingBesideOf(const Anchor& anchor, const FinalEvent& final) {
+  TrainingBeside beside;
+  if (!anchor.readings.empty()) beside.uniform8_alone = anchor.readings.back().batches;
+  std::set<std::string> trained;  // equal widths train once
+  for (const FinalRow& row : final.rows) {
+    const int batches = row.final_batches.value_or(0);
+    if (batches > 0) trained.insert(row.assignment_id);
+    beside.final_batches = std::max(beside.final_batches, batches);
+  }
+  beside.final_networks = static_cast<int>(trained.size());
+  return beside;
+}
+
+std::string Describe(const TrainingBeside& beside) {
+  std::string text;
+  if (beside.uniform8_alone > 0) {
+    text = "uniform 8 bit alone " + Batches(beside.uniform8_alone) +
+           " (or taken from an earlier search with this training)";
+  }
+  if (beside.final_batches > 0) {
+    text += (text.empty() ? "" : "; ") + std::to_string(beside.final_networks) +
+            (beside.final_networks == 1 ? " network" : " networks") + " of this table " +
+            Batches(beside.final_batches) + " each";
   }
   return text;
 }

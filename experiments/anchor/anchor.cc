@@ -2,10 +2,12 @@
 // beside this file.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,12 +23,13 @@
 namespace bitpilot {
 namespace {
 
+constexpr const char* kPlaceWidths[] = {"w8a8", "w2a4"};
 constexpr const char* kWidths[] = {"w8a8", "w4a4", "w2a4"};
 
 struct Options {
   std::string data = "../shared/data";
-  std::string folder;  // of the weights' states; they are large
-  int place_batches = 195;
+  std::string folder;                          // of the weights' states; they are large
+  std::vector<int> place_batches = {40, 195};  // at each of kPlaceWidths
   int step_batches = 20;
   int final_batches = 100;
   int seeds = 3;
@@ -41,7 +44,8 @@ T ValueOrExit(Result<T> result) {
 
 // One candidate from one place.
 struct Outcome {
-  std::string place;
+  std::string place;      // widths that it was trained at
+  int place_batches = 0;  // so long
   std::string widths;
   double loss = 0.0;         // as read
   double excess = 0.0;       // over the anchor: what the reward charges
@@ -87,19 +91,35 @@ class Experiment {
         files_(options.folder + "/anchor-" + std::to_string(seed) + ".db"),
         training_(config_, base_, files_, &model_, &images_, &calibration_, [] { return false; }) {}
 
-  std::vector<Outcome> Run() {
+  // The reward's anchor: 8 bit alone, by the places' schedule. First.
+  void TrainTwin() {
     start_ = {ValueOrExit(training_.SaveStart()), 0};
-    TrainTwin();
+    PlaceFile place = start_;
+    std::set<int> depths = {0};
+    for (const int depth : options_.place_batches) depths.insert(depth + options_.step_batches);
+    for (const int depth : depths) {
+      if (depth > place.depth) place = Train(place, base_, depth - place.depth);
+      const Scored score = Read(place, base_);
+      anchor_.readings.push_back({depth, score.loss, score.loss_error, score.error()});
+      std::printf("twin after %d mini-batches: loss %.4f\n", depth, score.loss);
+    }
+  }
+
+  // Trains and reads every candidate from every place; prints a line each.
+  std::vector<Outcome> Run() {
     std::vector<Outcome> outcomes;
-    for (const char* place_widths : {"w8a8", "w2a4"}) {
-      const PlaceFile place = Train(start_, Bits(place_widths), options_.place_batches);
-      for (const char* widths : kWidths) {
-        outcomes.push_back(Try(place, place_widths, widths));
-        const Outcome& outcome = outcomes.back();
-        std::printf("| %s | %s | %.4f | %.4f | %.4f | %.4f |\n", outcome.place.c_str(),
-                    outcome.widths.c_str(), outcome.loss, outcome.excess, outcome.shared,
-                    outcome.final_error);
-        std::fflush(stdout);
+    for (const char* place_widths : kPlaceWidths) {
+      PlaceFile place = start_;
+      for (const int depth : options_.place_batches) {
+        place = Train(place, Bits(place_widths), depth - place.depth);
+        for (const char* widths : kWidths) {
+          outcomes.push_back(Try(place, place_widths, widths));
+          const Outcome& outcome = outcomes.back();
+          std::printf("| %s, %d | %s | %.4f | %.4f | %.4f | %.4f |\n", outcome.place.c_str(),
+                      outcome.place_batches, outcome.widths.c_str(), outcome.loss, outcome.excess,
+                      outcome.shared, outcome.final_error);
+          std::fflush(stdout);
+        }
       }
     }
     return outcomes;
@@ -110,9 +130,9 @@ class Experiment {
     return ValueOrExit(ParseBitSpec(spec, definition_.topology));
   }
 
-  // Of the search's schedule: half a cosine over all mini-batches of a place and its step.
+  // Of the search's schedule: half a cosine over all mini-batches of the deepest place and its step.
   double Share(int depth) const {
-    const int total = options_.place_batches + options_.step_batches;
+    const int total = options_.place_batches.back() + options_.step_batches;
     return PlainHalfCosine(static_cast<double>(depth) / total);
   }
 
@@ -132,24 +152,14 @@ class Experiment {
     return read->score;
   }
 
-  void TrainTwin() {
-    PlaceFile place = start_;
-    for (const int depth :
-         {0, options_.place_batches, options_.place_batches + options_.step_batches}) {
-      if (depth > place.depth) place = Train(place, base_, depth - place.depth);
-      const Scored score = Read(place, base_);
-      anchor_.readings.push_back({depth, score.loss, score.loss_error, score.error()});
-    }
-    std::printf("twin: loss %.4f at the start, %.4f after %d mini-batches, %.4f after %d\n",
-                anchor_.readings[0].loss, anchor_.readings[1].loss, anchor_.readings[1].batches,
-                anchor_.readings[2].loss, anchor_.readings[2].batches);
-  }
-
   Outcome Try(const PlaceFile& place, const std::string& place_widths, const std::string& widths) {
     const BitAssignment bits = Bits(widths);
     const PlaceFile after = Train(place, bits, options_.step_batches);
     const Scored score = Read(after, bits);
-    Outcome outcome{place_widths, widths};
+    Outcome outcome;
+    outcome.place = place_widths;
+    outcome.place_batches = place.depth;
+    outcome.widths = widths;
     outcome.loss = score.loss;
     outcome.excess = ExcessOf(anchor_, score, after.depth).mean;
     outcome.shared = score.loss - Read(after, base_).loss;
@@ -176,18 +186,32 @@ class Experiment {
   Anchor anchor_;
 };
 
+void PrintTaus(const char* of, const std::vector<Outcome>& outcomes) {
+  std::printf(
+      "tau with the final error, %s (%zu): excess over the twin %.2f, over 8 bit on the same "
+      "weights "
+      "%.2f, raw loss %.2f\n",
+      of, outcomes.size(), Tau(outcomes, &Outcome::excess), Tau(outcomes, &Outcome::shared),
+      Tau(outcomes, &Outcome::loss));
+}
+
 void RunAll(const Options& options) {
   const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
   for (int seed = 1; seed <= options.seeds; ++seed) {
+    std::printf("\nseed %d\n\n", seed);
+    Experiment experiment(options, data, seed);
+    experiment.TrainTwin();
     std::printf(
-        "\nseed %d\n\n| place | candidate | loss | excess over the twin | over 8 bit on the "
-        "same weights | final error |\n|---|---|---|---|---|---|\n",
-        seed);
-    const std::vector<Outcome> outcomes = Experiment(options, data, seed).Run();
-    std::printf(
-        "\ntau of final error with the excess over the twin %.2f, with that on the same "
-        "weights %.2f\n",
-        Tau(outcomes, &Outcome::excess), Tau(outcomes, &Outcome::shared));
+        "\n| place | candidate | loss | excess over the twin | over 8 bit on the "
+        "same weights | final error |\n|---|---|---|---|---|---|\n");
+    const std::vector<Outcome> outcomes = experiment.Run();
+    std::vector<Outcome> deepest;
+    for (const Outcome& outcome : outcomes) {
+      if (outcome.place_batches == options.place_batches.back()) deepest.push_back(outcome);
+    }
+    std::printf("\n");
+    PrintTaus("from the deepest places", deepest);
+    PrintTaus("from all places", outcomes);
   }
 }
 
@@ -200,10 +224,14 @@ int main(int argc, char** argv) {
   CLI::App app("Does the reward order candidates as the final training will?");
   app.add_option("--data", options.data, "Folder with CIFAR-10, or sample");
   app.add_option("--folder", options.folder, "Where states of the weights are kept meanwhile");
-  app.add_option("--place-batches", options.place_batches)->check(CLI::PositiveNumber);
+  app.add_option("--place-batches", options.place_batches,
+                 "Mini-batches of the places, comma-separated, at each of w8a8 and w2a4")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   app.add_option("--step-batches", options.step_batches)->check(CLI::PositiveNumber);
   app.add_option("--final-batches", options.final_batches)->check(CLI::PositiveNumber);
   app.add_option("--seeds", options.seeds)->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
+  std::sort(options.place_batches.begin(), options.place_batches.end());
   bitpilot::RunAll(options);
 }

@@ -1,10 +1,12 @@
 // What four ways to spend the same measurements and mini-batches come to. See README.md beside this file.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,12 +18,23 @@
 namespace bitpilot {
 namespace {
 
+// A decision: from where, at which widths, how many mini-batches.
+struct Step {
+  TicketId from = 0;
+  Choice choice;
+  int batches = 0;
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
 // What one study came to.
 struct Search {
   double hypervolume = 0.0;  // validation error after the final training, and latency
-  int networks = 0;          // in the final table
-  std::int64_t mini_batches = 0;
-  std::vector<Choice> path;  // what was tried, in order
+  int networks = 0;          // that trained at the end: equal widths once
+  std::int64_t search_batches = 0;
+  std::int64_t final_batches = 0;
+  std::vector<Step> path;  // in order
+
+  std::int64_t mini_batches() const { return search_batches + final_batches; }
 };
 
 struct Arm {
@@ -49,24 +62,28 @@ Result<Search> ReadSearch(const std::string& path) {
     if (event.kind == ProposalEvent::kKind) {
       const auto proposal = Parse<ProposalEvent>(event);
       if (!proposal.ok()) return proposal.status();
-      search.path.push_back(proposal->choice);
-      search.mini_batches += proposal->pace.batches;
+      search.path.push_back({proposal->from, proposal->choice, proposal->pace.batches});
+      search.search_batches += proposal->pace.batches;
     } else if (event.kind == AdvanceEvent::kKind) {
       const auto advance = Parse<AdvanceEvent>(event);
       if (!advance.ok()) return advance.status();
-      search.mini_batches += advance->pace.batches;
+      search.path.push_back({advance->from, advance->choice, advance->pace.batches});
+      search.search_batches += advance->pace.batches;
+    } else if (event.kind == TrainedEvent::kKind) {
+      const auto trained = Parse<TrainedEvent>(event);
+      if (!trained.ok()) return trained.status();
+      search.networks += trained->batches > 0 ? 1 : 0;
+      search.final_batches += trained->batches;
     } else if (event.kind == FinalEvent::kKind) {
       const auto final = Parse<FinalEvent>(event);
       if (!final.ok()) return final.status();
       has_ended = true;
       std::vector<Objectives> points;
       for (const FinalRow& row : final->rows) {
-        search.mini_batches += row.final_batches.value_or(0);
         if (row.ratio && row.validation_accuracy) {
           points.push_back({1.0 - *row.validation_accuracy, *row.ratio});
         }
       }
-      search.networks = static_cast<int>(final->rows.size());
       search.hypervolume = Hypervolume(points);
     }
   }
@@ -89,47 +106,75 @@ double HalfWidth(const std::vector<double>& values) {
          std::sqrt(squares / (count - 1.0) / count);
 }
 
-// By arm, in the order of the seeds.
-using Searches = std::map<std::string, std::vector<Search>>;
+// By arm, then by seed.
+using Searches = std::map<std::string, std::map<int, Search>>;
 
 void PrintArms(const Searches& searches) {
   std::printf(
-      "| way | hypervolume, mean | least | most | mini-batches, mean | networks |\n"
-      "|---|---|---|---|---|---|\n");
+      "| way | hypervolume, mean | least | most | mini-batches, mean | of them searching | "
+      "networks "
+      "trained at the end |\n|---|---|---|---|---|---|---|\n");
   for (const Arm& arm : kArms) {
-    std::vector<double> volumes, batches, networks;
-    for (const Search& search : searches.at(arm.name)) {
+    std::vector<double> volumes, batches, searching, networks;
+    for (const auto& [seed, search] : searches.at(arm.name)) {
       volumes.push_back(search.hypervolume);
-      batches.push_back(static_cast<double>(search.mini_batches));
+      batches.push_back(static_cast<double>(search.mini_batches()));
+      searching.push_back(static_cast<double>(search.search_batches));
       networks.push_back(search.networks);
     }
-    std::printf("| %s: %s | %.4f | %.4f | %.4f | %.0f | %.1f |\n", arm.name, arm.what,
+    std::printf("| %s: %s | %.4f | %.4f | %.4f | %.0f | %.0f | %.1f |\n", arm.name, arm.what,
                 Mean(volumes), *std::min_element(volumes.begin(), volumes.end()),
-                *std::max_element(volumes.begin(), volumes.end()), Mean(batches), Mean(networks));
+                *std::max_element(volumes.begin(), volumes.end()), Mean(batches), Mean(searching),
+                Mean(networks));
   }
 }
 
 void PrintDifferences(const Searches& searches) {
-  const std::vector<Search>& first = searches.at(kArms[0].name);
+  const std::map<int, Search>& first = searches.at(kArms[0].name);
   for (const Arm& arm : kArms) {
-    if (arm.name == kArms[0].name) continue;
-    const std::vector<Search>& other = searches.at(arm.name);
+    if (&arm == &kArms[0]) continue;
+    const std::map<int, Search>& other = searches.at(arm.name);
     std::vector<double> differences;
     int paths = 0;
-    for (std::size_t i = 0; i < first.size(); ++i) {
-      differences.push_back(first[i].hypervolume - other[i].hypervolume);
-      paths += first[i].path != other[i].path ? 1 : 0;
+    for (const auto& [seed, search] : first) {
+      differences.push_back(search.hypervolume - other.at(seed).hypervolume);
+      paths += search.path != other.at(seed).path ? 1 : 0;
     }
-    std::printf("%s less %s: %+.4f +- %.4f; %zu seeds, on %d of them other candidates\n",
+    std::printf("%s less %s: %+.4f +- %.4f; %zu seeds, on %d of them other decisions\n",
                 kArms[0].name, arm.name, Mean(differences), HalfWidth(differences),
                 differences.size(), paths);
   }
 }
 
-// runs/training_pays/amed-blind-3.db: amed-blind.
-std::string ArmOf(const std::string& path) {
+// runs/training_pays/amed-blind-3.db: amed-blind, 3.
+struct Name {
+  std::string arm;
+  int seed = 0;
+};
+Result<Name> NameOf(const std::string& path) {
   const std::string name = path.substr(path.rfind('/') + 1);
-  return name.substr(0, name.rfind('-'));
+  const std::size_t dash = name.rfind('-');
+  Name result;
+  if (dash != std::string::npos) {
+    result.arm = name.substr(0, dash);
+    const char* const end = name.data() + name.size();
+    const auto [rest, error] = std::from_chars(name.data() + dash + 1, end, result.seed);
+    if (error == std::errc() && std::string_view(rest, end) == ".db") return result;
+  }
+  return InvalidArgument(path + ": expected a file named ARM-SEED.db");
+}
+
+bool HaveSameSeeds(const std::map<int, Search>& a, const std::map<int, Search>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& one, const auto& other) { return one.first == other.first; });
+}
+
+// All mini-batches of one study, of search and final training.
+Status PrintTotal(const std::string& path) {
+  const Result<Search> search = ReadSearch(path);
+  if (!search.ok()) return search.status().WithContext(path);
+  std::printf("%lld\n", static_cast<long long>(search->mini_batches()));
+  return Status();
 }
 
 Status Print(const std::vector<std::string>& paths) {
@@ -138,13 +183,18 @@ Status Print(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     Result<Search> search = ReadSearch(path);
     if (!search.ok()) return search.status().WithContext(path);
-    const auto arm = searches.find(ArmOf(path));
+    const Result<Name> name = NameOf(path);
+    if (!name.ok()) return name.status();
+    const auto arm = searches.find(name->arm);
     if (arm == searches.end()) return InvalidArgument(path + ": no study of these arms");
-    arm->second.push_back(std::move(*search));
+    if (!arm->second.emplace(name->seed, std::move(*search)).second) {
+      return InvalidArgument(path + ": a second study of this arm and seed");
+    }
   }
   for (const auto& [name, of_arm] : searches) {
-    if (of_arm.size() < 2 || of_arm.size() != searches.begin()->second.size()) {
-      return InvalidArgument("expected the same seeds, two or more, of every arm");
+    if (of_arm.size() < 2 || !HaveSameSeeds(of_arm, searches.begin()->second)) {
+      return InvalidArgument("expected the same seeds, two or more, of every arm; " + name +
+                             " differs");
     }
   }
   PrintArms(searches);
@@ -157,10 +207,13 @@ Status Print(const std::vector<std::string>& paths) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: training_pays ARM-SEED.db...\n");
+    std::fprintf(stderr,
+                 "usage: training_pays ARM-SEED.db...\n       training_pays totals STUDY\n");
     return 2;
   }
-  const bitpilot::Status status = bitpilot::Print({argv + 1, argv + argc});
+  const bool prints_total = argc == 3 && std::string_view(argv[1]) == "totals";
+  const bitpilot::Status status =
+      prints_total ? bitpilot::PrintTotal(argv[2]) : bitpilot::Print({argv + 1, argv + argc});
   if (status.ok()) return 0;
   std::fprintf(stderr, "training_pays: %s\n", status.message().c_str());
   return 1;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <type_traits>
+#include <vector>
 
 #include "agent/results/front.h"
 #include "agent/session/decision_variables.h"
@@ -49,12 +51,34 @@ class FinalistsTest : public testing::Test {
   }
 
   std::vector<Finalist> Choose() const {
-    return ChooseFinalists(problem_, proposals_, transitions_);
+    return ChooseFinalists(problem_, proposals_, transitions_, program_);
+  }
+
+  // Answers at these limits; that of the first one has 3 bits everywhere, the next ones 4, 5, ...
+  void SetProgram(const std::vector<double>& limits) {
+    program_.emplace();
+    program_->fastest = Choice(problem_.variables.size(), 2);
+    int width = 3;
+    for (const double limit : limits) {
+      program_->answers.push_back({limit, Choice(problem_.variables.size(), width++)});
+    }
+  }
+
+  // Of the finalist that stands for the integer program.
+  BitAssignment Rival() const {
+    const std::vector<Finalist> finalists = Choose();
+    EXPECT_EQ(finalists.at(2).role, FinalistRole::kIntegerProgram);
+    EXPECT_FALSE(finalists.at(2).step.has_value());
+    return finalists.at(2).assignment;
+  }
+  BitAssignment AllAt(int width) const {
+    return ToAssignment(problem_, Choice(problem_.variables.size(), width));
   }
 
   SearchProblem problem_;
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
+  std::optional<IntegerProgramAnswers> program_;
 };
 
 TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
@@ -71,6 +95,48 @@ TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
   EXPECT_EQ(finalists[3].label(), "front 1");
   EXPECT_EQ(finalists[2].step, 1);
   EXPECT_EQ(finalists[3].step, 2);  // dominates everything else
+}
+
+TEST_F(FinalistsTest, HaveTheIntegerProgramsAnswerAtTheBudgetWhereNoneWasMeasured) {
+  SetProgram({0.4, 0.5, 0.6, 0.8});
+  problem_.budgets.max_latency_ratio = 0.55;
+  AddStep(0.85, 0.5, Origin::kFrontNeighbour);
+  AddStep(0.99, 0.5, Origin::kIntegerProgram, TransitionStatus::kFailed);
+  EXPECT_EQ(Rival(), AllAt(4));
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 4U);
+  EXPECT_EQ(finalists[3].role, FinalistRole::kFront);
+  EXPECT_EQ(finalists[3].number, 1);
+}
+
+TEST_F(FinalistsTest, CountTheAnswerAtTheBudgetItselfAsWithinIt) {
+  SetProgram({0.4, 0.6 * (1.0 + 1e-15), 0.8});  // a rounding above it
+  problem_.budgets.max_latency_ratio = 0.6;
+  EXPECT_EQ(Rival(), AllAt(4));
+}
+
+TEST_F(FinalistsTest, HaveTheFastestChoiceWhereNoAnswerIsWithinTheBudget) {
+  SetProgram({0.4, 0.5});
+  problem_.budgets.max_latency_ratio = 0.3;
+  EXPECT_EQ(Rival(), AllAt(2));
+}
+
+TEST_F(FinalistsTest, HaveTheMiddleAnswerWithoutABudget) {
+  SetProgram({0.4, 0.5, 0.6, 0.8});
+  EXPECT_EQ(Rival(), AllAt(4));
+  SetProgram({0.4, 0.5, 0.6, 0.8, 1.0});
+  EXPECT_EQ(Rival(), AllAt(5));
+  SetProgram({1.0});
+  EXPECT_EQ(Rival(), AllAt(3));
+}
+
+TEST_F(FinalistsTest, PreferAMeasuredAnswerToOneThatWasNotTried) {
+  SetProgram({0.4, 0.5});
+  AddStep(0.80, 0.6, Origin::kIntegerProgram);
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 4U);
+  EXPECT_EQ(finalists[2].role, FinalistRole::kIntegerProgram);
+  EXPECT_EQ(finalists[2].step, 0);
 }
 
 TEST_F(FinalistsTest, IgnoresFailedRejectedAndDivergedCandidates) {

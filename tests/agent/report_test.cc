@@ -96,6 +96,8 @@ TEST_F(WriteReportTest, SaysWhatTrainingEachRowHad) {
   EXPECT_THAT(html, HasSubstr("1252 mini-batches, the last 52 at these widths, from twin"));
   EXPECT_THAT(html, HasSubstr("1252 mini-batches, the last 52 at these widths, from search"));
   EXPECT_THAT(html, HasSubstr("The rows are trained alike"));
+  EXPECT_THAT(html, HasSubstr("uniform 8 bit alone 1200 mini-batches"));
+  EXPECT_THAT(html, HasSubstr("networks of this table 52 mini-batches each"));
   EXPECT_THAT(html, Not(HasSubstr("not trained alike")));
 }
 

@@ -28,6 +28,12 @@ TEST(DescribeTrainingTest, SaysThatRowsAreTrainedAlikeWhereTheyAre) {
               HasSubstr("from the float weights, calibrated."));
 }
 
+TEST(DescribeTrainingTest, SaysThatAStartOfTheSearchMayBeNearerToSomeWidths) {
+  const auto caveat = HasSubstr("may have trained nearer to some rows' widths");
+  EXPECT_THAT(DescribeTraining(Rows(20, TrainingStart::kSearch)), caveat);
+  EXPECT_THAT(DescribeTraining(Rows(20, TrainingStart::kCalibrated)), testing::Not(caveat));
+}
+
 TEST(DescribeTrainingTest, NamesTheRowWhoseTrainingDiverged) {
   FinalEvent final = Rows(20, TrainingStart::kSearch);
   final.rows[1].final_batches = 0;
@@ -45,6 +51,27 @@ TEST(DescribeTrainingTest, SaysNothingWhereNothingTrained) {
   for (FinalRow& row : final.rows) row.mini_batches = 0;
   EXPECT_EQ(DescribeTraining(final), "");
   EXPECT_EQ(DescribeTraining(final.rows[0]), "calibrated only");
+}
+
+TEST(TrainingBesideTest, CountsTheTwinAndEqualWidthsOnce) {
+  FinalEvent final = Rows(20, TrainingStart::kTwin);
+  final.rows[0].assignment_id = "8";
+  final.rows[1].assignment_id = "mixed";
+  final.rows.push_back(final.rows[1]);
+  const Anchor anchor{{{0, 0.4, 0.01, 0.1}, {180, 0.3, 0.01, 0.1}}};
+  const TrainingBeside beside = TrainingBesideOf(anchor, final);
+  EXPECT_EQ(beside.uniform8_alone, 180);
+  EXPECT_EQ(beside.final_networks, 2);
+  EXPECT_EQ(beside.final_batches, 20);
+  EXPECT_EQ(Describe(beside),
+            "uniform 8 bit alone 180 mini-batches (or taken from an earlier search with this "
+            "training); 2 networks of this table 20 mini-batches each");
+}
+
+TEST(TrainingBesideTest, SaysNothingWhereNothingTrainedOrNothingIsKnown) {
+  const Anchor calibrated{{{0, 0.4, 0.01, 0.1}}};
+  EXPECT_EQ(Describe(TrainingBesideOf(calibrated, Rows(0, TrainingStart::kCalibrated))), "");
+  EXPECT_EQ(Describe(TrainingBesideOf({}, Rows(std::nullopt, std::nullopt))), "");
 }
 
 }  // namespace
