@@ -21,7 +21,7 @@ namespace bitpilot {
 
 // Of each operation of the cost model, what one unit of its predicted ratio counts.
 struct CostFactors {
-  double fixed = 0.0;           // that no width changes
+  double fixed = 0.0;                // that no width changes
   std::vector<double> latency = {};  // [operations]; empty: latency does not count
   std::vector<double> energy = {};   // [operations]; empty: energy does not count
 };

@@ -188,6 +188,7 @@ TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStopped) { CheckEveryStop();
 // At this learning rate the first update leaves nothing that could be measured.
 TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverges) {
   config_.measurements = 2;
+  config_.policy = "amed-blind";  // trains at every candidate
   ASSERT_NO_FATAL_FAILURE(RunUntilTheAnchor("begun"));
   config_.learning_rate = 1e30;
   ASSERT_NO_FATAL_FAILURE(CheckEveryStop("begun"));
@@ -204,9 +205,9 @@ TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverge
     EXPECT_TRUE(places[i].diverged);
     EXPECT_EQ(places[i].sha256, places[0].sha256);
   }
-  // References alone are left to compare, and they diverge, too.
+  // Who is compared without having been measured diverges, too.
   const FinalEvent final = EventsOf<FinalEvent>("calm").front();
-  ASSERT_EQ(final.rows.size(), 2U);
+  ASSERT_GE(final.rows.size(), 2U);
   for (const TrainedEvent& event : EventsOf<TrainedEvent>("calm")) EXPECT_TRUE(event.diverged);
   EXPECT_THAT(observer_.notices, HasSubstr("step 1: training at these widths diverged"));
   EXPECT_THAT(observer_.notices, HasSubstr("uniform 4 bit: its final training diverged"));
@@ -214,6 +215,7 @@ TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverge
 
 // Steps that are in flight diverge; those after them train as if they had not been.
 TEST_F(SearchResumeTest, TrainsOnFromSoundWeightsAfterAStepThatDiverged) {
+  config_.policy = "amed-blind";  // trains at every candidate
   ASSERT_NO_FATAL_FAILURE(RunUntilTheAnchor("s"));
   config_.learning_rate = 1e30;
   do {

@@ -15,6 +15,7 @@
 
 #include "agent/study/events.h"
 #include "agent/study/study.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 
@@ -93,13 +94,14 @@ inline MeasurementRow MeasuredRow(const std::string& id, double median_ns) {
   row.tier = "SCREEN";
   row.status = "OK";
   row.source = "measured";
-  row.latency_median_ns = median_ns;
-  row.latency_low_ns = median_ns * 0.99;
-  row.latency_high_ns = median_ns * 1.01;
   for (int window = 0; window < 9; ++window) {
     row.window_ns.push_back(median_ns * (0.98 + 0.005 * window));
     row.window_cpu_ns.push_back(row.window_ns.back() * 0.9);
   }
+  const MedianInterval interval = SignTestInterval(row.window_ns);
+  row.latency_median_ns = interval.median;
+  row.latency_low_ns = interval.low;
+  row.latency_high_ns = interval.high;
   MeasurementConditions conditions;
   conditions.confidence = 0.961;
   conditions.inferences_per_window = 40;
