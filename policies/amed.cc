@@ -169,7 +169,7 @@ std::vector<Action> AmedPolicy::Act(const View& view) {
   std::optional<View> later;  // `view` with what is decided
   const View* now = &view;
   while (HasRoom(*now, 0) && unavailable_in_a_row_ < kMaxUnavailableInARow) {
-    Decision decision;
+    PlannedDecision decision;
     for (int attempt = 0; attempt < kAttempts && !decision.step; ++attempt) {
       decision = DecideAt(*now, attempt);
     }
@@ -192,7 +192,7 @@ std::vector<Action> AmedPolicy::Act(const View& view) {
   return actions;
 }
 
-Decision AmedPolicy::DecideAt(const View& view, int attempt) const {
+PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
   RandomStream random(seed_, name(),
                       static_cast<std::uint64_t>(kAttempts * view.next_ticket() + attempt));
   std::optional<LossBelief> expected;
@@ -224,7 +224,7 @@ Decision AmedPolicy::DecideAt(const View& view, int attempt) const {
                             .incumbent = incumbent_,
                             .loss_error = loss_error_,
                             .readings_left = ReadingsLeft(view)};
-  return Decide(input, random);
+  return PlanDecision(input, random);
 }
 
 Trial AmedPolicy::TrialOf(const View& view, const PlannedStep& step) const {
@@ -254,7 +254,7 @@ Trial AmedPolicy::TrialOf(const View& view, const PlannedStep& step) const {
           .episode = restarts ? episode + 1 : episode};
 }
 
-std::vector<Action> AmedPolicy::End(const View& view, const Decision& decision) {
+std::vector<Action> AmedPolicy::End(const View& view, const PlannedDecision& decision) {
   if (!decision.to_measure.empty()) {
     return {TrialOf(view, decision.to_measure.front())};
   }

@@ -80,10 +80,10 @@ class AmedPolicy final : public Policy {
   int ReadingsLeft(const View& view) const;
   // What may be decided while `decided` trials are not in `view` yet.
   static bool HasRoom(const View& view, int decided);
-  Decision DecideAt(const View& view, int attempt) const;
+  PlannedDecision DecideAt(const View& view, int attempt) const;
   Trial TrialOf(const View& view, const PlannedStep& step) const;
   // How to end now, nothing being in flight.
-  std::vector<Action> End(const View& view, const Decision& decision);
+  std::vector<Action> End(const View& view, const PlannedDecision& decision);
 
   const SearchProblem& problem_;
   CostModel cost_;

@@ -61,8 +61,8 @@ class Decider {
     FindTargets(random);
   }
 
-  Decision Run() {
-    Decision decision;
+  PlannedDecision Run() {
+    PlannedDecision decision;
     const Lookahead lookahead(input_.belief, StateAt(latest_), targets_, left_, input_.loss_error,
                               *utility_);
     double stopping = -std::numeric_limits<double>::infinity();
@@ -297,7 +297,7 @@ class Decider {
     return step;
   }
 
-  void AddUnmeasured(const Lookahead& lookahead, Decision* decision) const {
+  void AddUnmeasured(const Lookahead& lookahead, PlannedDecision* decision) const {
     if (!CanMeasure()) return;
     const std::vector<double> losses = lookahead.CautiousFinalLosses(StateAt(decision->best_place));
     const double all = (*utility_)(losses);
@@ -344,7 +344,7 @@ SearchLeft LeftOf(const View& view, bool trains, int readings) {
   return left;
 }
 
-Decision Decide(const DecisionInput& input, RandomStream& random) {
+PlannedDecision PlanDecision(const DecisionInput& input, RandomStream& random) {
   return Decider(input, random).Run();
 }
 

@@ -44,7 +44,7 @@ struct PlannedStep {
   DecisionFigures figures;
 };
 
-struct Decision {
+struct PlannedDecision {
   // The best step, if one is worth more than stopping.
   std::optional<PlannedStep> step;
   // Where the search would end now.
@@ -63,6 +63,6 @@ struct Decision {
 SearchLeft LeftOf(const View& view, bool trains, int readings);
 
 // A function of `input` and of what `random` draws.
-Decision Decide(const DecisionInput& input, RandomStream& random);
+PlannedDecision PlanDecision(const DecisionInput& input, RandomStream& random);
 
 }  // namespace bitpilot
