@@ -53,9 +53,9 @@ class Twin {
  private:
   // Trains on until the weights have had so many mini-batches.
   Status TrainTo(int batches, const StoredFile& start, PlaceFile* place) {
+    if (batches == place->depth) return Status();  // nothing trains, or the first reading
     const Pace pace{batches - place->depth, RateShare(place->depth, total_),
                     RateShare(batches, total_)};
-    if (pace.batches == 0) return Status();
     Result<PlacedTraining::Trained> trained = training_.Train(*place, uniform8_, pace);
     if (!trained.ok()) return trained.status();
     if (trained->diverged) return Diverged();

@@ -360,7 +360,7 @@ TEST_F(SearchProgramTest, RefusesToResumeOnADaemonOfAnotherKernelBuild) {
   EXPECT_EQ(resumed.exit_code, 1);
   EXPECT_THAT(resumed.err, HasSubstr("kernel build \"another-build\""));
   EXPECT_THAT(resumed.err, HasSubstr("start a new study"));
-  EXPECT_EQ(NumEvents("b.db"), 2U);
+  EXPECT_EQ(NumEvents("b.db"), 3U);
   EXPECT_EQ(Run({"log", "verify", study}).exit_code, 0);
 }
 

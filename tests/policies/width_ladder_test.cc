@@ -29,7 +29,7 @@ TEST(WidthLadderTest, FindsTheBestWithinEachLimit) {
   for (int draw = 0; draw < 4; ++draw) {
     std::vector<double> losses;
     for (int at = 0; at < ladder.index().num_widths(); ++at) losses.push_back(random.NextUniform());
-    const std::vector<double> limits = {0.75, 0.85, 0.95};
+    const std::vector<double> limits = {0.8, 0.87, 0.95};
     const std::vector<Choice> best = ladder.Best(losses, factors, limits);
     for (std::size_t l = 0; l < limits.size(); ++l) {
       EXPECT_LE(ladder.CostOf(best[l], factors), limits[l]);
