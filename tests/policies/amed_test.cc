@@ -344,7 +344,7 @@ TEST(AmedTest, EndsLowerThanTheStateBlindSearch) {
   EXPECT_LT(amed, blind);
   EXPECT_GE(covered, 0.8 * predicted) << covered << " of " << predicted;
   EXPECT_LE(covered, 0.97 * predicted) << covered << " of " << predicted;
-  EXPECT_GE(read_before, 10);
+  EXPECT_GE(read_before, 5);
   EXPECT_LT(error, error_as_last_read);
 }
 
