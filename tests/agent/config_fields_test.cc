@@ -33,6 +33,7 @@ SearchConfig Everything() {
   config.weight_widths = {4, 8};
   config.activation_widths = {2, 8};
   config.search_ends = true;
+  config.granularity = "group";
   config.budgets = {.max_latency_ratio = 0.5,
                     .max_energy_ratio = 0.6,
                     .max_weight_bytes = 4000,

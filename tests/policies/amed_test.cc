@@ -232,6 +232,7 @@ TEST(TrainedPlacesTest, KnowWhatWasReadOnTheSameWeights) {
     return places.Answered(std::get<TrialOutcome>(*toy.Next()));
   };
   EXPECT_TRUE(play(1, four, 0, 0));
+  toy.Keep({1});
   EXPECT_FALSE(play(2, four, 0, 0));
   EXPECT_FALSE(play(3, four, 1, 0));  // 1 is the start by another name
   EXPECT_TRUE(play(4, two, 1, 0));
