@@ -121,7 +121,8 @@ TEST_F(SearchFilesProgramTest, NamesAFileThatWasChangedOrIsMissing) {
 }
 
 TEST_F(SearchFilesProgramTest, VerifiesTheFilesOfASearchThatTrainedAndWasKilled) {
-  const std::vector<std::string> training = {"--train-batches", "1", "--batch-size", "16"};
+  const std::vector<std::string> training = {"--train-batches", "1", "--batch-size", "16",
+                                             "--final-batches", "1"};
   KillAfterAStep(Search("a.db", training), "a.db");
   const ProgramResult verified = Verify("a.db", {"--files"});
   EXPECT_EQ(verified.exit_code, 0) << verified.err;

@@ -203,13 +203,13 @@ TEST_F(SearchProgramTest, MeetsOrReportsABudget) {
   EXPECT_EQ(Json::parse(LinesOfType(missed.out, "result").front())["budget_met"], false);
 }
 
-TEST_F(SearchProgramTest, DecidesTheSameAfterTenKillsAsUndisturbed) {
+TEST_F(SearchProgramTest, DecidesTheSameAfterFiveKillsAsUndisturbed) {
   ASSERT_EQ(RunProgram(Search("calm.db")).exit_code, 0);
   const std::size_t total = NumEvents("calm.db");
   ASSERT_GT(total, 20U);
 
   std::mt19937_64 random(7);
-  std::vector<std::size_t> kill_points(10);
+  std::vector<std::size_t> kill_points(5);
   for (std::size_t& point : kill_points) point = 1 + random() % (total - 1);
   std::sort(kill_points.begin(), kill_points.end());
   std::vector<std::string> arguments = Search("killed.db");
@@ -228,8 +228,8 @@ TEST_F(SearchProgramTest, DecidesTheSameAfterTenKillsAsUndisturbed) {
 }
 
 TEST_F(SearchProgramTest, ResumesTrainingFromItsCheckpointExactly) {
-  const std::vector<std::string> training = {"--train-batches", "2", "--batch-size", "16",
-                                             "--measurements",  "4"};
+  const std::vector<std::string> training = {"--train-batches", "2", "--batch-size",    "16",
+                                             "--measurements",  "3", "--final-batches", "1"};
   const ProgramResult calm = RunProgram(Search("calm.db", training));
   ASSERT_EQ(calm.exit_code, 0) << calm.err;
   const std::size_t total = NumEvents("calm.db");
