@@ -2,37 +2,13 @@
 
 #include <algorithm>
 #include <string>
-#include <type_traits>
 
 #include "kernels/base/check.h"
+#include "policies/actions.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
 namespace {
-
-TicketId IdOf(const Action& action) {
-  return std::visit(
-      [](const auto& any) -> TicketId {
-        if constexpr (std::is_same_v<std::decay_t<decltype(any)>, Stop>) {
-          return 0;
-        } else {
-          return any.id;
-        }
-      },
-      action);
-}
-
-Place FromOf(const Action& action) {
-  return std::visit(
-      [](const auto& any) -> Place {
-        if constexpr (std::is_same_v<std::decay_t<decltype(any)>, Stop>) {
-          return any.at;
-        } else {
-          return any.from;
-        }
-      },
-      action);
-}
 
 bool IsShare(double rate) { return rate >= 0.0 && rate <= 1.0; }  // false for NaN
 
