@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -41,6 +42,9 @@ Status BecomeAgent() {
   const std::string agent = (here.parent_path() / kAgent).string();
   if (!error) {
     std::fflush(nullptr);
+    // Training threads that wait shall not spin: others may compute on that CPU, or a board be measured.
+    // The library reads this before its main() begins.
+    setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
     execv(agent.c_str(), arguments);
   }
   return Status(StatusCode::kNotFound, "cannot start " + agent +

@@ -13,6 +13,7 @@
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
+#include "agent/qat/compute_threads.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
 #include "agent/study/search_config.h"
@@ -35,6 +36,7 @@ struct TrainFlags {
   double epochs = 1.0;
   TrainOptions options{.rate_end = 0.0};
   std::uint64_t seed = 1;
+  int threads = UsableComputeThreads();
   bool no_distill = false;
   bool resume = false;
   bool json = false;
@@ -89,6 +91,7 @@ Result<Json> Train(TrainFlags& flags) {
   const Result<DataSplits> data = LoadDataSplits(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
   BITPILOT_RETURN_IF_ERROR(CheckBatchSize(flags.options.batch_size, data->train.size()));
+  SetComputeThreads(flags.threads);
   Result<QuantizedModel> model = QuantizedModel::Create(
       *definition, *weights, flags.seed,
       [&](const std::string& text) { SearchDisplay(flags.json).OnNotice(text); });
@@ -178,6 +181,11 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
       ->add_option("--learning-rate", flags->options.learning_rate,
                    "Adam's, decays to 0 by a cosine")
       ->transform(NumberIn(0.0))
+      ->capture_default_str();
+  command
+      ->add_option("--train-threads", flags->threads,
+                   "Threads that train: other numbers train to slightly other weights")
+      ->transform(WholeNumberIn(1, kMaxTrainThreads))
       ->capture_default_str();
   command->add_flag("--no-distill", flags->no_distill,
                     "Train on labels alone, not on the float network's outputs too");

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "agent/qat/compute_threads.h"
 #include "agent/qat/loss_summary.h"
+#include "agent/qat/parallel_for.h"
 #include "kernels/compiled_network.h"
 
 namespace bitpilot {
@@ -32,15 +34,21 @@ double CrossEntropy(std::span<const float> logits, std::uint8_t label) {
 Result<Evaluation> EvaluateInteger(const Network& network, const ImageDataset& data) {
   const Result<Isa> isa = DefaultIsa();
   if (!isa.ok()) return isa.status();
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = *isa});
-  if (!compiled.ok()) return compiled.status();
+  std::vector<CompiledNetwork> compiled;  // one for each thread: a run writes into its memory
+  while (static_cast<int>(compiled.size()) < ComputeThreads()) {
+    Result<CompiledNetwork> next = CompiledNetwork::Create(network, {.isa = *isa});
+    if (!next.ok()) return next.status();
+    compiled.push_back(std::move(*next));
+  }
   const auto image_bytes = static_cast<std::size_t>(network.input_bytes());
   const auto classes = static_cast<std::size_t>(network.num_classes());
   return EvaluateInteger(network, data, [&](std::span<const std::uint8_t> pixels) {
     std::vector<std::vector<float>> logits(pixels.size() / image_bytes,
                                            std::vector<float>(classes));
-    for (std::size_t i = 0; i < logits.size(); ++i)
-      compiled->Run(pixels.subspan(i * image_bytes, image_bytes), logits[i]);
+    ParallelFor(compiled.size(), [&](std::size_t thread) {
+      for (std::size_t i = thread; i < logits.size(); i += compiled.size())
+        compiled[thread].Run(pixels.subspan(i * image_bytes, image_bytes), logits[i]);
+    });
     return Result<std::vector<std::vector<float>>>(std::move(logits));
   });
 }

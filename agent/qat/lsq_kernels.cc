@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "agent/qat/parallel_for.h"
 
 // One definition per loop, compiled for several instruction sets and chosen when the program loads.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -16,6 +20,9 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kBlock = 4096;  // Values summed in float before the sum moves on to double.
+constexpr std::size_t kPart = 32 * kBlock;  // What one thread takes at a time.
+
+std::size_t NumParts(std::size_t n) { return (n + kPart - 1) / kPart; }
 
 // Nearest even for |v| < 2^22: adding 1.5 * 2^23 pushes the fraction out. Unlike rintf it
 // vectorises on every instruction set.
@@ -145,7 +152,10 @@ LevelRange WeightRange(int bits) {
 
 void FakeQuantize(const float* x, float* y, std::size_t n, float step, const LevelRange& range) {
   const auto forward = range.is_sign ? ForwardSign : ForwardLevels;
-  forward(x, y, n, step, range.min, range.max);
+  ParallelFor(NumParts(n), [&](std::size_t i) {
+    const std::size_t begin = i * kPart;
+    forward(x + begin, y + begin, std::min(kPart, n - begin), step, range.min, range.max);
+  });
 }
 
 void QuantizeToLevels(const float* x, std::int8_t* levels, std::size_t n, float step,
@@ -162,11 +172,15 @@ double FakeQuantizeBackward(const float* x, const float* dy, float* dx, std::siz
                             const LevelRange& range) {
   const auto backward = range.is_sign ? BackwardSign : BackwardLevels;
   const float inverse = 1.0F / step;
-  double sum = 0.0;
-  for (std::size_t i = 0; i < n; i += kBlock) {
-    sum += backward(x + i, dy + i, dx + i, std::min(kBlock, n - i), inverse, range.min, range.max);
-  }
-  return sum;
+  std::vector<double> sums(NumParts(n));
+  ParallelFor(sums.size(), [&](std::size_t part) {
+    const std::size_t end = std::min(n, (part + 1) * kPart);
+    for (std::size_t i = part * kPart; i < end; i += kBlock) {
+      sums[part] +=
+          backward(x + i, dy + i, dx + i, std::min(kBlock, end - i), inverse, range.min, range.max);
+    }
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 double QuantizationError(const float* x, std::size_t n, float step, const LevelRange& range) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "agent/qat/compute_threads.h"
 #include "agent/qat/evaluation.h"
 #include "agent/qat/export_network.h"
 #include "agent/qat/quantized_model_impl.h"
@@ -17,11 +18,11 @@
 namespace bitpilot {
 namespace {
 
-// One thread, and an allocator that keeps large blocks: glibc otherwise gives every big tensor back
-// to the system and pays for its pages again in each mini-batch.
+// As many threads as asked for, one by default, and an allocator that keeps large blocks: glibc
+// otherwise gives every big tensor back to the system and pays for its pages again in each mini-batch.
 void ConfigureLibTorch() {
   static const bool configured = [] {
-    torch::set_num_threads(1);
+    SetComputeThreads(ComputeThreads());
     mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
     mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
     mallopt(M_TOP_PAD, 1 << 26);

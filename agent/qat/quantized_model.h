@@ -39,7 +39,8 @@ inline constexpr std::size_t kCalibrationImages = 512;
 // the loss that many give (experiments/reestimation).
 inline constexpr int kReestimationBatches = 16;
 
-// Not thread-safe. LibTorch runs on one thread from the first Create() on, in the whole program.
+// Not thread-safe. LibTorch runs on ComputeThreads() threads from the first Create() on, in the whole
+// program (agent/qat/compute_threads.h).
 class QuantizedModel {
  public:
   // Loads float weights. `seed` drives the order and augmentation of training images; `notice`
@@ -134,7 +135,7 @@ class QuantizedModel {
                     const WeightNotice& notice = {});
 
   // Trains `num_batches` mini-batches at the current assignment; returns the mean loss, nats.
-  // Deterministic for a seed on one thread. Stops early, between batches, once `stop` returns true.
+  // Deterministic for a seed, a CPU class and a number of threads. Stops early, between batches, once `stop` returns true.
   // Calibrates on `data` first where that never happened. Batch norm is to be estimated anew after
   // it.
   //

@@ -44,11 +44,11 @@ std::string CpuClass() {
          TrainingLibraryVersions();
 }
 
-void LeaveToTheBoard(std::optional<int> cpu) {
+void LeaveToTheBoard(std::optional<int> cpu, int threads) {
   cpu_set_t cpus;
   if (!cpu || sched_getaffinity(0, sizeof(cpus), &cpus) != 0) return;
   CPU_CLR(*cpu, &cpus);
-  if (CPU_COUNT(&cpus) == 0) return;
+  if (CPU_COUNT(&cpus) < threads) return;
   (void)sched_setaffinity(0, sizeof(cpus), &cpus);  // best effort: only noise is at stake
 }
 

@@ -9,6 +9,7 @@
 #include "agent/device/board_choice.h"
 #include "agent/device/local_board.h"
 #include "agent/model/sample_data.h"
+#include "agent/qat/compute_threads.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/energy_objective.h"
 #include "kernels/base/file_io.h"
@@ -53,6 +54,13 @@ Result<std::string> WeightsFile(const SearchConfig& config) {
 }
 
 static_assert(kMaxCalibrationImages == kCalibrationImages);
+static_assert(kMaxTrainThreads == kMaxComputeThreads);
+
+// A resumed study keeps the number that it began with, whatever this machine has.
+void SettleTrainThreads(SearchConfig& config) {
+  if (!config.train_threads) config.train_threads = UsableComputeThreads();
+  SetComputeThreads(*config.train_threads);
+}
 
 Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& observer) {
   const Result<Teacher> teacher = ParseTeacher(config.teacher);
@@ -116,6 +124,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   parts->images = {std::move(data->train), std::move(data->validation)};
   parts->test = std::move(data->test);
 
+  SettleTrainThreads(config);
   Result<QuantizedModel> model =
       QuantizedModel::Create(definition, *weights_file, config.seed,
                              [&observer](const std::string& text) { observer.OnNotice(text); });
@@ -129,7 +138,9 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   if (!board.ok()) return board.status();
   parts->board = std::move(*board);
   BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
-  if (config.device.starts_with("local")) LeaveToTheBoard(parts->board->info().cpu);
+  if (config.device.starts_with("local")) {
+    LeaveToTheBoard(parts->board->info().cpu, *config.train_threads);
+  }
   return parts;
 }
 

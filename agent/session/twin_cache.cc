@@ -61,6 +61,7 @@ std::string TwinKey(const SearchConfig& config, const std::string& start_sha256)
                                 {"learning_rate", config.learning_rate},
                                 {"distill", config.distill},
                                 {"teacher", config.teacher_sha256},
+                                {"threads", config.train_threads.value_or(1)},
                                 {"seed", config.seed}};
   return Sha256Hex(parts.dump());
 }

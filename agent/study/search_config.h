@@ -64,6 +64,10 @@ struct SearchConfig {
   std::string teacher;
   std::string teacher_sha256;  // of its weights; filled in when the search starts
 
+  // That training and reading compute on; absent until the search starts. Training gives other bits
+  // on another number.
+  std::optional<int> train_threads;
+
   int calibration_images = 512;  // training images that calibration and the sensitivity probe read
   int table_seconds = 30;        // board time for the board's table, at most, earlier searches'
                                  // included (agent/profile/search_table.h)
@@ -99,6 +103,9 @@ inline constexpr int kMaxFinalNetworks = 11;
 // fifth of the search's mini-batches, divided by kMaxFinalNetworks, and at least 20; 0 where the
 // search does not train.
 void SettleFinalBatches(std::size_t training_images, SearchConfig& config);
+
+// Training threads at most.
+inline constexpr int kMaxTrainThreads = 64;
 
 // The most images that --batch-size takes from any data.
 inline constexpr int kMaxBatchSize = 1'000'000;

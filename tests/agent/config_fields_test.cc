@@ -49,6 +49,7 @@ SearchConfig Everything() {
   config.teacher_sha256 = "dd";
   config.calibration_images = 256;
   config.table_seconds = 7;
+  config.train_threads = 3;
   return config;
 }
 

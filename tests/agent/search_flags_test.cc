@@ -58,6 +58,7 @@ TEST_F(SearchFlagsTest, EveryFieldHasAFlagThatSetsItAndAppearsInTheHelp) {
   config.distill = false;
   config.calibration_images = 256;
   config.table_seconds = 7;
+  config.train_threads = 3;
   std::vector<std::string> arguments;
   for (const FlagText& flag : FlagsOf(ToJson(config))) {
     arguments.emplace_back(flag.flag);
