@@ -91,9 +91,9 @@ function(bitpilot_add_test program)
   if(arg_ONE_PROCESS)
     add_test(NAME ${program} COMMAND ${program})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
-      ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
+      ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE")
   else()
     gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE")
   endif()
 endfunction()

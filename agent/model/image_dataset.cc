@@ -186,7 +186,13 @@ Result<DataSplits> LoadSample() {
   for (auto [part, name] :
        {std::pair(&splits.train, "train"), std::pair(&splits.validation, "validation"),
         std::pair(&splits.test, "test")}) {
-    Result<ImageDataset> read = ReadCifar10File(*folder + "/cifar10_" + name + ".bin.xz");
+    const std::string file = std::string("cifar10_") + name + ".bin";
+    const std::optional<std::string> path = FindDataFile(*folder, {file, file});
+    if (!path) {
+      return Status(StatusCode::kNotFound,
+                    *folder + ": expected " + file + ", plain or .xz, of the shipped sample");
+    }
+    Result<ImageDataset> read = ReadCifar10File(*path);
     if (!read.ok()) return read.status();
     *part = std::move(read).value();
   }

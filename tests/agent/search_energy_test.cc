@@ -7,6 +7,7 @@
 
 #include "agent/study/sqlite_database.h"
 #include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -17,6 +18,8 @@ using Json = nlohmann::json;
 
 class SearchEnergyTest : public testing::Test {
  protected:
+  SearchEnergyTest() { UseSmallSample(); }
+
   std::vector<std::string> Search(const std::string& device,
                                   const std::vector<std::string>& more) const {
     std::vector<std::string> arguments = {ProgramPath("bitpilot"),

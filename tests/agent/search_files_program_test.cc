@@ -14,6 +14,7 @@
 #include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -28,11 +29,14 @@ const std::string kTable = "zen5_avx2_resnet8";
 
 class SearchFilesProgramTest : public testing::Test {
  protected:
+  SearchFilesProgramTest() { UseSmallSample(); }
+
   std::vector<std::string> Search(const std::string& study,
                                   const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments = {
         ProgramPath("bitpilot"), "search", "--fast",  "--widths",          "4,8",
-        "--measurements",        "3",      "--study", folder_.Path(study), "--json"};
+        "--measurements",        "3",      "--study", folder_.Path(study), "--json",
+        "--calibration-images",  "16"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     if (std::find(more.begin(), more.end(), "--device") == more.end()) {
       arguments.insert(arguments.end(), {"--device", "model:" + kTable});

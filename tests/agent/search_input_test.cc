@@ -9,6 +9,7 @@
 
 #include "agent/profile/model_board.h"
 #include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -22,6 +23,8 @@ constexpr char kBoard[] = "mpic_resnet8";  // widths 2, 4 and 8
 
 class SearchInputTest : public testing::Test {
  protected:
+  SearchInputTest() { UseSmallSample(); }
+
   ProgramResult Search(const std::string& study, const std::vector<std::string>& more) const {
     // Few images: how exact the networks are does not matter here.
     std::vector<std::string> arguments = {
@@ -141,10 +144,10 @@ TEST_F(SearchInputTest, JudgesAccuracyByValidationImages) {
 TEST_F(SearchInputTest, RefusesBatchesThatAreLargerThanTheData) {
   const std::vector<std::string> device = {"--device", std::string("model:") + kBoard};
   std::vector<std::string> flags = device;
-  flags.insert(flags.end(), {"--train-batches", "1", "--batch-size", "2001"});
+  flags.insert(flags.end(), {"--train-batches", "1", "--batch-size", "513"});
   const ProgramResult search = Search(folder_.Path("a.db"), flags);
   EXPECT_EQ(search.exit_code, 2);
-  EXPECT_THAT(search.err, HasSubstr("the data has only 2000 training images"));
+  EXPECT_THAT(search.err, HasSubstr("the data has only 512 training images"));
 }
 
 // What help tells people to begin with, in a folder in which nothing is. The flags behind it only

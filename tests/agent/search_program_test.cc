@@ -23,6 +23,7 @@
 #include "kernels/base/cost_table.h"
 #include "kernels/base/standard_networks.h"
 #include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -58,13 +59,25 @@ std::string WriteModelBoard(const StudyFolder& folder) {
 
 class SearchProgramTest : public testing::Test {
  protected:
+  SearchProgramTest() { UseSmallSample(); }
+
   // Ten measurements: the integer program's eight answers and two that amed learned to propose.
   std::vector<std::string> Search(const std::string& study, const std::vector<std::string>& more = {
                                                                 "--measurements", "10"}) const {
-    std::vector<std::string> arguments = {
-        ProgramPath("bitpilot"), "search", "--model",  "resnet8", "--device",
-        "model:" + table_,       "--fast", "--widths", "4,8",     "--study",
-        folder_.Path(study),     "--json"};
+    std::vector<std::string> arguments = {ProgramPath("bitpilot"),
+                                          "search",
+                                          "--model",
+                                          "resnet8",
+                                          "--device",
+                                          "model:" + table_,
+                                          "--fast",
+                                          "--widths",
+                                          "4,8",
+                                          "--study",
+                                          folder_.Path(study),
+                                          "--json",
+                                          "--calibration-images",
+                                          "16"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -128,7 +141,7 @@ TEST_F(SearchProgramTest, FindsAFrontReplaysAndReports) {
   const Json& w8a8 = result["reference"]["w8a8"];
   EXPECT_EQ(w8a8["latency_ratio_int8"], 1.0);
   EXPECT_EQ(w8a8["weight_bits"], Json::parse("[8,8,8,8,8,8,8,8,8,8]"));
-  EXPECT_EQ(w8a8["test_images"], 2000);
+  EXPECT_EQ(w8a8["test_images"], 160);
   EXPECT_EQ(result["reference"]["w4a4"]["activation_bits"].front(), 8);
   ASSERT_GE(result["front"].size(), 1U);
   for (const Json& candidate : result["front"]) {
