@@ -19,6 +19,7 @@
 //     of the candidate and costs no measurement; CandidateFailed does both. A candidate that was
 //     measured on a class costs nothing there again and gets the same figures.
 //   - Training that diverged is an outcome: no score, and the ticket's place is the one it began from.
+//     So is a probe of what is no finite number: that choice has no figure, the others have theirs.
 //   - Energy of a model board is never in a field of measured energy.
 #pragma once
 
@@ -178,7 +179,9 @@ struct Advanced {
 
 struct Probed {
   TicketId id = 0;
-  std::vector<double> divergence;  // parallel to Probe::choices: nats, mean KL to the float network
+  // Parallel to Probe::choices: nats, mean KL to the float network. Absent where it is no finite number:
+  // the weights diverged, as one sees at these widths.
+  std::vector<std::optional<double>> divergence;
   friend bool operator==(const Probed&, const Probed&) = default;
 };
 

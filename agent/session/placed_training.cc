@@ -130,7 +130,7 @@ Result<Network> PlacedTraining::ExportForTiming(const PlaceFile& start,
   return model_->Export();
 }
 
-Result<std::vector<double>> PlacedTraining::Divergences(
+Result<std::vector<std::optional<double>>> PlacedTraining::Divergences(
     const PlaceFile& at, const std::vector<BitAssignment>& assignments) {
   BITPILOT_RETURN_IF_ERROR(Restore(at));
   return model_->Divergences(*calibration_, assignments, stop_);

@@ -77,9 +77,9 @@ class PlacedTraining {
   Result<Network> ExportForTiming(const PlaceFile& start, const BitAssignment& assignment);
 
   // Mean KL of the outputs at each of the assignments to the float network's, on the calibration
-  // images, nats.
-  Result<std::vector<double>> Divergences(const PlaceFile& at,
-                                          const std::vector<BitAssignment>& assignments);
+  // images, nats; nothing where it is no finite number.
+  Result<std::vector<std::optional<double>>> Divergences(
+      const PlaceFile& at, const std::vector<BitAssignment>& assignments);
 
  private:
   Status Restore(const PlaceFile& place);

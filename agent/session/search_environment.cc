@@ -172,7 +172,8 @@ Status SearchEnvironment::Work(Ticket& ticket) {
   for (const Choice& choice : probe.choices) {
     assignments.push_back(ToAssignment(problem_, choice));
   }
-  Result<std::vector<double>> divergence = training_.Divergences(FileOf(probe.from), assignments);
+  Result<std::vector<std::optional<double>>> divergence =
+      training_.Divergences(FileOf(probe.from), assignments);
   if (!divergence.ok()) return divergence.status();
   ticket.divergence = std::move(*divergence);
   return Status();

@@ -59,8 +59,8 @@ class SearchEnvironment final : public Environment {
   // Why Next() returned nullopt: OK if it was asked to stop; IsEndOfLog() of a verification.
   const Status& status() const { return status_; }
 
-  // What was wrong with the last answer, for people: "not measured: TIMED_OUT: ..." as the board said
-  // it, or that training diverged; empty if nothing was.
+  // What was wrong with the last answer to a trial, for people: "not measured: TIMED_OUT: ..." as the
+  // board said it, or that training diverged; empty if nothing was.
   const std::string& failure() const { return failure_; }
 
   // The trials that were answered and their answers: parallel, in the order of the answers.
@@ -90,9 +90,10 @@ class SearchEnvironment final : public Environment {
     bool is_measured = false;         // on all classes that it asks
     std::optional<PlaceEvent> place;  // what its training left
     bool is_read = false;
-    std::optional<ScoredNetwork> read;              // nothing: diverged
-    std::optional<Network> for_timing;              // what the board measures; absent: read's
-    std::optional<std::vector<double>> divergence;  // of a probe
+    std::optional<ScoredNetwork> read;  // nothing: diverged
+    std::optional<Network> for_timing;  // what the board measures; absent: read's
+    // Of a probe; parallel to its choices.
+    std::optional<std::vector<std::optional<double>>> divergence;
   };
   using TicketList = std::list<Ticket>;  // networks are borrowed by the board: they stay in place
 
