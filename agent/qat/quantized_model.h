@@ -30,6 +30,7 @@ struct Evaluation {
   double loss_error = 0.0;                // standard error of that mean over the images
   double accuracy = 0.0;                  // top-1, in [0, 1]
   std::vector<std::uint8_t> predictions;  // [N] classes
+  std::vector<float> losses;              // [N] cross entropies, nats
 };
 
 // Images that Calibrate() reads at most.

@@ -88,8 +88,11 @@ Result<SearchOutcome> SearchDriver::Run() {
   Result<std::unique_ptr<Policy>> policy = PreparePolicy(problem);
   if (!policy.ok()) return policy.status();
 
-  SearchEnvironment environment(config_, problem, *start, setup->uniform8, resources.board,
-                                training_, journal_, files_, options_.stop);
+  Result<TwinLosses> losses =
+      parts_ != nullptr ? LossesOf(*twin, files_) : Result<TwinLosses>(TwinLosses());
+  if (!losses.ok()) return losses.status();
+  SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
+                                resources.board, training_, journal_, files_, options_.stop);
   SearchOutcome outcome;
   while (true) {
     const Result<bool> finished = Search(environment, **policy);
@@ -313,7 +316,9 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
                                               comparison, journal_, files_, *options_.observer);
   if (!final.ok()) return final;
-  for (const TrainedFinalist& each : *trained) compared_.push_back(each.network);
+  for (const TrainedFinalist& each : *trained) {
+    if (each.has_network()) compared_.push_back(each.network);
+  }
   BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
   return final;
 }

@@ -20,6 +20,7 @@
 #include "agent/fleet/board.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/step_board.h"
+#include "agent/session/twin_losses.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
 #include "agent/study/search_config.h"
@@ -37,10 +38,12 @@ class SearchEnvironment final : public Environment {
   // start: the place that everything begins from. uniform8: the network that all candidates are
   // compared with. board: null in a verification. All references outlive the object.
   //
+  // twin: the losses of the anchor's readings; empty where there are none, or in a verification.
+  //
   // stop: polled; once true, Next() returns nullopt, and nothing half done is logged as done.
   SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, StoredFile start,
-                    StoredFile uniform8, Board* board, PlacedTraining& training, Journal& journal,
-                    const StudyFiles& files, std::function<bool()> stop);
+                    StoredFile uniform8, TwinLosses twin, Board* board, PlacedTraining& training,
+                    Journal& journal, const StudyFiles& files, std::function<bool()> stop);
 
   const SearchProblem& problem() const override { return problem_; }
   Status Submit(const Action& action) override;
@@ -140,6 +143,7 @@ class SearchEnvironment final : public Environment {
   const StudyFiles& files_;
   std::function<bool()> stop_;
   StoredFile uniform8_file_;
+  TwinLosses twin_;
   StepBoard board_;
   View view_;
   Totals totals_;

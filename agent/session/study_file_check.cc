@@ -124,10 +124,13 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
     files.push_back({{event.sha256, event.file}, goes_on && !logged.ended});
   }
   for (const TrainedEvent& event : logged.trained) {
-    files.push_back({NetworkFile(event.network_sha256, {}), true});
+    if (event.score) files.push_back({NetworkFile(event.network_sha256, {}), true});
   }
   for (const AnchorEvent& event : logged.anchors) {
     if (!event.sha256.empty()) files.push_back({{event.sha256, event.file}, !logged.ended});
+    if (!event.losses_sha256.empty()) {
+      files.push_back({{event.losses_sha256, event.losses_file}, !logged.ended});
+    }
   }
   for (const ArtifactEvent& event : logged.artifacts) {
     files.push_back({{event.sha256, event.file}, true});
