@@ -53,9 +53,9 @@ bool HasObjectives(const SearchProblem& problem, const Transition& transition) {
 }
 
 bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome) {
-  return (!budgets.max_latency_ratio || outcome.latency_ratio <= *budgets.max_latency_ratio) &&
-         (!budgets.max_energy_ratio || outcome.energy_ratio <= *budgets.max_energy_ratio) &&
-         (!budgets.min_accuracy || outcome.error_rate <= 1.0 - *budgets.min_accuracy);
+  return KeepsBudgets(budgets, BudgetedFigures{.latency_ratio = outcome.latency_ratio,
+                                               .energy_ratio = outcome.energy_ratio,
+                                               .error_rate = outcome.error_rate});
 }
 
 Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& transition) {

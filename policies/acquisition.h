@@ -20,7 +20,7 @@ std::optional<double> ObjectiveEnergy(const SearchProblem& problem, const Transi
 // one.
 bool HasObjectives(const SearchProblem& problem, const Transition& transition);
 
-// True if a measured outcome keeps the latency, energy and accuracy budgets.
+// True if a measured outcome keeps the latency, energy and accuracy budgets; size is not looked at.
 bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome);
 
 // Objectives of one measured transition. REQUIRES: HasObjectives().

@@ -15,27 +15,16 @@ namespace {
 constexpr double kFirstTemperature = 1.0;
 constexpr double kLastTemperature = 0.05;
 
-}  // namespace
-
-double Utility(const SearchProblem& problem, const Transition& transition) {
+// REQUIRES: transition.status == kMeasured.
+double UtilityOf(const SearchProblem& problem, const Transition& transition) {
   const Reference reference = AnchoredReference(problem);
-  const double ratio = transition.latency_ns.value() / reference.latency_ns;
-  const double reference_loss = std::max(reference.loss, 1e-3);
-  const std::optional<double> energy = ObjectiveEnergy(problem, transition);
-  const double price = energy ? 0.5 * (ratio + *energy) : ratio;
-  double utility = -(transition.loss - reference.loss) / reference_loss - price;
-  if (problem.budgets.min_accuracy) {
-    const double missing = std::max(0.0, *problem.budgets.min_accuracy - transition.accuracy);
-    utility -= kAccuracyPenalty * missing * missing;
-  }
-  if (problem.budgets.max_latency_ratio) {
-    utility -= kBudgetPenalty * std::max(0.0, ratio / *problem.budgets.max_latency_ratio - 1.0);
-  }
-  if (problem.budgets.max_energy_ratio && energy) {
-    utility -= kBudgetPenalty * std::max(0.0, *energy / *problem.budgets.max_energy_ratio - 1.0);
-  }
-  return utility;
+  return UtilityOf(problem, {.excess_loss = transition.loss - reference.loss,
+                             .accuracy = transition.accuracy,
+                             .latency_ratio = transition.latency_ns.value() / reference.latency_ns,
+                             .energy_ratio = ObjectiveEnergy(problem, transition)});
 }
+
+}  // namespace
 
 std::optional<std::size_t> Incumbent(const SearchProblem& problem,
                                      const std::vector<Transition>& history, std::uint64_t seed) {
@@ -47,7 +36,7 @@ std::optional<std::size_t> Incumbent(const SearchProblem& problem,
     if (history[i].status != TransitionStatus::kMeasured) {
       continue;
     }
-    const double utility = Utility(problem, history[i]);
+    const double utility = UtilityOf(problem, history[i]);
     bool accept = !incumbent;
     if (incumbent) {
       const double difference = utility - incumbent_utility;

@@ -14,23 +14,10 @@
 
 namespace bitpilot {
 
-// What one measured transition is worth to the walk; every term is relative to uniform 8 bit, loss and
-// accuracy to AnchoredReference():
-//
-//   u = -(loss - loss_8) / loss_8 - latency ratio
-//       - k max(0, min_accuracy - accuracy)^2
-//       - k_latency max(0, latency ratio / max_latency_ratio - 1)
-//
-// REQUIRES: transition.status == kMeasured.
-//
-// Source: Kimhi et al., AMED (policies/amed_blind.h), the penalty of section 4.1, quadratic; the
-// reference's constant offset is left out.
-double Utility(const SearchProblem& problem, const Transition& transition);
-
 // Index into `history` of the incumbent, or nullopt if nothing was measured.
 //
 // In order of the history, a measured transition replaces the incumbent with probability min(1,
-// e^(A / T)): A is the difference of utilities, divided by the standard deviation of all such
+// e^(A / T)): A is the difference of utilities (UtilityOf(), policies/reward.h), divided by the standard deviation of all such
 // differences so far; T falls from 1 to 0.05 geometrically over max_measurements.
 std::optional<std::size_t> Incumbent(const SearchProblem& problem,
                                      const std::vector<Transition>& history, std::uint64_t seed);

@@ -10,10 +10,11 @@ namespace bitpilot {
 namespace {
 
 bool KeepsAllBudgets(const SearchProblem& problem, const Transition& transition) {
-  const Budgets& budgets = problem.budgets;
-  return KeepsBudgets(budgets, MeasuredObjectives(problem, transition)) &&
-         (!budgets.max_weight_bytes || transition.weight_bytes <= *budgets.max_weight_bytes) &&
-         (!budgets.min_accuracy || transition.accuracy >= *budgets.min_accuracy);
+  const Objectives outcome = MeasuredObjectives(problem, transition);
+  return KeepsBudgets(problem.budgets, BudgetedFigures{.latency_ratio = outcome.latency_ratio,
+                                                       .energy_ratio = outcome.energy_ratio,
+                                                       .weight_bytes = transition.weight_bytes,
+                                                       .error_rate = outcome.error_rate});
 }
 
 // In the problem's objectives.

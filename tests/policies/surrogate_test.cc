@@ -307,21 +307,6 @@ Transition MeasuredOf(double loss, double accuracy, double latency_ns) {
           .accuracy = accuracy};
 }
 
-// By hand: -(0.6 - 0.4) / 0.4 - 0.8 = -1.3; 100 x 0.1^2 for the accuracy; 10 x (0.8 / 0.5 - 1) for
-// the latency.
-TEST(UtilityTest, EqualsTheFormulaComputedByHand) {
-  SearchProblem problem;
-  problem.uniform8.latency_ns = 1000.0;
-  problem.anchor.readings = {{.batches = 0, .loss = 0.5, .error = 0.2},
-                             {.batches = 100, .loss = 0.4, .error = 0.1}};
-  const Transition transition = MeasuredOf(0.6, 0.7, 800.0);
-  EXPECT_NEAR(Utility(problem, transition), -1.3, 1e-12);
-  problem.budgets.min_accuracy = 0.8;
-  EXPECT_NEAR(Utility(problem, transition), -2.3, 1e-12);
-  problem.budgets.max_latency_ratio = 0.5;
-  EXPECT_NEAR(Utility(problem, transition), -8.3, 1e-12);
-}
-
 TEST(IncumbentTest, ClimbsAlwaysAndDescendsLessAndLess) {
   SearchProblem problem;
   problem.uniform8.latency_ns = 1000.0;
