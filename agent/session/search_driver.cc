@@ -8,7 +8,6 @@
 #include "agent/device/local_board.h"
 #include "agent/results/final_comparison.h"
 #include "agent/results/final_training.h"
-#include "agent/results/front.h"
 #include "agent/session/action_events.h"
 #include "agent/session/agent_build.h"
 #include "agent/session/cpu_class.h"
@@ -194,9 +193,7 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
       ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
       if (journal_.recording()) {
-        environment.KeepNetworks(ReportableSteps(environment.problem(), environment.proposals(),
-                                                 environment.transitions()),
-                                 compared_);
+        environment.KeepNetworks(environment.reportable().positions(), compared_);
       }
       Report(environment);
     }
@@ -342,7 +339,7 @@ void SearchDriver::Report(const SearchEnvironment& environment) const {
                                 environment.failure());
   }
   options_.observer->OnStep(environment.problem(), environment.proposals().back(), answer,
-                            MeasuredHypervolume(environment.problem(), environment.transitions()));
+                            environment.reportable().hypervolume());
 }
 
 // A stop that the user asked for is an outcome, anything else an error.

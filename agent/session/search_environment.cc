@@ -38,7 +38,8 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
       board_(problem, std::move(uniform8), board, journal, files),
       view_(problem),
       totals_(TotalsOf(config)),
-      places_({{0, {std::move(start), 0}}}) {}
+      places_({{0, {std::move(start), 0}}}),
+      reportable_(problem) {}
 
 Status SearchEnvironment::Submit(const Action& action) {
   BITPILOT_RETURN_IF_ERROR(view_.Check(action));
@@ -307,6 +308,7 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
   proposals_.push_back(ToEvent(problem_, trial, ticket->step));
   TrialOutcome outcome = event.Outcome();
   transitions_.push_back(std::move(event));
+  reportable_.Take(proposals_, transitions_);
   return Settle(ticket, std::move(outcome));
 }
 

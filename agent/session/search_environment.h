@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/results/reportable_trials.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/step_board.h"
 #include "agent/session/twin_losses.h"
@@ -69,6 +70,9 @@ class SearchEnvironment final : public Environment {
   // The trials that were answered and their answers: parallel, in the order of the answers.
   const std::vector<ProposalEvent>& proposals() const { return proposals_; }
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
+
+  // Of these.
+  const ReportableTrials& reportable() const { return reportable_; }
 
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
@@ -154,6 +158,7 @@ class SearchEnvironment final : public Environment {
   std::map<Choice, int> measured_as_;  // the step that measured it
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
+  ReportableTrials reportable_;
   std::vector<int> kept_networks_;   // positions whose files may exist, ascending
   std::vector<StoredFile> dropped_;  // files of places that nobody may name, not removed yet
   std::string failure_;

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/model/model_definition.h"
-#include "agent/results/finalists.h"
+#include "agent/results/reportable_trials.h"
 #include "agent/session/problem_setup.h"
 #include "agent/study/events.h"
 #include "agent/study/search_config.h"
@@ -89,7 +89,9 @@ Result<std::vector<int>> NeededSteps(const SearchConfig& config, LoggedFiles& lo
     answered.push_back(*proposal);
   }
   std::vector<int> steps;
-  for (const int position : ReportableSteps(setup->problem, answered, logged.transitions)) {
+  ReportableTrials reportable(setup->problem);
+  reportable.Take(answered, logged.transitions);
+  for (const int position : reportable.positions()) {
     steps.push_back(logged.transitions[static_cast<std::size_t>(position)].step);
   }
   std::sort(steps.begin(), steps.end());
