@@ -14,6 +14,7 @@
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
 #include "agent/study/training_note.h"
+#include "kernels/base/utf8.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -45,6 +46,19 @@ std::string Bar(int done, int total) {
          std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "]";
 }
 
+// At most `columns` characters of `text`, none of which moves the cursor: notes hold what boards said.
+std::string OneLine(const std::string& text, std::size_t columns) {
+  std::string line;
+  std::size_t taken = 0;
+  for (const char byte : ToUtf8(text)) {
+    const auto code = static_cast<unsigned char>(byte);
+    const bool continues = (code & 0xC0U) == 0x80U;  // the character of the byte before
+    if (!continues && taken++ == columns) break;
+    line += code < 0x20U || code == 0x7FU ? ' ' : byte;
+  }
+  return line;
+}
+
 // `done` of `total` items took `elapsed_s`.
 std::string TimeLeft(int done, int total, double elapsed_s) {
   if (done <= 0 || total <= done) return {};
@@ -65,12 +79,11 @@ void SearchDisplay::EndLine() {
 
 void SearchDisplay::OnPhase(const std::string& name, int total) {
   EndLine();
-  phase_ = name;
   total_ = total;
   first_step_ = -1;
   phase_start_ = last_line_ = steady_clock::now();
   std::fprintf(stderr, "%s\n", name.c_str());
-  if (json_) PrintJson({{"type", "phase"}, {"name", name}, {"total", total}});
+  if (json_) Print({{"type", "phase"}, {"name", name}, {"total", total}});
 }
 
 void SearchDisplay::OnProgress(int done, const std::string& note) {
@@ -89,13 +102,19 @@ void SearchDisplay::Show(int done, const std::string& note) {
   line += (left.empty() ? "" : " " + left + "  ") + note;
   if (terminal_) {
     // A line that wraps would stay when the next one replaces it.
-    line.resize(std::min(line.size(), TerminalColumns() - 1));
+    line = OneLine(line, TerminalColumns() - 1);
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     line_open_ = true;
   } else {
-    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fprintf(stderr, "%s\n", OneLine(line, line.size()).c_str());
   }
   std::fflush(stderr);
+}
+
+void SearchDisplay::Print(const nlohmann::json& line) {
+  // Both streams may end on one terminal.
+  if (isatty(STDOUT_FILENO) != 0) EndLine();
+  PrintJson(line);
 }
 
 // A step as scripts read it; `step` objects of `bitpilot search --json`.
@@ -143,28 +162,36 @@ static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal
   return line;
 }
 
+// What came of a trial, for people.
+static std::string Outcome(const SearchProblem& problem, const TransitionEvent& answer) {
+  std::string text = "training diverged";
+  if (answer.score) {
+    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
+    text = Format("loss %.3f (8 bit %+.3f)", answer.score->loss, excess.mean);
+  }
+  if (answer.transition.latency_ns) {
+    text += Format(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);
+  } else if (!answer.classes.empty()) {  // otherwise no board was asked
+    text += ", not measured";
+  }
+  return text;
+}
+
 void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
                            const TransitionEvent& answer, double hypervolume) {
-  const Transition& transition = answer.transition;
-  if (first_step_ < 0) first_step_ = proposal.step;
-  std::string note;
-  if (transition.latency_ns && answer.score) {
-    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
-    note = Format("loss %.3f (8 bit %+.3f), %.3fx  (%s)  hypervolume %.4f", answer.score->loss,
-                  excess.mean, *transition.latency_ns / problem.uniform8.latency_ns,
-                  proposal.reason.c_str(), hypervolume);
-  } else {
-    const bool diverged = transition.status == TransitionStatus::kDiverged;
-    note = (diverged ? "training diverged  (" : "not measured  (") + proposal.reason + ")";
-  }
-  Show(proposal.step + 1, note);
-  if (json_) PrintJson(StepLine(problem, proposal, answer, hypervolume));
+  if (first_step_ < 0) first_step_ = shown_steps_ = proposal.step;
+  // Answers come in another order than proposals: the bar goes forward only.
+  shown_steps_ = std::max(shown_steps_, proposal.step + 1);
+  // What is prose comes last: a narrow terminal cuts it off.
+  Show(shown_steps_, Outcome(problem, answer) + Format("  hypervolume %.4f  (", hypervolume) +
+                         proposal.reason + ")");
+  if (json_) Print(StepLine(problem, proposal, answer, hypervolume));
 }
 
 void SearchDisplay::OnNotice(const std::string& text) {
   EndLine();
   std::fprintf(stderr, "note: %s\n", text.c_str());
-  if (json_) PrintJson({{"type", "notice"}, {"text", text}});
+  if (json_) Print({{"type", "notice"}, {"text", text}});
 }
 
 // What a sensor measured, by its own name; nothing where none did.
@@ -190,7 +217,8 @@ static void PrintMeasuredEnergies(const FinalEvent& final) {
               "candidate", "gross uJ (95 %)", "net of idle uJ (95 %)", "gross ratio (95 %)");
   for (const FinalRow& row : final.rows) {
     if (!row.energy) {
-      std::printf("%-16s not measured: %s\n", row.label.c_str(), row.no_energy_reason.c_str());
+      const std::string why = row.no_energy_reason.empty() ? "" : ": " + row.no_energy_reason;
+      std::printf("%-16s not measured%s\n", row.label.c_str(), why.c_str());
       continue;
     }
     const auto figure = [](const EnergyFigure& energy) {
@@ -230,9 +258,12 @@ static std::string NotToldApart(const FinalEvent& final) {
     const FinalRow& row = final.rows[i];
     if (IsReference(row.role)) continue;
     for (const int index : row.as_fast_as) {
-      const auto other = static_cast<std::size_t>(index);
-      if (other <= i) continue;  // of each pair once
-      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + final.rows[other].label;
+      const auto position = static_cast<std::size_t>(index);
+      if (position <= i) continue;  // of each pair once
+      const FinalRow& other = final.rows[position];
+      // Two rows of one network are as fast: nobody asks.
+      if (IsReference(other.role) || other.assignment_id == row.assignment_id) continue;
+      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + other.label;
     }
   }
   return pairs;
@@ -251,7 +282,7 @@ static void PrintChoiceAndTraining(const FinalEvent& final) {
   if (!chosen.empty()) std::printf("\nchosen by validation images: %s\n", chosen.c_str());
   const std::string training = DescribeTraining(final);
   if (!training.empty()) {
-    std::printf("\nmini-batches: that a row's weights had had. %s\n", training.c_str());
+    std::printf("\nmini-batches are those that a row's weights had had. %s\n", training.c_str());
   }
   if (final.test_readings > 1) {
     std::printf("\nthe search was extended: the test images were read %d times\n",
@@ -282,12 +313,22 @@ static std::string BatchesOf(const FinalRow& row) {
          (row.start ? " " + std::string(ToString(*row.start)) : std::string());
 }
 
+// References are there to compare with: they promise nothing.
+static const char* BudgetOf(const FinalRow& row) {
+  if (IsReference(row.role)) return "reference";
+  return row.budget_met ? "met" : "MISSED";
+}
+
 void PrintFinalTable(const FinalEvent& final, bool is_model) {
   std::printf("\n%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate",
               "mini-batches", "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
               is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
               "than 8 bit", "weights B", "budget");
   for (const FinalRow& row : final.rows) {
+    if (!row.no_figures_reason.empty()) {
+      std::printf("%-16s not compared: %s\n", row.label.c_str(), row.no_figures_reason.c_str());
+      continue;
+    }
     const std::string latency = row.latency_median_ns
                                     ? Format("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
                                              row.latency_low_ns / 1e3, row.latency_high_ns / 1e3)
@@ -303,7 +344,7 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
         Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
         latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
-        row.budget_met ? "met" : "MISSED");
+        BudgetOf(row));
   }
   PrintChoiceAndTraining(final);
   PrintTrust(final);

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "agent/results/search_observer.h"
 
 namespace bitpilot {
@@ -24,13 +26,15 @@ class SearchDisplay final : public SearchObserver {
   // Replaces the bar's line on a terminal; prints a line of its own elsewhere.
   void Show(int done, const std::string& note);
   void EndLine();
+  // A line of --json.
+  void Print(const nlohmann::json& line);
 
   bool json_;
   bool terminal_;
   bool line_open_ = false;
-  std::string phase_;
   int total_ = 0;
   int first_step_ = -1;  // a resumed study had those before it, in no time
+  int shown_steps_ = 0;  // by the bar
   std::chrono::steady_clock::time_point phase_start_;
   std::chrono::steady_clock::time_point last_line_;
 };
