@@ -9,6 +9,7 @@
 
 #include "agent/cli/budget_outcome.h"
 #include "agent/cli/command.h"
+#include "agent/cli/final_table.h"
 #include "agent/cli/search_display.h"
 #include "agent/cli/search_flags.h"
 #include "agent/cli/search_result.h"

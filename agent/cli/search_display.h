@@ -39,9 +39,4 @@ class SearchDisplay final : public SearchObserver {
   std::chrono::steady_clock::time_point last_line_;
 };
 
-// The table that ends a search, on standard output: accuracy with its interval, paired difference,
-// latency with its interval, ratio, weight bytes, budget; then what the candidates cost on the full
-// instruction set.
-void PrintFinalTable(const FinalEvent& final, bool is_model);
-
 }  // namespace bitpilot
