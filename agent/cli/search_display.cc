@@ -93,7 +93,9 @@ void SearchDisplay::Show(int done, const std::string& note) {
   const double elapsed_s =
       std::chrono::duration<double>(steady_clock::now() - phase_start_).count();
   const int before = std::max(first_step_, 0);
-  std::string line = "  " + Bar(done, total_) + Format(" %d/%d ", done, total_);
+  // A phase of unknown length has no bar.
+  std::string line =
+      total_ > 0 ? "  " + Bar(done, total_) + Format(" %d/%d ", done, total_) : std::string("  ");
   const std::string left = TimeLeft(done - before, total_ - before, elapsed_s);
   line += (left.empty() ? "" : " " + left + "  ") + note;
   if (terminal_) {
