@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 namespace bitpilot {
@@ -34,56 +33,12 @@ void Relax(double best, std::optional<double>& budget) {
 
 }  // namespace
 
-std::optional<double> ObjectiveEnergy(const SearchProblem& problem, const Transition& transition) {
-  switch (problem.energy_objective) {
-    case EnergyObjective::kNone:
-      return std::nullopt;
-    case EnergyObjective::kMeasured:
-      return transition.energy_ratio;
-    case EnergyObjective::kModel:
-      return transition.model_energy_ratio;
-  }
-  return std::nullopt;
-}
-
-bool HasObjectives(const SearchProblem& problem, const Transition& transition) {
-  return transition.status == TransitionStatus::kMeasured &&
-         (problem.energy_objective == EnergyObjective::kNone ||
-          ObjectiveEnergy(problem, transition).has_value());
-}
-
-bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome) {
-  return (!budgets.max_latency_ratio || outcome.latency_ratio <= *budgets.max_latency_ratio) &&
-         (!budgets.max_energy_ratio || outcome.energy_ratio <= *budgets.max_energy_ratio) &&
-         (!budgets.min_accuracy || outcome.error_rate <= 1.0 - *budgets.min_accuracy);
-}
-
-Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& transition) {
-  return {.error_rate = 1.0 - transition.accuracy,
-          .latency_ratio = transition.latency_ns.value() / problem.uniform8.latency_ns,
-          .energy_ratio = ObjectiveEnergy(problem, transition).value_or(0.0)};
-}
-
 Acquisition::Acquisition(const SearchProblem& problem, const CostModel& cost,
-                         const std::vector<Transition>& history, std::vector<World> worlds)
+                         const ObservedFront& measured, std::vector<World> worlds)
     : budgets_(problem.budgets), cost_(cost), worlds_(std::move(worlds)) {
-  double fastest = std::numeric_limits<double>::infinity();
-  double thriftiest = std::numeric_limits<double>::infinity();
-  std::vector<Objectives> outcomes;
-  std::vector<std::size_t> indices;
-  for (std::size_t i = 0; i < history.size(); ++i) {
-    if (HasObjectives(problem, history[i])) {
-      const Objectives outcome = MeasuredObjectives(problem, history[i]);
-      fastest = std::min(fastest, outcome.latency_ratio);
-      thriftiest = std::min(thriftiest, outcome.energy_ratio);
-      if (KeepsBudgets(budgets_, outcome)) {
-        outcomes.push_back(outcome);
-        indices.push_back(i);
-      }
-    }
-  }
-  Relax(fastest, budgets_.max_latency_ratio);
-  Relax(thriftiest, budgets_.max_energy_ratio);
+  const std::vector<Objectives>& outcomes = measured.front().points();
+  Relax(measured.fastest(), budgets_.max_latency_ratio);
+  Relax(measured.thriftiest(), budgets_.max_energy_ratio);
   const auto inside = [](const Objectives& point) {
     return point.error_rate < kHypervolumeReference.error_rate &&
            point.latency_ratio < kHypervolumeReference.latency_ratio &&
@@ -93,7 +48,7 @@ Acquisition::Acquisition(const SearchProblem& problem, const CostModel& cost,
     reference_.error_rate = 1.0;
   }
   for (const std::size_t member : ParetoFront(outcomes)) {
-    front_.push_back(indices[member]);
+    front_.push_back(measured.front().indices()[member]);
   }
   BuildSlabs(outcomes, problem.energy_objective != EnergyObjective::kNone);
 }

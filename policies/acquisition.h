@@ -2,46 +2,32 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <vector>
 
 #include "policies/cost_model.h"
+#include "policies/observed_front.h"
 #include "policies/pareto.h"
 #include "policies/search_problem.h"
 #include "policies/surrogate.h"
-#include "policies/transition.h"
 
 namespace bitpilot {
-
-// The energy ratio that problem.energy_objective asks for, if the transition has it.
-std::optional<double> ObjectiveEnergy(const SearchProblem& problem, const Transition& transition);
-
-// True if the transition has every objective of the problem: a latency, and an energy where that is
-// one.
-bool HasObjectives(const SearchProblem& problem, const Transition& transition);
-
-// True if a measured outcome keeps the latency, energy and accuracy budgets.
-bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome);
-
-// Objectives of one measured transition. REQUIRES: HasObjectives().
-Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& transition);
 
 // Immutable. `cost` must outlive it.
 class Acquisition {
  public:
-  // Improvements are over the measured transitions of `history` that keep the budgets, within the
+  // Improvements are over the measured transitions that keep the budgets, within the
   // reference box; a box in which nothing was measured yet is widened to every error rate. A
   // latency (energy) budget that nothing measured has kept yet stands for "faster (thriftier) than
   // anything so far".
-  Acquisition(const SearchProblem& problem, const CostModel& cost,
-              const std::vector<Transition>& history, std::vector<World> worlds);
+  Acquisition(const SearchProblem& problem, const CostModel& cost, const ObservedFront& measured,
+              std::vector<World> worlds);
 
   // Mean over the worlds of the area (with an energy objective: the volume) that `choice` would
   // add; a world in which it breaks a budget, or comes nearer to the latency or energy budget than
   // predictions are good for, counts 0.
   double ExpectedImprovement(const Choice& choice) const;
 
-  // Indices into `history` of the front that is to be improved, by ascending latency.
+  // Indices into the history of the front that is to be improved, by ascending latency.
   const std::vector<std::size_t>& front() const { return front_; }
 
  private:

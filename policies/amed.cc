@@ -29,6 +29,10 @@ constexpr std::size_t kMaxTried = 64;
 // Of a reading, before the first: nats.
 constexpr double kFirstLossError = 0.012;
 
+// Of a reading, at least: what the model of losses cannot say of one, however sure the reading itself is
+// (near 8 bit a difference to the twin is known almost exactly).
+constexpr double kLeastLossError = 0.004;
+
 // What training that diverged says of the loss at these widths.
 constexpr double kDivergedExcess = 2.3;  // nats: guessing one of ten classes
 constexpr double kDivergedError = 0.5;
@@ -113,8 +117,10 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
   last_episode_ = std::max(last_episode_, trial.episode);
   if (outcome.score && std::isfinite(outcome.score->loss)) {
     const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
-    if (excess.error > 0.0) loss_error_ = excess.error;
-    if (is_new) belief_.Observe(places_.At({trial.id}), choice, excess.mean, loss_error_);
+    const double error = std::max(excess.error, kLeastLossError);
+    squared_errors_ += error * error;
+    loss_error_ = std::sqrt(squared_errors_ / ++num_errors_);
+    if (is_new) belief_.Observe(places_.At({trial.id}), choice, excess.mean, error);
   } else if (is_new) {
     const TrainedState after =
         belief_.After(places_.At(trial.from), choice, TrainedPlaces::Counted(trial.train));

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "policies/acquisition.h"
-#include "policies/incumbent.h"
 #include "policies/moves.h"
 #include "policies/plain_math.h"
 
@@ -136,12 +135,15 @@ std::vector<Candidate> AmedBlindPolicy::Propose(TicketId ticket, int count) {
   for (int i = 0; i < kWorlds; ++i) {
     worlds.push_back(surrogate.SampleWorld(random));
   }
-  const Acquisition acquisition(problem(), cost(), history(), worlds);
+  measured_.Take(history());
+  const Acquisition acquisition(problem(), cost(), measured_, worlds);
   CandidatePool pool(acquisition,
                      [this](const Choice& choice) { return !Seen(choice) && IsAllowed(choice); });
   AddThompsonDraws(problem(), cost(), worlds, random, pool);
-  AddMoves(problem(), history(), acquisition.front(), Incumbent(problem(), history(), seed()),
-           random, pool);
+  // Load() may have brought another seed.
+  if (!walk_ || walk_->seed() != seed()) walk_.emplace(problem(), seed());
+  walk_->Take(history());
+  AddMoves(problem(), history(), acquisition.front(), walk_->incumbent(), random, pool);
   Climb(problem(), pool);
   const std::vector<Ranked> best = pool.Best(1);
   if (!best.empty()) {

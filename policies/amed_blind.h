@@ -20,11 +20,14 @@
 // Improvement for Parallel Multi-Objective Bayesian Optimization", NeurIPS 2020, arXiv:2006.05078.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "policies/history_policy.h"
+#include "policies/incumbent.h"
+#include "policies/observed_front.h"
 #include "policies/pareto.h"
 #include "policies/surrogate.h"
 
@@ -37,7 +40,8 @@ class AmedBlindPolicy final : public HistoryPolicy {
                   std::vector<Candidate> answers, std::string name = "amed-blind")
       : HistoryPolicy(problem, std::move(cost), seed),
         answers_(std::move(answers)),
-        name_(std::move(name)) {}
+        name_(std::move(name)),
+        measured_(problem) {}
 
   std::string name() const override { return name_; }
 
@@ -51,6 +55,9 @@ class AmedBlindPolicy final : public HistoryPolicy {
 
   std::vector<Candidate> answers_;
   std::string name_;
+  // Of history(), as far as the last decision has seen it: functions of what was observed.
+  ObservedFront measured_;
+  std::optional<IncumbentWalk> walk_;
 };
 
 }  // namespace bitpilot

@@ -19,6 +19,7 @@
 //     of the candidate and costs no measurement; CandidateFailed does both. A candidate that was
 //     measured on a class costs nothing there again and gets the same figures.
 //   - Training that diverged is an outcome: no score, and the ticket's place is the one it began from.
+//     So is a probe of what is no finite number: that choice has no figure, the others have theirs.
 //   - Energy of a model board is never in a field of measured energy.
 #pragma once
 
@@ -116,6 +117,9 @@ struct Scored {
   double loss_error = 0.0;  // standard error of that mean
   int correct = 0;
   int total = 0;
+  // Standard error of loss - AnchorLoss() (policies/reward.h), where it is known: anchor and network are
+  // read on the same images, so that it is less than that of both errors together.
+  std::optional<double> excess_error = std::nullopt;
   double error() const { return 1.0 - static_cast<double>(correct) / total; }
   friend bool operator==(const Scored&, const Scored&) = default;
 };
@@ -178,7 +182,9 @@ struct Advanced {
 
 struct Probed {
   TicketId id = 0;
-  std::vector<double> divergence;  // parallel to Probe::choices: nats, mean KL to the float network
+  // Parallel to Probe::choices: nats, mean KL to the float network. Absent where it is no finite number:
+  // the weights diverged, as one sees at these widths.
+  std::vector<std::optional<double>> divergence;
   friend bool operator==(const Probed&, const Probed&) = default;
 };
 

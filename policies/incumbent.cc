@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "policies/acquisition.h"
+#include "policies/observed_front.h"
 #include "policies/plain_math.h"
 #include "policies/random_stream.h"
 #include "policies/reward.h"
@@ -15,59 +15,44 @@ namespace {
 constexpr double kFirstTemperature = 1.0;
 constexpr double kLastTemperature = 0.05;
 
-}  // namespace
-
-double Utility(const SearchProblem& problem, const Transition& transition) {
+// REQUIRES: transition.status == kMeasured.
+double UtilityOf(const SearchProblem& problem, const Transition& transition) {
   const Reference reference = AnchoredReference(problem);
-  const double ratio = transition.latency_ns.value() / reference.latency_ns;
-  const double reference_loss = std::max(reference.loss, 1e-3);
-  const std::optional<double> energy = ObjectiveEnergy(problem, transition);
-  const double price = energy ? 0.5 * (ratio + *energy) : ratio;
-  double utility = -(transition.loss - reference.loss) / reference_loss - price;
-  if (problem.budgets.min_accuracy) {
-    const double missing = std::max(0.0, *problem.budgets.min_accuracy - transition.accuracy);
-    utility -= kAccuracyPenalty * missing * missing;
-  }
-  if (problem.budgets.max_latency_ratio) {
-    utility -= kBudgetPenalty * std::max(0.0, ratio / *problem.budgets.max_latency_ratio - 1.0);
-  }
-  if (problem.budgets.max_energy_ratio && energy) {
-    utility -= kBudgetPenalty * std::max(0.0, *energy / *problem.budgets.max_energy_ratio - 1.0);
-  }
-  return utility;
+  return UtilityOf(problem, {.excess_loss = transition.loss - reference.loss,
+                             .accuracy = transition.accuracy,
+                             .latency_ratio = transition.latency_ns.value() / reference.latency_ns,
+                             .energy_ratio = ObjectiveEnergy(problem, transition)});
 }
 
-std::optional<std::size_t> Incumbent(const SearchProblem& problem,
-                                     const std::vector<Transition>& history, std::uint64_t seed) {
-  std::optional<std::size_t> incumbent;
-  double incumbent_utility = 0.0;
-  double sum_of_squares = 0.0;
-  int differences = 0;
-  for (std::size_t i = 0; i < history.size(); ++i) {
-    if (history[i].status != TransitionStatus::kMeasured) {
-      continue;
-    }
-    const double utility = Utility(problem, history[i]);
-    bool accept = !incumbent;
-    if (incumbent) {
-      const double difference = utility - incumbent_utility;
-      sum_of_squares += difference * difference;
-      const double deviation = std::sqrt(sum_of_squares / ++differences);
-      const double progress =
-          static_cast<double>(i) / static_cast<double>(std::max(1, problem.max_measurements));
-      const double temperature =
-          kFirstTemperature *
-          PlainExp(PlainLog(kLastTemperature / kFirstTemperature) * std::min(1.0, progress));
-      RandomStream random(seed, "metropolis", static_cast<std::uint64_t>(i));
-      accept = difference >= 0.0 ||
-               random.NextUniform() < PlainExp(difference / (deviation * temperature));
-    }
-    if (accept) {
-      incumbent = i;
-      incumbent_utility = utility;
+}  // namespace
+
+void IncumbentWalk::Take(const std::vector<Transition>& history) {
+  for (; num_taken_ < history.size(); ++num_taken_) {
+    if (history[num_taken_].status == TransitionStatus::kMeasured) {
+      Meet(num_taken_, UtilityOf(problem_, history[num_taken_]));
     }
   }
-  return incumbent;
+}
+
+void IncumbentWalk::Meet(std::size_t index, double utility) {
+  bool accept = !incumbent_;
+  if (incumbent_) {
+    const double difference = utility - utility_;
+    sum_of_squares_ += difference * difference;
+    const double deviation = std::sqrt(sum_of_squares_ / ++differences_);
+    const double progress =
+        static_cast<double>(index) / static_cast<double>(std::max(1, problem_.max_measurements));
+    const double temperature =
+        kFirstTemperature *
+        PlainExp(PlainLog(kLastTemperature / kFirstTemperature) * std::min(1.0, progress));
+    RandomStream random(seed_, "metropolis", static_cast<std::uint64_t>(index));
+    accept = difference >= 0.0 ||
+             random.NextUniform() < PlainExp(difference / (deviation * temperature));
+  }
+  if (accept) {
+    incumbent_ = index;
+    utility_ = utility;
+  }
 }
 
 }  // namespace bitpilot

@@ -5,6 +5,7 @@
 // measurements are used up, with time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -14,25 +15,35 @@
 
 namespace bitpilot {
 
-// What one measured transition is worth to the walk; every term is relative to uniform 8 bit, loss and
-// accuracy to AnchoredReference():
-//
-//   u = -(loss - loss_8) / loss_8 - latency ratio
-//       - k max(0, min_accuracy - accuracy)^2
-//       - k_latency max(0, latency ratio / max_latency_ratio - 1)
-//
-// REQUIRES: transition.status == kMeasured.
-//
-// Source: Kimhi et al., AMED (policies/amed_blind.h), the penalty of section 4.1, quadratic; the
-// reference's constant offset is left out.
-double Utility(const SearchProblem& problem, const Transition& transition);
+class IncumbentWalk {
+ public:
+  // `problem` must outlive the object.
+  IncumbentWalk(const SearchProblem& problem, std::uint64_t seed)
+      : problem_(problem), seed_(seed) {}
 
-// Index into `history` of the incumbent, or nullopt if nothing was measured.
-//
-// In order of the history, a measured transition replaces the incumbent with probability min(1,
-// e^(A / T)): A is the difference of utilities, divided by the standard deviation of all such
-// differences so far; T falls from 1 to 0.05 geometrically over max_measurements.
-std::optional<std::size_t> Incumbent(const SearchProblem& problem,
-                                     const std::vector<Transition>& history, std::uint64_t seed);
+  std::uint64_t seed() const { return seed_; }
+
+  // Goes on over the transitions of `history` that it has not met yet. In order of the history, a
+  // measured one replaces the incumbent with probability min(1, e^(A / T)): A is the difference of
+  // utilities (UtilityOf(), policies/reward.h), divided by the standard deviation of all such
+  // differences so far; T falls from 1 to 0.05 geometrically over max_measurements.
+  //
+  // REQUIRES: a history that grew.
+  void Take(const std::vector<Transition>& history);
+
+  // Index into the history, or nullopt if nothing was measured.
+  std::optional<std::size_t> incumbent() const { return incumbent_; }
+
+ private:
+  void Meet(std::size_t index, double utility);
+
+  const SearchProblem& problem_;
+  std::uint64_t seed_;
+  std::size_t num_taken_ = 0;
+  std::optional<std::size_t> incumbent_;
+  double utility_ = 0.0;  // of the incumbent
+  double sum_of_squares_ = 0.0;
+  int differences_ = 0;
+};
 
 }  // namespace bitpilot

@@ -36,6 +36,28 @@ std::vector<std::size_t> ParetoFront(std::span<const Objectives> points) {
   return front;
 }
 
+bool GrowingFront::Add(std::size_t index, const Objectives& point) {
+  const auto beats = [](const Objectives& a, const Objectives& b) {
+    return a == b || Dominates(a, b);
+  };
+  if (std::any_of(points_.begin(), points_.end(),
+                  [&](const Objectives& member) { return beats(member, point); })) {
+    return false;
+  }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    if (Dominates(point, points_[i])) continue;
+    indices_[kept] = indices_[i];
+    points_[kept] = points_[i];
+    ++kept;
+  }
+  indices_.resize(kept);
+  points_.resize(kept);
+  indices_.push_back(index);
+  points_.push_back(point);
+  return true;
+}
+
 double Hypervolume(std::span<const Objectives> points, const Objectives& reference) {
   double area = 0.0;
   double ceiling = reference.error_rate;  // lowest error rate so far

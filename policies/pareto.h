@@ -25,6 +25,21 @@ bool Dominates(const Objectives& a, const Objectives& b);
 // first one. O(n log n) without energies, else n times the size of the front.
 std::vector<std::size_t> ParetoFront(std::span<const Objectives> points);
 
+// ParetoFront() of points that come one by one.
+class GrowingFront {
+ public:
+  // index: of the point, ascending. True if it is on the front now. Takes as long as the front is.
+  bool Add(std::size_t index, const Objectives& point);
+
+  // Parallel, by ascending index.
+  const std::vector<std::size_t>& indices() const { return indices_; }
+  const std::vector<Objectives>& points() const { return points_; }
+
+ private:
+  std::vector<std::size_t> indices_;
+  std::vector<Objectives> points_;
+};
+
 // Whatever their energies: area dominated by `points` and bounded by `reference`, in error rate x
 // latency ratio. Points outside the reference box count as 0.
 //

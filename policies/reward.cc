@@ -61,14 +61,32 @@ Reference AnchoredReference(const SearchProblem& problem) {
 
 ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth) {
   const double anchor_error = AnchorLossError(anchor, depth);
+  const double of_both =
+      std::sqrt(score.loss_error * score.loss_error + anchor_error * anchor_error);
   return {.mean = score.loss - AnchorLoss(anchor, depth),
-          .error = std::sqrt(score.loss_error * score.loss_error + anchor_error * anchor_error)};
+          .error = score.excess_error.value_or(of_both)};
 }
 
 double AnchoredError(const Anchor& anchor, const Scored& score, int depth) {
   BITPILOT_CHECK(!anchor.readings.empty());
   const double excess = score.error() - AnchorError(anchor, depth);
   return std::clamp(excess + anchor.readings.back().error, 0.0, 1.0);
+}
+
+double UtilityOf(const SearchProblem& problem, const UtilityTerms& terms) {
+  const double scale = std::max(AnchorLoss(problem.anchor, 0.0), kLeastScale);
+  const Budgets& budgets = problem.budgets;
+  double utility = -terms.excess_loss / scale;
+  utility -= terms.latency_ratio + terms.energy_ratio.value_or(0.0);
+  if (budgets.min_accuracy) {
+    const double missing = std::max(0.0, *budgets.min_accuracy - terms.accuracy);
+    utility -= kAccuracyPenalty * missing * missing;
+  }
+  utility -= kBudgetPenalty * Excess(terms.latency_ratio, budgets.max_latency_ratio);
+  if (terms.energy_ratio) {
+    utility -= kBudgetPenalty * Excess(*terms.energy_ratio, budgets.max_energy_ratio);
+  }
+  return utility;
 }
 
 std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& outcome,
@@ -82,18 +100,10 @@ std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& 
     if (!energy) return std::nullopt;
   }
   const int depth = outcome.at.depth;
-  const double scale = std::max(AnchorLoss(problem.anchor, 0.0), kLeastScale);
-  const Budgets& budgets = problem.budgets;
-  double utility = -ExcessOf(problem.anchor, *outcome.score, depth).mean / scale;
-  utility -= measured->ratio + energy.value_or(0.0);
-  if (budgets.min_accuracy) {
-    const double accuracy = 1.0 - AnchoredError(problem.anchor, *outcome.score, depth);
-    const double missing = std::max(0.0, *budgets.min_accuracy - accuracy);
-    utility -= kAccuracyPenalty * missing * missing;
-  }
-  utility -= kBudgetPenalty * Excess(measured->ratio, budgets.max_latency_ratio);
-  if (energy) utility -= kBudgetPenalty * Excess(*energy, budgets.max_energy_ratio);
-  return utility;
+  return UtilityOf(problem, {.excess_loss = ExcessOf(problem.anchor, *outcome.score, depth).mean,
+                             .accuracy = 1.0 - AnchoredError(problem.anchor, *outcome.score, depth),
+                             .latency_ratio = measured->ratio,
+                             .energy_ratio = energy});
 }
 
 std::optional<double> MeanUtility(const SearchProblem& problem, const TrialOutcome& outcome) {

@@ -40,7 +40,8 @@ double AnchorLossError(const Anchor& anchor, double depth);
 // Uniform 8 bit as all anchored figures see it: loss and accuracy of the twin's end.
 Reference AnchoredReference(const SearchProblem& problem);
 
-// A reading, in nats above the anchor, with its standard error (both readings').
+// A reading, in nats above the anchor, with its standard error: Scored::excess_error. Where that is not
+// known, of both readings as if they were of different images: at least as wide.
 struct ExcessLoss {
   double mean = 0.0;
   double error = 0.0;
@@ -49,6 +50,15 @@ ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth);
 
 // In [0, 1].
 double AnchoredError(const Anchor& anchor, const Scored& score, int depth);
+
+// What utility is made of; anchored.
+struct UtilityTerms {
+  double excess_loss = 0.0;  // nats
+  double accuracy = 0.0;     // 1 - anchored error
+  double latency_ratio = 0.0;
+  std::optional<double> energy_ratio = std::nullopt;  // where energy is an objective
+};
+double UtilityOf(const SearchProblem& problem, const UtilityTerms& terms);
 
 // Utility of a candidate on one class.
 //

@@ -56,6 +56,13 @@ bool IsLegal(const SearchProblem& problem, const Choice& choice) {
   return legal;
 }
 
+bool KeepsBudgets(const Budgets& budgets, const BudgetedFigures& figures) {
+  return (!budgets.max_latency_ratio || figures.latency_ratio <= *budgets.max_latency_ratio) &&
+         (!budgets.max_energy_ratio || figures.energy_ratio <= *budgets.max_energy_ratio) &&
+         (!budgets.max_weight_bytes || figures.weight_bytes <= *budgets.max_weight_bytes) &&
+         (!budgets.min_accuracy || figures.error_rate <= 1.0 - *budgets.min_accuracy);
+}
+
 Choice UniformChoice(const SearchProblem& problem, int bits) {
   Choice choice;
   for (const DecisionVariable& variable : problem.variables) {

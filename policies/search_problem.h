@@ -67,6 +67,16 @@ struct Budgets {
   std::optional<double> min_accuracy = std::nullopt;  // In [0, 1], on the validation range.
 };
 
+// What budgets limit, of one network. Infinite where a figure is not known; 0 where it is not asked for.
+struct BudgetedFigures {
+  double latency_ratio = 0.0;
+  double energy_ratio = 0.0;
+  std::int64_t weight_bytes = 0;
+  double error_rate = 0.0;  // 1 - accuracy
+};
+// True if every budget that was given is kept.
+bool KeepsBudgets(const Budgets& budgets, const BudgetedFigures& figures);
+
 // The uniform 8-bit network, measured and evaluated: the anchor of every ratio.
 struct Reference {
   double latency_ns = 0.0;

@@ -54,8 +54,8 @@ std::vector<ClassId> View::Classes() const {
 }
 
 const Measured* View::FindMeasured(const Choice& choice, const ClassId& on) const {
-  const auto found = measured_.find({choice, on});
-  return found == measured_.end() ? nullptr : &found->second;
+  const auto found = answers_->measured.find({choice, on});
+  return found == answers_->measured.end() ? nullptr : &found->second;
 }
 
 // --- places ---
@@ -250,20 +250,26 @@ void View::RefreshPlaces() {
   }
 }
 
+View::Answers& View::OwnAnswers() {
+  if (answers_.use_count() > 1) answers_ = std::make_shared<Answers>(*answers_);
+  return *answers_;
+}
+
 void View::ObserveTrial(const TrialOutcome& outcome) {
   Trial trial = std::get<Trial>(TakeFromFlight(outcome.id));
   const std::set<ClassId> charged = std::move(charged_.at(outcome.id));
   charged_.erase(outcome.id);
+  Answers& answers = OwnAnswers();
   for (const ClassOutcome& one : outcome.classes) {
     board_seconds_ += one.board_seconds;
     if (const auto* measured = std::get_if<Measured>(&one.result)) {
-      measured_.emplace(std::pair(trial.what.choice, one.on), *measured);
+      answers.measured.emplace(std::pair(trial.what.choice, one.on), *measured);
     } else if (std::holds_alternative<BoardUnavailable>(one.result) && charged.contains(one.on)) {
       --measurements_;
     }
   }
   AnswerPlace(outcome.id, outcome.at.depth, !outcome.score);
-  answered_.push_back({std::move(trial), outcome});
+  answers.trials.push_back({std::move(trial), outcome});
 }
 
 void View::ObserveConditions(const Conditions& conditions) {

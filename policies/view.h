@@ -1,8 +1,12 @@
 // View: what a policy sees. A function of the actions submitted and the observations returned so far:
 // nothing in it is live, so a replay shows a policy exactly what the search did.
+//
+// A copy costs the same however long the search is: copies share what was answered, until one of them
+// observes an answer.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -57,7 +61,7 @@ class View {
   // The classes with a board, in order.
   std::vector<ClassId> Classes() const;
   // In the order in which they were answered.
-  const std::vector<AnsweredTrial>& answered() const { return answered_; }
+  const std::vector<AnsweredTrial>& answered() const { return answers_->trials; }
   // What a class measured of a choice; null if it did not.
   const Measured* FindMeasured(const Choice& choice, const ClassId& on) const;
   // A Stop was submitted: nothing else may follow, until Conditions raise a total and the search goes
@@ -106,6 +110,12 @@ class View {
     std::optional<TicketId> same_as;  // it left the weights of this place
   };
 
+  // Shared by copies: changed only through OwnAnswers().
+  struct Answers {
+    std::vector<AnsweredTrial> trials;
+    std::map<std::pair<Choice, ClassId>, Measured> measured;
+  };
+
   Status CheckTraining(Place from, const Pace& pace, int min_batches, int episode) const;
   Status CheckCandidate(const Candidate& what) const;
   Status CheckClasses(const Trial& trial) const;
@@ -113,6 +123,7 @@ class View {
   void SubmitTraining(TicketId id, const Choice& widths, Place from, const Pace& pace);
   void ObserveTrial(const TrialOutcome& outcome);
   void ObserveConditions(const Conditions& conditions);
+  Answers& OwnAnswers();
   void AnswerPlace(TicketId id, int depth, bool diverged);
   Action TakeFromFlight(TicketId id);
   // Brings what depends on unanswered places up to date.
@@ -129,8 +140,7 @@ class View {
   TicketId next_ticket_ = 1;
   std::vector<Action> in_flight_;
   std::map<TicketId, std::set<ClassId>> charged_;  // of trials in flight
-  std::vector<AnsweredTrial> answered_;
-  std::map<std::pair<Choice, ClassId>, Measured> measured_;
+  std::shared_ptr<Answers> answers_ = std::make_shared<Answers>();
   std::optional<Place> stopped_at_;
   Place latest_;
   std::map<TicketId, PlaceState> places_ = {{0, {}}};

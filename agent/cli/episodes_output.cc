@@ -78,6 +78,25 @@ std::string Latency(const DecisionOutcome& outcome) {
   return text;
 }
 
+std::string Divergences(const std::vector<std::optional<double>>& divergences) {
+  std::vector<double> finite;
+  for (const std::optional<double>& divergence : divergences) {
+    if (divergence) finite.push_back(*divergence);
+  }
+  std::string text;
+  if (!finite.empty()) {
+    const auto [least, most] = std::minmax_element(finite.begin(), finite.end());
+    text = Format("%zu divergence%s of %.4f to %.4f", finite.size(), finite.size() == 1 ? "" : "s",
+                  *least, *most);
+  }
+  const std::size_t others = divergences.size() - finite.size();
+  if (others > 0) {
+    text += (text.empty() ? "" : ", ") +
+            Format("%zu no finite number%s (the weights diverged)", others, others == 1 ? "" : "s");
+  }
+  return text;
+}
+
 std::string Outcome(const DecisionOutcome& outcome) {
   std::string text;
   const auto add = [&](const std::string& part) {
@@ -97,14 +116,18 @@ std::string Outcome(const DecisionOutcome& outcome) {
   if (outcome.ratio) add(Latency(outcome));
   if (outcome.energy_ratio) add(Format("energy %.3fx", *outcome.energy_ratio));
   add(Failure(outcome));
-  if (!outcome.divergence.empty()) {
-    const auto [least, most] =
-        std::minmax_element(outcome.divergence.begin(), outcome.divergence.end());
-    add(Format("%zu divergences of %.4f to %.4f", outcome.divergence.size(), *least, *most));
-  }
+  add(Divergences(outcome.divergence));
   if (outcome.reward) add(Format("reward %+.4f", *outcome.reward));
   if (outcome.on_front) add("on the front");
   return text.empty() ? "nothing" : text;
+}
+
+Json DivergenceList(const std::vector<std::optional<double>>& divergences) {
+  Json list = Json::array();
+  for (const std::optional<double>& each : divergences) {
+    list.push_back(each ? Json(*each) : Json(nullptr));
+  }
+  return list;
 }
 
 Json ClassLine(const ClassOutcome& outcome) {
@@ -163,7 +186,7 @@ Json OutcomeObject(const Decision& decision) {
                {"classes", std::move(classes)},
                {"reward", OrNull(outcome.reward)},
                {"front", outcome.on_front},
-               {"divergence", outcome.divergence}};
+               {"divergence", DivergenceList(outcome.divergence)}};
   if (outcome.at) {
     line["depth"] = outcome.at->depth;
     line["spent"] = outcome.at->spent;

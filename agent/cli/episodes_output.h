@@ -13,7 +13,7 @@
 //             "loss":N|null,"excess_loss":N|null,"excess_loss_error":N|null,"accuracy":N|null,
 //             "latency_ratio":N|null,"latency_ratio_ci":[N,N]|null,"energy_ratio":N|null,
 //             "classes":[{"on":CLASS,"status":TEXT,...}...],"reward":N|null,"front":BOOL,
-//             "divergence":[N...]}
+//             "divergence":[N|null...]}
 //   place     a later decision starts from it; front: nothing measured before dominated it
 //
 // and then {"type":"result","study":FILE,"decisions":N,"episodes":N}.

@@ -9,6 +9,7 @@
 
 #include "agent/cli/budget_outcome.h"
 #include "agent/cli/command.h"
+#include "agent/cli/final_table.h"
 #include "agent/cli/search_display.h"
 #include "agent/cli/search_flags.h"
 #include "agent/cli/search_result.h"
@@ -30,6 +31,7 @@ struct SearchFlags {
 std::string WhyNothingWasMeasured(const SearchOutcome& outcome) {
   if (!outcome.first_failure.empty()) return "the first one failed: " + outcome.first_failure;
   for (const FinalRow& row : outcome.final.rows) {
+    if (!row.no_figures_reason.empty()) continue;
     if (!row.latency_median_ns) {
       return "the final comparison failed: " + row.measure_status + " " + row.measure_detail;
     }

@@ -10,10 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
-#include "agent/results/repeated_comparison.h"
-#include "agent/study/chosen_rows.h"
-#include "agent/study/comparison_parts.h"
-#include "agent/study/training_note.h"
+#include "kernels/base/utf8.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -45,6 +42,19 @@ std::string Bar(int done, int total) {
          std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "]";
 }
 
+// At most `columns` characters of `text`, none of which moves the cursor: notes hold what boards said.
+std::string OneLine(const std::string& text, std::size_t columns) {
+  std::string line;
+  std::size_t taken = 0;
+  for (const char byte : ToUtf8(text)) {
+    const auto code = static_cast<unsigned char>(byte);
+    const bool continues = (code & 0xC0U) == 0x80U;  // the character of the byte before
+    if (!continues && taken++ == columns) break;
+    line += code < 0x20U || code == 0x7FU ? ' ' : byte;
+  }
+  return line;
+}
+
 // `done` of `total` items took `elapsed_s`.
 std::string TimeLeft(int done, int total, double elapsed_s) {
   if (done <= 0 || total <= done) return {};
@@ -65,12 +75,11 @@ void SearchDisplay::EndLine() {
 
 void SearchDisplay::OnPhase(const std::string& name, int total) {
   EndLine();
-  phase_ = name;
   total_ = total;
   first_step_ = -1;
   phase_start_ = last_line_ = steady_clock::now();
   std::fprintf(stderr, "%s\n", name.c_str());
-  if (json_) PrintJson({{"type", "phase"}, {"name", name}, {"total", total}});
+  if (json_) Print({{"type", "phase"}, {"name", name}, {"total", total}});
 }
 
 void SearchDisplay::OnProgress(int done, const std::string& note) {
@@ -84,18 +93,26 @@ void SearchDisplay::Show(int done, const std::string& note) {
   const double elapsed_s =
       std::chrono::duration<double>(steady_clock::now() - phase_start_).count();
   const int before = std::max(first_step_, 0);
-  std::string line = "  " + Bar(done, total_) + Format(" %d/%d ", done, total_);
+  // A phase of unknown length has no bar.
+  std::string line =
+      total_ > 0 ? "  " + Bar(done, total_) + Format(" %d/%d ", done, total_) : std::string("  ");
   const std::string left = TimeLeft(done - before, total_ - before, elapsed_s);
   line += (left.empty() ? "" : " " + left + "  ") + note;
   if (terminal_) {
     // A line that wraps would stay when the next one replaces it.
-    line.resize(std::min(line.size(), TerminalColumns() - 1));
+    line = OneLine(line, TerminalColumns() - 1);
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     line_open_ = true;
   } else {
-    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fprintf(stderr, "%s\n", OneLine(line, line.size()).c_str());
   }
   std::fflush(stderr);
+}
+
+void SearchDisplay::Print(const nlohmann::json& line) {
+  // Both streams may end on one terminal.
+  if (isatty(STDOUT_FILENO) != 0) EndLine();
+  PrintJson(line);
 }
 
 // A step as scripts read it; `step` objects of `bitpilot search --json`.
@@ -143,183 +160,36 @@ static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal
   return line;
 }
 
+// What came of a trial, for people.
+static std::string Outcome(const SearchProblem& problem, const TransitionEvent& answer) {
+  std::string text = "training diverged";
+  if (answer.score) {
+    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
+    text = Format("loss %.3f (8 bit %+.3f)", answer.score->loss, excess.mean);
+  }
+  if (answer.transition.latency_ns) {
+    text += Format(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);
+  } else if (!answer.classes.empty()) {  // otherwise no board was asked
+    text += ", not measured";
+  }
+  return text;
+}
+
 void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
                            const TransitionEvent& answer, double hypervolume) {
-  const Transition& transition = answer.transition;
-  if (first_step_ < 0) first_step_ = proposal.step;
-  std::string note;
-  if (transition.latency_ns && answer.score) {
-    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
-    note = Format("loss %.3f (8 bit %+.3f), %.3fx  (%s)  hypervolume %.4f", answer.score->loss,
-                  excess.mean, *transition.latency_ns / problem.uniform8.latency_ns,
-                  proposal.reason.c_str(), hypervolume);
-  } else {
-    const bool diverged = transition.status == TransitionStatus::kDiverged;
-    note = (diverged ? "training diverged  (" : "not measured  (") + proposal.reason + ")";
-  }
-  Show(proposal.step + 1, note);
-  if (json_) PrintJson(StepLine(problem, proposal, answer, hypervolume));
+  if (first_step_ < 0) first_step_ = shown_steps_ = proposal.step;
+  // Answers come in another order than proposals: the bar goes forward only.
+  shown_steps_ = std::max(shown_steps_, proposal.step + 1);
+  // What is prose comes last: a narrow terminal cuts it off.
+  Show(shown_steps_, Outcome(problem, answer) + Format("  hypervolume %.4f  (", hypervolume) +
+                         proposal.reason + ")");
+  if (json_) Print(StepLine(problem, proposal, answer, hypervolume));
 }
 
 void SearchDisplay::OnNotice(const std::string& text) {
   EndLine();
   std::fprintf(stderr, "note: %s\n", text.c_str());
-  if (json_) PrintJson({{"type", "notice"}, {"text", text}});
-}
-
-// What a sensor measured, by its own name; nothing where none did.
-static void PrintMeasuredEnergies(const FinalEvent& final) {
-  const MeasuredEnergy* first = nullptr;
-  for (const FinalRow& row : final.rows) {
-    if (row.energy && first == nullptr) first = &*row.energy;
-  }
-  if (first == nullptr) {
-    const auto asked = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-      return !row.no_energy_reason.empty();
-    });
-    if (asked == final.rows.end()) return;
-    const bool of_all = std::all_of(final.rows.begin(), final.rows.end(), [&](const FinalRow& row) {
-      return row.no_energy_reason == asked->no_energy_reason;
-    });
-    std::printf("\nno energy was measured: %s%s\n", of_all ? "" : (asked->label + ": ").c_str(),
-                asked->no_energy_reason.c_str());
-    return;
-  }
-  std::printf("\nEnergy of an inference, measured by %s (%s):\n%-16s %-24s %-24s %s\n",
-              first->source().c_str(), std::string(ToString(TierOf(first->sensor()))).c_str(),
-              "candidate", "gross uJ (95 %)", "net of idle uJ (95 %)", "gross ratio (95 %)");
-  for (const FinalRow& row : final.rows) {
-    if (!row.energy) {
-      std::printf("%-16s not measured: %s\n", row.label.c_str(), row.no_energy_reason.c_str());
-      continue;
-    }
-    const auto figure = [](const EnergyFigure& energy) {
-      return Format("%.2f +- %.2f", energy.value_uj, energy.uncertainty_uj);
-    };
-    std::printf(
-        "%-16s %-24s %-24s %s\n", row.label.c_str(), figure(row.energy->gross()).c_str(),
-        row.energy->net() ? figure(*row.energy->net()).c_str() : "idle shifted",
-        row.energy_ratio
-            ? Format("%.3f +- %.3f", row.energy_ratio->value, row.energy_ratio->uncertainty).c_str()
-            : "-");
-  }
-}
-
-// What a model claims, in its own unit.
-static void PrintModelEnergies(const FinalEvent& final) {
-  bool any = false;
-  for (const FinalRow& row : final.rows) {
-    if (!row.model_energy) continue;
-    if (!any) {
-      const std::string error = row.model_energy_error
-                                    ? Format(", +- %.1f %%", *row.model_energy_error * 100.0)
-                                    : std::string();
-      std::printf("\nEnergy as the model claims it, %s (%s%s; nothing was measured):\n",
-                  row.model_energy_unit.c_str(), row.source.c_str(), error.c_str());
-    }
-    any = true;
-    std::printf("%-16s %12.4g %s\n", row.label.c_str(), *row.model_energy,
-                row.model_energy_ratio ? Format("%8.3fx", *row.model_energy_ratio).c_str() : "");
-  }
-}
-
-// "front 1 and front 2" of every two candidates of the search that the rounds do not tell apart.
-static std::string NotToldApart(const FinalEvent& final) {
-  std::string pairs;
-  for (std::size_t i = 0; i < final.rows.size(); ++i) {
-    const FinalRow& row = final.rows[i];
-    if (IsReference(row.role)) continue;
-    for (const int index : row.as_fast_as) {
-      const auto other = static_cast<std::size_t>(index);
-      if (other <= i) continue;  // of each pair once
-      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + final.rows[other].label;
-    }
-  }
-  return pairs;
-}
-
-// Who is shown first, chosen without the test images; and what training the rows had.
-static void PrintChoiceAndTraining(const FinalEvent& final) {
-  std::string chosen;
-  const auto add = [&](const char* rule, const FinalRow* row) {
-    if (row == nullptr) return;
-    chosen += (chosen.empty() ? "" : "; ") + std::string(rule) + ": " + row->label;
-  };
-  add("fastest within 1 point of 8 bit", FastestWithin(final, 1));
-  add("within 3 points", FastestWithin(final, 3));
-  add("most accurate", MostAccurateOnValidation(final));
-  if (!chosen.empty()) std::printf("\nchosen by validation images: %s\n", chosen.c_str());
-  const std::string training = DescribeTraining(final);
-  if (!training.empty()) {
-    std::printf("\nmini-batches: that a row's weights had had. %s\n", training.c_str());
-  }
-  if (final.test_readings > 1) {
-    std::printf("\nthe search was extended: the test images were read %d times\n",
-                final.test_readings);
-  }
-}
-
-// What the rounds allow to say, and why they may be disturbed.
-static void PrintTrust(const FinalEvent& final) {
-  const std::string pairs = NotToldApart(final);
-  if (!pairs.empty()) {
-    std::printf("\nthe interleaved rounds do not tell which is faster: %s\n", pairs.c_str());
-  }
-  const std::string parts = DescribeParts(final);
-  if (!parts.empty()) std::printf("\n%s\n", parts.c_str());
-  const auto noisy = std::find_if(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return row.measure_status == "NOISY";
-  });
-  const bool is_noisy = noisy != final.rows.end();
-  const std::string comparisons = DescribeComparisons(
-      is_noisy, is_noisy ? noisy->measure_detail : std::string(), final.comparisons);
-  if (!comparisons.empty()) std::printf("\n%s\n", comparisons.c_str());
-}
-
-static std::string BatchesOf(const FinalRow& row) {
-  if (!row.mini_batches) return "-";
-  return std::to_string(*row.mini_batches) +
-         (row.start ? " " + std::string(ToString(*row.start)) : std::string());
-}
-
-void PrintFinalTable(const FinalEvent& final, bool is_model) {
-  std::printf("\n%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate",
-              "mini-batches", "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
-              is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
-              "than 8 bit", "weights B", "budget");
-  for (const FinalRow& row : final.rows) {
-    const std::string latency = row.latency_median_ns
-                                    ? Format("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
-                                             row.latency_low_ns / 1e3, row.latency_high_ns / 1e3)
-                                    : "not measured";
-    const std::string ratio =
-        row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
-    const std::string speed(row.speed ? ToString(*row.speed) : "-");
-    std::printf(
-        "%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
-        BatchesOf(row).c_str(),
-        row.validation_accuracy ? Format("%.4f", *row.validation_accuracy).c_str() : "-",
-        Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
-        Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
-            .c_str(),
-        latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
-        row.budget_met ? "met" : "MISSED");
-  }
-  PrintChoiceAndTraining(final);
-  PrintTrust(final);
-  PrintMeasuredEnergies(final);
-  PrintModelEnergies(final);
-  if (!final.full_isa) return;
-  std::printf("\nThe same candidates on this machine's full instruction set (%s):\n",
-              final.full_isa->isa.c_str());
-  for (const FullIsaRow& row : final.full_isa->rows) {
-    const std::string& label = final.rows.at(static_cast<std::size_t>(row.row)).label;
-    std::printf("%-16s %10.2f us %8.3fx\n", label.c_str(), row.latency_median_ns / 1e3, row.ratio);
-  }
-  const FullIsa& full = *final.full_isa;
-  const std::string comparisons =
-      DescribeComparisons(full.measure_status == "NOISY", full.measure_detail, full.comparisons);
-  if (!comparisons.empty()) std::printf("%s\n", comparisons.c_str());
+  if (json_) Print({{"type", "notice"}, {"text", text}});
 }
 
 }  // namespace bitpilot

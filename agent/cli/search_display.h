@@ -4,6 +4,8 @@
 #include <chrono>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "agent/results/search_observer.h"
 
 namespace bitpilot {
@@ -24,20 +26,17 @@ class SearchDisplay final : public SearchObserver {
   // Replaces the bar's line on a terminal; prints a line of its own elsewhere.
   void Show(int done, const std::string& note);
   void EndLine();
+  // A line of --json.
+  void Print(const nlohmann::json& line);
 
   bool json_;
   bool terminal_;
   bool line_open_ = false;
-  std::string phase_;
   int total_ = 0;
   int first_step_ = -1;  // a resumed study had those before it, in no time
+  int shown_steps_ = 0;  // by the bar
   std::chrono::steady_clock::time_point phase_start_;
   std::chrono::steady_clock::time_point last_line_;
 };
-
-// The table that ends a search, on standard output: accuracy with its interval, paired difference,
-// latency with its interval, ratio, weight bytes, budget; then what the candidates cost on the full
-// instruction set.
-void PrintFinalTable(const FinalEvent& final, bool is_model);
 
 }  // namespace bitpilot

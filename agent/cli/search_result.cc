@@ -38,10 +38,12 @@ Json CandidateObject(const Topology& topology, const FinalRow& row,
       {"validation_accuracy",
        row.validation_accuracy ? Json(*row.validation_accuracy) : Json(nullptr)},
       {"mini_batches", row.mini_batches ? Json(*row.mini_batches) : Json(nullptr)},
-      {"accuracy", row.test_accuracy},
-      {"accuracy_ci", {row.accuracy_low, row.accuracy_high}},
-      {"accuracy_difference_int8", row.paired_difference},
-      {"accuracy_difference_int8_ci", {row.paired_low, row.paired_high}},
+      {"no_figures_reason",
+       row.no_figures_reason.empty() ? Json(nullptr) : Json(row.no_figures_reason)},
+      {"accuracy", nullptr},
+      {"accuracy_ci", nullptr},
+      {"accuracy_difference_int8", nullptr},
+      {"accuracy_difference_int8_ci", nullptr},
       {"test_correct", row.test_correct},
       {"test_images", row.test_total},
       {"latency_median_ns", nullptr},
@@ -64,6 +66,12 @@ Json CandidateObject(const Topology& topology, const FinalRow& row,
   candidate.update(assignment.ok() ? AssignmentToJson(topology, *assignment)
                                    : Json::parse(row.assignment));
   AddEnergy(row.energy, row.energy_ratio, row.no_energy_reason, candidate);
+  if (row.no_figures_reason.empty()) {
+    candidate["accuracy"] = row.test_accuracy;
+    candidate["accuracy_ci"] = {row.accuracy_low, row.accuracy_high};
+    candidate["accuracy_difference_int8"] = row.paired_difference;
+    candidate["accuracy_difference_int8_ci"] = {row.paired_low, row.paired_high};
+  }
   if (row.latency_median_ns) {
     candidate["latency_median_ns"] = *row.latency_median_ns;
     candidate["latency_ci_ns"] = {row.latency_low_ns, row.latency_high_ns};

@@ -38,6 +38,8 @@
 //                         same and that is not 0, they are trained alike
 //   start                 where those began: "search" (the place where it stopped), "twin" (the end
 //                         of uniform 8 bit that trained alone), "calibrated"
+//   no_figures_reason     why the row was not compared: then it has neither accuracies nor a latency;
+//                         else null
 //   accuracy              on the test images, in [0, 1]; accuracy_ci its 95 % interval;
 //                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];

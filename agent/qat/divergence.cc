@@ -1,5 +1,7 @@
 #include "agent/qat/divergence.h"
 
+#include <cmath>
+
 #include "agent/qat/quantized_model_impl.h"
 #include "kernels/base/check.h"
 
@@ -12,13 +14,13 @@ double MeanDivergence(const at::Tensor& expected, const at::Tensor& got) {
   return (p.exp() * (p - q)).sum(1).mean().item<double>();
 }
 
-Result<std::vector<double>> QuantizedModel::Divergences(const ImageDataset& images,
-                                                        std::span<const BitAssignment> assignments,
-                                                        const std::function<bool()>& stop) {
+Result<std::vector<std::optional<double>>> QuantizedModel::Divergences(
+    const ImageDataset& images, std::span<const BitAssignment> assignments,
+    const std::function<bool()>& stop) {
   BITPILOT_RETURN_IF_ERROR(impl_->CheckImages(images));
   const at::Tensor expected = impl_->Reference(images).logits;
   const at::Tensor pixels = impl_->CalibrationImages(images, impl_->quantized_pixels);
-  std::vector<double> divergences;
+  std::vector<std::optional<double>> divergences;
   for (const BitAssignment& assignment : assignments) {
     if (stop && stop()) return Status(StatusCode::kAborted, "the probe was stopped");
     BITPILOT_RETURN_IF_ERROR(ValidateAssignment(impl_->definition.topology, assignment));
@@ -28,8 +30,10 @@ Result<std::vector<double>> QuantizedModel::Divergences(const ImageDataset& imag
     tensors[0] = pixels;
     const Impl::Calibration calibration = impl_->CalibrateFrom(
         0, assignment, impl_->UntrainedReference(images), bank, tensors, /*keep=*/false);
-    if (!calibration.is_finite) return impl_->DivergedAt(assignment);
-    divergences.push_back(MeanDivergence(expected, calibration.logits));
+    std::optional<double> divergence;
+    if (calibration.is_finite) divergence = MeanDivergence(expected, calibration.logits);
+    if (divergence && !std::isfinite(*divergence)) divergence.reset();
+    divergences.push_back(divergence);
   }
   return divergences;
 }

@@ -5,6 +5,7 @@
 namespace bitpilot {
 
 void SummarizeLosses(std::span<const double> losses, Evaluation& evaluation) {
+  evaluation.losses.assign(losses.begin(), losses.end());
   evaluation.loss = 0.0;
   evaluation.loss_error = 0.0;
   if (losses.empty()) return;

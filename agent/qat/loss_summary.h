@@ -7,8 +7,9 @@
 
 namespace bitpilot {
 
-// Sets evaluation.loss to the mean of `losses` (one an image, nats) and evaluation.loss_error to its
-// standard error: the sample's standard deviation / sqrt(n). 0 of fewer than two images.
+// Sets evaluation.losses to `losses` (one an image, nats), evaluation.loss to their mean and
+// evaluation.loss_error to its standard error: the sample's standard deviation / sqrt(n), 0 of fewer
+// than two images.
 void SummarizeLosses(std::span<const double> losses, Evaluation& evaluation);
 
 }  // namespace bitpilot

@@ -30,6 +30,7 @@ struct Evaluation {
   double loss_error = 0.0;                // standard error of that mean over the images
   double accuracy = 0.0;                  // top-1, in [0, 1]
   std::vector<std::uint8_t> predictions;  // [N] classes
+  std::vector<float> losses;              // [N] cross entropies, nats
 };
 
 // Images that Calibrate() reads at most.
@@ -115,15 +116,14 @@ class QuantizedModel {
   // the first kCalibrationImages of `images` (labels are not read). Step sizes that training learned
   // count; the others, and batch norm, are estimated on the same images. The float network is the
   // one that was loaded. The model stays as it is, its assignment included. Costs one forward pass
-  // an assignment.
+  // an assignment. Nothing where a layer's outputs are no finite numbers: training diverged.
   //
   // Errors:
   //   kInvalidArgument  as SetAssignment() and ReestimateBatchNorm().
-  //   kUnsupported      as ReestimateBatchNorm().
   //   kAborted          `stop` returned true.
-  Result<std::vector<double>> Divergences(const ImageDataset& images,
-                                          std::span<const BitAssignment> assignments,
-                                          const std::function<bool()>& stop = {});
+  Result<std::vector<std::optional<double>>> Divergences(const ImageDataset& images,
+                                                         std::span<const BitAssignment> assignments,
+                                                         const std::function<bool()>& stop = {});
 
   // Distils from another float network from now on (e.g. ResNet-56 for ResNet-20) rather than from
   // the one that was loaded. Each reads the same augmented pixels, normalized its own way. Not part

@@ -27,8 +27,9 @@ std::string RowHead(const FinalRow& row) {
 
 std::string MeasuredRow(const FinalRow& row) {
   if (!row.energy) {
-    return RowHead(row) +
-           "<td colspan=\"4\" class=\"sub\">not measured: " + EscapeHtml(row.no_energy_reason) +
+    const std::string& why =
+        row.no_energy_reason.empty() ? row.no_figures_reason : row.no_energy_reason;
+    return RowHead(row) + "<td colspan=\"4\" class=\"sub\">not measured: " + EscapeHtml(why) +
            "</td></tr>\n";
   }
   const MeasuredEnergy& energy = *row.energy;

@@ -18,6 +18,9 @@ std::string Interval(const std::string& low, const std::string& high) {
 std::string Cell(const std::string& html) { return "<td class=\"number\">" + html + "</td>"; }
 
 std::string AccuracyCells(const FinalRow& row, bool is_anchor) {
+  if (!row.no_figures_reason.empty()) {
+    return Cell("none" + Element("div", "interval-text", row.no_figures_reason)) + Cell("\u2013");
+  }
   std::string text =
       FormatPercent(row.test_accuracy, 2) +
       Interval(FormatFixed(100 * row.accuracy_low, 2), FormatFixed(100 * row.accuracy_high, 2));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -115,13 +116,15 @@ std::optional<double> BudgetedEnergy(EnergyObjective objective, const FinalRow& 
   return std::nullopt;
 }
 
-bool KeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
-  const Budgets& budgets = problem.budgets;
-  const std::optional<double> energy = BudgetedEnergy(problem.energy_objective, row);
-  return (!budgets.max_energy_ratio || (energy && *energy <= *budgets.max_energy_ratio)) &&
-         (!budgets.max_latency_ratio || (row.ratio && *row.ratio <= *budgets.max_latency_ratio)) &&
-         (!budgets.max_weight_bytes || row.weight_bytes <= *budgets.max_weight_bytes) &&
-         (!budgets.min_accuracy || BudgetedAccuracy(row) >= *budgets.min_accuracy);
+bool KeepsAllBudgets(const SearchProblem& problem, const FinalRow& row) {
+  constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  return KeepsBudgets(
+      problem.budgets,
+      BudgetedFigures{
+          .latency_ratio = row.ratio.value_or(kUnknown),
+          .energy_ratio = BudgetedEnergy(problem.energy_objective, row).value_or(kUnknown),
+          .weight_bytes = row.weight_bytes,
+          .error_rate = 1.0 - BudgetedAccuracy(row)});
 }
 
 // Entries name the finalists by their order, which is that of the final table.
@@ -216,20 +219,33 @@ Status CheckCounts(const TestEvent& test, std::size_t num_finalists) {
                      std::to_string(num_finalists) + " finalists");
 }
 
+// What a row says of a finalist before anything was measured.
+FinalRow RowOf(const SearchProblem& problem, const Finalist& finalist) {
+  FinalRow row;
+  row.role = finalist.role;
+  row.number = finalist.number;
+  row.label = finalist.label();
+  row.assignment = CanonicalText(finalist.assignment);
+  row.assignment_id = AssignmentId(finalist.assignment);
+  row.weight_bytes = WeightBytes(problem.topology, finalist.assignment);
+  return row;
+}
+
+FinalRow RowWithoutFigures(const SearchProblem& problem, const TrainedFinalist& trained) {
+  FinalRow row = RowOf(problem, trained.finalist);
+  row.no_figures_reason = trained.no_network_reason;
+  row.final_batches = 0;
+  row.budget_met = false;
+  return row;
+}
+
 // A function of what was measured and counted: replays recompute it.
 FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFinalist>& finalists,
                       const FinalRounds& rounds, const TestEvent& test) {
   FinalEvent event;
   event.comparisons = rounds.comparisons;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
-    const Finalist& finalist = finalists[i].finalist;
-    FinalRow row;
-    row.role = finalist.role;
-    row.number = finalist.number;
-    row.label = finalist.label();
-    row.assignment = CanonicalText(finalist.assignment);
-    row.assignment_id = AssignmentId(finalist.assignment);
-    row.weight_bytes = WeightBytes(problem.topology, finalist.assignment);
+    FinalRow row = RowOf(problem, finalists[i].finalist);
     row.validation_accuracy = finalists[i].validation_accuracy;
     row.mini_batches = finalists[i].mini_batches;
     row.final_batches = finalists[i].final_batches;
@@ -238,7 +254,7 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
     row.part = static_cast<int>(rounds.latency.parts[i]) + 1;
     FillLatency(rounds.latency.rows[i], rounds.latency.Uniform8Of(i), row);
     FillEnergy(rounds.energy.rows[i], rounds.energy.Uniform8Of(i), row);
-    row.budget_met = KeepsBudgets(problem, row);
+    row.budget_met = KeepsAllBudgets(problem, row);
     event.rows.push_back(std::move(row));
   }
   JudgeSpeeds(rounds.latency, event.rows);
@@ -267,11 +283,15 @@ Result<FullIsa> CompareOnFullIsa(const std::vector<TrainedFinalist>& finalists, 
 }  // namespace
 
 Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
-                                    const std::vector<TrainedFinalist>& finalists,
+                                    const std::vector<TrainedFinalist>& trained,
                                     const std::vector<TransitionEvent>& transitions,
                                     const FinalOptions& options, const ComparisonParts& parts,
                                     Journal& journal, const StudyFiles& files,
                                     SearchObserver& observer) {
+  std::vector<TrainedFinalist> finalists;  // that are compared
+  for (const TrainedFinalist& each : trained) {
+    if (each.has_network()) finalists.push_back(each);
+  }
   BITPILOT_CHECK(!finalists.empty() && finalists.front().finalist.role == FinalistRole::kUniform8);
   FinalistNetworks networks(finalists, files);
   observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
@@ -306,6 +326,9 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
       });
   if (!read.ok()) return read.status();
   FinalEvent event = FinalTable(problem, finalists, *rounds, *read);
+  for (const TrainedFinalist& each : trained) {
+    if (!each.has_network()) event.rows.push_back(RowWithoutFigures(problem, each));
+  }
   event.hypervolume = MeasuredHypervolume(problem, transitions);
   event.energy_hypervolume = MeasuredEnergyHypervolume(problem, transitions);
   event.full_isa = std::move(full_isa);

@@ -43,12 +43,13 @@ struct ComparisonParts {
 // the "final" event. Which rows are shown first follows from validation alone
 // (agent/study/chosen_rows.h), and so do budgets of accuracy: after the final training.
 //
-// finalists: TrainFinalists()'s, uniform 8 bit first.
+// trained: TrainFinalists()'s, uniform 8 bit first. Those without a network are not compared: they are
+// the last rows, with the reason.
 // transitions: of all steps.
 //
 // Errors: the journal's and the board's; kNotFound if a finalist's network file is missing.
 Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
-                                    const std::vector<TrainedFinalist>& finalists,
+                                    const std::vector<TrainedFinalist>& trained,
                                     const std::vector<TransitionEvent>& transitions,
                                     const FinalOptions& options, const ComparisonParts& parts,
                                     Journal& journal, const StudyFiles& files,

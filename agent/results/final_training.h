@@ -50,19 +50,24 @@ struct FinalTrainingParts {
 // A finalist and the network that it is compared with.
 struct TrainedFinalist {
   Finalist finalist;
+  // Empty if it is not compared: then the next one says why, and figures have no meaning.
   StoredFile network;
+  std::string no_network_reason;
   double validation_accuracy = 0.0;  // of that network, in [0, 1]
   TrainingStart start = TrainingStart::kCalibrated;
   std::int64_t mini_batches = 0;  // that its weights had had in all
   int final_batches = 0;          // of them at its own widths, after the search
   bool diverged = false;          // its final training did, and was undone
+
+  bool has_network() const { return no_network_reason.empty(); }
 };
 
 // Trains every finalist from the start that validates better at its widths, batch norm re-estimated
 // first: the place where the search stopped or the twin's end. One "trained" event for each set of
 // widths, with the network file beside the study before it: an interruption costs the training of
 // one. Training that diverges is an outcome: the network is that of the start, and the observer is
-// told.
+// told. A start at whose weights the loss is no finite number at a finalist's widths is none for it; a
+// finalist without any has no network, the observer is told, and the others go on.
 //
 // Without batches a finalist keeps the network of its step, uniform 8 bit of a search that does not
 // train the calibrated one; whoever has none yet gets a "trained" event of no mini-batches.
@@ -72,8 +77,9 @@ struct TrainedFinalist {
 //
 // Returns one a finalist, in order. The model is left in any state.
 //
-// Errors: the journal's, the files' and the model's; kAborted if `stop` became true; kDataCorrupt
-// if a logged training does not follow from the log before it.
+// Errors: the journal's, the files' and the model's; kAborted if `stop` became true; kInternal if
+// uniform 8 bit, which all are compared with, has no network; kDataCorrupt if a logged training does
+// not follow from the log before it.
 Result<std::vector<TrainedFinalist>> TrainFinalists(
     const SearchProblem& problem, const std::vector<Finalist>& finalists,
     const std::vector<TransitionEvent>& transitions, const FinalTrainingJob& job,

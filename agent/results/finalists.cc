@@ -3,45 +3,16 @@
 #include <algorithm>
 #include <span>
 
-#include "agent/results/front.h"
+#include "agent/results/reportable_trials.h"
 #include "policies/acquisition.h"
 
 namespace bitpilot {
 namespace {
 
-bool KeepsAllBudgets(const SearchProblem& problem, const Transition& transition) {
-  const Budgets& budgets = problem.budgets;
-  return KeepsBudgets(budgets, MeasuredObjectives(problem, transition)) &&
-         (!budgets.max_weight_bytes || transition.weight_bytes <= *budgets.max_weight_bytes) &&
-         (!budgets.min_accuracy || transition.accuracy >= *budgets.min_accuracy);
-}
-
 // In the problem's objectives.
 double VolumeOf(const SearchProblem& problem, std::span<const Objectives> points) {
   return problem.energy_objective == EnergyObjective::kNone ? Hypervolume(points)
                                                             : EnergyHypervolume(points);
-}
-
-// The front of the candidates that keep the budgets, or of all if none does: steps by ascending
-// latency.
-std::vector<std::size_t> EligibleFront(const SearchProblem& problem,
-                                       const std::vector<TransitionEvent>& transitions) {
-  std::vector<std::size_t> measured, feasible;
-  for (std::size_t step = 0; step < transitions.size(); ++step) {
-    const Transition& transition = transitions[step].transition;
-    if (!HasObjectives(problem, transition)) continue;
-    measured.push_back(step);
-    if (KeepsAllBudgets(problem, transition)) feasible.push_back(step);
-  }
-  const std::vector<std::size_t>& eligible = feasible.empty() ? measured : feasible;
-  std::vector<Objectives> points;
-  points.reserve(eligible.size());
-  for (const std::size_t step : eligible) {
-    points.push_back(MeasuredObjectives(problem, transitions[step].transition));
-  }
-  std::vector<std::size_t> front;
-  for (const std::size_t index : ParetoFront(points)) front.push_back(eligible[index]);
-  return front;
 }
 
 // Drops steps until at most kMaxFrontFinalists are left, each time the one that adds least
@@ -70,25 +41,6 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
   }
 }
 
-std::optional<std::size_t> BestIlpStep(const SearchProblem& problem,
-                                       const std::vector<ProposalEvent>& proposals,
-                                       const std::vector<TransitionEvent>& transitions) {
-  std::optional<std::size_t> best;
-  double best_area = -1.0;
-  for (std::size_t step = 0; step < transitions.size(); ++step) {
-    const Transition& transition = transitions[step].transition;
-    if (!HasObjectives(problem, transition)) continue;
-    if (proposals[step].origin != Origin::kIntegerProgram) continue;
-    const Objectives point = MeasuredObjectives(problem, transition);
-    const double area = VolumeOf(problem, std::span(&point, 1));
-    if (area > best_area) {
-      best_area = area;
-      best = step;
-    }
-  }
-  return best;
-}
-
 // The answer that a user of the integer program alone would take: the one with the largest limit
 // within the latency budget; without a budget the middle one.
 const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAnswers& program) {
@@ -107,16 +59,6 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
 
 }  // namespace
 
-std::vector<int> ReportableSteps(const SearchProblem& problem,
-                                 const std::vector<ProposalEvent>& proposals,
-                                 const std::vector<TransitionEvent>& transitions) {
-  std::vector<std::size_t> steps = EligibleFront(problem, transitions);
-  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) steps.push_back(*ilp);
-  std::sort(steps.begin(), steps.end());
-  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
-  return {steps.begin(), steps.end()};
-}
-
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
@@ -129,14 +71,16 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
     finalists.push_back({role, number, ToAssignment(problem, transitions[step].transition.choice),
                          static_cast<int>(step)});
   };
-  if (const auto ilp = BestIlpStep(problem, proposals, transitions)) {
+  ReportableTrials reportable(problem);
+  reportable.Take(proposals, transitions);
+  if (const auto ilp = reportable.best_of_program()) {
     add(FinalistRole::kIntegerProgram, 0, *ilp);
   } else if (program) {
     const Choice& choice = AnswerToCompareWith(problem.budgets, *program);
     finalists.push_back(
         {FinalistRole::kIntegerProgram, 0, ToAssignment(problem, choice), std::nullopt});
   }
-  std::vector<std::size_t> front = EligibleFront(problem, transitions);
+  std::vector<std::size_t> front = reportable.front();
   Thin(problem, transitions, front);
   int number = 0;
   for (const std::size_t step : front) add(FinalistRole::kFront, ++number, step);

@@ -26,18 +26,7 @@ struct Finalist {
 
 inline constexpr std::size_t kMaxFrontFinalists = 8;
 
-// Steps that a report may show now or after more steps, ascending; any other step's files can go.
-// Of the candidates that the integer program proposed the one with the largest area to the
-// hypervolume's reference point; and the front of the measured candidates that keep the budgets as
-// far as the search saw (of all, if none keeps them).
-//
-// proposals and transitions are parallel; losses and accuracies are anchored
-// (policies/transition.h).
-std::vector<int> ReportableSteps(const SearchProblem& problem,
-                                 const std::vector<ProposalEvent>& proposals,
-                                 const std::vector<TransitionEvent>& transitions);
-
-// Uniform 8 and 4 bit, then the reportable steps; the front is thinned to kMaxFrontFinalists by
+// Uniform 8 and 4 bit, then the reportable trials (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first.
 //
 // program: the integer program's answers, if the policy asked for them. Where the search measured

@@ -1,30 +1,12 @@
 #include "agent/session/placed_training.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "agent/qat/integer_evaluation.h"
 
 namespace bitpilot {
 namespace {
 
 Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
-
-// What training can spoil in an exported network.
-bool IsFinite(const Network& network) {
-  return std::all_of(
-             network.tensors.begin(), network.tensors.end(),
-             [](const TensorQuantization& tensor) { return std::isfinite(tensor.scale); }) &&
-         std::all_of(network.operations.begin(), network.operations.end(),
-                     [](const QuantizedOperation& operation) {
-                       const auto finite = [](float value) { return std::isfinite(value); };
-                       const OutputStage& output = operation.output;
-                       return std::all_of(output.scale.begin(), output.scale.end(), finite) &&
-                              std::all_of(output.bias.begin(), output.bias.end(), finite) &&
-                              finite(output.residual_scale);
-                     });
-}
 
 }  // namespace
 
@@ -106,20 +88,7 @@ Result<std::optional<ScoredNetwork>> PlacedTraining::Read(const PlaceFile& at,
   const Result<bool> is_finite = PrepareReading(at.depth);
   if (!is_finite.ok()) return is_finite.status();
   if (!*is_finite) return std::optional<ScoredNetwork>();
-  ScoredNetwork read;
-  read.network = model_->Export();
-  if (!IsFinite(read.network)) return std::optional<ScoredNetwork>();
-  const Result<Evaluation> evaluation = EvaluateInteger(read.network, images_->validation);
-  if (!evaluation.ok()) return evaluation.status();
-  if (!std::isfinite(evaluation->loss)) return std::optional<ScoredNetwork>();
-  const std::size_t total = evaluation->predictions.size();
-  for (std::size_t i = 0; i < total; ++i) {
-    if (evaluation->predictions[i] == images_->validation.labels[i]) ++read.score.correct;
-  }
-  read.score.loss = evaluation->loss;
-  read.score.loss_error = evaluation->loss_error;
-  read.score.total = static_cast<int>(total);
-  return std::optional(std::move(read));
+  return ScoreNetwork(model_->Export(), images_->validation);
 }
 
 Result<Network> PlacedTraining::ExportForTiming(const PlaceFile& start,
@@ -130,7 +99,7 @@ Result<Network> PlacedTraining::ExportForTiming(const PlaceFile& start,
   return model_->Export();
 }
 
-Result<std::vector<double>> PlacedTraining::Divergences(
+Result<std::vector<std::optional<double>>> PlacedTraining::Divergences(
     const PlaceFile& at, const std::vector<BitAssignment>& assignments) {
   BITPILOT_RETURN_IF_ERROR(Restore(at));
   return model_->Divergences(*calibration_, assignments, stop_);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/qat/quantized_model.h"
+#include "agent/qat/scored_network.h"
 #include "agent/session/search_resources.h"
 #include "agent/study/events.h"
 #include "agent/study/search_config.h"
@@ -28,12 +29,6 @@ namespace bitpilot {
 struct PlaceFile {
   StoredFile file;  // empty where nothing trains
   int depth = 0;    // mini-batches that its weights have had
-};
-
-// The network as a board would run it, and what the validation images say of it.
-struct ScoredNetwork {
-  Network network;
-  Scored score;
 };
 
 class PlacedTraining {
@@ -77,9 +72,9 @@ class PlacedTraining {
   Result<Network> ExportForTiming(const PlaceFile& start, const BitAssignment& assignment);
 
   // Mean KL of the outputs at each of the assignments to the float network's, on the calibration
-  // images, nats.
-  Result<std::vector<double>> Divergences(const PlaceFile& at,
-                                          const std::vector<BitAssignment>& assignments);
+  // images, nats; nothing where it is no finite number.
+  Result<std::vector<std::optional<double>>> Divergences(
+      const PlaceFile& at, const std::vector<BitAssignment>& assignments);
 
  private:
   Status Restore(const PlaceFile& place);

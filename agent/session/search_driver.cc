@@ -8,7 +8,6 @@
 #include "agent/device/local_board.h"
 #include "agent/results/final_comparison.h"
 #include "agent/results/final_training.h"
-#include "agent/results/front.h"
 #include "agent/session/action_events.h"
 #include "agent/session/agent_build.h"
 #include "agent/session/cpu_class.h"
@@ -88,8 +87,11 @@ Result<SearchOutcome> SearchDriver::Run() {
   Result<std::unique_ptr<Policy>> policy = PreparePolicy(problem);
   if (!policy.ok()) return policy.status();
 
-  SearchEnvironment environment(config_, problem, *start, setup->uniform8, resources.board,
-                                training_, journal_, files_, options_.stop);
+  Result<TwinLosses> losses =
+      parts_ != nullptr ? LossesOf(*twin, files_) : Result<TwinLosses>(TwinLosses());
+  if (!losses.ok()) return losses.status();
+  SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
+                                resources.board, training_, journal_, files_, options_.stop);
   SearchOutcome outcome;
   while (true) {
     const Result<bool> finished = Search(environment, **policy);
@@ -191,9 +193,7 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
       ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
       if (journal_.recording()) {
-        environment.KeepNetworks(ReportableSteps(environment.problem(), environment.proposals(),
-                                                 environment.transitions()),
-                                 compared_);
+        environment.KeepNetworks(environment.reportable().positions(), compared_);
       }
       Report(environment);
     }
@@ -313,7 +313,9 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
                                               comparison, journal_, files_, *options_.observer);
   if (!final.ok()) return final;
-  for (const TrainedFinalist& each : *trained) compared_.push_back(each.network);
+  for (const TrainedFinalist& each : *trained) {
+    if (each.has_network()) compared_.push_back(each.network);
+  }
   BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
   return final;
 }
@@ -337,7 +339,7 @@ void SearchDriver::Report(const SearchEnvironment& environment) const {
                                 environment.failure());
   }
   options_.observer->OnStep(environment.problem(), environment.proposals().back(), answer,
-                            MeasuredHypervolume(environment.problem(), environment.transitions()));
+                            environment.reportable().hypervolume());
 }
 
 // A stop that the user asked for is an outcome, anything else an error.

@@ -24,8 +24,8 @@ Totals TotalsOf(const SearchConfig& config) {
 }  // namespace
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
-                                     StoredFile start, StoredFile uniform8, Board* board,
-                                     PlacedTraining& training, Journal& journal,
+                                     StoredFile start, StoredFile uniform8, TwinLosses twin,
+                                     Board* board, PlacedTraining& training, Journal& journal,
                                      const StudyFiles& files, std::function<bool()> stop)
     : config_(config),
       problem_(problem),
@@ -34,10 +34,12 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
       files_(files),
       stop_(std::move(stop)),
       uniform8_file_(uniform8),
+      twin_(std::move(twin)),
       board_(problem, std::move(uniform8), board, journal, files),
       view_(problem),
       totals_(TotalsOf(config)),
-      places_({{0, {std::move(start), 0}}}) {}
+      places_({{0, {std::move(start), 0}}}),
+      reportable_(problem) {}
 
 Status SearchEnvironment::Submit(const Action& action) {
   BITPILOT_RETURN_IF_ERROR(view_.Check(action));
@@ -172,7 +174,8 @@ Status SearchEnvironment::Work(Ticket& ticket) {
   for (const Choice& choice : probe.choices) {
     assignments.push_back(ToAssignment(problem_, choice));
   }
-  Result<std::vector<double>> divergence = training_.Divergences(FileOf(probe.from), assignments);
+  Result<std::vector<std::optional<double>>> divergence =
+      training_.Divergences(FileOf(probe.from), assignments);
   if (!divergence.ok()) return divergence.status();
   ticket.divergence = std::move(*divergence);
   return Status();
@@ -191,10 +194,13 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
     trained = std::move(*result);
   }
   if (!trained.diverged) {
-    Result<std::optional<ScoredNetwork>> read =
-        training_.Read({trained.file, from.depth + trial.train.batches}, assignment);
+    const int depth = from.depth + trial.train.batches;
+    Result<std::optional<ScoredNetwork>> read = training_.Read({trained.file, depth}, assignment);
     if (!read.ok()) return read.status();
     ticket.read = std::move(*read);
+    if (ticket.read && !twin_.empty()) {
+      ticket.read->score.excess_error = twin_.ExcessError(ticket.read->losses, depth);
+    }
     // Weights that are finite and give a loss that is not have diverged, too.
     if (!ticket.read && Trains(ticket.action)) {
       if (trained.file != from.file) files_.Remove(trained.file);
@@ -302,6 +308,7 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
   proposals_.push_back(ToEvent(problem_, trial, ticket->step));
   TrialOutcome outcome = event.Outcome();
   transitions_.push_back(std::move(event));
+  reportable_.Take(proposals_, transitions_);
   return Settle(ticket, std::move(outcome));
 }
 

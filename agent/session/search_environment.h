@@ -18,8 +18,10 @@
 #include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/results/reportable_trials.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/step_board.h"
+#include "agent/session/twin_losses.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
 #include "agent/study/search_config.h"
@@ -37,10 +39,12 @@ class SearchEnvironment final : public Environment {
   // start: the place that everything begins from. uniform8: the network that all candidates are
   // compared with. board: null in a verification. All references outlive the object.
   //
+  // twin: the losses of the anchor's readings; empty where there are none, or in a verification.
+  //
   // stop: polled; once true, Next() returns nullopt, and nothing half done is logged as done.
   SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, StoredFile start,
-                    StoredFile uniform8, Board* board, PlacedTraining& training, Journal& journal,
-                    const StudyFiles& files, std::function<bool()> stop);
+                    StoredFile uniform8, TwinLosses twin, Board* board, PlacedTraining& training,
+                    Journal& journal, const StudyFiles& files, std::function<bool()> stop);
 
   const SearchProblem& problem() const override { return problem_; }
   Status Submit(const Action& action) override;
@@ -59,13 +63,16 @@ class SearchEnvironment final : public Environment {
   // Why Next() returned nullopt: OK if it was asked to stop; IsEndOfLog() of a verification.
   const Status& status() const { return status_; }
 
-  // What was wrong with the last answer, for people: "not measured: TIMED_OUT: ..." as the board said
-  // it, or that training diverged; empty if nothing was.
+  // What was wrong with the last answer to a trial, for people: "not measured: TIMED_OUT: ..." as the
+  // board said it, or that training diverged; empty if nothing was.
   const std::string& failure() const { return failure_; }
 
   // The trials that were answered and their answers: parallel, in the order of the answers.
   const std::vector<ProposalEvent>& proposals() const { return proposals_; }
   const std::vector<TransitionEvent>& transitions() const { return transitions_; }
+
+  // Of these.
+  const ReportableTrials& reportable() const { return reportable_; }
 
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
@@ -90,9 +97,10 @@ class SearchEnvironment final : public Environment {
     bool is_measured = false;         // on all classes that it asks
     std::optional<PlaceEvent> place;  // what its training left
     bool is_read = false;
-    std::optional<ScoredNetwork> read;              // nothing: diverged
-    std::optional<Network> for_timing;              // what the board measures; absent: read's
-    std::optional<std::vector<double>> divergence;  // of a probe
+    std::optional<ScoredNetwork> read;  // nothing: diverged
+    std::optional<Network> for_timing;  // what the board measures; absent: read's
+    // Of a probe; parallel to its choices.
+    std::optional<std::vector<std::optional<double>>> divergence;
   };
   using TicketList = std::list<Ticket>;  // networks are borrowed by the board: they stay in place
 
@@ -139,6 +147,7 @@ class SearchEnvironment final : public Environment {
   const StudyFiles& files_;
   std::function<bool()> stop_;
   StoredFile uniform8_file_;
+  TwinLosses twin_;
   StepBoard board_;
   View view_;
   Totals totals_;
@@ -149,6 +158,7 @@ class SearchEnvironment final : public Environment {
   std::map<Choice, int> measured_as_;  // the step that measured it
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
+  ReportableTrials reportable_;
   std::vector<int> kept_networks_;   // positions whose files may exist, ascending
   std::vector<StoredFile> dropped_;  // files of places that nobody may name, not removed yet
   std::string failure_;

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/model/model_definition.h"
-#include "agent/results/finalists.h"
+#include "agent/results/reportable_trials.h"
 #include "agent/session/problem_setup.h"
 #include "agent/study/events.h"
 #include "agent/study/search_config.h"
@@ -89,7 +89,9 @@ Result<std::vector<int>> NeededSteps(const SearchConfig& config, LoggedFiles& lo
     answered.push_back(*proposal);
   }
   std::vector<int> steps;
-  for (const int position : ReportableSteps(setup->problem, answered, logged.transitions)) {
+  ReportableTrials reportable(setup->problem);
+  reportable.Take(answered, logged.transitions);
+  for (const int position : reportable.positions()) {
     steps.push_back(logged.transitions[static_cast<std::size_t>(position)].step);
   }
   std::sort(steps.begin(), steps.end());
@@ -124,10 +126,13 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
     files.push_back({{event.sha256, event.file}, goes_on && !logged.ended});
   }
   for (const TrainedEvent& event : logged.trained) {
-    files.push_back({NetworkFile(event.network_sha256, {}), true});
+    if (event.score) files.push_back({NetworkFile(event.network_sha256, {}), true});
   }
   for (const AnchorEvent& event : logged.anchors) {
     if (!event.sha256.empty()) files.push_back({{event.sha256, event.file}, !logged.ended});
+    if (!event.losses_sha256.empty()) {
+      files.push_back({{event.losses_sha256, event.losses_file}, !logged.ended});
+    }
   }
   for (const ArtifactEvent& event : logged.artifacts) {
     files.push_back({{event.sha256, event.file}, true});

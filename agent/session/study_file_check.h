@@ -16,7 +16,7 @@ struct StudyFileCheck {
 
 // Compares every file that the study names with its hash.
 //
-// Must be there: uniform 8 bit, the networks that a report may show (ReportableSteps()), those that
+// Must be there: uniform 8 bit, the networks that a report may show (ReportableTrials), those that
 // the search registered at its end, and, until then, the last checkpoint. A search removes all
 // other networks and checkpoints as it goes on; what is left of them must have its hash, too.
 //

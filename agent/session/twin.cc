@@ -35,19 +35,24 @@ class Twin {
   Result<AnchorEvent> Train(const SearchConfig& config, const StoredFile& start) {
     PlaceFile place{start, 0};
     Anchor anchor;
+    TwinLosses losses;
     const std::string key = training_.trains() ? TwinKey(config, start.sha256) : std::string();
-    if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, &place, &anchor));
+    if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, &place, &anchor, &losses));
     const int last = total_ > 0 ? kTwinReadings : 1;
     for (int i = static_cast<int>(anchor.readings.size()); i < last; ++i) {
       BITPILOT_RETURN_IF_ERROR(TrainTo(BatchesAt(i, total_), start, &place));
-      const Result<std::optional<ScoredNetwork>> read = training_.Read(place, uniform8_);
+      Result<std::optional<ScoredNetwork>> read = training_.Read(place, uniform8_);
       if (!read.ok()) return read.status();
       if (!*read) return Diverged();
       anchor.readings.push_back(ToReading((*read)->score, place.depth));
-      if (training_.trains()) BITPILOT_RETURN_IF_ERROR(Keep(key, place, anchor));
+      losses.Add(place.depth, std::move((*read)->losses));
+      if (training_.trains()) BITPILOT_RETURN_IF_ERROR(Keep(key, place, anchor, losses));
       observer_.OnProgress(i + 1, std::to_string(place.depth) + " mini-batches");
     }
-    return AnchorEvent{std::move(anchor), place.file.sha256, place.file.file};
+    const Result<StoredFile> stored = files_.Put(StudyFileKind::kLosses, losses.Serialize());
+    if (!stored.ok()) return stored.status();
+    return AnchorEvent{std::move(anchor), place.file.sha256, place.file.file, stored->sha256,
+                       stored->file};
   }
 
  private:
@@ -64,7 +69,8 @@ class Twin {
     return Status();
   }
 
-  Status TakeFromCache(const std::string& key, PlaceFile* place, Anchor* anchor) {
+  Status TakeFromCache(const std::string& key, PlaceFile* place, Anchor* anchor,
+                       TwinLosses* losses) {
     std::optional<CachedTwin> cached = cache_.Find(key);
     if (!cached || cached->readings.size() > kTwinReadings) return Status();
     for (std::size_t i = 0; i < cached->readings.size(); ++i) {
@@ -74,13 +80,15 @@ class Twin {
     if (!file.ok()) return file.status();
     *place = {*file, cached->readings.back().batches};
     anchor->readings = std::move(cached->readings);
+    *losses = std::move(cached->losses);
     return Status();
   }
 
-  Status Keep(const std::string& key, const PlaceFile& place, const Anchor& anchor) {
+  Status Keep(const std::string& key, const PlaceFile& place, const Anchor& anchor,
+              const TwinLosses& losses) {
     Result<std::string> state = files_.Get(place.file);
     if (!state.ok()) return state.status();
-    cache_.Keep(key, {anchor.readings, std::move(*state)});
+    cache_.Keep(key, {anchor.readings, losses, std::move(*state)});
     return Status();
   }
 
@@ -117,8 +125,22 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
         if (training.trains()) {
           again.file = StudyFileName(StudyFileKind::kCheckpoint, logged.sha256);
         }
+        if (!logged.losses_sha256.empty()) {
+          again.losses_file = StudyFileName(StudyFileKind::kLosses, logged.losses_sha256);
+        }
         return again;
       });
+}
+
+Result<TwinLosses> LossesOf(const AnchorEvent& twin, const StudyFiles& files) {
+  if (twin.losses_sha256.empty()) return TwinLosses();
+  const Result<std::string> bytes = files.Get({twin.losses_sha256, twin.losses_file});
+  if (!bytes.ok()) return bytes.status();
+  Result<TwinLosses> losses = TwinLosses::Parse(*bytes);
+  if (!losses.ok()) return losses.status().WithContext(twin.losses_file);
+  if (losses->AreOf(twin.anchor)) return losses;
+  return DataCorrupt(twin.losses_file +
+                     ": these losses were not read where the log says that the " + "twin was");
 }
 
 }  // namespace bitpilot

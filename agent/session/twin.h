@@ -2,7 +2,7 @@
 // the search begins. What a candidate's loss is compared with (policies/reward.h), and a start of the
 // final training.
 //
-// Outside of the budgets. Its readings and its end are kept in the user's cache: searches of the same
+// Outside of the budgets. Its readings, its losses on every image and its end are kept in the user's cache: searches of the same
 // network, weights, images, schedule and CPU class share one twin.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "agent/results/search_observer.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/twin_cache.h"
+#include "agent/session/twin_losses.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
 #include "agent/study/search_config.h"
@@ -37,5 +38,10 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
                                const StoredFile& start, PlacedTraining& training,
                                const TwinCache& cache, Journal& journal, const StudyFiles& files,
                                SearchObserver& observer);
+
+// The losses that belong to an anchor of the log; empty of an older bitpilot's, which kept none.
+//
+// Errors: the files'; kDataCorrupt if they are of another anchor.
+Result<TwinLosses> LossesOf(const AnchorEvent& twin, const StudyFiles& files);
 
 }  // namespace bitpilot

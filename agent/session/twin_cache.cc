@@ -1,6 +1,9 @@
 #include "agent/session/twin_cache.h"
 
+#include <algorithm>
+#include <charconv>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +17,24 @@
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
+namespace {
+
+// Up to the end of the line, which is taken away with it; all where there is none.
+std::string_view TakeLine(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find('\n'), rest.size());
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return line;
+}
+
+std::optional<std::size_t> ParseSize(std::string_view text) {
+  std::size_t size = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return size;
+}
+
+}  // namespace
 
 TwinCache TwinCache::OfUser() {
   const std::string folder = CacheFolder();
@@ -24,24 +45,28 @@ std::optional<CachedTwin> TwinCache::Find(const std::string& key) const {
   if (folder_.empty()) return std::nullopt;
   const Result<std::string> entry = ReadFile(PathOf(key));
   if (!entry.ok()) return std::nullopt;
-  const std::size_t hash_end = entry->find('\n');
-  if (hash_end == std::string::npos) return std::nullopt;
-  const std::string_view rest = std::string_view(*entry).substr(hash_end + 1);
-  const std::size_t readings_end = rest.find('\n');
-  if (readings_end == std::string_view::npos ||
-      Sha256Hex(rest) != std::string_view(*entry).substr(0, hash_end)) {
+  std::string_view rest = *entry;
+  const std::string_view hash = TakeLine(rest);
+  if (Sha256Hex(rest) != hash) return std::nullopt;
+  Result<AnchorEvent> readings = ParseEvent<AnchorEvent>(TakeLine(rest));
+  const std::optional<std::size_t> size = ParseSize(TakeLine(rest));
+  if (!readings.ok() || readings->anchor.readings.empty() || !size || *size > rest.size()) {
     return std::nullopt;
   }
-  Result<AnchorEvent> readings = ParseEvent<AnchorEvent>(rest.substr(0, readings_end));
-  if (!readings.ok() || readings->anchor.readings.empty()) return std::nullopt;
-  return CachedTwin{std::move(readings->anchor.readings),
-                    std::string(rest.substr(readings_end + 1))};
+  Result<TwinLosses> losses = TwinLosses::Parse(rest.substr(0, *size));
+  if (!losses.ok() || !losses->AreOf(readings->anchor)) return std::nullopt;
+  return CachedTwin{std::move(readings->anchor.readings), std::move(*losses),
+                    std::string(rest.substr(*size))};
 }
 
 // One file: readings and state are of each other, whoever writes at the same time or dies meanwhile.
 void TwinCache::Keep(const std::string& key, const CachedTwin& twin) const {
   if (folder_.empty() || !MakeFolderDurably(folder_, 0700).ok()) return;
-  const std::string rest = ToJson(AnchorEvent{{twin.readings}, "", ""}) + '\n' + twin.state;
+  const std::string losses = twin.losses.Serialize();
+  AnchorEvent readings;
+  readings.anchor.readings = twin.readings;
+  const std::string rest =
+      ToJson(readings) + '\n' + std::to_string(losses.size()) + '\n' + losses + twin.state;
   (void)WriteFileAtomically(PathOf(key), Sha256Hex(rest) + '\n' + rest);
 }
 

@@ -1,7 +1,8 @@
 // TwinCache: twins (agent/session/twin.h) that were trained before, in a folder of the user's cache.
 //
-//   $XDG_CACHE_HOME/bitpilot/twins/<key>.twin    SHA-256 of the rest, then the readings so far, as
-//                                                JSON, a line each; then the state after the last
+//   $XDG_CACHE_HOME/bitpilot/twins/<key>.twin    SHA-256 of the rest, the readings so far as JSON, and
+//                                                the size of what is next, a line each; the losses
+//                                                (agent/session/twin_losses.h); the state after the last
 //
 // A cache may be lost, shared or damaged at any time: what does not fit its hash is no entry, and what
 // cannot be written is not kept.
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/session/twin_losses.h"
 #include "agent/study/search_config.h"
 #include "policies/search_problem.h"
 
@@ -18,6 +20,7 @@ namespace bitpilot {
 
 struct CachedTwin {
   std::vector<AnchorReading> readings;  // the first ones, at least one
+  TwinLosses losses;                    // of these readings
   std::string state;                    // QuantizedModel::SaveCheckpoint() after the last
 };
 

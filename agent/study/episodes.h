@@ -40,7 +40,8 @@ struct DecisionOutcome {
   std::vector<ClassOutcome> classes;   // as each class answered
   std::optional<double> reward;        // MeanUtility()
   bool on_front = false;               // nothing measured before dominated it
-  std::vector<double> divergence;      // of a probe: parallel to its choices
+  // Of a probe: parallel to its choices; absent where it is no finite number.
+  std::vector<std::optional<double>> divergence;
 };
 
 struct Decision {

@@ -181,7 +181,7 @@ BITPILOT_DEFINE_GROWN_TYPE(Transition,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorReading, batches, loss, loss_error, error)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Pace, batches, rate_begin, rate_end)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, depth, spent)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Scored, loss, loss_error, correct, total)
+BITPILOT_DEFINE_GROWN_TYPE(Scored, (loss, loss_error, correct, total), (excess_error))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Totals, measurements, mini_batches, board_seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Conditions, slots, totals)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionFigures, predicted_loss, predicted_error, value,
@@ -205,7 +205,7 @@ BITPILOT_DEFINE_GROWN_TYPE(
      source, weight_bytes, budget_met, measurement_id, kernels),
     (energy, energy_ratio, no_energy_reason, model_energy_ratio, model_energy_error, measure_status,
      measure_detail, speed, speed_p_value, as_fast_as, validation_accuracy, mini_batches,
-     final_batches, start, part))
+     final_batches, start, part, no_figures_reason))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, row, latency_median_ns, ratio)
 BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail, comparisons))
 // What ToJson() writes of it, which is not all that ParseEvent() reads.
@@ -350,12 +350,18 @@ static void from_json(const nlohmann::json& j, ClassOutcome& outcome) {
 }
 
 static void to_json(nlohmann::json& j, const AnchorEvent& event) {
-  j = {{"readings", event.anchor.readings}, {"sha256", event.sha256}, {"file", event.file}};
+  j = {{"readings", event.anchor.readings},
+       {"sha256", event.sha256},
+       {"file", event.file},
+       {"losses_sha256", event.losses_sha256},
+       {"losses_file", event.losses_file}};
 }
 static void from_json(const nlohmann::json& j, AnchorEvent& event) {
   j.at("readings").get_to(event.anchor.readings);
   j.at("sha256").get_to(event.sha256);
   j.at("file").get_to(event.file);
+  event.losses_sha256 = j.value("losses_sha256", "");
+  event.losses_file = j.value("losses_file", "");
 }
 static void to_json(nlohmann::json& j, const ConditionsEvent& event) { j = event.conditions; }
 static void from_json(const nlohmann::json& j, ConditionsEvent& event) {

@@ -112,6 +112,10 @@ struct AnchorEvent {
   // Of the state that it ended with, beside the study; both empty where nothing trained.
   std::string sha256;
   std::string file;
+  // Of its losses on every validation image (agent/session/twin_losses.h), beside the study; both empty
+  // in studies of an older bitpilot.
+  std::string losses_sha256;
+  std::string losses_file;
 };
 
 struct ConditionsEvent {
@@ -241,15 +245,17 @@ struct TrainedEvent {
   static constexpr std::string_view kKind = "trained";
   std::string assignment_id;
   // Held-out losses at these widths before that training, nats: of the place where the search
-  // stopped, and of the twin's end. It began from the lower one.
-  std::optional<double> search_loss;  // null where the search does not train: then it is calibrated
-  std::optional<double> twin_loss;    // null where there is no twin
+  // stopped, and of the twin's end. It began from the lower one. Null where there is no such start, or
+  // where that loss is no finite number.
+  std::optional<double> search_loss;  // none where the search does not train: then it is calibrated
+  std::optional<double> twin_loss;
   bool from_twin = false;
   int depth = 0;                     // mini-batches that these weights had had before
   int batches = 0;                   // that this training took; 0 if it diverged
   std::optional<double> train_loss;  // null without any, or if it diverged
   bool diverged = false;             // the weights are those that it began with
-  Scored score;                      // validation, after it
+  // Validation, after it. Null, and no network, where the loss is finite at no start.
+  std::optional<Scored> score;
   std::string network_sha256;
 };
 
@@ -266,7 +272,10 @@ struct FinalRow {
   FinalistRole role = FinalistRole::kUniform8;  // studies of an older bitpilot wrote an "origin"
   int number = 0;                               // of a member of the front, from 1
   std::string label;                            // for people: LabelOf() these two
-  std::string assignment;                       // canonical JSON text
+  // Why the row has no figures: neither accuracies, which are 0 then, nor a measurement. Empty if it
+  // has.
+  std::string no_figures_reason;
+  std::string assignment;  // canonical JSON text
   std::string assignment_id;
   // On the validation images, in [0, 1]: what rows are chosen by (agent/study/chosen_rows.h). Null,
   // as the next ones, in studies of an older bitpilot.
@@ -349,7 +358,9 @@ struct PairedCounts {
 // What reading the test images told; the final table follows from it and from the measurements.
 struct TestEvent {
   static constexpr std::string_view kKind = "test";
-  std::vector<PairedCounts> rows;  // parallel to FinalEvent's; the reference is uniform 8 bit
+  // Parallel to FinalEvent's, without those that have no figures, which are the last; the reference is
+  // uniform 8 bit.
+  std::vector<PairedCounts> rows;
 };
 
 struct FinalEvent {

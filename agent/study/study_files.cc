@@ -26,9 +26,16 @@ std::string_view WithoutFolder(std::string_view file) {
 }  // namespace
 
 std::string StudyFileName(StudyFileKind kind, std::string_view sha256) {
-  const bool network = kind == StudyFileKind::kNetwork;
-  return (network ? "networks/" : "checkpoints/") + std::string(sha256) +
-         (network ? ".bpnet" : ".ckpt");
+  const std::string name(sha256);
+  switch (kind) {
+    case StudyFileKind::kNetwork:
+      return "networks/" + name + ".bpnet";
+    case StudyFileKind::kCheckpoint:
+      return "checkpoints/" + name + ".ckpt";
+    case StudyFileKind::kLosses:
+      return "losses/" + name + ".f32";
+  }
+  return name;
 }
 
 StoredFile NetworkFile(const std::string& sha256, std::string_view older_name) {

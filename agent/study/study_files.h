@@ -2,7 +2,8 @@
 //
 //   runs/demo.db           the study
 //   runs/demo.db.files/    study: whose folder it is
-//                          networks/<SHA-256>.bpnet, checkpoints/<SHA-256>.ckpt
+//                          networks/<SHA-256>.bpnet, checkpoints/<SHA-256>.ckpt,
+//                          losses/<SHA-256>.f32
 //
 // Every file is named by its content, and an event of the study holds the hash. Studies of an older
 // bitpilot have runs/demo.files/ with names such as networks/step-12.bpnet: what is there is found,
@@ -18,7 +19,7 @@
 
 namespace bitpilot {
 
-enum class StudyFileKind : std::uint8_t { kNetwork, kCheckpoint };
+enum class StudyFileKind : std::uint8_t { kNetwork, kCheckpoint, kLosses };
 
 // What an event says of a file.
 struct StoredFile {
@@ -28,7 +29,7 @@ struct StoredFile {
   friend bool operator==(const StoredFile&, const StoredFile&) = default;
 };
 
-// "networks/<sha256>.bpnet", "checkpoints/<sha256>.ckpt".
+// "networks/<sha256>.bpnet", "checkpoints/<sha256>.ckpt", "losses/<sha256>.f32".
 std::string StudyFileName(StudyFileKind kind, std::string_view sha256);
 
 // The network whose hash an event holds; under its older name ("networks/step-12.bpnet") if the

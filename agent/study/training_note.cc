@@ -50,7 +50,7 @@ std::string DescribeTraining(const FinalEvent& final) {
                 "trained nearer to some rows' widths than to others'."
               : "the float weights, calibrated.";
   for (const FinalRow& row : final.rows) {
-    if (*row.final_batches > 0) continue;
+    if (*row.final_batches > 0 || !row.no_figures_reason.empty()) continue;
     text += " The training of " + row.label + " diverged: it is compared as it was before.";
   }
   return text;

@@ -77,7 +77,7 @@ std::string Starts(const std::vector<const FinalRow*>& rows) {
 void PrintRow(const char* name, const std::vector<const FinalRow*>& rows, std::size_t studies) {
   std::vector<double> accuracies, differences, ratios, bytes, batches;
   for (const FinalRow* row : rows) {
-    if (row == nullptr) continue;
+    if (row == nullptr || !row->no_figures_reason.empty()) continue;
     accuracies.push_back(row->test_accuracy);
     differences.push_back(row->paired_difference);
     bytes.push_back(static_cast<double>(row->weight_bytes));

@@ -164,16 +164,16 @@ TEST_F(EpisodesTest, ShowsAdvancesAndProbesBesideTrials) {
   advance.choice = {4, 4};
   advance.pace = {5, 1.0, 1.0};
   Log(advance);
-  Log(ProbeEvent{2, {{2, 4}, {4, 4}}, 1});
+  Log(ProbeEvent{2, {{2, 4}, {4, 4}, {2, 2}}, 1});
   Log(AdvancedEvent{{1, {5, 5}, 0.7}});
-  Log(ProbedEvent{{2, {0.3, 0.1}}});
+  Log(ProbedEvent{{2, {0.3, 0.1, std::nullopt}}});
   const std::vector<Decision> decisions = Read();
   ASSERT_EQ(decisions.size(), 2U);
   EXPECT_EQ(decisions[0].kind, Decision::Kind::kAdvance);
   EXPECT_EQ(decisions[0].outcome->train_loss, 0.7);
   EXPECT_TRUE(decisions[0].is_place);
   EXPECT_EQ(decisions[1].kind, Decision::Kind::kProbe);
-  EXPECT_THAT(decisions[1].outcome->divergence, testing::ElementsAre(0.3, 0.1));
+  EXPECT_THAT(decisions[1].outcome->divergence, testing::ElementsAre(0.3, 0.1, std::nullopt));
 }
 
 TEST_F(EpisodesTest, PrintsOfOlderLogsWhatTheyHold) {

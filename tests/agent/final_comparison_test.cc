@@ -86,6 +86,28 @@ class FinalComparisonTest : public testing::Test {
   PhaseCollector observer_;
 };
 
+TEST_F(FinalComparisonTest, ARowWithoutANetworkIsTheLastAndSaysWhy) {
+  finalists_[1].network = {};
+  finalists_[1].no_network_reason = "its weights diverged";
+  ScriptedBoard board({MeasureStatus::kOk});
+  const FinalEvent final = Record(board);
+  ASSERT_EQ(final.rows.size(), 3U);
+  EXPECT_EQ(final.rows[1].label, "front 1");
+  EXPECT_TRUE(final.rows[1].ratio.has_value());
+  EXPECT_EQ(final.rows[1].no_figures_reason, "");
+  const FinalRow& row = final.rows[2];
+  EXPECT_EQ(row.role, FinalistRole::kUniform4);
+  EXPECT_EQ(row.no_figures_reason, "its weights diverged");
+  EXPECT_FALSE(row.validation_accuracy || row.latency_median_ns || row.ratio || row.speed);
+  EXPECT_EQ(row.test_total, 0);
+  EXPECT_FALSE(row.budget_met);
+  EXPECT_GT(row.weight_bytes, 0);
+  auto study = ValueOrDie(Study::OpenReadOnly(folder_.Path("a.db")));
+  const auto verified = Compare(*study, Journal::AtEnd::kStop, {});
+  ASSERT_TRUE(verified.ok()) << verified.status().message();
+  EXPECT_EQ(ToJson(*verified), ToJson(final));
+}
+
 TEST_F(FinalComparisonTest, GivesEachRowItsRoleItsTrainingAndItsTestAccuracy) {
   ScriptedBoard board({MeasureStatus::kOk});
   const FinalEvent final = Record(board);

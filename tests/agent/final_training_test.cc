@@ -78,6 +78,15 @@ class FinalTrainingTest : public testing::Test {
     EXPECT_TRUE(model.Train(Images().train, kTwinDepth, job_.options).has_value());
     job_.twin = FinalStart{Put(model), kTwinDepth};
   }
+  // Finite weights that are so large that the layers' outputs are not.
+  FinalStart Spoiled() {
+    QuantizedModel model = FreshModel();
+    model.Calibrate(calibration_);
+    TrainOptions wild = job_.options;
+    wild.learning_rate = 1e30;
+    EXPECT_TRUE(model.Train(Images().train, 1, wild).has_value());
+    return {Put(model), 1};
+  }
   StoredFile Put(const QuantizedModel& model) {
     return ValueOrDie(files_.Put(StudyFileKind::kCheckpoint, model.SaveCheckpoint()));
   }
@@ -144,7 +153,7 @@ TEST_F(FinalTrainingTest, TrainsAllAlikeEachFromTheStartThatIsBetterAtItsWidths)
     EXPECT_EQ(AssignmentId(AssignmentOf(network)), logged[i].assignment_id);
     const Evaluation evaluation = ValueOrDie(EvaluateInteger(network, Images().validation));
     EXPECT_EQ(evaluation.accuracy, trained[i].validation_accuracy);
-    EXPECT_EQ(evaluation.loss, logged[i].score.loss);
+    EXPECT_EQ(evaluation.loss, logged[i].score->loss);
   }
   EXPECT_TRUE(logged[0].from_twin) << "the search's weights were shaken";
   const auto verified = ValueOrDie(Verify());
@@ -203,12 +212,67 @@ TEST_F(FinalTrainingTest, TrainingThatDivergesLeavesTheNetworkOfTheStart) {
   EXPECT_TRUE(logged[0].diverged);
   EXPECT_EQ(logged[0].batches, 0);
   EXPECT_FALSE(logged[0].train_loss.has_value());
-  EXPECT_EQ(logged[0].score.loss,
+  EXPECT_EQ(logged[0].score->loss,
             logged[0].from_twin ? *logged[0].twin_loss : *logged[0].search_loss);
   EXPECT_EQ(trained[0].final_batches, 0);
   EXPECT_TRUE(trained[0].diverged);
   EXPECT_THAT(observer_.notices, HasSubstr("uniform 8 bit: its final training diverged"));
   EXPECT_TRUE(Verify().ok());
+}
+
+TEST_F(FinalTrainingTest, TakesTheOtherStartWhereTheLossOfOneIsNoFiniteNumber) {
+  MakeStarts();
+  job_.search = Spoiled();
+  const auto trained = ValueOrDie(Run());
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    EXPECT_TRUE(trained[i].has_network());
+    EXPECT_EQ(trained[i].start, TrainingStart::kTwin);
+    EXPECT_EQ(trained[i].mini_batches, kTwinDepth + kBatches);
+    EXPECT_FALSE(Logged()[i].search_loss.has_value());
+  }
+  EXPECT_TRUE(Verify().ok());
+  std::filesystem::remove(folder_.Path("a.db"));
+  std::swap(*job_.search, *job_.twin);
+  for (const TrainedFinalist& each : ValueOrDie(Run())) {
+    EXPECT_EQ(each.start, TrainingStart::kSearch);
+    EXPECT_EQ(each.mini_batches, kTwinDepth + kBatches);
+  }
+  EXPECT_TRUE(Verify().ok());
+}
+
+TEST_F(FinalTrainingTest, AFinalistWithoutAFiniteStartHasNoNetworkAndTheOthersGoOn) {
+  MakeStarts();
+  const FinalTrainingJob sound = job_;
+  job_.search = job_.twin = Spoiled();
+  finalists_ = {finalists_[1], finalists_[2]};
+  const auto trained = ValueOrDie(Run());
+  ASSERT_EQ(trained.size(), 2U);
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    EXPECT_FALSE(trained[i].has_network());
+    EXPECT_THAT(trained[i].no_network_reason, HasSubstr("no finite number at any start"));
+    EXPECT_FALSE(Logged()[i].score.has_value());
+    EXPECT_EQ(Logged()[i].network_sha256, "");
+    EXPECT_THAT(observer_.notices, HasSubstr(finalists_[i].label() + ": the loss"));
+  }
+  const auto verified = ValueOrDie(Verify());
+  EXPECT_EQ(verified[1].no_network_reason, trained[1].no_network_reason);
+  // A log that claims the same of a search with sound starts has other losses, or a score.
+  TrainedEvent claimed = Logged()[0];
+  claimed.twin_loss = 0.5;
+  std::filesystem::remove(folder_.Path("a.db"));
+  auto study = BeginStudy(folder_.Path("a.db"));
+  EXPECT_TRUE(AppendEvent(*study, claimed).ok());
+  EXPECT_TRUE(study->Close().ok());
+  job_ = sound;
+  EXPECT_EQ(Verify().status().code(), StatusCode::kDataCorrupt);
+}
+
+TEST_F(FinalTrainingTest, NothingIsComparedWithoutUniform8) {
+  MakeStarts();
+  job_.search = job_.twin = Spoiled();
+  const Status refused = Run().status();
+  EXPECT_EQ(refused.code(), StatusCode::kInternal);
+  EXPECT_THAT(refused.message(), HasSubstr("uniform 8 bit"));
 }
 
 TEST_F(FinalTrainingTest, WithoutBatchesCandidatesKeepTheNetworksOfTheirSteps) {
@@ -271,9 +335,12 @@ TEST_F(FinalTrainingTest, AReplayRefusesWhatDoesNotFollowFromTheLog) {
   EXPECT_TRUE(refused([](TrainedEvent& e) { e.from_twin = !e.from_twin; }));
   EXPECT_TRUE(refused([](TrainedEvent& e) { e.depth += 1; }));
   EXPECT_TRUE(refused([](TrainedEvent& e) { e.batches += 1; }));
-  EXPECT_TRUE(refused([](TrainedEvent& e) { e.twin_loss.reset(); }));
+  // Without the loss of the start that it began from.
+  EXPECT_TRUE(
+      refused([](TrainedEvent& e) { (e.from_twin ? e.twin_loss : e.search_loss).reset(); }));
   EXPECT_TRUE(refused([](TrainedEvent& e) { e.train_loss.reset(); }));
-  EXPECT_TRUE(refused([](TrainedEvent& e) { e.score.correct = e.score.total + 1; }));
+  EXPECT_TRUE(refused([](TrainedEvent& e) { e.score.reset(); }));
+  EXPECT_TRUE(refused([](TrainedEvent& e) { e.score->correct = e.score->total + 1; }));
   EXPECT_TRUE(refused([](TrainedEvent& e) { e.assignment_id = "another"; }));
 }
 

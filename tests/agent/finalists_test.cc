@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "agent/results/front.h"
+#include "agent/results/reportable_trials.h"
 #include "agent/session/decision_variables.h"
 #include "agent/session/search_resources.h"
 #include "kernels/base/standard_networks.h"
+#include "policies/random_stream.h"
 
 namespace bitpilot {
 namespace {
@@ -215,6 +217,29 @@ TEST_F(FinalistsTest, HasNoVolumeWhereEnergyIsNoObjective) {
   AddStep(0.86, 0.5, Origin::kRandom);
   transitions_.back().transition.energy_ratio = 0.9;
   EXPECT_FALSE(MeasuredEnergyHypervolume(problem_, transitions_).has_value());
+}
+
+// What a search shows while it goes on is what a reader of its whole log would show, however many
+// answers come between two looks.
+TEST_F(FinalistsTest, KnowsAtEveryStepWhatAWholeLogWouldSay) {
+  problem_.energy_objective = EnergyObjective::kMeasured;
+  problem_.budgets.max_latency_ratio = 0.45;
+  RandomStream random(1, "answers");
+  ReportableTrials growing(problem_);
+  for (int i = 0; i < 200; ++i) {
+    const auto some = [&] { return 0.1 * (2 + random.NextIndex(12)); };  // many are equal
+    AddStep(0.5 * some(), some(), i % 5 == 0 ? Origin::kIntegerProgram : Origin::kRandom,
+            i % 7 == 0 ? TransitionStatus::kFailed : TransitionStatus::kMeasured);
+    if (i % 11 != 0) transitions_.back().transition.energy_ratio = some();
+    if (random.NextIndex(3) == 0) continue;
+    growing.Take(proposals_, transitions_);
+    ReportableTrials whole(problem_);
+    whole.Take(proposals_, transitions_);
+    EXPECT_EQ(growing.positions(), whole.positions()) << i;
+    EXPECT_EQ(growing.front(), whole.front()) << i;
+    EXPECT_EQ(growing.hypervolume(), MeasuredHypervolume(problem_, transitions_)) << i;
+  }
+  EXPECT_LT(growing.positions().size(), 60U) << "work that grows with the log";
 }
 
 }  // namespace

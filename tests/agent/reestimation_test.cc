@@ -177,9 +177,9 @@ TEST(DivergencesTest, AgreeWithTheProbeOfASingleVariable) {
   assignments[2] = Uniform(2, 2);
   const auto divergences = model.Divergences(images, assignments);
   ASSERT_TRUE(divergences.ok()) << divergences.status().message();
-  EXPECT_NEAR((*divergences)[1] - (*divergences)[0], (*increases)[0][0], 1e-9);
-  EXPECT_GT((*divergences)[0], 0.0);
-  EXPECT_GT((*divergences)[2], (*divergences)[1]);
+  EXPECT_NEAR((*divergences)[1].value() - (*divergences)[0].value(), (*increases)[0][0], 1e-9);
+  EXPECT_GT((*divergences)[0].value(), 0.0);
+  EXPECT_GT((*divergences)[2].value(), (*divergences)[1].value());
 }
 
 TEST(DivergencesTest, LeaveTheModelAndItsEstimates) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "agent/session/problem_setup.h"
 #include "agent/session/twin.h"
 #include "agent/study/study_files.h"
+#include "policies/reward.h"
 #include "tests/agent/small_search.h"
 #include "tests/policies/environment_conformance.h"
 
@@ -39,13 +41,13 @@ class WholeEnvironment final : public Environment {
                                                  &parts_->calibration, never);
     const StoredFile start =
         training_->trains() ? ValueOrDie(training_->SaveStart()) : StoredFile{};
-    setup_.problem.anchor =
+    const AnchorEvent twin =
         ValueOrDie(SettleTwin(search.config, setup_.problem, start, *training_, TwinCache(""),
-                              *journal_, files_, search.observer))
-            .anchor;
-    environment_ = std::make_unique<SearchEnvironment>(search.config, setup_.problem, start,
-                                                       setup_.uniform8, parts_->board.get(),
-                                                       *training_, *journal_, files_, never);
+                              *journal_, files_, search.observer));
+    setup_.problem.anchor = twin.anchor;
+    environment_ = std::make_unique<SearchEnvironment>(
+        search.config, setup_.problem, start, setup_.uniform8, ValueOrDie(LossesOf(twin, files_)),
+        parts_->board.get(), *training_, *journal_, files_, never);
   }
   ~WholeEnvironment() override {
     environment_.reset();
@@ -100,6 +102,33 @@ TEST_F(SearchEnvironmentTest, KeepsEveryLawWhereNothingTrains) {
       CheckEnvironmentConformance([&] { return Make(); }, {.num_actions = 25, .max_batches = 0}));
 }
 
+// The twin's own weights: the same losses on every image, of which the difference is known exactly.
+TEST_F(SearchEnvironmentTest, KnowsADifferenceToTheTwinBetterThanEitherLoss) {
+  search_.config.measurements = 10;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  for (const int bits : {8, 4}) {
+    Trial trial;
+    trial.id = player.view().next_ticket();
+    trial.what.choice = UniformChoice(environment->problem(), bits);
+    ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    const Scored& score = *player.outcomes().at(trial.id).score;
+    ASSERT_TRUE(score.excess_error.has_value());
+    const ExcessLoss excess = ExcessOf(environment->problem().anchor, score, 0);
+    EXPECT_EQ(excess.error, *score.excess_error);
+    if (bits == 8) {
+      EXPECT_NEAR(excess.mean, 0.0, 1e-6);
+      EXPECT_NEAR(excess.error, 0.0, 1e-6);
+    } else {
+      EXPECT_GT(excess.error, 0.0);
+    }
+    const double anchor_error = environment->problem().anchor.readings.front().loss_error;
+    EXPECT_LT(excess.error, std::hypot(score.loss_error, anchor_error));
+  }
+}
+
 // At this rate every training diverges, and every place is the start again.
 TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
   search_.config.measurements = 10;
@@ -120,6 +149,30 @@ TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
     EXPECT_EQ(environment->product().FileOf({trial.id}).file,
               environment->product().FileOf({0}).file);
     EXPECT_EQ(environment->product().FileOf({trial.id}).depth, 0);
+  }
+}
+
+// One mini-batch at this rate leaves weights that are finite, and layers whose outputs are not. Who asks
+// for them gets an answer, and the search goes on.
+TEST_F(SearchEnvironmentTest, AnswersAProbeOfWhatIsNoFiniteNumber) {
+  search_.config.measurements = 10;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  search_.config.learning_rate = 1e30;  // from the first ticket on
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  const Choice narrow = UniformChoice(environment->problem(), 4);
+  ASSERT_NO_FATAL_FAILURE(player.Submit(
+      Advance{.id = 1, .what = {.choice = narrow}, .from = {}, .train = {1, 1.0, 1.0}}));
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  ASSERT_TRUE(player.advances().at(1).train_loss.has_value()) << "weights that are no numbers";
+  const Choice wide = UniformChoice(environment->problem(), 8);
+  for (const TicketId from : {1, 0}) {
+    const TicketId id = player.view().next_ticket();
+    ASSERT_NO_FATAL_FAILURE(player.Submit(Probe{id, {narrow, wide}, {from}}));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    const auto& divergence = player.probes().at(id).divergence;
+    EXPECT_EQ(divergence[0].has_value(), from == 0);
+    EXPECT_EQ(divergence[1].has_value(), from == 0);
   }
 }
 

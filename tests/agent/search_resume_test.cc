@@ -324,6 +324,7 @@ TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
       {"place", "/train_loss", a_bit_more, "/train_loss", 1},
       {"place", "/diverged", becomes(true), "replay diverges", 1},
       {"anchor", "/file", says("checkpoints/x.ckpt"), "/file"},
+      {"anchor", "/losses_file", says("losses/x.f32"), "/losses_file"},
       {"anchor", "/readings", becomes(Json::array()), "no reading"},
       {"anchor", "/readings/3/loss", a_bit_more, "/loss"},
       {"proposal", "/from", one_more, "/from", 1},

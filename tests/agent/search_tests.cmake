@@ -10,6 +10,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     search_config_test.cc
     step_measurement_test.cc
     study_files_test.cc
+    twin_losses_test.cc
   DEPS bitpilot::session)
 # Whole searches, over and over.
 bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS

@@ -40,6 +40,16 @@ TEST(DescribeTrainingTest, NamesTheRowWhoseTrainingDiverged) {
   EXPECT_THAT(DescribeTraining(final), HasSubstr("The training of front 1 diverged"));
 }
 
+TEST(DescribeTrainingTest, DoesNotCallARowWithoutFiguresCompared) {
+  FinalEvent final = Rows(20, TrainingStart::kSearch);
+  final.rows[1].final_batches = 0;
+  final.rows[1].mini_batches.reset();
+  final.rows[1].no_figures_reason = "its weights diverged";
+  EXPECT_THAT(DescribeTraining(final), testing::Not(HasSubstr("front 1")));
+  EXPECT_THAT(DescribeTraining(final), HasSubstr("trained alike"));
+  EXPECT_EQ(DescribeTraining(final.rows[1]), "");
+}
+
 TEST(DescribeTrainingTest, SaysThatRowsAreNotTrainedAlikeWhereTheyAreNot) {
   EXPECT_THAT(DescribeTraining(Rows(0, TrainingStart::kSearch)), HasSubstr("not trained alike"));
   EXPECT_THAT(DescribeTraining(Rows(std::nullopt, std::nullopt)),

@@ -17,8 +17,10 @@ namespace {
 
 CachedTwin TwinOf(int num_readings) {
   CachedTwin twin;
-  for (int i = 0; i < num_readings; ++i)
+  for (int i = 0; i < num_readings; ++i) {
     twin.readings.push_back({10 * i, 0.5 - 0.01 * i, 0.01, 0.1});
+    twin.losses.Add(10 * i, {0.25F, 0.75F - 0.125F * static_cast<float>(i)});
+  }
   twin.state = "weights after " + std::to_string(num_readings);
   return twin;
 }
@@ -38,6 +40,7 @@ TEST_F(TwinCacheTest, FindsTheLastTwinThatWasKept) {
   const auto found = TwinCache(path_).Find("a");
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->readings, TwinOf(3).readings);
+  EXPECT_EQ(found->losses.Serialize(), TwinOf(3).losses.Serialize());
   EXPECT_EQ(found->state, TwinOf(3).state);
 }
 

@@ -158,8 +158,12 @@ TEST(AmedTest, RefusesTheStateOfAnotherPolicyOrProblem) {
 
 TEST(AmedTest, HasSeveralTrialsInFlightAndTakesAnswersInAnyOrder) {
   TrainingToy toy({.measurements = 12, .slots = 4});
-  std::unique_ptr<Policy> policy = MakeAmed(toy.problem(), Quick());
-  policy->Observe(toy.view(), *toy.Next());
+  const Observation conditions = *toy.Next();
+  std::unique_ptr<Policy> policy = MakeAmed(toy.problem());
+  policy->Observe(toy.view(), conditions);
+  EXPECT_EQ(policy->Act(toy.view()).size(), 4U);
+  policy = MakeAmed(toy.problem(), Quick());  // which looks at few targets
+  policy->Observe(toy.view(), conditions);
   EXPECT_GE(policy->Act(toy.view()).size(), 2U);  // as many as are worth it
   TrainingToy whole({.measurements = 12, .slots = 4});
   EXPECT_TRUE(std::holds_alternative<Stop>(Play(whole, MakeAmed(whole.problem(), Quick())).back()));

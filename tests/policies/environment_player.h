@@ -178,9 +178,9 @@ class EnvironmentPlayer {
     const Probe* probe = InFlight<Probe>(probed.id);
     ASSERT_NE(probe, nullptr) << "an answer to ticket " << probed.id << ", which awaits none";
     ASSERT_EQ(probed.divergence.size(), probe->choices.size());
-    for (const double divergence : probed.divergence) {
-      EXPECT_TRUE(std::isfinite(divergence));
-      EXPECT_GE(divergence, 0.0);
+    for (const std::optional<double>& divergence : probed.divergence) {
+      EXPECT_TRUE(std::isfinite(divergence.value_or(0.0)));
+      EXPECT_GE(divergence.value_or(0.0), 0.0);
     }
     probes_.emplace(probed.id, probed);
   }

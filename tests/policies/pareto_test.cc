@@ -99,5 +99,24 @@ TEST(EnergyHypervolumeTest, EqualsTheNumberOfDominatedCells) {
   }
 }
 
+// On a lattice, where many points are equal or tied in one objective.
+TEST(GrowingFrontTest, HoldsTheFrontOfAllPointsSoFarAndNoMore) {
+  RandomStream random(1, "points");
+  for (const int energies : {1, 6}) {
+    std::vector<Objectives> points;
+    GrowingFront growing;
+    for (std::size_t i = 0; i < 1000; ++i) {
+      points.push_back({0.1 * random.NextIndex(10), 0.1 * random.NextIndex(10),
+                        0.1 * random.NextIndex(energies)});
+      const bool is_on_it = growing.Add(i, points.back());
+      std::vector<std::size_t> front = ParetoFront(points);
+      std::sort(front.begin(), front.end());
+      ASSERT_EQ(growing.indices(), front) << i;
+      EXPECT_EQ(is_on_it, front.back() == i);
+    }
+    EXPECT_LE(growing.points().size(), 10U * static_cast<std::size_t>(energies));
+  }
+}
+
 }  // namespace
 }  // namespace bitpilot

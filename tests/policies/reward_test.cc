@@ -48,6 +48,12 @@ TEST(ExcessTest, IsTheDifferenceToTheTwinOfTheSameDepth) {
   EXPECT_DOUBLE_EQ(excess.error, 0.05);
 }
 
+TEST(ExcessTest, HasTheErrorOfTheDifferenceWhereThatIsKnown) {
+  TrialOutcome outcome = OutcomeOf(1.0);
+  outcome.score->excess_error = 0.01;
+  EXPECT_EQ(ExcessOf(SmallProblem().anchor, *outcome.score, 50).error, 0.01);
+}
+
 // .5 - .4 + .3
 TEST(AnchoredErrorTest, AddsTheDifferenceToTheTwinsEndAndStaysAShare) {
   const Anchor anchor = SmallProblem().anchor;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <span>
@@ -171,6 +172,12 @@ TEST(SurrogateTest, SurvivesCollapsedAndUnmeasuredTransitions) {
   }
 }
 
+ObservedFront FrontOf(const SearchProblem& problem, const std::vector<Transition>& history) {
+  ObservedFront front(problem);
+  front.Take(history);
+  return front;
+}
+
 // What neighbours of good choices would add must be what the volume says with the point added.
 void ExpectAddedVolume(const SearchProblem& problem, const std::vector<Transition>& history,
                        double (*volume)(std::span<const Objectives>, const Objectives&)) {
@@ -183,7 +190,7 @@ void ExpectAddedVolume(const SearchProblem& problem, const std::vector<Transitio
     }
   }
   const World world = Surrogate(problem, cost, history).MeanWorld();
-  const Acquisition acquisition(problem, cost, history, {world});
+  const Acquisition acquisition(problem, cost, FrontOf(problem, history), {world});
   int improving = 0;
   for (int i = 0; i < 300; ++i) {
     Choice choice = UniformChoice(problem, 4 + random.NextIndex(4));
@@ -223,13 +230,35 @@ TEST(AcquisitionTest, EqualsTheDifferenceOfVolumesWithEnergy) {
   ExpectAddedVolume(environment.problem(), history, EnergyHypervolume);
 }
 
+// The worst that all measurements can do to a decision is the front.
+TEST(AcquisitionTest, ReadsAFrontThatDoesNotGrowWithTheHistory) {
+  SyntheticEnvironment environment({.energy = EnergyObjective::kMeasured});
+  const SearchProblem& problem = environment.problem();
+  Transition transition = OneByOne(environment).Try(UniformChoice(problem, 4));
+  RandomStream random(1, "history");
+  std::vector<Transition> history;
+  ObservedFront front(problem);
+  double fastest = *transition.latency_ns;
+  for (int i = 0; i < 5000; ++i) {
+    Transition other = transition;
+    other.accuracy = 0.01 * random.NextIndex(90);
+    *other.latency_ns *= 1.0 + 0.1 * random.NextIndex(20);
+    *other.energy_ratio *= 1.0 + 0.1 * random.NextIndex(5);
+    fastest = std::min(fastest, *other.latency_ns);
+    history.push_back(std::move(other));
+    front.Take(history);
+  }
+  EXPECT_LE(front.front().points().size(), 100U);
+  EXPECT_EQ(front.fastest(), fastest / problem.uniform8.latency_ns);
+}
+
 TEST(AcquisitionTest, GivesNothingForWhatBreaksTheEnergyBudget) {
   SyntheticEnvironment environment(
       {.budgets = {.max_energy_ratio = 0.5}, .energy = EnergyObjective::kMeasured});
   const SearchProblem& problem = environment.problem();
   const CostModel cost = CostModel::Create(problem).value();
   const World world = Surrogate(problem, cost, {}).MeanWorld();
-  const Acquisition acquisition(problem, cost, {}, {world});
+  const Acquisition acquisition(problem, cost, ObservedFront(problem), {world});
   EXPECT_EQ(acquisition.ExpectedImprovement(UniformChoice(problem, 8)), 0.0);
 }
 
@@ -238,7 +267,7 @@ TEST(AcquisitionTest, GivesNothingForWhatBreaksABudget) {
   const SearchProblem& problem = environment.problem();
   const CostModel cost = CostModel::Create(problem).value();
   const World world = Surrogate(problem, cost, {}).MeanWorld();
-  const Acquisition acquisition(problem, cost, {}, {world});
+  const Acquisition acquisition(problem, cost, ObservedFront(problem), {world});
   EXPECT_EQ(acquisition.ExpectedImprovement(UniformChoice(problem, 8)), 0.0);
   EXPECT_TRUE(acquisition.front().empty());
 }
@@ -251,7 +280,7 @@ TEST(AcquisitionTest, StillPrefersFasterAndBetterWhereNothingKeptTheBudgetsYet) 
   const CostModel cost = CostModel::Create(problem).value();
   const std::vector<Transition> history = {OneByOne(environment).Try(UniformChoice(problem, 8))};
   const World world = Surrogate(problem, cost, history).MeanWorld();
-  const Acquisition acquisition(problem, cost, history, {world});
+  const Acquisition acquisition(problem, cost, FrontOf(problem, history), {world});
   EXPECT_GT(acquisition.ExpectedImprovement(UniformChoice(problem, 4)), 0.0);
   EXPECT_EQ(acquisition.ExpectedImprovement(UniformChoice(problem, 8)), 0.0);
 }
@@ -307,19 +336,11 @@ Transition MeasuredOf(double loss, double accuracy, double latency_ns) {
           .accuracy = accuracy};
 }
 
-// By hand: -(0.6 - 0.4) / 0.4 - 0.8 = -1.3; 100 x 0.1^2 for the accuracy; 10 x (0.8 / 0.5 - 1) for
-// the latency.
-TEST(UtilityTest, EqualsTheFormulaComputedByHand) {
-  SearchProblem problem;
-  problem.uniform8.latency_ns = 1000.0;
-  problem.anchor.readings = {{.batches = 0, .loss = 0.5, .error = 0.2},
-                             {.batches = 100, .loss = 0.4, .error = 0.1}};
-  const Transition transition = MeasuredOf(0.6, 0.7, 800.0);
-  EXPECT_NEAR(Utility(problem, transition), -1.3, 1e-12);
-  problem.budgets.min_accuracy = 0.8;
-  EXPECT_NEAR(Utility(problem, transition), -2.3, 1e-12);
-  problem.budgets.max_latency_ratio = 0.5;
-  EXPECT_NEAR(Utility(problem, transition), -8.3, 1e-12);
+std::optional<std::size_t> IncumbentOf(const SearchProblem& problem,
+                                       const std::vector<Transition>& history, std::uint64_t seed) {
+  IncumbentWalk walk(problem, seed);
+  walk.Take(history);
+  return walk.incumbent();
 }
 
 TEST(IncumbentTest, ClimbsAlwaysAndDescendsLessAndLess) {
@@ -328,21 +349,38 @@ TEST(IncumbentTest, ClimbsAlwaysAndDescendsLessAndLess) {
   problem.anchor.readings = {{.batches = 0, .loss = 0.5, .error = 0.2},
                              {.batches = 100, .loss = 0.4, .error = 0.1}};
   problem.max_measurements = 2;
-  EXPECT_FALSE(Incumbent(problem, {}, 1).has_value());
-  EXPECT_FALSE(Incumbent(problem, {Transition{}}, 1).has_value());
+  EXPECT_FALSE(IncumbentOf(problem, {}, 1).has_value());
+  EXPECT_FALSE(IncumbentOf(problem, {Transition{}}, 1).has_value());
   const Transition good = MeasuredOf(0.4, 0.9, 900.0);
   const Transition bad = MeasuredOf(0.6, 0.9, 900.0);
-  EXPECT_EQ(Incumbent(problem, {bad, good}, 1), 1U);
+  EXPECT_EQ(IncumbentOf(problem, {bad, good}, 1), 1U);
   int early = 0;
   int late = 0;
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     problem.max_measurements = 1'000'000;  // T = 1: e^-1 = 0.368
-    early += Incumbent(problem, {good, bad}, seed) == 1U ? 1 : 0;
+    early += IncumbentOf(problem, {good, bad}, seed) == 1U ? 1 : 0;
     problem.max_measurements = 1;  // T = 0.05: e^-20
-    late += Incumbent(problem, {good, bad}, seed) == 1U ? 1 : 0;
+    late += IncumbentOf(problem, {good, bad}, seed) == 1U ? 1 : 0;
   }
   EXPECT_NEAR(early, 368, 77);  // five standard deviations
   EXPECT_EQ(late, 0);
+}
+
+TEST(IncumbentTest, StandsWhereItStoodHoweverTheHistoryCame) {
+  SearchProblem problem;
+  problem.uniform8.latency_ns = 1000.0;
+  problem.anchor.readings = {{.batches = 0, .loss = 0.5, .error = 0.2}};
+  problem.max_measurements = 300;
+  RandomStream random(1, "history");
+  std::vector<Transition> history;
+  IncumbentWalk walk(problem, 7);
+  for (int i = 0; i < 300; ++i) {
+    history.push_back(MeasuredOf(0.5 + random.NextUniform(), 0.8, 500.0 + random.NextIndex(600)));
+    if (random.NextIndex(5) == 0) history.back().status = TransitionStatus::kFailed;
+    if (random.NextIndex(3) == 0) continue;  // several come between two decisions
+    walk.Take(history);
+    EXPECT_EQ(walk.incumbent(), IncumbentOf(problem, history, 7)) << i;
+  }
 }
 
 }  // namespace

@@ -134,7 +134,8 @@ class SyntheticEnvironment final : public Environment {
     const SyntheticWeights& weights = weights_.at(probe.from.after);
     for (const Choice& choice : probe.choices) {
       const double loss = world_->Score(weights, choice).loss;
-      probed.divergence.push_back(0.5 * loss * loss);
+      probed.divergence.emplace_back(0.5 * loss * loss);
+      if (world_->Diverges(choice)) probed.divergence.back().reset();
     }
     answers_.emplace(probe.id, std::move(probed));
     MarkLate(probe.id);

@@ -233,7 +233,10 @@ class TrainingToy final : public Environment {
   Probed Answer(const Probe& probe) const {
     Probed probed{.id = probe.id, .divergence = {}};
     for (const Choice& choice : probe.choices) {
-      probed.divergence.push_back(ExcessOf(weights_.at(probe.from.after).adapted, choice));
+      const Weights& weights = weights_.at(probe.from.after);
+      RandomStream fate(options_.seed, "probed", Mix(weights.history, choice));
+      probed.divergence.emplace_back(ExcessOf(weights.adapted, choice));
+      if (fate.NextUniform() < options_.divergence_rate) probed.divergence.back().reset();
     }
     return probed;
   }

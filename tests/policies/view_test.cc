@@ -255,5 +255,23 @@ TEST_F(ViewTest, AllowsNothingAfterAStopUntilATotalIsRaised) {
   EXPECT_TRUE(view_.IsKept({1}));
 }
 
+// A policy that decides several tickets ahead copies the view for each: that must not take longer the
+// more was answered.
+TEST_F(ViewTest, ACopySharesWhatWasAnsweredUntilOneOfThemObserves) {
+  Allow({10, 100});
+  Answer(Submit({8, 4}, 0, 2, {"a"}), 2, {{"a", kHalf}});
+  const TicketId second = Submit({4, 4}, 1, 2, {"a"});
+  View later = view_;
+  EXPECT_EQ(&later.answered(), &view_.answered());
+  later.Submitted(Trial{later.next_ticket(), What({4, 8}), {second}, {2}, {}, 0});
+  EXPECT_EQ(&later.answered(), &view_.answered()) << "nothing was answered";
+  Answer(second, 4, {{"a", kHalf}});
+  EXPECT_EQ(view_.answered().size(), 2U);
+  EXPECT_EQ(later.answered().size(), 1U);
+  EXPECT_NE(view_.FindMeasured({4, 4}, "a"), nullptr);
+  EXPECT_EQ(later.FindMeasured({4, 4}, "a"), nullptr);
+  EXPECT_NE(later.FindMeasured({8, 4}, "a"), nullptr);
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -1,0 +1,12 @@
+// The table that ends a search, for people.
+#pragma once
+
+#include "agent/study/events.h"
+
+namespace bitpilot {
+
+// On standard output: accuracy with its interval, paired difference, latency with its interval, ratio,
+// weight bytes, budget; then what the candidates cost on the full instruction set.
+void PrintFinalTable(const FinalEvent& final, bool is_model);
+
+}  // namespace bitpilot
