@@ -168,6 +168,11 @@ Status Journal::AppendRows(const std::vector<MeasurementRow>& rows) {
   return study_->AppendMeasurements(rows);
 }
 
+Status Journal::Heartbeat() {
+  BITPILOT_CHECK(recording());
+  return study_->Heartbeat();
+}
+
 bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
   if (!replaying() || pending_.front().kind != MeasurementEvent::kKind) return false;
   const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(pending_.front().payload);

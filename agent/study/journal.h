@@ -138,6 +138,12 @@ class Journal {
   // The next logged event, if it registers a file beside the study; nullopt if it is another one.
   Result<std::optional<ArtifactEvent>> TakeArtifact();
 
+  // Tells whether this process may still write the study, before minutes are spent on what would be
+  // appended. REQUIRES: recording().
+  //
+  // Errors: as Study::Heartbeat().
+  Status Heartbeat();
+
   // Registers a file beside the study (Study::PutArtifact).
   //
   // REQUIRES: recording().

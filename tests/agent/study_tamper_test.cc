@@ -5,8 +5,8 @@
 #include <random>
 
 #include "agent/study/event_chain.h"
-#include "agent/study/sqlite_database.h"
-#include "agent/study/study_reader.h"
+#include "agent/study/sqlite/sqlite_database.h"
+#include "agent/study/sqlite/table_reader.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
