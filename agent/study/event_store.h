@@ -47,9 +47,9 @@ struct Event {
 // An event with what the store added, without its own hash.
 struct ChainedEvent {
   Event event;
-  std::string prev_sha256;   // of the event before it; kNoPreviousSha256 of event 1
-  std::int64_t run_id = 0;   // the run that appended it
-  std::int64_t utc_ns = 0;   // when
+  std::string prev_sha256;  // of the event before it; kNoPreviousSha256 of event 1
+  std::int64_t run_id = 0;  // the run that appended it
+  std::int64_t utc_ns = 0;  // when
 };
 
 struct StoredEvent {

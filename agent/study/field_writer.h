@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-
 namespace bitpilot {
 
 // Sink: has Update(std::string_view), which takes the next bytes.

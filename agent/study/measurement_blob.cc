@@ -102,9 +102,8 @@ std::string MeasurementBlob(const MeasurementRow& row) {
 Result<MeasurementRow> ParseMeasurementBlob(std::string_view blob) {
   FieldReader fields(blob);
   MeasurementRow row;
-  for (std::string* text :
-       {&row.measurement_id, &row.candidate_id, &row.assignment, &row.board, &row.tier, &row.status,
-        &row.detail, &row.source, &row.conditions}) {
+  for (std::string* text : {&row.measurement_id, &row.candidate_id, &row.assignment, &row.board,
+                            &row.tier, &row.status, &row.detail, &row.source, &row.conditions}) {
     *text = fields.Text();
   }
   for (std::optional<double>* value :

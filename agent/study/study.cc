@@ -118,8 +118,7 @@ Status StoredStudy::AppendMeasurements(std::span<const MeasurementRow> rows) {
     }
     const MeasurementEvent event{row.measurement_id, MeasurementSha256(row), row.candidate_id,
                                  row.tier, row.status};
-    events.push_back(
-        {std::string(MeasurementEvent::kKind), ToJson(event), {MeasurementBlob(row)}});
+    events.push_back({std::string(MeasurementEvent::kKind), ToJson(event), {MeasurementBlob(row)}});
   }
   return store_->Append(events);
 }

@@ -16,8 +16,7 @@ using Finding = std::optional<LogProblem>;
 Result<Finding> FindAlteredConfig(const SqliteDatabase& database) {
   const Result<std::string> config = database.QueryText("SELECT config FROM study");
   if (!config.ok()) return config.status();
-  const Result<std::string> logged =
-      database.QueryText("SELECT payload FROM event WHERE seq = 1");
+  const Result<std::string> logged = database.QueryText("SELECT payload FROM event WHERE seq = 1");
   if (!logged.ok()) return logged.status();
   if (*config == *logged) return Finding();
   return Finding({1, "table study holds another configuration"});

@@ -54,7 +54,7 @@ class SqliteEventStore final : public EventStore {
 
   std::string path_;
   StudyWait wait_;
-  std::optional<WriterLock> lock_;  // freed after the database is closed
+  std::optional<WriterLock> lock_;                    // freed after the database is closed
   mutable std::unique_ptr<SqliteDatabase> database_;  // opened by the first call that needs it
   std::optional<std::int64_t> run_id_;                // while writing
   LogHead head_;                                      // where this writer left the log
@@ -152,8 +152,8 @@ Status SqliteEventStore::Heartbeat() {
   // Somebody removed the side file. Whoever makes it anew holds the claim.
   Result<WriterLock> again = WriterLock::Acquire(path_);
   if (!again.ok()) {
-    return Status(StatusCode::kAborted, "this process's lock was removed, and now " +
-                                            again.status().message());
+    return Status(StatusCode::kAborted,
+                  "this process's lock was removed, and now " + again.status().message());
   }
   lock_.emplace(std::move(*again));
   return Status();

@@ -92,7 +92,8 @@ bool WriterLock::IsInPlace() const { return StillNames(lock_path_, descriptor_);
 
 WriterLock::~WriterLock() {
   if (descriptor_ < 0) return;
-  if (IsInPlace()) unlink(lock_path_.c_str());  // Before the lock is freed: nobody else can hold it yet.
+  if (IsInPlace())
+    unlink(lock_path_.c_str());  // Before the lock is freed: nobody else can hold it yet.
   close(descriptor_);
 }
 
