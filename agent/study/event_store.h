@@ -36,12 +36,12 @@
 
 namespace bitpilot {
 
-// One event of the log, in the order in which the agent consumed things.
+// One event of the log, in the order in which the agent consumed things. agent/study/events.h has
+// the kinds ("config", "proposal", "measurement", ...) and their payloads, which are JSON.
 struct Event {
   std::int64_t seq = 0;  // 1, 2, 3, ... without gaps
-  std::string
-      kind;  // "config", "proposal", "measurement", "transition", ... (agent/study/events.h)
-  std::string payload;  // JSON
+  std::string kind;
+  std::string payload;
 };
 
 // An event with what the store added, without its own hash.

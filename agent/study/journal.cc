@@ -133,6 +133,7 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
     const std::function<Result<std::vector<MeasurementRow>>()>& measure) {
   if (!replaying()) {
     BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    BITPILOT_RETURN_IF_ERROR(Heartbeat());
     Result<std::vector<MeasurementRow>> rows = measure();
     if (!rows.ok()) return rows;
     BITPILOT_CHECK(rows->size() == measurement_ids.size());

@@ -99,6 +99,7 @@ class Journal {
       return logged;
     }
     BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    BITPILOT_RETURN_IF_ERROR(Heartbeat());
     Result<Event> event = observe();
     if (event.ok()) BITPILOT_RETURN_IF_ERROR(Append(std::string(Event::kKind), ToJson(*event)));
     return event;
@@ -139,7 +140,7 @@ class Journal {
   Result<std::optional<ArtifactEvent>> TakeArtifact();
 
   // Tells whether this process may still write the study, before minutes are spent on what would be
-  // appended. REQUIRES: recording().
+  // appended. Observe() and ObserveMeasurements() begin with it. REQUIRES: recording().
   //
   // Errors: as Study::Heartbeat().
   Status Heartbeat();

@@ -57,19 +57,12 @@ class StoredStudy final : public Study {
   mutable LogIndex index_;
 };
 
-Status CannotParse(const std::string& path, std::int64_t seq, const Status& status) {
-  return status.WithContext(path + ": seq " + std::to_string(seq));
-}
-
 // The row in the blob of an event of kind "measurement".
 Result<MeasurementRow> RowOf(const StoredEvent& event, const std::string& path) {
-  const std::int64_t seq = event.chained.event.seq;
-  if (event.blobs.size() != 1) {
-    return CannotParse(path, seq, DataCorrupt("its measurement is missing"));
-  }
-  Result<MeasurementRow> row = ParseMeasurementBlob(event.blobs.front());
-  if (!row.ok()) return CannotParse(path, seq, row.status());
-  return row;
+  Result<MeasurementRow> row = event.blobs.size() == 1 ? ParseMeasurementBlob(event.blobs.front())
+                                                       : DataCorrupt("its measurement is missing");
+  if (row.ok()) return row;
+  return row.status().WithContext(path + ": seq " + std::to_string(event.chained.event.seq));
 }
 
 Result<StoredEvent> StoredStudy::FirstEvent() const {
@@ -136,9 +129,13 @@ Result<std::vector<Event>> StoredStudy::Events() const {
 
 Result<std::optional<MeasurementRow>> StoredStudy::FindMeasurement(
     const std::string& measurement_id) const {
-  const Result<const LogIndex*> index = Index();
-  if (!index.ok()) return index.status();
-  const std::optional<std::int64_t> seq = (*index)->FindMeasurement(measurement_id);
+  // What was found once stays where it is.
+  std::optional<std::int64_t> seq = index_.FindMeasurement(measurement_id);
+  if (!seq) {
+    const Result<const LogIndex*> index = Index();
+    if (!index.ok()) return index.status();
+    seq = (*index)->FindMeasurement(measurement_id);
+  }
   std::optional<MeasurementRow> found;
   if (!seq) return found;
   const Result<std::unique_ptr<EventSnapshot>> log = store_->Snapshot();
