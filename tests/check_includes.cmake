@@ -44,6 +44,10 @@ set(may_include_agent/session agent/session agent/results agent/study agent/devi
 set(may_include_agent agent policies proto kernels)
 set(may_include_experiments experiments agent policies device_daemon proto kernels)
 
+# Rooms whose headers are their own matter, but for those that are named: nothing outside includes the rest.
+set(private_rooms agent/study/sqlite)
+set(offered_by_agent/study/sqlite agent/study/sqlite/sqlite_event_store.h)
+
 # Libraries: how their includes begin, and the only folders that may use them.
 set(library_names zmq sqlite torch protobuf asio cli11 json toml spdlog lzma cbc gtest)
 set(library_zmq "zmq|zmq_addon")
@@ -59,7 +63,7 @@ set(library_lzma "lzma")
 set(library_cbc "coin/|Cbc_|Cbc[A-Z]|Osi|Coin|Clp")
 set(library_gtest "gtest/|gmock/")
 set(users_zmq device_daemon agent/fleet)
-set(users_sqlite agent/study)
+set(users_sqlite agent/study/sqlite)
 # experiments/training_step times the float step itself, which no product code offers.
 set(users_torch agent/qat agent/model policies experiments/training_step)
 set(users_protobuf proto device_daemon agent)
@@ -73,6 +77,7 @@ set(users_cbc policies)
 set(users_gtest)  # tests, which this script does not restrict
 # One wrapper a library: at most one file in each of these folders includes it.
 set(wrapped_once_zmq device_daemon agent/fleet)
+set(wrapped_once_sqlite agent/study/sqlite)
 
 set(violations)
 
@@ -95,8 +100,15 @@ function(check_own_include file include)
   lies_below("${include}" "${may_include_${rule}}" allowed)
   if(NOT allowed)
     list(APPEND violations "${file}: ${rule} must not include \"${include}\"")
-    set(violations "${violations}" PARENT_SCOPE)
   endif()
+  foreach(room IN LISTS private_rooms)
+    lies_below("${include}" "${room}" inside)
+    lies_below("${file}" "${room}" at_home)
+    if(inside AND NOT at_home AND NOT include IN_LIST offered_by_${room})
+      list(APPEND violations "${file}: \"${include}\" may be included only below: ${room}")
+    endif()
+  endforeach()
+  set(violations "${violations}" PARENT_SCOPE)
 endfunction()
 
 function(check_library_include file include)

@@ -44,7 +44,9 @@ expect_accepted(policies/a.cc "#include \"kernels/base/status.h\"" policies/a.cc
 expect_accepted(agent/cli/main.cc "#include \"policies/policy.h\"" agent/cli/main.cc "#include <CLI/CLI.hpp>")
 expect_accepted(device_daemon/server/zmq_socket.cc "#include <zmq.hpp>" agent/fleet/zmq_socket.cc "#include <zmq.hpp>")
 expect_accepted(agent/session/board_table.cc "#include \"agent/profile/search_table.h\"")
-expect_accepted(agent/study/store.cc "#include <sqlite3.h>")
+expect_accepted(agent/study/sqlite/database.cc "#include <sqlite3.h>"
+  agent/study/sqlite/store.cc "#include \"agent/study/sqlite/sqlite_database.h\""
+  agent/study/study.cc "#include \"agent/study/sqlite/sqlite_event_store.h\"")
 expect_accepted(kernels/cpu/isa.cc "// #include \"agent/study/study.h\"")
 
 foreach(extension cc h inc cpp hpp)
@@ -77,6 +79,10 @@ expect_refused(agent/cli/main.cc "#include <zmq.hpp>")
 expect_refused(agent/cli/main.cc "#include <torch/torch.h>")
 expect_refused(experiments/latency/main.cc "#include <torch/torch.h>")
 expect_refused(agent/fleet/board.cc "#include <sqlite3.h>")
+expect_refused(agent/study/study.cc "#include <sqlite3.h>")
+expect_refused(agent/study/study.cc "#include \"agent/study/sqlite/sqlite_database.h\"")
+expect_refused(agent/report/report.cc "#include \"agent/study/sqlite/writer_lock.h\"")
+expect_refused(agent/study/sqlite/a.cc "#include <sqlite3.h>" agent/study/sqlite/b.cc "#include <sqlite3.h>")
 expect_refused(agent/study/store.cc "#include <torch/script.h>")
 expect_refused(device_daemon/a.cc "#include <zmq.hpp>" device_daemon/b.cc "#include <zmq.hpp>")
 expect_refused(agent/fleet/a.cc "#include <zmq.hpp>" agent/fleet/b.cc "#include <zmq.h>")

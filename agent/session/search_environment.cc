@@ -120,6 +120,7 @@ Result<Observation> SearchEnvironment::Live() {
   if (!view_.conditions() || *view_.conditions() != ConditionsNow()) return ObserveConditions();
   while (true) {
     if (stop_()) return Status(StatusCode::kAborted, "stopped by the user");
+    BITPILOT_RETURN_IF_ERROR(journal_.Heartbeat());
     const auto needs_work = [](const Ticket& ticket) {
       if (std::holds_alternative<Trial>(ticket.action)) return !ticket.is_read;
       if (std::holds_alternative<Advance>(ticket.action)) return !ticket.place;

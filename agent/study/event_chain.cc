@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <vector>
 
+#include "agent/study/field_writer.h"
+#include "agent/study/measurement_blob.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
@@ -15,52 +14,6 @@ namespace {
 // Kinds that tell about this process and machine, or restate rows that are hashed themselves.
 constexpr std::array<std::string_view, 8> kNoContent = {
     "agent", "board", "measurement", "artifact", "resume", "end", "checkpoint", "place"};
-
-// Collects fields, each with its length in front.
-class FieldHash {
- public:
-  FieldHash& Add(std::int64_t value) {
-    std::array<char, 8> bytes;
-    auto bits = static_cast<std::uint64_t>(value);
-    for (char& byte : bytes) {
-      byte = static_cast<char>(bits & 0xff);
-      bits >>= 8;
-    }
-    hash_.Update(bytes.data(), bytes.size());
-    return *this;
-  }
-  FieldHash& Add(std::string_view text) {
-    Add(static_cast<std::int64_t>(text.size()));
-    hash_.Update(text);
-    return *this;
-  }
-  FieldHash& Add(double value) { return Add(std::bit_cast<std::int64_t>(value)); }
-  FieldHash& Add(const std::optional<double>& value) {
-    Add(static_cast<std::int64_t>(value.has_value()));
-    return value ? Add(*value) : *this;
-  }
-  FieldHash& Add(const std::vector<double>& values) {
-    Add(static_cast<std::int64_t>(values.size()));
-    for (const double value : values) Add(value);
-    return *this;
-  }
-  std::string Hex() { return ToHex(hash_.Finish()); }
-
- private:
-  Sha256 hash_;
-};
-
-void AddEnergy(const MeasurementRow& row, FieldHash& hash) {
-  const MeasuredEnergy& energy = *row.energy;
-  hash.Add(ToString(TierOf(energy.sensor()))).Add(energy.source());
-  std::optional<double> net_uj, net_uncertainty_uj;
-  if (energy.net()) {
-    net_uj = energy.net()->value_uj;
-    net_uncertainty_uj = energy.net()->uncertainty_uj;
-  }
-  hash.Add(energy.gross().value_uj).Add(energy.gross().uncertainty_uj);
-  hash.Add(net_uj).Add(net_uncertainty_uj).Add(row.energy_window_uj);
-}
 
 // What differs between two runs that did the same: names of measurements, how long they took, and
 // whether a table was measured or is another search's.
@@ -83,54 +36,53 @@ std::string StablePayload(const std::string& payload) {
 
 }  // namespace
 
-std::string EventSha256(const ChainedEvent& row) {
-  return FieldHash()
-      .Add(row.prev_sha256)
-      .Add(row.event.seq)
-      .Add(row.event.kind)
-      .Add(row.event.payload)
-      .Add(row.run_id)
-      .Add(row.utc_ns)
-      .Hex();
+StoredEvent ChainNext(const LogHead& head, std::int64_t run_id, std::int64_t utc_ns,
+                      const NewEvent& event) {
+  StoredEvent next;
+  next.chained.event = {head.seq + 1, event.kind, event.payload};
+  next.chained.prev_sha256 = head.seq == 0 ? std::string(kNoPreviousSha256) : head.sha256;
+  next.chained.run_id = run_id;
+  next.chained.utc_ns = utc_ns;
+  next.sha256 = EventSha256(next.chained);
+  next.blobs = event.blobs;
+  return next;
 }
 
-std::string MeasurementSha256(const MeasurementRow& row) {
-  FieldHash hash;
-  for (const std::string* text :
-       {&row.measurement_id, &row.candidate_id, &row.assignment, &row.board, &row.tier, &row.status,
-        &row.detail, &row.source, &row.conditions}) {
-    hash.Add(*text);
-  }
-  hash.Add(row.latency_median_ns).Add(row.latency_low_ns).Add(row.latency_high_ns);
-  hash.Add(row.window_ns).Add(row.window_cpu_ns);
-  // Rows without energy hash as they did before there was any.
-  if (row.energy) AddEnergy(row, hash);
-  return hash.Hex();
+std::string EventSha256(const ChainedEvent& row) {
+  Sha256 hash;
+  FieldWriter fields(hash);
+  fields.Add(row.prev_sha256).Add(row.event.seq).Add(row.event.kind).Add(row.event.payload);
+  fields.Add(row.run_id).Add(row.utc_ns);
+  return ToHex(hash.Finish());
 }
+
+std::string MeasurementSha256(const MeasurementRow& row) { return Sha256Hex(MeasurementBlob(row)); }
 
 std::string RunsSha256(std::span<const Run> runs) {
-  FieldHash hash;
+  Sha256 hash;
+  FieldWriter fields(hash);
   for (const Run& run : runs) {
-    hash.Add(run.run_id).Add(run.host).Add(run.pid).Add(run.boot_id).Add(run.started_utc_ns);
-    hash.Add(run.ended_utc_ns).Add(run.exit_reason);
+    fields.Add(run.run_id).Add(run.host).Add(run.pid).Add(run.boot_id).Add(run.started_utc_ns);
+    fields.Add(run.ended_utc_ns).Add(run.exit_reason);
   }
-  return hash.Hex();
+  return ToHex(hash.Finish());
 }
 
 std::string ContentSha256(std::span<const Event> events,
                           std::span<const MeasurementRow> measurements) {
-  FieldHash hash;
+  Sha256 hash;
+  FieldWriter fields(hash);
   for (const Event& event : events) {
     if (std::find(kNoContent.begin(), kNoContent.end(), event.kind) != kNoContent.end()) continue;
-    hash.Add(event.kind).Add(StablePayload(event.payload));
+    fields.Add(event.kind).Add(StablePayload(event.payload));
   }
   for (const MeasurementRow& row : measurements) {
-    hash.Add(row.candidate_id).Add(row.assignment).Add(row.tier).Add(row.status).Add(row.source);
-    hash.Add(row.latency_median_ns).Add(row.latency_low_ns).Add(row.latency_high_ns);
-    hash.Add(row.window_ns);
-    if (row.energy) AddEnergy(row, hash);
+    fields.Add(row.candidate_id).Add(row.assignment).Add(row.tier).Add(row.status).Add(row.source);
+    fields.Add(row.latency_median_ns).Add(row.latency_low_ns).Add(row.latency_high_ns);
+    fields.Add(row.window_ns);
+    if (row.energy) AddEnergy(row, fields);
   }
-  return hash.Hex();
+  return ToHex(hash.Finish());
 }
 
 }  // namespace bitpilot

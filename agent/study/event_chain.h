@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/study/event_store.h"
 #include "agent/study/study.h"
 
 namespace bitpilot {
@@ -18,15 +19,11 @@ namespace bitpilot {
 inline constexpr std::string_view kNoPreviousSha256 =
     "0000000000000000000000000000000000000000000000000000000000000000";
 
-// One row of table `event`, without its own hash.
-struct ChainedEvent {
-  Event event;
-  std::string prev_sha256;
-  std::int64_t run_id = 0;
-  std::int64_t utc_ns = 0;
-};
+// The event that follows `head` (LogHead() for the first of a log), numbered and chained.
+StoredEvent ChainNext(const LogHead& head, std::int64_t run_id, std::int64_t utc_ns,
+                      const NewEvent& event);
 
-// Hex SHA-256 of all columns of the row.
+// Hex SHA-256 of all fields.
 std::string EventSha256(const ChainedEvent& row);
 std::string MeasurementSha256(const MeasurementRow& row);
 std::string RunsSha256(std::span<const Run> runs);

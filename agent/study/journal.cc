@@ -133,6 +133,7 @@ Result<std::vector<MeasurementRow>> Journal::ObserveMeasurements(
     const std::function<Result<std::vector<MeasurementRow>>()>& measure) {
   if (!replaying()) {
     BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    BITPILOT_RETURN_IF_ERROR(Heartbeat());
     Result<std::vector<MeasurementRow>> rows = measure();
     if (!rows.ok()) return rows;
     BITPILOT_CHECK(rows->size() == measurement_ids.size());
@@ -166,6 +167,11 @@ Status Journal::AppendRows(const std::vector<MeasurementRow>& rows) {
   BITPILOT_CHECK(recording());
   last_was_logged_ = false;
   return study_->AppendMeasurements(rows);
+}
+
+Status Journal::Heartbeat() {
+  BITPILOT_CHECK(recording());
+  return study_->Heartbeat();
 }
 
 bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {

@@ -99,6 +99,7 @@ class Journal {
       return logged;
     }
     BITPILOT_RETURN_IF_ERROR(RequireRecording());
+    BITPILOT_RETURN_IF_ERROR(Heartbeat());
     Result<Event> event = observe();
     if (event.ok()) BITPILOT_RETURN_IF_ERROR(Append(std::string(Event::kKind), ToJson(*event)));
     return event;
@@ -137,6 +138,12 @@ class Journal {
 
   // The next logged event, if it registers a file beside the study; nullopt if it is another one.
   Result<std::optional<ArtifactEvent>> TakeArtifact();
+
+  // Tells whether this process may still write the study, before minutes are spent on what would be
+  // appended. Observe() and ObserveMeasurements() begin with it. REQUIRES: recording().
+  //
+  // Errors: as Study::Heartbeat().
+  Status Heartbeat();
 
   // Registers a file beside the study (Study::PutArtifact).
   //

@@ -1,10 +1,11 @@
-// Study: the SQLite file that holds one search: every decision, observation and window,
-// hash-chained.
+// Study: what one search holds: every decision, observation and window, hash-chained.
 //
-// The log (table `event`) is append-only and in the order in which the agent consumed things, so a
-// search can be resumed, recomputed and audited from it. agent/study/events.h defines the payloads.
-// Rows outside the log (measurements with their windows, artifacts) are chained through the event
-// that holds their hash.
+// The log is append-only and in the order in which the agent consumed things, so a search can be
+// resumed, recomputed and audited from it. agent/study/events.h defines the payloads. A
+// measurement's row is the blob of its event, whose payload holds its hash.
+//
+// Where a study is kept is an EventStore's matter (agent/study/event_store.h). Functions that take
+// a path use a SQLite file there.
 #pragma once
 
 #include <cstdint>
@@ -14,38 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "agent/study/event_store.h"
 #include "agent/study/study_wait.h"
 #include "kernels/base/energy.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
 
-// One row of the append-only log, in the order in which the agent consumed things.
-struct Event {
-  std::int64_t seq = 0;  // 1, 2, 3, ... without gaps
-  std::string
-      kind;  // "config", "proposal", "measurement", "transition", ... (agent/study/events.h)
-  std::string payload;  // JSON
-};
-
-// The end of the log. Noted elsewhere, it proves later that the whole log is still the same.
-struct LogHead {
-  std::int64_t seq = 0;
-  std::string sha256;
-};
-
-// One process life of the agent: the search, or a resume of it.
-struct Run {
-  std::int64_t run_id = 0;
-  std::string host;
-  std::int64_t pid = 0;
-  std::string boot_id;
-  std::int64_t started_utc_ns = 0;
-  std::int64_t ended_utc_ns = 0;  // 0: running, or killed
-  std::string exit_reason;        // empty: running, or killed
-};
-
-// One answer of a board, with every window: a row outside the event log, whose hash the log chains.
+// One answer of a board, with every window: the blob of an event, whose hash the log chains.
 struct MeasurementRow {
   std::string measurement_id;  // unique; a second row with the same id is refused
   std::string candidate_id;    // AssignmentId()
@@ -84,9 +61,11 @@ class Study {
   static Result<std::unique_ptr<Study>> Create(const std::string& path,
                                                const std::string& config_json,
                                                const StudyWait& wait = {});
+  static Result<std::unique_ptr<Study>> Create(std::unique_ptr<EventStore> store,
+                                               const std::string& config_json);
 
-  // Opens for appending (a resume): verifies the log, takes the study's writer lock, starts a new
-  // run. A killed writer does not block. On failure the file is unchanged.
+  // Opens for appending (a resume): verifies the log, claims the study for this process,
+  // starts a new run. A killed writer does not block. On failure the file is unchanged.
   //
   // Errors:
   //   kNotFound, kDataCorrupt (no study, damaged, or VerifyLog() names an event), kVersionMismatch
@@ -94,11 +73,13 @@ class Study {
   //   it; names it), kUnsupported.
   static Result<std::unique_ptr<Study>> OpenForResume(const std::string& path,
                                                       const StudyWait& wait = {});
+  static Result<std::unique_ptr<Study>> OpenForResume(std::unique_ptr<EventStore> store);
 
   // Opens read-only: reports and replays never lock out a running search, and modify nothing.
   //
   // Errors: kNotFound, kDataCorrupt, kVersionMismatch, as above.
   static Result<std::unique_ptr<Study>> OpenReadOnly(const std::string& path);
+  static Result<std::unique_ptr<Study>> OpenReadOnly(std::unique_ptr<EventStore> store);
 
   // Ends a run that Close() did not, as "failed".
   virtual ~Study() = default;
@@ -114,11 +95,12 @@ class Study {
   // Errors:
   //   kInvalidArgument  payload_json is no JSON; `kind` is one that the study writes itself
   //                     ("config", "measurement", "artifact"); the study is read-only or closed.
-  //   kResourceExhausted, kUnavailable, kDataCorrupt  from the disk and SQLite.
+  //   kAborted          the study was taken by another process (EventStore::Claim()).
+  //   kResourceExhausted, kUnavailable, kDataCorrupt  from the store.
   virtual Status Append(const std::string& kind, const std::string& payload_json) = 0;
 
-  // Stores the measurements of one request, all or none, and in the same transaction an event of
-  // kind "measurement" for each that holds its id and row hash. Errors: as Append(), and
+  // Appends an event of kind "measurement" for each measurement of one request, all or none, that
+  // holds its id, its row's hash and the row. Errors: as Append(), and
   // kInvalidArgument for a repeated id or a row that breaks MeasurementRow's rules.
   virtual Status AppendMeasurements(std::span<const MeasurementRow> rows) = 0;
   Status AppendMeasurement(const MeasurementRow& row) {
@@ -130,9 +112,9 @@ class Study {
       const std::string& measurement_id) const = 0;
   virtual Result<std::vector<MeasurementRow>> Measurements() const = 0;  // in the order of the log
 
-  // Records a file that the study needs (checkpoint, network): its content hash and path relative
-  // to the study's folder of files, and in the same transaction an event of kind "artifact". The
-  // same file again changes nothing.
+  // Appends an event of kind "artifact" that records a file that the study needs (checkpoint,
+  // network): its content hash and path relative to the study's folder of files. The same file
+  // again changes nothing.
   virtual Status PutArtifact(const std::string& sha256, const std::string& kind,
                              const std::string& file) = 0;
 
@@ -146,7 +128,12 @@ class Study {
   // id, board, detail, conditions and CPU times.
   virtual Result<std::string> ContentHash() const = 0;
 
-  // Marks a clean end of this run and frees the writer lock: the .db alone is then complete.
+  // Tells whether this process may still append: called before work whose result would be.
+  //
+  // Errors: kAborted as Append(); kInvalidArgument if the study is read-only or closed.
+  virtual Status Heartbeat() = 0;
+
+  // Marks a clean end of this run and frees the claim: the .db alone is then complete.
   // Reading still works.
   //
   // Errors:
@@ -156,16 +143,12 @@ class Study {
   Status Close() { return Close("done"); }
 };
 
-struct LogProblem {
-  std::int64_t seq = 0;  // first bad event; 0 if the damage is not in the log
-  std::string what;
-};
-
-// Checks the whole chain: every event's hash, every chained row outside it, the recorded head
-// (truncation), the runs, the schema with its triggers, and SQLite's own structures.
+// Checks the whole chain in one state of the log: every event's hash, every blob, the recorded head
+// (truncation), the runs, and what the store knows of alterations and damage.
 //
 // Returns nullopt for an untouched study. Errors: as OpenReadOnly, except that damage inside a
 // study is a problem.
+Result<std::optional<LogProblem>> VerifyLog(const EventStore& store);
 Result<std::optional<LogProblem>> VerifyLog(const std::string& path, const StudyWait& wait = {});
 
 // True if the file is a copy of a study that was not closed, without the write-ahead log that was

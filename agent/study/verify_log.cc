@@ -1,159 +1,118 @@
 #include <nlohmann/json.hpp>
 
-#include <map>
 #include <string>
 #include <utility>
 
+#include "agent/study/event_chain.h"
 #include "agent/study/events.h"
+#include "agent/study/measurement_blob.h"
+#include "agent/study/sqlite/sqlite_event_store.h"
 #include "agent/study/study.h"
-#include "agent/study/study_reader.h"
-#include "agent/study/study_schema.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
 
 using Finding = std::optional<LogProblem>;
 
-// Rows outside the log that still wait for their event, by its seq.
-struct ChainedRows {
-  std::map<std::int64_t, MeasurementRow> measurements;
-  std::map<std::int64_t, ArtifactRow> artifacts;
-};
-
-Finding CheckMeasurement(const Event& event, ChainedRows& rows) {
-  const auto node = rows.measurements.extract(event.seq);
-  if (node.empty()) return LogProblem{event.seq, "its measurement is missing"};
-  const MeasurementRow& row = node.mapped();
-  Result<MeasurementEvent> chained = ParseEvent<MeasurementEvent>(event.payload);
-  if (chained.ok() && chained->measurement_id == row.measurement_id &&
-      chained->row_sha256 == MeasurementSha256(row)) {
+Finding CheckMeasurement(const StoredEvent& stored) {
+  const Event& event = stored.chained.event;
+  if (stored.blobs.empty()) return LogProblem{event.seq, "its measurement is missing"};
+  const Result<MeasurementEvent> chained = ParseEvent<MeasurementEvent>(event.payload);
+  const Result<MeasurementRow> row = ParseMeasurementBlob(stored.blobs.front());
+  if (chained.ok() && row.ok() && stored.blobs.size() == 1 &&
+      chained->measurement_id == row->measurement_id &&
+      chained->row_sha256 == Sha256Hex(stored.blobs.front())) {
     return std::nullopt;
   }
-  return LogProblem{event.seq, "measurement " + row.measurement_id + " was altered"};
+  const std::string name = row.ok()       ? row->measurement_id
+                           : chained.ok() ? chained->measurement_id
+                                          : std::string();
+  return LogProblem{event.seq, "measurement " + name + " was altered"};
 }
 
-Finding CheckArtifact(const Event& event, ChainedRows& rows) {
-  const auto node = rows.artifacts.extract(event.seq);
-  if (node.empty()) return LogProblem{event.seq, "its artifact is missing"};
-  const ArtifactRow& row = node.mapped();
-  if (event.payload == ToJson(ArtifactEvent{row.sha256, row.kind, row.file})) return std::nullopt;
-  return LogProblem{event.seq, "artifact " + row.file + " was altered"};
-}
+// Goes through the log, event by event, up to the first bad one.
+class ChainCheck {
+ public:
+  // False when one was found.
+  bool Add(const StoredEvent& stored) {
+    if (finding_) return false;
+    finding_ = CheckEvent(stored);
+    if (finding_) return false;
+    last_ = {stored.chained.event.seq, stored.sha256};
+    return true;
+  }
+  const Finding& finding() const { return finding_; }
+  const LogHead& last() const { return last_; }
 
-// Event by event, `previous` being the one before `row` (null for the first).
-Finding CheckEvent(const EventRow& row, const EventRow* previous, ChainedRows& rows) {
-  const Event& event = row.chained.event;
-  const std::int64_t expected_seq = previous == nullptr ? 1 : previous->chained.event.seq + 1;
-  if (event.seq != expected_seq) {
-    return LogProblem{expected_seq, "is missing; the next event is " + std::to_string(event.seq)};
+ private:
+  Finding CheckEvent(const StoredEvent& stored) const {
+    const Event& event = stored.chained.event;
+    const std::int64_t expected_seq = last_.seq + 1;
+    if (event.seq != expected_seq) {
+      return LogProblem{expected_seq, "is missing; the next event is " + std::to_string(event.seq)};
+    }
+    if (EventSha256(stored.chained) != stored.sha256) {
+      return LogProblem{event.seq, "kind, payload, run, time or hash was altered"};
+    }
+    if (stored.chained.prev_sha256 != (last_.seq == 0 ? kNoPreviousSha256 : last_.sha256)) {
+      return LogProblem{event.seq, "does not follow the event before it"};
+    }
+    if (event.seq == 1 && event.kind != "config") return LogProblem{1, "is no configuration"};
+    if (event.kind == MeasurementEvent::kKind) return CheckMeasurement(stored);
+    return std::nullopt;
   }
-  if (EventSha256(row.chained) != row.sha256) {
-    return LogProblem{event.seq, "kind, payload, run, time or hash was altered"};
-  }
-  if (row.chained.prev_sha256 != (previous == nullptr ? kNoPreviousSha256 : previous->sha256)) {
-    return LogProblem{event.seq, "does not follow the event before it"};
-  }
-  if (event.kind == MeasurementEvent::kKind) return CheckMeasurement(event, rows);
-  if (event.kind == ArtifactEvent::kKind) return CheckArtifact(event, rows);
-  return std::nullopt;
-}
 
-Finding CheckHead(const std::vector<EventRow>& events, const HeadRow& head) {
-  const std::int64_t last = events.empty() ? 0 : events.back().chained.event.seq;
-  const std::string recorded =
-      "the recorded end of the log is event " + std::to_string(head.log.seq);
-  if (last < head.log.seq) return LogProblem{last + 1, "is missing; " + recorded};
-  if (last > head.log.seq) return LogProblem{head.log.seq + 1, "was added; " + recorded};
-  if (events.empty()) return LogProblem{1, "is missing; the log is empty"};
-  if (events.back().sha256 != head.log.sha256) {
-    return LogProblem{last, "is not the one whose hash is the recorded end of the log"};
-  }
-  return std::nullopt;
-}
-
-Finding CheckChain(const std::vector<EventRow>& events, ChainedRows& rows) {
-  const EventRow* previous = nullptr;
-  for (const EventRow& row : events) {
-    if (Finding problem = CheckEvent(row, previous, rows)) return problem;
-    previous = &row;
-  }
-  return std::nullopt;
-}
-
-// After CheckChain(), which took away every row that has its event.
-Finding CheckOutsideRows(const Event& first, const std::string& config, const ChainedRows& rest) {
-  if (first.kind != "config" || first.payload != config) {
-    return LogProblem{1, "table study holds another configuration"};
-  }
-  if (!rest.measurements.empty()) {
-    const MeasurementRow& row = rest.measurements.begin()->second;
-    return LogProblem{0, "measurement " + row.measurement_id + " is in no event"};
-  }
-  if (!rest.artifacts.empty()) {
-    return LogProblem{0, "artifact " + rest.artifacts.begin()->second.file + " is in no event"};
-  }
-  return std::nullopt;
-}
-
-// Everything but the log, which is read event by event.
-struct OtherTables {
-  std::string config;
-  ChainedRows rows;
-  std::vector<Run> runs;
-  HeadRow head;
+  LogHead last_;  // of the events so far
+  Finding finding_;
 };
 
-Result<OtherTables> ReadOtherTables(const SqliteDatabase& database) {
-  Result<std::string> config = database.QueryText("SELECT config FROM study");
-  if (!config.ok()) return config.status();
-  Result<std::vector<ChainedMeasurement>> measurements = ReadMeasurements(database);
-  if (!measurements.ok()) return measurements.status();
-  Result<std::vector<ArtifactRow>> artifacts = ReadArtifacts(database);
-  if (!artifacts.ok()) return artifacts.status();
-  Result<std::vector<Run>> runs = ReadRuns(database);
-  if (!runs.ok()) return runs.status();
-  Result<HeadRow> head = ReadHead(database);
-  if (!head.ok()) return head.status();
-
-  OtherTables tables{std::move(*config), {}, std::move(*runs), std::move(*head)};
-  for (ChainedMeasurement& row : *measurements) {
-    tables.rows.measurements[row.seq] = std::move(row.row);
+Finding CheckHead(const LogHead& last, const LogHead& recorded) {
+  const std::string end = "the recorded end of the log is event " + std::to_string(recorded.seq);
+  if (last.seq < recorded.seq) return LogProblem{last.seq + 1, "is missing; " + end};
+  if (last.seq > recorded.seq) return LogProblem{recorded.seq + 1, "was added; " + end};
+  if (last.seq == 0) return LogProblem{1, "is missing; the log is empty"};
+  if (last.sha256 != recorded.sha256) {
+    return LogProblem{last.seq, "is not the one whose hash is the recorded end of the log"};
   }
-  for (ArtifactRow& row : *artifacts) tables.rows.artifacts[row.seq] = std::move(row);
-  return tables;
+  return std::nullopt;
 }
 
-Result<Finding> CheckTables(const SqliteDatabase& database) {
-  Result<OtherTables> tables = ReadOtherTables(database);
-  if (!tables.ok()) return tables.status();
-  std::vector<EventRow> events;
-  const Status read = ReadEvents(database, events);
-  if (Finding problem = CheckChain(events, tables->rows)) return problem;
+// What the hashes prove.
+Result<Finding> CheckLog(const EventSnapshot& log) {
+  const Result<std::vector<Run>> runs = log.Runs();
+  if (!runs.ok()) return runs.status();
+  const Result<RecordedEnd> end = log.End();
+  if (!end.ok()) return end.status();
+  ChainCheck chain;
+  const ReadOptions whole{.with_blobs = true};
+  const Status read = log.ReadFrom(1, whole, [&](const StoredEvent& event) {
+    return chain.Add(event) ? Status() : Status(StatusCode::kAborted, "");
+  });
+  if (chain.finding()) return chain.finding();
   if (!read.ok()) {
-    const std::int64_t last = events.empty() ? 0 : events.back().chained.event.seq;
-    return Finding({last + 1, "cannot be read: " + read.message()});
+    return Finding({chain.last().seq + 1, "cannot be read: " + read.message()});
   }
-  if (Finding problem = CheckHead(events, tables->head)) return problem;
-  if (Finding problem =
-          CheckOutsideRows(events.front().chained.event, tables->config, tables->rows)) {
-    return problem;
-  }
-  if (RunsSha256(tables->runs) == tables->head.runs_sha256) return Finding();
+  if (Finding problem = CheckHead(chain.last(), end->head)) return problem;
+  if (RunsSha256(*runs) == end->runs_sha256) return Finding();
   return Finding({0, "table run was altered"});
 }
 
-// Everything in one consistent state of the file, so that a running search does not disturb.
-Result<Finding> CheckDatabase(SqliteDatabase& database) {
-  Result<SqliteTransaction> snapshot = SqliteTransaction::Begin(database, "DEFERRED");
-  if (!snapshot.ok()) return snapshot.status();
-  Result<std::optional<std::string>> change = FindSchemaChange(database);
-  if (!change.ok()) return change.status();
-
-  Result<Finding> finding = CheckTables(database);
-  if (finding.ok() && *finding) return finding;  // Names an event where it can.
-  if (*change) return Finding({0, "the schema was changed: " + **change});
-  if (!finding.ok()) return finding;
-  Result<std::optional<std::string>> damage = FindDamage(database);
+// Everything in one state of the log, so that a running search does not disturb.
+Result<Finding> CheckAll(const EventSnapshot& log) {
+  Result<Finding> proved = CheckLog(log);
+  Result<Finding> kept = log.FindAlteration();
+  const auto found = [](const Result<Finding>& finding) { return finding.ok() && *finding; };
+  if (found(proved) && found(kept)) {
+    // The first event that either names.
+    const bool kept_is_first =
+        (*kept)->seq > 0 && ((*proved)->seq == 0 || (*kept)->seq < (*proved)->seq);
+    return kept_is_first ? kept : proved;
+  }
+  if (found(proved)) return proved;
+  if (found(kept) || !kept.ok()) return kept;
+  if (!proved.ok()) return proved;
+  const Result<std::optional<std::string>> damage = log.FindDamage();
   if (!damage.ok()) return damage.status();
   if (*damage) return Finding({0, "the file is damaged: " + **damage});
   return Finding();
@@ -161,15 +120,19 @@ Result<Finding> CheckDatabase(SqliteDatabase& database) {
 
 }  // namespace
 
-Result<std::optional<LogProblem>> VerifyLog(const std::string& path, const StudyWait& wait) {
-  Result<std::unique_ptr<SqliteDatabase>> database = OpenStudyDatabase(path, wait);
-  if (!database.ok()) return database.status();
-  Result<Finding> finding = CheckDatabase(**database);
-  // A study that opens but cannot be read is damaged inside: where, SQLite cannot say.
+Result<std::optional<LogProblem>> VerifyLog(const EventStore& store) {
+  const Result<std::unique_ptr<EventSnapshot>> log = store.Snapshot();
+  if (!log.ok()) return log.status();
+  Result<Finding> finding = CheckAll(**log);
+  // A study that opens but cannot be read is damaged inside: where, the store cannot say.
   if (!finding.ok() && finding.status().code() == StatusCode::kDataCorrupt) {
     return Finding({0, finding.status().message()});
   }
   return finding;
+}
+
+Result<std::optional<LogProblem>> VerifyLog(const std::string& path, const StudyWait& wait) {
+  return VerifyLog(*MakeSqliteEventStore(path, wait));
 }
 
 }  // namespace bitpilot

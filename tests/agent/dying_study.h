@@ -47,6 +47,7 @@ class DyingStudy final : public Study {
   Result<LogHead> Head() const override { return study_->Head(); }
   Result<std::vector<Run>> Runs() const override { return study_->Runs(); }
   Result<std::string> ContentHash() const override { return study_->ContentHash(); }
+  Status Heartbeat() override { return study_->Heartbeat(); }
   Status Close(const std::string& reason) override { return study_->Close(reason); }
 
  private:

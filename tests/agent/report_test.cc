@@ -9,7 +9,7 @@
 
 #include "agent/report/report_data.h"
 #include "agent/study/config_fields.h"
-#include "agent/study/sqlite_database.h"
+#include "agent/study/sqlite/sqlite_database.h"
 #include "tests/agent/sample_study.h"
 #include "tests/agent/study_fixture.h"
 

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/study/sqlite_database.h"
+#include "agent/study/sqlite/sqlite_database.h"
 #include "tests/agent/program.h"
 #include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"

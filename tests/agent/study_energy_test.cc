@@ -7,8 +7,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "agent/study/sqlite_database.h"
-#include "agent/study/study_schema.h"
+#include "agent/study/sqlite/sqlite_database.h"
+#include "agent/study/sqlite/study_schema.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {

@@ -5,8 +5,8 @@
 #include <random>
 
 #include "agent/study/event_chain.h"
-#include "agent/study/sqlite_database.h"
-#include "agent/study/study_reader.h"
+#include "agent/study/sqlite/sqlite_database.h"
+#include "agent/study/sqlite/sqlite_event_store.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -157,9 +157,12 @@ TEST_F(VerifyLogTest, FindsADroppedTriggerEvenIfNothingElseChanged) {
 
 // A forger who recomputes the changed event's own hash is caught at the next one.
 TEST_F(VerifyLogTest, NamesTheEventAfterAForgedOne) {
-  std::vector<EventRow> events;
-  ASSERT_TRUE(
-      ReadEvents(*ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadOnly)), events).ok());
+  std::vector<StoredEvent> events;
+  const auto collect = [&](StoredEvent event) {
+    events.push_back(std::move(event));
+    return Status();
+  };
+  ASSERT_TRUE(ValueOrDie(MakeSqliteEventStore(path_)->Snapshot())->ReadFrom(1, {}, collect).ok());
   ChainedEvent forged = events.at(3).chained;
   forged.event.payload = R"({"loss":0.01,"step":0})";
   Edit(path_, "UPDATE event SET payload = '" + forged.event.payload + "', sha256 = '" +

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "agent/study/sqlite_database.h"
-#include "agent/study/writer_lock.h"
+#include "agent/study/sqlite/sqlite_database.h"
+#include "agent/study/sqlite/writer_lock.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {

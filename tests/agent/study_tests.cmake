@@ -3,7 +3,12 @@ bitpilot_add_test(study_test LABEL agent
     chosen_rows_test.cc
     config_fields_test.cc
     episodes_test.cc
+    event_store_test.cc
     events_test.cc
+    measurement_blob_test.cc
+    memory_event_store.cc
+    sqlite_event_store_test.cc
+    stored_study_test.cc
     study_crash_test.cc
     study_energy_test.cc
     study_tamper_test.cc

@@ -24,7 +24,10 @@ class WriterLock {
   //   kPermissionDenied  it is not writable.
   static Result<WriterLock> Acquire(const std::string& path);
 
-  // Frees the lock and removes the side file.
+  // False if the side file was removed, so that another process can make it anew and lock that.
+  bool IsInPlace() const;
+
+  // Frees the lock and removes the side file, if it is still this one's.
   ~WriterLock();
   WriterLock(WriterLock&& other) noexcept;
   WriterLock& operator=(WriterLock&&) = delete;

@@ -1,4 +1,4 @@
-#include "agent/study/writer_lock.h"
+#include "agent/study/sqlite/writer_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -88,9 +88,12 @@ Result<WriterLock> WriterLock::Acquire(const std::string& path) {
 WriterLock::WriterLock(WriterLock&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), lock_path_(std::move(other.lock_path_)) {}
 
+bool WriterLock::IsInPlace() const { return StillNames(lock_path_, descriptor_); }
+
 WriterLock::~WriterLock() {
   if (descriptor_ < 0) return;
-  unlink(lock_path_.c_str());  // Before the lock is freed: nobody else can hold it yet.
+  if (IsInPlace())
+    unlink(lock_path_.c_str());  // Before the lock is freed: nobody else can hold it yet.
   close(descriptor_);
 }
 

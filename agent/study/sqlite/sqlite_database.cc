@@ -1,4 +1,4 @@
-#include "agent/study/sqlite_database.h"
+#include "agent/study/sqlite/sqlite_database.h"
 
 #include <sqlite3.h>
 

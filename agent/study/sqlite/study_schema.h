@@ -1,4 +1,5 @@
-// Schema of a study's SQLite file, and how older files become current ones.
+// Schema of a study's SQLite file, and how older files become current ones. Table `event` is the
+// log, `head` its recorded end; `study`, `measurement` and `artifact` are derived from events.
 //
 // PRAGMA application_id says that a file is a study, PRAGMA user_version which schema it has.
 // Migrations run forward only, each in one transaction that also raises user_version.
@@ -8,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/study/sqlite_database.h"
+#include "agent/study/sqlite/sqlite_database.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {

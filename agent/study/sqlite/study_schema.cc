@@ -1,4 +1,4 @@
-#include "agent/study/study_schema.h"
+#include "agent/study/sqlite/study_schema.h"
 
 #include <array>
 #include <map>

@@ -1,11 +1,13 @@
-#include "agent/study/study_reader.h"
+#include "agent/study/sqlite/table_reader.h"
 
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <utility>
 
-#include "agent/study/study_schema.h"
+#include "agent/study/events.h"
+#include "agent/study/measurement_blob.h"
+#include "agent/study/sqlite/study_schema.h"
 
 namespace bitpilot {
 namespace {
@@ -22,7 +24,7 @@ bool NeedsWriteAheadLog(const std::string& path) {
 // read as it is. The header must not be looked at while a writer of this process is open (closing
 // any descriptor of a file frees the process's POSIX locks on it), and is not: then the log exists.
 SqliteMode ReaderMode(const std::string& path) {
-  return MayLackItsEnd(path) ? SqliteMode::kImmutable : SqliteMode::kReadOnly;
+  return LacksWriteAheadLog(path) ? SqliteMode::kImmutable : SqliteMode::kReadOnly;
 }
 
 // Calls `read` for every row of `statement`.
@@ -67,9 +69,7 @@ Status ReadEnergy(const SqliteStatement& row, int column, const std::string& pat
   return Status();
 }
 
-Status ReadMeasurement(const SqliteStatement& row, const std::string& path,
-                       ChainedMeasurement& measurement) {
-  MeasurementRow& m = measurement.row;
+Status ReadColumns(const SqliteStatement& row, const std::string& path, MeasurementRow& m) {
   int column = 0;
   for (std::string* text : {&m.measurement_id, &m.candidate_id, &m.assignment, &m.board, &m.tier,
                             &m.status, &m.detail, &m.source, &m.conditions}) {
@@ -87,13 +87,54 @@ Status ReadMeasurement(const SqliteStatement& row, const std::string& path,
     }
     *values = std::move(*doubles);
   }
-  measurement.seq = row.Int(column++);
   return ReadEnergy(row, column, path, m);
 }
 
+// Table `measurement` from ?1 on, in the order of the log; the last column is seq.
+Result<SqliteStatement> SelectMeasurements(const SqliteDatabase& database, std::int64_t first_seq) {
+  const Result<std::int64_t> version = SchemaVersion(database);
+  if (!version.ok()) return version.status();
+  const std::string energy_columns =
+      *version >= kFirstVersionWithEnergy ? kEnergyColumns : kNoEnergyColumns;
+  Result<SqliteStatement> statement = database.Prepare(
+      "SELECT measurement_id, candidate_id, assignment, board, tier, status, detail, source, "
+      "conditions, latency_median_ns, latency_low_ns, latency_high_ns, window_ns, window_cpu_ns, " +
+      energy_columns + ", seq FROM measurement WHERE seq >= ?1 ORDER BY seq");
+  if (statement.ok()) statement->Bind(1, first_seq);
+  return statement;
+}
+constexpr int kSeqColumn = 21;
+
+// Goes through table `measurement` beside the log.
+class MeasurementCursor {
+ public:
+  MeasurementCursor(SqliteStatement statement, std::string path)
+      : statement_(std::move(statement)), path_(std::move(path)) {}
+
+  // The row of event `seq`; nullopt if there is none. REQUIRES: rising seq.
+  Result<std::optional<MeasurementRow>> Find(std::int64_t seq) {
+    while (!ended_ && (!has_row_ || statement_.Int(kSeqColumn) < seq)) {
+      const Result<bool> row = statement_.Step();
+      if (!row.ok()) return row.status();
+      has_row_ = *row;
+      ended_ = !*row;
+    }
+    if (ended_ || statement_.Int(kSeqColumn) != seq) return std::optional<MeasurementRow>();
+    MeasurementRow found;
+    BITPILOT_RETURN_IF_ERROR(ReadColumns(statement_, path_, found));
+    return std::optional(std::move(found));
+  }
+
+ private:
+  SqliteStatement statement_;
+  std::string path_;
+  bool has_row_ = false;
+  bool ended_ = false;
+};
+
 }  // namespace
 
-bool MayLackItsEnd(const std::string& path) {
+bool LacksWriteAheadLog(const std::string& path) {
   std::error_code error;
   return !std::filesystem::exists(path + "-wal", error) && NeedsWriteAheadLog(path);
 }
@@ -116,40 +157,38 @@ Result<std::unique_ptr<SqliteDatabase>> OpenStudyDatabase(const std::string& pat
   return database;
 }
 
-Status ReadEvents(const SqliteDatabase& database, std::vector<EventRow>& rows) {
-  Result<SqliteStatement> statement = database.Prepare(
-      "SELECT seq, kind, payload, prev_sha256, sha256, run_id, utc_ns FROM event ORDER BY seq");
-  if (!statement.ok()) return statement.status();
-  return ForEachRow(*statement, [&](const SqliteStatement& row) {
-    rows.push_back({{{row.Int(0), row.Text(1), row.Text(2)}, row.Text(3), row.Int(5), row.Int(6)},
-                    row.Text(4)});
-    return Status();
+Status ReadEvents(const SqliteDatabase& database, std::int64_t first_seq,
+                  const ReadOptions& options, const std::function<Status(StoredEvent)>& visit) {
+  Result<SqliteStatement> events = database.Prepare(
+      "SELECT seq, kind, payload, prev_sha256, sha256, run_id, utc_ns FROM event WHERE seq >= ?1 "
+      "ORDER BY seq LIMIT ?2");
+  if (!events.ok()) return events.status();
+  events->Bind(1, first_seq).Bind(2, options.max_events);
+  std::optional<MeasurementCursor> measurements;
+  if (options.with_blobs) {
+    Result<SqliteStatement> rows = SelectMeasurements(database, first_seq);
+    if (!rows.ok()) return rows.status();
+    measurements.emplace(std::move(*rows), database.path());
+  }
+  return ForEachRow(*events, [&](const SqliteStatement& row) -> Status {
+    StoredEvent event{{{row.Int(0), row.Text(1), row.Text(2)}, row.Text(3), row.Int(5), row.Int(6)},
+                      row.Text(4),
+                      {}};
+    if (measurements && event.chained.event.kind == MeasurementEvent::kKind) {
+      const Result<std::optional<MeasurementRow>> found =
+          measurements->Find(event.chained.event.seq);
+      if (!found.ok()) return found.status();
+      if (*found) event.blobs.push_back(MeasurementBlob(**found));
+    }
+    return visit(std::move(event));
   });
 }
 
-Result<std::vector<ChainedMeasurement>> ReadMeasurements(const SqliteDatabase& database) {
-  return ReadMeasurementsWhere(database, "?1 = ''", "");
-}
-
-Result<std::vector<ChainedMeasurement>> ReadMeasurementsWhere(const SqliteDatabase& database,
-                                                              const std::string& sql_condition,
-                                                              const std::string& value) {
-  const Result<std::int64_t> version = SchemaVersion(database);
-  if (!version.ok()) return version.status();
-  const std::string energy_columns =
-      *version >= kFirstVersionWithEnergy ? kEnergyColumns : kNoEnergyColumns;
-  Result<SqliteStatement> statement = database.Prepare(
-      "SELECT measurement_id, candidate_id, assignment, board, tier, status, detail, source, "
-      "conditions, latency_median_ns, latency_low_ns, latency_high_ns, window_ns, window_cpu_ns, "
-      "seq, " +
-      energy_columns + " FROM measurement WHERE " + sql_condition + " ORDER BY seq");
-  if (!statement.ok()) return statement.status();
-  statement->Bind(1, value);
-  std::vector<ChainedMeasurement> rows;
-  BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
-    return ReadMeasurement(row, database.path(), rows.emplace_back());
-  }));
-  return rows;
+Result<std::optional<MeasurementRow>> ReadMeasurement(const SqliteDatabase& database,
+                                                      std::int64_t seq) {
+  Result<SqliteStatement> rows = SelectMeasurements(database, seq);
+  if (!rows.ok()) return rows.status();
+  return MeasurementCursor(std::move(*rows), database.path()).Find(seq);
 }
 
 Result<std::vector<ArtifactRow>> ReadArtifacts(const SqliteDatabase& database) {
@@ -178,15 +217,15 @@ Result<std::vector<Run>> ReadRuns(const SqliteDatabase& database) {
   return rows;
 }
 
-Result<HeadRow> ReadHead(const SqliteDatabase& database) {
+Result<RecordedEnd> ReadEnd(const SqliteDatabase& database) {
   Result<SqliteStatement> statement = database.Prepare("SELECT seq, sha256, runs_sha256 FROM head");
   if (!statement.ok()) return statement.status();
-  HeadRow head;
+  RecordedEnd end;
   BITPILOT_RETURN_IF_ERROR(ForEachRow(*statement, [&](const SqliteStatement& row) {
-    head = {{row.Int(0), row.Text(1)}, row.Text(2)};
+    end = {{row.Int(0), row.Text(1)}, row.Text(2)};
     return Status();
   }));
-  return head;
+  return end;
 }
 
 }  // namespace bitpilot
