@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "agent/device/board_choice.h"
@@ -11,6 +9,7 @@
 #include "agent/model/sample_data.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/energy_objective.h"
+#include "agent/session/named_inputs.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 
@@ -38,20 +37,6 @@ Status Settle(std::string& recorded, const std::string& found, const std::string
   return Status();
 }
 
-// The file of the weights that `config` names. Studies of an older bitpilot name the weights that
-// ship by a path, which may be another machine's.
-Result<std::string> WeightsFile(const SearchConfig& config) {
-  if (config.weights == kShippedWeights) return ShippedWeightsFile(config.model);
-  std::error_code error;
-  if (std::filesystem::exists(config.weights, error)) return config.weights;
-  Result<std::string> shipped = ShippedWeightsFile(config.model);
-  if (!config.weights_sha256.empty() && shipped.ok()) {
-    const Result<std::string> bytes = ReadFile(*shipped);
-    if (bytes.ok() && Sha256Hex(*bytes) == config.weights_sha256) return shipped;
-  }
-  return config.weights;
-}
-
 static_assert(kMaxCalibrationImages == kCalibrationImages);
 
 Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& observer) {
@@ -59,8 +44,7 @@ Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& 
   if (!teacher.ok()) return teacher.status();
   const Result<ModelDefinition> definition = FindModel(teacher->model);
   if (!definition.ok()) return definition.status().WithContext("--teacher");
-  Result<std::string> file = teacher->weights;
-  if (teacher->weights == kShippedWeights) file = ShippedWeightsFile(teacher->model);
+  const Result<std::string> file = TeacherFile(config);
   if (!file.ok()) return file.status().WithContext("--teacher");
   const Result<std::string> weights = ReadFile(*file);
   if (!weights.ok()) return weights.status().WithContext("--teacher");
@@ -98,9 +82,8 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   auto parts = std::make_unique<LiveParts>();
   Result<DataSplits> data = LoadDataSplits(config.data);
   if (!data.ok()) return data.status().WithContext("--data");
-  const std::string fingerprint = Sha256Hex(
-      data->train.Fingerprint() + data->validation.Fingerprint() + data->test.Fingerprint());
-  BITPILOT_RETURN_IF_ERROR(Settle(config.data_sha256, fingerprint, "--data " + config.data));
+  BITPILOT_RETURN_IF_ERROR(
+      Settle(config.data_sha256, FingerprintOf(*data), "--data " + config.data));
   SettleFinalBatches(data->train.size(), config);
   if (config.train_batches > 0 || *config.final_batches > 0) {
     BITPILOT_RETURN_IF_ERROR(CheckBatchSize(config.batch_size, data->train.size()));
