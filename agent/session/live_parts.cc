@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "agent/device/board_choice.h"
@@ -37,6 +39,13 @@ Status Settle(std::string& recorded, const std::string& found, const std::string
   return Status();
 }
 
+// What does not exist need not wait for the board.
+Status CheckDataIsThere(const std::string& data) {
+  std::error_code error;
+  if (data == "sample" || std::filesystem::exists(data, error)) return Status();
+  return LoadDataSplits(data).status().WithContext("--data");
+}
+
 static_assert(kMaxCalibrationImages == kCalibrationImages);
 
 Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& observer) {
@@ -65,7 +74,6 @@ BoardChoice BoardChoiceOf(const SearchConfig& config) {
 Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
                                                  SearchConfig& config, SearchObserver& observer,
                                                  const std::function<bool()>& stop) {
-  observer.OnPhase("loading " + config.model + " and the images", 0);
   if (config.weights.empty()) config.weights = kShippedWeights;
   const Result<std::string> weights_file = WeightsFile(config);
   if (!weights_file.ok()) return weights_file.status();
@@ -78,8 +86,18 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     if (!device.ok()) return device.status();
     BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
   }
+  BITPILOT_RETURN_IF_ERROR(CheckDataIsThere(config.data));
 
+  // A board that is not there, or whose meter program does not start, is said before images and
+  // weights take their time.
   auto parts = std::make_unique<LiveParts>();
+  observer.OnPhase("connecting to the board", 0);
+  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
+  if (!board.ok()) return board.status();
+  parts->board = std::move(*board);
+  BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
+
+  observer.OnPhase("loading " + config.model + " and the images", 0);
   Result<DataSplits> data = LoadDataSplits(config.data);
   if (!data.ok()) return data.status().WithContext("--data");
   BITPILOT_RETURN_IF_ERROR(
@@ -107,11 +125,6 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   if (!config.teacher.empty()) {
     BITPILOT_RETURN_IF_ERROR(LoadTeacher(config, *parts->model, observer));
   }
-  observer.OnPhase("connecting to the board", 0);
-  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
-  if (!board.ok()) return board.status();
-  parts->board = std::move(*board);
-  BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
   if (config.device.starts_with("local")) LeaveToTheBoard(parts->board->info().cpu);
   return parts;
 }
