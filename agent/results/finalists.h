@@ -37,7 +37,7 @@ std::vector<int> ReportableSteps(const SearchProblem& problem,
                                  const std::vector<ProposalEvent>& proposals,
                                  const std::vector<TransitionEvent>& transitions);
 
-// Uniform 8 and 4 bit, then the reportable steps; the front is thinned to kMaxFrontFinalists by
+// Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable steps; the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first.
 //
 // program: the integer program's answers, if the policy asked for them. Where the search measured
@@ -47,6 +47,7 @@ std::vector<int> ReportableSteps(const SearchProblem& problem,
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
-                                      const std::optional<IntegerProgramAnswers>& program);
+                                      const std::optional<IntegerProgramAnswers>& program,
+                                      bool with_uniform4);
 
 }  // namespace bitpilot
