@@ -114,6 +114,11 @@ Status ValidateMeasure(const v1::MeasureRequest& measure) {
     return InvalidArgument("spec.tier must be SCREEN, STANDARD or AUDIT, got " +
                            std::to_string(static_cast<int>(tier)));
   }
+  if (measure.spec().window_doublings() > kMaxWindowDoublings) {
+    return InvalidArgument("spec.window_doublings must be at most " +
+                           std::to_string(kMaxWindowDoublings) + ", got " +
+                           std::to_string(measure.spec().window_doublings()));
+  }
   return {};
 }
 

@@ -24,6 +24,7 @@ inline constexpr std::size_t kSha256Bytes = 32;
 inline constexpr std::size_t kChunkBytes = std::size_t{1} << 20;  // Largest ArtifactChunk.
 inline constexpr std::uint64_t kMaxArtifactBytes = 32ULL << 20;   // Largest network file.
 inline constexpr int kMaxNetworksPerMeasure = 64;
+inline constexpr std::uint32_t kMaxWindowDoublings = 2;
 inline constexpr std::size_t kMaxNameBytes = 256;  // Holder, build and study names.
 inline constexpr std::uint32_t kMinLeaseTtlMs = 1'000;
 inline constexpr std::uint32_t kMaxLeaseTtlMs = 600'000;

@@ -154,6 +154,17 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
+  // Before the images: its meter program, say, may not start.
+  std::unique_ptr<Board> board;
+  if (flags.has_board()) {
+    BoardOptions options;
+    options.stop = StopRequested;
+    options.notice = ShowNotice;
+    options.meter = flags.meter;
+    Result<std::unique_ptr<Board>> started = OpenChosenBoard(flags.board, options);
+    if (!started.ok()) return started.status();
+    board = std::move(*started);
+  }
   const Result<ImageDataset> data = LoadEvaluationData(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
   Result<QuantizedModel> model =
@@ -165,16 +176,6 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   const Network network = model->Export();
   if (!flags.export_file.empty())
     BITPILOT_RETURN_IF_ERROR(WriteNetworkFile(flags.export_file, network));
-  std::unique_ptr<Board> board;
-  if (flags.has_board()) {
-    BoardOptions options;
-    options.stop = StopRequested;
-    options.notice = ShowNotice;
-    options.meter = flags.meter;
-    Result<std::unique_ptr<Board>> started = OpenChosenBoard(flags.board, options);
-    if (!started.ok()) return started.status();
-    board = std::move(*started);
-  }
   Result<Json> line = flags.integer
                           ? RunInteger(flags, *data, network, board.get())
                           : Describe(flags, *data, model->Evaluate(*data), "fake-quantized");

@@ -175,6 +175,9 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
         latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
         BudgetOf(row));
   }
+  if (!final.no_uniform4.empty()) {
+    std::printf("\nwithout uniform 4 bit: %s\n", final.no_uniform4.c_str());
+  }
   PrintChoiceAndTraining(final);
   PrintTrust(final);
   PrintMeasuredEnergies(final);

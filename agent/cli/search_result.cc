@@ -151,6 +151,7 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
       {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa, labels) : Json(nullptr)},
       {"comparisons", final.comparisons},
       {"test_readings", final.test_readings},
+      {"no_w4a4", final.no_uniform4.empty() ? Json(nullptr) : Json(final.no_uniform4)},
       {"mini_batches_outside_budgets", OutsideBudgetsObject(outcome)},
       {"budgets", BudgetsArray(outcome)}};
   if (final.energy_hypervolume) line["hypervolume_energy"] = *final.energy_hypervolume;

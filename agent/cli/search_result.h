@@ -7,7 +7,7 @@
 //              "most_accurate":LABEL|null},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
-//    "test_readings":N,"mini_batches_outside_budgets":{"uniform8_alone":N,"final_networks":N,
+//    "test_readings":N,"no_w4a4":TEXT|null,"mini_batches_outside_budgets":{"uniform8_alone":N,"final_networks":N,
 //    "final_batches":N},"budgets":[BUDGET...]}
 //
 // A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"unknown":TEXT|null,
@@ -18,6 +18,7 @@
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 // test_readings: how often the test images were read; more than once if the search was extended.
+// no_w4a4: why "reference" has no "w4a4": the search's widths, or a model board's table, lack it.
 //
 // mini_batches_outside_budgets: of uniform 8 bit that trained alone, by this search or an earlier one
 // with the same training; and final_batches of each of final_networks networks of this table, which

@@ -111,7 +111,7 @@ int RunLogVerify(const StudyFlags& flags, const StudyChecks& checks) {
     if (!checked.ok()) return Fail(checked.status(), flags.json);
     check = std::move(*checked);
   }
-  const bool verified = sound && check.problems.empty();
+  const bool verified = sound && check.problems.empty() && check.missing_inputs.empty();
   if (flags.json) {
     nlohmann::json line = {{"type", "result"},
                            {"verified", verified},
@@ -121,7 +121,8 @@ int RunLogVerify(const StudyFlags& flags, const StudyChecks& checks) {
     if (sound && flags.files) {
       line["files"] = {{"verified", check.num_verified},
                        {"without_hash", check.num_without_hash},
-                       {"problems", check.problems}};
+                       {"problems", check.problems},
+                       {"missing_inputs", check.missing_inputs}};
     }
     PrintJson(line);
   } else if (sound) {
@@ -129,8 +130,10 @@ int RunLogVerify(const StudyFlags& flags, const StudyChecks& checks) {
                 flags.study.c_str());
     if (flags.files) PrintFileCheck(check);
   }
-  for (const std::string& file_problem : check.problems) {
-    std::fprintf(stderr, "bitpilot: %s\n", file_problem.c_str());
+  for (const auto* findings : {&check.problems, &check.missing_inputs}) {
+    for (const std::string& finding : *findings) {
+      std::fprintf(stderr, "bitpilot: %s\n", finding.c_str());
+    }
   }
   if (!sound) {
     std::fprintf(stderr, "bitpilot: %s: seq %lld: %s\n", flags.study.c_str(),
@@ -195,8 +198,11 @@ void AddLogCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
       "verify", "Check every hash of the log; names the first bad seq (exit code 1)");
   const auto flags = AddStudyArgument(*verify);
   verify->add_flag("--files", flags->files,
-                   "Also compare every network and checkpoint beside the study with the hash that "
-                   "the log holds");
+                   "Also compare with the hashes that the log holds: every network and checkpoint "
+                   "beside the study, and the weights, images, teacher and model board's table "
+                   "that the search began from. Exit code 1 if one has changed, or is not there to "
+                   "be compared; what the search began from and is there no longer is listed "
+                   "apart (--json: files.missing_inputs), and harms nothing but a resume");
   verify->callback([flags, checks, &exit_code] { exit_code = RunLogVerify(*flags, checks); });
 }
 

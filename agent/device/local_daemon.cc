@@ -193,6 +193,11 @@ Result<BoardAddress> LocalDaemon::WaitUntilReady() {
     const Result<std::string> line = ReadFile(ReadyPath());
     if (line.ok() && line->ends_with('\n')) {
       const nlohmann::json ready = nlohmann::json::parse(*line, nullptr, false);
+      if (ready.is_object() && ready.value("type", "") == "error" && ready.contains("message") &&
+          ready["message"].is_string()) {
+        return Status(StatusCode::kUnavailable,
+                      options_.program + ": " + ready["message"].get<std::string>());
+      }
       if (!ready.is_object() || !ready.contains("endpoint") || !ready.contains("public_key")) {
         return Status(StatusCode::kUnavailable,
                       options_.program + " did not say where it listens, but: " + *line);

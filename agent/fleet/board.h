@@ -123,6 +123,9 @@ struct MeasureJob {
   // After the latencies also measure energy, in a phase of its own: seconds a network and more,
   // by the source's window rule.
   bool energy = false;
+  // Of what is measured again because it was NOISY: every window twice as long, so many times, at
+  // most 2.
+  int window_doublings = 0;
 };
 
 class Board {

@@ -49,6 +49,7 @@ struct MeasureInput {
   bool per_operation = false;
   bool extended = false;
   bool energy = false;
+  int window_doublings = 0;
   std::string golden_pixels;               // one image
   std::vector<std::string> golden_logits;  // parallel to the artifacts: float32, little-endian
   std::vector<int> num_operations;         // parallel to the artifacts

@@ -81,6 +81,7 @@ Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure
   input.per_operation = job.per_operation;
   input.extended = job.extended;
   input.energy = job.energy;
+  input.window_doublings = job.window_doublings;
   for (const Network* network : job.networks) {
     Result<Artifact> artifact = MakeArtifact(*network);
     if (!artifact.ok()) return artifact.status();

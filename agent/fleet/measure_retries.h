@@ -1,7 +1,9 @@
 // Measure retries: what becomes of a measurement that failed. A board that is lost, hot or short of
 // power says nothing about the candidate, so it never ends as a result:
 //
-//   OK, NOISY                            the answer.
+//   OK, NOISY                            the answer. Who asked measures again what is NOISY, with
+//                                        longer windows (agent/session/step_measurement.h) or in
+//                                        more rounds (agent/results/repeated_comparison.h).
 //   UNSUPPORTED, REJECTED, WRONG_OUTPUT  the candidate's, at once.
 //   CRASH, OUT_OF_MEMORY                 once more; again: the candidate's.
 //   TIMED_OUT                            twice more; again: the candidate's (its worker hangs).

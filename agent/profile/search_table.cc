@@ -71,8 +71,8 @@ Result<SearchTable> AskedTable(const Topology& topology, const SearchTableOption
   if (!answers.ok()) return answers.status();
   TellMissing(options, static_cast<std::size_t>(answers->unanswered),
               "of " + std::to_string(answers->asked) + " pairs of widths", answers->first_failure);
-  SearchTable result{std::move(answers->table), /*of_model=*/true, 0.0};
-  StandIn(topology, options, result.table);
+  SearchTable result{std::move(answers->table), /*of_model=*/true, 0.0, {}};
+  result.stand_ins = StandIn(topology, options, result.table);
   return result;
 }
 
@@ -116,21 +116,21 @@ Result<SearchTable> TableOfBoard(const Topology& topology, const SearchTableOpti
   if (!data.ok()) return data.status();
   const Result<Lut> lut = BuildLut(topology, plan, *data);
   if (!lut.ok()) return lut.status();
-  SearchTable result{ToCostTable(*lut), /*of_model=*/false, data->board_seconds(data->kept)};
+  SearchTable result{ToCostTable(*lut), /*of_model=*/false, data->board_seconds(data->kept), {}};
   result.table.source += ", " + std::to_string(lut->networks) + " networks";
-  StandIn(topology, options, result.table);
+  result.stand_ins = StandIn(topology, options, result.table);
   return result;
 }
 
 SearchTable TableOfModel(const Topology& topology, const SearchTableOptions& options,
                          CostTable table) {
-  const std::vector<PairKey> missing = StandIn(topology, options, table);
+  std::vector<PairKey> missing = StandIn(topology, options, table);
   if (!missing.empty()) {
     const auto& [name, weights, activations] = missing.front();
     TellMissing(options, missing.size(), "pairs of a layer and widths",
                 name + " at w" + std::to_string(weights) + "a" + std::to_string(activations));
   }
-  return {std::move(table), /*of_model=*/true, 0.0};
+  return {std::move(table), /*of_model=*/true, 0.0, std::move(missing)};
 }
 
 }  // namespace bitpilot

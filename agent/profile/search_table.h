@@ -35,8 +35,9 @@ struct SearchTableOptions {
 struct SearchTable {
   CostTable
       table;  // with a row for every pair of the search's widths (agent/profile/missing_pairs.h)
-  bool of_model = false;       // a model's rows, not measured
-  double board_seconds = 0.0;  // that this call took; 0: all of it was kept, or is a model's
+  bool of_model = false;           // a model's rows, not measured
+  double board_seconds = 0.0;      // that this call took; 0: all of it was kept, or is a model's
+  std::vector<PairKey> stand_ins;  // pairs without a time of their own
 };
 
 // $XDG_CACHE_HOME/bitpilot/tables, or below ~/.cache; empty without either.

@@ -136,9 +136,15 @@ std::string Readings(const FinalEvent& final) {
          std::to_string(final.test_readings) + " times.";
 }
 
+std::string MissingReference(const FinalEvent& final) {
+  if (final.no_uniform4.empty()) return "";
+  return " There is no uniform 4 bit: " + EscapeHtml(final.no_uniform4) + ".";
+}
+
 std::string Caption(const ReportData& data) {
   const std::string sizes = " Weights are packed at their own widths; kB = 1,000 B." +
-                            TrainingNote(*data.final) + Readings(*data.final);
+                            MissingReference(*data.final) + TrainingNote(*data.final) +
+                            Readings(*data.final);
   if (data.is_model()) {
     return "<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for accuracies, the paired "
            "one on the same images for differences. Latencies are what the model claims." +

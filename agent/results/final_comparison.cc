@@ -333,6 +333,7 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
   event.energy_hypervolume = MeasuredEnergyHypervolume(problem, transitions);
   event.full_isa = std::move(full_isa);
   event.test_readings = options.reading;
+  event.no_uniform4 = options.no_uniform4;
   BITPILOT_RETURN_IF_ERROR(journal.Decide(event));
   return event;
 }

@@ -26,6 +26,7 @@ struct FinalOptions {
   // comparisons before, which are registered there.
   int reading = 1;
   std::vector<StoredFile> registered;
+  std::string no_uniform4;  // FinalEvent::no_uniform4
 };
 
 // What comparing works with. A verification has none of them.

@@ -62,11 +62,15 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
-                                      const std::optional<IntegerProgramAnswers>& program) {
+                                      const std::optional<IntegerProgramAnswers>& program,
+                                      bool with_uniform4) {
   const Topology& topology = problem.topology;
   std::vector<Finalist> finalists = {
-      {FinalistRole::kUniform8, 0, UniformAssignment(topology, 8, 8), std::nullopt},
-      {FinalistRole::kUniform4, 0, UniformAssignment(topology, 4, 4), std::nullopt}};
+      {FinalistRole::kUniform8, 0, UniformAssignment(topology, 8, 8), std::nullopt}};
+  if (with_uniform4) {
+    finalists.push_back(
+        {FinalistRole::kUniform4, 0, UniformAssignment(topology, 4, 4), std::nullopt});
+  }
   const auto add = [&](FinalistRole role, int number, std::size_t step) {
     finalists.push_back({role, number, ToAssignment(problem, transitions[step].transition.choice),
                          static_cast<int>(step)});

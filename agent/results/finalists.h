@@ -26,7 +26,8 @@ struct Finalist {
 
 inline constexpr std::size_t kMaxFrontFinalists = 8;
 
-// Uniform 8 and 4 bit, then the reportable trials (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
+// Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable trials
+// (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first.
 //
 // program: the integer program's answers, if the policy asked for them. Where the search measured
@@ -36,6 +37,7 @@ inline constexpr std::size_t kMaxFrontFinalists = 8;
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
-                                      const std::optional<IntegerProgramAnswers>& program);
+                                      const std::optional<IntegerProgramAnswers>& program,
+                                      bool with_uniform4);
 
 }  // namespace bitpilot

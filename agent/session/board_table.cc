@@ -11,8 +11,18 @@ namespace {
 
 constexpr std::string_view kModelDevice = "model:";
 
-TableFacts FactsOf(const SearchTable& found) {
-  TableFacts facts{FormatCostTable(found.table), TableOrigin::kModel, found.board_seconds};
+// A model answers from its own rows; a board that measures needs none.
+std::string WhyTableLacksUniform4(const Topology& topology, const SearchTable& found) {
+  if (!found.of_model) return {};
+  CostTable own = found.table;
+  for (const PairKey& pair : found.stand_ins) own.operations.erase(pair);
+  const Result<Cost> cost = PredictCost(own, topology, UniformAssignment(topology, 4, 4));
+  return cost.ok() ? std::string() : "the board's table lacks it: " + cost.status().message();
+}
+
+TableFacts FactsOf(const Topology& topology, const SearchTable& found) {
+  TableFacts facts{FormatCostTable(found.table), TableOrigin::kModel, found.board_seconds,
+                   WhyTableLacksUniform4(topology, found)};
   if (!found.of_model) {
     facts.origin = found.board_seconds > 0.0 ? TableOrigin::kMeasured : TableOrigin::kCached;
   }
@@ -38,11 +48,11 @@ Result<TableFacts> BoardTable(const Topology& topology, const SearchConfig& conf
   if (config.fleet.empty() && config.device.starts_with(kModelDevice)) {
     Result<CostTable> table = ReadModelBoard(config.device.substr(kModelDevice.size()));
     if (!table.ok()) return table.status().WithContext("--device " + config.device);
-    return FactsOf(TableOfModel(topology, options, std::move(*table)));
+    return FactsOf(topology, TableOfModel(topology, options, std::move(*table)));
   }
   const Result<SearchTable> table = TableOfBoard(topology, options, board);
   if (!table.ok()) return table.status();
-  return FactsOf(*table);
+  return FactsOf(topology, *table);
 }
 
 }  // namespace bitpilot

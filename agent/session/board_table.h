@@ -17,6 +17,8 @@ struct TableFacts {
   std::string text;  // in the cost table's format
   TableOrigin origin = TableOrigin::kUnknown;
   double board_seconds = 0.0;  // that it took now
+  // Why the board, a model, has no time of uniform 4 bit; empty: it has one.
+  std::string no_uniform4;
 };
 
 // The table of `--device model:TABLE` itself; of any other board agent/profile/search_table.h's, for

@@ -12,6 +12,7 @@
 #include "agent/qat/compute_threads.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/energy_objective.h"
+#include "agent/session/named_inputs.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 
@@ -39,18 +40,11 @@ Status Settle(std::string& recorded, const std::string& found, const std::string
   return Status();
 }
 
-// The file of the weights that `config` names. Studies of an older bitpilot name the weights that
-// ship by a path, which may be another machine's.
-Result<std::string> WeightsFile(const SearchConfig& config) {
-  if (config.weights == kShippedWeights) return ShippedWeightsFile(config.model);
+// What does not exist need not wait for the board.
+Status CheckDataIsThere(const std::string& data) {
   std::error_code error;
-  if (std::filesystem::exists(config.weights, error)) return config.weights;
-  Result<std::string> shipped = ShippedWeightsFile(config.model);
-  if (!config.weights_sha256.empty() && shipped.ok()) {
-    const Result<std::string> bytes = ReadFile(*shipped);
-    if (bytes.ok() && Sha256Hex(*bytes) == config.weights_sha256) return shipped;
-  }
-  return config.weights;
+  if (data == "sample" || std::filesystem::exists(data, error)) return Status();
+  return LoadDataSplits(data).status().WithContext("--data");
 }
 
 static_assert(kMaxCalibrationImages == kCalibrationImages);
@@ -67,8 +61,7 @@ Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& 
   if (!teacher.ok()) return teacher.status();
   const Result<ModelDefinition> definition = FindModel(teacher->model);
   if (!definition.ok()) return definition.status().WithContext("--teacher");
-  Result<std::string> file = teacher->weights;
-  if (teacher->weights == kShippedWeights) file = ShippedWeightsFile(teacher->model);
+  const Result<std::string> file = TeacherFile(config);
   if (!file.ok()) return file.status().WithContext("--teacher");
   const Result<std::string> weights = ReadFile(*file);
   if (!weights.ok()) return weights.status().WithContext("--teacher");
@@ -89,7 +82,6 @@ BoardChoice BoardChoiceOf(const SearchConfig& config) {
 Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
                                                  SearchConfig& config, SearchObserver& observer,
                                                  const std::function<bool()>& stop) {
-  observer.OnPhase("loading " + config.model + " and the images", 0);
   if (config.weights.empty()) config.weights = kShippedWeights;
   const Result<std::string> weights_file = WeightsFile(config);
   if (!weights_file.ok()) return weights_file.status();
@@ -102,13 +94,22 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     if (!device.ok()) return device.status();
     BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
   }
+  BITPILOT_RETURN_IF_ERROR(CheckDataIsThere(config.data));
 
+  // A board that is not there, or whose meter program does not start, is said before images and
+  // weights take their time.
   auto parts = std::make_unique<LiveParts>();
+  observer.OnPhase("connecting to the board", 0);
+  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
+  if (!board.ok()) return board.status();
+  parts->board = std::move(*board);
+  BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
+
+  observer.OnPhase("loading " + config.model + " and the images", 0);
   Result<DataSplits> data = LoadDataSplits(config.data);
   if (!data.ok()) return data.status().WithContext("--data");
-  const std::string fingerprint = Sha256Hex(
-      data->train.Fingerprint() + data->validation.Fingerprint() + data->test.Fingerprint());
-  BITPILOT_RETURN_IF_ERROR(Settle(config.data_sha256, fingerprint, "--data " + config.data));
+  BITPILOT_RETURN_IF_ERROR(
+      Settle(config.data_sha256, FingerprintOf(*data), "--data " + config.data));
   SettleFinalBatches(data->train.size(), config);
   if (config.train_batches > 0 || *config.final_batches > 0) {
     BITPILOT_RETURN_IF_ERROR(CheckBatchSize(config.batch_size, data->train.size()));
@@ -133,11 +134,6 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   if (!config.teacher.empty()) {
     BITPILOT_RETURN_IF_ERROR(LoadTeacher(config, *parts->model, observer));
   }
-  observer.OnPhase("connecting to the board", 0);
-  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
-  if (!board.ok()) return board.status();
-  parts->board = std::move(*board);
-  BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
   if (config.device.starts_with("local")) {
     LeaveToTheBoard(parts->board->info().cpu, *config.train_threads);
   }

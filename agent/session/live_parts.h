@@ -31,7 +31,7 @@ struct LiveParts {
 // The board that `config` names.
 BoardChoice BoardChoiceOf(const SearchConfig& config);
 
-// Loads what `config` names and connects to its board. What the flags left out is filled in
+// Connects to the board that `config` names, then loads the rest. What the flags left out is filled in
 // ("shipped", checksums); a checksum that is there already, because a study recorded it,
 // must match.
 //

@@ -1,5 +1,6 @@
 #include "agent/session/problem_setup.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -93,6 +94,15 @@ Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journa
   return std::move(rows->front());
 }
 
+std::string WhyNoUniform4(const SearchConfig& config, std::string of_the_table) {
+  for (const std::vector<int>* widths : {&config.weight_widths, &config.activation_widths}) {
+    if (std::find(widths->begin(), widths->end(), 4) == widths->end()) {
+      return "4 is not among the widths that were searched";
+    }
+  }
+  return of_the_table;
+}
+
 // What follows from flags and measurements: all but losses, accuracies and sensitivities.
 Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& config,
                                   const MeasurementRow& reference, TableFacts table) {
@@ -104,6 +114,7 @@ Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& 
   event.table_sha256 = Sha256Hex(event.table);
   event.table_origin = table.origin;
   event.table_board_seconds = table.board_seconds;
+  event.no_uniform4 = WhyNoUniform4(config, std::move(table.no_uniform4));
   const Result<BoardInfo> board = ParseEvent<BoardInfo>(reference.board);
   if (!board.ok()) return board.status();
   const Result<EnergyObjective> energy = ChooseEnergyObjective(config, *board, reference);
@@ -152,9 +163,9 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
     return known;
   };
   const auto recompute = [&](const ProblemEvent& logged) -> Result<ProblemEvent> {
-    Result<ProblemEvent> known =
-        KnownProblem(topology, config, *reference,
-                     {logged.table, logged.table_origin, logged.table_board_seconds});
+    Result<ProblemEvent> known = KnownProblem(
+        topology, config, *reference,
+        {logged.table, logged.table_origin, logged.table_board_seconds, logged.no_uniform4});
     if (!known.ok()) return known;
     known->uniform8_sha256 = logged.uniform8_sha256;
     known->uniform8.loss = logged.uniform8.loss;
@@ -189,6 +200,7 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
   problem.batches_per_step = config.train_batches;
   problem.final_batches = config.final_batches.value_or(0);
   setup.uniform8 = NetworkFile(event.uniform8_sha256, kOlderUniform8File);
+  setup.no_uniform4 = std::move(event.no_uniform4);
   return setup;
 }
 

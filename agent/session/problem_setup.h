@@ -16,7 +16,8 @@ namespace bitpilot {
 
 struct ProblemSetup {
   SearchProblem problem;
-  StoredFile uniform8;  // the network that all candidates are compared with
+  StoredFile uniform8;      // the network that all candidates are compared with
+  std::string no_uniform4;  // ProblemEvent::no_uniform4
 };
 
 // Calibrates and measures uniform 8 bit, takes the board's table, probes the sensitivity of every

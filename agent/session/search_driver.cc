@@ -11,7 +11,6 @@
 #include "agent/session/action_events.h"
 #include "agent/session/agent_build.h"
 #include "agent/session/cpu_class.h"
-#include "agent/session/problem_setup.h"
 #include "agent/session/twin.h"
 #include "policies/multiple_choice.h"
 
@@ -97,7 +96,7 @@ Result<SearchOutcome> SearchDriver::Run() {
     const Result<bool> finished = Search(environment, **policy);
     if (!finished.ok()) return Interruption(finished.status());
     if (!*finished) return Outcome(/*interrupted=*/true);
-    Result<FinalEvent> final = Finish(problem, setup->uniform8, *twin, environment);
+    Result<FinalEvent> final = Finish(*setup, *twin, environment);
     if (!final.ok()) return Interruption(final.status());
     outcome = Outcome(/*interrupted=*/false);
     outcome.final = std::move(*final);
@@ -268,13 +267,15 @@ Status SearchDriver::SettlePolicy(SearchEnvironment& environment, Policy& policy
   return policy.Load(logged->state).WithContext("seq " + std::to_string(journal_.seq()));
 }
 
-Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const StoredFile& uniform8,
-                                        const AnchorEvent& twin, SearchEnvironment& environment) {
+Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, const AnchorEvent& twin,
+                                        SearchEnvironment& environment) {
+  const SearchProblem& problem = setup.problem;
   const std::vector<Finalist> finalists =
-      ChooseFinalists(problem, environment.proposals(), environment.transitions(), program_);
+      ChooseFinalists(problem, environment.proposals(), environment.transitions(), program_,
+                      /*with_uniform4=*/setup.no_uniform4.empty());
   FinalTrainingJob job;
   job.batches = *config_.final_batches;
-  job.uniform8 = uniform8;
+  job.uniform8 = setup.uniform8;
   job.options = training_.options();
   if (training_.trains()) {
     const View& view = environment.view();
@@ -309,7 +310,8 @@ Result<FinalEvent> SearchDriver::Finish(const SearchProblem& problem, const Stor
   const FinalOptions options{.energy = config_.energy != "none",
                              .long_audit = options_.long_audit,
                              .reading = ++test_readings_,
-                             .registered = compared_};
+                             .registered = compared_,
+                             .no_uniform4 = setup.no_uniform4};
   Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
                                               comparison, journal_, files_, *options_.observer);
   if (!final.ok()) return final;

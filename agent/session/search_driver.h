@@ -19,6 +19,7 @@
 #include "agent/session/live_parts.h"
 #include "agent/session/moved_parts.h"
 #include "agent/session/placed_training.h"
+#include "agent/session/problem_setup.h"
 #include "agent/session/search_environment.h"
 #include "agent/study/events.h"
 #include "agent/study/journal.h"
@@ -78,8 +79,8 @@ class SearchDriver {
   Status TakeActions(std::vector<Action>& actions);
   Status SettleKeeps(SearchEnvironment& environment, const Policy& policy);
   Status SettlePolicy(SearchEnvironment& environment, Policy& policy);
-  Result<FinalEvent> Finish(const SearchProblem& problem, const StoredFile& uniform8,
-                            const AnchorEvent& twin, SearchEnvironment& environment);
+  Result<FinalEvent> Finish(const ProblemSetup& setup, const AnchorEvent& twin,
+                            SearchEnvironment& environment);
   // True if the log goes on after the end, or should: the search is extended.
   bool IsExtended(SearchEnvironment& environment);
   void Report(const SearchEnvironment& environment) const;

@@ -240,8 +240,8 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& asked) {
         is_lost ? StatusCode::kNotFound : parts.status().code(),
         parts.status().message() + ". What the study holds is saved: `bitpilot search --study " +
             options.study_path +
-            " --resume` takes --weights, --data, --device, --fleet, --board and --cpu, if "
-            "that has moved");
+            " --resume` takes --weights, --data, --teacher, --device, --fleet, --board, --cpu and "
+            "--meter, if that has moved");
   }
   return RunLive(**study, *config, parts->get(), options);
 }

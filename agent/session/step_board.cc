@@ -32,18 +32,19 @@ Status StepBoard::Start(int step, const BitAssignment& assignment, const Network
   measuring_ = Measuring{step, assignment, &network, false};
   // Who resumes may find a part of it in the log.
   if (logged_.contains(IdOf(step))) return Status();
-  const Status started = StartJob(Tier::kScreen, /*knows_energy=*/false);
+  const Status started = StartJob({.measurement_id = IdOf(step)});
   if (!started.ok()) measuring_.reset();
   return started;
 }
 
-Status StepBoard::StartJob(Tier tier, bool knows_energy) {
+Status StepBoard::StartJob(const StepRequest& request) {
   const Result<const Network*> uniform8 = Uniform8();
   if (!uniform8.ok()) return uniform8.status();
   MeasureJob job;
   job.networks = {measuring_->network, *uniform8};
-  job.tier = tier;
-  job.energy = !knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
+  job.tier = request.tier;
+  job.window_doublings = request.window_doublings;
+  job.energy = !request.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
   BITPILOT_RETURN_IF_ERROR(board_->StartMeasure(job));
   measuring_->started = true;
   return Status();
@@ -51,9 +52,7 @@ Status StepBoard::StartJob(Tier tier, bool knows_energy) {
 
 Status StepBoard::Finish() {
   BITPILOT_CHECK(measuring_);
-  const auto measure = [&](Tier tier, const std::string& measurement_id, bool knows_energy) {
-    return MeasureOnce(tier, measurement_id, knows_energy);
-  };
+  const auto measure = [&](const StepRequest& request) { return MeasureOnce(request); };
   const Result<StepRows> rows = MeasureStep(IdOf(measuring_->step), measure);
   // A measurement that failed may be under way no longer.
   if (measuring_->started) (void)board_->FinishMeasure();
@@ -61,16 +60,16 @@ Status StepBoard::Finish() {
   return rows.status();
 }
 
-Result<StepRows> StepBoard::MeasureOnce(Tier tier, const std::string& measurement_id,
-                                        bool knows_energy) {
+Result<StepRows> StepBoard::MeasureOnce(const StepRequest& request) {
+  const std::string& measurement_id = request.measurement_id;
   if (logged_.contains(measurement_id)) return RowsOf(measurement_id);
-  if (!measuring_->started) BITPILOT_RETURN_IF_ERROR(StartJob(tier, knows_energy));
+  if (!measuring_->started) BITPILOT_RETURN_IF_ERROR(StartJob(request));
   measuring_->started = false;
   const Result<Measurement> measurement = board_->FinishMeasure();
   if (!measurement.ok()) return measurement.status();
   BITPILOT_RETURN_IF_ERROR(CheckExact(*measurement));
   BITPILOT_RETURN_IF_ERROR(journal_.AppendRows(
-      ToRows(*measurement, tier, board_->info(),
+      ToRows(*measurement, request.tier, board_->info(),
              {{measurement_id, measuring_->assignment},
               {Uniform8Of(measurement_id), UniformAssignment(problem_.topology, 8, 8)}})));
   NoteLogged(measurement_id);
@@ -93,8 +92,8 @@ Result<StepRows> StepBoard::RowsOf(const std::string& measurement_id) const {
 Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
   ClassOutcome outcome;
   outcome.on = on;
-  const auto measured = [&](Tier, const std::string& measurement_id, bool) -> Result<StepRows> {
-    Result<StepRows> rows = RowsOf(measurement_id);
+  const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
+    Result<StepRows> rows = RowsOf(request.measurement_id);
     if (!rows.ok()) return rows;
     const Result<double> seconds = SecondsOf(rows->candidate);
     if (!seconds.ok()) return seconds.status();

@@ -46,8 +46,8 @@ class StepBoard {
   bool is_measuring() const { return measuring_.has_value(); }
   int measured_step() const { return measuring_->step; }
 
-  // Waits for the candidate's numbers: SCREEN, extended to STANDARD where that leaves the ratio
-  // uncertain (MeasureStep()). Stored when it returns.
+  // Waits for the candidate's numbers: SCREEN, and longer where that leaves the ratio uncertain or
+  // was NOISY (MeasureStep()). Stored when it returns.
   //
   // Errors: the board's and the journal's. REQUIRES: is_measuring().
   Status Finish();
@@ -66,8 +66,8 @@ class StepBoard {
   };
 
   static std::string IdOf(int step) { return "step-" + std::to_string(step); }
-  Status StartJob(Tier tier, bool knows_energy);
-  Result<StepRows> MeasureOnce(Tier tier, const std::string& measurement_id, bool knows_energy);
+  Status StartJob(const StepRequest& request);
+  Result<StepRows> MeasureOnce(const StepRequest& request);
   Result<StepRows> RowsOf(const std::string& measurement_id) const;
   Result<const Network*> Uniform8();
 

@@ -7,7 +7,7 @@
 namespace bitpilot {
 namespace {
 
-// A candidate whose ratio to 8 bit the short measurement leaves less certain gets the longer one.
+// A candidate whose ratio to 8 bit the short measurement leaves less certain gets a longer one.
 constexpr double kMaxScreenHalfWidth = 0.02;
 
 }  // namespace
@@ -26,17 +26,29 @@ bool StepRows::HasNumbers() const {
 MedianInterval StepRows::Ratio() const { return RatioOf(candidate, uniform8); }
 
 Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure) {
-  Result<StepRows> screen = measure(Tier::kScreen, id, /*knows_energy=*/false);
-  if (!screen.ok()) return screen;
-  const bool is_certain =
-      !screen->HasNumbers() || screen->Ratio().relative_half_width() <= kMaxScreenHalfWidth;
-  if (is_certain) return screen;
-  const bool knows_energy = screen->energy.measured.has_value();
-  Result<StepRows> standard = measure(Tier::kStandard, id + "-standard", knows_energy);
-  if (!standard.ok()) return standard;
-  if (!standard->HasNumbers()) return screen;
-  if (knows_energy) standard->energy = screen->energy;
-  return standard;
+  StepRequest request{.measurement_id = id};
+  Result<StepRows> best = measure(request);
+  for (int number = 1; number < kMaxStepMeasurements; ++number) {
+    if (!best.ok() || !best->HasNumbers()) return best;
+    const bool is_certain = best->Ratio().relative_half_width() <= kMaxScreenHalfWidth;
+    if (request.tier == Tier::kScreen && !is_certain) {
+      request.measurement_id = id + "-standard";
+      request.tier = Tier::kStandard;
+      request.window_doublings = 0;
+    } else if (best->candidate.status == ToString(MeasureStatus::kNoisy)) {
+      request.measurement_id = id + "-again-" + std::to_string(number);
+      ++request.window_doublings;
+    } else {
+      return best;
+    }
+    request.knows_energy = best->energy.measured.has_value();
+    Result<StepRows> longer = measure(request);
+    if (!longer.ok()) return longer;
+    if (!longer->HasNumbers()) return best;
+    if (request.knows_energy) longer->energy = best->energy;
+    best = std::move(longer);
+  }
+  return best;
 }
 
 }  // namespace bitpilot

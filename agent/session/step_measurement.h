@@ -1,4 +1,4 @@
-// Step measurement: what a board's one or two measurements of a candidate come to.
+// Step measurement: what a board's measurements of one candidate come to.
 #pragma once
 
 #include <functional>
@@ -29,14 +29,25 @@ struct StepRows {
 // trusted then.
 Status CheckExact(const Measurement& measurement);
 
-// Measures in `tier` under the id. knows_energy: its energy phase is not needed.
-using MeasureStepOnce = std::function<Result<StepRows>(Tier tier, const std::string& measurement_id,
-                                                       bool knows_energy)>;
+// One measurement of a step's candidate.
+struct StepRequest {
+  std::string measurement_id;
+  Tier tier = Tier::kScreen;
+  int window_doublings = 0;   // MeasureJob::window_doublings
+  bool knows_energy = false;  // its energy phase is not needed
+};
+using MeasureStepOnce = std::function<Result<StepRows>(const StepRequest& request)>;
 
-// SCREEN under `id`, and STANDARD under `id`-standard where that leaves the ratio less certain than
-// +-2 %. The latter counts if it has numbers; if it failed, the former does, with its interval: the
-// candidate has run, so it can be measured. Energy is that of the first that knows it: its windows
-// are as long as the sensor needs in any tier.
+// Measurements of one step at most.
+inline constexpr int kMaxStepMeasurements = 3;
+
+// SCREEN under `id`, then again, up to kMaxStepMeasurements in all:
+//   as STANDARD under `id`-standard, where that leaves the ratio less certain than +-2 %: its
+//   windows are four times as long;
+//   with windows twice as long under `id`-again-1 and -2, where it was NOISY.
+// The last one counts that has numbers; if a later one failed, the one before does, with its
+// interval: the candidate has run, so it can be measured. Energy is that of the first that knows
+// it: its windows are as long as the sensor needs in any tier.
 //
 // Errors: those of `measure`.
 Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure);

@@ -6,10 +6,10 @@
 #include <set>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "agent/model/model_definition.h"
 #include "agent/results/reportable_trials.h"
+#include "agent/session/moved_parts.h"
+#include "agent/session/named_inputs.h"
 #include "agent/session/problem_setup.h"
 #include "agent/study/events.h"
 #include "agent/study/search_config.h"
@@ -145,9 +145,8 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
 Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path) {
   Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(study_path);
   if (!study.ok()) return study.status();
-  const Result<SearchConfig> config = SearchConfigFromJson(
-      nlohmann::json::parse((*study)->config_json(), nullptr, /*allow_exceptions=*/false));
-  if (!config.ok()) return config.status().WithContext(study_path);
+  const Result<SearchConfig> config = PlacedConfig(**study);
+  if (!config.ok()) return config.status();
   const Result<std::vector<Event>> events = (*study)->Events();
   if (!events.ok()) return events.status();
   LoggedFiles logged;
@@ -174,6 +173,11 @@ Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path) {
       ++check.num_verified;
     }
   }
+  InputCheck inputs = CheckNamedInputs(*config, study_path);
+  check.num_verified += inputs.num_verified;
+  check.num_without_hash += inputs.num_without_hash;
+  check.problems.insert(check.problems.end(), inputs.changed.begin(), inputs.changed.end());
+  check.missing_inputs = std::move(inputs.missing);
   return check;
 }
 

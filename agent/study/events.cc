@@ -166,7 +166,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                            (layers, tensors, variables, table, uniform8, float_accuracy),
                            (energy_objective, uniform8_sha256, table_origin, table_sha256,
-                            table_board_seconds))
+                            table_board_seconds, no_uniform4))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
@@ -211,7 +211,7 @@ BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail
 // What ToJson() writes of it, which is not all that ParseEvent() reads.
 struct PresentFinalEvent : FinalEvent {};
 BITPILOT_DEFINE_GROWN_TYPE(PresentFinalEvent, (rows, hypervolume, full_isa),
-                           (energy_hypervolume, comparisons, test_readings))
+                           (energy_hypervolume, comparisons, test_readings, no_uniform4))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,

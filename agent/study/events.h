@@ -97,6 +97,9 @@ struct ProblemEvent {
   double float_accuracy = 0.0;  // the unquantized network, validation, in [0, 1]
   std::string uniform8_sha256;  // of the network that all candidates are compared with
   EnergyObjective energy_objective = EnergyObjective::kNone;
+  // Why the final table has no uniform 4 bit: the search's widths or the board's table lack it.
+  // Empty: it has.
+  std::string no_uniform4;
 };
 
 // The integer program's answers (policies/integer_program.h), which depend on the solver's version.
@@ -373,6 +376,7 @@ struct FinalEvent {
   std::optional<FullIsa> full_isa;
   int comparisons = 1;    // how often the rows were measured; all but the last were disturbed
   int test_readings = 1;  // how often the search has read the test images; more if it was extended
+  std::string no_uniform4;  // ProblemEvent's: why no row is uniform 4 bit
 };
 
 struct EndEvent {

@@ -19,15 +19,18 @@ constexpr std::size_t kMaxPhaseBytes = 64;
 
 // What the latencies of a request usually take, all phases together.
 Milliseconds LatencyDuration(const v1::MeasureRequest& request) {
-  const auto num_networks = request.network_sha256_size();
-  switch (request.spec().tier()) {
-    case v1::MeasureSpec::SCREEN:
-      return Milliseconds{600} * num_networks;
-    case v1::MeasureSpec::STANDARD:
-      return Milliseconds{2'500} * num_networks;
-    default:
-      return Milliseconds{request.spec().extended() ? 11'000 : 1'500} * num_networks;
-  }
+  const auto of_a_network = [&] {
+    switch (request.spec().tier()) {
+      case v1::MeasureSpec::SCREEN:
+        return Milliseconds{600};
+      case v1::MeasureSpec::STANDARD:
+        return Milliseconds{2'500};
+      default:
+        return Milliseconds{request.spec().extended() ? 11'000 : 1'500};
+    }
+  };
+  const int longer = 1 << request.spec().window_doublings();
+  return of_a_network() * longer * request.network_sha256_size();
 }
 
 Status CheckPresent(const MessageReceived& event) {

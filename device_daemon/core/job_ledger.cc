@@ -119,6 +119,7 @@ std::string FingerprintOf(const v1::MeasureRequest& request) {
   AddField(hash, request.spec().per_operation() ? "operations" : "");
   AddField(hash, request.spec().extended() ? "extended" : "");
   AddField(hash, request.spec().energy() ? "energy" : "");
+  AddField(hash, std::to_string(request.spec().window_doublings()));
   return ToHex(hash.Finish());
 }
 

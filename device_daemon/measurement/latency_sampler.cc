@@ -168,6 +168,7 @@ SamplerPlan PlanFor(const v1::MeasureSpec& spec) {
     plan.window_ns = 100 * kMillisecond;
     plan.checkpoints = {100};
   }
+  plan.window_ns <<= spec.window_doublings();
   return plan;
 }
 

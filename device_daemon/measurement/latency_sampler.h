@@ -68,7 +68,10 @@ struct SamplerPlan {
 // REQUIRES: tier is one of the three.
 SamplerPlan PlanFor(v1::MeasureSpec::Tier tier);
 
-// The same, and for an extended AUDIT 100 rounds of 100 ms.
+// The same, and for an extended AUDIT 100 rounds of 100 ms; windows are doubled as often as `spec`
+// says.
+//
+// REQUIRES: spec.window_doublings() <= kMaxWindowDoublings.
 SamplerPlan PlanFor(const v1::MeasureSpec& spec);
 
 // All windows of one workload, in the order measured.

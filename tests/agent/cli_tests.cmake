@@ -11,6 +11,7 @@ set_tests_properties(bitpilot_starts_without_libtorch PROPERTIES LABELS agent)
 # Whole programs; each case starts several. Separate CTest tests, so that they run side by side.
 bitpilot_add_test(search_program_test
   LABEL agent
-  SOURCES program.cc search_energy_test.cc search_files_program_test.cc search_input_test.cc search_program_test.cc small_sample.cc
-  DEPS bitpilot::lut bitpilot::model bitpilot::study)
-add_dependencies(search_program_test bitpilot bitpilotd)
+  SOURCES program.cc search_energy_test.cc search_files_program_test.cc search_input_test.cc search_moved_program_test.cc
+    search_program_test.cc small_sample.cc
+  DEPS bitpilot::device bitpilot::lut bitpilot::model bitpilot::study)
+add_dependencies(search_program_test bitpilot bitpilotd meter-replay meter-synthetic)

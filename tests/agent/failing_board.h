@@ -1,4 +1,4 @@
-// A board that fails once, as a test chooses.
+// A board that fails, or is disturbed, once, as a test chooses.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,11 @@ class FailingBoard final : public Board {
  private:
   Result<Measurement> FailedOr(Result<Measurement> answer) {
     if (answers_left_-- != 0) return answer;
+    if (status_ == MeasureStatus::kNoisy && answer.ok()) {
+      answer->status = status_;
+      answer->detail = "once";
+      return answer;
+    }
     Measurement failed;
     failed.status = status_;
     failed.detail = "once";

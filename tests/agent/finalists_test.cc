@@ -52,8 +52,8 @@ class FinalistsTest : public testing::Test {
     proposals_.push_back(std::move(proposal));
   }
 
-  std::vector<Finalist> Choose() const {
-    return ChooseFinalists(problem_, proposals_, transitions_, program_);
+  std::vector<Finalist> Choose(bool with_uniform4 = true) const {
+    return ChooseFinalists(problem_, proposals_, transitions_, program_, with_uniform4);
   }
 
   // Answers at these limits; that of the first one has 3 bits everywhere, the next ones 4, 5, ...
@@ -97,6 +97,14 @@ TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
   EXPECT_EQ(finalists[3].label(), "front 1");
   EXPECT_EQ(finalists[2].step, 1);
   EXPECT_EQ(finalists[3].step, 2);  // dominates everything else
+}
+
+TEST_F(FinalistsTest, LeaveUniform4BitOutWhereTheSearchHasNoSuchNetwork) {
+  AddStep(0.85, 0.5, Origin::kFrontNeighbour);
+  const std::vector<Finalist> finalists = Choose(/*with_uniform4=*/false);
+  ASSERT_EQ(finalists.size(), 2U);
+  EXPECT_EQ(finalists[0].role, FinalistRole::kUniform8);
+  EXPECT_EQ(finalists[1].role, FinalistRole::kFront);
 }
 
 TEST_F(FinalistsTest, HaveTheIntegerProgramsAnswerAtTheBudgetWhereNoneWasMeasured) {

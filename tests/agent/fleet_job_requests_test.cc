@@ -29,9 +29,11 @@ TEST(MakeMeasureRequestTest, CarriesTheReferenceLogitsOfTheGoldenImage) {
   MeasureJob job;
   job.networks = {&first, &second};
   job.tier = Tier::kAudit;
+  job.window_doublings = 2;
   const Result<JobRequest> request = MakeMeasureRequest(job, std::string(16, 'i'));
   ASSERT_TRUE(request.ok()) << request.status().message();
   const auto& input = std::get<MeasureInput>(request->input);
+  EXPECT_EQ(input.window_doublings, 2);
   ASSERT_EQ(input.golden_pixels.size(), kImageBytes);
   const std::vector<std::uint8_t> pixels(input.golden_pixels.begin(), input.golden_pixels.end());
   const Network* networks[] = {&first, &second};

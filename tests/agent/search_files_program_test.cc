@@ -136,6 +136,48 @@ TEST_F(SearchFilesProgramTest, VerifiesTheFilesOfASearchThatTrainedAndWasKilled)
   EXPECT_THAT(missing.err, HasSubstr(".ckpt"));
 }
 
+// What the search began from is no file of the study, but the study has its hash.
+TEST_F(SearchFilesProgramTest, VerifiesWhatTheSearchBeganFrom) {
+  const std::string weights = folder_.Path("net.safetensors");
+  const std::string table = folder_.Path("board.cost");
+  // Another note of where they are from than that of the weights that ship, which would be found by
+  // their hash.
+  std::string own = ReadBytes(BITPILOT_SOURCE_DIR "/experiments/data/resnet8.safetensors");
+  own.at(own.find("mlcommons")) = 'M';
+  WriteBytes(weights, own);
+  fs::copy_file(BITPILOT_SOURCE_DIR "/experiments/boards/" + kTable + ".cost", table);
+  const ProgramResult search =
+      RunProgram(Search("a.db", {"--weights", weights, "--device", "model:" + table}));
+  ASSERT_EQ(search.exit_code, 0) << search.err;
+  const ProgramResult calm = Verify("a.db", {"--files"});
+  ASSERT_EQ(calm.exit_code, 0) << calm.err;
+  const int verified = ResultOf(calm)["files"]["verified"];
+  EXPECT_EQ(ResultOf(calm)["files"]["missing_inputs"], Json::array());
+
+  for (const std::string& path : {weights, table}) {
+    SCOPED_TRACE(path);
+    const std::string content = ReadBytes(path);
+    WriteBytes(path, path == table
+                         ? ReadBytes(BITPILOT_SOURCE_DIR "/experiments/boards/mpic_resnet8.cost")
+                         : content + "x");
+    const ProgramResult changed = Verify("a.db", {"--files"});
+    EXPECT_EQ(changed.exit_code, 1);
+    EXPECT_THAT(changed.err, HasSubstr(path + " is not what the study began with"));
+    EXPECT_EQ(ResultOf(changed)["files"]["problems"].size(), 1U);
+    EXPECT_EQ(ResultOf(changed)["files"]["verified"], verified - 1);
+    fs::remove(path);
+    const ProgramResult missing = Verify("a.db", {"--files"});
+    EXPECT_EQ(missing.exit_code, 1);
+    EXPECT_THAT(missing.err, HasSubstr(path + " is not there any more"));
+    EXPECT_THAT(missing.err, HasSubstr(path == table ? "--resume --device" : "--resume --weights"));
+    EXPECT_EQ(ResultOf(missing)["files"]["problems"], Json::array());
+    EXPECT_EQ(ResultOf(missing)["files"]["missing_inputs"].size(), 1U);
+    EXPECT_EQ(Verify("a.db").exit_code, 0) << "the study itself is sound";
+    WriteBytes(path, content);
+  }
+  EXPECT_EQ(Verify("a.db", {"--files"}).exit_code, 0);
+}
+
 // A log whose registered network has another hash than the step that made it: every hash of the
 // chain is right, only a replay can see it.
 TEST_F(SearchFilesProgramTest, AReplayComparesNameAndHashOfEveryNetwork) {

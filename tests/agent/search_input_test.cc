@@ -77,6 +77,27 @@ TEST_F(SearchInputTest, TakesPathsThatAreNotUtf8) {
             2);
 }
 
+TEST_F(SearchInputTest, SaysBeforeItLoadsThatAMeterDoesNotStart) {
+  const std::string meter = "exec /nonexistent/meter";
+  const ProgramResult search =
+      RunProgram({ProgramPath("bitpilot"), "search", "--study", folder_.Path("a.db"), "--device",
+                  "local:scalar", "--meter", meter, "--json"});
+  EXPECT_EQ(search.exit_code, 1);
+  EXPECT_THAT(search.err, HasSubstr("cannot be started: there is no such program"));
+  for (const std::string& phase : LinesOfType(search.out, "phase")) {
+    EXPECT_THAT(phase, Not(HasSubstr("loading")));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_.Path("a.db")));
+  // Images that are no images would be found first, if they were read first.
+  const std::string no_images = folder_.Path("test.bin");
+  std::ofstream(no_images) << "none";
+  const ProgramResult evaluate =
+      RunProgram({ProgramPath("bitpilot"), "evaluate", "--model", "resnet8", "--bits", "w4a4",
+                  "--device", "local:scalar", "--meter", meter, "--data", no_images, "--json"});
+  EXPECT_EQ(evaluate.exit_code, 1);
+  EXPECT_THAT(evaluate.err, HasSubstr("cannot be started: there is no such program"));
+}
+
 TEST_F(SearchInputTest, SaysBeforeTheSearchWhichWidthsTheTableLacks) {
   const std::string board =
       BoardWithout([](const std::string&, int weights, int) { return weights == 2; });
@@ -90,6 +111,44 @@ TEST_F(SearchInputTest, SaysBeforeTheSearchWhichWidthsTheTableLacks) {
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.err, HasSubstr("no time of layer"));
   EXPECT_THAT(none.err, Not(HasSubstr("loading")));
+}
+
+TEST_F(SearchInputTest, SearchesATableWithout4BitsAndSaysThatTheReferenceIsMissing) {
+  const std::string board = BoardWithout([](const std::string&, int weights, int activations) {
+    return weights == 4 || activations == 4;
+  });
+  const std::string study = folder_.Path("a.db");
+  const ProgramResult search = Search(study, {"--device", board, "--widths", "2,8"});
+  ASSERT_EQ(search.exit_code, 0) << search.err;
+  const Json result = Json::parse(LinesOfType(search.out, "result").front());
+  EXPECT_TRUE(result["reference"].contains("w8a8"));
+  EXPECT_FALSE(result["reference"].contains("w4a4"));
+  EXPECT_THAT(result["no_w4a4"].get<std::string>(), HasSubstr("4 is not among the widths"));
+  EXPECT_FALSE(result["front"].empty());
+  const ProgramResult page = RunProgram({ProgramPath("bitpilot"), "report", study, "-o", "-"});
+  EXPECT_THAT(page.out, HasSubstr("There is no uniform 4 bit: 4 is not among the widths"));
+  EXPECT_EQ(RunProgram({ProgramPath("bitpilot"), "replay", "--verify", study}).exit_code, 0);
+}
+
+// What stands in the table for the pair that it lacks is no answer of the board.
+TEST_F(SearchInputTest, LeavesTheReferenceOutIfTheTableAloneLacksIt) {
+  const std::string board = BoardWithout([](const std::string& name, int weights, int activations) {
+    return name == "conv2d_3" && weights == 4 && activations == 4;
+  });
+  const std::string study = folder_.Path("a.db");
+  const ProgramResult search = Search(study, {"--device", board, "--widths", "4,8"});
+  ASSERT_EQ(search.exit_code, 0) << search.err;
+  EXPECT_THAT(search.out, HasSubstr("pairs of a layer and widths cannot be measured"));
+  const Json result = Json::parse(LinesOfType(search.out, "result").front());
+  EXPECT_FALSE(result["reference"].contains("w4a4"));
+  EXPECT_THAT(result["no_w4a4"].get<std::string>(), HasSubstr("op conv2d_3 w 4 a 4"));
+  EXPECT_EQ(RunProgram({ProgramPath("bitpilot"), "replay", "--verify", study}).exit_code, 0);
+  const ProgramResult whole =
+      Search(folder_.Path("b.db"), {"--device", std::string("model:") + kBoard, "--widths", "4,8"});
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const Json both = Json::parse(LinesOfType(whole.out, "result").front());
+  EXPECT_TRUE(both["reference"].contains("w4a4"));
+  EXPECT_TRUE(both["no_w4a4"].is_null());
 }
 
 // Two layers read one tensor, and the table knows either at another width of it.

@@ -345,8 +345,8 @@ TEST_F(SearchProgramTest, LosesNoMeasurementOfARealBoard) {
     EXPECT_GT(conditions->board.canary_ns.value_or(0.0), 0.0);
     EXPECT_GT(conditions->board.timed_ms, 0.0);
   }
-  const Json w4a4 = Json::parse(LinesOfType(resumed.out, "result").front())["reference"]["w4a4"];
-  EXPECT_THAT(w4a4["speed_int8"].get<std::string>(),
+  const Json front = Json::parse(LinesOfType(resumed.out, "result").front())["front"];
+  EXPECT_THAT(front.at(0)["speed_int8"].get<std::string>(),
               testing::AnyOf("faster", "slower", "no difference"));
   EXPECT_EQ(Run({"replay", folder_.Path("r.db"), "--verify"}).exit_code, 0);
 }

@@ -390,6 +390,55 @@ TEST_F(SearchResumeTest, FindsChangedWindows) {
   }
 }
 
+// Each measurement of a step is in the log; what the step came to follows from all of them, wherever the
+// search was stopped.
+TEST_F(SearchResumeTest, MeasuresANoisyStepAgainAndReplaysWhatCameOfIt) {
+  config_.train_batches = 0;
+  config_.final_batches = 0;
+  config_.measurements = 1;
+  const SmallSearch::Failure noise = {1, MeasureStatus::kNoisy};  // after the reference: step 0
+  search_.failure = noise;
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const auto study = ValueOrDie(Study::OpenReadOnly(StudyPath("calm")));
+  const auto first = ValueOrDie(study->FindMeasurement("step-0"));
+  const auto again = ValueOrDie(study->FindMeasurement("step-0-again-1"));
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(first->status, "NOISY");
+  EXPECT_EQ(again->status, "OK");
+  EXPECT_FALSE(ValueOrDie(study->FindMeasurement("step-0-again-2")));
+
+  // Stopped once the first is logged, it is measured again by who goes on.
+  std::size_t num_events = 0;
+  for (const Event& event : Events("calm")) {
+    if (event.kind != AgentEvent::kKind && event.kind != "config") ++num_events;
+    if (event.kind != MeasurementEvent::kKind) continue;
+    const auto id = ValueOrDie(ParseEvent<MeasurementEvent>(event.payload)).measurement_id;
+    if (id == "step-0-uniform-8") break;
+  }
+  search_.failure = noise;
+  ASSERT_EQ(Run("stopped", num_events).message(), "the process died here");
+  EXPECT_EQ(EventsOf<MeasurementEvent>("stopped").back().measurement_id, "step-0-uniform-8");
+  ASSERT_TRUE(Run("stopped", kToItsEnd).ok());
+  EXPECT_EQ(ContentHash("stopped"), ContentHash("calm"));
+
+  ASSERT_TRUE(VerifyReplay(StudyPath("calm")).ok());
+  Rewrite(
+      "calm", "changed", [](Event&) { return true; },
+      [](MeasurementRow& row) {
+        if (row.measurement_id != "step-0-again-1") return;
+        for (auto* windows : {&row.window_ns, &row.window_cpu_ns}) {
+          for (double& window : *windows) window *= 1.001;
+        }
+      });
+  EXPECT_THAT(VerifyReplay(StudyPath("changed")).status().message(), HasSubstr("seq "));
+  Rewrite("calm", "changed", [](Event& event) {
+    return event.kind != MeasurementEvent::kKind ||
+           event.payload.find("step-0-again-1") == std::string::npos;
+  });
+  EXPECT_THAT(VerifyReplay(StudyPath("changed")).status().message(),
+              HasSubstr("does not hold measurement step-0-again-1"));
+}
+
 // A search that has ended goes on under larger budgets, and ends again; where it was stopped on the way,
 // it goes on without being told again.
 TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {

@@ -1,4 +1,4 @@
-// Which of a step's two measurements counts.
+// Which of a step's measurements counts.
 #include "agent/session/step_measurement.h"
 
 #include <gmock/gmock.h>
@@ -35,13 +35,21 @@ StepRows Failed(const std::string& id, const std::string& status) {
   return rows;
 }
 
+StepRows Noisy(const std::string& id, double scatter) {
+  StepRows rows = Measured(id, scatter);
+  rows.candidate.status = rows.uniform8.status = "NOISY";
+  return rows;
+}
+
 class StepMeasurementTest : public testing::Test {
  protected:
   Result<StepRows> Measure(std::deque<Result<StepRows>> answers) {
     asked_.clear();
-    return MeasureStep("step-3", [&](Tier tier, const std::string& id, bool knows_energy) {
-      asked_.push_back(id + (tier == Tier::kStandard ? " long" : "") +
-                       (knows_energy ? " without energy" : ""));
+    return MeasureStep("step-3", [&](const StepRequest& request) {
+      const int times = 1 << request.window_doublings;
+      asked_.push_back(request.measurement_id + (request.tier == Tier::kStandard ? " long" : "") +
+                       (times > 1 ? " x" + std::to_string(times) : "") +
+                       (request.knows_energy ? " without energy" : ""));
       Result<StepRows> answer = std::move(answers.front());
       answers.pop_front();
       return answer;
@@ -72,6 +80,35 @@ TEST_F(StepMeasurementTest, KeepsTheFirstNumbersAndTheirIntervalIfTheLongerOneFa
     EXPECT_EQ(rows.candidate.measurement_id, "a");
     EXPECT_GT(rows.Ratio().relative_half_width(), 0.05);
   }
+}
+
+TEST_F(StepMeasurementTest, MeasuresWhatIsNoisyAgainInWindowsTwiceAsLong) {
+  const StepRows rows = ValueOrDie(Measure({Noisy("a", 0.001), Measured("b", 0.001)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "b");
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-again-1 x2"));
+}
+
+TEST_F(StepMeasurementTest, MeasuresWhatStaysNoisyTwiceMore) {
+  const StepRows rows =
+      ValueOrDie(Measure({Noisy("a", 0.001), Noisy("b", 0.001), Noisy("c", 0.001)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "c");
+  EXPECT_EQ(rows.candidate.status, "NOISY");
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-again-1 x2", "step-3-again-2 x4"));
+}
+
+// STANDARD's windows are longer by themselves.
+TEST_F(StepMeasurementTest, CountsTheLongerMeasurementAmongThem) {
+  const StepRows rows = ValueOrDie(Measure({Noisy("a", 0.1), Noisy("b", 0.1), Noisy("c", 0.1)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "c");
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long", "step-3-again-2 long x2"));
+  ValueOrDie(Measure({Measured("a", 0.1), Noisy("b", 0.1), Measured("c", 0.1)}));
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long", "step-3-again-2 long x2"));
+}
+
+TEST_F(StepMeasurementTest, KeepsNoisyNumbersIfMeasuringAgainFails) {
+  const StepRows rows = ValueOrDie(Measure({Noisy("a", 0.001), Failed("b", "CRASH")}));
+  EXPECT_EQ(rows.candidate.measurement_id, "a");
+  EXPECT_EQ(asked_.size(), 2U);
 }
 
 TEST_F(StepMeasurementTest, KeepsAFailureOfTheFirst) {
@@ -106,6 +143,16 @@ TEST_F(StepMeasurementTest, MeasuresEnergyUntilItIsKnown) {
   const StepRows rows = ValueOrDie(Measure({first, Measured("b", 0.1)}));
   EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long without energy"));
   EXPECT_EQ(rows.candidate.measurement_id, "b");
+  ASSERT_TRUE(rows.energy.measured);
+  EXPECT_EQ(rows.energy.measured->value, 0.7);
+}
+
+TEST_F(StepMeasurementTest, MeasuresNoEnergyAgainBecauseLatenciesWereNoisy) {
+  StepRows first = Noisy("a", 0.001);
+  first.energy.measured = EnergyRatio{0.7, 0.01};
+  const StepRows rows = ValueOrDie(Measure({first, Noisy("b", 0.001), Measured("c", 0.001)}));
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-again-1 x2 without energy",
+                                  "step-3-again-2 x4 without energy"));
   ASSERT_TRUE(rows.energy.measured);
   EXPECT_EQ(rows.energy.measured->value, 0.7);
 }

@@ -43,6 +43,7 @@ TEST_F(DaemonJobsTest, RefusesAMeasureIdWithOtherContent) {
       [](auto& m) { m.mutable_spec()->set_per_operation(true); },
       [](auto& m) { m.mutable_spec()->set_extended(true); },
       [](auto& m) { m.mutable_spec()->set_energy(true); },
+      [](auto& m) { m.mutable_spec()->set_window_doublings(1); },
       [](auto& m) { m.set_golden_pixels("other pixels"); },
       [](auto& m) { m.set_golden_logits(0, "4321"); },
       [](auto& m) { m.set_network_sha256(0, std::string(kSha256Bytes, 'o')); },

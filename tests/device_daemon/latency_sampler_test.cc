@@ -178,6 +178,19 @@ TEST(LatencySamplerTest, ForetellsWhatRemainsFromTheWarmUp) {
   }
 }
 
+TEST(LatencySamplerTest, DoublesWindowsAsOftenAsTheRequestSays) {
+  for (const auto tier :
+       {v1::MeasureSpec::SCREEN, v1::MeasureSpec::STANDARD, v1::MeasureSpec::AUDIT}) {
+    v1::MeasureSpec spec;
+    spec.set_tier(tier);
+    const std::int64_t once_ns = PlanFor(spec).window_ns;
+    EXPECT_EQ(once_ns, PlanFor(tier).window_ns);
+    spec.set_window_doublings(2);
+    EXPECT_EQ(PlanFor(spec).window_ns, 4 * once_ns);
+    EXPECT_EQ(PlanFor(spec).checkpoints, PlanFor(tier).checkpoints);
+  }
+}
+
 TEST(LatencySamplerTest, AlternatesTheOrderOfRounds) {
   SimulatedClock clock;
   std::string timed;  // One letter a change of workload.

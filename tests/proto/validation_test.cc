@@ -89,6 +89,17 @@ TEST(ValidateRequestTest, RefusesUnsetAndUnknownTiers) {
   }
 }
 
+TEST(ValidateRequestTest, RefusesWindowsThatAreDoubledTooOften) {
+  Message message = MeasureRequest();
+  v1::MeasureSpec& spec = *message.envelope.mutable_measure_request()->mutable_spec();
+  spec.set_window_doublings(kMaxWindowDoublings);
+  EXPECT_TRUE(ValidateRequest(message).ok());
+  for (const std::uint32_t doublings : {kMaxWindowDoublings + 1, ~std::uint32_t{0}}) {
+    spec.set_window_doublings(doublings);
+    EXPECT_EQ(CodeOf(message), StatusCode::kInvalidArgument) << doublings;
+  }
+}
+
 TEST(ValidateRequestTest, RefusesNumbersOfNetworksOutsideOneToSixtyFour) {
   Message none = MeasureRequest();
   none.envelope.mutable_measure_request()->clear_network_sha256();
