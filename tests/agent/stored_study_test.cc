@@ -139,5 +139,33 @@ TEST_F(StoredStudyTest, AStudyThatAnotherProcessTookIsNotWrittenAnyMore) {
   EXPECT_EQ(Problem(), "");
 }
 
+TEST_F(StoredStudyTest, NothingIsObservedForAStudyThatAnotherProcessTook) {
+  WriteStudy();
+  const auto first = Resume();
+  Journal journal = ValueOrDie(Journal::Open(*first, Journal::AtEnd::kRecord));
+  while (journal.replaying()) {
+    if (journal.next_kind() == ProposalEvent::kKind) {
+      ASSERT_TRUE(journal.Take<ProposalEvent>().ok());
+    } else if (journal.next_kind() == ArtifactEvent::kKind) {
+      ASSERT_TRUE(journal.TakeArtifact().ok());
+    } else {
+      ASSERT_TRUE(journal.Take<MeasurementEvent>().ok());
+    }
+  }
+  log_->now_ns += MemoryLog::kSilenceNs;
+  const auto second = Resume();
+  const auto rows =
+      journal.ObserveMeasurements({"m3"}, []() -> Result<std::vector<MeasurementRow>> {
+        ADD_FAILURE() << "measured in vain";
+        return std::vector<MeasurementRow>{MeasuredRow("m3", 1e6)};
+      });
+  EXPECT_EQ(rows.status().code(), StatusCode::kAborted);
+  const auto end = journal.Observe<EndEvent>([]() -> Result<EndEvent> {
+    ADD_FAILURE() << "observed in vain";
+    return EndEvent{"done"};
+  });
+  EXPECT_EQ(end.status().code(), StatusCode::kAborted);
+}
+
 }  // namespace
 }  // namespace bitpilot
