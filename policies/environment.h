@@ -117,8 +117,9 @@ struct Scored {
   double loss_error = 0.0;  // standard error of that mean
   int correct = 0;
   int total = 0;
-  // Standard error of loss - AnchorLoss() (policies/reward.h), where it is known: anchor and network are
-  // read on the same images, so that it is less than that of both errors together.
+  // Standard error of loss - AnchorLoss() (policies/reward.h) by the choice of the images, where it is
+  // known: anchor and network are read on the same ones. What the anchor is wrong by between its readings
+  // and what another seed would have trained are not in it.
   std::optional<double> excess_error = std::nullopt;
   double error() const { return 1.0 - static_cast<double>(correct) / total; }
   friend bool operator==(const Scored&, const Scored&) = default;

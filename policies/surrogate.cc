@@ -258,7 +258,8 @@ RidgePosterior Surrogate::FitLoss(const std::vector<Transition>& history) const 
     const double noise = kLossNoise + kRelativeLossNoise * std::abs(increase);
     rows.push_back(LossFeatures(choice));
     targets.push_back(increase - prior);
-    variances.push_back(noise * noise * forgotten);
+    const double deviation = history[i].loss_deviation;
+    variances.push_back((noise * noise + deviation * deviation) * forgotten);
   }
   return RidgePosterior(num_features, std::move(rows), std::move(targets), std::move(variances));
 }

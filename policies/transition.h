@@ -39,6 +39,8 @@ struct Transition {
   // AnchoredReference() would be compared with, nats and share of the validation images.
   double loss = 0.0;
   double accuracy = 0.0;
+  // Standard error of that loss by the images it was read on, nats (policies/reward.h); 0 where kDiverged.
+  double loss_deviation = 0.0;
   std::int64_t weight_bytes = 0;
 };
 

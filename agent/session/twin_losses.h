@@ -1,8 +1,8 @@
 // TwinLosses: the twin's loss on every validation image, at each of its readings (agent/session/twin.h).
 //
-// Candidate and twin are read on the same images, and what is hard for one is hard for the other. The
-// error of the difference of their mean losses is that of the mean of the differences: added as if they
-// were independent, their errors would make it several times too wide.
+// Candidate and twin are read on the same images, and what is hard for one is mostly hard for the other.
+// The error of the difference of their mean losses is that of the mean of the differences, and not both
+// errors added as if the images were others.
 #pragma once
 
 #include <span>

@@ -137,6 +137,23 @@ TEST(SurrogateTest, BelievesWideMeasurementsLess) {
   EXPECT_LT(learned(0.1).energy_ratio + 0.01, learned(1.0).energy_ratio);
 }
 
+TEST(SurrogateTest, BelievesLossesOfFewImagesLess) {
+  const SyntheticEnvironment environment({});
+  const SearchProblem& problem = environment.problem();
+  const CostModel cost = CostModel::Create(problem).value();
+  const Choice four = UniformChoice(problem, 4);
+  const double expected = Surrogate(problem, cost, {}).MeanWorld().LossIncrease(four);
+  const auto surprise = [&](double deviation) {
+    Transition transition = CheaperAtFourBits(problem, cost);
+    transition.loss_deviation = deviation;
+    return std::abs(Surrogate(problem, cost, {transition}).MeanWorld().LossIncrease(four) -
+                    expected);
+  };
+  ASSERT_GT(surprise(0.0), 0.01);
+  EXPECT_LT(surprise(0.1), 0.95 * surprise(0.0));
+  EXPECT_LT(surprise(1.0), 0.5 * surprise(0.1));
+}
+
 TEST(SurrogateTest, CountsAMeasurementThatIsRepeatedOnce) {
   const SyntheticEnvironment environment({.energy = EnergyObjective::kMeasured});
   const SearchProblem& problem = environment.problem();
