@@ -45,6 +45,9 @@ Status BecomeAgent() {
     // Training threads that wait shall not spin: others may compute on that CPU, or a board be measured.
     // The library reads this before its main() begins.
     setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
+    // How many train is part of a study: nothing around the program may change it.
+    setenv("OMP_DYNAMIC", "FALSE", /*overwrite=*/1);
+    unsetenv("OMP_THREAD_LIMIT");
     execv(agent.c_str(), arguments);
   }
   return Status(StatusCode::kNotFound, "cannot start " + agent +

@@ -194,8 +194,10 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("-o,--output", flags->output, "The trained weights (.safetensors)")
       ->required();
-  command->add_flag("--resume", flags->resume,
-                    "Go on from the checkpoint that Ctrl-C left beside the output, with its seed");
+  command->add_flag(
+      "--resume", flags->resume,
+      "Go on from the checkpoint that Ctrl-C left beside the output, with its seed; give the "
+      "--train-threads that it began with, too");
   AddJsonFlag(*command, flags->json);
   command->callback([flags, &exit_code] { exit_code = RunTrainCommand(*flags); });
 }

@@ -5,12 +5,17 @@
 // number that it had. Our own loops give the same bits on any number.
 #pragma once
 
+#include <string>
+
 namespace bitpilot {
 
 inline constexpr int kMaxComputeThreads = 64;
 
-// The CPUs that this process may use, at most 8: a mini-batch of small images feeds no more.
-int UsableComputeThreads();
+// The CPUs that this process may use, by its affinity and by the quota of its container, at most 8: a
+// mini-batch of small images feeds no more.
+//
+// cgroups: where the kernel shows the process's control group.
+int UsableComputeThreads(const std::string& cgroups = "/sys/fs/cgroup");
 
 // 1 until SetComputeThreads().
 int ComputeThreads();

@@ -37,6 +37,7 @@ Result<Evaluation> EvaluateInteger(const Network& network, const ImageDataset& d
   std::vector<CompiledNetwork> compiled;  // one for each thread: a run writes into its memory
   while (static_cast<int>(compiled.size()) < ComputeThreads()) {
     Result<CompiledNetwork> next = CompiledNetwork::Create(network, {.isa = *isa});
+    if (!next.ok() && !compiled.empty()) break;  // memory for fewer threads: one is enough
     if (!next.ok()) return next.status();
     compiled.push_back(std::move(*next));
   }

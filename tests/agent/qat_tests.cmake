@@ -7,4 +7,5 @@ bitpilot_add_test(qat_test LABEL agent ONE_PROCESS
     quantized_model_test.cc
     reestimation_test.cc
     teacher_test.cc
+    usable_threads_test.cc
   DEPS bitpilot::qat bitpilot::model torch)
