@@ -83,7 +83,7 @@ class FinalTrainingTest : public testing::Test {
     QuantizedModel model = FreshModel();
     model.Calibrate(calibration_);
     TrainOptions wild = job_.options;
-    wild.learning_rate = 1e30;
+    wild.learning_rate = 80.0;
     EXPECT_TRUE(model.Train(Images().train, 1, wild).has_value());
     return {Put(model), 1};
   }

@@ -268,6 +268,7 @@ TEST_F(WriteReportTest, RepeatsASearchWithEveryKeyOfItsConfiguration) {
   config.policy_options = R"({"explore":1})";
   config.board_seconds = 60;
   config.final_batches = 20;
+  config.train_threads = 2;
   config.fast = config.search_ends = true;
   config.distill = false;
   config.budgets = {.max_latency_ratio = 0.5,

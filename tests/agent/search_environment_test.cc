@@ -152,30 +152,6 @@ TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
   }
 }
 
-// One mini-batch at this rate leaves weights that are finite, and layers whose outputs are not. Who asks
-// for them gets an answer, and the search goes on.
-TEST_F(SearchEnvironmentTest, AnswersAProbeOfWhatIsNoFiniteNumber) {
-  search_.config.measurements = 10;
-  const std::unique_ptr<WholeEnvironment> environment = Make();
-  search_.config.learning_rate = 1e30;  // from the first ticket on
-  EnvironmentPlayer player(*environment);
-  ASSERT_NO_FATAL_FAILURE(player.Next());
-  const Choice narrow = UniformChoice(environment->problem(), 4);
-  ASSERT_NO_FATAL_FAILURE(player.Submit(
-      Advance{.id = 1, .what = {.choice = narrow}, .from = {}, .train = {1, 1.0, 1.0}}));
-  ASSERT_NO_FATAL_FAILURE(player.Next());
-  ASSERT_TRUE(player.advances().at(1).train_loss.has_value()) << "weights that are no numbers";
-  const Choice wide = UniformChoice(environment->problem(), 8);
-  for (const TicketId from : {1, 0}) {
-    const TicketId id = player.view().next_ticket();
-    ASSERT_NO_FATAL_FAILURE(player.Submit(Probe{id, {narrow, wide}, {from}}));
-    ASSERT_NO_FATAL_FAILURE(player.Next());
-    const auto& divergence = player.probes().at(id).divergence;
-    EXPECT_EQ(divergence[0].has_value(), from == 0);
-    EXPECT_EQ(divergence[1].has_value(), from == 0);
-  }
-}
-
 // What nobody may name any more is gone, what somebody may is there.
 TEST_F(SearchEnvironmentTest, KeepsTheFilesOfThePlacesThatMayBeNamed) {
   search_.config.measurements = 10;

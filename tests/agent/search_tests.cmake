@@ -12,8 +12,8 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     study_files_test.cc
     twin_losses_test.cc
   DEPS bitpilot::session)
-# Whole searches, over and over.
-bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS
+# Whole searches, over and over: a process each, side by side.
+bitpilot_add_test(search_resume_test LABEL agent
   SOURCES search_environment_test.cc search_resume_test.cc twin_test.cc
   DEPS bitpilot::session nlohmann_json::nlohmann_json)
 add_dependencies(search_resume_test bitpilotd)
