@@ -164,14 +164,18 @@ bool HaveSameSeeds(const std::map<int, Search>& a, const std::map<int, Search>& 
 }
 
 // What each network of the second study's table gets of all mini-batches of the first, search and final
-// training.
-Status PrintShare(const std::string& spender, const std::string& table) {
-  const Result<Search> spent = ReadSearch(spender);
+// training; without a second study, of as many networks as a table has at most.
+Status PrintShare(const std::vector<std::string>& paths) {
+  const Result<Search> spent = ReadSearch(paths[0]);
   if (!spent.ok()) return spent.status();
-  const Result<Search> search = ReadSearch(table);
-  if (!search.ok()) return search.status();
-  std::printf("%lld\n",
-              std::llround(static_cast<double>(spent->mini_batches()) / search->networks));
+  int networks = kMaxFinalNetworks;
+  if (paths.size() > 1) {
+    const Result<Search> search = ReadSearch(paths[1]);
+    if (!search.ok()) return search.status();
+    networks = search->networks;
+  }
+  const double share = static_cast<double>(spent->mini_batches()) / networks;
+  std::printf("%lld\n", std::llround(share));
   return Status();
 }
 
@@ -207,11 +211,11 @@ int main(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr,
                  "usage: training_pays ARM-SEED.db...\n"
-                 "       training_pays share STUDY_THAT_SPENT STUDY_WITH_TABLE\n");
+                 "       training_pays share STUDY_THAT_SPENT [STUDY_WITH_TABLE]\n");
     return 2;
   }
-  const bool prints_share = argc == 4 && std::string_view(argv[1]) == "share";
-  const bitpilot::Status status = prints_share ? bitpilot::PrintShare(argv[2], argv[3])
+  const bool prints_share = (argc == 3 || argc == 4) && std::string_view(argv[1]) == "share";
+  const bitpilot::Status status = prints_share ? bitpilot::PrintShare({argv + 2, argv + argc})
                                                : bitpilot::Print({argv + 1, argv + argc});
   if (status.ok()) return 0;
   std::fprintf(stderr, "training_pays: %s\n", status.message().c_str());
