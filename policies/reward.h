@@ -2,8 +2,13 @@
 //
 // Weights get better while a search trains, so a loss that was read late looks better than one that
 // was read early, whatever the widths. Losses and errors are therefore judged as differences to the
-// anchor: the twin, a network at uniform 8 bit that trained alone, from the same start, by the same
-// schedule, for as many mini-batches.
+// anchor: the twin, a network at uniform 8 bit that trained alone, from the same start, for as many
+// mini-batches, at rates that fell by the same schedule.
+//
+// The anchor knows how many mini-batches weights have had, not at which rates. Rates fall with all that a
+// search has spent (policies/pace.h), so both are the same only along one chain of places from the start.
+// A search that goes back to an earlier place comes to a depth at lower rates than the twin did, and what
+// that does to the loss is charged to its widths (experiments/anchor measures it).
 //
 //   excess loss     x = loss - A(d)                  d: mini-batches that the scored weights have had
 //   anchored error  e = error - E(d) + E(end)

@@ -3,10 +3,10 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,7 +16,12 @@
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
+#include "agent/qat/compute_threads.h"
 #include "agent/session/placed_training.h"
+#include "agent/session/twin_losses.h"
+#include "experiments/anchor/ordered_pairs.h"
+#include "experiments/mean_interval.h"
+#include "kernels/base/bit_assignment.h"
 #include "policies/plain_math.h"
 #include "policies/reward.h"
 
@@ -27,19 +32,25 @@ constexpr const char* kPlaceWidths[] = {"w8a8", "w2a4"};
 constexpr const char* kWidths[] = {"w8a8", "w4a4", "w2a4"};
 
 struct Options {
-  std::string data = "../shared/data";
+  std::string data = "../shared/data/cifar10";
   std::string folder;                          // of the weights' states; they are large
-  std::vector<int> place_batches = {40, 195};  // at each of kPlaceWidths
+  std::vector<int> place_batches = {40, 160};  // at each of kPlaceWidths
   int step_batches = 20;
-  int final_batches = 100;
+  int final_batches = 50;
   int seeds = 3;
+  int first_seed = 1;
+  int threads = 2;  // training gives other bits on another number
 };
+
+[[noreturn]] void Exit(const std::string& why) {
+  std::fprintf(stderr, "anchor: %s\n", why.c_str());
+  std::exit(1);
+}
 
 template <typename T>
 T ValueOrExit(Result<T> result) {
-  if (result.ok()) return std::move(result).value();
-  std::fprintf(stderr, "anchor: %s\n", result.status().message().c_str());
-  std::exit(1);
+  if (!result.ok()) Exit(result.status().message());
+  return std::move(result).value();
 }
 
 // One candidate from one place.
@@ -47,34 +58,51 @@ struct Outcome {
   std::string place;      // widths that it was trained at
   int place_batches = 0;  // so long
   std::string widths;
-  double loss = 0.0;         // as read
-  double excess = 0.0;       // over the anchor: what the reward charges
+  double loss = 0.0;    // as read
+  double excess = 0.0;  // over the anchor: what the reward charges
+  double excess_error = 0.0;
   double shared = 0.0;       // over 8 bit read on the same weights
+  double fewer_bits = 0.0;   // minus the weights' bytes: never looks at what they are worth
   double final_error = 0.0;  // validation, after the final training
 };
 
-// Kendall's tau-b over all pairs: ties in either count for neither side.
-double Tau(const std::vector<Outcome>& outcomes, double Outcome::*charged) {
-  int agree = 0;
-  int disagree = 0;
-  int tied_charge = 0;
-  int tied_error = 0;
+struct Charge {
+  const char* name;
+  double Outcome::*figure;
+};
+constexpr Charge kCharges[] = {{"excess over the twin", &Outcome::excess},
+                               {"over 8 bit on the same weights", &Outcome::shared},
+                               {"raw loss", &Outcome::loss},
+                               {"fewer bits", &Outcome::fewer_bits}};
+
+// Which pairs of candidates are judged.
+struct Judged {
+  const char* name;
+  bool (*has)(const Outcome& a, const Outcome& b, int deepest);
+};
+constexpr Judged kJudged[] = {
+    {"from the deepest places",
+     [](const Outcome& a, const Outcome& b, int deepest) {
+       return a.place_batches == deepest && b.place_batches == deepest;
+     }},
+    {"from all places", [](const Outcome&, const Outcome&, int) { return true; }},
+    // The charge that knows widths only has no answer here.
+    {"of equal widths from different places",
+     [](const Outcome& a, const Outcome& b, int) { return a.widths == b.widths; }},
+};
+
+OrderedPairs Judge(const std::vector<Outcome>& outcomes, const Judged& judged, const Charge& charge,
+                   int deepest) {
+  OrderedPairs pairs;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      const double a = outcomes[i].*charged - outcomes[j].*charged;
-      const double b = outcomes[i].final_error - outcomes[j].final_error;
-      if (a == 0.0 && b == 0.0) continue;
-      if (a == 0.0) {
-        ++tied_charge;
-      } else if (b == 0.0) {
-        ++tied_error;
-      } else {
-        ++((a > 0.0) == (b > 0.0) ? agree : disagree);
-      }
+      const Outcome& a = outcomes[i];
+      const Outcome& b = outcomes[j];
+      if (!judged.has(a, b, deepest)) continue;
+      pairs.Count(a.*charge.figure - b.*charge.figure, a.final_error - b.final_error);
     }
   }
-  const double all = agree + disagree;
-  return (agree - disagree) / std::sqrt((all + tied_charge) * (all + tied_error));
+  return pairs;
 }
 
 class Experiment {
@@ -95,14 +123,35 @@ class Experiment {
   void TrainTwin() {
     start_ = {ValueOrExit(training_.SaveStart()), 0};
     PlaceFile place = start_;
-    std::set<int> depths = {0};
+    std::set<int> depths = {0, options_.step_batches};
     for (const int depth : options_.place_batches) depths.insert(depth + options_.step_batches);
     for (const int depth : depths) {
-      if (depth > place.depth) place = Train(place, base_, depth - place.depth);
-      const Scored score = Read(place, base_);
+      if (depth > place.depth) place = Train(place, base_, depth - place.depth, place.depth);
+      ScoredNetwork read = Read(place, base_);
+      const Scored& score = read.score;
       anchor_.readings.push_back({depth, score.loss, score.loss_error, score.error()});
+      twin_.Add(depth, std::move(read.losses));
       std::printf("twin after %d mini-batches: loss %.4f\n", depth, score.loss);
     }
+  }
+
+  // 8 bit from the start again, by the last rates of the schedule: what the anchor, which knows depths
+  // and not rates, charges a network for having restarted late. Returns that, nats, after the first
+  // step and after the depth of the shallowest candidates.
+  std::vector<double> RestartLate() {
+    std::vector<double> biases;
+    const int depth = options_.place_batches.front() + options_.step_batches;
+    PlaceFile place = start_;
+    for (const int until : {options_.step_batches, depth}) {
+      place = Train(place, base_, until - place.depth, Total() - depth + place.depth);
+      const ScoredNetwork read = Read(place, base_);
+      biases.push_back(ExcessOf(anchor_, read.score, until).mean);
+      std::printf(
+          "8 bit restarted %d mini-batches before the end, after %d: loss %.4f, over the twin "
+          "%+.4f +- %.4f\n",
+          depth, until, read.score.loss, biases.back(), twin_.ExcessError(read.losses, until));
+    }
+    return biases;
   }
 
   // Trains and reads every candidate from every place; prints a line each.
@@ -111,13 +160,14 @@ class Experiment {
     for (const char* place_widths : kPlaceWidths) {
       PlaceFile place = start_;
       for (const int depth : options_.place_batches) {
-        place = Train(place, Bits(place_widths), depth - place.depth);
+        place = Train(place, Bits(place_widths), depth - place.depth, place.depth);
         for (const char* widths : kWidths) {
           outcomes.push_back(Try(place, place_widths, widths));
           const Outcome& outcome = outcomes.back();
-          std::printf("| %s, %d | %s | %.4f | %.4f | %.4f | %.4f |\n", outcome.place.c_str(),
-                      outcome.place_batches, outcome.widths.c_str(), outcome.loss, outcome.excess,
-                      outcome.shared, outcome.final_error);
+          std::printf("| %s, %d | %s | %.4f | %.4f +- %.4f | %.4f | %.4f |\n",
+                      outcome.place.c_str(), outcome.place_batches, outcome.widths.c_str(),
+                      outcome.loss, outcome.excess, outcome.excess_error, outcome.shared,
+                      outcome.final_error);
           std::fflush(stdout);
         }
       }
@@ -130,42 +180,49 @@ class Experiment {
     return ValueOrExit(ParseBitSpec(spec, definition_.topology));
   }
 
-  // Of the search's schedule: half a cosine over all mini-batches of the deepest place and its step.
-  double Share(int depth) const {
-    const int total = options_.place_batches.back() + options_.step_batches;
-    return PlainHalfCosine(static_cast<double>(depth) / total);
+  // Mini-batches of the search's schedule: the deepest place and its step.
+  int Total() const { return options_.place_batches.back() + options_.step_batches; }
+
+  // Of the search's learning rate, half a cosine over all mini-batches.
+  double Share(int spent) const { return PlainHalfCosine(static_cast<double>(spent) / Total()); }
+
+  // spent: mini-batches that the search has trained before.
+  PlaceFile Train(const PlaceFile& from, const BitAssignment& bits, int batches, int spent) {
+    return Train(from, bits, Pace{batches, Share(spent), Share(spent + batches)});
   }
 
-  PlaceFile Train(const PlaceFile& from, const BitAssignment& bits, int batches) {
-    const Pace pace{batches, Share(from.depth), Share(from.depth + batches)};
+  PlaceFile Train(const PlaceFile& from, const BitAssignment& bits, const Pace& pace) {
     const PlacedTraining::Trained trained = ValueOrExit(training_.Train(from, bits, pace));
-    if (trained.diverged) {
-      std::fprintf(stderr, "anchor: training diverged\n");
-      std::exit(1);
-    }
-    return {trained.file, from.depth + batches};
+    if (trained.diverged)
+      Exit("training diverged after " + std::to_string(from.depth) +
+           " mini-batches: no figures of this seed");
+    return {trained.file, from.depth + pace.batches};
   }
 
-  Scored Read(const PlaceFile& at, const BitAssignment& bits) {
-    const auto read = ValueOrExit(training_.Read(at, bits));
-    if (!read) std::exit(1);
-    return read->score;
+  ScoredNetwork Read(const PlaceFile& at, const BitAssignment& bits) {
+    std::optional<ScoredNetwork> read = ValueOrExit(training_.Read(at, bits));
+    if (!read) {
+      Exit("the loss after " + std::to_string(at.depth) +
+           " mini-batches is no finite number (the weights diverged): no figures of this seed");
+    }
+    return std::move(*read);
   }
 
   Outcome Try(const PlaceFile& place, const std::string& place_widths, const std::string& widths) {
     const BitAssignment bits = Bits(widths);
-    const PlaceFile after = Train(place, bits, options_.step_batches);
-    const Scored score = Read(after, bits);
+    const PlaceFile after = Train(place, bits, options_.step_batches, place.depth);
+    const ScoredNetwork read = Read(after, bits);
     Outcome outcome;
     outcome.place = place_widths;
     outcome.place_batches = place.depth;
     outcome.widths = widths;
-    outcome.loss = score.loss;
-    outcome.excess = ExcessOf(anchor_, score, after.depth).mean;
-    outcome.shared = score.loss - Read(after, base_).loss;
-    const Pace last{options_.final_batches, 1.0, 0.0};
-    const PlacedTraining::Trained trained = ValueOrExit(training_.Train(after, bits, last));
-    outcome.final_error = Read({trained.file, after.depth + last.batches}, bits).error();
+    outcome.loss = read.score.loss;
+    outcome.excess = ExcessOf(anchor_, read.score, after.depth).mean;
+    outcome.excess_error = twin_.ExcessError(read.losses, after.depth);
+    outcome.shared = bits == base_ ? 0.0 : outcome.loss - Read(after, base_).score.loss;
+    outcome.fewer_bits = -static_cast<double>(WeightBytes(definition_.topology, bits));
+    const PlaceFile end = Train(after, bits, Pace{options_.final_batches, 1.0, 0.0});
+    outcome.final_error = Read(end, bits).score.error();
     return outcome;
   }
 
@@ -184,34 +241,64 @@ class Experiment {
   PlacedTraining training_;
   PlaceFile start_;
   Anchor anchor_;
+  TwinLosses twin_;
 };
 
-void PrintTaus(const char* of, const std::vector<Outcome>& outcomes) {
-  std::printf(
-      "tau with the final error, %s (%zu): excess over the twin %.2f, over 8 bit on the same "
-      "weights "
-      "%.2f, raw loss %.2f\n",
-      of, outcomes.size(), Tau(outcomes, &Outcome::excess), Tau(outcomes, &Outcome::shared),
-      Tau(outcomes, &Outcome::loss));
+// " .87 +- .03 (3 seeds)": the mean over seeds, with its interval where there is one.
+void PrintMean(const std::vector<double>& values, const char* format) {
+  if (values.empty()) {
+    std::printf(" nothing: all tied");
+    return;
+  }
+  std::printf(format, MeanOf(values));
+  if (values.size() > 1) std::printf(" +- %.4f", HalfWidth95(values));
+  std::printf(" (%zu seeds)", values.size());
+}
+
+// What pairs say, of all seeds so far: taus of each seed, and all pairs counted.
+void PrintTaus(const std::vector<std::vector<Outcome>>& seeds, int deepest) {
+  for (const Judged& judged : kJudged) {
+    for (const Charge& charge : kCharges) {
+      std::vector<double> taus;
+      int agree = 0;
+      int disagree = 0;
+      for (const std::vector<Outcome>& outcomes : seeds) {
+        const OrderedPairs pairs = Judge(outcomes, judged, charge, deepest);
+        if (const std::optional<double> tau = pairs.Tau()) taus.push_back(*tau);
+        agree += pairs.agree;
+        disagree += pairs.disagree;
+      }
+      std::printf("%s, %s: tau with the final error", judged.name, charge.name);
+      PrintMean(taus, " %.2f");
+      std::printf("; %d pairs agree, %d do not\n", agree, disagree);
+    }
+  }
 }
 
 void RunAll(const Options& options) {
+  SetComputeThreads(options.threads);
   const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
-  for (int seed = 1; seed <= options.seeds; ++seed) {
+  std::vector<std::vector<Outcome>> seeds;
+  std::vector<double> biases_of_a_step, biases;
+  for (int seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
     std::printf("\nseed %d\n\n", seed);
     Experiment experiment(options, data, seed);
     experiment.TrainTwin();
+    const std::vector<double> late = experiment.RestartLate();
+    biases_of_a_step.push_back(late.front());
+    biases.push_back(late.back());
     std::printf(
         "\n| place | candidate | loss | excess over the twin | over 8 bit on the "
         "same weights | final error |\n|---|---|---|---|---|---|\n");
-    const std::vector<Outcome> outcomes = experiment.Run();
-    std::vector<Outcome> deepest;
-    for (const Outcome& outcome : outcomes) {
-      if (outcome.place_batches == options.place_batches.back()) deepest.push_back(outcome);
-    }
+    seeds.push_back(experiment.Run());
+    std::printf("\nso far:\n");
+    PrintTaus(seeds, options.place_batches.back());
+    std::printf("a late restart is charged, after its first step");
+    PrintMean(biases_of_a_step, " %+.4f nats");
+    std::printf(", after the depth of the shallowest candidates");
+    PrintMean(biases, " %+.4f nats");
     std::printf("\n");
-    PrintTaus("from the deepest places", deepest);
-    PrintTaus("from all places", outcomes);
+    std::fflush(stdout);
   }
 }
 
@@ -222,7 +309,7 @@ int main(int argc, char** argv) {
   bitpilot::Options options;
   options.folder = std::filesystem::temp_directory_path().string();
   CLI::App app("Does the reward order candidates as the final training will?");
-  app.add_option("--data", options.data, "Folder with CIFAR-10, or sample");
+  app.add_option("--data", options.data, "Folder with CIFAR-10, or sample")->capture_default_str();
   app.add_option("--folder", options.folder, "Where states of the weights are kept meanwhile");
   app.add_option("--place-batches", options.place_batches,
                  "Mini-batches of the places, comma-separated, at each of w8a8 and w2a4")
@@ -231,6 +318,10 @@ int main(int argc, char** argv) {
   app.add_option("--step-batches", options.step_batches)->check(CLI::PositiveNumber);
   app.add_option("--final-batches", options.final_batches)->check(CLI::PositiveNumber);
   app.add_option("--seeds", options.seeds)->check(CLI::PositiveNumber);
+  app.add_option("--first-seed", options.first_seed)->check(CLI::PositiveNumber);
+  app.add_option("--threads", options.threads, "That training and reading compute on")
+      ->check(CLI::Range(1, bitpilot::kMaxComputeThreads))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::sort(options.place_batches.begin(), options.place_batches.end());
   bitpilot::RunAll(options);

@@ -3,13 +3,13 @@
 //
 //   planning [FIRST_SEED LAST_SEED]        3001 3040 by default; about two seconds a seed
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <vector>
 
+#include "experiments/mean_interval.h"
 #include "experiments/planning/planning_arms.h"
 #include "kernels/base/window_statistics.h"
 
@@ -27,22 +27,6 @@ constexpr Arm kArms[] = {{"no reading", NoReadingLoss},
                          {"lookahead", LookaheadLoss}};
 constexpr std::size_t kRival = 2;  // two-stage
 
-double Mean(const std::vector<double>& values) {
-  double sum = 0.0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-// Half-width of the 95 % interval of the mean, by Student's t.
-double HalfWidth(const std::vector<double>& values) {
-  const double mean = Mean(values);
-  double squares = 0.0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  const auto count = static_cast<double>(values.size());
-  return StudentT95(static_cast<int>(values.size()) - 1) *
-         std::sqrt(squares / (count - 1.0) / count);
-}
-
 void PrintRow(const char* name, const std::vector<double>& regrets,
               const std::vector<double>& rival) {
   std::vector<double> differences;
@@ -53,9 +37,9 @@ void PrintRow(const char* name, const std::vector<double>& regrets,
     below += regrets[i] < rival[i] ? 1 : 0;
     above += regrets[i] > rival[i] ? 1 : 0;
   }
-  std::printf("| %s | %.4f | %.4f | %.4f | %+.4f +- %.4f | %d, %d |\n", name, Mean(regrets),
-              Median(regrets), *std::max_element(regrets.begin(), regrets.end()), Mean(differences),
-              HalfWidth(differences), below, above);
+  std::printf("| %s | %.4f | %.4f | %.4f | %+.4f +- %.4f | %d, %d |\n", name, MeanOf(regrets),
+              Median(regrets), *std::max_element(regrets.begin(), regrets.end()),
+              MeanOf(differences), HalfWidth95(differences), below, above);
 }
 
 void Run(PlanningLaw law, std::uint64_t first_seed, std::uint64_t last_seed) {

@@ -1,18 +1,21 @@
 // Mean and spread, over studies that differ in their seed, of the rows that a search shows first.
 // See README.md beside this file.
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/study/chosen_rows.h"
 #include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "agent/study/training_note.h"
+#include "experiments/mean_interval.h"
 
 namespace bitpilot {
 namespace {
@@ -53,6 +56,16 @@ std::string MeanAndSpread(const std::vector<double>& values, const char* format)
          ")";
 }
 
+// "+0.0010 +- 0.0031": with Student's 95 % interval, where there is one.
+std::string MeanText(const std::vector<double>& values, const char* format) {
+  char text[32];
+  std::snprintf(text, sizeof text, format, MeanOf(values));
+  std::string result = text;
+  if (values.size() < 2) return result;
+  std::snprintf(text, sizeof text, " +- %.4f", HalfWidth95(values));
+  return result + text;
+}
+
 // How the tables' rows were trained; a line each where studies differ.
 void PrintTraining(const std::vector<FinalEvent>& finals) {
   std::set<std::string> texts;
@@ -91,6 +104,47 @@ void PrintRow(const char* name, const std::vector<const FinalRow*>& rows, std::s
               MeanAndSpread(bytes, "%.0f").c_str());
 }
 
+// The rows of every study, by what they are: null where a study has none.
+struct Rows {
+  std::string name;
+  std::vector<const FinalRow*> rows;
+};
+
+bool HasFigures(const FinalRow* row) {
+  return row != nullptr && row->no_figures_reason.empty() && row->ratio;
+}
+
+// A found row less the program's of the same study, a line a study that has both, then the means and how
+// often one is at least as accurate and as fast as the other.
+void PrintAgainstProgram(const std::vector<std::string>& paths, const Rows& found,
+                         const Rows& program) {
+  std::vector<double> accuracies, ratios;
+  int better = 0;
+  int worse = 0;
+  std::printf("\n%s, less the integer program's row of the same study:\n", found.name.c_str());
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const FinalRow* a = found.rows[i];
+    const FinalRow* b = program.rows[i];
+    if (!HasFigures(a) || !HasFigures(b)) {
+      std::printf("  %s: one of them is missing\n", paths[i].c_str());
+      continue;
+    }
+    const double accuracy = a->test_accuracy - b->test_accuracy;
+    const double ratio = *a->ratio - *b->ratio;
+    const bool same = accuracy == 0.0 && ratio == 0.0;
+    better += !same && accuracy >= 0.0 && ratio <= 0.0 ? 1 : 0;
+    worse += !same && accuracy <= 0.0 && ratio >= 0.0 ? 1 : 0;
+    accuracies.push_back(accuracy);
+    ratios.push_back(ratio);
+    std::printf("  %s: accuracy %+.4f, latency %+.3f x of 8 bit%s\n", paths[i].c_str(), accuracy,
+                ratio, a->assignment_id == b->assignment_id ? " (equal widths)" : "");
+  }
+  if (accuracies.empty()) return;
+  std::printf("  mean: accuracy %s, latency %s; it dominates in %d, is dominated in %d of %zu\n",
+              MeanText(accuracies, "%+.4f").c_str(), MeanText(ratios, "%+.3f").c_str(), better,
+              worse, accuracies.size());
+}
+
 Status PrintTable(const std::vector<std::string>& paths) {
   std::vector<FinalEvent> finals;
   for (const std::string& path : paths) {
@@ -101,22 +155,27 @@ Status PrintTable(const std::vector<std::string>& paths) {
   std::printf(
       "| network | in | mini-batches | from | test accuracy | against 8 bit | latency, x of 8 bit "
       "| weights, bytes |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  const auto print = [&](const char* name, auto choose) {
-    std::vector<const FinalRow*> rows;
-    for (const FinalEvent& final : finals) rows.push_back(choose(final));
-    PrintRow(name, rows, finals.size());
+  const auto print = [&](std::string name, auto choose) {
+    Rows of{std::move(name), {}};
+    for (const FinalEvent& final : finals) of.rows.push_back(choose(final));
+    PrintRow(of.name.c_str(), of.rows, finals.size());
+    return of;
   };
-  for (const FinalistRole role :
-       {FinalistRole::kUniform8, FinalistRole::kUniform4, FinalistRole::kIntegerProgram}) {
-    print(std::string(ToString(role)).c_str(),
-          [role](const FinalEvent& final) { return RowOf(final, role); });
-  }
-  print("found, fastest within 3 points on validation",
-        [](const FinalEvent& final) { return FastestWithin(final, 3); });
-  print("found, fastest within 1 point on validation",
-        [](const FinalEvent& final) { return FastestWithin(final, 1); });
-  print("found, the most accurate on validation",
-        [](const FinalEvent& final) { return MostAccurateOnValidation(final); });
+  const auto print_role = [&](FinalistRole role) {
+    return print(std::string(ToString(role)),
+                 [role](const FinalEvent& final) { return RowOf(final, role); });
+  };
+  print_role(FinalistRole::kUniform8);
+  print_role(FinalistRole::kUniform4);
+  const Rows program = print_role(FinalistRole::kIntegerProgram);
+  const std::vector<Rows> found = {
+      print("found, fastest within 3 points on validation",
+            [](const FinalEvent& final) { return FastestWithin(final, 3); }),
+      print("found, fastest within 1 point on validation",
+            [](const FinalEvent& final) { return FastestWithin(final, 1); }),
+      print("found, the most accurate on validation",
+            [](const FinalEvent& final) { return MostAccurateOnValidation(final); })};
+  for (const Rows& each : found) PrintAgainstProgram(paths, each, program);
   PrintTraining(finals);
   return Status();
 }

@@ -3,10 +3,11 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,22 +15,26 @@
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
+#include "agent/qat/compute_threads.h"
 #include "agent/qat/quantized_model.h"
+#include "agent/qat/scored_network.h"
 
 namespace bitpilot {
 namespace {
 
 constexpr int kBatchSize = 128;
-constexpr int kMost = 200;  // mini-batches that the others are compared with
 
 struct Options {
   std::string model = "resnet8";
   std::string weights;
   std::string data = "sample";
   int train_batches = 20;  // at each width between switches
-  int low_batches = 195;   // at w2a4
-  int images = 3000;       // of the validation range
-  int repeats = 4;         // other images for each number of mini-batches
+  int low_batches = 40;    // at w2a4
+  int images = 1000;       // of the validation range
+  int repeats = 2;         // other images for each number of mini-batches
+  int reference = 200;     // mini-batches that the others are compared with
+  std::vector<int> compared = {4, 8, 16, 32};
+  int threads = 2;
   double learning_rate = 2e-4;
 };
 
@@ -46,41 +51,59 @@ void OrExit(const Status& status) {
   std::exit(1);
 }
 
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+// Training images, those that batch norm is compared on and those of the reference: none in common.
+struct Images {
+  ImageDataset compared;
+  ImageDataset reference;
+  ImageDataset validation;
+};
+
+// The reference has its mini-batches, and no more than half of the training images.
+Images Split(const Options& options, const DataSplits& data) {
+  const std::size_t size = data.train.size();
+  const auto asked = static_cast<std::size_t>(options.reference) * kBatchSize;
+  const std::size_t begin = size - std::min(asked, size / 2);
+  const auto read = static_cast<std::size_t>(options.images);
+  return {data.train.Slice(0, begin), data.train.Slice(begin, size),
+          data.validation.Slice(0, std::min(read, data.validation.size()))};
+}
+
+// As a search reads: with batch norm from all of `images`, of the integer network.
+Scored Read(QuantizedModel& model, const ImageDataset& images, const ImageDataset& validation) {
+  const auto batches = static_cast<int>((images.size() + kBatchSize - 1) / kBatchSize);
+  OrExit(model.ReestimateBatchNorm(images, batches, kBatchSize));
+  const std::optional<ScoredNetwork> read = ValueOrExit(ScoreNetwork(model.Export(), validation));
+  if (!read) OrExit(Unsupported("the loss is no finite number: lower --learning-rate"));
+  return read->score;
 }
 
 // Reads the loss after re-estimation on each number of mini-batches, on up to `repeats` sets of
-// images that have none in common; prints the largest difference to kMost.
-void PrintReadings(const Options& options, const DataSplits& data, QuantizedModel& model,
-                   const char* what) {
-  const ImageDataset images = data.validation.Slice(
-      0, std::min(static_cast<std::size_t>(options.images), data.validation.size()));
-  OrExit(model.ReestimateBatchNorm(data.train, kMost, kBatchSize));
-  const Evaluation best = model.Evaluate(images);
-  std::printf("%s: %d mini-batches: loss %.4f (+- %.4f), accuracy %.4f\n", what, kMost, best.loss,
-              best.loss_error, best.accuracy);
-  for (const int batches : {1, 2, 4, 8, 16, 32, 64}) {
+// images that have none in common; prints the largest difference to the reference.
+void PrintReadings(const Options& options, const Images& images, QuantizedModel& model,
+                   const std::string& what) {
+  const Scored best = Read(model, images.reference, images.validation);
+  std::printf("%s: %zu other images: loss %.4f (+- %.4f), accuracy %.4f; fake-quantized %.4f\n",
+              what.c_str(), images.reference.size(), best.loss, best.loss_error, 1.0 - best.error(),
+              model.Evaluate(images.validation).loss);
+  for (const int batches : options.compared) {
     const auto size = static_cast<std::size_t>(batches) * kBatchSize;
     double worst = 0.0;
     double squares = 0.0;
-    double seconds = 0.0;
     int repeat = 0;
     for (; repeat < options.repeats; ++repeat) {
       const std::size_t begin = static_cast<std::size_t>(repeat) * size;
-      if (begin + size > data.train.size()) break;
-      const ImageDataset slice = data.train.Slice(begin, begin + size);
-      const double start = Seconds();
-      OrExit(model.ReestimateBatchNorm(slice, batches, kBatchSize));
-      seconds += Seconds() - start;
-      const double difference = model.Evaluate(images).loss / best.loss - 1.0;
+      if (begin + size > images.compared.size()) break;
+      const ImageDataset slice = images.compared.Slice(begin, begin + size);
+      const double difference = Read(model, slice, images.validation).loss / best.loss - 1.0;
       worst = std::max(worst, std::abs(difference));
       squares += difference * difference;
     }
-    if (repeat == 0) continue;
-    std::printf("  %3d mini-batches: largest difference %5.2f %%, rms %5.2f %% (%d sets), %.2f s\n",
-                batches, 100.0 * worst, 100.0 * std::sqrt(squares / repeat), repeat,
-                seconds / repeat);
+    if (repeat == 0) {
+      std::printf("  %3d mini-batches: not as many images\n", batches);
+      continue;
+    }
+    std::printf("  %3d mini-batches: largest difference %5.2f %%, rms %5.2f %% (%d sets)\n",
+                batches, 100.0 * worst, 100.0 * std::sqrt(squares / repeat), repeat);
     std::fflush(stdout);
   }
 }
@@ -103,16 +126,18 @@ void Run(const Options& options) {
   const std::string weights =
       options.weights.empty() ? ValueOrExit(ShippedWeightsFile(options.model)) : options.weights;
   const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
+  const Images images = Split(options, data);
+  SetComputeThreads(options.threads);
   QuantizedModel model = ValueOrExit(QuantizedModel::Create(definition, weights, /*seed=*/1));
   model.Calibrate(data.train);
   const std::string start = model.SaveCheckpoint();
 
   std::printf("switches, %d mini-batches at each width\n", options.train_batches);
-  for (const int bits : {8, 4, 8, 4}) {
+  for (const int bits : {8, 4, 8}) {
     SetWidths(model, bits, bits);
     const std::string name = "w" + std::to_string(bits) + "a" + std::to_string(bits);
     if (model.batches_trained() > 0) {
-      PrintReadings(options, data, model, ("right after the switch to " + name).c_str());
+      PrintReadings(options, images, model, "right after the switch to " + name);
     }
     TrainOrExit(model, data, options.train_batches, options.learning_rate);
   }
@@ -121,9 +146,9 @@ void Run(const Options& options) {
   OrExit(model.LoadCheckpoint(start));
   SetWidths(model, 2, 4);
   TrainOrExit(model, data, options.low_batches, options.learning_rate);
-  PrintReadings(options, data, model, "read at w2a4");
+  PrintReadings(options, images, model, "read at w2a4");
   SetWidths(model, 8, 8);
-  PrintReadings(options, data, model, "read at w8a8");
+  PrintReadings(options, images, model, "read at w8a8");
 }
 
 }  // namespace
@@ -141,6 +166,17 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--images", options.images, "validation images")->capture_default_str();
   app.add_option("--repeats", options.repeats, "sets of images a number of mini-batches")
+      ->capture_default_str();
+  app.add_option("--reference", options.reference,
+                 "mini-batches to compare with, of other images (at most half of them)")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--compared", options.compared, "mini-batches, comma-separated")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "that it computes on")
+      ->check(CLI::Range(1, bitpilot::kMaxComputeThreads))
       ->capture_default_str();
   app.add_option("--learning-rate", options.learning_rate, "Adam, constant")->capture_default_str();
   CLI11_PARSE(app, argc, argv);

@@ -5,34 +5,29 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "agent/study/events.h"
+#include "agent/study/search_config.h"
 #include "agent/study/study.h"
-#include "kernels/base/window_statistics.h"
+#include "experiments/mean_interval.h"
 #include "policies/pareto.h"
 
 namespace bitpilot {
 namespace {
 
-// A decision: from where, at which widths, how many mini-batches.
-struct Step {
-  TicketId from = 0;
-  Choice choice;
-  int batches = 0;
-  friend bool operator==(const Step&, const Step&) = default;
-};
-
 // What one study came to.
 struct Search {
   double hypervolume = 0.0;  // validation error after the final training, and latency
-  int networks = 0;          // that trained at the end: equal widths once
+  int networks = 0;          // of the final table: equal widths once
   std::int64_t search_batches = 0;
-  std::int64_t final_batches = 0;
-  std::vector<Step> path;  // in order
+  std::int64_t final_batches = 0;  // also those of a training that diverged and was undone
+  std::set<Choice> tried;          // widths that it asked the board about
 
   std::int64_t mini_batches() const { return search_batches + final_batches; }
 };
@@ -56,54 +51,44 @@ Result<Search> ReadSearch(const std::string& path) {
   if (!study.ok()) return study.status();
   const Result<std::vector<Event>> events = (*study)->Events();
   if (!events.ok()) return events.status();
+  const Result<SearchConfig> config =
+      SearchConfigFromJson(nlohmann::json::parse((*study)->config_json()));
+  if (!config.ok()) return config.status();
   Search search;
   bool has_ended = false;
   for (const Event& event : *events) {
     if (event.kind == ProposalEvent::kKind) {
       const auto proposal = Parse<ProposalEvent>(event);
       if (!proposal.ok()) return proposal.status();
-      search.path.push_back({proposal->from, proposal->choice, proposal->pace.batches});
+      search.tried.insert(proposal->choice);
       search.search_batches += proposal->pace.batches;
     } else if (event.kind == AdvanceEvent::kKind) {
       const auto advance = Parse<AdvanceEvent>(event);
       if (!advance.ok()) return advance.status();
-      search.path.push_back({advance->from, advance->choice, advance->pace.batches});
       search.search_batches += advance->pace.batches;
     } else if (event.kind == TrainedEvent::kKind) {
       const auto trained = Parse<TrainedEvent>(event);
       if (!trained.ok()) return trained.status();
-      search.networks += trained->batches > 0 ? 1 : 0;
-      search.final_batches += trained->batches;
+      search.final_batches +=
+          trained->diverged ? config->final_batches.value_or(0) : trained->batches;
     } else if (event.kind == FinalEvent::kKind) {
       const auto final = Parse<FinalEvent>(event);
       if (!final.ok()) return final.status();
       has_ended = true;
       std::vector<Objectives> points;
+      std::set<std::string> networks;
       for (const FinalRow& row : final->rows) {
+        networks.insert(row.assignment_id);
         if (row.ratio && row.validation_accuracy) {
           points.push_back({1.0 - *row.validation_accuracy, *row.ratio});
         }
       }
+      search.networks = static_cast<int>(networks.size());
       search.hypervolume = Hypervolume(points);
     }
   }
   if (has_ended) return search;
   return Status(StatusCode::kNotFound, path + ": the search has not ended");
-}
-
-double Mean(const std::vector<double>& values) {
-  double sum = 0.0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-// Half-width of the 95 % interval of the mean, by Student's t.
-double HalfWidth(const std::vector<double>& values) {
-  double squares = 0.0;
-  for (const double value : values) squares += std::pow(value - Mean(values), 2);
-  const auto count = static_cast<double>(values.size());
-  return StudentT95(static_cast<int>(values.size()) - 1) *
-         std::sqrt(squares / (count - 1.0) / count);
 }
 
 // By arm, then by seed.
@@ -113,7 +98,7 @@ void PrintArms(const Searches& searches) {
   std::printf(
       "| way | hypervolume, mean | least | most | mini-batches, mean | of them searching | "
       "networks "
-      "trained at the end |\n|---|---|---|---|---|---|---|\n");
+      "of the table |\n|---|---|---|---|---|---|---|\n");
   for (const Arm& arm : kArms) {
     std::vector<double> volumes, batches, searching, networks;
     for (const auto& [seed, search] : searches.at(arm.name)) {
@@ -123,9 +108,9 @@ void PrintArms(const Searches& searches) {
       networks.push_back(search.networks);
     }
     std::printf("| %s: %s | %.4f | %.4f | %.4f | %.0f | %.0f | %.1f |\n", arm.name, arm.what,
-                Mean(volumes), *std::min_element(volumes.begin(), volumes.end()),
-                *std::max_element(volumes.begin(), volumes.end()), Mean(batches), Mean(searching),
-                Mean(networks));
+                MeanOf(volumes), *std::min_element(volumes.begin(), volumes.end()),
+                *std::max_element(volumes.begin(), volumes.end()), MeanOf(batches),
+                MeanOf(searching), MeanOf(networks));
   }
 }
 
@@ -134,15 +119,24 @@ void PrintDifferences(const Searches& searches) {
   for (const Arm& arm : kArms) {
     if (&arm == &kArms[0]) continue;
     const std::map<int, Search>& other = searches.at(arm.name);
-    std::vector<double> differences;
-    int paths = 0;
+    std::vector<double> differences, only_first;
+    int seeds_that_differ = 0;
     for (const auto& [seed, search] : first) {
+      const std::set<Choice>& others = other.at(seed).tried;
       differences.push_back(search.hypervolume - other.at(seed).hypervolume);
-      paths += search.path != other.at(seed).path ? 1 : 0;
+      seeds_that_differ += search.tried != others ? 1 : 0;
+      only_first.push_back(static_cast<double>(
+          std::count_if(search.tried.begin(), search.tried.end(),
+                        [&](const Choice& choice) { return !others.contains(choice); })));
     }
-    std::printf("%s less %s: %+.4f +- %.4f; %zu seeds, on %d of them other decisions\n",
-                kArms[0].name, arm.name, Mean(differences), HalfWidth(differences),
-                differences.size(), paths);
+    const double mean = MeanOf(differences);
+    const double half = HalfWidth95(differences);
+    std::printf(
+        "%s less %s: %+.4f +- %.4f, the interval's lower end is %s 0; %zu seeds, on %d of them "
+        "other "
+        "widths were tried (of %s's in the mean %.1f)\n",
+        kArms[0].name, arm.name, mean, half, mean - half > 0.0 ? "above" : "not above",
+        differences.size(), seeds_that_differ, kArms[0].name, MeanOf(only_first));
   }
 }
 
@@ -169,11 +163,19 @@ bool HaveSameSeeds(const std::map<int, Search>& a, const std::map<int, Search>& 
                     [](const auto& one, const auto& other) { return one.first == other.first; });
 }
 
-// All mini-batches of one study, of search and final training.
-Status PrintTotal(const std::string& path) {
-  const Result<Search> search = ReadSearch(path);
-  if (!search.ok()) return search.status().WithContext(path);
-  std::printf("%lld\n", static_cast<long long>(search->mini_batches()));
+// What each network of the second study's table gets of all mini-batches of the first, search and final
+// training; without a second study, of as many networks as a table has at most.
+Status PrintShare(const std::vector<std::string>& paths) {
+  const Result<Search> spent = ReadSearch(paths[0]);
+  if (!spent.ok()) return spent.status();
+  int networks = kMaxFinalNetworks;
+  if (paths.size() > 1) {
+    const Result<Search> search = ReadSearch(paths[1]);
+    if (!search.ok()) return search.status();
+    networks = search->networks;
+  }
+  const double share = static_cast<double>(spent->mini_batches()) / networks;
+  std::printf("%lld\n", std::llround(share));
   return Status();
 }
 
@@ -208,12 +210,13 @@ Status Print(const std::vector<std::string>& paths) {
 int main(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr,
-                 "usage: training_pays ARM-SEED.db...\n       training_pays totals STUDY\n");
+                 "usage: training_pays ARM-SEED.db...\n"
+                 "       training_pays share STUDY_THAT_SPENT [STUDY_WITH_TABLE]\n");
     return 2;
   }
-  const bool prints_total = argc == 3 && std::string_view(argv[1]) == "totals";
-  const bitpilot::Status status =
-      prints_total ? bitpilot::PrintTotal(argv[2]) : bitpilot::Print({argv + 1, argv + argc});
+  const bool prints_share = (argc == 3 || argc == 4) && std::string_view(argv[1]) == "share";
+  const bitpilot::Status status = prints_share ? bitpilot::PrintShare({argv + 2, argv + argc})
+                                               : bitpilot::Print({argv + 1, argv + argc});
   if (status.ok()) return 0;
   std::fprintf(stderr, "training_pays: %s\n", status.message().c_str());
   return 1;
