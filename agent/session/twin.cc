@@ -140,7 +140,8 @@ Result<TwinLosses> LossesOf(const AnchorEvent& twin, const StudyFiles& files) {
   if (!losses.ok()) return losses.status().WithContext(twin.losses_file);
   if (losses->AreOf(twin.anchor)) return losses;
   return DataCorrupt(twin.losses_file +
-                     ": these losses were not read where the log says that the " + "twin was");
+                     ": expected the twin's losses on every image at the readings that the log "
+                     "has, got those of other readings");
 }
 
 }  // namespace bitpilot

@@ -18,7 +18,7 @@ namespace {
 CachedTwin TwinOf(int num_readings) {
   CachedTwin twin;
   for (int i = 0; i < num_readings; ++i) {
-    twin.readings.push_back({10 * i, 0.5 - 0.01 * i, 0.01, 0.1});
+    twin.readings.push_back({10 * i, 0.5 - 0.0625 * i, 0.01, 0.1});
     twin.losses.Add(10 * i, {0.25F, 0.75F - 0.125F * static_cast<float>(i)});
   }
   twin.state = "weights after " + std::to_string(num_readings);
