@@ -90,7 +90,8 @@ Result<SearchOutcome> SearchDriver::Run() {
       parts_ != nullptr ? LossesOf(*twin, files_) : Result<TwinLosses>(TwinLosses());
   if (!losses.ok()) return losses.status();
   SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
-                                resources.board, training_, journal_, files_, options_.stop);
+                                resources.board, shares_this_machine_, training_, journal_, files_,
+                                options_.stop);
   SearchOutcome outcome;
   while (true) {
     const Result<bool> finished = Search(environment, **policy);
@@ -133,6 +134,9 @@ Status SearchDriver::SettleBoard() {
     return Result<BoardEvent>(BoardEvent{parts_->board->info(), CpuClass()});
   });
   if (!board.ok()) return board.status();
+  // A resume's daemon may have been started with the flag, or without it: the board that answers now.
+  shares_this_machine_ =
+      SharesThisMachine(config_, parts_ == nullptr ? board->board : parts_->board->info());
   if (parts_ == nullptr) return Status();
   // Everything is checked before anything is noted.
   BITPILOT_RETURN_IF_ERROR(CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));

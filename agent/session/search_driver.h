@@ -92,7 +92,8 @@ class SearchDriver {
   const StudyFiles& files_;
   LiveParts* parts_;
   const SearchOptions& options_;
-  BitAssignment base_;  // the problem's
+  BitAssignment base_;                // the problem's
+  bool shares_this_machine_ = false;  // the board; of a verification as the log says
   PlacedTraining training_;
   std::optional<IntegerProgramAnswers> program_;  // of policies that may use its answers
   std::vector<TicketId> keeps_;
