@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/fleet/board.h"
@@ -79,6 +80,9 @@ class SearchEnvironment final : public Environment {
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
   void Extend(int measurements);
+
+  // The losses of a twin that trained on, readings of before included; empty as in the constructor.
+  void TakeTwin(TwinLosses twin) { twin_ = std::move(twin); }
 
   // REQUIRES: the place was answered, and is kept.
   PlaceFile FileOf(Place place) const;
