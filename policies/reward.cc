@@ -53,10 +53,17 @@ double AnchorLossError(const Anchor& anchor, double depth) {
   return Between(anchor, depth, &AnchorReading::loss_error);
 }
 
+const AnchorReading& ReferenceReading(const Anchor& anchor) {
+  BITPILOT_CHECK(!anchor.readings.empty());
+  if (anchor.of_first_budget == 0) return anchor.readings.back();
+  return anchor.readings.at(static_cast<std::size_t>(anchor.of_first_budget) - 1);
+}
+
 Reference AnchoredReference(const SearchProblem& problem) {
-  BITPILOT_CHECK(!problem.anchor.readings.empty());
-  const AnchorReading& end = problem.anchor.readings.back();
-  return {.latency_ns = problem.uniform8.latency_ns, .loss = end.loss, .accuracy = 1.0 - end.error};
+  const AnchorReading& reading = ReferenceReading(problem.anchor);
+  return {.latency_ns = problem.uniform8.latency_ns,
+          .loss = reading.loss,
+          .accuracy = 1.0 - reading.error};
 }
 
 ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth) {
@@ -68,9 +75,8 @@ ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth) {
 }
 
 double AnchoredError(const Anchor& anchor, const Scored& score, int depth) {
-  BITPILOT_CHECK(!anchor.readings.empty());
   const double excess = score.error() - AnchorError(anchor, depth);
-  return std::clamp(excess + anchor.readings.back().error, 0.0, 1.0);
+  return std::clamp(excess + ReferenceReading(anchor).error, 0.0, 1.0);
 }
 
 double UtilityOf(const SearchProblem& problem, const UtilityTerms& terms) {

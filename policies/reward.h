@@ -11,10 +11,13 @@
 // that does to the loss is charged to its widths (experiments/anchor measures it).
 //
 //   excess loss     x = loss - A(d)                  d: mini-batches that the scored weights have had
-//   anchored error  e = error - E(d) + E(end)
+//   anchored error  e = error - E(d) + E(T)         T: the budget that the search began with
 //   utility         u = - x / A(0) - ratio [- energy ratio]
 //                       - kAccuracyPenalty max(0, min_accuracy - (1 - e))^2
 //                       - kBudgetPenalty (max(0, ratio / max_latency - 1) + the same of energy)
+//
+// Where a search is extended, its twin trains on as long, so that d never goes beyond it; T stays, and
+// with it every figure of the candidates before.
 //
 // A is the twin's loss, E its error, both read at a few points and linear between; ratios are to
 // uniform 8 bit. Uniform 8 bit itself has u = -1 (-2 with energy).
@@ -42,7 +45,12 @@ double AnchorError(const Anchor& anchor, double depth);
 // Standard error of the anchor's loss there.
 double AnchorLossError(const Anchor& anchor, double depth);
 
-// Uniform 8 bit as all anchored figures see it: loss and accuracy of the twin's end.
+// The reading that anchored figures are given at: the twin's after the budget that the search began with.
+//
+// REQUIRES: the anchor has a reading.
+const AnchorReading& ReferenceReading(const Anchor& anchor);
+
+// Uniform 8 bit as all anchored figures see it: loss and accuracy of that reading.
 Reference AnchoredReference(const SearchProblem& problem);
 
 // A reading, in nats above the anchor, with its standard error: Scored::excess_error. Where that is not

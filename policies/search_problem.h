@@ -95,6 +95,9 @@ struct AnchorReading {
 };
 struct Anchor {
   std::vector<AnchorReading> readings;  // ascending in `batches`; one, at 0, where nothing trains
+  // Of a search that was extended, whose twin trained on: how many of them, the first ones, are of the
+  // budget that the search began with. 0: all.
+  int of_first_budget = 0;
   friend bool operator==(const Anchor&, const Anchor&) = default;
 };
 

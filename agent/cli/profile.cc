@@ -55,7 +55,8 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   board_options.notice = [&display](const std::string& text) { display.OnNotice(text); };
   const Result<std::unique_ptr<Board>> board = OpenChosenBoard(flags.board, board_options);
   if (!board.ok()) return board.status();
-  if (flags.board.fleet.empty()) LeaveToTheBoard((*board)->info().cpu, 1);
+  const BoardInfo& info = (*board)->info();
+  if (flags.board.fleet.empty() || info.shares_agent_host) LeaveToTheBoard(info.cpu, 1);
   ProfileOptions options;
   options.unfinished_path = flags.exports.front() + ".unfinished";
   options.stop = StopRequested;

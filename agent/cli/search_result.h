@@ -25,7 +25,7 @@
 // differ in their widths.
 //
 // chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
-// test accuracies choose nothing.
+// test accuracies choose nothing, and nobody is chosen where uniform 8 bit's own final training diverged.
 //
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...

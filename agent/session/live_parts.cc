@@ -79,6 +79,10 @@ BoardChoice BoardChoiceOf(const SearchConfig& config) {
   return {config.device, config.fleet, config.board, config.fast, config.cpu};
 }
 
+bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board) {
+  return config.device.starts_with("local") || board.shares_agent_host;
+}
+
 Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
                                                  SearchConfig& config, SearchObserver& observer,
                                                  const std::function<bool()>& stop) {
@@ -134,7 +138,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   if (!config.teacher.empty()) {
     BITPILOT_RETURN_IF_ERROR(LoadTeacher(config, *parts->model, observer));
   }
-  if (config.device.starts_with("local")) {
+  if (SharesThisMachine(config, parts->board->info())) {
     LeaveToTheBoard(parts->board->info().cpu, *config.train_threads);
   }
   return parts;

@@ -31,6 +31,10 @@ struct LiveParts {
 // The board that `config` names.
 BoardChoice BoardChoiceOf(const SearchConfig& config);
 
+// True if the board is on the machine that trains: this machine's own, or one that a daemon with
+// --shares-agent-host answers for. Nothing trains while it measures.
+bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board);
+
 // Connects to the board that `config` names, then loads the rest. What the flags left out is filled in
 // ("shipped", checksums); a checksum that is there already, because a study recorded it,
 // must match.

@@ -75,28 +75,30 @@ Result<SearchOutcome> SearchDriver::Run() {
                                             files_, *options_.observer, options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
   SearchProblem& problem = setup->problem;
+  problem_ = &problem;
   base_ = problem.base;
   const Result<StoredFile> start = SettleStart();
   if (!start.ok()) return Interruption(start.status());
-  const Result<AnchorEvent> twin =
-      SettleTwin(config_, problem, *start, training_, TwinCache::OfUser(), journal_, files_,
-                 *options_.observer);
+  Result<AnchorEvent> twin = SettleTwin(config_, problem, *start, training_, TwinCache::OfUser(),
+                                        journal_, files_, *options_.observer);
   if (!twin.ok()) return Interruption(twin.status());
-  problem.anchor = twin->anchor;
+  twin_ = std::move(*twin);
+  problem.anchor = twin_.anchor;
   Result<std::unique_ptr<Policy>> policy = PreparePolicy(problem);
   if (!policy.ok()) return policy.status();
 
   Result<TwinLosses> losses =
-      parts_ != nullptr ? LossesOf(*twin, files_) : Result<TwinLosses>(TwinLosses());
+      parts_ != nullptr ? LossesOf(twin_, files_) : Result<TwinLosses>(TwinLosses());
   if (!losses.ok()) return losses.status();
   SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
-                                resources.board, training_, journal_, files_, options_.stop);
+                                resources.board, shares_this_machine_, training_, journal_, files_,
+                                options_.stop);
   SearchOutcome outcome;
   while (true) {
     const Result<bool> finished = Search(environment, **policy);
     if (!finished.ok()) return Interruption(finished.status());
     if (!*finished) return Outcome(/*interrupted=*/true);
-    Result<FinalEvent> final = Finish(*setup, *twin, environment);
+    Result<FinalEvent> final = Finish(*setup, environment);
     if (!final.ok()) return Interruption(final.status());
     outcome = Outcome(/*interrupted=*/false);
     outcome.final = std::move(*final);
@@ -133,6 +135,9 @@ Status SearchDriver::SettleBoard() {
     return Result<BoardEvent>(BoardEvent{parts_->board->info(), CpuClass()});
   });
   if (!board.ok()) return board.status();
+  // A resume's daemon may have been started with the flag, or without it: the board that answers now.
+  shares_this_machine_ =
+      SharesThisMachine(config_, parts_ == nullptr ? board->board : parts_->board->info());
   if (parts_ == nullptr) return Status();
   // Everything is checked before anything is noted.
   BITPILOT_RETURN_IF_ERROR(CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));
@@ -186,6 +191,9 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
     if (!observation) {
       if (!environment.status().ok()) return environment.status();
       return false;
+    }
+    if (std::holds_alternative<Conditions>(*observation)) {
+      BITPILOT_RETURN_IF_ERROR(SettleExtendedTwin(environment));
     }
     policy.Observe(environment.view(), *observation);
     if (std::holds_alternative<TrialOutcome>(*observation)) {
@@ -267,8 +275,7 @@ Status SearchDriver::SettlePolicy(SearchEnvironment& environment, Policy& policy
   return policy.Load(logged->state).WithContext("seq " + std::to_string(journal_.seq()));
 }
 
-Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, const AnchorEvent& twin,
-                                        SearchEnvironment& environment) {
+Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnvironment& environment) {
   const SearchProblem& problem = setup.problem;
   const std::vector<Finalist> finalists =
       ChooseFinalists(problem, environment.proposals(), environment.transitions(), program_,
@@ -281,7 +288,7 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, const AnchorE
     const View& view = environment.view();
     const PlaceFile stopped = environment.FileOf(view.stopped_at().value_or(view.latest()));
     job.search = FinalStart{stopped.file, stopped.depth};
-    job.twin = FinalStart{{twin.sha256, twin.file}, twin.anchor.readings.back().batches};
+    job.twin = FinalStart{{twin_.sha256, twin_.file}, twin_.anchor.readings.back().batches};
   }
   FinalTrainingParts training;
   ComparisonParts comparison;
@@ -320,6 +327,22 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, const AnchorE
   }
   BITPILOT_RETURN_IF_ERROR(journal_.Decide(EndEvent{"done"}));
   return final;
+}
+
+Status SearchDriver::SettleExtendedTwin(SearchEnvironment& environment) {
+  const int total = environment.view().conditions()->totals.mini_batches;
+  if (!training_.trains() || total <= twin_.anchor.readings.back().batches) return Status();
+  if (journal_.replaying() && journal_.next_kind() != AnchorEvent::kKind) return Status();
+  Result<AnchorEvent> twin = ExtendTwin(config_, *problem_, twin_, total, training_,
+                                        TwinCache::OfUser(), journal_, files_, *options_.observer);
+  if (!twin.ok()) return twin.status();
+  twin_ = std::move(*twin);
+  problem_->anchor = twin_.anchor;
+  if (parts_ == nullptr) return Status();
+  Result<TwinLosses> losses = LossesOf(twin_, files_);
+  if (!losses.ok()) return losses.status();
+  environment.TakeTwin(std::move(*losses));
+  return Status();
 }
 
 bool SearchDriver::IsExtended(SearchEnvironment& environment) {

@@ -3,7 +3,7 @@
 //
 //   agent -> board -> problem -> [place 0] -> anchor -> [answers]
 //         -> conditions -> ([keeps] -> action* -> [policy] -> observation)*
-//         -> trained* -> test -> final -> end -> [conditions -> ... of an extended search]
+//         -> trained* -> test -> final -> end -> [conditions -> [anchor] -> ... of an extended search]
 //
 // Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
 // places stand before the observation that they are for.
@@ -79,8 +79,10 @@ class SearchDriver {
   Status TakeActions(std::vector<Action>& actions);
   Status SettleKeeps(SearchEnvironment& environment, const Policy& policy);
   Status SettlePolicy(SearchEnvironment& environment, Policy& policy);
-  Result<FinalEvent> Finish(const ProblemSetup& setup, const AnchorEvent& twin,
-                            SearchEnvironment& environment);
+  Result<FinalEvent> Finish(const ProblemSetup& setup, SearchEnvironment& environment);
+  // Where new conditions let the search train further than the twin did: trains that on, too, before
+  // anything is decided. Not in a log whose extension has no anchor, as an older bitpilot wrote it.
+  Status SettleExtendedTwin(SearchEnvironment& environment);
   // True if the log goes on after the end, or should: the search is extended.
   bool IsExtended(SearchEnvironment& environment);
   void Report(const SearchEnvironment& environment) const;
@@ -92,8 +94,12 @@ class SearchDriver {
   const StudyFiles& files_;
   LiveParts* parts_;
   const SearchOptions& options_;
-  BitAssignment base_;  // the problem's
+  BitAssignment base_;                // the problem's
+  bool shares_this_machine_ = false;  // the board; of a verification as the log says
   PlacedTraining training_;
+  SearchProblem* problem_ =
+      nullptr;        // while it runs; its anchor grows where the search is extended
+  AnchorEvent twin_;  // the last one
   std::optional<IntegerProgramAnswers> program_;  // of policies that may use its answers
   std::vector<TicketId> keeps_;
   int rounds_ = 0;  // of decisions

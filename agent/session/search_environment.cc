@@ -15,8 +15,6 @@ namespace {
 // A board of its own takes one candidate ahead while it measures another.
 constexpr int kSlotsOfABoard = 2;
 
-bool SharesThisMachine(const SearchConfig& config) { return config.device.starts_with("local"); }
-
 Totals TotalsOf(const SearchConfig& config) {
   return {config.measurements, config.measurements * config.train_batches, config.board_seconds};
 }
@@ -25,7 +23,8 @@ Totals TotalsOf(const SearchConfig& config) {
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile start, StoredFile uniform8, TwinLosses twin,
-                                     Board* board, PlacedTraining& training, Journal& journal,
+                                     Board* board, bool shares_this_machine,
+                                     PlacedTraining& training, Journal& journal,
                                      const StudyFiles& files, std::function<bool()> stop)
     : config_(config),
       problem_(problem),
@@ -33,6 +32,7 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
       journal_(journal),
       files_(files),
       stop_(std::move(stop)),
+      shares_this_machine_(shares_this_machine),
       uniform8_file_(uniform8),
       twin_(std::move(twin)),
       board_(problem, std::move(uniform8), board, journal, files),
@@ -105,7 +105,7 @@ std::optional<PlaceFile> SearchEnvironment::FindFile(Place place) const {
 }
 
 Conditions SearchEnvironment::ConditionsNow() const {
-  return {{{kOnlyClass, SharesThisMachine(config_) ? 1 : kSlotsOfABoard}}, totals_};
+  return {{{kOnlyClass, shares_this_machine_ ? 1 : kSlotsOfABoard}}, totals_};
 }
 
 Result<Observation> SearchEnvironment::ObserveConditions() {
@@ -131,10 +131,9 @@ Result<Observation> SearchEnvironment::Live() {
     });
     if (complete != tickets_.end()) return Answer(complete);
     const auto to_do = std::find_if(tickets_.begin(), tickets_.end(), needs_work);
-    const bool shares = SharesThisMachine(config_);
     // On this machine a candidate is read before it is measured, with nothing beside it.
-    if (!shares) BITPILOT_RETURN_IF_ERROR(FeedBoard());
-    if (to_do != tickets_.end() && !(shares && board_.is_measuring())) {
+    if (!shares_this_machine_) BITPILOT_RETURN_IF_ERROR(FeedBoard());
+    if (to_do != tickets_.end() && !(shares_this_machine_ && board_.is_measuring())) {
       BITPILOT_RETURN_IF_ERROR(Work(*to_do));
       continue;
     }

@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/fleet/board.h"
@@ -37,14 +38,16 @@ inline constexpr char kOnlyClass[] = "board";
 class SearchEnvironment final : public Environment {
  public:
   // start: the place that everything begins from. uniform8: the network that all candidates are
-  // compared with. board: null in a verification. All references outlive the object.
+  // compared with. board: null in a verification. shares_this_machine: nothing trains while the board
+  // measures (SharesThisMachine() of agent/session/live_parts.h). All references outlive the object.
   //
   // twin: the losses of the anchor's readings; empty where there are none, or in a verification.
   //
   // stop: polled; once true, Next() returns nullopt, and nothing half done is logged as done.
   SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, StoredFile start,
-                    StoredFile uniform8, TwinLosses twin, Board* board, PlacedTraining& training,
-                    Journal& journal, const StudyFiles& files, std::function<bool()> stop);
+                    StoredFile uniform8, TwinLosses twin, Board* board, bool shares_this_machine,
+                    PlacedTraining& training, Journal& journal, const StudyFiles& files,
+                    std::function<bool()> stop);
 
   const SearchProblem& problem() const override { return problem_; }
   Status Submit(const Action& action) override;
@@ -77,6 +80,9 @@ class SearchEnvironment final : public Environment {
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
   void Extend(int measurements);
+
+  // The losses of a twin that trained on, readings of before included; empty as in the constructor.
+  void TakeTwin(TwinLosses twin) { twin_ = std::move(twin); }
 
   // REQUIRES: the place was answered, and is kept.
   PlaceFile FileOf(Place place) const;
@@ -146,6 +152,7 @@ class SearchEnvironment final : public Environment {
   Journal& journal_;
   const StudyFiles& files_;
   std::function<bool()> stop_;
+  bool shares_this_machine_;
   StoredFile uniform8_file_;
   TwinLosses twin_;
   StepBoard board_;

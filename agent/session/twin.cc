@@ -1,66 +1,91 @@
 #include "agent/session/twin.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "kernels/base/check.h"
+#include "policies/pace.h"
 #include "policies/plain_math.h"
 
 namespace bitpilot {
 namespace {
 
-// Share of the learning rate after `spent` of `total` mini-batches, as policies/pace.h has it.
-double RateShare(int spent, int total) {
-  return PlainHalfCosine(static_cast<double>(spent) / total);
+// Mini-batches that the twin trains between two budgets, and the share of the learning rate that it
+// begins at. It falls to nothing, as policies/pace.h has it.
+struct Stretch {
+  int begin = 0;
+  int end = 0;
+  double peak = 1.0;
+};
+
+double RateShare(const Stretch& stretch, int spent) {
+  return stretch.peak * PlainHalfCosine(static_cast<double>(spent - stretch.begin) /
+                                        (stretch.end - stretch.begin));
 }
 
-// Mini-batches before reading `i`, 0 .. kTwinReadings - 1.
-int BatchesAt(int i, int total) {
-  return static_cast<int>(static_cast<std::int64_t>(total) * i / (kTwinReadings - 1));
+// Mini-batches before reading `i` of the stretch, 0 .. kTwinReadings - 1.
+int BatchesAt(const Stretch& stretch, int i) {
+  const std::int64_t length = stretch.end - stretch.begin;
+  return stretch.begin + static_cast<int>(length * i / (kTwinReadings - 1));
 }
 
 AnchorReading ToReading(const Scored& score, int batches) {
   return {batches, score.loss, score.loss_error, score.error()};
 }
 
+// The twin so far. The last reading is the first one of what it trains next.
+struct TwinSoFar {
+  PlaceFile place;  // after the last reading; the start before the first
+  Anchor anchor;
+  TwinLosses losses;  // of the readings; empty where those of before have none
+};
+
 class Twin {
  public:
-  Twin(const SearchConfig& config, const SearchProblem& problem, PlacedTraining& training,
+  Twin(const Stretch& stretch, const SearchProblem& problem, PlacedTraining& training,
        const TwinCache& cache, const StudyFiles& files, SearchObserver& observer)
-      : total_(config.train_batches * config.measurements),
+      : stretch_(stretch),
         uniform8_(UniformAssignment(problem.topology, 8, 8)),
         training_(training),
         cache_(cache),
         files_(files),
         observer_(observer) {}
 
-  Result<AnchorEvent> Train(const SearchConfig& config, const StoredFile& start) {
-    PlaceFile place{start, 0};
-    Anchor anchor;
-    TwinLosses losses;
-    const std::string key = training_.trains() ? TwinKey(config, start.sha256) : std::string();
-    if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, &place, &anchor, &losses));
-    const int last = total_ > 0 ? kTwinReadings : 1;
-    for (int i = static_cast<int>(anchor.readings.size()); i < last; ++i) {
-      BITPILOT_RETURN_IF_ERROR(TrainTo(BatchesAt(i, total_), start, &place));
-      Result<std::optional<ScoredNetwork>> read = training_.Read(place, uniform8_);
+  Result<AnchorEvent> Train(const std::string& key, TwinSoFar twin) {
+    const StoredFile start = twin.place.file;
+    const bool has_losses = twin.losses.AreOf(twin.anchor);
+    const int before = std::max(0, static_cast<int>(twin.anchor.readings.size()) - 1);
+    if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, before, &twin));
+    const int last = stretch_.begin < stretch_.end ? kTwinReadings : 1;
+    for (int i = static_cast<int>(twin.anchor.readings.size()) - before; i < last; ++i) {
+      BITPILOT_RETURN_IF_ERROR(TrainTo(BatchesAt(stretch_, i), start, &twin.place));
+      Result<std::optional<ScoredNetwork>> read = training_.Read(twin.place, uniform8_);
       if (!read.ok()) return read.status();
       if (!*read) return Diverged();
-      anchor.readings.push_back(ToReading((*read)->score, place.depth));
-      losses.Add(place.depth, std::move((*read)->losses));
-      if (training_.trains()) BITPILOT_RETURN_IF_ERROR(Keep(key, place, anchor, losses));
-      observer_.OnProgress(i + 1, std::to_string(place.depth) + " mini-batches");
+      twin.anchor.readings.push_back(ToReading((*read)->score, twin.place.depth));
+      if (has_losses) twin.losses.Add(twin.place.depth, std::move((*read)->losses));
+      if (training_.trains()) BITPILOT_RETURN_IF_ERROR(Keep(key, twin));
+      observer_.OnProgress(i + 1, std::to_string(twin.place.depth) + " mini-batches");
     }
-    const Result<StoredFile> stored = files_.Put(StudyFileKind::kLosses, losses.Serialize());
-    if (!stored.ok()) return stored.status();
-    return AnchorEvent{std::move(anchor), place.file.sha256, place.file.file, stored->sha256,
-                       stored->file};
+    AnchorEvent event{std::move(twin.anchor), twin.place.file.sha256, twin.place.file.file, "", ""};
+    if (has_losses) {
+      const Result<StoredFile> stored = files_.Put(StudyFileKind::kLosses, twin.losses.Serialize());
+      if (!stored.ok()) return stored.status();
+      event.losses_sha256 = stored->sha256;
+      event.losses_file = stored->file;
+    }
+    return event;
   }
 
  private:
   // Trains on until the weights have had so many mini-batches.
   Status TrainTo(int batches, const StoredFile& start, PlaceFile* place) {
     if (batches == place->depth) return Status();  // nothing trains, or the first reading
-    const Pace pace{batches - place->depth, RateShare(place->depth, total_),
-                    RateShare(batches, total_)};
+    const Pace pace{batches - place->depth, RateShare(stretch_, place->depth),
+                    RateShare(stretch_, batches)};
     Result<PlacedTraining::Trained> trained = training_.Train(*place, uniform8_, pace);
     if (!trained.ok()) return trained.status();
     if (trained->diverged) return Diverged();
@@ -69,42 +94,83 @@ class Twin {
     return Status();
   }
 
-  Status TakeFromCache(const std::string& key, PlaceFile* place, Anchor* anchor,
-                       TwinLosses* losses) {
+  // before: readings that are not of this stretch.
+  Status TakeFromCache(const std::string& key, int before, TwinSoFar* twin) {
     std::optional<CachedTwin> cached = cache_.Find(key);
-    if (!cached || cached->readings.size() > kTwinReadings) return Status();
-    for (std::size_t i = 0; i < cached->readings.size(); ++i) {
-      if (cached->readings[i].batches != BatchesAt(static_cast<int>(i), total_)) return Status();
+    if (!cached || cached->readings.size() <= twin->anchor.readings.size()) return Status();
+    if (static_cast<int>(cached->readings.size()) > before + kTwinReadings) return Status();
+    if (!std::equal(twin->anchor.readings.begin(), twin->anchor.readings.end(),
+                    cached->readings.begin())) {
+      return Status();
+    }
+    for (int i = before; i < static_cast<int>(cached->readings.size()); ++i) {
+      const int batches = cached->readings[static_cast<std::size_t>(i)].batches;
+      if (batches != BatchesAt(stretch_, i - before)) return Status();
     }
     const Result<StoredFile> file = files_.Put(StudyFileKind::kCheckpoint, cached->state);
     if (!file.ok()) return file.status();
-    *place = {*file, cached->readings.back().batches};
-    anchor->readings = std::move(cached->readings);
-    *losses = std::move(cached->losses);
+    twin->place = {*file, cached->readings.back().batches};
+    twin->anchor.readings = std::move(cached->readings);
+    twin->losses = std::move(cached->losses);
     return Status();
   }
 
-  Status Keep(const std::string& key, const PlaceFile& place, const Anchor& anchor,
-              const TwinLosses& losses) {
-    Result<std::string> state = files_.Get(place.file);
+  Status Keep(const std::string& key, const TwinSoFar& twin) {
+    Result<std::string> state = files_.Get(twin.place.file);
     if (!state.ok()) return state.status();
-    cache_.Keep(key, {anchor.readings, losses, std::move(*state)});
+    cache_.Keep(key, {twin.anchor.readings, twin.losses, std::move(*state)});
     return Status();
   }
 
-  static Status Diverged() {
+  Status Diverged() const {
+    if (stretch_.begin > 0) {
+      return InvalidArgument(
+          "training uniform 8 bit alone for the extension diverged (a loss or a weight is no "
+          "finite "
+          "number): this search cannot go on; start a new one with a lower --learning-rate");
+    }
     return InvalidArgument(
         "training uniform 8 bit alone diverged (a loss or a weight is no finite number): use a "
         "lower --learning-rate");
   }
 
-  int total_;
+  Stretch stretch_;
   BitAssignment uniform8_;
   PlacedTraining& training_;
   const TwinCache& cache_;
   const StudyFiles& files_;
   SearchObserver& observer_;
 };
+
+// Of the anchor of an extended search, which goes on from this one.
+int OfFirstBudget(const Anchor& before) {
+  return before.of_first_budget != 0 ? before.of_first_budget
+                                     : static_cast<int>(before.readings.size());
+}
+
+// What of a logged event follows from the twin before it.
+Result<AnchorEvent> Recompute(const AnchorEvent& logged, const AnchorEvent& twin,
+                              const Stretch& stretch) {
+  const std::vector<AnchorReading>& before = twin.anchor.readings;
+  const std::size_t expected = before.size() + kTwinReadings - 1;
+  if (logged.anchor.readings.size() != expected) {
+    return DataCorrupt("the anchor of an extended search has " +
+                       std::to_string(logged.anchor.readings.size()) + " readings, expected " +
+                       std::to_string(expected));
+  }
+  AnchorEvent again = logged;
+  std::copy(before.begin(), before.end(), again.anchor.readings.begin());
+  for (int i = 1; i < kTwinReadings; ++i) {
+    again.anchor.readings[before.size() + static_cast<std::size_t>(i) - 1].batches =
+        BatchesAt(stretch, i);
+  }
+  again.anchor.of_first_budget = OfFirstBudget(twin.anchor);
+  again.file = StudyFileName(StudyFileKind::kCheckpoint, logged.sha256);
+  again.losses_file = logged.losses_sha256.empty()
+                          ? std::string()
+                          : StudyFileName(StudyFileKind::kLosses, logged.losses_sha256);
+  return again;
+}
 
 }  // namespace
 
@@ -117,7 +183,9 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
         }
-        return Twin(config, problem, training, cache, files, observer).Train(config, start);
+        const Stretch stretch{0, config.train_batches * config.measurements, 1.0};
+        return Twin(stretch, problem, training, cache, files, observer)
+            .Train(TwinKey(config, start.sha256), {{start, 0}, {}, {}});
       },
       [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
         if (logged.anchor.readings.empty()) return DataCorrupt("the anchor has no reading");
@@ -132,6 +200,30 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
       });
 }
 
+Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& problem,
+                               const AnchorEvent& twin, int total, PlacedTraining& training,
+                               const TwinCache& cache, Journal& journal, const StudyFiles& files,
+                               SearchObserver& observer) {
+  const Stretch stretch{twin.anchor.readings.back().batches, total, kExtensionRate};
+  BITPILOT_CHECK(training.trains() && stretch.begin < stretch.end);
+  return journal.Observe<AnchorEvent>(
+      [&]() -> Result<AnchorEvent> {
+        Result<TwinLosses> losses = LossesOf(twin, files);
+        if (!losses.ok()) return losses.status();
+        TwinSoFar so_far{
+            {{twin.sha256, twin.file}, stretch.begin}, twin.anchor, std::move(*losses)};
+        so_far.anchor.of_first_budget = OfFirstBudget(twin.anchor);
+        // The state that it goes on from is of no other twin.
+        SearchConfig extended = config;
+        extended.measurements = total / config.train_batches;
+        observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
+                         kTwinReadings);
+        return Twin(stretch, problem, training, cache, files, observer)
+            .Train(TwinKey(extended, twin.sha256), std::move(so_far));
+      },
+      [&](const AnchorEvent& logged) { return Recompute(logged, twin, stretch); });
+}
+
 Result<TwinLosses> LossesOf(const AnchorEvent& twin, const StudyFiles& files) {
   if (twin.losses_sha256.empty()) return TwinLosses();
   const Result<std::string> bytes = files.Get({twin.losses_sha256, twin.losses_file});
@@ -140,7 +232,8 @@ Result<TwinLosses> LossesOf(const AnchorEvent& twin, const StudyFiles& files) {
   if (!losses.ok()) return losses.status().WithContext(twin.losses_file);
   if (losses->AreOf(twin.anchor)) return losses;
   return DataCorrupt(twin.losses_file +
-                     ": these losses were not read where the log says that the " + "twin was");
+                     ": expected the twin's losses on every image at the readings that the log "
+                     "has, got those of other readings");
 }
 
 }  // namespace bitpilot

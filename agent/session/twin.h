@@ -22,7 +22,8 @@
 
 namespace bitpilot {
 
-// Readings of the twin, evenly over the budget of mini-batches, both ends included.
+// Readings of the twin, evenly over the budget of mini-batches, both ends included; of an extension, over
+// what the budget has more.
 inline constexpr int kTwinReadings = 9;
 
 // Trains the twin, or takes it from the cache or the log. Where nothing trains: one reading of
@@ -36,6 +37,19 @@ inline constexpr int kTwinReadings = 9;
 // diverge at this learning rate: no search could train then.
 Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& problem,
                                const StoredFile& start, PlacedTraining& training,
+                               const TwinCache& cache, Journal& journal, const StudyFiles& files,
+                               SearchObserver& observer);
+
+// Trains the twin on, where an extended search may train `total` mini-batches in all: from its end, by
+// the rate of a search that had come to its end (policies/pace.h), with new readings behind those of
+// before. A search that stopped before it had spent its mini-batches goes on at a higher rate than that.
+//
+// twin: as SettleTwin() or this function returned it. Without losses, as of an older bitpilot, it gets
+// none.
+//
+// Errors: as SettleTwin(). REQUIRES: training.trains(), total is more than the twin has had.
+Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& problem,
+                               const AnchorEvent& twin, int total, PlacedTraining& training,
                                const TwinCache& cache, Journal& journal, const StudyFiles& files,
                                SearchObserver& observer);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <utility>
 
 #include "agent/qat/loss_summary.h"
@@ -10,6 +11,17 @@
 #include "kernels/base/check.h"
 
 namespace bitpilot {
+namespace {
+
+// Of a mean of losses that were rounded to float, each by a share of 6e-8 at most.
+constexpr double kRounding = 1e-6;
+
+double MeanOf(const std::vector<float>& losses) {
+  if (losses.empty()) return 0.0;
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
+}
+
+}  // namespace
 
 void TwinLosses::Add(int batches, std::vector<float> losses) {
   BITPILOT_CHECK(readings_.empty() || (batches >= readings_.back().batches &&
@@ -43,7 +55,9 @@ double TwinLosses::ExcessError(std::span<const float> losses, double depth) cons
 bool TwinLosses::AreOf(const Anchor& anchor) const {
   return std::equal(readings_.begin(), readings_.end(), anchor.readings.begin(),
                     anchor.readings.end(), [](const Reading& losses, const AnchorReading& reading) {
-                      return losses.batches == reading.batches;
+                      return losses.batches == reading.batches &&
+                             std::abs(MeanOf(losses.losses) - reading.loss) <=
+                                 kRounding * std::max(1.0, std::abs(reading.loss));
                     });
 }
 

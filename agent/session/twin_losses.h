@@ -31,7 +31,8 @@ class TwinLosses {
   // losses: nats, [images], in the same order. REQUIRES: not empty(), as many images.
   double ExcessError(std::span<const float> losses, double depth) const;
 
-  // True if these are of the anchor's readings, in their order.
+  // True if these are of the anchor's readings, in their order: after as many mini-batches, and the mean
+  // over the images is the reading's loss (but for the rounding of the losses to float).
   bool AreOf(const Anchor& anchor) const;
 
   // Binary: i32 readings, i32 images, and of each reading i32 mini-batches and f32 a loss

@@ -1,5 +1,7 @@
 #include "agent/study/chosen_rows.h"
 
+#include <algorithm>
+
 namespace bitpilot {
 namespace {
 
@@ -11,8 +13,15 @@ bool IsCandidate(const FinalRow& row) {
 
 }  // namespace
 
+bool IsReferenceTrained(const FinalEvent& final) {
+  if (final.rows.empty() || final.rows.front().final_batches.value_or(0) > 0) return true;
+  return std::none_of(final.rows.begin(), final.rows.end(),
+                      [](const FinalRow& row) { return row.final_batches.value_or(0) > 0; });
+}
+
 const FinalRow* FastestWithin(const FinalEvent& final, double points) {
   if (final.rows.empty() || !final.rows.front().validation_accuracy) return nullptr;
+  if (!IsReferenceTrained(final)) return nullptr;
   const double least = *final.rows.front().validation_accuracy - points / 100 - kRounding;
   const FinalRow* best = nullptr;
   for (const FinalRow& row : final.rows) {
@@ -23,6 +32,7 @@ const FinalRow* FastestWithin(const FinalEvent& final, double points) {
 }
 
 const FinalRow* MostAccurateOnValidation(const FinalEvent& final) {
+  if (!IsReferenceTrained(final)) return nullptr;
   const FinalRow* best = nullptr;
   for (const FinalRow& row : final.rows) {
     if (!IsCandidate(row)) continue;

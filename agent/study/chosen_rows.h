@@ -7,9 +7,13 @@
 
 namespace bitpilot {
 
+// False if the others trained after the search and uniform 8 bit, the first row, did not, because its
+// training diverged: then nothing is to be compared with it.
+bool IsReferenceTrained(const FinalEvent& final);
+
 // The front's member with the lowest latency ratio whose validation accuracy is at most `points`
-// percentage points below that of uniform 8 bit. Null if there is none, and in studies of an older
-// bitpilot, whose rows have no validation accuracy.
+// percentage points below that of uniform 8 bit. Null if there is none, unless IsReferenceTrained(), and
+// in studies of an older bitpilot, whose rows have no validation accuracy.
 const FinalRow* FastestWithin(const FinalEvent& final, double points);
 
 // The front's member with the highest validation accuracy, of equals the faster. Null as above.

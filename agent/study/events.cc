@@ -355,9 +355,16 @@ static void to_json(nlohmann::json& j, const AnchorEvent& event) {
        {"file", event.file},
        {"losses_sha256", event.losses_sha256},
        {"losses_file", event.losses_file}};
+  if (event.anchor.of_first_budget != 0) j["of_first_budget"] = event.anchor.of_first_budget;
 }
 static void from_json(const nlohmann::json& j, AnchorEvent& event) {
   j.at("readings").get_to(event.anchor.readings);
+  event.anchor.of_first_budget = j.value("of_first_budget", 0);
+  if (event.anchor.of_first_budget < 0 ||
+      event.anchor.of_first_budget > std::ssize(event.anchor.readings)) {
+    throw nlohmann::json::other_error::create(599, "of_first_budget is no number of its readings",
+                                              &j);
+  }
   j.at("sha256").get_to(event.sha256);
   j.at("file").get_to(event.file);
   event.losses_sha256 = j.value("losses_sha256", "");

@@ -11,7 +11,7 @@
 // - board: BoardEvent, who measures; written again when a resumed search finds another board
 // - problem: ProblemEvent, what may be chosen, the board's cost table, the 8-bit reference
 // - answers: AnswersEvent, where the policy may use the integer program's
-// - anchor: AnchorEvent, the twin's readings
+// - anchor: AnchorEvent, the twin's readings; written again where a search is extended
 // - conditions: ConditionsEvent, how many boards there are and what may be spent; written again when
 //   that changes
 // - proposal, advance, probe, stop: ProposalEvent, AdvanceEvent, ProbeEvent, StopEvent, the policy's
@@ -108,10 +108,12 @@ struct AnswersEvent {
   IntegerProgramAnswers program;  // its members are the object's keys
 };
 
-// The twin: uniform 8 bit trained alone, by the schedule of the whole search.
+// The twin: uniform 8 bit trained alone, by the schedule of the whole search. Written again, with the
+// readings of before and as many new ones, after the conditions by which a search is extended (not by an
+// older bitpilot, whose twin stayed as it was).
 struct AnchorEvent {
   static constexpr std::string_view kKind = "anchor";
-  Anchor anchor;  // its member is the object's key
+  Anchor anchor;  // its members are the object's keys, "of_first_budget" where it is not 0
   // Of the state that it ended with, beside the study; both empty where nothing trained.
   std::string sha256;
   std::string file;

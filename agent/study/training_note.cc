@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
+
+#include "agent/study/chosen_rows.h"
 
 namespace bitpilot {
 namespace {
@@ -41,17 +44,28 @@ std::string DescribeTraining(const FinalEvent& final) {
       std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
         return row.start.value_or(TrainingStart::kCalibrated) != TrainingStart::kCalibrated;
       });
-  std::string text = "The rows are trained alike: after the search each took " + Batches(batches) +
-                     " at its own widths, with the same schedule, from ";
+  std::vector<const FinalRow*> diverged;
+  for (const FinalRow& row : final.rows) {
+    if (*row.final_batches == 0 && row.no_figures_reason.empty()) diverged.push_back(&row);
+  }
+  std::string text = diverged.empty()
+                         ? "The rows are trained alike: after the search each took "
+                         : "The rows are not trained alike: after the search each, but for those "
+                           "whose training diverged, took ";
+  text += Batches(batches) + " at its own widths, with the same schedule, from ";
   text += from_search
               ? "the start that validated better at these widths: the place where the search "
-                "stopped (search), or the end of uniform 8 bit that trained alone for as "
-                "long (twin). What they do not share: the place where the search stopped may have "
-                "trained nearer to some rows' widths than to others'."
+                "stopped (search), or the end of uniform 8 bit that trained alone (twin). What "
+                "they do not share: the place where the search stopped may have trained nearer to "
+                "some rows' widths than to others'."
               : "the float weights, calibrated.";
-  for (const FinalRow& row : final.rows) {
-    if (*row.final_batches > 0 || !row.no_figures_reason.empty()) continue;
-    text += " The training of " + row.label + " diverged: it is compared as it was before.";
+  for (const FinalRow* row : diverged) {
+    text += " The training of " + row->label + " diverged: it is compared as it was before.";
+  }
+  if (!IsReferenceTrained(final)) {
+    text +=
+        " Every difference to uniform 8 bit is to a network that trained less, so no row is "
+        "chosen.";
   }
   return text;
 }

@@ -78,6 +78,21 @@ TEST(ChosenRowsTest, ChoosesNobodyByTestAccuracyWhereValidationIsUnknown) {
   EXPECT_EQ(FastestWithin(FinalEvent(), 10), nullptr);
 }
 
+// Its accuracy is that of a network that trained less than the others.
+TEST(ChosenRowsTest, ChoosesNobodyWhereTheTrainingOfUniformEightBitDiverged) {
+  FinalEvent final = Sample();
+  for (FinalRow& row : final.rows) row.final_batches = 20;
+  EXPECT_TRUE(IsReferenceTrained(final));
+  EXPECT_EQ(FastestWithin(final, 1)->label, "front 3");
+  final.rows[0].final_batches = 0;
+  EXPECT_FALSE(IsReferenceTrained(final));
+  EXPECT_EQ(FastestWithin(final, 1), nullptr);
+  EXPECT_EQ(MostAccurateOnValidation(final), nullptr);
+  for (FinalRow& row : final.rows) row.final_batches = 0;  // --final-batches 0: nobody trained
+  EXPECT_TRUE(IsReferenceTrained(final));
+  EXPECT_EQ(FastestWithin(final, 1)->label, "front 3");
+}
+
 TEST(ChosenRowsTest, PassesOverCandidatesThatWereNotMeasured) {
   FinalEvent final = Sample();
   final.rows[5].ratio.reset();

@@ -47,7 +47,8 @@ class WholeEnvironment final : public Environment {
     setup_.problem.anchor = twin.anchor;
     environment_ = std::make_unique<SearchEnvironment>(
         search.config, setup_.problem, start, setup_.uniform8, ValueOrDie(LossesOf(twin, files_)),
-        parts_->board.get(), *training_, *journal_, files_, never);
+        parts_->board.get(), SharesThisMachine(search.config, parts_->board->info()), *training_,
+        *journal_, files_, never);
   }
   ~WholeEnvironment() override {
     environment_.reset();

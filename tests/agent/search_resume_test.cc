@@ -15,6 +15,7 @@
 #include "agent/session/search_driver.h"
 #include "agent/session/search_session.h"
 #include "agent/study/study_files.h"
+#include "policies/reward.h"
 #include "tests/agent/dying_study.h"
 #include "tests/agent/small_search.h"
 #include "tests/agent/study_fixture.h"
@@ -254,6 +255,25 @@ TEST_F(SearchResumeTest, GoesOnAfterABoardFailedWhatASearchNeeds) {
   }
 }
 
+// A board of its own takes a candidate ahead while the search trains on. One that a daemon serves on the
+// machine that trains is left alone, whatever --device says; replays know it from the log.
+TEST_F(SearchResumeTest, TrainsNothingWhileABoardMeasuresThatSharesTheMachine) {
+  config_.measurements = 2;
+  for (const bool shares : {false, true}) {
+    SCOPED_TRACE(shares);
+    const std::string folder = shares ? "shared" : "own";
+    search_.shares_agent_host = shares;
+    ASSERT_TRUE(Run(folder, kToItsEnd).ok());
+    EXPECT_EQ(EventsOf<BoardEvent>(folder).front().board.shares_agent_host, shares);
+    const auto conditions = EventsOf<ConditionsEvent>(folder);
+    ASSERT_EQ(conditions.size(), 1U);
+    EXPECT_EQ(conditions.front().conditions.slots.at(kOnlyClass), shares ? 1 : 2);
+    const Result<ReplayReport> replay = VerifyReplay(StudyPath(folder));
+    ASSERT_TRUE(replay.ok()) << replay.status().message();
+    EXPECT_TRUE(replay->complete);
+  }
+}
+
 // Neither places nor another CPU class, whichever is wrong.
 TEST_F(SearchResumeTest, NotesNothingOfAResumeThatIsRefused) {
   ASSERT_EQ(Run("stopped", 8).message(), "the process died here");
@@ -457,6 +477,25 @@ TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {
   const auto proposals = EventsOf<ProposalEvent>("calm");
   EXPECT_EQ(proposals[3].pace.rate_begin, 0.1);
   EXPECT_EQ(proposals[4].pace.rate_end, 0.0);
+  // So has 8 bit, which is compared with, and it trains as much longer: a late candidate is not better
+  // for being late, and no row of the table is from weights that trained longer than the twin's.
+  const auto anchors = EventsOf<AnchorEvent>("calm");
+  ASSERT_EQ(anchors.size(), 2U);
+  const Anchor& anchor = anchors[1].anchor;
+  ASSERT_EQ(anchors[0].anchor.readings.size(), 9U);
+  ASSERT_EQ(anchor.readings.size(), 17U);
+  EXPECT_TRUE(std::equal(anchors[0].anchor.readings.begin(), anchors[0].anchor.readings.end(),
+                         anchor.readings.begin()));
+  EXPECT_EQ(anchor.of_first_budget, 9);
+  EXPECT_EQ(anchor.readings.back().batches, 10);
+  const auto transitions = EventsOf<TransitionEvent>("calm");
+  for (const TransitionEvent& event : transitions) {
+    ASSERT_TRUE(event.score.has_value());
+    EXPECT_TRUE(event.score->excess_error.has_value());
+    EXPECT_EQ(event.transition.loss,
+              ExcessOf(anchor, *event.score, event.at.depth).mean + ReferenceReading(anchor).loss);
+  }
+  EXPECT_GT(transitions.back().at.depth, 6) << "beyond the twin as it was";
   const auto finals = EventsOf<FinalEvent>("calm");
   ASSERT_EQ(finals.size(), 2U);
   EXPECT_EQ(finals[0].test_readings, 1);
@@ -466,8 +505,41 @@ TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {
   EXPECT_TRUE(replay->complete);
   EXPECT_EQ(replay->decisions, 5);
 
+  // A final training of the extension that begins where the twin ended.
+  int trained_before = 0;
+  for (const Event& event : Events("calm")) {
+    const bool is_before = static_cast<std::size_t>(event.seq) <= before;
+    if (is_before && event.kind == TrainedEvent::kKind) ++trained_before;
+  }
+  const auto from_twin_after = [](int depth) {
+    return [depth](Json& value) {
+      value["twin_loss"] = 0.0;
+      value["from_twin"] = true;
+      value["depth"] = depth;
+    };
+  };
+  EXPECT_THAT(ReplayAfter("trained", "", from_twin_after(6), trained_before), HasSubstr("/depth"));
+  EXPECT_THAT(ReplayAfter("trained", "", from_twin_after(10), trained_before),
+              testing::Not(HasSubstr("/depth")));
+  // What does not follow from the log before it.
+  const auto one_more = [](Json& value) { value = value.get<int>() + 1; };
+  const auto a_bit_more = [](Json& value) { value = value.get<double>() * (1.0 + 1e-12); };
+  EXPECT_THAT(ReplayAfter("anchor", "/readings/3/loss", a_bit_more, 1), HasSubstr("/loss"));
+  EXPECT_THAT(ReplayAfter("anchor", "/readings/12/batches", one_more, 1), HasSubstr("/batches"));
+  EXPECT_THAT(ReplayAfter("anchor", "/of_first_budget", one_more, 1),
+              HasSubstr("/of_first_budget"));
+  EXPECT_THAT(ReplayAfter(
+                  "anchor", "/readings", [](Json& value) { value.erase(value.size() - 1); }, 1),
+              HasSubstr("16 readings, expected 17"));
+  int anchors_left = 1;
+  Rewrite("calm", "changed",
+          [&](Event& event) { return event.kind != AnchorEvent::kKind || anchors_left-- > 0; });
+  EXPECT_FALSE(VerifyReplay(StudyPath("changed")).ok()) << "late losses were of a longer twin";
+
+  // Between the new conditions and the twin that they ask for, and elsewhere.
   const std::size_t num_events = Events("calm").size();
-  for (std::size_t stop_after = 1; before + stop_after + 2 < num_events; stop_after += 7) {
+  for (std::size_t stop_after = 1; before + stop_after + 2 < num_events;
+       stop_after += stop_after < 4 ? 1 : 7) {
     SCOPED_TRACE(std::to_string(stop_after) + " events of the extension");
     Copy("stopped", "resumed");
     options_.more_measurements = 2;

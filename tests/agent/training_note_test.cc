@@ -38,6 +38,17 @@ TEST(DescribeTrainingTest, NamesTheRowWhoseTrainingDiverged) {
   FinalEvent final = Rows(20, TrainingStart::kSearch);
   final.rows[1].final_batches = 0;
   EXPECT_THAT(DescribeTraining(final), HasSubstr("The training of front 1 diverged"));
+  EXPECT_THAT(DescribeTraining(final), HasSubstr("The rows are not trained alike"));
+  EXPECT_THAT(DescribeTraining(final), testing::Not(HasSubstr("The rows are trained alike")));
+  EXPECT_THAT(DescribeTraining(final), testing::Not(HasSubstr("no row is chosen")));
+}
+
+TEST(DescribeTrainingTest, SaysThatNoRowIsChosenWhereUniformEightBitDiverged) {
+  FinalEvent final = Rows(20, TrainingStart::kTwin);
+  EXPECT_THAT(DescribeTraining(final), testing::Not(HasSubstr("no row is chosen")));
+  final.rows[0].final_batches = 0;
+  EXPECT_THAT(DescribeTraining(final), HasSubstr("The training of uniform 8 bit diverged"));
+  EXPECT_THAT(DescribeTraining(final), HasSubstr("no row is chosen"));
 }
 
 TEST(DescribeTrainingTest, DoesNotCallARowWithoutFiguresCompared) {

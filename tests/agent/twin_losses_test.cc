@@ -109,9 +109,17 @@ TEST(TwinLossesTest, ReturnsWhatWasSerialized) {
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
   EXPECT_EQ(parsed->Serialize(), twin.Serialize());
   EXPECT_EQ(parsed->num_images(), 3);
-  EXPECT_TRUE(parsed->AreOf(Anchor{{{0, 1.0, 0.1, 0.1}, {5, 1.0, 0.1, 0.1}}}));
-  EXPECT_FALSE(parsed->AreOf(Anchor{{{0, 1.0, 0.1, 0.1}, {6, 1.0, 0.1, 0.1}}}));
-  EXPECT_FALSE(parsed->AreOf(Anchor{{{0, 1.0, 0.1, 0.1}}}));
+}
+
+TEST(TwinLossesTest, AreOfReadingsOfTheSameMiniBatchesAndMeans) {
+  TwinLosses twin;
+  twin.Add(0, {0.1F, 7.0F, 0.4F});
+  twin.Add(5, {0.2F, 6.0F, 0.1F});
+  EXPECT_TRUE(twin.AreOf(Anchor{{{0, 2.5, 0.1, 0.1}, {5, 2.1, 0.1, 0.1}}}));
+  EXPECT_FALSE(twin.AreOf(Anchor{{{0, 2.5, 0.1, 0.1}, {6, 2.1, 0.1, 0.1}}})) << "mini-batches";
+  EXPECT_FALSE(twin.AreOf(Anchor{{{0, 2.5, 0.1, 0.1}, {5, 2.1001, 0.1, 0.1}}})) << "loss";
+  EXPECT_FALSE(twin.AreOf(Anchor{{{0, 2.1, 0.1, 0.1}, {5, 2.5, 0.1, 0.1}}})) << "order";
+  EXPECT_FALSE(twin.AreOf(Anchor{{{0, 2.5, 0.1, 0.1}}})) << "number";
 }
 
 TEST(TwinLossesTest, RefusesWhatWasNot) {

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "agent/session/problem_setup.h"
 #include "agent/study/study_files.h"
+#include "policies/reward.h"
 #include "tests/agent/small_search.h"
 
 namespace bitpilot {
@@ -18,7 +21,7 @@ namespace {
 CachedTwin TwinOf(int num_readings) {
   CachedTwin twin;
   for (int i = 0; i < num_readings; ++i) {
-    twin.readings.push_back({10 * i, 0.5 - 0.01 * i, 0.01, 0.1});
+    twin.readings.push_back({10 * i, 0.5 - 0.0625 * i, 0.01, 0.1});
     twin.losses.Add(10 * i, {0.25F, 0.75F - 0.125F * static_cast<float>(i)});
   }
   twin.state = "weights after " + std::to_string(num_readings);
@@ -117,12 +120,21 @@ class TwinTest : public testing::Test {
     }
     Result<AnchorEvent> twin = SettleTwin(search_.config, problem, start, training, cache, journal,
                                           files, search_.observer);
+    if (twin.ok() && extend_to_ > 0) {
+      const AnchorEvent first = *twin;
+      twin = ExtendTwin(search_.config, problem, first, extend_to_, training, cache, journal, files,
+                        search_.observer);
+      if (twin.ok()) {
+        EXPECT_TRUE(ValueOrDie(LossesOf(*twin, files)).AreOf(twin->anchor));
+      }
+    }
     search_.TakeBoard(*parts);
     return twin;
   }
 
   StudyFolder folder_;
   SmallSearch search_{folder_};
+  int extend_to_ = 0;  // mini-batches in all, if not 0
 };
 
 TEST_F(TwinTest, IsReadAtNineEvenPoints) {
@@ -139,6 +151,27 @@ TEST_F(TwinTest, IsReadAtNineEvenPoints) {
   EXPECT_NE(twin.sha256, "");
 }
 
+// What was read before stays, and so does what anchored figures are given at.
+TEST_F(TwinTest, TrainsOnAndIsReadEvenlyWhereASearchIsExtended) {
+  search_.config.measurements = 4;
+  const AnchorEvent first = ValueOrDie(Settle("first", TwinCache(""), [] { return false; }));
+  extend_to_ = 24;
+  const AnchorEvent twin = ValueOrDie(Settle("extended", TwinCache(""), [] { return false; }));
+  const std::vector<AnchorReading>& readings = twin.anchor.readings;
+  ASSERT_EQ(readings.size(), 17U);
+  EXPECT_TRUE(
+      std::equal(first.anchor.readings.begin(), first.anchor.readings.end(), readings.begin()));
+  EXPECT_EQ(readings[8].batches, 8);
+  for (int i = 1; i < kTwinReadings; ++i) {
+    EXPECT_EQ(readings[static_cast<std::size_t>(8 + i)].batches, 8 + 2 * i);
+  }
+  EXPECT_NE(readings[16].loss, readings[8].loss) << "it trained";
+  EXPECT_EQ(twin.anchor.of_first_budget, 9);
+  EXPECT_EQ(ReferenceReading(twin.anchor), first.anchor.readings.back());
+  EXPECT_NE(twin.sha256, first.sha256);
+  EXPECT_NE(twin.losses_sha256, first.losses_sha256);
+}
+
 TEST_F(TwinTest, IsReadOnceWhereNothingTrains) {
   search_.config.train_batches = 0;
   const AnchorEvent twin = ValueOrDie(Settle("s", TwinCache(""), [] { return false; }));
@@ -147,9 +180,14 @@ TEST_F(TwinTest, IsReadOnceWhereNothingTrains) {
   EXPECT_EQ(twin.sha256, "");
 }
 
+class InterruptedTwinTest : public TwinTest, public testing::WithParamInterface<int> {};
+
+INSTANTIATE_TEST_SUITE_P(AsItBeganAndExtended, InterruptedTwinTest, testing::Values(0, 24));
+
 // Stopped again and again, it goes on from the last reading in the cache, to the same end.
-TEST_F(TwinTest, GoesOnFromTheCacheAfterAnInterruption) {
+TEST_P(InterruptedTwinTest, GoesOnFromTheCacheAfterAnInterruption) {
   search_.config.measurements = 8;
+  extend_to_ = GetParam();
   const AnchorEvent calm = ValueOrDie(Settle("calm", TwinCache(""), [] { return false; }));
   const TwinCache cache(folder_.Path("twins"));
   int interruptions = 0;

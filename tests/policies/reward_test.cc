@@ -55,6 +55,24 @@ TEST(ExcessTest, HasTheErrorOfTheDifferenceWhereThatIsKnown) {
 }
 
 // .5 - .4 + .3
+// What was anchored before a search was extended stays as it was.
+TEST(AnchoredErrorTest, IsGivenAtTheBudgetThatTheSearchBeganWith) {
+  const Anchor before{{{0, 0.5, 0.01, 0.3}, {100, 0.4, 0.01, 0.2}}};
+  Anchor extended = before;
+  extended.readings.push_back({150, 0.2, 0.01, 0.1});
+  extended.of_first_budget = 2;
+  EXPECT_EQ(ReferenceReading(before), before.readings.back());
+  EXPECT_EQ(ReferenceReading(extended), before.readings.back());
+  const Scored score = {.loss = 0.45, .correct = 750, .total = 1000};
+  for (const int depth : {0, 40, 100}) {
+    EXPECT_EQ(AnchoredError(extended, score, depth), AnchoredError(before, score, depth));
+    EXPECT_EQ(ExcessOf(extended, score, depth).mean, ExcessOf(before, score, depth).mean);
+  }
+  // As far above 8 bit after 150 mini-batches as it would be after 100.
+  EXPECT_NEAR(AnchoredError(extended, score, 150), 0.25 - 0.1 + 0.2, 1e-12);
+  EXPECT_NEAR(ExcessOf(extended, score, 150).mean, 0.45 - 0.2, 1e-12);
+}
+
 TEST(AnchoredErrorTest, AddsTheDifferenceToTheTwinsEndAndStaysAShare) {
   const Anchor anchor = SmallProblem().anchor;
   EXPECT_DOUBLE_EQ(AnchoredError(anchor, *OutcomeOf(1.0).score, 50), 0.4);
