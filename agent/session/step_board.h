@@ -8,8 +8,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/session/repeat_budget.h"
 #include "agent/session/step_measurement.h"
 #include "agent/study/journal.h"
 #include "agent/study/study_files.h"
@@ -47,12 +49,13 @@ class StepBoard {
   int measured_step() const { return measuring_->step; }
 
   // Waits for the candidate's numbers: SCREEN, and longer where that leaves the ratio uncertain or
-  // was NOISY (MeasureStep()). Stored when it returns.
+  // was NOISY, as long as the steps before left time for it (MeasureStep()). Stored when it returns.
   //
   // Errors: the board's and the journal's. REQUIRES: is_measuring().
   Status Finish();
 
-  // What the stored rows come to: a pure function of them. `on` is the class.
+  // What the stored rows come to: a pure function of those of this step and of the steps before, which
+  // are measured in their order. `on` is the class.
   //
   // Errors: kDataCorrupt for rows that are missing or not what their windows give.
   Result<ClassOutcome> OutcomeOf(int step, const ClassId& on) const;
@@ -65,10 +68,12 @@ class StepBoard {
     bool started;  // a job is under way
   };
 
-  static std::string IdOf(int step) { return "step-" + std::to_string(step); }
   Status StartJob(const StepRequest& request);
   Result<StepRows> MeasureOnce(const StepRequest& request);
   Result<StepRows> RowsOf(const std::string& measurement_id) const;
+  // What the steps before leave, by the rows of all their measurements.
+  Result<RepeatBudget> BudgetBefore(int step) const;
+  Status Spend(int step, RepeatBudget& budget) const;
   Result<const Network*> Uniform8();
 
   const SearchProblem& problem_;
@@ -77,6 +82,8 @@ class StepBoard {
   Journal& journal_;
   const StudyFiles& files_;
   std::set<std::string> logged_;
+  // Of steps 0, 1, ... that BudgetBefore() was asked for or passed: what is logged never changes.
+  mutable std::vector<RepeatBudget> budget_before_ = {RepeatBudget()};
   std::optional<Measuring> measuring_;
   std::optional<Network> uniform8_;
 };
