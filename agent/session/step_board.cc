@@ -1,5 +1,6 @@
 #include "agent/session/step_board.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/study/events.h"
@@ -109,8 +110,15 @@ Status StepBoard::Spend(int step, RepeatBudget& budget) const {
   for (int number = 1; number < kMaxStepMeasurements; ++number) {
     ids.push_back(RepeatedStepId(StepId(step), number));
   }
+  std::erase_if(ids, [&](const std::string& id) { return !logged_.contains(id); });
+  const auto answered = seconds_.find(step);
+  if (answered != seconds_.end() && std::none_of(ids.begin(), ids.end(), IsRepeatedStep)) {
+    budget.TookFirst(answered->second);
+    return Status();
+  }
+  double first_seconds =
+      0.0;  // summed up as an answer's are: whoever reads the rows gets the same bits
   for (const std::string& id : ids) {
-    if (!logged_.contains(id)) continue;
     const Result<MeasurementRow> row = journal_.LoggedRow(id);
     if (!row.ok()) return row.status();
     const Result<double> seconds = SecondsOf(*row);
@@ -118,9 +126,10 @@ Status StepBoard::Spend(int step, RepeatBudget& budget) const {
     if (IsRepeatedStep(id)) {
       budget.TookRepeat(*seconds);
     } else {
-      budget.TookFirst(*seconds);
+      first_seconds += *seconds;
     }
   }
+  budget.TookFirst(first_seconds);
   return Status();
 }
 

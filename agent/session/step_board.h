@@ -5,6 +5,7 @@
 // interrupted then finds it there.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -40,6 +41,10 @@ class StepBoard {
 
   // The log holds this measurement.
   void NoteLogged(const std::string& measurement_id) { logged_.insert(measurement_id); }
+
+  // The log holds an answer which says that measuring the step took so long. Its rows need not be read
+  // then: a search that goes on after thousands of steps would wait for that.
+  void NoteSeconds(int step, double board_seconds) { seconds_[step] = board_seconds; }
 
   // Starts to measure a candidate, whose network must stay where it is until Finish().
   //
@@ -82,6 +87,7 @@ class StepBoard {
   Journal& journal_;
   const StudyFiles& files_;
   std::set<std::string> logged_;
+  std::map<int, double> seconds_;  // of steps that were answered
   // Of steps 0, 1, ... that BudgetBefore() was asked for or passed: what is logged never changes.
   mutable std::vector<RepeatBudget> budget_before_ = {RepeatBudget()};
   std::optional<Measuring> measuring_;
