@@ -13,6 +13,10 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     study_files_test.cc
     twin_losses_test.cc
   DEPS bitpilot::session)
+bitpilot_add_test(step_statistics_test LABEL agent
+  SOURCES step_statistics_test.cc "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_steps.cc"
+          "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_trials.cc"
+  DEPS bitpilot::session bitpilot::measurement)
 # Whole searches, over and over.
 bitpilot_add_test(search_resume_test LABEL agent ONE_PROCESS
   SOURCES search_environment_test.cc search_resume_test.cc twin_test.cc
