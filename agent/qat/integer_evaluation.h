@@ -14,8 +14,8 @@
 
 namespace bitpilot {
 
-// Loss, accuracy and predictions over `data`, on the calling thread. Every instruction set gives
-// the same logits, so the answer does not depend on the machine.
+// Loss, accuracy and predictions over `data`, on ComputeThreads() threads. Every instruction set and
+// every number of threads gives the same logits, so the answer does not depend on the machine.
 //
 // Errors:
 //   kInvalidArgument    the network is not valid, or `data` has another shape than its input.

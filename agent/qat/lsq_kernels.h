@@ -8,8 +8,8 @@
 // One bit for weights (kSignRange) has no zero: level = -1 or +1 (0 counts as +1), dx = dy where
 // |v| <= 1, ds = sum of dy * level.
 //
-// Results do not depend on the instruction set: every sum runs over 16 fixed lanes and fixed blocks
-// of values, on the calling thread.
+// Results depend neither on the instruction set nor on the number of threads (ComputeThreads()): every
+// sum runs over 16 fixed lanes, fixed blocks of values and fixed parts of these, one thread each.
 //
 // Source: Esser et al., "Learned Step Size Quantization", ICLR 2020, arXiv:1902.08153, equations
 // 1-3.

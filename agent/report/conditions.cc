@@ -7,6 +7,7 @@
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
+#include "agent/study/step_ids.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -78,6 +79,22 @@ std::string TierTable(const ReportData& data) {
   return html + "</tbody></table></div>\n";
 }
 
+// What measuring candidates again because they were NOISY cost.
+std::string RepeatsNote(const ReportData& data) {
+  int repeats = 0;
+  double seconds = 0.0;
+  for (std::size_t i = 0; i < data.measurements.size(); ++i) {
+    if (!IsRepeatedStep(data.measurements[i].measurement_id)) continue;
+    ++repeats;
+    seconds += 1e-3 * data.conditions[i].duration_ms;
+  }
+  if (repeats == 0) return "";
+  return Element("p", "",
+                 "Candidates that were noisy were measured again in longer windows: " +
+                     std::to_string(repeats) + (repeats == 1 ? " time, " : " times, ") +
+                     FormatFixed(seconds, 1) + " s of the board.");
+}
+
 std::string FailuresTable(const ReportData& data) {
   int count = 0;
   std::string rows;
@@ -131,7 +148,8 @@ std::string ConditionsTables(const ReportData& data) {
                "None: a table of costs answered. The outputs were checked on the machine below.") +
            FingerprintsTable(data) + FailuresTable(data);
   }
-  return TierTable(data) + FingerprintsTable(data) + FailuresTable(data) + KernelsTable(data);
+  return TierTable(data) + RepeatsNote(data) + FingerprintsTable(data) + FailuresTable(data) +
+         KernelsTable(data);
 }
 
 }  // namespace bitpilot

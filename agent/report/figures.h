@@ -35,8 +35,8 @@ std::string StepsTable(const ReportData& data);
 // of a model: nobody timed it.
 std::string WindowsPlot(const ReportData& data);
 
-// How often was measured, how noisy it was, what failed, and which kernels ran; of a model only
-// what failed and the host's fingerprint.
+// How often was measured, how noisy it was, what measuring candidates again cost, what failed, and which
+// kernels ran; of a model only what failed and the host's fingerprint.
 std::string ConditionsTables(const ReportData& data);
 
 // Under which conditions was measured, by fingerprint (agent/fleet/board_conditions.h), and what

@@ -298,6 +298,9 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
         "goes on from the weights before it";
   }
   for (const ClassOutcome& outcome : event.classes) {
+    if (ticket->rows_of_step == ticket->step) {
+      board_.NoteSeconds(ticket->step, outcome.board_seconds);
+    }
     if (std::holds_alternative<Measured>(outcome.result)) {
       measured_as_.emplace(trial.what.choice, ticket->rows_of_step);
     } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/results/speed_claims.h"
+#include "agent/study/step_ids.h"
 
 namespace bitpilot {
 namespace {
@@ -25,29 +26,44 @@ bool StepRows::HasNumbers() const {
 
 MedianInterval StepRows::Ratio() const { return RatioOf(candidate, uniform8); }
 
-Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure) {
+bool StepRows::IsNoisy() const { return candidate.status == ToString(MeasureStatus::kNoisy); }
+
+Result<StepRows> MeasureStep(const std::string& id, RepeatBudget budget,
+                             const MeasureStepOnce& measure) {
   StepRequest request{.measurement_id = id};
-  Result<StepRows> best = measure(request);
+  Result<StepRows> last = measure(request);
+  if (!last.ok() || !last->HasNumbers()) return last;
+  budget.TookFirst(last->seconds);
+  StepRows best = *last;
+  EnergyRatios energy = last->energy;
   for (int number = 1; number < kMaxStepMeasurements; ++number) {
-    if (!best.ok() || !best->HasNumbers()) return best;
-    const bool is_certain = best->Ratio().relative_half_width() <= kMaxScreenHalfWidth;
-    if (request.tier == Tier::kScreen && !is_certain) {
-      request.measurement_id = id + "-standard";
+    const bool is_certain = last->Ratio().relative_half_width() <= kMaxScreenHalfWidth;
+    const bool takes_longer = request.tier == Tier::kScreen && !is_certain;
+    if (takes_longer) {
+      request.measurement_id = LongerStepId(id);
       request.tier = Tier::kStandard;
       request.window_doublings = 0;
-    } else if (best->candidate.status == ToString(MeasureStatus::kNoisy)) {
-      request.measurement_id = id + "-again-" + std::to_string(number);
+    } else if (last->IsNoisy() && budget.IsLeft()) {
+      request.measurement_id = RepeatedStepId(id, number);
       ++request.window_doublings;
     } else {
-      return best;
+      break;
     }
-    request.knows_energy = best->energy.measured.has_value();
-    Result<StepRows> longer = measure(request);
-    if (!longer.ok()) return longer;
-    if (!longer->HasNumbers()) return best;
-    if (request.knows_energy) longer->energy = best->energy;
-    best = std::move(longer);
+    request.knows_energy = energy.measured.has_value();
+    last = measure(request);
+    if (!last.ok()) return last;
+    if (!last->HasNumbers()) break;
+    if (takes_longer) {
+      budget.TookFirst(last->seconds);
+    } else {
+      budget.TookRepeat(last->seconds);
+    }
+    if (!request.knows_energy) energy = last->energy;
+    const bool is_narrower =
+        last->Ratio().relative_half_width() <= best.Ratio().relative_half_width();
+    if (!last->IsNoisy() || is_narrower) best = *last;
   }
+  best.energy = energy;
   return best;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/fleet/board.h"
+#include "agent/session/repeat_budget.h"
 #include "agent/study/energy_ratios.h"
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
@@ -17,8 +18,10 @@ struct StepRows {
   MeasurementRow candidate;
   MeasurementRow uniform8;
   EnergyRatios energy;
+  double seconds = 0.0;  // of the board, for all of it
 
   bool HasNumbers() const;
+  bool IsNoisy() const;
   // REQUIRES: HasNumbers().
   MedianInterval Ratio() const;
 };
@@ -41,15 +44,19 @@ using MeasureStepOnce = std::function<Result<StepRows>(const StepRequest& reques
 // Measurements of one step at most.
 inline constexpr int kMaxStepMeasurements = 3;
 
-// SCREEN under `id`, then again, up to kMaxStepMeasurements in all:
-//   as STANDARD under `id`-standard, where that leaves the ratio less certain than +-2 %: its
+// SCREEN under `id` (StepId()), then again, up to kMaxStepMeasurements in all:
+//   as STANDARD under LongerStepId(), where that leaves the ratio less certain than +-2 %: its
 //   windows are four times as long;
-//   with windows twice as long under `id`-again-1 and -2, where it was NOISY.
-// The last one counts that has numbers; if a later one failed, the one before does, with its
-// interval: the candidate has run, so it can be measured. Energy is that of the first that knows
-// it: its windows are as long as the sensor needs in any tier.
+//   with windows twice as long under RepeatedStepId(), where it was NOISY and the budget has some
+//   left.
+// The last one counts if it is OK. Where it stayed NOISY, or failed though the candidate has run
+// before, the one with the narrowest interval of the ratio counts, the later one of equal ones. Energy
+// is that of the first that knows it: its windows are as long as the sensor needs in any tier.
+//
+// budget: what the steps before left.
 //
 // Errors: those of `measure`.
-Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure);
+Result<StepRows> MeasureStep(const std::string& id, RepeatBudget budget,
+                             const MeasureStepOnce& measure);
 
 }  // namespace bitpilot

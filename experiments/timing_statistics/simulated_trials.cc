@@ -77,8 +77,11 @@ bool Trial::noisy() const {
 }
 
 Trial RunTrial(v1::MeasureSpec::Tier tier, const std::vector<Level>& levels, const Noise& noise,
-               double scale, Random& random) {
-  const SamplerPlan plan = PlanFor(tier);
+               double scale, Random& random, int window_doublings) {
+  v1::MeasureSpec spec;
+  spec.set_tier(tier);
+  spec.set_window_doublings(static_cast<std::uint32_t>(window_doublings));
+  const SamplerPlan plan = PlanFor(spec);
   SimulatedMachine machine;
   int window = 0;
   std::vector<std::function<void()>> workloads;
@@ -94,6 +97,7 @@ Trial RunTrial(v1::MeasureSpec::Tier tier, const std::vector<Level>& levels, con
   Trial trial;
   trial.disturbances = FindDisturbances(*series, plan);
   trial.series = std::move(*series);
+  trial.seconds = 1e-9 * static_cast<double>(machine.WallNs());
   return trial;
 }
 

@@ -39,6 +39,7 @@ Level SlowAtRandom(double share, double slower_by);
 struct Trial {
   std::vector<WindowSeries> series;       // As measured.
   std::vector<std::string> disturbances;  // Parallel; empty where the verdict is OK.
+  double seconds = 0.0;                   // That the machine took, warm-up included.
 
   bool noisy() const;
 };
@@ -46,11 +47,12 @@ struct Trial {
 // Latency of a network of level 1.
 double UnitLatencyNs(v1::MeasureSpec::Tier tier);
 
-// Measures networks with these levels, interleaved, on a machine with `noise` times `scale`.
+// Measures networks with these levels, interleaved, on a machine with `noise` times `scale`; in windows
+// twice as long, `window_doublings` times over, of so many more inferences.
 //
 // REQUIRES: at least one level.
 Trial RunTrial(v1::MeasureSpec::Tier tier, const std::vector<Level>& levels, const Noise& noise,
-               double scale, Random& random);
+               double scale, Random& random, int window_doublings = 0);
 
 // Share of trials whose interval covers the truth, at least one trial.
 double Coverage(v1::MeasureSpec::Tier tier, const Noise& noise, double scale, int trials,

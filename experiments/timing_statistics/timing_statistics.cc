@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "experiments/timing_statistics/simulated_steps.h"
 #include "experiments/timing_statistics/simulated_trials.h"
 
 namespace bitpilot {
@@ -88,6 +89,31 @@ void PrintClaims(int trials) {
   }
 }
 
+void PrintSteps(int trials) {
+  const int searches = std::max(1, trials / 500);
+  std::printf("\nSteps of %d searches a cell, measured again where they are NOISY\n\n", searches);
+  std::printf(
+      "| noise | scale | disturbance | covers | NOISY in the end | time, of that without repeats | "
+      "covers, no limit | NOISY, no limit | time, no limit |\n"
+      "|---|---|---|---|---|---|---|---|---|\n");
+  for (const Noise& noise : AllNoises()) {
+    for (const double scale : {0.005, 0.02}) {
+      for (const StepDisturbance& disturbance : AllStepDisturbances()) {
+        std::printf("| %s | %.1f %% | %s", noise.name.c_str(), scale * 100,
+                    disturbance.name.c_str());
+        for (const bool is_limited : {true, false}) {
+          const StepCounts counts =
+              SimulateSteps(disturbance, noise, scale, is_limited, searches, 7);
+          std::printf(" | %.3f | %.3f | %.2f", static_cast<double>(counts.covered) / counts.steps,
+                      static_cast<double>(counts.noisy) / counts.steps, counts.times());
+        }
+        std::printf(" |\n");
+        std::fflush(stdout);
+      }
+    }
+  }
+}
+
 int Main(int argc, char** argv) {
   int trials = 10'000;
   if (argc == 3 && std::string_view(argv[1]) == "--trials") trials = std::atoi(argv[2]);
@@ -99,6 +125,7 @@ int Main(int argc, char** argv) {
   PrintCoverage(trials);
   PrintFlags(trials);
   PrintClaims(trials);
+  PrintSteps(trials);
   return 0;
 }
 

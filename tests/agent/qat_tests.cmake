@@ -1,6 +1,7 @@
 bitpilot_add_test(qat_test LABEL agent ONE_PROCESS
   SOURCES
     channel_probes_test.cc
+    compute_threads_test.cc
     fake_quant_test.cc
     lsq_kernels_test.cc
     qat_state_test.cc

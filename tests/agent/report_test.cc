@@ -153,6 +153,16 @@ TEST_F(WriteReportTest, ShowsUnderWhichConditionsWasMeasured) {
   EXPECT_THAT(html, Not(HasSubstr("fingerprints: ")));
 }
 
+// Each takes the board 310 ms.
+TEST_F(WriteReportTest, SaysWhatMeasuringNoisyCandidatesAgainCost) {
+  EXPECT_THAT(Render(), Not(HasSubstr("measured again in longer windows")));
+  SampleStudyOptions options;
+  options.repeated = 3;
+  study_path_ = folder_.Path("repeated.db");
+  EXPECT_THAT(Render(options),
+              HasSubstr("measured again in longer windows: 3 times, 0.9 s of the board."));
+}
+
 TEST_F(WriteReportTest, WarnsOfMeasurementsUnderDifferentFingerprints) {
   SampleStudyOptions options;
   options.powersave_from = 12;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/study/events.h"
+#include "agent/study/step_ids.h"
 #include "agent/study/study.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/check.h"
@@ -211,8 +212,7 @@ class SampleWriter {
     }
     Check(AppendEvent(*study_, proposal));
 
-    MeasurementRow row =
-        MakeRow("step-" + std::to_string(step), assignment, "SCREEN", 9, step == 5 ? 0.03 : 0.008);
+    MeasurementRow row = MakeRow(StepId(step), assignment, "SCREEN", 9, step == 5 ? 0.03 : 0.008);
     if (fails) {
       row.status = "TIMED_OUT";
       row.detail = "no answer from the worker in 20 s";
@@ -221,6 +221,10 @@ class SampleWriter {
       row.window_cpu_ns.clear();
     }
     Check(study_->AppendMeasurement(row));
+    if (step < options_.repeated) {
+      Check(study_->AppendMeasurement(
+          MakeRow(RepeatedStepId(StepId(step), 1), assignment, "SCREEN", 9, 0.008)));
+    }
 
     TransitionEvent event;
     event.step = step;

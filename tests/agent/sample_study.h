@@ -15,6 +15,7 @@ struct SampleStudyOptions {
   bool energy = false;          // final candidates have energies: of a meter or, from a model, its
   bool older = false;           // of log version 2: no places, no anchor, rows not trained alike
   std::string board_name = "bench-1";
+  int repeated = 0;  // so many of the first steps were measured again because they were NOISY
   int powersave_from = -1;  // the step at which the board's governor changes; -1: it never does
 };
 

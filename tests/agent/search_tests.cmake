@@ -8,10 +8,15 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     journal_test.cc
     moved_parts_test.cc
     search_config_test.cc
+    step_board_test.cc
     step_measurement_test.cc
     study_files_test.cc
     twin_losses_test.cc
   DEPS bitpilot::session)
+bitpilot_add_test(step_statistics_test LABEL agent
+  SOURCES step_statistics_test.cc "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_steps.cc"
+          "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_trials.cc"
+  DEPS bitpilot::session bitpilot::measurement)
 # Whole searches, over and over: a process each, side by side.
 bitpilot_add_test(search_resume_test LABEL agent
   SOURCES search_environment_test.cc search_resume_test.cc twin_test.cc

@@ -45,7 +45,7 @@ class StepMeasurementTest : public testing::Test {
  protected:
   Result<StepRows> Measure(std::deque<Result<StepRows>> answers) {
     asked_.clear();
-    return MeasureStep("step-3", [&](const StepRequest& request) {
+    return MeasureStep("step-3", budget_, [&](const StepRequest& request) {
       const int times = 1 << request.window_doublings;
       asked_.push_back(request.measurement_id + (request.tier == Tier::kStandard ? " long" : "") +
                        (times > 1 ? " x" + std::to_string(times) : "") +
@@ -56,6 +56,7 @@ class StepMeasurementTest : public testing::Test {
     });
   }
 
+  RepeatBudget budget_;
   std::vector<std::string> asked_;
 };
 
@@ -103,6 +104,55 @@ TEST_F(StepMeasurementTest, CountsTheLongerMeasurementAmongThem) {
   EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long", "step-3-again-2 long x2"));
   ValueOrDie(Measure({Measured("a", 0.1), Noisy("b", 0.1), Measured("c", 0.1)}));
   EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long", "step-3-again-2 long x2"));
+}
+
+TEST_F(StepMeasurementTest, KeepsTheNarrowestOfThoseThatStayedNoisy) {
+  EXPECT_EQ(ValueOrDie(Measure({Noisy("a", 0.002), Noisy("b", 0.009), Noisy("c", 0.004)}))
+                .candidate.measurement_id,
+            "a");
+  EXPECT_EQ(ValueOrDie(Measure({Noisy("a", 0.1), Noisy("b", 0.02), Noisy("c", 0.05)}))
+                .candidate.measurement_id,
+            "b");
+  EXPECT_EQ(ValueOrDie(Measure({Noisy("a", 0.1), Noisy("b", 0.02), Failed("c", "CRASH")}))
+                .candidate.measurement_id,
+            "b");
+}
+
+// A clean one says more than a disturbed one that looks more certain.
+TEST_F(StepMeasurementTest, KeepsTheLastIfThatIsClean) {
+  const StepRows rows = ValueOrDie(Measure({Noisy("a", 0.002), Measured("b", 0.01)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "b");
+}
+
+// Energies come with the measurement that took them, whichever latencies count.
+TEST_F(StepMeasurementTest, KeepsAnEnergyThatOnlyTheWiderMeasurementKnows) {
+  StepRows second = Noisy("b", 0.009);
+  second.energy.measured = EnergyRatio{0.7, 0.01};
+  const StepRows rows = ValueOrDie(Measure({Noisy("a", 0.002), second, Noisy("c", 0.004)}));
+  EXPECT_EQ(rows.candidate.measurement_id, "a");
+  ASSERT_TRUE(rows.energy.measured);
+  EXPECT_EQ(rows.energy.measured->value, 0.7);
+}
+
+TEST_F(StepMeasurementTest, RepeatsNothingOnceRepeatsHaveHadTheirShare) {
+  budget_.TookFirst(100.0);
+  budget_.TookRepeat(30.0);
+  const StepRows rows = ValueOrDie(Measure({Noisy("a", 0.001)}));
+  EXPECT_EQ(rows.candidate.status, "NOISY");
+  EXPECT_THAT(asked_, ElementsAre("step-3"));
+  // A ratio that is vague is no repeat.
+  ValueOrDie(Measure({Noisy("a", 0.1), Noisy("b", 0.1)}));
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-standard long"));
+}
+
+TEST_F(StepMeasurementTest, ChargesARepeatToTheNextOneOfTheStep) {
+  budget_.TookFirst(1.0);
+  StepRows first = Noisy("a", 0.001);
+  first.seconds = 0.5;
+  StepRows second = Noisy("b", 0.001);
+  second.seconds = 1.0;
+  ValueOrDie(Measure({first, second}));  // 1 s is more than a quarter of 1.5 s
+  EXPECT_THAT(asked_, ElementsAre("step-3", "step-3-again-1 x2"));
 }
 
 TEST_F(StepMeasurementTest, KeepsNoisyNumbersIfMeasuringAgainFails) {

@@ -91,6 +91,7 @@ TEST_F(TwinCacheTest, HasAKeyForEverythingThatTheTrainingDependsOn) {
   EXPECT_NE(changed([](SearchConfig& c) { c.distill = !c.distill; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.seed = 7; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.teacher_sha256 = "1"; }), key);
+  EXPECT_NE(changed([](SearchConfig& c) { c.train_threads = 7; }), key);
   // It trains at 8 bits, whatever is searched and wherever.
   EXPECT_EQ(changed([](SearchConfig& c) { c.device = "model:x"; }), key);
   EXPECT_EQ(changed([](SearchConfig& c) { c.policy = "random"; }), key);

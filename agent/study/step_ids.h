@@ -1,0 +1,24 @@
+// Step ids: what the measurements of a search's candidates are called in its study.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace bitpilot {
+
+// The first measurement of a step: "step-12".
+std::string StepId(int step);
+
+// The step measured in longer windows, because the first one left its ratio vague.
+std::string LongerStepId(const std::string& step_id);
+
+// The step measured once more because the measurement before was NOISY; number: 1, 2, ...
+std::string RepeatedStepId(const std::string& step_id, int number);
+
+// True of the candidate's row in a measurement that RepeatedStepId() names, not of uniform 8 bit's.
+bool IsRepeatedStep(std::string_view measurement_id);
+
+// The row of uniform 8 bit in the same rounds.
+std::string Uniform8StepId(const std::string& measurement_id);
+
+}  // namespace bitpilot

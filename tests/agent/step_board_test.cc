@@ -1,0 +1,189 @@
+// A search's measurements on a board that stays disturbed, as they are stored and read back.
+#include "agent/session/step_board.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/study/step_ids.h"
+#include "kernels/base/network_file.h"
+#include "tests/agent/study_fixture.h"
+#include "tests/kernels/random_networks.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr int kSteps = 20;
+
+// Every measurement is NOISY, and the next one of its step is wider still. Device time is that of the
+// windows: half a second for SCREEN's, and twice as long for windows twice as long.
+class DisturbedBoard final : public Board {
+ public:
+  DisturbedBoard() {
+    info_.name = "bench";
+    info_.backend = "kernels";
+  }
+  const BoardInfo& info() const override { return info_; }
+  Status StartMeasure(const MeasureJob& job) override {
+    job_ = job;
+    return Status();
+  }
+  Result<Measurement> FinishMeasure() override {
+    Measurement measurement;
+    measurement.status = MeasureStatus::kNoisy;
+    measurement.detail = "other work";
+    measurement.source = "measured";
+    const int times = 1 << job_.window_doublings;
+    measurement.duration_ms = 500.0 * times;
+    ++measured_;
+    if (times > 1) ++repeats_;
+    for (std::size_t i = 0; i < job_.networks.size(); ++i) {
+      NetworkMeasurement network;
+      for (int window = 0; window < 9; ++window) {
+        const double sign = window % 2 == 0 ? 1.0 : -1.0;
+        network.window_ns.push_back(i == 0 ? 1e5 * (1.0 + 1e-4 * measured_ + sign * 0.001 * times)
+                                           : 1e5);
+      }
+      network.window_cpu_ns = network.window_ns;
+      const MedianInterval interval = SignTestInterval(network.window_ns);
+      network.latency_median_ns = interval.median;
+      network.latency_low_ns = interval.low;
+      network.latency_high_ns = interval.high;
+      network.confidence = interval.confidence;
+      measurement.networks.push_back(std::move(network));
+    }
+    return measurement;
+  }
+  Result<Measurement> Measure(const MeasureJob&) override { return Unsupported("never asked"); }
+  Result<std::vector<std::vector<float>>> Infer(const Network&,
+                                                std::span<const std::uint8_t>) override {
+    return Unsupported("never asked");
+  }
+
+  int measured() const { return measured_; }
+  int repeats() const { return repeats_; }
+
+ private:
+  BoardInfo info_;
+  MeasureJob job_;
+  int measured_ = 0;
+  int repeats_ = 0;
+};
+
+class StepBoardTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    study_ = BeginStudy(path_);
+    journal_.emplace(ValueOrDie(Journal::Open(*study_, Journal::AtEnd::kRecord)));
+    problem_.topology = network_.topology;
+    uniform8_ = ValueOrDie(files_.Put(StudyFileKind::kNetwork, SerializeNetwork(network_)));
+  }
+
+  std::unique_ptr<StepBoard> Open(Board* board) {
+    return std::make_unique<StepBoard>(problem_, uniform8_, board, *journal_, files_);
+  }
+  void MeasureSteps(StepBoard& board, int first, int last) {
+    for (int step = first; step < last; ++step) {
+      Status status = board.Start(step, AssignmentOf(network_), network_);
+      ASSERT_TRUE(status.ok()) << status.message();
+      status = board.Finish();
+      ASSERT_TRUE(status.ok()) << status.message();
+    }
+  }
+  // As a replay tells a board what the log holds.
+  void NoteAll(StepBoard& board, int steps) {
+    for (int step = 0; step < steps; ++step) {
+      const std::string id = StepId(step);
+      for (const std::string& each : {id, RepeatedStepId(id, 1), RepeatedStepId(id, 2)}) {
+        if (!ValueOrDie(study_->FindMeasurement(each))) continue;
+        board.NoteLogged(each);
+        board.NoteLogged(Uniform8StepId(each));
+      }
+    }
+  }
+  static std::vector<ClassOutcome> Outcomes(const StepBoard& board) {
+    std::vector<ClassOutcome> outcomes;
+    for (int step = 0; step < kSteps; ++step) {
+      outcomes.push_back(ValueOrDie(board.OutcomeOf(step, "board")));
+    }
+    return outcomes;
+  }
+
+  StudyFolder folder_;
+  std::string path_ = folder_.Path("study.db");
+  Network network_ = SmallNetwork();
+  SearchProblem problem_;
+  std::unique_ptr<Study> study_;
+  std::optional<Journal> journal_;
+  StudyFiles files_{path_};
+  StoredFile uniform8_;
+};
+
+// 20 steps of half a second. Three measurements each, in windows twice and four times as long, would
+// take seven times that.
+TEST_F(StepBoardTest, RepeatsTakeAQuarterMoreAndOneRepeatAtMost) {
+  DisturbedBoard disturbed;
+  const auto board = Open(&disturbed);
+  MeasureSteps(*board, 0, kSteps);
+  EXPECT_GE(disturbed.repeats(), 2);
+  double seconds = 0.0;
+  for (const ClassOutcome& outcome : Outcomes(*board)) {
+    seconds += outcome.board_seconds;
+    const auto& measured = std::get<Measured>(outcome.result);
+    EXPECT_TRUE(measured.is_noisy);
+    // The first is the narrowest: +-0.1 %.
+    EXPECT_NEAR(measured.ratio_high - measured.ratio_low, 0.002, 1e-6);
+  }
+  EXPECT_GT(seconds, 0.5 * kSteps);
+  EXPECT_LE(seconds, 0.5 * kSteps * 1.25 + 2.0);
+}
+
+// Which of a step's measurements were made, and which counted, follows from what is logged: the steps
+// after it change nothing, nor does the order in which one asks.
+TEST_F(StepBoardTest, AReplayDecidesAsTheSearchDid) {
+  DisturbedBoard disturbed;
+  const auto board = Open(&disturbed);
+  std::vector<ClassOutcome> as_answered;
+  for (int step = 0; step < kSteps; ++step) {
+    MeasureSteps(*board, step, step + 1);
+    as_answered.push_back(ValueOrDie(board->OutcomeOf(step, "board")));
+  }
+  const auto replay = Open(nullptr);
+  NoteAll(*replay, kSteps);
+  const ClassOutcome last = ValueOrDie(replay->OutcomeOf(kSteps - 1, "board"));
+  EXPECT_EQ(last, as_answered.back());
+  EXPECT_EQ(Outcomes(*replay), as_answered);
+}
+
+TEST_F(StepBoardTest, ASearchThatGoesOnHasTheBudgetThatItHad) {
+  DisturbedBoard all_at_once;
+  MeasureSteps(*Open(&all_at_once), 0, kSteps);
+
+  StudyFolder other;
+  path_ = other.Path("study.db");
+  journal_.reset();
+  study_.reset();
+  files_ = StudyFiles(path_);
+  SetUp();
+  DisturbedBoard before;
+  const auto stopped = Open(&before);
+  MeasureSteps(*stopped, 0, 7);
+  DisturbedBoard after;
+  const auto resumed = Open(&after);
+  NoteAll(*resumed, 7);
+  // Answers that are logged say how long steps took; the last one's is not there yet.
+  for (int step = 0; step < 6; ++step) {
+    resumed->NoteSeconds(step, ValueOrDie(stopped->OutcomeOf(step, "board")).board_seconds);
+  }
+  MeasureSteps(*resumed, 7, kSteps);
+  EXPECT_EQ(before.measured() + after.measured(), all_at_once.measured());
+  EXPECT_EQ(before.repeats() + after.repeats(), all_at_once.repeats());
+}
+
+}  // namespace
+}  // namespace bitpilot
