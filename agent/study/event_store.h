@@ -17,7 +17,7 @@
 //
 //   Claim()                    nobody else can; nothing is written yet
 //   BeginLog() or BeginRun()   a new log with its first event, or one more run of an old one
-//   Append() ...               Heartbeat() before work that takes long
+//   Append() ...               Heartbeat() before and within work that takes long
 //   End()                      the run is over, the claim free
 //
 // Any number of stores and processes may read meanwhile.
@@ -164,7 +164,8 @@ class EventStore {
   // the log is unchanged. REQUIRES: Claim().
   virtual Status BeginRun() = 0;
 
-  // True from BeginLog() or BeginRun() to End().
+  // True from BeginLog() or BeginRun() to End(), or to the first call that says that the claim was
+  // lost. From then on every call that writes says so again.
   virtual bool is_writing() const = 0;
 
   // Appends the events in this order, all or none. When it returns OK they survive the loss of the
@@ -182,7 +183,11 @@ class EventStore {
   // Keeps the claim, and tells whether it is still this store's. To be called before work whose
   // result would be appended (training, measuring), so that none is done in vain.
   //
-  // Errors: kAborted if another process holds it now; kInvalidArgument if the store does not write.
+  // Errors:
+  //   kAborted          another process holds it now, or held it meanwhile and appended.
+  //   kInvalidArgument  the store does not write.
+  //   others, such as kPermissionDenied, kResourceExhausted  the claim cannot be kept now, but is
+  //                     nobody else's as far as this store can see: the call may be made again.
   virtual Status Heartbeat() = 0;
 
   // Ends the run and frees the claim. Reading still works.
