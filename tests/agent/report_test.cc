@@ -131,6 +131,20 @@ TEST_F(WriteReportTest, ShowsAStudyOfAnOlderBitpilot) {
   EXPECT_TRUE(IsBalanced(html));
 }
 
+// Its events are those of today, by other rules.
+TEST_F(WriteReportTest, ShowsAStudyOfLogVersion3AsOneOfToday) {
+  SampleStudyOptions options;
+  options.log_version = 3;
+  study_path_ = folder_.Path("version-3.db");
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("All 24 decisions"));
+  EXPECT_THAT(html, HasSubstr("networks of this table 52 mini-batches each"));
+  EXPECT_THAT(html, Not(HasSubstr("not trained alike")));
+  EXPECT_THAT(html, HasSubstr("<th>reward</th>"));
+  const std::optional<LogProblem> problem = ValueOrDie(VerifyLog(study_path_));
+  EXPECT_FALSE(problem) << problem->what;
+}
+
 TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {
   const std::string html = Render();
   EXPECT_THAT(html, HasSubstr("faster; not told apart from front 3"));
