@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "agent/report/figures.h"
 #include "agent/report/report_data.h"
 #include "agent/study/config_fields.h"
 #include "agent/study/sqlite/sqlite_database.h"
@@ -143,6 +144,18 @@ TEST_F(WriteReportTest, ShowsAStudyOfLogVersion3AsOneOfToday) {
   EXPECT_THAT(html, HasSubstr("<th>reward</th>"));
   const std::optional<LogProblem> problem = ValueOrDie(VerifyLog(study_path_));
   EXPECT_FALSE(problem) << problem->what;
+}
+
+TEST_F(WriteReportTest, TheLegendHasNoRoleWithoutAMark) {
+  WriteSampleStudy(study_path_);
+  ReportData data = ValueOrDie(ReadReportData(study_path_));
+  EXPECT_THAT(ParetoPlot(data), HasSubstr("uniform 4 bit</li>"));
+  for (FinalRow& row : data.final->rows) {
+    if (row.role != FinalistRole::kUniform4) continue;
+    row.ratio.reset();
+    row.no_figures_reason = "its weights diverged";
+  }
+  EXPECT_THAT(ParetoPlot(data), Not(HasSubstr("uniform 4 bit")));
 }
 
 TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {
