@@ -22,7 +22,7 @@ class MemorySnapshot final : public EventSnapshot {
       if (!options.with_blobs) event.blobs.clear();
       BITPILOT_RETURN_IF_ERROR(visit(std::move(event)));
     }
-    return Status();
+    return log_.read_failure;
   }
   Result<RecordedEnd> End() const override {
     const StoredEvent& last = log_.events.back();
