@@ -24,11 +24,12 @@ AnchorReading ToReading(const Scored& score, int batches) {
 class Twin {
  public:
   Twin(const SearchConfig& config, const SearchProblem& problem, PlacedTraining& training,
-       const TwinCache& cache, const StudyFiles& files, SearchObserver& observer)
+       const TwinCache& cache, Journal& journal, const StudyFiles& files, SearchObserver& observer)
       : total_(config.train_batches * config.measurements),
         uniform8_(UniformAssignment(problem.topology, 8, 8)),
         training_(training),
         cache_(cache),
+        journal_(journal),
         files_(files),
         observer_(observer) {}
 
@@ -40,6 +41,7 @@ class Twin {
     if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, &place, &anchor, &losses));
     const int last = total_ > 0 ? kTwinReadings : 1;
     for (int i = static_cast<int>(anchor.readings.size()); i < last; ++i) {
+      BITPILOT_RETURN_IF_ERROR(journal_.Heartbeat());
       BITPILOT_RETURN_IF_ERROR(TrainTo(BatchesAt(i, total_), start, &place));
       Result<std::optional<ScoredNetwork>> read = training_.Read(place, uniform8_);
       if (!read.ok()) return read.status();
@@ -102,6 +104,7 @@ class Twin {
   BitAssignment uniform8_;
   PlacedTraining& training_;
   const TwinCache& cache_;
+  Journal& journal_;
   const StudyFiles& files_;
   SearchObserver& observer_;
 };
@@ -117,7 +120,8 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
         }
-        return Twin(config, problem, training, cache, files, observer).Train(config, start);
+        return Twin(config, problem, training, cache, journal, files, observer)
+            .Train(config, start);
       },
       [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
         if (logged.anchor.readings.empty()) return DataCorrupt("the anchor has no reading");

@@ -17,7 +17,7 @@
 //
 //   Claim()                    nobody else can; nothing is written yet
 //   BeginLog() or BeginRun()   a new log with its first event, or one more run of an old one
-//   Append() ...               Heartbeat() before and within work that takes long
+//   Append() ...               Heartbeat() before work that takes long
 //   End()                      the run is over, the claim free
 //
 // Any number of stores and processes may read meanwhile.
@@ -109,8 +109,8 @@ class EventSnapshot {
   // Calls `visit` for events first_seq, first_seq + 1, ... to the end, in this order. A first_seq
   // behind the end is no error. What an altered log lacks is left out: the caller compares numbers.
   //
-  // Errors: those of `visit`, which end the reading; kDataCorrupt for an event that cannot be read,
-  // after all before it were visited.
+  // Errors: those of `visit`, which end the reading; kDataCorrupt for an event that is damaged, after
+  // all before it were visited; kUnavailable and others from the medium, which say nothing of the log.
   virtual Status ReadFrom(std::int64_t first_seq, const ReadOptions& options,
                           const std::function<Status(StoredEvent)>& visit) const = 0;
 
@@ -142,12 +142,16 @@ class EventStore {
   // bitpilot), kUnavailable, kPermissionDenied.
   virtual Result<std::unique_ptr<EventSnapshot>> Snapshot() const = 0;
 
-  // Claims the place, whether or not there is a log yet. Nothing is written to the log.
+  // Claims the place, whether or not there is a log yet. Nothing is written to the log. REQUIRES:
+  // this store does not hold the claim.
   //
   // The claim lasts until End(), this object's end, or its process's, by kill -9 too. A store on
   // the holder's own machine learns of a death from the kernel, at once, and never takes the claim
   // from a process that lives, however long that is stopped or busy. A store that cannot see the
-  // holder documents after which silence (no Append(), no Heartbeat()) the claim is free.
+  // holder documents after which silence (no Append(), no Heartbeat()) the claim is free. A search
+  // beats before each training, measuring and reading of the twin, not within: that silence must be
+  // longer than one of them takes, an epoch at most and a board's wait, or the store must beat by
+  // itself in between.
   //
   // Errors:
   //   kUnavailable  another process, or another store of this one, holds it; names the holder.
