@@ -60,8 +60,9 @@ namespace bitpilot {
 //   3  several tickets in flight, each from a place that it names; anchored losses; finalists train
 //      alike
 //   4  a step whose latencies were NOISY is measured again; the error of a difference to the anchor
-//      is that of the same images, and what policies expect uses it; whether uniform 4 bit is a
-//      finalist follows from the problem
+//      is that of the same images, and policies weigh readings by it; walks price latency and
+//      energy by UtilityOf() (policies/reward.h); whether uniform 4 bit is a finalist follows from
+//      the problem
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 4;
