@@ -109,8 +109,9 @@ class EventSnapshot {
   // Calls `visit` for events first_seq, first_seq + 1, ... to the end, in this order. A first_seq
   // behind the end is no error. What an altered log lacks is left out: the caller compares numbers.
   //
-  // Errors: those of `visit`, which end the reading; kDataCorrupt for an event that is damaged, after
-  // all before it were visited; kUnavailable and others from the medium, which say nothing of the log.
+  // Errors: those of `visit`, which end the reading; kDataCorrupt for an event that is damaged,
+  // after all before it were visited; kUnavailable and others from the medium, which say nothing of
+  // the log.
   virtual Status ReadFrom(std::int64_t first_seq, const ReadOptions& options,
                           const std::function<Status(StoredEvent)>& visit) const = 0;
 
@@ -149,9 +150,9 @@ class EventStore {
   // the holder's own machine learns of a death from the kernel, at once, and never takes the claim
   // from a process that lives, however long that is stopped or busy. A store that cannot see the
   // holder documents after which silence (no Append(), no Heartbeat()) the claim is free. A search
-  // beats before each training, measuring and reading of the twin, not within: that silence must be
-  // longer than one of them takes, an epoch at most and a board's wait, or the store must beat by
-  // itself in between.
+  // beats before each training and measuring, not within: that silence must be longer than the
+  // longest of them (the final training of one network, waiting for a board that is away), or the
+  // store must beat by itself meanwhile.
   //
   // Errors:
   //   kUnavailable  another process, or another store of this one, holds it; names the holder.
