@@ -155,7 +155,7 @@ TEST_F(WriteReportTest, TheLegendHasNoRoleWithoutAMark) {
     row.ratio.reset();
     row.no_figures_reason = "its weights diverged";
   }
-  EXPECT_THAT(ParetoPlot(data), Not(HasSubstr("uniform 4 bit")));
+  EXPECT_THAT(ParetoPlot(data), Not(HasSubstr("uniform 4 bit</li>")));
 }
 
 TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {
