@@ -54,6 +54,7 @@ class MemoryEventStore final : public EventStore {
   std::string name_ = "memory:log";
   std::int64_t claim_ = 0;
   std::optional<std::int64_t> run_id_;
+  bool lost_ = false;  // the claim, to another store
 };
 
 }  // namespace bitpilot

@@ -147,6 +147,7 @@ TEST_F(StoredStudyTest, AStudyThatAnotherProcessTookIsNotWrittenAnyMore) {
   EXPECT_THAT(appended.message(), HasSubstr("another process"));
   EXPECT_EQ(first->AppendMeasurement(MeasuredRow("m3", 1e6)).code(), StatusCode::kAborted);
   EXPECT_EQ(first->Close().code(), StatusCode::kAborted);
+  EXPECT_EQ(first->Close().code(), StatusCode::kAborted) << "still";
   EXPECT_TRUE(second->Append("proposal", "{}").ok());
   EXPECT_EQ(ValueOrDie(second->Events()).size(), 7u);
   EXPECT_EQ(Problem(), "");
