@@ -29,8 +29,8 @@ constexpr std::size_t kMaxTried = 64;
 // Of a reading, before the first: nats.
 constexpr double kFirstLossError = 0.012;
 
-// Of a reading, at least: what the model of losses cannot say of one, however sure the reading itself is
-// (near 8 bit a difference to the twin is known almost exactly).
+// Of a reading, at least: what the model of losses cannot say of one, however sure the reading
+// itself is (near 8 bit a difference to the twin is known almost exactly).
 constexpr double kLeastLossError = 0.004;
 
 // What training that diverged says of the loss at these widths.

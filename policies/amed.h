@@ -98,8 +98,8 @@ class AmedPolicy final : public Policy {
   std::size_t num_learned_ = 0;  // of View::answered()
   int num_readings_ = 0;         // of those, all that a board was not missing for
   int last_episode_ = 0;
-  // Of a reading, as it is expected of the next: the root mean square of those so far, which differ with
-  // the widths (Scored::excess_error).
+  // Of a reading, as it is expected of the next: the root mean square of those so far, which differ
+  // with the widths (Scored::excess_error).
   double loss_error_;
   double squared_errors_ = 0.0;
   int num_errors_ = 0;

@@ -22,10 +22,16 @@ bool HasObjectives(const SearchProblem& problem, const Transition& transition) {
           ObjectiveEnergy(problem, transition).has_value());
 }
 
-bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome) {
+bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome, std::int64_t weight_bytes) {
   return KeepsBudgets(budgets, BudgetedFigures{.latency_ratio = outcome.latency_ratio,
                                                .energy_ratio = outcome.energy_ratio,
+                                               .weight_bytes = weight_bytes,
                                                .error_rate = outcome.error_rate});
+}
+
+double ObjectiveHypervolume(const SearchProblem& problem, std::span<const Objectives> points) {
+  return problem.energy_objective == EnergyObjective::kNone ? Hypervolume(points)
+                                                            : EnergyHypervolume(points);
 }
 
 Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& transition) {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "policies/pareto.h"
@@ -20,8 +22,11 @@ std::optional<double> ObjectiveEnergy(const SearchProblem& problem, const Transi
 // one.
 bool HasObjectives(const SearchProblem& problem, const Transition& transition);
 
-// True if a measured outcome keeps the latency, energy and accuracy budgets; size is not looked at.
-bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome);
+// True if an outcome keeps every budget that was given. weight_bytes: 0 where size is not asked for.
+bool KeepsBudgets(const Budgets& budgets, const Objectives& outcome, std::int64_t weight_bytes = 0);
+
+// Of the problem's objectives: EnergyHypervolume() where energy is one, else Hypervolume().
+double ObjectiveHypervolume(const SearchProblem& problem, std::span<const Objectives> points);
 
 // Objectives of one measured transition. REQUIRES: HasObjectives().
 Objectives MeasuredObjectives(const SearchProblem& problem, const Transition& transition);

@@ -7,8 +7,9 @@
 //              "most_accurate":LABEL|null},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
-//    "test_readings":N,"no_w4a4":TEXT|null,"mini_batches_outside_budgets":{"uniform8_alone":N,"final_networks":N,
-//    "final_batches":N},"budgets":[BUDGET...]}
+//    "test_readings":N,"no_w4a4":TEXT|null,
+//    "mini_batches_outside_budgets":{"uniform8_alone":N,"final_networks":N,"final_batches":N},
+//    "budgets":[BUDGET...]}
 //
 // A BUDGET that the user gave: {"flag":"--max-latency","limit":N,"unknown":TEXT|null,
 // "nearest":LABEL|null,"nearest_value":N|null,"nearest_test_accuracy":N|null,"alone":LABEL|null,
@@ -20,9 +21,9 @@
 // test_readings: how often the test images were read; more than once if the search was extended.
 // no_w4a4: why "reference" has no "w4a4": the search's widths, or a model board's table, lack it.
 //
-// mini_batches_outside_budgets: of uniform 8 bit that trained alone, by this search or an earlier one
-// with the same training; and final_batches of each of final_networks networks of this table, which
-// differ in their widths.
+// mini_batches_outside_budgets: of uniform 8 bit that trained alone, by this search or an earlier
+// one with the same training; and final_batches of each of final_networks networks of this table,
+// which differ in their widths.
 //
 // chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
 // test accuracies choose nothing, and nobody is chosen where uniform 8 bit's own final training diverged.
@@ -35,12 +36,11 @@
 //   validation_accuracy   in [0, 1], after the final training: what rows are chosen by
 //   mini_batches          that its weights had had in all; 0 = calibrated only
 //   final_batches         of them at its own widths, after the search: where all candidates have
-// the
-//                         same and that is not 0, they are trained alike
+//                         the same and that is not 0, they are trained alike
 //   start                 where those began: "search" (the place where it stopped), "twin" (the end
 //                         of uniform 8 bit that trained alone), "calibrated"
-//   no_figures_reason     why the row was not compared: then it has neither accuracies nor a latency;
-//                         else null
+//   no_figures_reason     why the row was not compared: then it has neither accuracies nor a
+//                         latency; else null
 //   accuracy              on the test images, in [0, 1]; accuracy_ci its 95 % interval;
 //                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];
@@ -67,8 +67,8 @@ namespace bitpilot {
 // REQUIRES: !outcome.interrupted.
 nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string& study_path);
 
-// True if the search measured a candidate, and the final comparison has a latency of one, references
-// aside.
+// True if the search measured a candidate, and the final comparison has a latency of one,
+// references aside.
 bool AnyCandidateWasMeasured(const FinalEvent& final);
 
 // True if a candidate of the search, references aside, kept its budgets when measured again.

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/fleet/stopped.h"
 #include "agent/profile/profile_plan.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/network.h"
@@ -51,7 +52,7 @@ Result<ModelAnswers> AskModel(
   ModelAnswers answers;
   answers.table.name = topology.name;
   for (const auto& [weights, activations] : pairs) {
-    if (stop()) return Status(StatusCode::kAborted, "stopped by the user");
+    if (stop()) return Stopped();
     const BitAssignment assignment = UniformAssignment(topology, weights, activations, widths.ends);
     const Network network = RandomNetwork(topology, assignment, kWeightSeed);
     MeasureJob job;

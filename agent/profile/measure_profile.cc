@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/fleet/measure_parts.h"
+#include "agent/fleet/stopped.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/round_comparison.h"
 #include "kernels/base/window_statistics.h"
@@ -83,7 +84,7 @@ Result<ProfileJobResult> Measure(const Topology& topology, const ProfileJob& job
   for (const Network& network : networks) pointers.push_back(&network);
   ProfileJobResult result;
   for (const std::vector<const Network*>& part : PartsThatFit(pointers, board.info().limits)) {
-    if (stop()) return Status(StatusCode::kAborted, "stopped by the user");
+    if (stop()) return Stopped();
     MeasureJob request;
     request.networks = part;
     request.tier = tier;

@@ -135,9 +135,9 @@ class QuantizedModel {
                     const WeightNotice& notice = {});
 
   // Trains `num_batches` mini-batches at the current assignment; returns the mean loss, nats.
-  // Deterministic for a seed, a CPU class and a number of threads. Stops early, between batches, once `stop` returns true.
-  // Calibrates on `data` first where that never happened. Batch norm is to be estimated anew after
-  // it.
+  // Deterministic for a seed, a CPU class and a number of threads. Stops early, between batches,
+  // once `stop` returns true. Calibrates on `data` first where that never happened. Batch norm is
+  // to be estimated anew after it.
   //
   // Returns nullopt if it diverged: a loss, a weight or a step size is not finite. The model is of
   // no use then until LoadCheckpoint() gives it an earlier state.

@@ -270,6 +270,7 @@ class ParetoDrawing {
 std::string Legend(const ReportData& data) {
   std::map<std::string, std::string> roles;
   for (const FinalRow& row : data.final ? data.final->rows : std::vector<FinalRow>()) {
+    if (!row.no_figures_reason.empty()) continue;  // has no mark
     const std::string css = MarkOf(row).css;
     roles[css] = css == "front" ? "found front, test accuracy"
                  : css == "ilp" ? "integer-program start"

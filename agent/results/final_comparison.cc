@@ -16,6 +16,7 @@
 #include "agent/study/energy_ratios.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
+#include "policies/observed_front.h"
 
 namespace bitpilot {
 namespace {
@@ -116,15 +117,13 @@ std::optional<double> BudgetedEnergy(EnergyObjective objective, const FinalRow& 
   return std::nullopt;
 }
 
-bool KeepsAllBudgets(const SearchProblem& problem, const FinalRow& row) {
+bool RowKeepsBudgets(const SearchProblem& problem, const FinalRow& row) {
   constexpr double kUnknown = std::numeric_limits<double>::infinity();
-  return KeepsBudgets(
-      problem.budgets,
-      BudgetedFigures{
-          .latency_ratio = row.ratio.value_or(kUnknown),
-          .energy_ratio = BudgetedEnergy(problem.energy_objective, row).value_or(kUnknown),
-          .weight_bytes = row.weight_bytes,
-          .error_rate = 1.0 - BudgetedAccuracy(row)});
+  const Objectives outcome{
+      .error_rate = 1.0 - BudgetedAccuracy(row),
+      .latency_ratio = row.ratio.value_or(kUnknown),
+      .energy_ratio = BudgetedEnergy(problem.energy_objective, row).value_or(kUnknown)};
+  return KeepsBudgets(problem.budgets, outcome, row.weight_bytes);
 }
 
 // Entries name the finalists by their order, which is that of the final table.
@@ -254,7 +253,7 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
     row.part = static_cast<int>(rounds.latency.parts[i]) + 1;
     FillLatency(rounds.latency.rows[i], rounds.latency.Uniform8Of(i), row);
     FillEnergy(rounds.energy.rows[i], rounds.energy.Uniform8Of(i), row);
-    row.budget_met = KeepsAllBudgets(problem, row);
+    row.budget_met = RowKeepsBudgets(problem, row);
     event.rows.push_back(std::move(row));
   }
   JudgeSpeeds(rounds.latency, event.rows);

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "agent/fleet/stopped.h"
 #include "agent/qat/scored_network.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/check.h"
@@ -15,8 +16,6 @@ namespace {
 
 constexpr char kNoFiniteStart[] =
     "the loss at these widths is no finite number at any start (the weights diverged)";
-
-Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
 
 // The start that has the lower loss; one whose loss is no finite number is none.
 bool IsFromTwin(const TrainedEvent& event) {

@@ -1,19 +1,12 @@
 #include "agent/results/finalists.h"
 
 #include <algorithm>
-#include <span>
 
 #include "agent/results/reportable_trials.h"
-#include "policies/acquisition.h"
+#include "policies/observed_front.h"
 
 namespace bitpilot {
 namespace {
-
-// In the problem's objectives.
-double VolumeOf(const SearchProblem& problem, std::span<const Objectives> points) {
-  return problem.energy_objective == EnergyObjective::kNone ? Hypervolume(points)
-                                                            : EnergyHypervolume(points);
-}
 
 // Drops steps until at most kMaxFrontFinalists are left, each time the one that adds least
 // hypervolume.
@@ -25,7 +18,7 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
       if (step != dropped)
         rest.push_back(MeasuredObjectives(problem, transitions[step].transition));
     }
-    return VolumeOf(problem, rest);
+    return ObjectiveHypervolume(problem, rest);
   };
   while (front.size() > kMaxFrontFinalists) {
     std::size_t least = front.front();

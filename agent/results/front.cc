@@ -1,6 +1,6 @@
 #include "agent/results/front.h"
 
-#include "policies/acquisition.h"
+#include "policies/observed_front.h"
 
 namespace bitpilot {
 namespace {

@@ -6,17 +6,6 @@
 #include "policies/observed_front.h"
 
 namespace bitpilot {
-namespace {
-
-bool KeepsAllBudgets(const SearchProblem& problem, const Transition& transition) {
-  const Objectives outcome = MeasuredObjectives(problem, transition);
-  return KeepsBudgets(problem.budgets, BudgetedFigures{.latency_ratio = outcome.latency_ratio,
-                                                       .energy_ratio = outcome.energy_ratio,
-                                                       .weight_bytes = transition.weight_bytes,
-                                                       .error_rate = outcome.error_rate});
-}
-
-}  // namespace
 
 void ReportableTrials::Take(const std::vector<ProposalEvent>& proposals,
                             const std::vector<TransitionEvent>& transitions) {
@@ -33,11 +22,11 @@ void ReportableTrials::TakeMeasured(std::size_t position, Origin origin,
   in_latency_.Add(position, {point.error_rate, point.latency_ratio});
   if (!HasObjectives(problem_, transition)) return;
   measured_.Add(position, point);
-  if (KeepsAllBudgets(problem_, transition)) feasible_.Add(position, point);
+  if (KeepsBudgets(problem_.budgets, point, transition.weight_bytes)) {
+    feasible_.Add(position, point);
+  }
   if (origin != Origin::kIntegerProgram) return;
-  const bool with_energy = problem_.energy_objective != EnergyObjective::kNone;
-  const double area =
-      with_energy ? EnergyHypervolume(std::span(&point, 1)) : Hypervolume(std::span(&point, 1));
+  const double area = ObjectiveHypervolume(problem_, std::span(&point, 1));
   if (area > best_area_) {
     best_area_ = area;
     best_of_program_ = position;

@@ -3,12 +3,9 @@
 #include <cmath>
 #include <utility>
 
+#include "agent/fleet/stopped.h"
+
 namespace bitpilot {
-namespace {
-
-Status Stopped() { return Status(StatusCode::kAborted, "stopped by the user"); }
-
-}  // namespace
 
 PlacedTraining::PlacedTraining(const SearchConfig& config, const BitAssignment& base,
                                const StudyFiles& files, QuantizedModel* model,

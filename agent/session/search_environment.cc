@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/fleet/stopped.h"
 #include "agent/session/action_events.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
@@ -119,7 +120,7 @@ Result<Observation> SearchEnvironment::ObserveConditions() {
 Result<Observation> SearchEnvironment::Live() {
   if (!view_.conditions() || *view_.conditions() != ConditionsNow()) return ObserveConditions();
   while (true) {
-    if (stop_()) return Status(StatusCode::kAborted, "stopped by the user");
+    if (stop_()) return Stopped();
     BITPILOT_RETURN_IF_ERROR(journal_.Heartbeat());
     const auto needs_work = [](const Ticket& ticket) {
       if (std::holds_alternative<Trial>(ticket.action)) return !ticket.is_read;

@@ -34,6 +34,7 @@ struct LoggedFiles {
   std::vector<TrainedEvent> trained;
   std::vector<KeepsEvent> keeps;  // the last one
   std::vector<AdvanceEvent> advances;
+  std::vector<StopEvent> stops;
   std::vector<AnchorEvent> anchors;
   std::vector<ArtifactEvent> artifacts;
   bool ended = false;
@@ -62,6 +63,7 @@ Status Add(const Event& event, LoggedFiles& logged) {
     return Add(event, logged.keeps);
   }
   if (event.kind == AdvanceEvent::kKind) return Add(event, logged.advances);
+  if (event.kind == StopEvent::kKind) return Add(event, logged.stops);
   if (event.kind == ProblemEvent::kKind) {
     std::vector<ProblemEvent> problem;
     BITPILOT_RETURN_IF_ERROR(Add(event, problem));
@@ -98,6 +100,23 @@ Result<std::vector<int>> NeededSteps(const SearchConfig& config, LoggedFiles& lo
   return steps;
 }
 
+// The places that a search needs to go on, or to be extended where it has ended: the start, what the
+// policy keeps, what the last training left, and where it stopped or the last actions began.
+std::set<TicketId> NeededPlaces(const LoggedFiles& logged) {
+  std::set<TicketId> needed = {0};
+  if (!logged.places.empty()) needed.insert(logged.places.back().ticket);
+  for (const KeepsEvent& event : logged.keeps) {
+    needed.insert(event.places.begin(), event.places.end());
+  }
+  if (logged.ended) {
+    if (!logged.stops.empty()) needed.insert(logged.stops.back().at);
+    return needed;
+  }
+  if (!logged.proposals.empty()) needed.insert(logged.proposals.back().from);
+  if (!logged.advances.empty()) needed.insert(logged.advances.back().from);
+  return needed;
+}
+
 Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles logged) {
   std::vector<NamedFile> files;
   if (logged.problem) {
@@ -113,25 +132,17 @@ Result<std::vector<NamedFile>> FilesOf(const SearchConfig& config, LoggedFiles l
     const bool last = &event == &logged.checkpoints.back();
     files.push_back({{event.sha256, event.file}, last && !logged.ended});
   }
-  // The start, what the policy keeps, and what the last actions began from and left.
-  std::set<TicketId> needed_places = {0};
-  if (!logged.places.empty()) needed_places.insert(logged.places.back().ticket);
-  for (const KeepsEvent& event : logged.keeps) {
-    needed_places.insert(event.places.begin(), event.places.end());
-  }
-  if (!logged.proposals.empty()) needed_places.insert(logged.proposals.back().from);
-  if (!logged.advances.empty()) needed_places.insert(logged.advances.back().from);
+  const std::set<TicketId> needed_places = NeededPlaces(logged);
   for (const PlaceEvent& event : logged.places) {
-    const bool goes_on = needed_places.contains(event.ticket);
-    files.push_back({{event.sha256, event.file}, goes_on && !logged.ended});
+    files.push_back({{event.sha256, event.file}, needed_places.contains(event.ticket)});
   }
   for (const TrainedEvent& event : logged.trained) {
     if (event.score) files.push_back({NetworkFile(event.network_sha256, {}), true});
   }
   for (const AnchorEvent& event : logged.anchors) {
-    if (!event.sha256.empty()) files.push_back({{event.sha256, event.file}, !logged.ended});
+    if (!event.sha256.empty()) files.push_back({{event.sha256, event.file}, true});
     if (!event.losses_sha256.empty()) {
-      files.push_back({{event.losses_sha256, event.losses_file}, !logged.ended});
+      files.push_back({{event.losses_sha256, event.losses_file}, true});
     }
   }
   for (const ArtifactEvent& event : logged.artifacts) {

@@ -21,10 +21,12 @@ struct StudyFileCheck {
 // Compares every file that the study names with its hash.
 //
 // Must be there: uniform 8 bit, the networks that a report may show (ReportableTrials), those that
-// the search registered at its end, and, until then, the last checkpoint. A search removes all
-// other networks and checkpoints as it goes on; what is left of them must have its hash, too.
-// Weights, images, teacher and a model board's table are looked for where the last resume found
-// them; what is there and differs is a problem.
+// the search registered at its end, and what it needs to go on, after its end by --measurements:
+// the twin's state and losses, and the states of the start, of the places that the policy keeps and
+// of the last one (the last checkpoint of a study of log version 2, until its end). A search
+// removes all other networks and states as it goes on; what is left of them must have its hash,
+// too. Weights, images, teacher and a model board's table are looked for where the last resume
+// found them; what is there and differs is a problem.
 //
 // Errors: as Study::OpenReadOnly(); kDataCorrupt for an event that cannot be read.
 Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path);

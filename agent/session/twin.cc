@@ -46,11 +46,12 @@ struct TwinSoFar {
 class Twin {
  public:
   Twin(const Stretch& stretch, const SearchProblem& problem, PlacedTraining& training,
-       const TwinCache& cache, const StudyFiles& files, SearchObserver& observer)
+       const TwinCache& cache, Journal& journal, const StudyFiles& files, SearchObserver& observer)
       : stretch_(stretch),
         uniform8_(UniformAssignment(problem.topology, 8, 8)),
         training_(training),
         cache_(cache),
+        journal_(journal),
         files_(files),
         observer_(observer) {}
 
@@ -61,6 +62,7 @@ class Twin {
     if (training_.trains()) BITPILOT_RETURN_IF_ERROR(TakeFromCache(key, before, &twin));
     const int last = stretch_.begin < stretch_.end ? kTwinReadings : 1;
     for (int i = static_cast<int>(twin.anchor.readings.size()) - before; i < last; ++i) {
+      BITPILOT_RETURN_IF_ERROR(journal_.Heartbeat());
       BITPILOT_RETURN_IF_ERROR(TrainTo(BatchesAt(stretch_, i), start, &twin.place));
       Result<std::optional<ScoredNetwork>> read = training_.Read(twin.place, uniform8_);
       if (!read.ok()) return read.status();
@@ -138,6 +140,7 @@ class Twin {
   BitAssignment uniform8_;
   PlacedTraining& training_;
   const TwinCache& cache_;
+  Journal& journal_;
   const StudyFiles& files_;
   SearchObserver& observer_;
 };
@@ -184,7 +187,7 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
         }
         const Stretch stretch{0, config.train_batches * config.measurements, 1.0};
-        return Twin(stretch, problem, training, cache, files, observer)
+        return Twin(stretch, problem, training, cache, journal, files, observer)
             .Train(TwinKey(config, start.sha256), {{start, 0}, {}, {}});
       },
       [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
@@ -218,7 +221,7 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
         extended.measurements = total / config.train_batches;
         observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
                          kTwinReadings);
-        return Twin(stretch, problem, training, cache, files, observer)
+        return Twin(stretch, problem, training, cache, journal, files, observer)
             .Train(TwinKey(extended, twin.sha256), std::move(so_far));
       },
       [&](const AnchorEvent& logged) { return Recompute(logged, twin, stretch); });

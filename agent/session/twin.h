@@ -1,9 +1,10 @@
-// The twin: uniform 8 bit trained alone, from the start and by the schedule of the whole search, before
-// the search begins. What a candidate's loss is compared with (policies/reward.h), and a start of the
-// final training.
+// The twin: uniform 8 bit trained alone, from the start and by the schedule of the whole search,
+// before the search begins. What a candidate's loss is compared with (policies/reward.h), and a
+// start of the final training.
 //
-// Outside of the budgets. Its readings, its losses on every image and its end are kept in the user's cache: searches of the same
-// network, weights, images, schedule and CPU class share one twin.
+// Outside of the budgets. Its readings, its losses on every image and its end are kept in the
+// user's cache: searches of the same network, weights, images, schedule and CPU class share one
+// twin.
 #pragma once
 
 #include <functional>

@@ -47,9 +47,7 @@ double TwinLosses::ExcessError(std::span<const float> losses, double depth) cons
     const double twin = (1.0 - share) * first.losses[i] + share * second.losses[i];
     differences.push_back(losses[i] - twin);
   }
-  Evaluation summary;
-  SummarizeLosses(differences, summary);
-  return summary.loss_error;
+  return StandardErrorOfMean(differences);
 }
 
 bool TwinLosses::AreOf(const Anchor& anchor) const {

@@ -1,8 +1,9 @@
-// TwinLosses: the twin's loss on every validation image, at each of its readings (agent/session/twin.h).
+// TwinLosses: the twin's loss on every validation image, at each of its readings
+// (agent/session/twin.h).
 //
-// Candidate and twin are read on the same images, and what is hard for one is mostly hard for the other.
-// The error of the difference of their mean losses is that of the mean of the differences, and not both
-// errors added as if the images were others.
+// Candidate and twin are read on the same images, and what is hard for one is mostly hard for the
+// other. The error of the difference of their mean losses is that of the mean of the differences,
+// and not both errors added as if the images were others.
 #pragma once
 
 #include <span>
@@ -17,16 +18,16 @@ namespace bitpilot {
 
 class TwinLosses {
  public:
-  // batches: that the twin had had; not below those of the reading before. losses: nats, [images], as many
-  // as of the others.
+  // batches: that the twin had had; not below those of the reading before. losses: nats, [images],
+  // as many as of the others.
   void Add(int batches, std::vector<float> losses);
 
   bool empty() const { return readings_.empty(); }
   int num_images() const;
 
-  // Standard error, over the images, of the mean of losses - twin's after `depth` mini-batches: linear
-  // between readings, constant beyond them, as AnchorLoss() (policies/reward.h). 0 of fewer than two
-  // images.
+  // Standard error, over the images, of the mean of losses - twin's after `depth` mini-batches:
+  // linear between readings, constant beyond them, as AnchorLoss() (policies/reward.h). 0 of fewer
+  // than two images.
   //
   // losses: nats, [images], in the same order. REQUIRES: not empty(), as many images.
   double ExcessError(std::span<const float> losses, double depth) const;

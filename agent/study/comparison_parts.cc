@@ -7,8 +7,10 @@ namespace bitpilot {
 std::string DescribeParts(const FinalEvent& final) {
   std::map<int, std::string> members;
   for (std::size_t i = 1; i < final.rows.size(); ++i) {  // rows[0] is uniform 8 bit
-    std::string& part = members[final.rows[i].part];
-    part += (part.empty() ? "" : ", ") + final.rows[i].label;
+    const FinalRow& row = final.rows[i];
+    if (!row.no_figures_reason.empty()) continue;  // was in no part
+    std::string& part = members[row.part];
+    part += (part.empty() ? "" : ", ") + row.label;
   }
   if (members.size() < 2) return {};
   std::string text =

@@ -109,8 +109,9 @@ class EventSnapshot {
   // Calls `visit` for events first_seq, first_seq + 1, ... to the end, in this order. A first_seq
   // behind the end is no error. What an altered log lacks is left out: the caller compares numbers.
   //
-  // Errors: those of `visit`, which end the reading; kDataCorrupt for an event that cannot be read,
-  // after all before it were visited.
+  // Errors: those of `visit`, which end the reading; kDataCorrupt for an event that is damaged,
+  // after all before it were visited; kUnavailable and others from the medium, which say nothing of
+  // the log.
   virtual Status ReadFrom(std::int64_t first_seq, const ReadOptions& options,
                           const std::function<Status(StoredEvent)>& visit) const = 0;
 
@@ -142,12 +143,16 @@ class EventStore {
   // bitpilot), kUnavailable, kPermissionDenied.
   virtual Result<std::unique_ptr<EventSnapshot>> Snapshot() const = 0;
 
-  // Claims the place, whether or not there is a log yet. Nothing is written to the log.
+  // Claims the place, whether or not there is a log yet. Nothing is written to the log. REQUIRES:
+  // this store does not hold the claim.
   //
   // The claim lasts until End(), this object's end, or its process's, by kill -9 too. A store on
   // the holder's own machine learns of a death from the kernel, at once, and never takes the claim
   // from a process that lives, however long that is stopped or busy. A store that cannot see the
-  // holder documents after which silence (no Append(), no Heartbeat()) the claim is free.
+  // holder documents after which silence (no Append(), no Heartbeat()) the claim is free. A search
+  // beats before each training and measuring, not within: that silence must be longer than the
+  // longest of them (the final training of one network, waiting for a board that is away), or the
+  // store must beat by itself meanwhile.
   //
   // Errors:
   //   kUnavailable  another process, or another store of this one, holds it; names the holder.
@@ -164,7 +169,8 @@ class EventStore {
   // the log is unchanged. REQUIRES: Claim().
   virtual Status BeginRun() = 0;
 
-  // True from BeginLog() or BeginRun() to End().
+  // True from BeginLog() or BeginRun() to End(), or to the first call that says that the claim was
+  // lost. From then on every call that writes says so again.
   virtual bool is_writing() const = 0;
 
   // Appends the events in this order, all or none. When it returns OK they survive the loss of the
@@ -182,7 +188,11 @@ class EventStore {
   // Keeps the claim, and tells whether it is still this store's. To be called before work whose
   // result would be appended (training, measuring), so that none is done in vain.
   //
-  // Errors: kAborted if another process holds it now; kInvalidArgument if the store does not write.
+  // Errors:
+  //   kAborted          another process holds it now, or held it meanwhile and appended.
+  //   kInvalidArgument  the store does not write.
+  //   others, such as kPermissionDenied, kResourceExhausted  the claim cannot be kept now, but is
+  //                     nobody else's as far as this store can see: the call may be made again.
   virtual Status Heartbeat() = 0;
 
   // Ends the run and frees the claim. Reading still works.

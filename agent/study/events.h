@@ -58,9 +58,14 @@ namespace bitpilot {
 //      from the log (transitions' ratios, the problem's table, the final table) is recomputed and
 //      compared by replays
 //   3  several tickets in flight, each from a place that it names; anchored losses; finalists train
-//      alike. Replays and resumes of older logs need the bitpilot that wrote them
+//      alike
+//   4  a step whose latencies were NOISY is measured again; the error of a difference to the anchor
+//      is that of the same images, and policies weigh readings by it; walks price latency and
+//      energy by UtilityOf() (policies/reward.h); whether uniform 4 bit is a finalist follows from
+//      the problem
+// Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 3;
+inline constexpr int kLogVersion = 4;
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";
@@ -117,8 +122,8 @@ struct AnchorEvent {
   // Of the state that it ended with, beside the study; both empty where nothing trained.
   std::string sha256;
   std::string file;
-  // Of its losses on every validation image (agent/session/twin_losses.h), beside the study; both empty
-  // in studies of an older bitpilot.
+  // Of its losses on every validation image (agent/session/twin_losses.h), beside the study; both
+  // empty in studies of an older bitpilot.
   std::string losses_sha256;
   std::string losses_file;
 };

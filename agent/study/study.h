@@ -130,7 +130,7 @@ class Study {
 
   // Tells whether this process may still append: called before work whose result would be.
   //
-  // Errors: kAborted as Append(); kInvalidArgument if the study is read-only or closed.
+  // Errors: as EventStore::Heartbeat().
   virtual Status Heartbeat() = 0;
 
   // Marks a clean end of this run and frees the claim: the .db alone is then complete.

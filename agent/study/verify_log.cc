@@ -90,9 +90,10 @@ Result<Finding> CheckLog(const EventSnapshot& log) {
     return chain.Add(event) ? Status() : Status(StatusCode::kAborted, "");
   });
   if (chain.finding()) return chain.finding();
-  if (!read.ok()) {
+  if (read.code() == StatusCode::kDataCorrupt) {
     return Finding({chain.last().seq + 1, "cannot be read: " + read.message()});
   }
+  if (!read.ok()) return read;
   if (Finding problem = CheckHead(chain.last(), end->head)) return problem;
   if (RunsSha256(*runs) == end->runs_sha256) return Finding();
   return Finding({0, "table run was altered"});

@@ -56,6 +56,20 @@ TEST(ComparisonPartsTest, AreNamedIfThereAreSeveral) {
             "front 2, front 3");
 }
 
+TEST(ComparisonPartsTest, HoldNoRowThatWasNotCompared) {
+  FinalEvent final = Sample();
+  final.rows.resize(6);
+  for (std::size_t i = 1; i < final.rows.size(); ++i) final.rows[i].part = 2;
+  final.rows[1].part = 1;  // as a row that was never measured has it
+  final.rows[1].no_figures_reason = "its weights diverged";
+  EXPECT_EQ(DescribeParts(final), "");
+  final.rows[5].part = 3;
+  EXPECT_EQ(DescribeParts(final),
+            "the board took the comparison in 2 parts, uniform 8 bit in each; nothing is said of "
+            "who is faster in different parts: part 2: ilp start, front 1, front 2; part 3: front "
+            "3");
+}
+
 // Old studies were judged by what they have.
 TEST(ChosenRowsTest, BudgetsAreAboutValidationImages) {
   FinalRow row = Row(FinalistRole::kFront, 1, 0.82, 0.88, 0.5);

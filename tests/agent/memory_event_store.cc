@@ -22,7 +22,7 @@ class MemorySnapshot final : public EventSnapshot {
       if (!options.with_blobs) event.blobs.clear();
       BITPILOT_RETURN_IF_ERROR(visit(std::move(event)));
     }
-    return Status();
+    return log_.read_failure;
   }
   Result<RecordedEnd> End() const override {
     const StoredEvent& last = log_.events.back();
@@ -77,6 +77,7 @@ void MemoryEventStore::AddRun() {
   run.started_utc_ns = log_->now_ns;
   log_->runs.push_back(run);
   run_id_ = run.run_id;
+  lost_ = false;
 }
 
 Status MemoryEventStore::BeginLog(const NewEvent& first) {
@@ -103,8 +104,13 @@ Status MemoryEventStore::Append(std::span<const NewEvent> events) {
 }
 
 Status MemoryEventStore::Heartbeat() {
-  if (!is_writing()) return InvalidArgument(name_ + ": is open for reading only, or closed");
-  if (log_->claim != claim_) {
+  if (!is_writing() && !lost_) {
+    return InvalidArgument(name_ + ": is open for reading only, or closed");
+  }
+  if (log_->claim != claim_ || lost_) {
+    run_id_.reset();
+    claim_ = 0;
+    lost_ = true;
     return Status(StatusCode::kAborted, name_ + ": another process claimed it");
   }
   log_->last_beat_ns = log_->now_ns;
@@ -112,16 +118,14 @@ Status MemoryEventStore::Heartbeat() {
 }
 
 Status MemoryEventStore::End(const std::string& exit_reason) {
-  const Status held = Heartbeat();
-  if (held.ok()) {
-    Run& run = log_->runs.at(static_cast<std::size_t>(*run_id_ - 1));
-    run.ended_utc_ns = log_->now_ns;
-    run.exit_reason = exit_reason;
-    log_->claim = 0;
-  }
+  BITPILOT_RETURN_IF_ERROR(Heartbeat());
+  Run& run = log_->runs.at(static_cast<std::size_t>(*run_id_ - 1));
+  run.ended_utc_ns = log_->now_ns;
+  run.exit_reason = exit_reason;
+  log_->claim = 0;
   run_id_.reset();
   claim_ = 0;
-  return held;
+  return Status();
 }
 
 void MemoryEventStore::Die() {

@@ -26,6 +26,7 @@ struct MemoryLog {
   std::int64_t num_claims = 0;
   std::int64_t last_beat_ns = 0;
   std::int64_t now_ns = 1;  // the clock, which only tests move
+  Status read_failure;      // of whoever reads to the end; OK: none
 };
 
 class MemoryEventStore final : public EventStore {
@@ -53,6 +54,7 @@ class MemoryEventStore final : public EventStore {
   std::string name_ = "memory:log";
   std::int64_t claim_ = 0;
   std::optional<std::int64_t> run_id_;
+  bool lost_ = false;  // the claim, to another store
 };
 
 }  // namespace bitpilot

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "agent/report/figures.h"
 #include "agent/report/report_data.h"
 #include "agent/study/config_fields.h"
 #include "agent/study/sqlite/sqlite_database.h"
@@ -129,6 +130,32 @@ TEST_F(WriteReportTest, ShowsAStudyOfAnOlderBitpilot) {
   EXPECT_THAT(html, HasSubstr("All 24 decisions"));
   EXPECT_THAT(html, HasSubstr("front 6"));
   EXPECT_TRUE(IsBalanced(html));
+}
+
+// Its events are those of today, by other rules.
+TEST_F(WriteReportTest, ShowsAStudyOfLogVersion3AsOneOfToday) {
+  SampleStudyOptions options;
+  options.log_version = 3;
+  study_path_ = folder_.Path("version-3.db");
+  const std::string html = Render(options);
+  EXPECT_THAT(html, HasSubstr("All 24 decisions"));
+  EXPECT_THAT(html, HasSubstr("networks of this table 52 mini-batches each"));
+  EXPECT_THAT(html, Not(HasSubstr("not trained alike")));
+  EXPECT_THAT(html, HasSubstr("<th>reward</th>"));
+  const std::optional<LogProblem> problem = ValueOrDie(VerifyLog(study_path_));
+  EXPECT_FALSE(problem) << problem->what;
+}
+
+TEST_F(WriteReportTest, TheLegendHasNoRoleWithoutAMark) {
+  WriteSampleStudy(study_path_);
+  ReportData data = ValueOrDie(ReadReportData(study_path_));
+  EXPECT_THAT(ParetoPlot(data), HasSubstr("uniform 4 bit</li>"));
+  for (FinalRow& row : data.final->rows) {
+    if (row.role != FinalistRole::kUniform4) continue;
+    row.ratio.reset();
+    row.no_figures_reason = "its weights diverged";
+  }
+  EXPECT_THAT(ParetoPlot(data), Not(HasSubstr("uniform 4 bit</li>")));
 }
 
 TEST_F(WriteReportTest, ClaimsOnlyWhatTheRoundsTell) {

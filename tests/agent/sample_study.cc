@@ -50,8 +50,8 @@ class SampleWriter {
   }
 
   void Write() {
-    Check(AppendEvent(
-        *study_, AgentEvent{"example build", "example solver", options_.older ? 2 : kLogVersion}));
+    Check(AppendEvent(*study_, AgentEvent{"example build", "example solver",
+                                          options_.older ? 2 : options_.log_version}));
     WriteBoard();
     WriteProblem();
     if (!options_.older) WriteAnchor();

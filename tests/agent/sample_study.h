@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "agent/study/events.h"
+
 namespace bitpilot {
 
 struct SampleStudyOptions {
@@ -14,6 +16,7 @@ struct SampleStudyOptions {
   bool channel_groups = false;  // some layers have two widths
   bool energy = false;          // final candidates have energies: of a meter or, from a model, its
   bool older = false;           // of log version 2: no places, no anchor, rows not trained alike
+  int log_version = kLogVersion;  // unless `older`
   std::string board_name = "bench-1";
   int repeated = 0;  // so many of the first steps were measured again because they were NOISY
   int powersave_from = -1;  // the step at which the board's governor changes; -1: it never does

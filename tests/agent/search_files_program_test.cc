@@ -136,6 +136,40 @@ TEST_F(SearchFilesProgramTest, VerifiesTheFilesOfASearchThatTrainedAndWasKilled)
   EXPECT_THAT(missing.err, HasSubstr(".ckpt"));
 }
 
+TEST_F(SearchFilesProgramTest, NamesWhatAnExtensionOfAnEndedSearchWouldLack) {
+  const std::vector<std::string> training = {"--train-batches", "1", "--batch-size", "16",
+                                             "--final-batches", "1"};
+  ASSERT_EQ(RunProgram(Search("a.db", training)).exit_code, 0);
+  const ProgramResult whole = Verify("a.db", {"--files"});
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const auto study = ValueOrDie(Study::OpenReadOnly(folder_.Path("a.db")));
+  std::vector<std::string> needed;
+  for (const Event& event : ValueOrDie(study->Events())) {
+    if (event.kind == AnchorEvent::kKind) {
+      const AnchorEvent twin = ValueOrDie(ParseEvent<AnchorEvent>(event.payload));
+      needed.insert(needed.end(), {twin.file, twin.losses_file});
+    }
+    if (event.kind == PlaceEvent::kKind) {
+      const PlaceEvent place = ValueOrDie(ParseEvent<PlaceEvent>(event.payload));
+      if (place.ticket == 0) needed.push_back(place.file);
+    }
+  }
+  ASSERT_EQ(needed.size(), 3U);
+  for (const std::string& name : needed) {
+    const std::string path = folder_.Path("a.db.files/" + name);
+    const std::string content = ReadBytes(path);
+    ASSERT_NE(content, "") << path;
+    fs::remove(path);
+    const ProgramResult missing = Verify("a.db", {"--files"});
+    EXPECT_EQ(missing.exit_code, 1);
+    EXPECT_THAT(missing.err, HasSubstr(name));
+    WriteBytes(path, content);
+  }
+  EXPECT_EQ(Resume("a.db", {"--measurements", "1"}).exit_code, 0);
+  const ProgramResult extended = Verify("a.db", {"--files"});
+  EXPECT_EQ(extended.exit_code, 0) << extended.err;
+}
+
 // What the search began from is no file of the study, but the study has its hash.
 TEST_F(SearchFilesProgramTest, VerifiesWhatTheSearchBeganFrom) {
   const std::string weights = folder_.Path("net.safetensors");

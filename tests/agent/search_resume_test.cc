@@ -586,20 +586,25 @@ TEST_F(SearchResumeTest, GoesOnFromThePolicysLastState) {
 // An older log decides by other rules.
 TEST_F(SearchResumeTest, SaysWhyAnOlderBitpilotsSearchCannotGoOn) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
-  Rewrite("calm", "older", [](Event& event) {
-    if (event.kind != AgentEvent::kKind) return true;
-    Json payload = Json::parse(event.payload);
-    payload["build"] = "bitpilot 0.2";
-    payload["log_version"] = 2;
-    event.payload = payload.dump();
-    return true;
-  });
-  for (const Status& refused :
-       {Run("older", kToItsEnd), VerifyReplay(StudyPath("older")).status()}) {
-    EXPECT_EQ(refused.code(), StatusCode::kVersionMismatch);
-    EXPECT_THAT(refused.message(), HasSubstr("version 2, begun by bitpilot 0.2"));
-    EXPECT_THAT(refused.message(), HasSubstr("`bitpilot report`"));
-    EXPECT_EQ(std::count(refused.message().begin(), refused.message().end(), '\n'), 0);
+  for (const int version : {2, 3}) {
+    const std::string older = "version-" + std::to_string(version);
+    Rewrite("calm", older, [&](Event& event) {
+      if (event.kind != AgentEvent::kKind) return true;
+      Json payload = Json::parse(event.payload);
+      payload["build"] = "bitpilot 0.2";
+      payload["log_version"] = version;
+      event.payload = payload.dump();
+      return true;
+    });
+    for (const Status& refused : {Run(older, kToItsEnd), VerifyReplay(StudyPath(older)).status()}) {
+      EXPECT_EQ(refused.code(), StatusCode::kVersionMismatch);
+      EXPECT_THAT(refused.message(),
+                  HasSubstr("version " + std::to_string(version) + ", begun by bitpilot 0.2"));
+      EXPECT_THAT(refused.message(), HasSubstr("`bitpilot report`"));
+      EXPECT_EQ(std::count(refused.message().begin(), refused.message().end(), '\n'), 0);
+    }
+    const std::optional<LogProblem> problem = ValueOrDie(VerifyLog(StudyPath(older)));
+    EXPECT_FALSE(problem) << problem->what;
   }
 }
 

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <functional>
 #include <random>
 
 #include "agent/study/measurement_blob.h"
@@ -15,7 +17,10 @@
 namespace bitpilot {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 const NewEvent kConfigEvent{"config", R"({"seed":7})", {}};
 const NewEvent kNextEvent{"proposal", R"({"step":0})", {}};
@@ -101,18 +106,105 @@ TEST_F(SqliteEventStoreTest, AWriterWhoseLockAnotherHoldsWritesNothingMore) {
   EXPECT_EQ(runs[1].exit_reason, "done");
 }
 
+// Whichever call comes first: work would be done in vain, and a run of another process ended it.
 TEST_F(SqliteEventStoreTest, AWriterDoesNotGoOnBehindAnothersEvents) {
-  const auto first = Begin();
-  RemoveLock();
-  {
-    const auto second = Continue();
-    ASSERT_TRUE(AppendNext(*second).ok());
-    ASSERT_TRUE(second->End("done").ok());
+  const std::function<Status(EventStore&)> calls[] = {
+      [](EventStore& store) { return store.Heartbeat(); },
+      [](EventStore& store) { return store.End("failed"); }, AppendNext};
+  std::int64_t num_events = 1;
+  ASSERT_TRUE(Begin()->End("done").ok());
+  for (const auto& call : calls) {
+    auto first = Continue();
+    RemoveLock();
+    {
+      const auto second = Continue();
+      ASSERT_TRUE(AppendNext(*second).ok());
+      ASSERT_TRUE(second->End("done").ok());
+    }
+    ++num_events;
+    const Status refused = call(*first);
+    EXPECT_EQ(refused.code(), StatusCode::kAborted);
+    EXPECT_THAT(refused.message(), HasSubstr("another process has appended"));
+    EXPECT_FALSE(first->is_writing());
+    EXPECT_FALSE(std::filesystem::exists(path_ + ".lock")) << "who lost the claim keeps none";
+    for (const auto& again : calls) EXPECT_EQ(again(*first).message(), refused.message());
+    first.reset();
+    EXPECT_EQ(NumEvents(), num_events);
+    EXPECT_EQ(Problem(path_), "");
+    EXPECT_FALSE(SqliteFileMayLackItsEnd(path_));
+    const std::vector<bitpilot::Run> runs = ValueOrDie(ValueOrDie(Open()->Snapshot())->Runs());
+    ASSERT_GE(runs.size(), 2u);
+    EXPECT_EQ(runs[runs.size() - 2].exit_reason, "");  // as if killed
+    EXPECT_EQ(runs.back().exit_reason, "done");
   }
-  const Status appended = AppendNext(*first);
-  EXPECT_EQ(appended.code(), StatusCode::kAborted);
-  EXPECT_THAT(appended.message(), HasSubstr("another process has appended"));
+}
+
+// A medium that fails is nobody else's claim.
+TEST_F(SqliteEventStoreTest, AWriterThatCannotTakeItsLockAgainGoesOnWhenItCan) {
+  const auto store = Begin();
+  RemoveLock();
+  std::filesystem::create_directory(path_ + ".lock");  // cannot be opened for writing
+  for (const Status& failed : {store->Heartbeat(), AppendNext(*store), store->End("done")}) {
+    EXPECT_FALSE(failed.ok());
+    EXPECT_NE(failed.code(), StatusCode::kAborted);
+    EXPECT_THAT(failed.message(), HasSubstr(path_ + ".lock"));
+    EXPECT_THAT(failed.message(), Not(HasSubstr("another process")));
+  }
+  EXPECT_TRUE(store->is_writing());
+  RemoveLock();
+  EXPECT_TRUE(store->Heartbeat().ok());
+  EXPECT_TRUE(AppendNext(*store).ok());
+  ASSERT_TRUE(store->End("done").ok());
   EXPECT_EQ(NumEvents(), 2);
+  EXPECT_EQ(Problem(path_), "");
+}
+
+// SQLite would roll the removed study's journal back into the new file.
+TEST_F(SqliteEventStoreTest, BeginsNoLogBesideWhatIsLeftOfARemovedOne) {
+  for (const char* suffix : {"-wal", "-journal"}) {
+    const std::string left = path_ + suffix;
+    WriteBytes(left, "old");
+    const auto store = Open();
+    ASSERT_TRUE(store->Claim().ok());
+    const Status refused = store->BeginLog(kConfigEvent);
+    EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument) << suffix;
+    EXPECT_THAT(refused.message(), HasSubstr(left + ": exists without " + path_ + ";"));
+    EXPECT_EQ(ReadBytes(left), "old");
+    EXPECT_FALSE(std::filesystem::exists(path_));
+    std::filesystem::remove(left);
+  }
+}
+
+TEST_F(SqliteEventStoreTest, ALogThatDoesNotBeginLeavesNothing) {
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->Claim().ok());
+    const NewEvent impossible{"config", "{}", {"a blob that no table holds"}};
+    EXPECT_EQ(store->BeginLog(impossible).code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(folder_.FileNames(), ElementsAre("a.db.lock"));
+  }
+  EXPECT_THAT(folder_.FileNames(), IsEmpty());
+}
+
+TEST_F(SqliteEventStoreTest, ARunThatDoesNotBeginLeavesTheFileAsItWas) {
+  ASSERT_TRUE(Begin()->End("done").ok());
+  const auto set_version = [this](const char* version) {
+    const auto raw = ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadWrite));
+    ASSERT_TRUE(raw->Execute(std::string("PRAGMA user_version = ") + version).ok());
+  };
+  const std::string present =
+      ValueOrDie(ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadOnly))
+                     ->QueryText("PRAGMA user_version"));
+  set_version("0");  // whose migration finds its tables already there
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->Claim().ok());
+    EXPECT_FALSE(store->BeginRun().ok());
+    EXPECT_FALSE(store->is_writing());
+    EXPECT_FALSE(SqliteFileMayLackItsEnd(path_));
+  }
+  set_version(present.c_str());
+  EXPECT_THAT(folder_.FileNames(), ElementsAre("a.db"));
   EXPECT_EQ(Problem(path_), "");
 }
 

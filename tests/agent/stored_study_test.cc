@@ -51,6 +51,19 @@ class StoredStudyTest : public testing::Test {
   std::shared_ptr<MemoryLog> log_ = std::make_shared<MemoryLog>();
 };
 
+TEST_F(StoredStudyTest, ALogThatCannotBeReadNowIsNotCalledDamaged) {
+  WriteStudy();
+  for (const StatusCode code : {StatusCode::kUnavailable, StatusCode::kPermissionDenied}) {
+    log_->read_failure = Status(code, "the server is away");
+    EXPECT_EQ(VerifyLog(*Store()).status().code(), code);
+    const Status resumed = Study::OpenForResume(Store()).status();
+    EXPECT_EQ(resumed.code(), code);
+    EXPECT_THAT(resumed.message(), testing::Not(HasSubstr("damaged")));
+  }
+  log_->read_failure = DataCorrupt("a torn page");
+  EXPECT_EQ(Problem(), "7: cannot be read: a torn page");
+}
+
 TEST_F(StoredStudyTest, ReturnsWhatWasWritten) {
   WriteStudy();
   const auto study = ValueOrDie(Study::OpenReadOnly(Store()));
@@ -134,6 +147,7 @@ TEST_F(StoredStudyTest, AStudyThatAnotherProcessTookIsNotWrittenAnyMore) {
   EXPECT_THAT(appended.message(), HasSubstr("another process"));
   EXPECT_EQ(first->AppendMeasurement(MeasuredRow("m3", 1e6)).code(), StatusCode::kAborted);
   EXPECT_EQ(first->Close().code(), StatusCode::kAborted);
+  EXPECT_EQ(first->Close().code(), StatusCode::kAborted) << "still";
   EXPECT_TRUE(second->Append("proposal", "{}").ok());
   EXPECT_EQ(ValueOrDie(second->Events()).size(), 7u);
   EXPECT_EQ(Problem(), "");

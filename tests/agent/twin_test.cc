@@ -208,6 +208,26 @@ TEST_P(InterruptedTwinTest, GoesOnFromTheCacheAfterAnInterruption) {
   EXPECT_LT(interruptions, 100);
 }
 
+// Its training takes minutes, in which the study may be lost.
+TEST_F(TwinTest, StopsAtTheNextReadingOnceAnotherProcessTookTheStudy) {
+  search_.config.measurements = 8;
+  int calm_polls = 0;
+  ASSERT_TRUE(Settle("calm", TwinCache(""), [&] { return ++calm_polls < 0; }).ok());
+  const std::string path = folder_.Path("taken") + "/study.db";
+  int polls = 0;
+  const Result<AnchorEvent> twin = Settle("taken", TwinCache(""), [&] {
+    if (++polls != 3) return false;
+    std::filesystem::remove(path + ".lock");
+    const auto other = ValueOrDie(Study::OpenForResume(path));
+    EXPECT_TRUE(AppendEvent(*other, EndEvent{"done"}).ok());
+    EXPECT_TRUE(other->Close().ok());
+    return false;
+  });
+  EXPECT_EQ(twin.status().code(), StatusCode::kAborted);
+  EXPECT_THAT(twin.status().message(), testing::HasSubstr("another process has appended"));
+  EXPECT_LT(2 * polls, calm_polls);
+}
+
 TEST_F(TwinTest, RefusesALearningRateAtWhichEvenEightBitsDiverge) {
   search_.config.learning_rate = 1e30;
   const Result<AnchorEvent> twin = Settle("s", TwinCache(""), [] { return false; });

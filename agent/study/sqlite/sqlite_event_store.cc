@@ -45,10 +45,16 @@ class SqliteEventStore final : public EventStore {
  private:
   Status CheckWriting() const {
     if (is_writing()) return Status();
+    if (!lost_.ok()) return lost_;
     return InvalidArgument(path_ + ": is open for reading only, or closed");
   }
+  // kAborted if the log does not end where this writer left it.
+  Status CheckHead() const;
+  // Another process took the study: `why`, which is also what all later calls that write return.
+  Status Lose(const Status& why);
   // Opens the existing file for writing, in a new run or in the one that just created it.
   Status OpenForWriting(bool new_run);
+  Status BeginWriting(bool new_run);  // the part behind opening
   // Makes the file complete without its write-ahead log.
   Status FoldLogIntoFile();
 
@@ -58,6 +64,7 @@ class SqliteEventStore final : public EventStore {
   mutable std::unique_ptr<SqliteDatabase> database_;  // opened by the first call that needs it
   std::optional<std::int64_t> run_id_;                // while writing
   LogHead head_;                                      // where this writer left the log
+  Status lost_;                                       // why the claim was lost; else OK
 };
 
 Result<std::unique_ptr<EventSnapshot>> SqliteEventStore::Snapshot() const {
@@ -80,20 +87,31 @@ Status SqliteEventStore::Claim() {
 
 Status SqliteEventStore::BeginLog(const NewEvent& first) {
   BITPILOT_CHECK(lock_ && !is_writing());
-  for (const char* suffix : {"", "-wal"}) {
-    std::error_code ignored;
+  std::error_code ignored;
+  if (std::filesystem::exists(path_, ignored)) {
+    return InvalidArgument(path_ +
+                           ": exists; continue with --resume, remove it, or choose another name");
+  }
+  // SQLite would play what is left of a removed study into the new one.
+  for (const char* suffix : {"-wal", "-journal"}) {
     if (std::filesystem::exists(path_ + suffix, ignored)) {
-      return InvalidArgument(path_ + suffix +
-                             ": exists; continue with --resume, remove it, or choose another name");
+      return InvalidArgument(path_ + suffix + ": exists without " + path_ +
+                             "; bring that back and continue with --resume, remove this one, too, "
+                             "or choose another name");
     }
   }
   const std::string unfinished = path_ + ".new";
-  std::error_code error;
-  // Of a run that was killed while it created the study.
-  std::filesystem::remove(unfinished, error);
-  std::filesystem::remove(unfinished + "-journal", error);
-  BITPILOT_RETURN_IF_ERROR(WriteFirstState(unfinished, first));
-  BITPILOT_RETURN_IF_ERROR(RenameDurably(unfinished, path_));
+  const auto remove_unfinished = [&] {
+    std::filesystem::remove(unfinished, ignored);
+    std::filesystem::remove(unfinished + "-journal", ignored);
+  };
+  remove_unfinished();  // of a run that was killed while it created the study
+  Status written = WriteFirstState(unfinished, first);
+  if (written.ok()) written = RenameDurably(unfinished, path_);
+  if (!written.ok()) {
+    remove_unfinished();
+    return written;
+  }
   return OpenForWriting(/*new_run=*/false);
 }
 
@@ -107,7 +125,16 @@ Status SqliteEventStore::OpenForWriting(bool new_run) {
   Result<std::unique_ptr<SqliteDatabase>> opened =
       SqliteDatabase::Open(path_, SqliteMode::kReadWrite, wait_);
   if (!opened.ok()) return opened.status();
-  SqliteDatabase& database = **opened;
+  database_ = std::move(*opened);
+  const Status begun = BeginWriting(new_run);
+  if (begun.ok()) return Status();
+  static_cast<void>(FoldLogIntoFile());  // as it was found
+  database_.reset();
+  return begun;
+}
+
+Status SqliteEventStore::BeginWriting(bool new_run) {
+  SqliteDatabase& database = *database_;
   BITPILOT_RETURN_IF_ERROR(database.SetPragma("journal_mode", "WAL", "wal"));
   // Every commit goes on into the file itself, as far as readers allow: who copies it alone loses
   // an event or two, not hundreds.
@@ -127,21 +154,40 @@ Status SqliteEventStore::OpenForWriting(bool new_run) {
   if (!end.ok()) return end.status();
   head_ = std::move(end->head);
   run_id_ = *run_id;
-  database_ = std::move(*opened);
+  lost_ = Status();
   return Status();
+}
+
+Status SqliteEventStore::CheckHead() const {
+  const Result<RecordedEnd> end = ReadEnd(*database_);
+  if (!end.ok()) return end.status();
+  if (end->head.seq == head_.seq && end->head.sha256 == head_.sha256) return Status();
+  return AppendedByAnother(path_, head_);
+}
+
+Status SqliteEventStore::Lose(const Status& why) {
+  run_id_.reset();
+  lock_.reset();
+  lost_ = why;
+  return lost_;
 }
 
 Status SqliteEventStore::Append(std::span<const NewEvent> events) {
   BITPILOT_RETURN_IF_ERROR(Heartbeat());
-  Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_, "IMMEDIATE");
-  if (!transaction.ok()) return transaction.status();
   LogHead head = head_;
-  for (const NewEvent& event : events) {
-    Result<LogHead> next = InsertEvent(*database_, head, *run_id_, event);
-    if (!next.ok()) return next.status();
-    head = std::move(*next);
+  const auto insert_all = [&]() -> Status {
+    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_, "IMMEDIATE");
+    if (!transaction.ok()) return transaction.status();
+    for (const NewEvent& event : events) {
+      Result<LogHead> next = InsertEvent(*database_, head, *run_id_, event);
+      if (!next.ok()) return next.status();
+      head = std::move(*next);
+    }
+    return transaction->Commit();
+  };
+  if (const Status inserted = insert_all(); !inserted.ok()) {
+    return inserted.code() == StatusCode::kAborted ? Lose(inserted) : inserted;
   }
-  BITPILOT_RETURN_IF_ERROR(transaction->Commit());
   head_ = std::move(head);
   return Status();
 }
@@ -151,25 +197,33 @@ Status SqliteEventStore::Heartbeat() {
   if (lock_->IsInPlace()) return Status();
   // Somebody removed the side file. Whoever makes it anew holds the claim.
   Result<WriterLock> again = WriterLock::Acquire(path_);
-  if (!again.ok()) {
-    return Status(StatusCode::kAborted,
-                  "this process's lock was removed, and now " + again.status().message());
+  if (again.status().code() == StatusCode::kUnavailable) {
+    return Lose(Status(StatusCode::kAborted,
+                       "this process's lock was removed, and now " + again.status().message()));
+  }
+  if (!again.ok()) return again.status().WithContext("this process's lock was removed");
+  // Another process may have held it meanwhile, and ended.
+  if (const Status same = CheckHead(); !same.ok()) {
+    if (same.code() != StatusCode::kAborted) return same;
+    static_cast<void>(FoldLogIntoFile());  // which that process could not, beside this one
+    return Lose(same);
   }
   lock_.emplace(std::move(*again));
   return Status();
 }
 
 Status SqliteEventStore::End(const std::string& exit_reason) {
-  BITPILOT_RETURN_IF_ERROR(CheckWriting());
-  if (const Status held = Heartbeat(); !held.ok()) {
-    run_id_.reset();
-    lock_.reset();
-    return held;
+  BITPILOT_RETURN_IF_ERROR(Heartbeat());
+  const auto end_run = [&]() -> Status {
+    Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_, "IMMEDIATE");
+    if (!transaction.ok()) return transaction.status();
+    BITPILOT_RETURN_IF_ERROR(CheckHead());
+    BITPILOT_RETURN_IF_ERROR(EndRun(*database_, *run_id_, exit_reason));
+    return transaction->Commit();
+  };
+  if (const Status ended = end_run(); !ended.ok()) {
+    return ended.code() == StatusCode::kAborted ? Lose(ended) : ended;
   }
-  Result<SqliteTransaction> transaction = SqliteTransaction::Begin(*database_, "IMMEDIATE");
-  if (!transaction.ok()) return transaction.status();
-  BITPILOT_RETURN_IF_ERROR(EndRun(*database_, *run_id_, exit_reason));
-  BITPILOT_RETURN_IF_ERROR(transaction->Commit());
   run_id_.reset();
   lock_.reset();
   return FoldLogIntoFile();

@@ -130,12 +130,16 @@ Status MoveHead(SqliteDatabase& database, const LogHead& from, const LogHead& to
   const Result<bool> moved = update->Step();
   if (!moved.ok()) return moved.status();
   if (*moved) return update->Run();  // To its end, which makes the change permanent.
-  return Status(StatusCode::kAborted,
-                database.path() + ": another process has appended to it after event " +
-                    std::to_string(from.seq) + ", the last of this one, which stops");
+  return AppendedByAnother(database.path(), from);
 }
 
 }  // namespace
+
+Status AppendedByAnother(const std::string& path, const LogHead& last) {
+  return Status(StatusCode::kAborted, path + ": another process has appended to it after event " +
+                                          std::to_string(last.seq) +
+                                          ", the last of this one, which stops");
+}
 
 Result<std::int64_t> InsertRun(SqliteDatabase& database) {
   Result<SqliteStatement> insert = database.Prepare(

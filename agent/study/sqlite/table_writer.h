@@ -1,4 +1,5 @@
-// Writing a study's tables. Every function but the first is a part of the caller's transaction.
+// Writing a study's tables. InsertRun(), EndRun() and InsertEvent() are a part of the caller's
+// transaction.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,9 @@ Status WriteFirstState(const std::string& path, const NewEvent& first);
 // Adds a run of this process. Returns its id.
 Result<std::int64_t> InsertRun(SqliteDatabase& database);
 Status EndRun(SqliteDatabase& database, std::int64_t run_id, const std::string& exit_reason);
+
+// The error, kAborted, of a writer that left the log at `last` and finds another end.
+Status AppendedByAnother(const std::string& path, const LogHead& last);
 
 // Appends an event behind `head`, with the rows that are derived from it. Returns the new head.
 //
