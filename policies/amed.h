@@ -13,10 +13,12 @@
 //               (policies/target_utility.h)
 //   action      read, and measure on every class with a board what was not measured yet: from the
 //               latest place, the start or the place where the search would end now; at one of the
-//               targets; after 0, 1, 2 or 4 times the usual mini-batches of training there. What was
+//               targets; after 0, 1, 2, 4 or 8 times the usual mini-batches of training there. What was
 //               read on the same weights is not read again: it would be the same
-//   value       what is expected in the end if the rest of the readings is spent before any further
-//               training (policies/lookahead.h); in flight counts as read at its mean
+//   value       what is expected in the end if the readings that are left are spent around that step
+//               and nothing trains after it but the answer; without training, that is search before
+//               training, which is left only where a plan that trains is worth more
+//               (policies/lookahead.h); in flight counts as read at its mean
 //   end         when no action is worth more than stopping, for two pools of targets, or readings, one
 //               for each measurement, are used up: what the search would end with is measured, the
 //               mini-batches that are left train where they do most good, and the search stops at its

@@ -211,32 +211,36 @@ class Decider {
            view_.board_seconds_left().value_or(1.0) > 0.0;
   }
 
-  // A step at target `j`, with what a measurement would make of it. read: widths whose loss at `from`
-  // is known.
-  void Evaluate(const Lookahead& lookahead, Place from, const std::set<Choice>& read, std::size_t j,
+  // A step from `from` at `what` that leads to `outlook`, with what a measurement would make of it; one
+  // that should read something else first is that reading. read: widths whose loss at `from` is known.
+  void Consider(const Outlook& outlook, Place from, const std::set<Choice>& read, Choice what,
                 int batches, std::optional<PlannedStep>* best) {
+    const double charge = batches > 0 ? input_.options.least_gain_of_training : 0.0;
+    if (batches > 0 && outlook.read_first) {
+      what = *outlook.read_first;
+      batches = 0;
+    }
+    const auto target = std::find(targets_.begin(), targets_.end(), what);
     const bool may_measure =
-        CanMeasure() && !IsMeasured(targets_[j]) && !IsBeingMeasured(targets_[j]);
-    const bool is_known = batches == 0 && read.contains(targets_[j]);
+        target != targets_.end() && CanMeasure() && !IsMeasured(what) && !IsBeingMeasured(what);
+    const bool is_known = batches == 0 && read.contains(what);
     if (is_known && !may_measure) return;  // it would say nothing
-    const Outlook outlook = lookahead.OutlookOf(StateAt(from), targets_[j], batches, read);
-    double value = lookahead.Expect(outlook, *utility_);
+    double value = Lookahead::Expect(outlook, *utility_);
     bool measure = false;
     if (may_measure) {
+      const auto j = static_cast<std::size_t>(target - targets_.begin());
       double measured = 0.0;
       for (const Node& node : kNodes) {
-        measured += node.weight * lookahead.Expect(outlook, utility_->IfMeasured(j, node.z));
+        measured += node.weight * Lookahead::Expect(outlook, utility_->IfMeasured(j, node.z));
       }
       // A measurement takes nothing from anything else, unless board seconds are counted.
       measure = measured >= value || !view_.board_seconds_left();
       value = std::max(value, measured);
     }
     if (is_known && !measure) return;
-    const auto charged = [this](double worth, int trained) {
-      return trained > 0 ? worth - input_.options.least_gain_of_training : worth;
-    };
-    if (!*best || charged(value, batches) > charged((*best)->figures.value, (*best)->batches)) {
-      *best = StepOf(from, targets_[j], batches, measure);
+    if (!*best || value - charge > best_value_) {
+      best_value_ = value - charge;
+      *best = StepOf(from, what, batches, measure);
       (*best)->figures.value = value;
     }
   }
@@ -254,14 +258,45 @@ class Decider {
     return step;
   }
 
+  // What may be read beside targets on weights that trained.
+  std::vector<Choice> ProbesAt(Place place) const {
+    const Choice* widths = view_.WidthsAt(place);
+    if (place == Place{} || widths == nullptr) return {};
+    std::vector<Choice> probes = ProbesOf(*widths, targets_, input_.belief.index());
+    std::erase_if(probes, [&](const Choice& probe) {
+      const auto& limit = problem_.budgets.max_weight_bytes;
+      return limit && input_.cost.Predict(probe).weight_bytes > *limit;
+    });
+    return probes;
+  }
+
   std::optional<PlannedStep> BestStep(const Lookahead& lookahead) {
     std::optional<PlannedStep> best;
     const std::vector<std::size_t> wanted =
         MostWanted(lookahead.weights(), AsIndex(input_.options.steps_considered));
+    std::vector<Choice> trained_at;  // what training is considered at
+    for (const std::size_t j : wanted) trained_at.push_back(targets_[j]);
+    trained_at.push_back(NarrowestOf(targets_));
     for (const Place from : places_) {
       const std::set<Choice> read = input_.places.Read(from);
+      const std::vector<Choice> probes = ProbesAt(from);
+      const TrainedState state = StateAt(from);
       for (const int batches : TrainingSteps()) {
-        for (const std::size_t j : wanted) Evaluate(lookahead, from, read, j, batches, &best);
+        if (batches > 0) {
+          for (const Choice& what : trained_at) {
+            Consider(lookahead.OutlookOf(state, what, batches, read, probes), from, read, what,
+                     batches, &best);
+          }
+          continue;
+        }
+        const Outlook reading = lookahead.OutlookOfReading(state, read, probes);
+        if (reading.read_first) Consider(reading, from, read, *reading.read_first, 0, &best);
+        if (!CanMeasure()) continue;
+        for (const std::size_t j : wanted) {
+          if (IsMeasured(targets_[j])) continue;  // what tells most is considered
+          Consider(lookahead.OutlookOf(state, targets_[j], 0, read, probes), from, read,
+                   targets_[j], 0, &best);
+        }
       }
     }
     const Choice* widths = view_.WidthsAt(latest_);
@@ -299,7 +334,7 @@ class Decider {
 
   void AddUnmeasured(const Lookahead& lookahead, PlannedDecision* decision) const {
     if (!CanMeasure()) return;
-    const std::vector<double> losses = lookahead.CautiousFinalLosses(StateAt(decision->best_place));
+    const std::vector<double> losses = lookahead.FinalLosses(StateAt(decision->best_place));
     const double all = (*utility_)(losses);
     for (const std::size_t j : MostWanted(lookahead.weights(), targets_.size())) {
       if (IsMeasured(targets_[j])) continue;
@@ -323,6 +358,7 @@ class Decider {
   std::vector<Choice> targets_;
   std::optional<TargetUtility> utility_;  // of targets_
   DecisionFigures figures_;
+  double best_value_ = 0.0;  // of the best step so far, less what training must be worth more
 };
 
 }  // namespace

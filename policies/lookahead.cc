@@ -1,20 +1,20 @@
 #include "policies/lookahead.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "kernels/base/check.h"
 #include "policies/index.h"
+#include "policies/plain_math.h"
 #include "policies/random_stream.h"
 
 namespace bitpilot {
 namespace {
 
-// Taus less likely than that are left out.
-constexpr double kLeastTauWeight = 0.05;
+// Taus that stand for all: those at so many evenly spaced shares of what is believed.
+constexpr int kTaus = 5;
 
 // Draws of what the readings will say, every second one the first's negative.
 constexpr int kDraws = 64;
@@ -23,31 +23,13 @@ constexpr int kDraws = 64;
 // many standard deviations lower than is expected.
 constexpr double kOptimism = 1.5;
 
-// How many standard deviations a target that the search would end with now counts above its mean.
-constexpr double kCaution = 0.7;
-
 // Nats: what a factor's diagonal must exceed to divide by it.
 constexpr double kSmallestLearned = 1e-9;
 
-using Matrix = std::vector<std::vector<double>>;
+// Nats^2: readings that tell targets apart by less are not planned.
+constexpr double kSmallestSpread = 1e-12;
 
-// Takes in that reading `k` is known. loss_reading: [readings][targets]; reading_reading: [readings]^2.
-void Condition(std::size_t k, double noise_variance, Matrix* loss_reading,
-               Matrix* reading_reading) {
-  const std::vector<double> with_loss = (*loss_reading)[k];
-  const std::vector<double> with_reading = (*reading_reading)[k];
-  const double variance = with_reading[k] + noise_variance;
-  for (std::size_t i = 0; i < with_reading.size(); ++i) {
-    const double gain = with_reading[i] / variance;
-    if (gain == 0.0) continue;
-    for (std::size_t j = 0; j < with_loss.size(); ++j) {
-      (*loss_reading)[i][j] -= gain * with_loss[j];
-    }
-    for (std::size_t j = 0; j < with_reading.size(); ++j) {
-      (*reading_reading)[i][j] -= gain * with_reading[j];
-    }
-  }
-}
+using Matrix = std::vector<std::vector<double>>;
 
 // Lower triangular, its product with its transpose is `covariance` ([n][<= n]): Cholesky's, with
 // columns of zeros where nothing is left.
@@ -69,6 +51,36 @@ Matrix FactorOf(Matrix covariance) {
 
 }  // namespace
 
+std::vector<Choice> ProbesOf(const Choice& trained, const std::vector<Choice>& choices,
+                             const WidthIndex& index) {
+  std::vector<Choice> probes;
+  for (std::size_t i = 0; i < trained.size() && std::ssize(probes) < kMaxProbes; ++i) {
+    const bool differ = std::any_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+      return choice[i] != choices.front()[i];
+    });
+    const std::vector<int>& widths = index.widths(static_cast<int>(i));
+    const int widest = *std::max_element(widths.begin(), widths.end());
+    if (!differ || trained[i] == widest) continue;
+    Choice probe = trained;
+    probe[i] = widest;
+    if (std::find(choices.begin(), choices.end(), probe) == choices.end()) {
+      probes.push_back(std::move(probe));
+    }
+  }
+  return probes;
+}
+
+Choice NarrowestOf(const std::vector<Choice>& choices) {
+  BITPILOT_CHECK(!choices.empty());
+  Choice narrowest = choices.front();
+  for (const Choice& choice : choices) {
+    for (std::size_t i = 0; i < choice.size(); ++i) {
+      narrowest[i] = std::min(narrowest[i], choice[i]);
+    }
+  }
+  return narrowest;
+}
+
 Lookahead::Lookahead(const LossBelief& belief, const TrainedState& current,
                      std::vector<Choice> targets, SearchLeft left, double loss_error,
                      Utility utility)
@@ -78,14 +90,7 @@ Lookahead::Lookahead(const LossBelief& belief, const TrainedState& current,
       noise_variance_(LossBelief::ReadingVariance(loss_error)),
       utility_(std::move(utility)) {
   BITPILOT_CHECK(!targets_.empty());
-  const auto weights = belief.TauWeights();
-  double sum = 0.0;
-  for (std::size_t tau = 0; tau < weights.size(); ++tau) {
-    if (weights[tau] < kLeastTauWeight) continue;
-    taus_.push_back({tau, weights[tau]});
-    sum += weights[tau];
-  }
-  for (LikelyTau& tau : taus_) tau.weight /= sum;
+  FindLikelyTaus();
   WeighTargets(current);
   for (int draw = 0; draw < kDraws; draw += 2) {
     RandomStream random(1, "lookahead", static_cast<std::uint64_t>(draw));
@@ -100,83 +105,203 @@ Lookahead::Lookahead(const LossBelief& belief, const TrainedState& current,
   }
 }
 
+void Lookahead::FindLikelyTaus() {
+  const auto weights = belief_.TauWeights();
+  std::size_t tau = 0;
+  double below = 0.0;
+  for (int k = 0; k < kTaus; ++k) {
+    const double share = (k + 0.5) / kTaus;
+    while (tau + 1 < weights.size() && below + weights[tau] < share) below += weights[tau++];
+    if (taus_.empty() || taus_.back().position != tau) taus_.push_back({tau, 0.0});
+    taus_.back().weight += 1.0 / kTaus;
+  }
+}
+
 void Lookahead::WeighTargets(const TrainedState& current) {
-  const std::vector<PredictedLoss> final = Final(current);
-  std::vector<double> mean;
-  for (const PredictedLoss& loss : final) mean.push_back(loss.mean);
+  std::vector<double> mean(targets_.size(), 0.0);
+  std::vector<double> square(targets_.size(), 0.0);
+  for (const LikelyTau& tau : taus_) {
+    const LognormalBelief& belief = belief_.Given(tau.position);
+    const std::vector<SparseFeatures> features =
+        FinalFeatures(tau.position, current[tau.position], Rest(/*used=*/0));
+    for (std::size_t j = 0; j < mean.size(); ++j) {
+      const double of_tau = belief.Mean(features[j]);
+      mean[j] += tau.weight * of_tau;
+      square[j] += tau.weight * (of_tau * of_tau + belief.Variance(features[j]));
+    }
+  }
   const double expected = utility_(mean);
   double sum = 0.0;
+  std::vector<double> losses = mean;
   for (std::size_t j = 0; j < mean.size(); ++j) {
-    std::vector<double> losses = mean;
-    losses[j] -= kOptimism * final[j].standard_deviation;
+    losses[j] -= kOptimism * std::sqrt(std::max(0.0, square[j] - mean[j] * mean[j]));
     weights_.push_back(std::max(0.0, utility_(losses) - expected));
     sum += weights_.back();
+    losses[j] = mean[j];
   }
   for (double& weight : weights_) {
     weight = sum > 0.0 ? weight / sum : 1.0 / static_cast<double>(mean.size());
   }
 }
 
+double Lookahead::Rest(int used) const {
+  return left_.share_of_rest * left_.counted(used, left_.search_batches - used) +
+         left_.final_batches;
+}
+
 std::vector<SparseFeatures> Lookahead::FinalFeatures(std::size_t tau, const Adaptation& adaptation,
-                                                     int used) const {
-  const double batches =
-      left_.share_of_rest * left_.counted(used, left_.search_batches - used) + left_.final_batches;
+                                                     double batches) const {
+  // Training at a target leaves that share of what its own widths miss.
+  const double kept = PlainExp(-batches / kAdaptationTaus[tau]);
   std::vector<SparseFeatures> features;
   features.reserve(targets_.size());
   for (const Choice& target : targets_) {
-    features.push_back(
-        belief_.Features(adaptation.After(target, batches, kAdaptationTaus[tau]), target));
+    features.push_back(belief_.Features(adaptation, target));
+    SparseFeatures& of_target = features.back();
+    for (std::size_t i = target.size(); i < of_target.size(); ++i) of_target[i].second *= kept;
   }
   return features;
 }
 
-Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what, int batches,
-                             const std::set<Choice>& read) const {
-  BITPILOT_CHECK(batches >= 0 && batches <= left_.search_batches && left_.readings >= 1);
-  const auto is_known = [&](const Choice& choice) { return batches == 0 && read.contains(choice); };
-  std::vector<double> mean(targets_.size(), 0.0);
-  std::vector<Covariances> covariances(taus_.size());
-  for (std::size_t t = 0; t < taus_.size(); ++t) {
-    const LikelyTau& tau = taus_[t];
-    const GaussianBelief& gaussian = belief_.Given(tau.position);
-    const Adaptation after =
-        state[tau.position].After(what, left_.counted(0, batches), kAdaptationTaus[tau.position]);
-    const std::vector<SparseFeatures> losses = FinalFeatures(tau.position, after, batches);
-    for (std::size_t j = 0; j < losses.size(); ++j) {
-      mean[j] += tau.weight * gaussian.Mean(losses[j]);
-    }
-    // The step's own reading first, then what may be read behind it. One that is known has no
-    // unknowns.
-    std::vector<SparseFeatures> readings(1);
-    if (!is_known(what)) readings.front() = belief_.Features(after, what);
-    for (std::size_t j = 0; left_.readings > 1 && j < targets_.size(); ++j) {
-      if (targets_[j] == what || is_known(targets_[j])) continue;
-      readings.push_back(belief_.Features(after, targets_[j]));
-    }
-    for (const SparseFeatures& reading : readings) {
-      const std::vector<double> with = gaussian.CovarianceWith(reading);
-      std::vector<double> with_losses;
-      for (const SparseFeatures& loss : losses) with_losses.push_back(Dot(loss, with));
-      std::vector<double> with_readings;
-      for (const SparseFeatures& other : readings) with_readings.push_back(Dot(other, with));
-      covariances[t].loss_reading.push_back(std::move(with_losses));
-      covariances[t].reading_reading.push_back(std::move(with_readings));
+// --- planning ---
+
+std::vector<Choice> Lookahead::Unread(const std::set<Choice>& read,
+                                      const std::vector<Choice>& beside) const {
+  std::vector<Choice> unread;
+  for (const std::vector<Choice>* choices : {&targets_, &beside}) {
+    for (const Choice& choice : *choices) {
+      if (!read.contains(choice)) unread.push_back(choice);
     }
   }
-  return {std::move(mean), FactorOf(PlanReadings(std::move(covariances)))};
+  return unread;
 }
 
-std::vector<double> Lookahead::Learned(std::size_t k,
-                                       const std::vector<Covariances>& covariances) const {
-  std::vector<double> learned(targets_.size(), 0.0);
-  for (std::size_t t = 0; t < taus_.size(); ++t) {
-    const double factor =
-        taus_[t].weight / std::sqrt(covariances[t].reading_reading[k][k] + noise_variance_);
-    for (std::size_t j = 0; j < learned.size(); ++j) {
-      learned[j] += factor * covariances[t].loss_reading[k][j];
+Outlook Lookahead::OutlookOfReading(const TrainedState& state, const std::set<Choice>& read,
+                                    const std::vector<Choice>& beside) const {
+  BITPILOT_CHECK(left_.readings >= 1);
+  return Plan(state, {.readings = left_.readings, .before = Unread(read, beside)});
+}
+
+Outlook Lookahead::OutlookOf(const TrainedState& state, const Choice& what, int batches,
+                             const std::set<Choice>& read,
+                             const std::vector<Choice>& beside) const {
+  BITPILOT_CHECK(batches >= 0 && batches <= left_.search_batches && left_.readings >= 1);
+  Step step{.what = &what,
+            .batches = batches,
+            .readings = left_.readings,
+            .before = Unread(read, beside)};
+  if (batches > 0) {
+    step.after = Unread({what}, ProbesOf(what, targets_, belief_.index()));
+    step.after.push_back(what);
+    step.forced = step.before.size() + step.after.size() - 1;
+  } else if (read.contains(what)) {
+    --step.readings;  // it is read for nothing
+  } else {
+    const auto at = std::find(step.before.begin(), step.before.end(), what);
+    step.forced = static_cast<std::size_t>(at - step.before.begin());
+    if (at == step.before.end()) step.before.push_back(what);
+  }
+  return Plan(state, step);
+}
+
+Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
+  const std::size_t num_targets = targets_.size();
+  const std::size_t num_before = step.before.size();
+  const std::size_t num_readings = num_before + step.after.size();
+  const double rest = Rest(step.batches);
+  const double trained = left_.counted(0, step.batches);
+  std::vector<double> mean(num_targets, 0.0);
+  std::vector<Covariances> covariances;
+  std::vector<LognormalBelief::Combination> all;
+  for (const LikelyTau& tau : taus_) {
+    const LognormalBelief& belief = belief_.Given(tau.position);
+    const Adaptation& now = state[tau.position];
+    const Adaptation after =
+        step.batches > 0 ? now.After(*step.what, trained, kAdaptationTaus[tau.position]) : now;
+    all.clear();
+    for (const SparseFeatures& loss : FinalFeatures(tau.position, after, rest)) {
+      mean[all.size()] += tau.weight * belief.Mean(loss);
+      all.push_back(belief.Combine(loss));
+    }
+    for (const Choice& choice : step.before) {
+      all.push_back(belief.Combine(belief_.Features(now, choice)));
+    }
+    for (const Choice& choice : step.after) {
+      all.push_back(belief.Combine(belief_.Features(after, choice)));
+    }
+    Covariances& of_tau = covariances.emplace_back();
+    of_tau.num_columns = all.size();
+    of_tau.values.resize(num_readings * all.size());
+    for (std::size_t i = 0; i < num_readings; ++i) {
+      for (std::size_t j = 0; j <= num_targets + i; ++j) {
+        const double covariance = LognormalBelief::Covariance(all[num_targets + i], all[j]);
+        of_tau.Row(i)[j] = covariance;
+        if (j >= num_targets) of_tau.Row(j - num_targets)[num_targets + i] = covariance;
+      }
     }
   }
-  return learned;
+
+  Outlook outlook;
+  Matrix taught(num_targets);
+  for (std::size_t j = 0; j < num_targets; ++j) taught[j].resize(j + 1, 0.0);
+  std::vector<bool> is_read(num_readings, false);
+  std::vector<double> learned(num_targets);
+  std::vector<double> most_learned(num_targets);
+  double widest_before = 0.0;
+  for (int planned = 0; planned < std::min(step.readings, kPlannedReadings); ++planned) {
+    double widest = kSmallestSpread;
+    std::optional<std::size_t> next;
+    for (std::size_t k = 0; k < num_readings; ++k) {
+      const bool is_forced = planned == 0 && step.forced == k;
+      if (is_read[k] || (planned == 0 && step.forced && !is_forced)) continue;
+      Learned(k, covariances, &learned);
+      const double spread = Spread(learned);
+      if (spread > widest || is_forced) {
+        widest = spread;
+        next = k;
+        most_learned.swap(learned);
+      }
+    }
+    if (!next) break;
+    is_read[*next] = true;
+    if (*next < num_before && (!outlook.read_first || widest > widest_before)) {
+      widest_before = widest;
+      outlook.read_first = step.before[*next];
+    }
+    for (std::size_t i = 0; i < num_targets; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) taught[i][j] += most_learned[i] * most_learned[j];
+    }
+    for (Covariances& of_tau : covariances) {
+      const double* known = of_tau.Row(*next);
+      const double variance = known[num_targets + *next] + noise_variance_;
+      for (std::size_t i = 0; i < num_readings; ++i) {
+        if (is_read[i]) continue;
+        double* row = of_tau.Row(i);
+        const double gain = row[num_targets + *next] / variance;
+        for (std::size_t j = 0; j < of_tau.num_columns; ++j) row[j] -= gain * known[j];
+      }
+    }
+  }
+
+  const Matrix factor = FactorOf(std::move(taught));
+  for (const std::vector<double>& z : draws_) {
+    std::vector<double>& losses = outlook.losses.emplace_back(mean);
+    for (std::size_t i = 0; i < num_targets; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) losses[i] += factor[i][j] * z[j];
+    }
+  }
+  return outlook;
+}
+
+void Lookahead::Learned(std::size_t k, const std::vector<Covariances>& covariances,
+                        std::vector<double>* learned) const {
+  std::fill(learned->begin(), learned->end(), 0.0);
+  for (std::size_t t = 0; t < taus_.size(); ++t) {
+    const double* row = covariances[t].Row(k);
+    const double variance = std::max(row[learned->size() + k], 0.0) + noise_variance_;
+    const double factor = taus_[t].weight / std::sqrt(variance);
+    for (std::size_t j = 0; j < learned->size(); ++j) (*learned)[j] += factor * row[j];
+  }
 }
 
 double Lookahead::Spread(const std::vector<double>& learned) const {
@@ -189,84 +314,17 @@ double Lookahead::Spread(const std::vector<double>& learned) const {
   return square - mean * mean;
 }
 
-std::vector<std::vector<double>> Lookahead::PlanReadings(
-    std::vector<Covariances> covariances) const {
-  const std::size_t count = covariances.front().reading_reading.size();
-  const int most = std::min({left_.readings, kPlannedReadings + 1, static_cast<int>(count)});
-  std::vector<bool> is_read(count, false);
-  std::size_t read = 0;
-  std::vector<double> learned = Learned(0, covariances);
-  Matrix taught(targets_.size());
-  for (std::size_t j = 0; j < taught.size(); ++j) taught[j].resize(j + 1, 0.0);
-  for (int planned = 0;; ++planned) {
-    for (std::size_t i = 0; i < taught.size(); ++i) {
-      for (std::size_t j = 0; j <= i; ++j) taught[i][j] += learned[i] * learned[j];
-    }
-    if (planned + 1 >= most) return taught;
-    is_read[read] = true;
-    for (Covariances& of_tau : covariances) {
-      Condition(read, noise_variance_, &of_tau.loss_reading, &of_tau.reading_reading);
-    }
-    double widest = -1.0;
-    for (std::size_t k = 1; k < count; ++k) {
-      if (is_read[k]) continue;
-      std::vector<double> of_k = Learned(k, covariances);
-      const double spread = Spread(of_k);
-      if (spread > widest) {
-        widest = spread;
-        learned = std::move(of_k);
-        read = k;
-      }
-    }
-  }
-}
-
-double Lookahead::Expect(const Outlook& outlook, const Utility& utility) const {
+double Lookahead::Expect(const Outlook& outlook, const Utility& utility) {
   double sum = 0.0;
-  std::vector<double> losses(outlook.mean.size());
-  for (const std::vector<double>& z : draws_) {
-    for (std::size_t i = 0; i < losses.size(); ++i) {
-      losses[i] = outlook.mean[i];
-      for (std::size_t j = 0; j <= i; ++j) losses[i] += outlook.factor[i][j] * z[j];
-    }
-    sum += utility(losses);
-  }
-  return sum / static_cast<double>(draws_.size());
-}
-
-std::vector<PredictedLoss> Lookahead::Final(const TrainedState& state) const {
-  std::vector<PredictedLoss> losses(targets_.size());
-  std::vector<double> square(targets_.size(), 0.0);
-  for (const LikelyTau& tau : taus_) {
-    const GaussianBelief& gaussian = belief_.Given(tau.position);
-    const std::vector<SparseFeatures> features =
-        FinalFeatures(tau.position, state[tau.position], /*used=*/0);
-    for (std::size_t j = 0; j < losses.size(); ++j) {
-      const double mean = gaussian.Mean(features[j]);
-      losses[j].mean += tau.weight * mean;
-      square[j] += tau.weight * (mean * mean + gaussian.Variance(features[j]));
-    }
-  }
-  for (std::size_t j = 0; j < losses.size(); ++j) {
-    losses[j].standard_deviation =
-        std::sqrt(std::max(0.0, square[j] - losses[j].mean * losses[j].mean));
-  }
-  return losses;
-}
-
-std::vector<double> Lookahead::CautiousFinalLosses(const TrainedState& state) const {
-  std::vector<double> losses;
-  for (const PredictedLoss& loss : Final(state)) {
-    losses.push_back(loss.mean + kCaution * loss.standard_deviation);
-  }
-  return losses;
+  for (const std::vector<double>& losses : outlook.losses) sum += utility(losses);
+  return sum / static_cast<double>(outlook.losses.size());
 }
 
 std::vector<double> Lookahead::FinalLosses(const TrainedState& state) const {
   std::vector<double> losses(targets_.size(), 0.0);
   for (const LikelyTau& tau : taus_) {
     const std::vector<SparseFeatures> features =
-        FinalFeatures(tau.position, state[tau.position], /*used=*/0);
+        FinalFeatures(tau.position, state[tau.position], Rest(/*used=*/0));
     for (std::size_t j = 0; j < losses.size(); ++j) {
       losses[j] += tau.weight * belief_.Given(tau.position).Mean(features[j]);
     }

@@ -4,33 +4,39 @@
 // teaches about all widths that share something with it. A step is worth what one would get by it if
 // from then on the search were finished in the simplest way that is any good, by the base policy:
 //
-//   base policy   read the readings that are left on the weights as the step leaves them, training
-//                 nothing; then train the target that looks best with all mini-batches that are left
+//   base policy   read the readings that are left on the weights as they are, training nothing; then
+//                 train the target that looks best with all mini-batches that are left
+//   step          train m mini-batches at some widths, once, at the best time: so many of the readings
+//                 before it, on the weights as they are, the others on the weights that it leaves
 //
 // To take the best step by that value, and to ask again at the next decision, is policy improvement:
 // as far as the model holds, it does at least as well as the base policy, which is the search before
-// training. Training early is worth its mini-batches only where it makes the readings say more.
+// training. Training early is worth its mini-batches only where it makes the readings say more: on
+// untrained weights nothing tells what will stay of a loss from what training will take away. A step
+// that should not train yet says what to read first.
 //
-// What the planned readings will say is not known, but how much they teach is, for a Gaussian: the
-// covariance after them does not depend on their values.
+// What the planned readings will say is not known, but how much they teach is, where losses are linear
+// in what is not known and that is normal: the covariance after them does not depend on their values.
 //
 //   state after the step, then all that is left trained at target j      ->  mean loss mu_j
 //   planned reading k, given those before it:  c_kj = cov(loss of j at the end, reading k)
 //                                                     / sqrt(var(reading k) + noise^2)
 //   value = E of U(mu + s),  s normal with covariance sum over k of c_k c_k^T
 //
-// The first reading is the step's own, the others are of targets, each at most once: the same widths on
-// the same weights read the same. At each point it is the one that tells those apart best which may
-// win. mu and c are means over the likely taus: which tau holds does not
-// become known, and a step that teaches nothing is worth no more than none. The draws of s are the
-// same ones for all steps, so that a difference of two values is not noise.
+// Readings are of targets, and of what trained last with one variable at its widest; each at most once on
+// the same weights, where it would read the same. At each point it is the one that tells those apart best which may win. mu and c are
+// means over the taus: which tau holds does not become known, and a step that teaches nothing is worth
+// no more than none. The draws of s are the same ones for all steps, so that a difference of two values
+// is not noise.
 //
 // Source: rollout as policy improvement, Bertsekas, Tsitsiklis and Wu, Journal of Heuristics 3, 1997;
 // with no planned readings this is the knowledge gradient for correlated beliefs, Frazier, Powell and
 // Dayanik, INFORMS Journal on Computing 21(4), 2009.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -54,15 +60,27 @@ struct SearchLeft {
   double share_of_rest = 1.0;
 };
 
-// Readings beyond the step's own that are planned; further ones are not counted on.
+// Readings that are planned; further ones are not counted on.
 inline constexpr int kPlannedReadings = 24;
 
-// What is expected of the targets' losses at the end, and how that may change by what is learned: the
-// expected losses will be mean + factor z, z independent standard normal.
+// What a step is expected to lead to.
 struct Outlook {
-  std::vector<double> mean;                 // [targets]
-  std::vector<std::vector<double>> factor;  // [targets][<= target]
+  // The targets' expected losses once all planned readings are known, equally likely: [draws][targets].
+  std::vector<std::vector<double>> losses;
+  // What to read next, on the weights as they are: what tells most. Of a step that trains: absent if no
+  // reading is worth more before it than after it.
+  std::optional<Choice> read_first;
 };
+
+// The narrowest width of each variable among `choices`: what training there teaches, and what it adapts,
+// serves all of them. REQUIRES: at least one.
+Choice NarrowestOf(const std::vector<Choice>& choices);
+
+// `trained` with one variable at its widest width, for each variable in which `choices` differ, the first
+// kMaxProbes: read on weights that trained at `trained`, they tell what stays of that variable's loss there.
+inline constexpr int kMaxProbes = 16;
+std::vector<Choice> ProbesOf(const Choice& trained, const std::vector<Choice>& choices,
+                             const WidthIndex& index);
 
 class Lookahead {
  public:
@@ -76,31 +94,29 @@ class Lookahead {
   Lookahead(const LossBelief& belief, const TrainedState& current, std::vector<Choice> targets,
             SearchLeft left, double loss_error, Utility utility);
 
-  // Of training `batches` at `what` from weights in `state` and reading the loss there, then the base
-  // policy. O(targets^2 x readings) for each likely tau, readings at most kPlannedReadings.
-  //
-  // read: widths whose loss is known on weights in `state`: without training there, reading them again
-  // teaches nothing.
+  // Of the base policy on weights in `state`. read: widths whose loss is known there: reading them
+  // again teaches nothing. beside: what else may be read there than targets, no target.
+  Outlook OutlookOfReading(const TrainedState& state, const std::set<Choice>& read = {},
+                           const std::vector<Choice>& beside = {}) const;
+  // Of a step: with batches, training them at `what` from weights in `state` and reading the loss there,
+  // before and after which targets are read; without, reading `what` first.
   //
   // REQUIRES: 0 <= batches <= SearchLeft::search_batches; SearchLeft::readings >= 1.
+  Outlook OutlookOf(const TrainedState& state, const Choice& what, int batches,
+                    const std::set<Choice>& read = {},
+                    const std::vector<Choice>& beside = {}) const;
+  // What it is worth.
+  static double Expect(const Outlook& outlook, const Utility& utility);
   double Value(const TrainedState& state, const Choice& what, int batches,
                const std::set<Choice>& read = {}) const {
     return Expect(OutlookOf(state, what, batches, read), utility_);
   }
-  // The same in two halves, for a step that also changes the utility, as measuring does.
-  Outlook OutlookOf(const TrainedState& state, const Choice& what, int batches,
-                    const std::set<Choice>& read = {}) const;
-  double Expect(const Outlook& outlook, const Utility& utility) const;
 
   // Of reading nothing more and training the rest from `state` at what looks best now.
   double ValueOfStopping(const TrainedState& state) const;
 
   // Expected excess loss of each target if all that is left trains it from `state`: [targets].
   std::vector<double> FinalLosses(const TrainedState& state) const;
-
-  // The same for choosing one of them: an unsure loss counts some way above its mean. The lowest of
-  // many means is mostly one that errs on the low side, the more so where the prior is not the truth.
-  std::vector<double> CautiousFinalLosses(const TrainedState& state) const;
 
   // How much each target counts when readings are planned: by how much its loss, lower than is
   // expected by as much as is well possible, would raise the utility. [targets], sum 1.
@@ -112,25 +128,40 @@ class Lookahead {
     std::size_t position;
     double weight;
   };
-  // What one tau expects of the readings that may be planned, given those that are already: the
-  // step's own, then one of each other target that is not known.
+  // Covariances that one tau expects, given the readings that are planned already: row i is of reading
+  // i, with the targets' losses at the end, then with the readings.
   struct Covariances {
-    std::vector<std::vector<double>> loss_reading;     // [readings][targets]
-    std::vector<std::vector<double>> reading_reading;  // [readings][readings]
+    std::size_t num_columns;
+    std::vector<double> values;
+    double* Row(std::size_t i) { return &values[i * num_columns]; }
+    const double* Row(std::size_t i) const { return &values[i * num_columns]; }
+  };
+  // Readings that may be planned: on the weights as they are, then on those that a step leaves.
+  struct Step {
+    const Choice* what = nullptr;  // where it trains
+    int batches = 0;
+    int readings = 0;
+    std::vector<Choice> before = {};
+    std::vector<Choice> after = {};
+    std::optional<std::size_t> forced =
+        std::nullopt;  // of all, the one that is read whatever it tells
   };
 
+  void FindLikelyTaus();
   void WeighTargets(const TrainedState& current);
-  std::vector<PredictedLoss> Final(const TrainedState& state) const;
+  // Targets and `beside` but what was read.
+  std::vector<Choice> Unread(const std::set<Choice>& read, const std::vector<Choice>& beside) const;
+  Outlook Plan(const TrainedState& state, const Step& step) const;
   // What reading `k` teaches of each target's loss, now: c_kj, the mean over the taus.
-  std::vector<double> Learned(std::size_t k, const std::vector<Covariances>& covariances) const;
+  void Learned(std::size_t k, const std::vector<Covariances>& covariances,
+               std::vector<double>* learned) const;
   // How well it tells the targets apart.
   double Spread(const std::vector<double>& learned) const;
-  // Covariance of the targets' mean losses after the step's reading and all planned ones, as known
-  // now, sum over k of c_k c_k^T: [targets][<= target].
-  std::vector<std::vector<double>> PlanReadings(std::vector<Covariances> covariances) const;
-  // Features of each target after all that is left behind the first `used` mini-batches.
+  // Features of each target after `batches`, as counted, at that target.
   std::vector<SparseFeatures> FinalFeatures(std::size_t tau, const Adaptation& adaptation,
-                                            int used) const;
+                                            double batches) const;
+  // Of what is left behind the first `used` mini-batches, what a target gets.
+  double Rest(int used) const;
 
   const LossBelief& belief_;
   std::vector<Choice> targets_;

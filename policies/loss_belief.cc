@@ -11,15 +11,15 @@
 namespace bitpilot {
 namespace {
 
-// Of a probed sensitivity: what stays after training, what goes, and how unsure either is.
+// Of a probed sensitivity: what stays after training and what goes, and how unsure their logarithms are.
 constexpr double kStaysShare = 0.3;
-constexpr double kStaysSpread = 0.25;
+constexpr double kStaysDeviation = 0.8;
 constexpr double kGoesShare = 0.7;
-constexpr double kGoesSpread = 0.35;
-// What a network whose weights have adapted to nothing loses, whatever was probed: nats over all
-// variables; half of it is the spread.
+constexpr double kGoesDeviation = 0.5;
+// Nats over all variables, whatever was probed: what a network loses whose weights have adapted to
+// nothing, and what stays of that at least.
 constexpr double kUnadaptedLoss = 0.2;
-constexpr double kSmallestSpread = 1e-3;  // nats
+constexpr double kLeastLoss = 0.01;
 
 // What an additive model of the loss cannot say, nats.
 constexpr double kMisfit = 0.003;
@@ -27,25 +27,22 @@ constexpr double kMisfit = 0.003;
 // Each reading counts that much less than the one after it when deviations are calibrated.
 constexpr double kCalibrationMemory = 0.95;
 
-GaussianBelief Prior(const std::vector<DecisionVariable>& variables) {
+LognormalBelief Prior(const std::vector<DecisionVariable>& variables) {
   std::vector<double> stays;
-  std::vector<double> stays_spread;
   std::vector<double> goes;
-  std::vector<double> goes_spread;
-  const double unadapted = kUnadaptedLoss / static_cast<double>(variables.size());
+  const double share = 1.0 / static_cast<double>(variables.size());
   for (const DecisionVariable& variable : variables) {
     BITPILOT_CHECK(variable.sensitivity.size() == variable.widths.size());
     for (const double sensitivity : variable.sensitivity) {
       const double probed = std::max(0.0, sensitivity);
-      stays.push_back(kStaysShare * probed);
-      stays_spread.push_back(kStaysSpread * probed + kSmallestSpread);
-      goes.push_back(kGoesShare * probed + unadapted);
-      goes_spread.push_back(kGoesSpread * probed + 0.5 * unadapted + kSmallestSpread);
+      stays.push_back(kStaysShare * probed + share * kLeastLoss);
+      goes.push_back(kGoesShare * probed + share * kUnadaptedLoss);
     }
   }
+  std::vector<double> deviation(stays.size(), kStaysDeviation);
+  deviation.resize(stays.size() + goes.size(), kGoesDeviation);
   stays.insert(stays.end(), goes.begin(), goes.end());
-  stays_spread.insert(stays_spread.end(), goes_spread.begin(), goes_spread.end());
-  return {std::move(stays), stays_spread};
+  return {stays, deviation};
 }
 
 // One Adaptation for each tau, made by f(position of the tau).
@@ -62,7 +59,7 @@ TrainedState ForEachTau(F f) {
 
 LossBelief::LossBelief(const std::vector<DecisionVariable>& variables)
     : index_(std::make_shared<const WidthIndex>(variables)),
-      gaussians_(kAdaptationTaus.size(), Prior(variables)) {}
+      beliefs_(kAdaptationTaus.size(), Prior(variables)) {}
 
 TrainedState LossBelief::Start() const {
   return ForEachTau([this](std::size_t) { return Adaptation(*index_); });
@@ -102,25 +99,27 @@ void LossBelief::Observe(const TrainedState& state, const Choice& choice, double
       predicted.standard_deviation * predicted.standard_deviation + loss_error * loss_error;
   surprises_ = kCalibrationMemory * surprises_ + surprise * surprise / variance;
   num_surprises_ = kCalibrationMemory * num_surprises_ + 1.0;
-  for (std::size_t tau = 0; tau < gaussians_.size(); ++tau) {
-    log_evidence_[tau] +=
-        gaussians_[tau].Observe(Features(state[tau], choice), excess_loss, noise_variance);
+  for (std::size_t tau = 0; tau < beliefs_.size(); ++tau) {
+    beliefs_[tau].Observe(Features(state[tau], choice), excess_loss, noise_variance);
   }
 }
 
 void LossBelief::Anticipate(const TrainedState& state, const Choice& choice, double loss_error) {
   const double noise_variance = ReadingVariance(loss_error);
-  for (std::size_t tau = 0; tau < gaussians_.size(); ++tau) {
-    gaussians_[tau].Anticipate(Features(state[tau], choice), noise_variance);
+  for (std::size_t tau = 0; tau < beliefs_.size(); ++tau) {
+    beliefs_[tau].Anticipate(Features(state[tau], choice), noise_variance);
   }
 }
 
 std::array<double, kAdaptationTaus.size()> LossBelief::TauWeights() const {
-  const double largest = *std::max_element(log_evidence_.begin(), log_evidence_.end());
+  double largest = beliefs_.front().log_evidence();
+  for (const LognormalBelief& belief : beliefs_) {
+    largest = std::max(largest, belief.log_evidence());
+  }
   std::array<double, kAdaptationTaus.size()> weights{};
   double sum = 0.0;
   for (std::size_t tau = 0; tau < weights.size(); ++tau) {
-    weights[tau] = PlainExp(log_evidence_[tau] - largest);
+    weights[tau] = PlainExp(beliefs_[tau].log_evidence() - largest);
     sum += weights[tau];
   }
   for (double& weight : weights) weight /= sum;
@@ -142,11 +141,11 @@ PredictedLoss LossBelief::PredictUncalibrated(const TrainedState& state,
   const std::array<double, kAdaptationTaus.size()> weights = TauWeights();
   double mean = 0.0;
   double square = 0.0;
-  for (std::size_t tau = 0; tau < gaussians_.size(); ++tau) {
+  for (std::size_t tau = 0; tau < beliefs_.size(); ++tau) {
     const SparseFeatures features = Features(state[tau], choice);
-    const double of_tau = gaussians_[tau].Mean(features);
+    const double of_tau = beliefs_[tau].Mean(features);
     mean += weights[tau] * of_tau;
-    square += weights[tau] * (of_tau * of_tau + gaussians_[tau].Variance(features));
+    square += weights[tau] * (of_tau * of_tau + beliefs_[tau].Variance(features));
   }
   return {mean, std::sqrt(std::max(0.0, square - mean * mean) + kMisfit * kMisfit)};
 }

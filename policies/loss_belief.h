@@ -5,9 +5,10 @@
 //   x(b, a) = sum over variables i of   theta_i[b_i] + omega_i[b_i] (1 - a_i[b_i])
 //
 // theta stays however long the widths are trained, omega goes as the weights adapt (a:
-// policies/adaptation.h). Both are unknown, and so is the speed of adaptation, tau. For each tau of
-// a grid there is one Gaussian over theta and omega, updated by every observation; the taus are
-// weighed by how likely they made the observations. Nothing is forgotten: time is in the state.
+// policies/adaptation.h). Both are unknown and positive, and so is the speed of adaptation, tau. For
+// each tau of a grid there is one belief over theta and omega, fitted to all readings
+// (policies/lognormal_belief.h); the taus are weighed by how likely they make the readings. Nothing is
+// forgotten: time is in the state.
 #pragma once
 
 #include <array>
@@ -16,16 +17,18 @@
 #include <vector>
 
 #include "policies/adaptation.h"
-#include "policies/gaussian_belief.h"
+#include "policies/lognormal_belief.h"
 #include "policies/random_stream.h"
 #include "policies/search_problem.h"
 #include "policies/width_index.h"
 
 namespace bitpilot {
 
-// Mini-batches in which the distance to full adaptation falls to 1/e: one Gaussian for each.
-// ResNet-8 at w2a4: excess 1.97, 1.08, .51, .40 nats after 0, 20, 100, 195 mini-batches.
-inline constexpr std::array<double, 5> kAdaptationTaus = {12.0, 25.0, 50.0, 100.0, 200.0};
+// Mini-batches in which the distance to full adaptation falls to 1/e: one belief for each. They are near
+// to each other: were they twice each other, what is missing after 40 mini-batches would be .20 by one and
+// .45 by the next, a difference that is laid to the losses instead.
+inline constexpr std::array<double, 12> kAdaptationTaus = {6.0,  9.0,  13.0,  19.0,  27.0,  40.0,
+                                                           58.0, 84.0, 120.0, 170.0, 250.0, 360.0};
 
 // A place in the tree of trainings, as each tau sees it.
 using TrainedState = std::array<Adaptation, kAdaptationTaus.size()>;
@@ -38,8 +41,9 @@ struct PredictedLoss {
 
 class LossBelief {
  public:
-  // Before anything was read: theta is about .3, omega about .7 of the sensitivities that were
-  // probed before training, and omega .2 nats more over all variables.
+  // Before anything was read: the median of theta is .3, of omega .7 of the sensitivities that were
+  // probed before training, and omega .2 nats more over all variables; theta may well be 2.2, omega 1.6
+  // times more or less.
   //
   // States refer to index(), which copies share: a copy may take what the original made.
   explicit LossBelief(const std::vector<DecisionVariable>& variables);
@@ -64,7 +68,7 @@ class LossBelief {
   // and of what an additive model of the loss cannot say. REQUIRES: loss_error > 0.
   static double ReadingVariance(double loss_error);
 
-  // The deviation is the Gaussians', times CalibrationOfDeviations().
+  // The deviation is the beliefs', times CalibrationOfDeviations().
   PredictedLoss Predict(const TrainedState& state, const Choice& choice) const;
 
   // How many times further from their means the readings so far were than their standard deviations
@@ -75,7 +79,7 @@ class LossBelief {
   std::array<double, kAdaptationTaus.size()> TauWeights() const;
 
   // What one tau believes, for planning. `tau`: its position in kAdaptationTaus.
-  const GaussianBelief& Given(std::size_t tau) const { return gaussians_[tau]; }
+  const LognormalBelief& Given(std::size_t tau) const { return beliefs_[tau]; }
   // The unknowns' factors in x(choice): theta's, then omega's.
   SparseFeatures Features(const Adaptation& adaptation, const Choice& choice) const;
 
@@ -85,8 +89,7 @@ class LossBelief {
   PredictedLoss PredictUncalibrated(const TrainedState& state, const Choice& choice) const;
 
   std::shared_ptr<const WidthIndex> index_;
-  std::vector<GaussianBelief> gaussians_;  // [taus]
-  std::array<double, kAdaptationTaus.size()> log_evidence_{};
+  std::vector<LognormalBelief> beliefs_;  // [taus]
   double surprises_ = kCalibrationPrior;  // sum of squares, in units of their variance
   double num_surprises_ = kCalibrationPrior;
 };

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
-#include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -73,33 +72,6 @@ std::vector<Choice> MostPromising(const LossBelief& belief, const TrainedState& 
   return best;
 }
 
-// Best choices of worlds that the belief thinks possible: trained to the end, and as the weights are.
-void AddTargets(const PlanningToy& toy, const LossBelief& belief, const TrainedState& state,
-                RandomStream& random, std::vector<Choice>* pool) {
-  constexpr int kDraws = 24;
-  const auto weights = belief.TauWeights();
-  const std::size_t tau =
-      static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
-  const WidthIndex& index = belief.index();
-  for (int draw = 0; draw < kDraws; ++draw) {
-    const std::vector<double> world =
-        draw == 0 ? belief.Given(tau).mean() : belief.Given(tau).Sample(random);
-    for (const double unadapted : {0.0, 0.3}) {
-      std::vector<double> scores(AsIndex(index.num_widths()));
-      for (int i = 0; i < index.num_variables(); ++i) {
-        for (const int width : index.widths(i)) {
-          Choice only(AsIndex(index.num_variables()), 8);
-          only[AsIndex(i)] = width;
-          const std::size_t at = AsIndex(index.Of(i, width));
-          scores[at] = world[at] + unadapted * world[AsIndex(index.num_widths()) + at] *
-                                       state[tau].Missing(only)[AsIndex(i)];
-        }
-      }
-      pool->push_back(toy.Best(scores));
-    }
-  }
-}
-
 // Position of a tau, drawn by how likely it is.
 std::size_t DrawTau(const LossBelief& belief, RandomStream& random) {
   const auto weights = belief.TauWeights();
@@ -126,6 +98,35 @@ std::vector<double> FinalScores(const LossBelief& belief, const TrainedState& st
     }
   }
   return scores;
+}
+
+// Best choices, after all that is left, of worlds that the belief thinks possible: the first one is what
+// it expects with the likeliest tau.
+void AddTargets(const PlanningToy& toy, const LossBelief& belief, const TrainedState& state,
+                int batches, RandomStream& random, std::vector<Choice>* pool) {
+  constexpr int kDraws = 24;
+  const auto weights = belief.TauWeights();
+  const auto likeliest =
+      static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const std::size_t tau = draw < kDraws / 2 ? likeliest : DrawTau(belief, random);
+    const std::vector<double> world =
+        draw == 0 ? belief.Given(tau).mean() : belief.Given(tau).Sample(random);
+    pool->push_back(toy.Best(FinalScores(belief, state, tau, world, batches)));
+  }
+}
+
+// The choice of lowest expected loss once `batches` have trained it.
+Choice LowestMean(const PlanningToy& toy, const LossBelief& belief, const TrainedState& state,
+                  int batches) {
+  const auto likely = belief.TauWeights();
+  std::vector<double> scores(AsIndex(belief.index().num_widths()), 0.0);
+  for (std::size_t tau = 0; tau < likely.size(); ++tau) {
+    const std::vector<double> of_tau =
+        FinalScores(belief, state, tau, belief.Given(tau).mean(), batches);
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] += likely[tau] * of_tau[i];
+  }
+  return toy.Best(scores);
 }
 
 }  // namespace
@@ -186,18 +187,11 @@ double BeliefLoss(const PlanningToy& toy, std::uint64_t seed) {
     left -= PlanningToy::kBatchesPerStep;
     belief.Observe(state, choice, toy.Read(weights, choice), PlanningToy::kLossError);
   }
-  const auto likely = belief.TauWeights();
-  std::vector<double> scores(AsIndex(belief.index().num_widths()), 0.0);
-  for (std::size_t tau = 0; tau < likely.size(); ++tau) {
-    const std::vector<double> of_tau =
-        FinalScores(belief, state, tau, belief.Given(tau).mean(), left);
-    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] += likely[tau] * of_tau[i];
-  }
-  return FinalLoss(toy, weights, toy.Best(scores), /*batches=*/0);
+  return FinalLoss(toy, weights, LowestMean(toy, belief, state, left), /*batches=*/0);
 }
 
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
-  constexpr std::size_t kSteps = 24;  // targets looked at as the next step
+  constexpr std::ptrdiff_t kSteps = 8;  // targets looked at as what to train next
   // What a step that trains must be worth more: it cannot be taken back. Nats.
   constexpr double kLeastGainOfTraining = 0.003;
   RandomStream random(seed, "lookahead");
@@ -209,42 +203,48 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
                   .final_batches = PlanningToy::kFinalBatches};
   std::vector<Choice> targets;
   std::set<Choice> read;  // on the weights as they are
-  for (int t = 0; t < PlanningToy::kDecisions; ++t) {
-    AddTargets(toy, belief, state, random, &targets);
+  std::optional<Choice> trained_at;
+  for (; left.readings > 0; --left.readings) {
+    AddTargets(toy, belief, state, left.search_batches + PlanningToy::kFinalBatches, random,
+               &targets);
     targets = MostPromising(belief, state, left, std::move(targets));
     const Lookahead lookahead(belief, state, targets, left, PlanningToy::kLossError,
                               NegativeLowest);
-    const Choice* choice = nullptr;
+    std::vector<Choice> probes;
+    if (trained_at) probes = ProbesOf(*trained_at, targets, belief.index());
+    const Outlook reading = lookahead.OutlookOfReading(state, read, probes);
+    double highest = Lookahead::Expect(reading, NegativeLowest) + kLeastGainOfTraining;
+    std::optional<Choice> what = reading.read_first;
     int batches = 0;
-    double highest = -std::numeric_limits<double>::infinity();
-    for (const int steps : {0, 1, 2, 4}) {
-      const int trained = steps * PlanningToy::kBatchesPerStep;
-      if (trained > left.search_batches) continue;
-      for (std::size_t j = 0; j < std::min(kSteps, targets.size()); ++j) {
-        if (trained == 0 && read.contains(targets[j])) continue;
-        const double value = lookahead.Value(state, targets[j], trained, read) -
-                             (trained > 0 ? kLeastGainOfTraining : 0.0);
-        if (value > highest) {
-          highest = value;
-          choice = &targets[j];
-          batches = trained;
-        }
+    std::vector<Choice> steps_at(targets.begin(),
+                                 targets.begin() + std::min(std::ssize(targets), kSteps));
+    steps_at.push_back(NarrowestOf(targets));
+    for (const Choice& at : steps_at) {
+      for (const int steps : {1, 2, 4, 8}) {
+        const int trained = steps * PlanningToy::kBatchesPerStep;
+        if (trained > left.search_batches) break;
+        const Outlook outlook = lookahead.OutlookOf(state, at, trained, read, probes);
+        const double value = Lookahead::Expect(outlook, NegativeLowest);
+        if (value <= highest) continue;
+        highest = value;
+        what = outlook.read_first ? outlook.read_first : at;
+        batches = outlook.read_first ? 0 : trained;
       }
     }
-    if (choice == nullptr) break;  // all is known
-    weights = toy.Train(weights, *choice, batches);
-    state = belief.After(state, *choice, batches);
+    if (!what) break;  // all is known
+    weights = toy.Train(weights, *what, batches);
+    state = belief.After(state, *what, batches);
     left.search_batches -= batches;
-    --left.readings;
-    if (batches > 0) read.clear();
-    read.insert(*choice);
-    belief.Observe(state, *choice, toy.Read(weights, *choice), PlanningToy::kLossError);
+    if (batches > 0) {
+      read.clear();
+      trained_at = *what;
+    }
+    read.insert(*what);
+    belief.Observe(state, *what, toy.Read(weights, *what), PlanningToy::kLossError);
   }
-  const std::vector<double> losses =
-      Lookahead(belief, state, targets, left, PlanningToy::kLossError, NegativeLowest)
-          .CautiousFinalLosses(state);
-  const auto answer = std::min_element(losses.begin(), losses.end()) - losses.begin();
-  return FinalLoss(toy, weights, targets[AsIndex(static_cast<int>(answer))], left.search_batches);
+  const Choice answer =
+      LowestMean(toy, belief, state, left.search_batches + PlanningToy::kFinalBatches);
+  return FinalLoss(toy, weights, answer, left.search_batches);
 }
 
 }  // namespace bitpilot

@@ -9,8 +9,7 @@ namespace bitpilot {
 
 // Excess loss, in nats, of each arm's answer after the final training. All arms read the loss
 // PlanningToy::kDecisions times and train as many mini-batches in all, but the first, which reads nothing.
-// Each answers with the lowest mean that it believes in, the lookahead with the lowest mean plus .7
-// standard deviations.
+// Each answers with the lowest mean that it believes in.
 
 // Trains the best choice by the probe from the first mini-batch to the last.
 double NoReadingLoss(const PlanningToy& toy, std::uint64_t seed);
@@ -26,8 +25,8 @@ double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed);
 // at the choice that would end best in it (Thompson sampling).
 double BeliefLoss(const PlanningToy& toy, std::uint64_t seed);
 
-// Plans with policies/lookahead.h: trains 0, 1, 2 or 4 times kBatchesPerStep at a decision, and what the
-// search has left at its answer.
+// Plans with policies/lookahead.h: trains 0, 1, 2, 4 or 8 times kBatchesPerStep at a decision, and what
+// the search has left at its answer.
 double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed);
 
 }  // namespace bitpilot

@@ -18,7 +18,7 @@ enum class PlanningLaw : std::uint8_t {
   // mean of what nothing has adapted to. Only the draws and the speed, tau of 15 to 60, are unknown.
   kAssumed,
   // Otherwise in all of these: .6 stays and .4 goes, widths are twice as near to each other, tau is
-  // 4 to 8 or 300 to 500, outside the belief's grid, and neighbours' losses interact.
+  // 4 to 8 or 300 to 500, at the ends of the belief's grid and beyond, and neighbours' losses interact.
   kOther,
 };
 

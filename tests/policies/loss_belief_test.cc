@@ -26,11 +26,15 @@ Choice RandomWidths(const WidthIndex& index, RandomStream& random) {
 
 TEST(LossBeliefTest, StartsFromTheProbe) {
   const LossBelief belief({VariableOf({2, 8}, {1.0, 0.0}), VariableOf({2, 8}, {0.2, 0.0})});
-  // Untrained: .3 stays, 15/16 of (.7 + .1) is missing; at 8 bits nothing is.
-  EXPECT_NEAR(belief.Predict(belief.Start(), {2, 8}).mean, 0.3 + 0.9375 * 0.8, 1e-12);
-  EXPECT_NEAR(belief.Predict(belief.Start(), {8, 8}).mean, 0.0, 1e-12);
-  const TrainedState trained = belief.After(belief.Start(), {2, 8}, /*batches=*/5'000.0);
-  EXPECT_NEAR(belief.Predict(trained, {2, 8}).mean, 0.3, 1e-6);
+  // Untrained: .3 stays, 15/16 of (.7 + .1) is missing; at 8 bits nothing is. The mean is above the
+  // median by e^(deviation^2 / 2), .8 and .5; each width keeps .005 of whatever was probed.
+  const double stays = std::exp(0.32);
+  const double goes = std::exp(0.125);
+  EXPECT_NEAR(belief.Predict(belief.Start(), {2, 8}).mean,
+              stays * (0.305 + 0.005) + goes * 0.9375 * 0.8, 1e-12);
+  EXPECT_NEAR(belief.Predict(belief.Start(), {8, 8}).mean, stays * 0.01, 1e-12);
+  const TrainedState trained = belief.After(belief.Start(), {2, 8}, /*batches=*/10'000.0);
+  EXPECT_NEAR(belief.Predict(trained, {2, 8}).mean, stays * 0.31, 1e-6);
 }
 
 TEST(LossBeliefTest, TakesWhatIsReadOverWhatWasProbed) {
@@ -53,20 +57,25 @@ TEST(LossBeliefTest, BelievesAnUncertainReadingLess) {
 }
 
 TEST(LossBeliefTest, LearnsHowFastWeightsAdapt) {
-  // Losses as they are with tau = 100: the slowest but one of the grid.
+  // Losses as they are with one tau of the grid.
+  constexpr std::size_t kTrue = 8;
+  const double tau = kAdaptationTaus[kTrue];
   const std::vector<DecisionVariable> variables = {VariableOf({2, 8}, {1.0, 0.0}),
                                                    VariableOf({2, 8}, {0.8, 0.0})};
   LossBelief belief(variables);
-  EXPECT_DOUBLE_EQ(belief.TauWeights()[3], 0.2);
+  EXPECT_DOUBLE_EQ(belief.TauWeights()[kTrue], 1.0 / kAdaptationTaus.size());
   TrainedState state = belief.Start();
   double batches = 0.0;
-  for (int reading = 0; reading < 8; ++reading) {
-    const double missing = 0.9375 * std::exp(-batches / 100.0);
-    belief.Observe(state, {2, 2}, 0.5 + 1.4 * missing, /*loss_error=*/0.01);
+  for (int reading = 0; reading < 10; ++reading) {
+    const double missing = 0.9375 * std::exp(-batches / tau);
+    belief.Observe(state, {2, 2}, 0.5 + 1.4 * missing, /*loss_error=*/0.005);
     state = belief.After(state, {2, 2}, 25.0);
     batches += 25.0;
   }
-  EXPECT_GT(belief.TauWeights()[3], 0.9);
+  EXPECT_GT(belief.TauWeights()[kTrue], 0.7);
+  EXPECT_GT(
+      belief.TauWeights()[kTrue - 1] + belief.TauWeights()[kTrue] + belief.TauWeights()[kTrue + 1],
+      0.99);
 }
 
 // On networks that follow the law, of which it knows neither losses nor speed. What it learns must beat
