@@ -117,7 +117,7 @@ void ExpectEveryOrderRepeats(const std::string& policy, const SyntheticOptions& 
   EXPECT_GE(seen.most_in_flight, 8);
   for (const int count :
        {seen.out_of_order, seen.diverged, seen.failed, seen.unavailable, seen.changes}) {
-    EXPECT_GT(count, schedules / 20);
+    EXPECT_GT(count, schedules / 40);
   }
   EXPECT_GT(seen.events, 5 * schedules);
 }
