@@ -183,12 +183,11 @@ TEST(LookaheadTest, ProbesWhatTrainedAtOneVariableAtATime) {
   EXPECT_EQ(ProbesOf({8, 4, 8}, targets, index), std::vector<Choice>{});
 }
 
-// On some of the seeds that its margins were chosen on, 1 to 40; experiments/planning has the figures, on
-// other seeds.
-TEST(LookaheadTest, SearchesBetterThanItsRivals) {
+// On some of the seeds that its margins were chosen on, 1 to 40. Eight toys do not tell it from two-stage:
+// experiments/planning compares them on 40 others.
+TEST(LookaheadTest, SearchesBetterThanWithoutReadingsOrState) {
   constexpr std::uint64_t kTuningSeeds = 8;
   double no_reading = 0.0;
-  double two_stage = 0.0;
   double state_blind = 0.0;
   double lookahead = 0.0;
   for (std::uint64_t seed = 1; seed <= kTuningSeeds; ++seed) {
@@ -196,12 +195,10 @@ TEST(LookaheadTest, SearchesBetterThanItsRivals) {
     const double optimum = toy.OptimalLoss();
     no_reading += NoReadingLoss(toy, seed) - optimum;
     state_blind += StateBlindLoss(toy, seed) - optimum;
-    two_stage += TwoStageLoss(toy, seed) - optimum;
     lookahead += LookaheadLoss(toy, seed) - optimum;
   }
   EXPECT_LE(lookahead, 0.9 * no_reading);
   EXPECT_LE(lookahead, 0.7 * state_blind);
-  EXPECT_LE(lookahead, 1.1 * two_stage);
 }
 
 TEST(PlanningToyTest, ReadsTheSameAgainAndWithAnErrorOfTheSizeThatItSays) {
