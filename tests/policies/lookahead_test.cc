@@ -183,10 +183,10 @@ TEST(LookaheadTest, ProbesWhatTrainedAtOneVariableAtATime) {
   EXPECT_EQ(ProbesOf({8, 4, 8}, targets, index), std::vector<Choice>{});
 }
 
-// On some of the seeds that its margins were chosen on, 1 to 40. Search before training, the strongest
-// rival, is not shown to be beaten: experiments/planning has the figures, on other seeds.
+// On some of the seeds that its margins were chosen on, 1 to 40. Eight toys do not tell it from two-stage:
+// experiments/planning compares them on 40 others.
 TEST(LookaheadTest, SearchesBetterThanWithoutReadingsOrState) {
-  constexpr std::uint64_t kTuningSeeds = 6;
+  constexpr std::uint64_t kTuningSeeds = 8;
   double no_reading = 0.0;
   double state_blind = 0.0;
   double lookahead = 0.0;
@@ -198,7 +198,7 @@ TEST(LookaheadTest, SearchesBetterThanWithoutReadingsOrState) {
     lookahead += LookaheadLoss(toy, seed) - optimum;
   }
   EXPECT_LE(lookahead, 0.9 * no_reading);
-  EXPECT_LE(lookahead, 0.9 * state_blind);
+  EXPECT_LE(lookahead, 0.7 * state_blind);
 }
 
 TEST(PlanningToyTest, ReadsTheSameAgainAndWithAnErrorOfTheSizeThatItSays) {
