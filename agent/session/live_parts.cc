@@ -80,6 +80,7 @@ BoardChoice BoardChoiceOf(const SearchConfig& config) {
 }
 
 bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board) {
+  if (board.is_model()) return false;
   return config.device.starts_with("local") || board.shares_agent_host;
 }
 
@@ -130,6 +131,10 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   parts->test = std::move(data->test);
 
   SettleTrainThreads(config);
+  // Before LibTorch starts its threads, which go where this one may.
+  if (SharesThisMachine(config, parts->board->info())) {
+    LeaveToTheBoard(parts->board->info().cpu, *config.train_threads);
+  }
   Result<QuantizedModel> model =
       QuantizedModel::Create(definition, *weights_file, config.seed,
                              [&observer](const std::string& text) { observer.OnNotice(text); });
@@ -137,9 +142,6 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   parts->model.emplace(std::move(*model));
   if (!config.teacher.empty()) {
     BITPILOT_RETURN_IF_ERROR(LoadTeacher(config, *parts->model, observer));
-  }
-  if (SharesThisMachine(config, parts->board->info())) {
-    LeaveToTheBoard(parts->board->info().cpu, *config.train_threads);
   }
   return parts;
 }

@@ -32,7 +32,7 @@ struct LiveParts {
 BoardChoice BoardChoiceOf(const SearchConfig& config);
 
 // True if the board is on the machine that trains: this machine's own, or one that a daemon with
-// --shares-agent-host answers for. Nothing trains while it measures.
+// --shares-agent-host answers for. Nothing trains while it measures. Nobody disturbs a model.
 bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board);
 
 // Connects to the board that `config` names, then loads the rest. What the flags left out is filled in

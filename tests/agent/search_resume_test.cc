@@ -255,25 +255,6 @@ TEST_F(SearchResumeTest, GoesOnAfterABoardFailedWhatASearchNeeds) {
   }
 }
 
-// A board of its own takes a candidate ahead while the search trains on. One that a daemon serves on the
-// machine that trains is left alone, whatever --device says; replays know it from the log.
-TEST_F(SearchResumeTest, TrainsNothingWhileABoardMeasuresThatSharesTheMachine) {
-  config_.measurements = 2;
-  for (const bool shares : {false, true}) {
-    SCOPED_TRACE(shares);
-    const std::string folder = shares ? "shared" : "own";
-    search_.shares_agent_host = shares;
-    ASSERT_TRUE(Run(folder, kToItsEnd).ok());
-    EXPECT_EQ(EventsOf<BoardEvent>(folder).front().board.shares_agent_host, shares);
-    const auto conditions = EventsOf<ConditionsEvent>(folder);
-    ASSERT_EQ(conditions.size(), 1U);
-    EXPECT_EQ(conditions.front().conditions.slots.at(kOnlyClass), shares ? 1 : 2);
-    const Result<ReplayReport> replay = VerifyReplay(StudyPath(folder));
-    ASSERT_TRUE(replay.ok()) << replay.status().message();
-    EXPECT_TRUE(replay->complete);
-  }
-}
-
 // Neither places nor another CPU class, whichever is wrong.
 TEST_F(SearchResumeTest, NotesNothingOfAResumeThatIsRefused) {
   ASSERT_EQ(Run("stopped", 8).message(), "the process died here");

@@ -6,6 +6,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     energy_objective_test.cc
     finalists_test.cc
     journal_test.cc
+    live_parts_test.cc
     moved_parts_test.cc
     search_config_test.cc
     step_board_test.cc

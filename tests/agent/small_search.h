@@ -58,28 +58,6 @@ inline std::string WriteTable(const StudyFolder& folder) {
   return path;
 }
 
-// The board behind it, of a daemon that was started with --shares-agent-host.
-class SharingBoard final : public Board {
- public:
-  explicit SharingBoard(std::unique_ptr<Board> board)
-      : board_(std::move(board)), info_(board_->info()) {
-    info_.shares_agent_host = true;
-  }
-
-  const BoardInfo& info() const override { return info_; }
-  Result<Measurement> Measure(const MeasureJob& job) override { return board_->Measure(job); }
-  Status StartMeasure(const MeasureJob& job) override { return board_->StartMeasure(job); }
-  Result<Measurement> FinishMeasure() override { return board_->FinishMeasure(); }
-  Result<std::vector<std::vector<float>>> Infer(const Network& network,
-                                                std::span<const std::uint8_t> images) override {
-    return board_->Infer(network, images);
-  }
-
- private:
-  std::unique_ptr<Board> board_;
-  BoardInfo info_;
-};
-
 class SmallSearch {
  public:
   // folder: of its files, the user's cache among them. Must outlive the object.
@@ -126,9 +104,6 @@ class SmallSearch {
       board_ = std::move(*board);
     }
     parts->board = std::move(board_);
-    if (shares_agent_host) {
-      parts->board = std::make_unique<SharingBoard>(std::move(parts->board));
-    }
     if (const auto broken = std::exchange(failure, std::nullopt)) {
       parts->board =
           std::make_unique<FailingBoard>(std::move(parts->board), broken->request, broken->status);
@@ -142,7 +117,6 @@ class SmallSearch {
   SearchOptions options;
   QuietObserver observer;
   std::optional<Failure> failure;
-  bool shares_agent_host = false;  // the next process's board, as a daemon's flag says
 
  private:
   DataSplits data_;
