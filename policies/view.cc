@@ -1,6 +1,7 @@
 #include "policies/view.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "kernels/base/check.h"
@@ -273,14 +274,14 @@ void View::ObserveTrial(const TrialOutcome& outcome) {
 }
 
 void View::ObserveConditions(const Conditions& conditions) {
+  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
   const Totals before = conditions_ ? conditions_->totals : Totals();
   const Totals& now = conditions.totals;
   if (stretches_.empty() || now.mini_batches > before.mini_batches) {
     stretches_.push_back({batches_, now.mini_batches});
   }
   if (now.mini_batches > before.mini_batches || now.measurements > before.measurements ||
-      (before.board_seconds &&
-       now.board_seconds.value_or(*before.board_seconds + 1.0) > *before.board_seconds)) {
+      now.board_seconds.value_or(kNoLimit) > before.board_seconds.value_or(kNoLimit)) {
     stopped_at_.reset();
   }
   conditions_ = conditions;
