@@ -13,7 +13,8 @@
 //               (policies/target_utility.h)
 //   action      read, and measure on every class with a board what was not measured yet: from the
 //               latest place, the start or the place where the search would end now; at one of the
-//               targets; after 0, 1, 2, 4 or 8 times the usual mini-batches of training there. What was
+//               targets, to train also at the narrowest widths of all, to read also what
+//               trained with one variable at its widest; after 0, 1, 2, 4 or 8 times the usual mini-batches of training there. What was
 //               read on the same weights is not read again: it would be the same
 //   value       what is expected in the end if the readings that are left are spent around that step
 //               and nothing trains after it but the answer; without training, that is search before
