@@ -13,6 +13,12 @@ namespace {
 
 bool IsShare(double rate) { return rate >= 0.0 && rate <= 1.0; }  // false for NaN
 
+bool AllowsMore(const Totals& now, const Totals& before) {
+  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  return now.mini_batches > before.mini_batches || now.measurements > before.measurements ||
+         now.board_seconds.value_or(kNoLimit) > before.board_seconds.value_or(kNoLimit);
+}
+
 }  // namespace
 
 // --- budgets ---
@@ -274,15 +280,13 @@ void View::ObserveTrial(const TrialOutcome& outcome) {
 }
 
 void View::ObserveConditions(const Conditions& conditions) {
-  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
-  const Totals before = conditions_ ? conditions_->totals : Totals();
   const Totals& now = conditions.totals;
-  if (stretches_.empty() || now.mini_batches > before.mini_batches) {
+  if (!conditions_) {
     stretches_.push_back({batches_, now.mini_batches});
-  }
-  if (now.mini_batches > before.mini_batches || now.measurements > before.measurements ||
-      now.board_seconds.value_or(kNoLimit) > before.board_seconds.value_or(kNoLimit)) {
-    stopped_at_.reset();
+  } else {
+    const Totals& before = conditions_->totals;
+    if (now.mini_batches > before.mini_batches) stretches_.push_back({batches_, now.mini_batches});
+    if (AllowsMore(now, before)) stopped_at_.reset();
   }
   conditions_ = conditions;
 }
