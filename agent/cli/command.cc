@@ -4,6 +4,8 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +17,24 @@ volatile std::sig_atomic_t stop_requested = 0;
 void RequestStop(int signal) {
   if (stop_requested != 0) _exit(128 + signal);
   stop_requested = 1;
+}
+
+// The study that a file of this name would be, or lie beside; empty if there is none.
+std::string StudyOf(const std::string& path) {
+  const auto is_study = [](const std::string& file) {
+    constexpr std::string_view kBegin = "SQLite format 3";
+    std::string begin(kBegin.size(), '\0');
+    std::ifstream(file, std::ios::binary)
+        .read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    return begin == kBegin;
+  };
+  if (is_study(path)) return path;
+  for (const std::string_view ending : {"-wal", "-shm", "-journal", ".lock", ".files"}) {
+    if (!path.ends_with(ending)) continue;
+    const std::string study = path.substr(0, path.size() - ending.size());
+    if (is_study(study)) return study;
+  }
+  return {};
 }
 
 }  // namespace
@@ -50,7 +70,8 @@ int Fail(const Status& status, bool json) {
   return status.code() == StatusCode::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 
-Status CheckOutput(const std::string& flag, const std::string& path) {
+Status CheckOutput(const std::string& flag, const std::string& path,
+                   const std::vector<std::string>& inputs) {
   namespace fs = std::filesystem;
   std::error_code error;
   const std::string where = flag + " " + path;
@@ -64,11 +85,21 @@ Status CheckOutput(const std::string& flag, const std::string& path) {
   if (error && status.type() != fs::file_type::not_found) {
     return InvalidArgument(where + ": " + error.message());
   }
-  return Status();
+  for (const std::string& input : inputs) {
+    if (!input.empty() && fs::equivalent(path, input, ignored)) {
+      return InvalidArgument(where + " is " + input + " itself, which is read: name another file");
+    }
+  }
+  const std::string study = StudyOf(path);
+  if (study.empty()) return Status();
+  return InvalidArgument(where +
+                         (study == path ? " is a study" : " belongs to the study " + study) +
+                         ", and would be lost: name another file");
 }
 
-Status CheckOutput(const std::string& flag, const std::string& path, bool json) {
-  if (path != kStandardOutput) return CheckOutput(flag, path);
+Status CheckOutput(const std::string& flag, const std::string& path, bool json,
+                   const std::vector<std::string>& inputs) {
+  if (path != kStandardOutput) return CheckOutput(flag, path, inputs);
   if (!json) return Status();
   return InvalidArgument(flag + " - and --json both want the standard output: name a file");
 }

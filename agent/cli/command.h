@@ -60,14 +60,18 @@ int Fail(const Status& status, bool json);
 // What commands that write one text take as the name of their standard output.
 inline constexpr char kStandardOutput[] = "-";
 
-// Finds before any work that a file cannot be written at `path`, which `flag` gave.
+// Finds before any work that a file cannot, or must not, be written at `path`, which `flag` gave.
 //
-// Errors: kInvalidArgument for a folder or a name that the system does not take; kNotFound without
-// its folder.
-Status CheckOutput(const std::string& flag, const std::string& path);
+// inputs: files and folders that the command reads; "" and what is not there are skipped.
+//
+// Errors: kInvalidArgument for a folder, for a name that the system does not take, for one of the
+// inputs, also by another name, and for any study or a file beside it; kNotFound without its folder.
+Status CheckOutput(const std::string& flag, const std::string& path,
+                   const std::vector<std::string>& inputs);
 
 // The same for commands that also take kStandardOutput: not with --json, whose line goes there.
-Status CheckOutput(const std::string& flag, const std::string& path, bool json);
+Status CheckOutput(const std::string& flag, const std::string& path, bool json,
+                   const std::vector<std::string>& inputs);
 
 // "a, b, c".
 std::string Joined(const std::vector<std::string>& texts);

@@ -143,7 +143,9 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   }
   if (flags.has_board()) BITPILOT_RETURN_IF_ERROR(CheckBoardChoice(flags.board).status());
   if (!flags.export_file.empty()) {
-    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", flags.export_file));
+    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", flags.export_file,
+                                         {flags.weights, flags.data, flags.bits, flags.compare,
+                                          flags.calibration, flags.board.fleet}));
   }
   Json earlier;
   if (!flags.compare.empty()) {

@@ -101,7 +101,7 @@ Status WriteTable(const FitFlags& flags, const CostTable& table) {
 }
 
 int RunFit(const FitFlags& flags) {
-  const Status output = CheckOutput("--output", flags.output, flags.json);
+  const Status output = CheckOutput("--output", flags.output, flags.json, {flags.study});
   if (!output.ok()) return Fail(output, flags.json);
   const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(flags.study);
   if (!study.ok()) return Fail(study.status(), flags.json);

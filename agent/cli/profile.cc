@@ -38,7 +38,7 @@ struct ProfileFlags {
 Status CheckExports(const std::vector<std::string>& exports) {
   for (const std::string& path : exports) {
     BITPILOT_RETURN_IF_ERROR(CheckExportPath(path));
-    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", path));
+    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", path, {}));
     std::error_code error;
     if (std::filesystem::exists(path, error)) {
       return InvalidArgument("--export " + path + " exists: remove it or name another file");

@@ -14,6 +14,7 @@
 #include "agent/cli/search_flags.h"
 #include "agent/cli/search_result.h"
 #include "agent/session/search_session.h"
+#include "agent/study/shell_word.h"
 #include "agent/study/training_note.h"
 
 namespace bitpilot {
@@ -50,10 +51,8 @@ int FailWithoutMeasurement(const SearchOutcome& outcome, const SearchFlags& flag
 
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (outcome.interrupted) {
-    std::fprintf(stderr,
-                 "\nstopped after %d decisions; everything is saved. Go on with:\n  bitpilot "
-                 "search --study %s --resume\n",
-                 outcome.decisions, flags.study.c_str());
+    std::fprintf(stderr, "\nstopped after %d decisions; everything is saved. Go on with:\n  %s\n",
+                 outcome.decisions, ResumeCommand(flags.study).c_str());
     if (flags.json) {
       PrintJson({{"type", "result"},
                  {"interrupted", true},

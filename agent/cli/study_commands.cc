@@ -143,7 +143,7 @@ int RunLogVerify(const StudyFlags& flags, const StudyChecks& checks) {
 }
 
 Status WriteReportAsAsked(const StudyFlags& flags) {
-  BITPILOT_RETURN_IF_ERROR(CheckOutput("--output", flags.output, flags.json));
+  BITPILOT_RETURN_IF_ERROR(CheckOutput("--output", flags.output, flags.json, {flags.study}));
   if (flags.output != kStandardOutput) return WriteReport(flags.study, flags.output);
   const Result<std::string> page = MakeReport(flags.study);
   if (!page.ok()) return page.status();

@@ -84,7 +84,8 @@ Result<Json> Train(TrainFlags& flags) {
   if (!definition.ok()) return definition.status().WithContext("--model");
   const Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
   if (!assignment.ok()) return assignment.status();
-  BITPILOT_RETURN_IF_ERROR(CheckOutput("--output", flags.output));
+  BITPILOT_RETURN_IF_ERROR(
+      CheckOutput("--output", flags.output, {flags.weights, flags.data, flags.bits}));
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();

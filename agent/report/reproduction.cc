@@ -1,31 +1,22 @@
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/study/config_fields.h"
+#include "agent/study/shell_word.h"
 
 namespace bitpilot {
 namespace {
-
-std::string ShellQuote(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:,=+@";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 // "--flag value" for every entry of the configuration that is a flag of `bitpilot search`.
 std::vector<std::string> SearchFlags(const nlohmann::json& config, const std::string& file_name) {
   std::vector<std::string> flags;
   for (const FlagText& flag : FlagsOf(config)) {
-    flags.push_back(std::string(flag.flag) + (flag.value ? " " + ShellQuote(*flag.value) : ""));
+    flags.push_back(std::string(flag.flag) + (flag.value ? " " + ShellWord(*flag.value) : ""));
   }
-  flags.push_back("--study " + ShellQuote("again-" + file_name));
+  flags.push_back("--study " + ShellWord("again-" + file_name));
   return flags;
 }
 
@@ -46,7 +37,7 @@ std::string Wrap(std::string command, const std::vector<std::string>& flags) {
 }  // namespace
 
 std::string Reproduction(const ReportData& data) {
-  const std::string file = ShellQuote(data.file_name);
+  const std::string file = ShellWord(data.file_name);
   const auto config = nlohmann::json::parse(data.config_json, nullptr, /*allow_exceptions=*/false);
   return "<p>The same search again; the proof that every decision follows from what was observed; "
          "the "

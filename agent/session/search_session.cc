@@ -14,6 +14,7 @@
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "agent/study/measurement_rows.h"
+#include "agent/study/shell_word.h"
 #include "kernels/base/atomic_file.h"
 #include "policies/policy.h"
 
@@ -37,8 +38,8 @@ Status WithHowToGoOn(const Status& failure, const std::string& study_path) {
   if (failure.code() == StatusCode::kVersionMismatch) return failure;
   return Status(failure.code(), failure.message() +
                                     ". What the study holds is saved; when that is mended, go on "
-                                    "with `bitpilot search --study " +
-                                    study_path + " --resume`");
+                                    "with `" +
+                                    ResumeCommand(study_path) + "`");
 }
 
 Result<SearchOutcome> RunDriver(Study& study, const SearchConfig& config, LiveParts* parts,
@@ -236,12 +237,11 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& asked) {
     // What the study itself names and is not as it was is no mistake in the command.
     const bool is_lost =
         parts.status().code() == StatusCode::kInvalidArgument && options.moved.empty();
-    return Status(
-        is_lost ? StatusCode::kNotFound : parts.status().code(),
-        parts.status().message() + ". What the study holds is saved: `bitpilot search --study " +
-            options.study_path +
-            " --resume` takes --weights, --data, --teacher, --device, --fleet, --board, --cpu and "
-            "--meter, if that has moved");
+    return Status(is_lost ? StatusCode::kNotFound : parts.status().code(),
+                  parts.status().message() + ". What the study holds is saved: `" +
+                      ResumeCommand(options.study_path) +
+                      "` takes --weights, --data, --teacher, --device, --fleet, --board, --cpu and "
+                      "--meter, if that has moved");
   }
   return RunLive(**study, *config, parts->get(), options);
 }
