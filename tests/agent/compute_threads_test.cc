@@ -17,19 +17,12 @@
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/lsq_kernels.h"
 #include "agent/qat/parallel_for.h"
+#include "tests/agent/normal_values.h"
 #include "tests/agent/sample_model.h"
 #include "tests/kernels/random_networks.h"
 
 namespace bitpilot {
 namespace {
-
-std::vector<float> RandomFloats(std::size_t n, std::uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(n);
-  for (float& value : values) value = normal(generator);
-  return values;
-}
 
 // Leaves the program as it was: other tests run in the same process.
 class ThreadsTest : public testing::Test {
@@ -83,7 +76,7 @@ TEST_F(ThreadsTest, ALoopRunsOnAsManyThreads) {
 // Rows enough for several threads' parts, the last one not full.
 TEST_F(ThreadsTest, ChannelStatisticsDoNotDependOnTheirNumber) {
   constexpr std::size_t kChannels = 3;
-  const std::vector<float> values = RandomFloats(kChannels * (5 * 16'384 + 7), 1);
+  const std::vector<float> values = NormalValues(kChannels * (5 * 16'384 + 7), 1);
   const auto results = OnSeveralThreads([&] { return MeasureChannels(values, kChannels); });
   EXPECT_EQ(results[1], results[0]);
   EXPECT_EQ(results[2], results[0]);
@@ -91,8 +84,8 @@ TEST_F(ThreadsTest, ChannelStatisticsDoNotDependOnTheirNumber) {
 
 TEST_F(ThreadsTest, FakeQuantizationDoesNotDependOnTheirNumber) {
   constexpr std::size_t kValues = 5 * 131'072 + 77;
-  const std::vector<float> x = RandomFloats(kValues, 2);
-  const std::vector<float> dy = RandomFloats(kValues, 3);
+  const std::vector<float> x = NormalValues(kValues, 2);
+  const std::vector<float> dy = NormalValues(kValues, 3);
   for (const LevelRange& range : {WeightRange(1), WeightRange(4), ActivationRange(4, 3)}) {
     const auto forward = OnSeveralThreads([&] {
       std::vector<float> y(kValues);

@@ -5,19 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <random>
 #include <vector>
+
+#include "tests/agent/normal_values.h"
 
 namespace bitpilot {
 namespace {
-
-std::vector<float> NormalValues(std::size_t n, std::uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(n);
-  for (float& value : values) value = normal(generator);
-  return values;
-}
 
 // Equation 3 by hand: round(v) - v inside the range, q_max above it, so (0 - 0.4) + (2 - 1.6) + 3
 // = 3.
