@@ -16,6 +16,7 @@
 #include "agent/model/model_definition.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/compute_threads.h"
+#include "agent/qat/loss_summary.h"
 #include "agent/qat/quantized_model.h"
 #include "agent/qat/scored_network.h"
 
@@ -30,12 +31,13 @@ struct Options {
   std::string data = "sample";
   int train_batches = 20;  // at each width between switches
   int low_batches = 40;    // at w2a4
-  int images = 1000;       // of the validation range
-  int repeats = 2;         // other images for each number of mini-batches
+  int images = 3000;       // of the validation range: all, as a search reads them
+  int repeats = 4;         // other images for each number of mini-batches
   int reference = 200;     // mini-batches that the others are compared with
-  std::vector<int> compared = {4, 8, 16, 32};
+  std::vector<int> compared = {8, 16, 32};
   int threads = 2;
   double learning_rate = 2e-4;
+  bool own_ranges = false;  // of each set, rather than one's for all
 };
 
 template <typename T>
@@ -51,59 +53,95 @@ void OrExit(const Status& status) {
   std::exit(1);
 }
 
-// Training images, those that batch norm is compared on and those of the reference: none in common.
+// Training images. `first` begin every set, as those of a search do: ranges that were never trained
+// are chosen on them. All others are in one set only.
 struct Images {
-  ImageDataset compared;
-  ImageDataset reference;
+  ImageDataset first;      // empty with --own-ranges
+  ImageDataset compared;   // batch norm is estimated on parts of them
+  ImageDataset reference;  // ... and on these, to compare with
   ImageDataset validation;
 };
 
 // The reference has its mini-batches, and no more than half of the training images.
 Images Split(const Options& options, const DataSplits& data) {
   const std::size_t size = data.train.size();
-  const auto asked = static_cast<std::size_t>(options.reference) * kBatchSize;
+  const std::size_t first = options.own_ranges ? 0 : std::min(kCalibrationImages, size / 4);
+  const auto asked = static_cast<std::size_t>(options.reference) * kBatchSize - first;
   const std::size_t begin = size - std::min(asked, size / 2);
   const auto read = static_cast<std::size_t>(options.images);
-  return {data.train.Slice(0, begin), data.train.Slice(begin, size),
+  return {data.train.Slice(0, first), data.train.Slice(first, begin), data.train.Slice(begin, size),
           data.validation.Slice(0, std::min(read, data.validation.size()))};
 }
 
+// The images of `a`, then those of `b`.
+ImageDataset Joined(ImageDataset a, const ImageDataset& b) {
+  a.pixels.insert(a.pixels.end(), b.pixels.begin(), b.pixels.end());
+  a.labels.insert(a.labels.end(), b.labels.begin(), b.labels.end());
+  return a;
+}
+
 // As a search reads: with batch norm from all of `images`, of the integer network.
-Scored Read(QuantizedModel& model, const ImageDataset& images, const ImageDataset& validation) {
+ScoredNetwork Read(QuantizedModel& model, const ImageDataset& images,
+                   const ImageDataset& validation) {
   const auto batches = static_cast<int>((images.size() + kBatchSize - 1) / kBatchSize);
   OrExit(model.ReestimateBatchNorm(images, batches, kBatchSize));
-  const std::optional<ScoredNetwork> read = ValueOrExit(ScoreNetwork(model.Export(), validation));
+  std::optional<ScoredNetwork> read = ValueOrExit(ScoreNetwork(model.Export(), validation));
   if (!read) OrExit(Unsupported("the loss is no finite number: lower --learning-rate"));
-  return read->score;
+  return std::move(*read);
+}
+
+// Standard error of the mean difference that comes from which images were read, nats.
+double PairedError(const ScoredNetwork& a, const ScoredNetwork& b) {
+  std::vector<double> differences(a.losses.size());
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    differences[i] = static_cast<double>(a.losses[i]) - static_cast<double>(b.losses[i]);
+  }
+  return StandardErrorOfMean(differences);
 }
 
 // Reads the loss after re-estimation on each number of mini-batches, on up to `repeats` sets of
-// images that have none in common; prints the largest difference to the reference.
+// images; prints its differences to the reference.
 void PrintReadings(const Options& options, const Images& images, QuantizedModel& model,
                    const std::string& what) {
-  const Scored best = Read(model, images.reference, images.validation);
-  std::printf("%s: %zu other images: loss %.4f (+- %.4f), accuracy %.4f; fake-quantized %.4f\n",
-              what.c_str(), images.reference.size(), best.loss, best.loss_error, 1.0 - best.error(),
-              model.Evaluate(images.validation).loss);
+  const ImageDataset reference_images = Joined(images.first, images.reference);
+  const ScoredNetwork reference = Read(model, reference_images, images.validation);
+  const double loss = reference.score.loss;
+  std::printf("%s: %zu images: loss %.4f (+- %.4f), accuracy %.4f; fake-quantized %.4f\n",
+              what.c_str(), reference_images.size(), loss, reference.score.loss_error,
+              1.0 - reference.score.error(), model.Evaluate(images.validation).loss);
   for (const int batches : options.compared) {
-    const auto size = static_cast<std::size_t>(batches) * kBatchSize;
+    const std::size_t asked = static_cast<std::size_t>(batches) * kBatchSize;
+    if (asked <= images.first.size()) {
+      std::printf("  %3d mini-batches: none besides the images of the ranges\n", batches);
+      continue;
+    }
+    const std::size_t size = asked - images.first.size();
     double worst = 0.0;
+    double sum = 0.0;
     double squares = 0.0;
+    double image_variances = 0.0;  // of the relative differences
     int repeat = 0;
     for (; repeat < options.repeats; ++repeat) {
       const std::size_t begin = static_cast<std::size_t>(repeat) * size;
       if (begin + size > images.compared.size()) break;
-      const ImageDataset slice = images.compared.Slice(begin, begin + size);
-      const double difference = Read(model, slice, images.validation).loss / best.loss - 1.0;
+      const ImageDataset set = Joined(images.first, images.compared.Slice(begin, begin + size));
+      const ScoredNetwork read = Read(model, set, images.validation);
+      const double difference = read.score.loss / loss - 1.0;
+      const double image_error = PairedError(read, reference) / loss;
       worst = std::max(worst, std::abs(difference));
+      sum += difference;
       squares += difference * difference;
+      image_variances += image_error * image_error;
     }
     if (repeat == 0) {
       std::printf("  %3d mini-batches: not as many images\n", batches);
       continue;
     }
-    std::printf("  %3d mini-batches: largest difference %5.2f %%, rms %5.2f %% (%d sets)\n",
-                batches, 100.0 * worst, 100.0 * std::sqrt(squares / repeat), repeat);
+    std::printf(
+        "  %3d mini-batches: largest difference %5.2f %%, mean %+5.2f %%, rms %5.2f %% (%d sets); "
+        "which images are read makes %.2f %%\n",
+        batches, 100.0 * worst, 100.0 * sum / repeat, 100.0 * std::sqrt(squares / repeat), repeat,
+        100.0 * std::sqrt(image_variances / repeat));
     std::fflush(stdout);
   }
 }
@@ -133,11 +171,13 @@ void Run(const Options& options) {
   const std::string start = model.SaveCheckpoint();
 
   std::printf("switches, %d mini-batches at each width\n", options.train_batches);
-  for (const int bits : {8, 4, 8}) {
+  for (const int bits : {8, 4, 8, 4}) {
     SetWidths(model, bits, bits);
     const std::string name = "w" + std::to_string(bits) + "a" + std::to_string(bits);
     if (model.batches_trained() > 0) {
-      PrintReadings(options, images, model, "right after the switch to " + name);
+      PrintReadings(options, images, model,
+                    "after " + std::to_string(model.batches_trained()) +
+                        " mini-batches, right after the switch to " + name);
     }
     TrainOrExit(model, data, options.train_batches, options.learning_rate);
   }
@@ -179,6 +219,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, bitpilot::kMaxComputeThreads))
       ->capture_default_str();
   app.add_option("--learning-rate", options.learning_rate, "Adam, constant")->capture_default_str();
+  app.add_flag("--own-ranges", options.own_ranges,
+               "choose ranges that were never trained on the first images of each set, rather than "
+               "on one set's for all");
   CLI11_PARSE(app, argc, argv);
   bitpilot::Run(options);
   return 0;
