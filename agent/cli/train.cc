@@ -1,9 +1,11 @@
 // bitpilot train: trains a network at fixed widths.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +18,7 @@
 #include "agent/qat/compute_threads.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
+#include "agent/session/named_inputs.h"
 #include "agent/study/search_config.h"
 #include "kernels/base/file_io.h"
 
@@ -26,6 +29,7 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kBatchesPerReport = 25;
 constexpr double kMaxEpochs = 100'000.0;
+constexpr std::int64_t kMaxBatches = 1'000'000;
 
 struct TrainFlags {
   std::string model;
@@ -33,7 +37,9 @@ struct TrainFlags {
   std::string data = "sample";
   std::string bits;
   std::string output;
+  std::string teacher;  // "MODEL:WEIGHTS"; empty: the float network
   double epochs = 1.0;
+  std::optional<std::int64_t> batches;  // instead of epochs
   TrainOptions options{.rate_end = 0.0};
   std::uint64_t seed = 1;
   int threads = UsableComputeThreads();
@@ -43,6 +49,32 @@ struct TrainFlags {
 };
 
 std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ckpt"; }
+
+// A larger network to distil from.
+struct FoundTeacher {
+  ModelDefinition definition;
+  std::string weights;
+};
+
+// Nothing without --teacher.
+Result<std::optional<FoundTeacher>> FindTeacher(const TrainFlags& flags) {
+  if (flags.teacher.empty()) return std::optional<FoundTeacher>();
+  const Result<Teacher> teacher = ParseTeacher(flags.teacher);
+  if (!teacher.ok()) return teacher.status();
+  Result<ModelDefinition> definition = FindModel(teacher->model);
+  if (!definition.ok()) return definition.status().WithContext("--teacher");
+  SearchConfig config;
+  config.teacher = flags.teacher;
+  Result<std::string> weights = TeacherFile(config);
+  if (!weights.ok()) return weights.status().WithContext("--teacher");
+  return std::optional<FoundTeacher>({std::move(*definition), std::move(*weights)});
+}
+
+std::int64_t BatchesOf(const TrainFlags& flags, std::size_t images) {
+  if (flags.batches) return *flags.batches;
+  const double of_epochs = flags.epochs * static_cast<double>(images) / flags.options.batch_size;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(of_epochs));
+}
 
 // Trains in short runs and reports between them. Returns false if it was stopped.
 //
@@ -84,8 +116,11 @@ Result<Json> Train(TrainFlags& flags) {
   if (!definition.ok()) return definition.status().WithContext("--model");
   const Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
   if (!assignment.ok()) return assignment.status();
-  BITPILOT_RETURN_IF_ERROR(
-      CheckOutput("--output", flags.output, {flags.weights, flags.data, flags.bits}));
+  const Result<std::optional<FoundTeacher>> teacher = FindTeacher(flags);
+  if (!teacher.ok()) return teacher.status();
+  BITPILOT_RETURN_IF_ERROR(CheckOutput(
+      "--output", flags.output,
+      {flags.weights, flags.data, flags.bits, *teacher ? (*teacher)->weights : std::string()}));
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
@@ -93,10 +128,16 @@ Result<Json> Train(TrainFlags& flags) {
   if (!data.ok()) return data.status().WithContext("--data");
   BITPILOT_RETURN_IF_ERROR(CheckBatchSize(flags.options.batch_size, data->train.size()));
   SetComputeThreads(flags.threads);
-  Result<QuantizedModel> model = QuantizedModel::Create(
-      *definition, *weights, flags.seed,
-      [&](const std::string& text) { SearchDisplay(flags.json).OnNotice(text); });
+  const WeightNotice notice = [&](const std::string& text) {
+    SearchDisplay(flags.json).OnNotice(text);
+  };
+  Result<QuantizedModel> model = QuantizedModel::Create(*definition, *weights, flags.seed, notice);
   if (!model.ok()) return model.status();
+  if (*teacher) {
+    const FoundTeacher& found = **teacher;
+    BITPILOT_RETURN_IF_ERROR(
+        model->SetTeacher(found.definition, found.weights, notice).WithContext("--teacher"));
+  }
   if (flags.resume) {
     const Result<std::string> checkpoint = ReadFile(CheckpointFile(flags));
     if (!checkpoint.ok()) return checkpoint.status().WithContext("--resume");
@@ -110,9 +151,7 @@ Result<Json> Train(TrainFlags& flags) {
     model->Calibrate(data->train);
   }
   flags.options.distill = !flags.no_distill;
-  flags.options.schedule_batches = std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(flags.epochs * static_cast<double>(data->train.size()) /
-                                   flags.options.batch_size));
+  flags.options.schedule_batches = BatchesOf(flags, data->train.size());
   const Result<bool> finished = TrainWithReports(*model, data->train, flags);
   if (!finished.ok()) return finished.status();
   if (!*finished) {
@@ -170,11 +209,15 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--bits", flags->bits, "Widths: w4a4 (8-bit ends) or a JSON file")
       ->required();
-  command
-      ->add_option("--epochs", flags->epochs,
-                   "Passes over the training images; at least one mini-batch is trained")
-      ->transform(NumberIn(0.0, kMaxEpochs))
-      ->capture_default_str();
+  auto* epochs =
+      command
+          ->add_option("--epochs", flags->epochs,
+                       "Passes over the training images; at least one mini-batch is trained")
+          ->transform(NumberIn(0.0, kMaxEpochs))
+          ->capture_default_str();
+  command->add_option("--batches", flags->batches, "How long, in mini-batches instead")
+      ->transform(WholeNumberIn(1, kMaxBatches))
+      ->excludes(epochs);
   command->add_option("--batch-size", flags->options.batch_size, "Images in a mini-batch")
       ->transform(WholeNumberIn(2, kMaxBatchSize))
       ->capture_default_str();
@@ -188,8 +231,14 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
                    "Threads that train: other numbers train to slightly other weights")
       ->transform(WholeNumberIn(1, kMaxTrainThreads))
       ->capture_default_str();
-  command->add_flag("--no-distill", flags->no_distill,
-                    "Train on labels alone, not on the float network's outputs too");
+  auto* no_distill =
+      command->add_flag("--no-distill", flags->no_distill,
+                        "Train on labels alone, not on the float network's outputs too");
+  command
+      ->add_option("--teacher", flags->teacher,
+                   "MODEL:WEIGHTS, a larger float network to distil from, e.g. "
+                   "resnet56:resnet56.safetensors")
+      ->excludes(no_distill);
   command->add_option("--seed", flags->seed, "Of the order and augmentation of images")
       ->transform(NumberIn<std::uint64_t>(0))
       ->capture_default_str();
@@ -198,7 +247,7 @@ void AddTrainCommand(CLI::App& app, int& exit_code) {
   command->add_flag(
       "--resume", flags->resume,
       "Go on from the checkpoint that Ctrl-C left beside the output, with its seed; give the "
-      "--train-threads that it began with, too");
+      "--teacher and --train-threads that it began with, too");
   AddJsonFlag(*command, flags->json);
   command->callback([flags, &exit_code] { exit_code = RunTrainCommand(*flags); });
 }

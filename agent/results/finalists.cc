@@ -34,8 +34,8 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
   }
 }
 
-// The answer that a user of the integer program alone would take: the one with the largest limit
-// within the latency budget; without a budget the middle one.
+}  // namespace
+
 const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAnswers& program) {
   const std::vector<IntegerProgramAnswer>& answers = program.answers;
   if (answers.empty()) return program.fastest;
@@ -49,8 +49,6 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
   }
   return *best;
 }
-
-}  // namespace
 
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,

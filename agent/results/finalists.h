@@ -26,14 +26,19 @@ struct Finalist {
 
 inline constexpr std::size_t kMaxFrontFinalists = 8;
 
+// The answer that a user of the integer program alone would take: the one with the largest limit
+// within the latency budget (the fastest, if none is within it); without a budget the middle one.
+//
+// The reference lives as long as `program`.
+const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAnswers& program);
+
 // Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable trials
 // (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first.
 //
 // program: the integer program's answers, if the policy asked for them. Where the search measured
-// none of them, one stands among the finalists all the same, without a step: the answer with the
-// largest limit within the latency budget (the fastest, if none is within it), without a budget the
-// middle one. So the table always says what a search adds to them.
+// none of them, AnswerToCompareWith() stands among the finalists all the same, without a step. So the
+// table always says what a search adds to them.
 std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,

@@ -137,6 +137,9 @@ TEST_F(CliFlagsTest, TakesUnknownNamesForWrongUsage) {
       {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "model:nosuch"},
       {"train", "--model", "foo", "--bits", "w4a4", "-o", "x.safetensors"},
       {"train", "--model", "resnet8", "--bits", "foo", "-o", "x.safetensors"},
+      {"train", "--model", "resnet8", "--bits", "w4a4", "--teacher", "foo", "-o", "x.safetensors"},
+      {"train", "--model", "resnet8", "--bits", "w4a4", "--teacher", "foo:shipped", "-o",
+       "x.safetensors"},
       {"profile", "--model", "foo", "--export", "x.json"},
       {"profile", "--model", "resnet8", "--device", "model:nosuch", "--export", "x.json"}};
   for (const std::vector<std::string>& arguments : cases) {

@@ -12,6 +12,6 @@ set_tests_properties(bitpilot_starts_without_libtorch PROPERTIES LABELS agent)
 bitpilot_add_test(search_program_test
   LABEL agent
   SOURCES program.cc search_energy_test.cc search_files_program_test.cc search_input_test.cc search_moved_program_test.cc
-    search_program_test.cc small_sample.cc
+    search_program_test.cc small_sample.cc train_program_test.cc
   DEPS bitpilot::device bitpilot::lut bitpilot::model bitpilot::study)
 add_dependencies(search_program_test bitpilot bitpilotd meter-replay meter-synthetic)
