@@ -36,8 +36,8 @@ struct Evaluation {
 // Images that Calibrate() reads at most.
 inline constexpr std::size_t kCalibrationImages = 512;
 
-// Mini-batches of 128 that ReestimateBatchNorm() reads by default; 8 are not always within 2 % of
-// the loss that many give (experiments/reestimation).
+// Mini-batches of 128 that ReestimateBatchNorm() reads by default: the loss is then within 1.4 % of
+// the one that 200 give, with 8 within 1.8 % (experiments/reestimation).
 inline constexpr int kReestimationBatches = 16;
 
 // Not thread-safe. LibTorch runs on ComputeThreads() threads from the first Create() on, in the whole
