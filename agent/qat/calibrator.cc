@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "agent/qat/channel_affine.h"
 #include "agent/qat/channel_statistics.h"
 #include "agent/qat/fake_quant.h"
 #include "agent/qat/quantized_model.h"
@@ -17,32 +18,37 @@ constexpr std::size_t kMaxSamples = 1U << 15;
 // Batch variances below this are noise of dead channels: no ratio is formed with them.
 constexpr float kMinVariance = 1e-10F;
 
-// Batch norm with given statistics, in place.
-at::Tensor Normalize(const LayerTensors& layer, const std::vector<ChannelStatistics>& statistics,
-                     at::Tensor value) {
+// Batch norm with given statistics, of outputs that hold the layer's bias.
+FloatAffine BatchNormOf(const LayerTensors& layer,
+                        const std::vector<ChannelStatistics>& statistics) {
   const ChannelAffine affine = FoldBatchNorm(layer, statistics);
-  const auto channels = static_cast<std::int64_t>(statistics.size());
-  at::Tensor scale = at::empty({1, channels, 1, 1});
-  at::Tensor shift = at::empty({1, channels, 1, 1});
+  FloatAffine batch_norm;
   for (std::size_t c = 0; c < statistics.size(); ++c) {
-    // The layer's output already holds its bias, which FoldBatchNorm() would add again.
+    // FoldBatchNorm() would add the bias again.
     const float bias = layer.bias.defined() ? layer.bias.data_ptr<float>()[c] : 0.0F;
-    scale.data_ptr<float>()[c] = static_cast<float>(affine.scale[c]);
-    shift.data_ptr<float>()[c] = static_cast<float>(affine.shift[c] - bias * affine.scale[c]);
+    batch_norm.scale.push_back(static_cast<float>(affine.scale[c]));
+    batch_norm.shift.push_back(static_cast<float>(affine.shift[c] - bias * affine.scale[c]));
   }
-  return value.mul_(scale).add_(shift);
+  return batch_norm;
 }
 
-// Every k-th value of the first kCalibrationImages, k odd so that all channels are hit. More images
-// would move the sample, and the step size with it, but make it no better.
-std::vector<float> Sample(const at::Tensor& value) {
+// Every k-th value of the first kCalibrationImages, k odd so that all channels are hit, as it is after
+// `batch_norm` (nullptr: it was applied) and `activation`. More images would move the sample, and the
+// step size with it, but make it no better.
+std::vector<float> Sample(const at::Tensor& value, const FloatAffine* batch_norm,
+                          Activation activation) {
   const auto images = std::min<std::int64_t>(value.size(0), kCalibrationImages);
   const at::Tensor first = value.narrow(0, 0, images);  // images come first in memory
   const std::span<const float> values = Values(first);
   const std::size_t stride = (values.size() / kMaxSamples) | 1U;
   std::vector<float> sample;
   sample.reserve(values.size() / stride + 1);
-  for (std::size_t i = 0; i < values.size(); i += stride) sample.push_back(values[i]);
+  for (std::size_t i = 0; i < values.size(); i += stride) {
+    const std::size_t c = batch_norm != nullptr ? i % batch_norm->scale.size() : 0;
+    sample.push_back(batch_norm != nullptr ? values[i] * batch_norm->scale[c] + batch_norm->shift[c]
+                                           : values[i]);
+  }
+  ApplyInPlace(activation, sample);
   return sample;
 }
 
@@ -78,7 +84,8 @@ class ReferenceHooks : public OperationHooks {
         ApplyLayer(topology_.operations[index], input, layer.weight, layer.bias);
     if (!layer.has_batch_norm()) return value;
     reference_.batch[l] = MeasureChannels(Values(value), static_cast<std::size_t>(value.size(1)));
-    return Normalize(layer, reference_.running[l], value);
+    ApplyInPlace(BatchNormOf(layer, reference_.running[l]), Values(value));
+    return value;
   }
 
   at::Tensor Store(int tensor, at::Tensor value) override {
@@ -147,27 +154,37 @@ at::Tensor Calibrator::RunLayer(int operation, const at::Tensor& input) {
   std::vector<ChannelStatistics> statistics =
       MeasureChannels(Values(value), static_cast<std::size_t>(value.size(1)));
   is_finite_ = is_finite_ && AreFinite(statistics);
-  if (!layer.has_batch_norm()) return is_finite_ ? value : value.zero_();
-  for (std::size_t c = 0; reference_ && c < bits.size(); ++c) {
+  for (std::size_t c = 0; layer.has_batch_norm() && reference_ && c < bits.size(); ++c) {
     statistics[c] =
         TakeOverChange(reference_->running[l][c], reference_->batch[l][c], statistics[c]);
   }
-  statistics_[l] = std::move(statistics);
+  if (layer.has_batch_norm()) statistics_[l] = std::move(statistics);
   // Of zeros, too, a step size can be chosen.
-  return is_finite_ ? Normalize(layer, statistics_[l], value) : value.zero_();
+  if (!is_finite_) return value.zero_();
+  if (!layer.has_batch_norm()) return value;
+  const Operation& current = topology_.operations[index];
+  FloatAffine batch_norm = BatchNormOf(layer, statistics_[l]);
+  if (current.residual < 0 && index + 1 < topology_.operations.size()) {
+    batch_norm_to_come_ = std::move(batch_norm);
+  } else {
+    ApplyInPlace(batch_norm, Values(value));
+  }
+  return value;
 }
 
 at::Tensor Calibrator::Store(int tensor, at::Tensor value) {
   const auto index = static_cast<std::size_t>(tensor);
   const bool non_negative = IsNonNegative(topology_, tensor, input_non_negative_);
-  at::Tensor activated =
-      ApplyActivation(topology_.operations[index - 1].activation, std::move(value));
-  const std::vector<float> sample = Sample(activated);
+  const Activation activation = topology_.operations[index - 1].activation;
+  const std::optional<FloatAffine> batch_norm = std::exchange(batch_norm_to_come_, std::nullopt);
+  const FloatAffine* affine = batch_norm ? &*batch_norm : nullptr;
+  std::vector<float> sample;  // taken once a step size is to be chosen
   const int bits = assignment_.activation_bits[index];
   for (int width = 1; width <= kMaxBits; ++width) {
     TensorWidthState& state = bank_.tensors[index][static_cast<std::size_t>(width - 1)];
     const bool is_learned = state.learned.updates > 0;
     if (state.calibrated_step > 0.0F && (is_learned || width != bits)) continue;
+    if (sample.empty()) sample = Sample(value, affine, activation);
     const ActivationStep choice = SearchActivationStep(sample, width, non_negative);
     state.calibrated_step = choice.step;
     if (is_learned) continue;
@@ -175,10 +192,9 @@ at::Tensor Calibrator::Store(int tensor, at::Tensor value) {
     state.learned = LearnedStep{choice.step};
   }
   const TensorWidthState& state = bank_.tensors[index][static_cast<std::size_t>(bits - 1)];
-  const std::span<float> values = Values(activated);
-  FakeQuantize(values.data(), values.data(), values.size(), state.learned.step,
-               ActivationRange(bits, state.zero_point));
-  return activated;
+  const LevelRange range = ActivationRange(bits, state.zero_point);
+  StoreInPlace({affine, activation, state.learned.step, range}, Values(value));
+  return value;
 }
 
 }  // namespace bitpilot

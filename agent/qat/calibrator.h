@@ -15,8 +15,10 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <vector>
 
+#include "agent/qat/channel_affine.h"
 #include "agent/qat/layer_tensors.h"
 #include "agent/qat/operation_runner.h"
 #include "agent/qat/state_bank.h"
@@ -78,6 +80,9 @@ class Calibrator : public OperationHooks {
   StateBank& bank_;
   std::vector<int> layer_of_operation_;  // -1 without weights
   LayerStatistics statistics_;
+  // Of the layer that ran last, where nothing comes between it and Store(), which then applies it in
+  // its own pass over the values.
+  std::optional<FloatAffine> batch_norm_to_come_;
   bool is_finite_ = true;
 };
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "agent/qat/loss_summary.h"
+#include "agent/qat/parallel_for.h"
 
 namespace bitpilot {
 namespace {
@@ -25,11 +26,12 @@ at::Tensor ImageTensor(const ImageDataset& data, std::span<const std::uint32_t> 
   at::Tensor images = at::empty({static_cast<std::int64_t>(indices.size()), data.shape.channels,
                                  data.shape.height, data.shape.width},
                                 at::TensorOptions().memory_format(at::MemoryFormat::ChannelsLast));
-  for (std::size_t i = 0; i < indices.size(); ++i) {
+  float* const pixels = images.data_ptr<float>();
+  ParallelFor(indices.size(), [&](std::size_t i) {
     const Augmentation augmentation = augmentations.empty() ? Augmentation{} : augmentations[i];
     WriteImage(data.image(indices[i]), data.shape, table, augmentation,
-               {images.data_ptr<float>() + i * elements, elements});
-  }
+               {pixels + i * elements, elements});
+  });
   return images;
 }
 

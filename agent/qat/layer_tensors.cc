@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "agent/qat/channel_affine.h"
 #include "agent/qat/lsq_kernels.h"
 
 namespace bitpilot {
@@ -149,14 +150,12 @@ at::Tensor FoldedNetwork::RunLayer(int operation, const at::Tensor& input) {
 
 at::Tensor FoldedNetwork::Store(int tensor, at::Tensor value) {
   const auto index = static_cast<std::size_t>(tensor);
-  at::Tensor activated =
-      ApplyActivation(topology_.operations[index - 1].activation, std::move(value));
-  if (quantizers_.empty()) return activated;
+  const Activation activation = topology_.operations[index - 1].activation;
+  if (quantizers_.empty()) return ApplyActivation(activation, std::move(value));
   const StoredQuantizer& quantizer = quantizers_[index];
-  const std::span<float> values = Values(activated);
-  FakeQuantize(values.data(), values.data(), values.size(), quantizer.step,
-               ActivationRange(quantizer.bits, quantizer.zero_point));
-  return activated;
+  const LevelRange range = ActivationRange(quantizer.bits, quantizer.zero_point);
+  StoreInPlace({nullptr, activation, quantizer.step, range}, Values(value));
+  return value;
 }
 
 }  // namespace bitpilot

@@ -6,13 +6,8 @@
 #include <vector>
 
 #include "agent/qat/parallel_for.h"
+#include "agent/qat/vector_clones.h"
 
-// One definition per loop, compiled for several instruction sets and chosen when the program loads.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define BITPILOT_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define BITPILOT_CLONES
-#endif
 #define BITPILOT_INLINE __attribute__((always_inline)) inline
 
 namespace bitpilot {

@@ -18,7 +18,7 @@ class OperationHooks {
   virtual ~OperationHooks() = default;
 
   // Output of a convolution or fully connected layer, batch norm included, before residual and
-  // activation.
+  // activation. Batch norm may be left to Store() where no residual comes between.
   virtual at::Tensor RunLayer(int operation, const at::Tensor& input) = 0;
 
   // What consumers of tensor `tensor` read, given its value before the activation. The logits (the

@@ -121,7 +121,7 @@ double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOpt
   }
   at::Tensor teacher_logits;
   if (options.distill) {
-    teacher_logits = (teacher ? *teacher : float_network).Logits(data, indices, augmentations);
+    teacher_logits = teachings.Of(teacher ? *teacher : float_network, data, indices, augmentations);
   }
   const at::Tensor logits = RunNetwork(definition.topology, network,
                                        ImageTensor(data, indices, augmentations, quantized_pixels));

@@ -12,6 +12,7 @@
 #include "agent/qat/image_batch.h"
 #include "agent/qat/layer_tensors.h"
 #include "agent/qat/quantized_model.h"
+#include "agent/qat/teacher_logits.h"
 #include "agent/qat/trainer.h"
 #include "agent/qat/training_state.h"
 
@@ -70,6 +71,7 @@ struct QuantizedModel::Impl {
   LayerStatistics float_statistics;
   FloatNetwork float_network;
   std::unique_ptr<FloatNetwork> teacher;  // nullptr: float_network
+  TeacherLogits teachings;                // of whichever of them teaches
   InputQuantization input;
   PixelTable float_pixels;
   PixelTable quantized_pixels;

@@ -260,6 +260,15 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
   return event;
 }
 
+// The name of the comparison on the whole machine.
+std::string FullIsaPrefix(int reading) { return PrefixOf("full-isa", reading); }
+
+bool ComparesOnFullIsa(int reading, const ComparisonParts& parts, const Journal& journal) {
+  if (!parts.full_isa_board) return false;
+  if (journal.replaying()) return journal.ReplaysMeasurement(FullIsaPrefix(reading) + "-0");
+  return !parts.board_has_full_isa;
+}
+
 // The comparison on the whole machine.
 Result<FullIsa> CompareOnFullIsa(const std::vector<TrainedFinalist>& finalists, int reading,
                                  const ComparisonParts& parts, FinalistNetworks& networks,
@@ -274,7 +283,7 @@ Result<FullIsa> CompareOnFullIsa(const std::vector<TrainedFinalist>& finalists, 
     return whole_machine.get();
   };
   const Result<FinalRounds> rounds = MeasureFinalRounds(
-      RoundsOf(PrefixOf("full-isa", reading), finalists, networks, connect), journal, observer);
+      RoundsOf(FullIsaPrefix(reading), finalists, networks, connect), journal, observer);
   if (!rounds.ok()) return rounds.status();
   return FullIsaOf(*rounds);
 }
@@ -304,7 +313,7 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
   const Result<FinalRounds> rounds = MeasureFinalRounds(job, journal, observer);
   if (!rounds.ok()) return rounds.status();
   std::optional<FullIsa> full_isa;
-  if (parts.full_isa_board) {
+  if (ComparesOnFullIsa(options.reading, parts, journal)) {
     Result<FullIsa> compared =
         CompareOnFullIsa(finalists, options.reading, parts, networks, journal, observer);
     if (!compared.ok()) return compared.status();

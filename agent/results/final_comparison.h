@@ -36,10 +36,14 @@ struct ComparisonParts {
   // The whole machine, where the search's board is this machine restricted to an instruction set:
   // connected only if needed. Also set in a verification of such a search.
   std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
+  // The machine has nothing above what the search's board is restricted to: measuring the finalists
+  // there would measure the same kernels again, and is left out. Read while recording; a replay
+  // finds in the log what was measured.
+  bool board_has_full_isa = false;
 };
 
 // Measures all finalists in interleaved rounds (agent/results/final_rounds.h) on the search's board
-// (and once more on the whole machine), registers their networks as artifacts, reads the test
+// (and once more on the whole machine, if that has more instruction sets), registers their networks as artifacts, reads the test
 // images with the integer networks that were measured, judges by the rounds who is faster, and logs
 // the "final" event. Which rows are shown first follows from validation alone
 // (agent/study/chosen_rows.h), and so do budgets of accuracy: after the final training.

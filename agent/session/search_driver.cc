@@ -12,6 +12,7 @@
 #include "agent/session/agent_build.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/twin.h"
+#include "kernels/cpu/isa.h"
 #include "policies/multiple_choice.h"
 
 namespace bitpilot {
@@ -22,6 +23,12 @@ namespace {
 constexpr int kRoundsBetweenStates = 16;
 
 bool IsRestrictedLocal(const SearchConfig& config) { return config.device.starts_with("local:"); }
+
+// The restriction of a local board leaves out nothing that this CPU has.
+bool HasFullIsa(const BoardInfo& board) {
+  const Result<Isa> isa = DefaultIsa();
+  return isa.ok() && board.isa == ToString(*isa);
+}
 
 // A resumed search must go on with the kernels, and a training one on the CPU class, that it began
 // with.
@@ -300,6 +307,7 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
     comparison.test = &parts_->test;
   }
   if (IsRestrictedLocal(config_)) {
+    comparison.board_has_full_isa = parts_ != nullptr && HasFullIsa(parts_->board->info());
     comparison.full_isa_board = [this] {
       BoardOptions board_options;
       board_options.stop = options_.stop;

@@ -207,5 +207,46 @@ TEST_F(FinalComparisonTest, MeasuresOnTheWholeMachineUnderAnotherVerdict) {
                           HasSubstr("test images")));
 }
 
+TEST_F(FinalComparisonTest, AMachineWithNothingAboveTheBoardIsNotMeasuredAgain) {
+  ScriptedBoard board({MeasureStatus::kOk});
+  ComparisonParts parts{&board, &test_, {}};
+  parts.full_isa_board = [] {
+    return Result<std::unique_ptr<Board>>(InvalidArgument("nobody should ask for it"));
+  };
+  parts.board_has_full_isa = true;
+  std::string recorded;
+  {
+    auto study = BeginStudy(folder_.Path("a.db"));
+    const FinalEvent final = ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, parts));
+    EXPECT_FALSE(final.full_isa.has_value());
+    recorded = ToJson(final);
+    EXPECT_TRUE(study->Close().ok());
+  }
+  // A verification does not know the machine.
+  auto study = ValueOrDie(Study::OpenReadOnly(folder_.Path("a.db")));
+  const auto verified =
+      Compare(*study, Journal::AtEnd::kStop, {.full_isa_board = parts.full_isa_board});
+  ASSERT_TRUE(verified.ok()) << verified.status().message();
+  EXPECT_EQ(ToJson(*verified), recorded);
+}
+
+TEST_F(FinalComparisonTest, AMachineWithNothingAboveTheBoardStillReplaysWhatWasMeasuredOnIt) {
+  ScriptedBoard board({MeasureStatus::kOk});
+  ComparisonParts parts{&board, &test_, {}};
+  parts.full_isa_board = []() -> Result<std::unique_ptr<Board>> {
+    return std::unique_ptr<Board>(
+        std::make_unique<ScriptedBoard>(std::deque<MeasureStatus>{MeasureStatus::kOk}));
+  };
+  std::string recorded;
+  {
+    auto study = BeginStudy(folder_.Path("a.db"));
+    recorded = ToJson(ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, parts)));
+    EXPECT_TRUE(study->Close().ok());
+  }
+  auto study = ValueOrDie(Study::OpenReadOnly(folder_.Path("a.db")));
+  parts.board_has_full_isa = true;
+  EXPECT_EQ(ToJson(ValueOrDie(Compare(*study, Journal::AtEnd::kStop, parts))), recorded);
+}
+
 }  // namespace
 }  // namespace bitpilot

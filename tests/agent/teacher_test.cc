@@ -1,5 +1,6 @@
 // Distillation from another float network.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <optional>
@@ -19,6 +20,33 @@ TEST(TeacherTest, SeesTheSameAugmentedImages) {
   const std::optional<double> loss = plain.Train(Sample().train, 1, SmallBatches());
   EXPECT_EQ(taught.Train(Sample().train, 1, SmallBatches()), loss);
   EXPECT_EQ(taught.SaveCheckpoint(), plain.SaveCheckpoint());
+}
+
+// What the float network said of the mini-batch before is nothing that another teacher says.
+TEST(TeacherTest, AnswersForItselfOnMiniBatchesThatAnotherOneSaw) {
+  QuantizedModel trained = MakeModel();
+  TrainOptions options = SmallBatches();
+  options.learning_rate = 2e-3;
+  ASSERT_TRUE(trained.Train(Sample().train, 4, options).has_value());
+  ASSERT_TRUE(trained.ReestimateBatchNorm(Sample().train, 1).ok());
+  const std::string path =
+      testing::TempDir() + "other-teacher-" + std::to_string(getpid()) + ".safetensors";
+  ASSERT_TRUE(trained.SaveWeights(path).ok());
+
+  QuantizedModel changed = MakeModel();
+  const std::string start = changed.SaveCheckpoint();
+  const std::optional<double> first = changed.Train(Sample().train, 1, SmallBatches());
+  ASSERT_TRUE(changed.LoadCheckpoint(start).ok());
+  EXPECT_EQ(changed.Train(Sample().train, 1, SmallBatches()), first);
+  ASSERT_TRUE(changed.LoadCheckpoint(start).ok());
+  ASSERT_TRUE(changed.SetTeacher(Resnet8(), path).ok());
+  QuantizedModel fresh = MakeModel();
+  ASSERT_TRUE(fresh.SetTeacher(Resnet8(), path).ok());
+  std::filesystem::remove(path);
+  const std::optional<double> second = changed.Train(Sample().train, 1, SmallBatches());
+  EXPECT_NE(second, first);
+  EXPECT_EQ(second, fresh.Train(Sample().train, 1, SmallBatches()));
+  EXPECT_EQ(changed.SaveCheckpoint(), fresh.SaveCheckpoint());
 }
 
 TEST(TeacherTest, MayBeALargerNetwork) {

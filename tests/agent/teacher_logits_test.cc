@@ -1,0 +1,55 @@
+#include "agent/qat/teacher_logits.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "agent/model/float_weights.h"
+#include "tests/agent/sample_model.h"
+
+namespace bitpilot {
+namespace {
+
+class TeacherLogitsTest : public testing::Test {
+ protected:
+  TeacherLogitsTest()
+      : teacher_(Resnet8(),
+                 LoadFloatWeights(Resnet8(), ShippedWeightsFile("resnet8").value()).value()) {}
+
+  FloatNetwork teacher_;
+  TeacherLogits logits_;
+  std::vector<std::uint32_t> indices_{7, 3};
+  std::vector<Augmentation> augmentations_{{1, -2, true}, {0, 4, false}};
+};
+
+TEST_F(TeacherLogitsTest, AsksTheTeacherOnceForTheSamePixels) {
+  const at::Tensor first = logits_.Of(teacher_, Sample().train, indices_, augmentations_);
+  EXPECT_TRUE(first.equal(teacher_.Logits(Sample().train, indices_, augmentations_)));
+  const ImageDataset copy = Sample().train.Slice(0, 20);
+  EXPECT_TRUE(logits_.Of(teacher_, copy, indices_, augmentations_).is_same(first));
+}
+
+TEST_F(TeacherLogitsTest, OtherImagesInTheSameMemoryAreOtherPixels) {
+  ImageDataset images = Sample().train.Slice(0, 20);
+  const at::Tensor first = logits_.Of(teacher_, images, indices_, augmentations_);
+  images.pixels = Sample().train.Slice(20, 40).pixels;
+  const at::Tensor second = logits_.Of(teacher_, images, indices_, augmentations_);
+  EXPECT_FALSE(second.equal(first));
+  EXPECT_TRUE(second.equal(teacher_.Logits(images, indices_, augmentations_)));
+}
+
+TEST_F(TeacherLogitsTest, OtherCutsOfTheSameImagesAreOtherPixels) {
+  const at::Tensor first = logits_.Of(teacher_, Sample().train, indices_, augmentations_);
+  augmentations_[1].flip = true;
+  EXPECT_FALSE(logits_.Of(teacher_, Sample().train, indices_, augmentations_).equal(first));
+  EXPECT_FALSE(logits_.Of(teacher_, Sample().train, indices_, {}).equal(first));
+}
+
+TEST_F(TeacherLogitsTest, KnowsNothingAfterItForgot) {
+  const at::Tensor first = logits_.Of(teacher_, Sample().train, indices_, augmentations_);
+  logits_.Forget();
+  EXPECT_FALSE(logits_.Of(teacher_, Sample().train, indices_, augmentations_).is_same(first));
+}
+
+}  // namespace
+}  // namespace bitpilot
