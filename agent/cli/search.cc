@@ -14,7 +14,7 @@
 #include "agent/cli/search_flags.h"
 #include "agent/cli/search_result.h"
 #include "agent/session/search_session.h"
-#include "agent/study/shell_word.h"
+#include "agent/study/resume_command.h"
 #include "agent/study/training_note.h"
 
 namespace bitpilot {

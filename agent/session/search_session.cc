@@ -14,7 +14,7 @@
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "agent/study/measurement_rows.h"
-#include "agent/study/shell_word.h"
+#include "agent/study/resume_command.h"
 #include "kernels/base/atomic_file.h"
 #include "policies/policy.h"
 

@@ -8,6 +8,12 @@ add_test(NAME bitpilot_starts_without_libtorch
   COMMAND sh -c "ldd '$<TARGET_FILE:bitpilot>' | awk '{ print $1 }' > needed && ! grep -E 'torch|c10' needed")
 set_tests_properties(bitpilot_starts_without_libtorch PROPERTIES LABELS agent)
 
+# Both keygens.
+bitpilot_add_test(keygen_program_test LABEL agent
+  SOURCES keygen_program_test.cc program.cc
+  DEPS bitpilot::fleet nlohmann_json::nlohmann_json)
+add_dependencies(keygen_program_test bitpilot bitpilotd)
+
 # Whole programs; each case starts several. Separate CTest tests, so that they run side by side.
 bitpilot_add_test(search_program_test
   LABEL agent
