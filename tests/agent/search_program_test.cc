@@ -287,6 +287,15 @@ TEST_F(SearchProgramTest, TrainsAllRowsAlikeAndSaysWhatEachHad) {
   }
   ASSERT_NE(most_accurate, nullptr);
   EXPECT_EQ(result["chosen"]["most_accurate"], (*most_accurate)["label"]);
+  Json more_accurate = Json::array();
+  for (const Json* row :
+       {&result["reference"]["w8a8"], &result["reference"]["w4a4"], &result["ilp_start"]}) {
+    const bool better =
+        row->is_object() && (*row)["validation_accuracy"].get<double>() >
+                                (*most_accurate)["validation_accuracy"].get<double>();
+    if (better) more_accurate.push_back((*row)["label"]);
+  }
+  EXPECT_EQ(result["chosen"]["not_found_but_better"]["most_accurate"], more_accurate);
 }
 
 TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {
