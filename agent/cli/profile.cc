@@ -116,7 +116,7 @@ Result<Lut> ReadLut(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<Lut> lut = ParseLut(*text);
-  if (!lut.ok()) return lut.status().WithContext(path);
+  if (!lut.ok()) return lut.status().WithContext(path).OfContent();
   return lut;
 }
 

@@ -141,7 +141,9 @@ Status CheckHost(const BoardAddress& board) {
 Result<Fleet> ReadFleetFile(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
-  return ParseFleetFile(*text, path);
+  Result<Fleet> fleet = ParseFleetFile(*text, path);
+  if (!fleet.ok()) return fleet.status().OfContent();
+  return fleet;
 }
 
 }  // namespace bitpilot

@@ -49,8 +49,10 @@ Status CheckEndpoint(const std::string& text) {
 Result<std::string> CostTablePath(const ServeOptions& options) {
   Result<std::string> path = FindModelBoardFile(options.backend.substr(kModelPrefix.size()));
   if (path.ok()) return path;
-  return InvalidArgument("--backend " + options.backend + ": " + path.status().message() +
-                         "; `bitpilotd bench --table` prints a table of this machine");
+  return Status(path.status().code(), "--backend " + options.backend + ": " +
+                                          path.status().message() +
+                                          "; `bitpilotd bench --table` prints a table of this "
+                                          "machine");
 }
 
 Status CheckFlags(const ServeOptions& options) {

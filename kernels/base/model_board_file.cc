@@ -43,8 +43,9 @@ Result<std::string> FindModelBoardFile(const std::string& text) {
   std::error_code error;
   if (fs::exists(text, error)) return text;
   const fs::path name = text;
-  if (text.empty() || name.has_parent_path() || name.has_extension())
-    return InvalidArgument("there is no file " + text);
+  if (name.has_parent_path() || name.has_extension()) {
+    return Status(StatusCode::kNotFound, "there is no file " + text);
+  }
   const fs::path folder = BoardsFolder();
   const fs::path file = folder / (text + kEnding);
   if (fs::is_regular_file(file, error)) return file.string();

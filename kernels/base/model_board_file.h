@@ -15,8 +15,9 @@ namespace bitpilot {
 //   ../share/bitpilot/boards beside the running program's folder, where `cmake --install` puts it;
 //   experiments/boards of the source tree that the program was built from.
 //
-// Errors: kInvalidArgument if it is neither; a text that could be a board's name gets the list of
-// those that there are.
+// Errors:
+//   kNotFound         a path (with a folder or an ending) at which there is no file.
+//   kInvalidArgument  else, with the list of the boards that there are.
 Result<std::string> FindModelBoardFile(const std::string& text);
 
 }  // namespace bitpilot

@@ -435,7 +435,7 @@ TEST_F(SearchProgramTest, SaysWhetherAnEarlierLatencyMayBeComparedWith) {
   EXPECT_EQ(compared["same_fingerprint"], false);
   EXPECT_THAT(compared["changes"].get<std::string>(), HasSubstr("was powersave"));
   const ProgramResult none = compare_with("{}");
-  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_EQ(none.exit_code, 1);
   EXPECT_THAT(none.err, HasSubstr("evaluate --device D --json"));
 }
 
