@@ -75,6 +75,11 @@ Status CheckOutput(const std::string& flag, const std::string& path,
 Status CheckOutput(const std::string& flag, const std::string& path, bool json,
                    const std::vector<std::string>& inputs);
 
+// Finds before any work that a file or folder that is read later is not there.
+//
+// Errors: kNotFound and others as ReadFile().
+Status CheckIsThere(const std::string& path);
+
 // "a, b, c".
 std::string Joined(const std::vector<std::string>& texts);
 

@@ -16,7 +16,6 @@
 #include "agent/study/measurement_rows.h"
 #include "agent/study/resume_command.h"
 #include "kernels/base/atomic_file.h"
-#include "policies/policy.h"
 
 namespace bitpilot {
 namespace {
@@ -173,20 +172,8 @@ class SilentObserver final : public SearchObserver {
 }  // namespace
 
 Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& options) {
-  BITPILOT_RETURN_IF_ERROR(ValidateSearchConfig(config));
-  const std::vector<std::string> policies = PolicyNames();
-  if (std::find(policies.begin(), policies.end(), config.policy) == policies.end()) {
-    // The registry's own message lists the known names.
-    return MakePolicy(config.policy, SearchProblem{}, config.seed).status().WithContext("--policy");
-  }
-  BITPILOT_RETURN_IF_ERROR(
-      CheckPolicyOptions(config.policy, config.policy_options).WithContext("--policy-options"));
-  const Result<ModelDefinition> definition = FindModel(config.model);
-  if (!definition.ok()) return definition.status().WithContext("--model");
-  BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
-  const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
-  if (!table.ok()) return table.status();
-  if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  const Result<ModelDefinition> definition = CheckNewSearch(config);
+  if (!definition.ok()) return definition.status();
   BITPILOT_RETURN_IF_ERROR(MakeFolderOf(options.study_path));
   BITPILOT_RETURN_IF_ERROR(StudyFiles(options.study_path).CheckUnused());
   Result<std::unique_ptr<LiveParts>> parts =

@@ -8,11 +8,11 @@ add_test(NAME bitpilot_starts_without_libtorch
   COMMAND sh -c "ldd '$<TARGET_FILE:bitpilot>' | awk '{ print $1 }' > needed && ! grep -E 'torch|c10' needed")
 set_tests_properties(bitpilot_starts_without_libtorch PROPERTIES LABELS agent)
 
-# Both keygens.
-bitpilot_add_test(keygen_program_test LABEL agent
-  SOURCES keygen_program_test.cc program.cc
+# Programs that do not load LibTorch.
+bitpilot_add_test(light_program_test LABEL agent
+  SOURCES early_checks_program_test.cc keygen_program_test.cc program.cc
   DEPS bitpilot::fleet nlohmann_json::nlohmann_json)
-add_dependencies(keygen_program_test bitpilot bitpilotd)
+add_dependencies(light_program_test bitpilot bitpilot-agent bitpilotd)
 
 # Whole programs; each case starts several. Separate CTest tests, so that they run side by side.
 bitpilot_add_test(search_program_test

@@ -1,0 +1,81 @@
+#include "agent/cli/train_flags.h"
+
+#include <utility>
+
+#include "agent/model/bit_spec.h"
+#include "agent/model/sample_data.h"
+#include "agent/study/search_config.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kMaxEpochs = 100'000.0;
+
+}  // namespace
+
+std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ckpt"; }
+
+CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
+  CLI::App* command = app.add_subcommand("train", "Train a network at fixed widths");
+  command->add_option("--model", flags.model, "Network, e.g. resnet8")->required();
+  command->add_option("--weights", flags.weights,
+                      "Float weights (.safetensors) to start from; resnet8's are shipped");
+  command
+      ->add_option("--data", flags.data,
+                   "\"sample\" (shipped), or a folder with CIFAR-10's binary files")
+      ->capture_default_str();
+  command->add_option("--bits", flags.bits, "Widths: w4a4 (8-bit ends) or a JSON file")->required();
+  command
+      ->add_option("--epochs", flags.epochs,
+                   "Passes over the training images; at least one mini-batch is trained")
+      ->transform(NumberIn(0.0, kMaxEpochs))
+      ->capture_default_str();
+  command->add_option("--batch-size", flags.options.batch_size, "Images in a mini-batch")
+      ->transform(WholeNumberIn(2, kMaxBatchSize))
+      ->capture_default_str();
+  command
+      ->add_option("--learning-rate", flags.options.learning_rate,
+                   "Adam's, decays to 0 by a cosine")
+      ->transform(NumberIn(0.0))
+      ->capture_default_str();
+  command
+      ->add_option("--train-threads", flags.threads,
+                   "Threads that train: other numbers train to slightly other weights. Default: "
+                   "all CPUs, at most 8; with --resume those that it began with")
+      ->transform(WholeNumberIn(1, kMaxTrainThreads));
+  command->add_flag("--no-distill", flags.no_distill,
+                    "Train on labels alone, not on the float network's outputs too");
+  command->add_option("--seed", flags.seed, "Of the order and augmentation of images")
+      ->transform(NumberIn<std::uint64_t>(0))
+      ->capture_default_str();
+  command->add_option("-o,--output", flags.output, "The trained weights (.safetensors)")
+      ->required();
+  command->add_flag(
+      "--resume", flags.resume,
+      "Go on from the checkpoint that Ctrl-C left beside the output, with its seed and its number "
+      "of threads");
+  AddJsonFlag(*command, flags.json);
+  return command;
+}
+
+Result<TrainInputs> CheckTrain(const TrainFlags& flags) {
+  Result<ModelDefinition> definition = FindModel(flags.model);
+  if (!definition.ok()) return definition.status().WithContext("--model");
+  Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
+  if (!assignment.ok()) return assignment.status();
+  BITPILOT_RETURN_IF_ERROR(
+      CheckOutput("--output", flags.output, {flags.weights, flags.data, flags.bits}));
+  Result<std::string> weights = flags.weights;
+  if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
+  if (!weights.ok()) return weights.status();
+  BITPILOT_RETURN_IF_ERROR(CheckIsThere(*weights).WithContext("--weights"));
+  if (flags.data != "sample") {
+    BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.data).WithContext("--data"));
+  }
+  if (flags.resume) {
+    BITPILOT_RETURN_IF_ERROR(CheckIsThere(CheckpointFile(flags)).WithContext("--resume"));
+  }
+  return TrainInputs{std::move(*definition), std::move(*assignment), std::move(*weights)};
+}
+
+}  // namespace bitpilot
