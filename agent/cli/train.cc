@@ -9,6 +9,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/search_display.h"
+#include "agent/cli/train_checkpoint.h"
 #include "agent/cli/train_flags.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/compute_threads.h"
@@ -60,21 +61,48 @@ Result<bool> TrainWithReports(QuantizedModel& model, const ImageDataset& train,
   return model.batches_trained() >= total;
 }
 
+// Other numbers train to slightly other weights: training that goes on keeps its own, unless told
+// otherwise.
+int ThreadsOf(const TrainFlags& flags, const TrainCheckpoint& checkpoint) {
+  const int threads = flags.threads.value_or(checkpoint.threads.value_or(UsableComputeThreads()));
+  if (!flags.resume) return threads;
+  const std::string goes_on = "goes on with " + Counted(threads, "training thread");
+  SearchDisplay display(flags.json);
+  if (!checkpoint.threads) {
+    display.OnNotice(goes_on +
+                     "; the checkpoint of an older bitpilot does not say how many it had");
+  } else if (*checkpoint.threads != threads) {
+    display.OnNotice(goes_on + ", not with the " + std::to_string(*checkpoint.threads) +
+                     " that it began with: its weights will be slightly other ones");
+  } else {
+    display.OnNotice(goes_on + ", as it began");
+  }
+  return threads;
+}
+
 Result<Json> Train(TrainFlags& flags) {
   const Result<TrainInputs> inputs = CheckTrain(flags);
   if (!inputs.ok()) return inputs.status();
   const Result<DataSplits> data = LoadDataSplits(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
   BITPILOT_RETURN_IF_ERROR(CheckBatchSize(flags.options.batch_size, data->train.size()));
-  SetComputeThreads(flags.threads.value_or(UsableComputeThreads()));
+  TrainCheckpoint checkpoint;
+  if (flags.resume) {
+    const Result<std::string> bytes = ReadFile(CheckpointFile(flags));
+    if (!bytes.ok()) return bytes.status().WithContext("--resume").OfContent();
+    Result<TrainCheckpoint> read = ParseTrainCheckpoint(*bytes);
+    if (!read.ok()) return read.status().WithContext(CheckpointFile(flags));
+    checkpoint = std::move(*read);
+  }
+  const int threads = ThreadsOf(flags, checkpoint);
+  SetComputeThreads(threads);
   Result<QuantizedModel> model = QuantizedModel::Create(
       inputs->definition, inputs->weights, flags.seed,
       [&](const std::string& text) { SearchDisplay(flags.json).OnNotice(text); });
   if (!model.ok()) return model.status();
   if (flags.resume) {
-    const Result<std::string> checkpoint = ReadFile(CheckpointFile(flags));
-    if (!checkpoint.ok()) return checkpoint.status().WithContext("--resume");
-    BITPILOT_RETURN_IF_ERROR(model->LoadCheckpoint(*checkpoint));
+    BITPILOT_RETURN_IF_ERROR(
+        model->LoadCheckpoint(checkpoint.state).WithContext(CheckpointFile(flags)));
     if (model->assignment() != inputs->assignment) {
       return InvalidArgument(CheckpointFile(flags) + " was saved at other widths (" +
                              ToString(model->assignment()) + ") than --bits " + flags.bits);
@@ -90,7 +118,8 @@ Result<Json> Train(TrainFlags& flags) {
   const Result<bool> finished = TrainWithReports(*model, data->train, flags);
   if (!finished.ok()) return finished.status();
   if (!*finished) {
-    BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(CheckpointFile(flags), model->SaveCheckpoint()));
+    BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(
+        CheckpointFile(flags), FormatTrainCheckpoint(threads, model->SaveCheckpoint())));
     return Status(
         StatusCode::kAborted,
         "stopped after " + Counted(model->batches_trained(), "mini-batch", "mini-batches") +

@@ -1,6 +1,7 @@
 # In this process: LibTorch is loaded once.
 bitpilot_add_test(cli_test LABEL agent ONE_PROCESS
   SOURCES budget_outcome_test.cc check_output_test.cc cli_flags_test.cc episodes_output_test.cc search_flags_test.cc
+    train_checkpoint_test.cc
   DEPS bitpilot::cli bitpilot::study)
 
 # What only reads studies and keys must not wait for LibTorch. Names only: an address may hold "c10" too.
@@ -18,6 +19,6 @@ add_dependencies(light_program_test bitpilot bitpilot-agent bitpilotd)
 bitpilot_add_test(search_program_test
   LABEL agent
   SOURCES program.cc search_energy_test.cc search_files_program_test.cc search_input_test.cc search_moved_program_test.cc
-    search_program_test.cc small_sample.cc
+    search_program_test.cc small_sample.cc train_program_test.cc
   DEPS bitpilot::device bitpilot::lut bitpilot::model bitpilot::study)
 add_dependencies(search_program_test bitpilot bitpilotd meter-replay meter-synthetic)
