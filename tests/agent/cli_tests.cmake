@@ -19,6 +19,6 @@ add_dependencies(light_program_test bitpilot bitpilot-agent bitpilotd)
 bitpilot_add_test(search_program_test
   LABEL agent
   SOURCES program.cc search_energy_test.cc search_files_program_test.cc search_input_test.cc search_moved_program_test.cc
-    search_program_test.cc small_sample.cc train_program_test.cc
+    search_program_test.cc simultaneous_program_test.cc small_sample.cc train_program_test.cc
   DEPS bitpilot::device bitpilot::lut bitpilot::model bitpilot::study)
 add_dependencies(search_program_test bitpilot bitpilotd meter-replay meter-synthetic)

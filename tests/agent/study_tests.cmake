@@ -7,6 +7,7 @@ bitpilot_add_test(study_test LABEL agent
     events_test.cc
     measurement_blob_test.cc
     memory_event_store.cc
+    simultaneous_starts_test.cc
     sqlite_event_store_test.cc
     stored_study_test.cc
     study_crash_test.cc
