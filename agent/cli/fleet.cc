@@ -47,8 +47,9 @@ std::string AuthorizeCommand(const AgentKeys& keys) {
 
 // For a shell here, before the first board's lines are appended. A list that is there stays.
 std::string BeginFleetCommand(const std::string& folder) {
-  return "[ -e fleet.toml ] || echo " + ShellWord("keys = " + TomlText(AbsolutePath(folder))) +
-         " > fleet.toml";
+  // Not echo: some take a backslash for more than one.
+  return "[ -e fleet.toml ] || printf '%s\\n' " +
+         ShellWord("keys = " + TomlText(AbsolutePath(folder))) + " > fleet.toml";
 }
 
 int RunKeygen(const KeygenFlags& flags) {

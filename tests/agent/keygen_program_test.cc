@@ -23,7 +23,7 @@ using Json = nlohmann::json;
 class KeygenProgramTest : public testing::Test {
  protected:
   // A folder whose name a shell would take apart, and TOML, too.
-  KeygenProgramTest() : home_(folder_ / "it's \"my\" $HOME") {
+  KeygenProgramTest() : home_(folder_ / "it's \"my\" $HOME\\n") {
     std::filesystem::create_directory(home_);
   }
 
