@@ -50,10 +50,10 @@ void AddServe(CLI::App& app, ServeOptions& options) {
   serve->add_option("--cpu", options.cpu, kCpuHelp);
   serve
       ->add_option("--backend", options.backend,
-                   "kernels: measure. model:FILE: answer from a cost table, in the time that it "
-                   "claims; every result says MODEL")
+                   "kernels: measure. model:TABLE: answer from a cost table (a file, or a shipped "
+                   "board's name), in the time that it claims; every result says MODEL")
       ->capture_default_str();
-  serve->add_flag("--fast", options.fast, "With --backend model:FILE: answer at once");
+  serve->add_flag("--fast", options.fast, "With --backend model:TABLE: answer at once");
   serve->add_option("--name", options.name, "This board's name. Default: the host name");
   serve->add_option("--store", options.store_folder,
                     "Folder for uploaded networks and the lease counter. Default: KEYS/store");

@@ -16,7 +16,8 @@ namespace bitpilot {
 // HelloAck::protocol_minor, what a daemon can do beyond version kProtocolMajor alone:
 //   1  takes golden pixels as a raw frame, names its limits, estimates what remains of a
 //   measurement.
-inline constexpr std::uint32_t kProtocolMinor = 1;
+//   2  measures in longer windows (MeasureSpec::window_doublings).
+inline constexpr std::uint32_t kProtocolMinor = 2;
 
 inline constexpr std::size_t kSessionIdBytes = 16;
 inline constexpr std::size_t kMeasureIdBytes = 16;

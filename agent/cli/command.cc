@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kernels/base/file_io.h"
+
 namespace bitpilot {
 namespace {
 
@@ -102,6 +104,11 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
   if (path != kStandardOutput) return CheckOutput(flag, path, inputs);
   if (!json) return Status();
   return InvalidArgument(flag + " - and --json both want the standard output: name a file");
+}
+
+Status CheckIsThere(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) ? Status() : ReadFile(path).status().OfContent();
 }
 
 std::string Joined(const std::vector<std::string>& texts) {

@@ -14,7 +14,9 @@
 
 namespace bitpilot {
 
-// Exit codes of the program; scripts rely on them.
+// Exit codes of the program; scripts rely on them. Usage: the command line cannot be meant as written.
+// Failed: all else, also files and folders that it names and that are not there, cannot be read or
+// hold something else (Status::OfContent(), kernels/base/status.h).
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
@@ -72,6 +74,11 @@ Status CheckOutput(const std::string& flag, const std::string& path,
 // The same for commands that also take kStandardOutput: not with --json, whose line goes there.
 Status CheckOutput(const std::string& flag, const std::string& path, bool json,
                    const std::vector<std::string>& inputs);
+
+// Finds before any work that a file or folder that is read later is not there.
+//
+// Errors: kNotFound and others as ReadFile().
+Status CheckIsThere(const std::string& path);
 
 // "a, b, c".
 std::string Joined(const std::vector<std::string>& texts);

@@ -46,7 +46,7 @@ Result<Json> ReadEarlierEvaluation(const std::string& file) {
   if (!text.ok()) return text.status();
   Json earlier = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (HasContext(earlier)) return earlier;
-  return InvalidArgument(file + ": expected what `bitpilot evaluate --device D --json` printed");
+  return DataCorrupt(file + ": expected what `bitpilot evaluate --device D --json` printed");
 }
 
 Status CompareWithEarlier(const std::string& file, const Json& earlier, Json& line) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -213,7 +214,7 @@ std::string DescribeDecision(const Decision& decision) {
   }
   text += " from " + NameOf(decision.from) + ": ";
   if (decision.kind != Decision::Kind::kProbe) {
-    text += Changes(decision) + Format(", %d mini-batches", decision.pace.batches);
+    text += Changes(decision) + ", " + Counted(decision.pace.batches, "mini-batch", "mini-batches");
     if (!decision.reason.empty()) text += "; " + decision.reason;
   }
   if (decision.figures) {
@@ -285,8 +286,9 @@ void PrintEpisodes(const std::string& study, const Episodes& episodes, bool json
                {"decisions", num_decisions},
                {"episodes", num_episodes}});
   } else {
-    std::printf("%s: %zu decisions in %d episode%s\n", study.c_str(), num_decisions, num_episodes,
-                num_episodes == 1 ? "" : "s");
+    std::printf("%s: %s in %s\n", study.c_str(),
+                Counted(static_cast<std::int64_t>(num_decisions), "decision").c_str(),
+                Counted(num_episodes, "episode").c_str());
   }
 }
 

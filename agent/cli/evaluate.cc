@@ -8,13 +8,12 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/context_json.h"
+#include "agent/cli/evaluate_flags.h"
 #include "agent/cli/evaluate_output.h"
 #include "agent/cli/search_display.h"
 #include "agent/device/board_choice.h"
 #include "agent/model/bit_spec.h"
 #include "agent/model/image_dataset.h"
-#include "agent/model/model_definition.h"
-#include "agent/model/sample_data.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
 #include "agent/results/accuracy_statistics.h"
@@ -25,22 +24,6 @@ namespace bitpilot {
 namespace {
 
 using Json = nlohmann::json;
-
-struct EvaluateFlags {
-  std::string model;
-  std::string weights;
-  std::string data = "sample";
-  std::string bits;
-  std::string calibration;
-  BoardChoice board;  // neither device nor fleet: no board
-  bool has_board() const { return !board.device.empty() || !board.fleet.empty(); }
-  std::string meter;
-  std::string export_file;
-  std::string compare;
-  bool energy = false;
-  bool integer = false;
-  bool json = false;
-};
 
 // One file is evaluated whole; of a folder or the sample the test range is.
 Result<ImageDataset> LoadEvaluationData(const std::string& source) {
@@ -115,47 +98,10 @@ Result<Json> RunInteger(const EvaluateFlags& flags, const ImageDataset& data,
 }
 
 Result<Json> Evaluate(const EvaluateFlags& flags) {
-  if (!flags.has_board() && (flags.energy || !flags.meter.empty())) {
-    return InvalidArgument("--energy and --meter need --device: energy is measured on a board");
-  }
-  if (!flags.has_board() && !flags.compare.empty()) {
-    return InvalidArgument("--compare needs --device: latencies are compared");
-  }
-  if (!flags.has_board() &&
-      (flags.board.fast || !flags.board.cpu.empty() || !flags.board.board.empty())) {
-    return InvalidArgument("--fast and --cpu need --device, and --board needs --fleet");
-  }
-  if (flags.bits.empty() && !flags.calibration.empty()) {
-    return InvalidArgument("--calibration needs --bits: the float network is not calibrated");
-  }
-  if (flags.bits.empty() && (flags.integer || flags.has_board() || !flags.export_file.empty())) {
-    return InvalidArgument(
-        "--integer, --device, --fleet and --export need --bits: the float network has no integer "
-        "form");
-  }
-  const Result<ModelDefinition> definition = FindModel(flags.model);
-  if (!definition.ok()) return definition.status().WithContext("--model");
-  std::optional<BitAssignment> assignment;
-  if (!flags.bits.empty()) {
-    Result<BitAssignment> parsed = ParseBitSpec(flags.bits, definition->topology);
-    if (!parsed.ok()) return parsed.status();
-    assignment = std::move(*parsed);
-  }
-  if (flags.has_board()) BITPILOT_RETURN_IF_ERROR(CheckBoardChoice(flags.board).status());
-  if (!flags.export_file.empty()) {
-    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", flags.export_file,
-                                         {flags.weights, flags.data, flags.bits, flags.compare,
-                                          flags.calibration, flags.board.fleet}));
-  }
-  Json earlier;
-  if (!flags.compare.empty()) {
-    Result<Json> read = ReadEarlierEvaluation(flags.compare);
-    if (!read.ok()) return read;
-    earlier = std::move(*read);
-  }
-  Result<std::string> weights = flags.weights;
-  if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
-  if (!weights.ok()) return weights.status();
+  const Result<EvaluateInputs> inputs = CheckEvaluate(flags);
+  if (!inputs.ok()) return inputs.status();
+  const ModelDefinition& definition = inputs->definition;
+  const std::optional<BitAssignment>& assignment = inputs->assignment;
   // Before the images: its meter program, say, may not start.
   std::unique_ptr<Board> board;
   if (flags.has_board()) {
@@ -170,7 +116,7 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   const Result<ImageDataset> data = LoadEvaluationData(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
   Result<QuantizedModel> model =
-      QuantizedModel::Create(*definition, *weights, /*seed=*/1, ShowNotice);
+      QuantizedModel::Create(definition, inputs->weights, /*seed=*/1, ShowNotice);
   if (!model.ok()) return model.status();
   if (!assignment) return Describe(flags, *data, model->EvaluateFloat(*data), "float32");
 
@@ -182,13 +128,13 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
                           ? RunInteger(flags, *data, network, board.get())
                           : Describe(flags, *data, model->Evaluate(*data), "fake-quantized");
   if (!line.ok()) return line;
-  (*line)["weight_bytes"] = WeightBytes(definition->topology, *assignment);
-  (*line)["assignment"] = AssignmentToJson(definition->topology, *assignment);
+  (*line)["weight_bytes"] = WeightBytes(definition.topology, *assignment);
+  (*line)["assignment"] = AssignmentToJson(definition.topology, *assignment);
   if (StopRequested())
     return Status(StatusCode::kAborted, "stopped before the latency was measured");
   if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, *line));
   if (!flags.compare.empty()) {
-    BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, earlier, *line));
+    BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, inputs->earlier, *line));
   }
   return line;
 }
@@ -209,53 +155,10 @@ int RunEvaluateCommand(const EvaluateFlags& flags) {
 }  // namespace
 
 void AddEvaluateCommand(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand(
-      "evaluate", "Accuracy of a network, float or at given widths; its latency on a board");
   const auto flags = std::make_shared<EvaluateFlags>();
-  command->add_option("--model", flags->model, "Network, e.g. resnet8")->required();
-  command->add_option("--weights", flags->weights,
-                      "Its weights (.safetensors), float or trained by bitpilot");
-  command
-      ->add_option("--data", flags->data,
-                   "A CIFAR-10 binary file (.bin or .bin.xz), a folder, or \"sample\"")
-      ->capture_default_str();
-  command->add_option("--bits", flags->bits,
-                      "Widths: w4a4 (8-bit ends) or a JSON file; float without it");
-  command->add_option("--calibration", flags->calibration,
-                      "Images that calibrate the widths: a folder or \"sample\" (the default, "
-                      "unless the weights were saved at these widths)");
-  command->add_flag(
-      "--integer", flags->integer,
-      "Use the integer network that boards run (with --device: on that board), not its "
-      "float simulation");
-  flags->board.device.clear();
-  auto* device = command->add_option(
-      "--device", flags->board.device,
-      "Also measure its latency there: local, local:ISA or model:TABLE (a lut.json, a cost "
-      "table, or a shipped board's name)");
-  // An empty text, as of a shell variable that is not set, would otherwise mean no board.
-  device->check([](const std::string& text) {
-    return std::string(text.empty() ? "give local, local:ISA or model:TABLE" : "");
+  AddEvaluateFlags(app, *flags)->callback([flags, &exit_code] {
+    exit_code = RunEvaluateCommand(*flags);
   });
-  command->add_option("--fleet", flags->board.fleet, "The same on a board of this fleet.toml")
-      ->excludes(device);
-  command->add_option("--board", flags->board.board, "Which board of the fleet file");
-  AddCpuFlag(*command, flags->board.cpu);
-  command->add_flag("--fast", flags->board.fast,
-                    "With model:TABLE: it answers at once, not in the time that it claims");
-  command->add_flag("--energy", flags->energy,
-                    "Also measure its energy there, if the board has a sensor or meter: half a "
-                    "minute and more");
-  command->add_option("--meter", flags->meter,
-                      "Program that reads an external meter, e.g. \"meter-replay FILE\"");
-  command->add_option(
-      "--compare", flags->compare,
-      "What an earlier `evaluate --device D --json` printed: says whether its latency "
-      "was measured under the same fingerprint");
-  command->add_option("--export", flags->export_file,
-                      "Write the integer network (.bpnet), e.g. for bitpilotd run");
-  AddJsonFlag(*command, flags->json);
-  command->callback([flags, &exit_code] { exit_code = RunEvaluateCommand(*flags); });
 }
 
 }  // namespace bitpilot

@@ -98,14 +98,7 @@ std::string NotToldApart(const FinalEvent& final) {
 
 // Who is shown first, chosen without the test images; and what training the rows had.
 void PrintChoiceAndTraining(const FinalEvent& final) {
-  std::string chosen;
-  const auto add = [&](const char* rule, const FinalRow* row) {
-    if (row == nullptr) return;
-    chosen += (chosen.empty() ? "" : "; ") + std::string(rule) + ": " + row->label;
-  };
-  add("fastest within 1 point of 8 bit", FastestWithin(final, 1));
-  add("within 3 points", FastestWithin(final, 3));
-  add("most accurate", MostAccurateOnValidation(final));
+  const std::string chosen = DescribeChoice(final);
   if (!chosen.empty()) std::printf("\nchosen by validation images: %s\n", chosen.c_str());
   const std::string training = DescribeTraining(final);
   if (!training.empty()) {

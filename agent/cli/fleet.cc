@@ -10,6 +10,8 @@
 #include "agent/cli/command.h"
 #include "agent/fleet/keys.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/host_name.h"
+#include "kernels/base/shell_word.h"
 
 namespace bitpilot {
 namespace {
@@ -27,23 +29,49 @@ std::string AbsolutePath(const std::string& folder) {
   return error ? folder : absolute.string();
 }
 
+// `text` as a string of a TOML file.
+std::string TomlText(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+// For a board's shell, beside the folder that `bitpilotd keygen --keys board-keys` made.
+std::string AuthorizeCommand(const AgentKeys& keys) {
+  return "echo " + ShellWord(HostNameForLists() + " " + keys.public_key) +
+         " >> board-keys/authorized_agents";
+}
+
+// For a shell here, before the first board's lines are appended. A list that is there stays.
+std::string BeginFleetCommand(const std::string& folder) {
+  // Not echo: some take a backslash for more than one.
+  return "[ -e fleet.toml ] || printf '%s\\n' " +
+         ShellWord("keys = " + TomlText(AbsolutePath(folder))) + " > fleet.toml";
+}
+
 int RunKeygen(const KeygenFlags& flags) {
   const std::string folder = ExpandHome(flags.directory);
   const Result<AgentKeys> keys = CreateAgentKeys(folder, flags.force);
   if (!keys.ok()) return Fail(keys.status(), flags.json);
   if (flags.json) {
-    PrintJson({{"type", "result"}, {"keys", folder}, {"public_key", keys->public_key}});
+    PrintJson({{"type", "result"},
+               {"keys", folder},
+               {"public_key", keys->public_key},
+               {"authorize_command", AuthorizeCommand(*keys)},
+               {"begin_fleet_command", BeginFleetCommand(folder)}});
     return kExitDone;
   }
   std::printf(
       "This agent's public key: %s\n\n"
-      "1. On each board, allow it: add it to authorized_agents in the daemon's key folder "
-      "(bitpilotd serve --help).\n"
-      "2. In fleet.toml, set  keys = \"%s\"  and list the boards with their endpoint and "
-      "public_key\n"
-      "   (bitpilotd keygen prints a board's public key).\n"
-      "3. bitpilot search --fleet fleet.toml ...\n",
-      keys->public_key.c_str(), AbsolutePath(folder).c_str());
+      "1. On each board, where `bitpilotd keygen --keys board-keys` made its keys, paste:\n\n"
+      "     %s\n\n"
+      "2. Here, once, then what `bitpilotd keygen` printed on each board:\n\n"
+      "     %s\n\n"
+      "3. Here: bitpilot search --fleet fleet.toml ...\n",
+      keys->public_key.c_str(), AuthorizeCommand(*keys).c_str(), BeginFleetCommand(folder).c_str());
   return kExitDone;
 }
 

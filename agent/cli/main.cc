@@ -1,8 +1,9 @@
 // bitpilot: searches, on the real board, how many bits each layer of a convolutional network should
 // have.
 //
-// What only reads studies and keys runs here, at once. Everything else runs in bitpilot-agent, which
-// lies beside this program and takes a third of a second to load LibTorch.
+// What only reads studies and keys runs here, at once, and so do the checks of all other commands'
+// flags and small files. What is left runs in bitpilot-agent, which lies beside this program and takes
+// a third of a second to load LibTorch.
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,20 +13,24 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <system_error>
 
 #include "agent/cli/command.h"
+#include "agent/cli/evaluate_flags.h"
+#include "agent/cli/profile_flags.h"
 #include "agent/cli/program.h"
+#include "agent/cli/search_flags.h"
 #include "agent/cli/study_commands.h"
+#include "agent/cli/train_flags.h"
 
 namespace bitpilot {
 namespace {
 
 constexpr char kAgent[] = "bitpilot-agent";
-constexpr std::array<std::string_view, 4> kCommandsHere = {"report", "replay", "log", "fleet"};
 
-// Flags of these commands that need the agent.
+// Flags of replay and log that need the agent.
 constexpr std::array<std::string_view, 2> kChecksElsewhere = {"--verify", "--files"};
 
 char** arguments = nullptr;  // main()'s
@@ -55,10 +60,34 @@ Status BecomeAgent() {
                                            (error ? error.message() : std::strerror(errno)));
 }
 
+// A command that the agent runs, once `check` finds nothing wrong with what was asked.
+template <typename Flags>
+void AddCheckedCommand(CLI::App& app, int& exit_code, CLI::App* (*add)(CLI::App&, Flags&),
+                       Status (*check)(const CLI::App&, const Flags&)) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App* command = add(app, *flags);
+  command->callback([command, flags, check, &exit_code] {
+    const Status status = check(*command, *flags);
+    exit_code = Fail(status.ok() ? BecomeAgent() : status, flags->json);
+  });
+}
+
 void AddCommandsHere(CLI::App& app, int& exit_code) {
   StudyChecks checks;
   checks.verify_replay = [](const std::string&) -> Result<ReplayReport> { return BecomeAgent(); };
   checks.check_files = [](const std::string&) -> Result<StudyFileCheck> { return BecomeAgent(); };
+  // As AddAllCommands() (agent/cli/all_commands.h), in the order that help prints.
+  AddCheckedCommand<SearchFlags>(app, exit_code, AddSearchCommandFlags, CheckSearch);
+  AddCheckedCommand<EvaluateFlags>(
+      app, exit_code, AddEvaluateFlags,
+      [](const CLI::App&, const EvaluateFlags& flags) { return CheckEvaluate(flags).status(); });
+  AddCheckedCommand<ProfileFlags>(
+      app, exit_code, AddProfileFlags,
+      [](const CLI::App&, const ProfileFlags& flags) { return CheckProfile(flags).status(); });
+  AddFitEnergyCommand(app, exit_code);
+  AddCheckedCommand<TrainFlags>(
+      app, exit_code, AddTrainFlags,
+      [](const CLI::App&, const TrainFlags& flags) { return CheckTrain(flags).status(); });
   AddReportCommand(app, exit_code);
   AddReplayCommand(app, exit_code, checks);
   AddLogCommand(app, exit_code, checks);
@@ -67,11 +96,12 @@ void AddCommandsHere(CLI::App& app, int& exit_code) {
 
 int Main(int argc, char** argv) {
   arguments = argv;
-  const bool is_here = argc > 1 && Contains(kCommandsHere, argv[1]) &&
-                       std::none_of(argv, argv + argc, [](const char* argument) {
-                         return Contains(kChecksElsewhere, argument);
-                       });
-  if (is_here) return RunProgram(argc, argv, AddCommandsHere);
+  const bool reads_study =
+      argc > 1 && (std::string_view(argv[1]) == "replay" || std::string_view(argv[1]) == "log");
+  const bool is_elsewhere = reads_study && std::any_of(argv, argv + argc, [](const char* argument) {
+                              return Contains(kChecksElsewhere, argument);
+                            });
+  if (!is_elsewhere) return RunProgram(argc, argv, AddCommandsHere);
   const bool json =
       std::any_of(argv, argv + argc, [](std::string_view each) { return each == "--json"; });
   return Fail(BecomeAgent(), json);

@@ -1,6 +1,5 @@
 // bitpilot search: trains and searches; or resumes.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,20 +13,12 @@
 #include "agent/cli/search_flags.h"
 #include "agent/cli/search_result.h"
 #include "agent/session/search_session.h"
-#include "agent/study/shell_word.h"
+#include "agent/study/resume_command.h"
 #include "agent/study/training_note.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
-
-struct SearchFlags {
-  SearchFlagValues values;
-  std::string study;
-  bool resume = false;
-  bool allow_class_change = false;
-  bool audit = false;
-  bool json = false;
-};
 
 std::string WhyNothingWasMeasured(const SearchOutcome& outcome) {
   if (!outcome.first_failure.empty()) return "the first one failed: " + outcome.first_failure;
@@ -51,8 +42,9 @@ int FailWithoutMeasurement(const SearchOutcome& outcome, const SearchFlags& flag
 
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (outcome.interrupted) {
-    std::fprintf(stderr, "\nstopped after %d decisions; everything is saved. Go on with:\n  %s\n",
-                 outcome.decisions, ResumeCommand(flags.study).c_str());
+    std::fprintf(stderr, "\nstopped after %s; everything is saved. Go on with:\n  %s\n",
+                 Counted(outcome.decisions, "decision").c_str(),
+                 ResumeCommand(flags.study).c_str());
     if (flags.json) {
       PrintJson({{"type", "result"},
                  {"interrupted", true},
@@ -90,18 +82,13 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
   options.allow_class_change = flags.allow_class_change;
   options.long_audit = flags.audit;
   Result<SearchOutcome> outcome = [&]() -> Result<SearchOutcome> {
+    BITPILOT_RETURN_IF_ERROR(CheckSearch(command, flags));
     if (flags.resume) {
-      BITPILOT_RETURN_IF_ERROR(CheckResumeFlags(command));
       options.moved = MovedPartsOf(command, flags.values);
       if (command.count("--measurements") > 0) {
         options.more_measurements = flags.values.config.measurements;
       }
       return ResumeSearch(options);
-    }
-    std::error_code error;
-    if (std::filesystem::exists(flags.study, error)) {
-      return InvalidArgument(
-          flags.study + " exists: go on with it (--resume) or name another file (--study FILE)");
     }
     return StartSearch(ConfigOf(flags.values), options);
   }();
@@ -112,24 +99,8 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
 }  // namespace
 
 void AddSearchCommand(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand(
-      "search", "Search bit-widths on a board while training; or resume a search");
   const auto flags = std::make_shared<SearchFlags>();
-  command->add_option("--study", flags->study, "The SQLite file that records the search")
-      ->required();
-  command->add_flag(
-      "--resume", flags->resume,
-      "Go on where the study ends. --data, --weights, --teacher, --fleet, --board, "
-      "--device, --cpu and --meter say where to find what has moved; --measurements N "
-      "extends a search that has ended by N, its mini-batches with it");
-  command->add_flag(
-      "--allow-class-change", flags->allow_class_change,
-      "Resume a training search on another CPU class; its training can then not be repeated");
-  command->add_flag("--audit", flags->audit,
-                    "Compare the front with 8 bit in 100 rounds of 100 ms at the end, for figures "
-                    "that are published, instead of 24 to 40 of 20 ms");
-  AddSearchFlags(*command, flags->values);
-  AddJsonFlag(*command, flags->json);
+  CLI::App* command = AddSearchCommandFlags(app, *flags);
   command->callback(
       [command, flags, &exit_code] { exit_code = RunSearchCommand(*command, *flags); });
 }

@@ -17,6 +17,26 @@ struct SearchFlagValues {
   std::vector<int> widths;  // of --widths: for weights and activations
 };
 
+// All flags of `bitpilot search`.
+struct SearchFlags {
+  SearchFlagValues values;
+  std::string study;
+  bool resume = false;
+  bool allow_class_change = false;
+  bool audit = false;
+  bool json = false;
+};
+
+// Registers the command with its flags, which `flags` takes and must outlive. It has no callback.
+CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags);
+
+// What can be known of the flags, the small files that they name and the places of large ones,
+// before LibTorch or images load. `command` has the flags that were given.
+//
+// Errors: CheckResumeFlags()'s; kInvalidArgument if a new search's study exists; kNotFound if a
+// resumed one's does not; CheckNewSearch()'s (agent/session/check_before_search.h).
+Status CheckSearch(const CLI::App& command, const SearchFlags& flags);
+
 // Registers every field that has a flag, and --widths.
 void AddSearchFlags(CLI::App& command, SearchFlagValues& values);
 

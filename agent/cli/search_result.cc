@@ -83,6 +83,12 @@ Json CandidateObject(const Topology& topology, const FinalRow& row,
   return candidate;
 }
 
+Json LabelsOf(const std::vector<const FinalRow*>& rows) {
+  Json labels = Json::array();
+  for (const FinalRow* row : rows) labels.push_back(row->label);
+  return labels;
+}
+
 Json LabelOf(const FinalRow* row) { return row == nullptr ? Json(nullptr) : Json(row->label); }
 
 Json FullIsaObject(const FullIsa& full_isa, const std::vector<std::string>& labels) {
@@ -145,7 +151,11 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
       {"chosen",
        {{"within_1_point", LabelOf(FastestWithin(final, 1))},
         {"within_3_points", LabelOf(FastestWithin(final, 3))},
-        {"most_accurate", LabelOf(MostAccurateOnValidation(final))}}},
+        {"most_accurate", LabelOf(MostAccurateOnValidation(final))},
+        {"not_found_but_better",
+         {{"within_1_point", LabelsOf(NotFoundButFaster(final, 1))},
+          {"within_3_points", LabelsOf(NotFoundButFaster(final, 3))},
+          {"most_accurate", LabelsOf(NotFoundButMoreAccurate(final))}}}}},
       {"budget_met", AnyCandidateMeetsBudgets(final)},
       {"interrupted", false},
       {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa, labels) : Json(nullptr)},

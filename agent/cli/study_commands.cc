@@ -14,6 +14,7 @@
 #include "agent/study/episodes.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -74,8 +75,9 @@ int RunReplay(const StudyFlags& flags, const StudyChecks& checks) {
                {"verified_by", checks.agent_build()},
                {"fingerprints", report->fingerprints}});
   } else {
-    std::printf("%s: %d decisions recomputed, all as logged, up to seq %lld%s\n",
-                flags.study.c_str(), report->decisions, static_cast<long long>(report->last_seq),
+    std::printf("%s: %s recomputed, all as logged, up to seq %lld%s\n", flags.study.c_str(),
+                Counted(report->decisions, "decision").c_str(),
+                static_cast<long long>(report->last_seq),
                 report->complete ? "" : " (the search has not ended)");
     const std::vector<std::string> here = {checks.agent_build()};
     if (!report->agent_builds.empty() && report->agent_builds != here) {
@@ -93,7 +95,8 @@ int RunReplay(const StudyFlags& flags, const StudyChecks& checks) {
 }
 
 void PrintFileCheck(const StudyFileCheck& check) {
-  std::printf("%d files hold what the log says", check.num_verified);
+  std::printf("%s what the log says",
+              Counted(check.num_verified, "file holds", "files hold").c_str());
   if (check.num_without_hash > 0) {
     std::printf("; of %d more an older bitpilot logged no hash", check.num_without_hash);
   }

@@ -124,7 +124,8 @@ struct MeasureJob {
   // by the source's window rule.
   bool energy = false;
   // Of what is measured again because it was NOISY: every window twice as long, so many times, at
-  // most 2.
+  // most 2. A board whose daemon does not announce that it can (HelloAck::protocol_minor) is asked
+  // for windows of the tier.
   int window_doublings = 0;
 };
 

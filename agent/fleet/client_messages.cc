@@ -115,6 +115,7 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
   session_id_ = ack.session_id();
   limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
+  limits_.takes_longer_windows = ack.protocol_minor() >= 2;
   limits_.store_bytes = ack.limits().store_bytes();
   AskForLease();
 }

@@ -43,14 +43,21 @@ Status FleetParser::CheckKeys(const toml::table& table,
     for (const std::string_view name : known)
       names += (names.empty() ? "" : ", ") + std::string(name);
     return Error(key.source(),
-                 "unknown key '" + std::string(key.str()) + "'; expected one of " + names);
+                 "unknown key '" + std::string(key.str()) + "'; expected one of " + names +
+                     (key.str() == "keys" ? ": 'keys' stands before the first [[board]]" : ""));
   }
   return {};
 }
 
 Result<std::string> FleetParser::Text(const toml::table& table, std::string_view key) const {
   const toml::node* node = table.get(key);
-  if (node == nullptr) return Error(table.source(), "'" + std::string(key) + "' is missing");
+  if (node == nullptr) {
+    const char* const what = key == "keys"       ? ": the folder of `bitpilot fleet keygen`"
+                             : key == "endpoint" ? ": where the board listens, tcp://HOST:7777"
+                             : key == "name"     ? ": what --board calls it"
+                                                 : ": what `bitpilotd keygen` printed on the board";
+    return Error(table.source(), "'" + std::string(key) + "' is missing" + what);
+  }
   const toml::value<std::string>* text = node->as_string();
   if (text == nullptr || text->get().empty()) {
     return Error(node->source(), "'" + std::string(key) + "' must be a text that is not empty");
@@ -128,7 +135,10 @@ Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
     return FleetParser(path).Parse(toml::parse(text, path));
   } catch (const toml::parse_error& error) {
     return InvalidArgument(path + ":" + std::to_string(error.source().begin.line) +
-                           ": not valid TOML: " + std::string(error.description()));
+                           ": not valid TOML: " + std::string(error.description()) +
+                           ". Texts stand in double quotes, one entry a line: keys = \"FOLDER\", "
+                           "then for each board a line [[board]] and below it name, endpoint and "
+                           "public_key; `bitpilotd keygen` prints a board's lines");
   }
 }
 
@@ -141,7 +151,9 @@ Status CheckHost(const BoardAddress& board) {
 Result<Fleet> ReadFleetFile(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
-  return ParseFleetFile(*text, path);
+  Result<Fleet> fleet = ParseFleetFile(*text, path);
+  if (!fleet.ok()) return fleet.status().OfContent();
+  return fleet;
 }
 
 }  // namespace bitpilot

@@ -35,7 +35,7 @@ Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
 // Errors: kNotFound, kUnavailable as ResolveEndpoint(); names file, line and board.
 Status CheckHost(const BoardAddress& board);
 
-// Errors: as ParseFleetFile; kNotFound / kPermissionDenied if the file cannot be read.
+// Errors: kDataCorrupt for what ParseFleetFile() refuses; kNotFound / kPermissionDenied if the file cannot be read.
 Result<Fleet> ReadFleetFile(const std::string& path);
 
 }  // namespace bitpilot

@@ -40,6 +40,7 @@ struct InferInput {
 struct FrameLimits {
   std::size_t max_raw_bytes = 0;  // of one raw frame
   bool takes_raw_pixels = false;  // golden pixels may travel as one
+  bool takes_longer_windows = false;
   std::uint64_t store_bytes = 0;  // of network files at a time; 0: not said
 };
 

@@ -10,6 +10,7 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/guarded_file.h"
+#include "kernels/base/shell_word.h"
 #include "kernels/base/text_file.h"
 #include "kernels/base/utf8.h"
 
@@ -81,7 +82,7 @@ Result<AgentKeys> ReadAgentKeys(const std::string& directory) {
     return Status(StatusCode::kNotFound, secret_path +
                                              ": no agent keys here; make them with `bitpilot fleet "
                                              "keygen --keys " +
-                                             directory + "`");
+                                             ShellWord(directory) + "`");
   }
   return PairOfSecret(directory);
 }

@@ -15,6 +15,7 @@
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/measure_retries.h"
 #include "kernels/base/check.h"
+#include "kernels/base/host_name.h"
 
 namespace bitpilot {
 namespace {
@@ -116,9 +117,7 @@ class LeasedBoard : public Board {
 
 // What another agent reads that asks for the lease: host and process.
 std::string HolderName() {
-  char host[256] = {};
-  gethostname(host, sizeof(host) - 1);
-  return "bitpilot, process " + std::to_string(getpid()) + " on " + host;
+  return "bitpilot, process " + std::to_string(getpid()) + " on " + HostName();
 }
 
 }  // namespace

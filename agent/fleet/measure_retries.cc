@@ -1,4 +1,5 @@
 #include "agent/fleet/measure_retries.h"
+#include "kernels/base/number_text.h"
 
 #include <algorithm>
 #include <map>
@@ -86,8 +87,7 @@ Result<Measurement> MeasureWithRetries(const std::function<Result<Measurement>(A
     const int failed = ++failures[measurement->status];
     if (failed > rule->retries) {
       if (rule->owner == Owner::kCandidate) return measurement;
-      return Unavailable(options, *measurement,
-                         "failed to measure " + std::to_string(failed) + " times");
+      return Unavailable(options, *measurement, "failed to measure " + Counted(failed, "time"));
     }
     attempt = rule->again;
   }

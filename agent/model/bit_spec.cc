@@ -148,14 +148,17 @@ Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topo
   }
   const Result<std::string> text = ReadTextFile(spec);
   if (!text.ok()) {
-    const StatusCode code = text.status().code();
-    return Status(code == StatusCode::kNotFound ? StatusCode::kInvalidArgument : code,
+    // "foo" is no path, but a form that there is not.
+    const bool is_path = spec.find_first_of("./") != std::string::npos;
+    return Status(is_path ? text.status().code() : StatusCode::kInvalidArgument,
                   "--bits " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable " +
                       "JSON file: " + text.status().message());
   }
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return InvalidArgument(spec + ": not valid JSON");
-  return AssignmentFromJson(topology, json, spec);
+  if (json.is_discarded()) return DataCorrupt(spec + ": not valid JSON");
+  Result<BitAssignment> assignment = AssignmentFromJson(topology, json, spec);
+  if (!assignment.ok()) return assignment.status().OfContent();
+  return assignment;
 }
 
 Json AssignmentToJson(const Topology& topology, const BitAssignment& assignment) {

@@ -26,8 +26,10 @@ namespace bitpilot {
 //   activation_names  their names, so that no width lands on the wrong tensor
 //
 // Errors:
-//   kInvalidArgument  neither the form nor a file; a width outside 1..8, a wrong length or name:
-//                     names the layer or tensor.
+//   kInvalidArgument  neither the form nor a file; a width outside 1..8 in it.
+//   kNotFound         a path at which there is no file.
+//   kDataCorrupt      a file with a width outside 1..8, a wrong length or name: names the layer or
+//                     tensor.
 Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topology);
 
 // The JSON object above for `assignment`.

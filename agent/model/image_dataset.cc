@@ -166,9 +166,9 @@ Result<DataSplits> LoadFolder(const std::string& source) {
   const Result<ImageDataset> held_out = ReadCifar10File(*test_path);
   if (!held_out.ok()) return held_out.status();
   if (held_out->size() <= kValidationRecords) {
-    return InvalidArgument(*test_path + ": expected more than 3000 records (0-2,999 are for " +
-                           "validation, the rest for the test), got " +
-                           std::to_string(held_out->size()));
+    return DataCorrupt(*test_path + ": expected more than 3000 records (0-2,999 are for " +
+                       "validation, the rest for the test), got " +
+                       std::to_string(held_out->size()));
   }
   Result<ImageDataset> train = ReadTrainingFolder(folder);
   if (!train.ok()) return train.status();
@@ -233,6 +233,7 @@ Result<ImageDataset> ReadCifar10File(const std::string& path) {
   Status status = StreamFile(path, [&](std::string_view bytes) { return reader.Add(bytes); });
   if (status.ok()) status = reader.Finish().WithContext(path);
   if (status.ok()) return dataset;
+  status = status.OfContent();
   // Data that cannot even be unpacked is known by the file itself.
   return NameFileKind(status, path, reader.first().empty() ? FirstBytes(path) : reader.first(),
                       "CIFAR-10's binary version");

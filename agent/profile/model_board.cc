@@ -1,73 +1,24 @@
 #include "agent/profile/model_board.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <vector>
-
 #include "agent/profile/lut.h"
+#include "kernels/base/model_board_file.h"
 #include "kernels/base/text_file.h"
 
 namespace bitpilot {
-namespace {
-
-namespace fs = std::filesystem;
-
-constexpr char kEnding[] = ".cost";
-
-// Empty if there is none.
-fs::path BoardsFolder() {
-  const char* chosen = std::getenv("BITPILOT_BOARDS_DIR");
-  if (chosen != nullptr && *chosen != '\0') return chosen;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  for (const fs::path& folder : {program.parent_path().parent_path() / "share/bitpilot/boards",
-                                 fs::path(BITPILOT_BOARDS_DIR)}) {
-    if (fs::is_directory(folder, error)) return folder;
-  }
-  return {};
-}
-
-std::string NamesIn(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == kEnding) names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "none" : text;
-}
-
-Result<std::string> FindFile(const std::string& text) {
-  std::error_code error;
-  if (fs::exists(text, error)) return text;
-  const fs::path name = text;
-  if (text.empty() || name.has_parent_path() || name.has_extension())
-    return InvalidArgument("there is no file " + text);
-  const fs::path folder = BoardsFolder();
-  const fs::path file = folder / (text + kEnding);
-  if (fs::is_regular_file(file, error)) return file.string();
-  return InvalidArgument("there is no file " + text +
-                         " and no shipped board of that name, only: " + NamesIn(folder));
-}
-
-}  // namespace
 
 Result<CostTable> ReadModelBoard(const std::string& text) {
-  const Result<std::string> path = FindFile(text);
+  const Result<std::string> path = FindModelBoardFile(text);
   if (!path.ok()) return path.status();
   const Result<std::string> content = ReadTextFile(*path);
   if (!content.ok()) return content.status();
   const std::size_t first = content->find_first_not_of(" \t\r\n");
   if (first == std::string::npos || (*content)[first] != '{') {
     Result<CostTable> table = ParseCostTable(*content);
-    if (!table.ok()) return table.status().WithContext(*path);
+    if (!table.ok()) return table.status().WithContext(*path).OfContent();
     return table;
   }
   const Result<Lut> lut = ParseLut(*content);
-  if (!lut.ok()) return lut.status().WithContext(*path);
+  if (!lut.ok()) return lut.status().WithContext(*path).OfContent();
   return ToCostTable(*lut);
 }
 

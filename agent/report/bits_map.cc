@@ -6,6 +6,7 @@
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
 #include "agent/report/svg.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -72,9 +73,8 @@ void DrawCell(Svg& svg, Point corner, const Runs& runs, const std::string& name,
   std::string title = name + ", " + label + ":";
   for (const auto& [count, bits] : runs) {
     channels += count;
-    title += runs.size() == 1
-                 ? " " + std::to_string(bits) + " bits"
-                 : " " + std::to_string(count) + " channels x " + std::to_string(bits) + " bits";
+    title += runs.size() == 1 ? " " + Counted(bits, "bit")
+                              : " " + Counted(count, "channel") + " x " + Counted(bits, "bit");
   }
   double x = corner.x;
   double widest = 0.0;

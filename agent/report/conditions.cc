@@ -8,6 +8,7 @@
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
 #include "agent/study/step_ids.h"
+#include "kernels/base/number_text.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -91,8 +92,8 @@ std::string RepeatsNote(const ReportData& data) {
   if (repeats == 0) return "";
   return Element("p", "",
                  "Candidates that were noisy were measured again in longer windows: " +
-                     std::to_string(repeats) + (repeats == 1 ? " time, " : " times, ") +
-                     FormatFixed(seconds, 1) + " s of the board.");
+                     Counted(repeats, "time") + ", " + FormatFixed(seconds, 1) +
+                     " s of the board.");
 }
 
 std::string FailuresTable(const ReportData& data) {

@@ -7,6 +7,7 @@
 #include "agent/report/report_config.h"
 #include "agent/study/config_fields.h"
 #include "agent/study/training_note.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -32,8 +33,8 @@ std::string LogState(const ReportData& data, bool with_hash) {
                    "damaged at event " + std::to_string(data.problem_in_log->seq) + ": " +
                        data.problem_in_log->what);
   }
-  std::string html = Element("span", "verified", "verified") +
-                     EscapeHtml(", " + std::to_string(data.head.seq) + " events");
+  std::string html =
+      Element("span", "verified", "verified") + EscapeHtml(", " + Counted(data.head.seq, "event"));
   if (with_hash) html += ", head " + Element("code", "", data.head.sha256);
   return html;
 }

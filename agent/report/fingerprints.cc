@@ -10,6 +10,7 @@
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/study/measurement_rows.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -101,7 +102,8 @@ std::string NotesList(const std::vector<Group>& groups) {
   for (const Group& group : groups) {
     for (const auto& [note, times] : group.notes) {
       if (++count > kMaxNotes) continue;
-      items += Element("li", "", note + " (" + std::to_string(times) + " measurements)");
+      items += Element(
+          "li", "", note + " (" + Counted(static_cast<std::int64_t>(times), "measurement") + ")");
     }
   }
   if (count == 0) return "";

@@ -7,6 +7,7 @@
 #include "agent/report/report_style.h"
 #include "agent/study/chosen_rows.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -56,7 +57,7 @@ std::string Tiles(const ReportData& data) {
   }
   html += Tile(std::to_string(measured),
                data.is_model() ? "Candidates computed (MODEL)" : "Candidates measured",
-               "in " + std::to_string(data.transitions.size()) + " steps");
+               "in " + Counted(static_cast<std::int64_t>(data.transitions.size()), "step"));
   return html + "</div>\n";
 }
 

@@ -5,7 +5,7 @@
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/study/config_fields.h"
-#include "agent/study/shell_word.h"
+#include "kernels/base/shell_word.h"
 
 namespace bitpilot {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -88,8 +89,9 @@ std::string Row(const Decision& decision) {
 std::string StepsTable(const ReportData& data) {
   const std::vector<Decision>& decisions = data.episodes.decisions;
   if (decisions.empty()) return "";
-  std::string html = "<details><summary>All " + std::to_string(decisions.size()) +
-                     " decisions</summary><div class=\"scroll\"><table><thead><tr><th>ticket</th>"
+  std::string html = "<details><summary>All " +
+                     Counted(static_cast<std::int64_t>(decisions.size()), "decision") +
+                     "</summary><div class=\"scroll\"><table><thead><tr><th>ticket</th>"
                      "<th>step</th><th>from</th><th>widths changed</th><th>mini-batches</th>"
                      "<th>why</th><th>loss expected</th><th>loss</th><th>excess over 8 bit</th>"
                      "<th>validation accuracy</th><th>ratio to 8 bit</th><th>reward</th>"

@@ -4,6 +4,7 @@
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
+#include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
 #include "agent/study/training_note.h"
 
@@ -124,6 +125,12 @@ std::string Parts(const FinalEvent& final) {
   return parts.empty() ? "" : " For latencies, " + EscapeHtml(parts) + ".";
 }
 
+// Who is shown first, and who of the others is before it.
+std::string Choice(const FinalEvent& final) {
+  const std::string text = DescribeChoice(final);
+  return text.empty() ? "" : " Chosen by validation images: " + EscapeHtml(text) + ".";
+}
+
 // Rows that are not trained alike must not be read as if they were.
 std::string TrainingNote(const FinalEvent& final) {
   const std::string text = DescribeTraining(final);
@@ -143,8 +150,8 @@ std::string MissingReference(const FinalEvent& final) {
 
 std::string Caption(const ReportData& data) {
   const std::string sizes = " Weights are packed at their own widths; kB = 1,000 B." +
-                            MissingReference(*data.final) + TrainingNote(*data.final) +
-                            Readings(*data.final);
+                            MissingReference(*data.final) + Choice(*data.final) +
+                            TrainingNote(*data.final) + Readings(*data.final);
   if (data.is_model()) {
     return "<p class=\"caption\">Brackets hold 95 % intervals: Wilson's for accuracies, the paired "
            "one on the same images for differences. Latencies are what the model claims." +

@@ -10,6 +10,7 @@
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -246,8 +247,9 @@ Result<std::vector<TrainedFinalist>> TrainFinalists(
     const FinalTrainingParts& parts, Journal& journal, const StudyFiles& files,
     SearchObserver& observer, const std::function<bool()>& stop) {
   if (job.batches > 0) {
-    observer.OnPhase("training the finalists, " + std::to_string(job.batches) +
-                         " mini-batches each at their own widths",
+    observer.OnPhase("training the finalists, " +
+                         Counted(job.batches, "mini-batch", "mini-batches") +
+                         " each at their own widths",
                      static_cast<int>(finalists.size()));
   }
   FinalTrainer trainer(job, parts, files, observer, stop);

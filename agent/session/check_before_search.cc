@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "agent/model/image_dataset.h"
+#include "agent/model/sample_data.h"
 #include "agent/session/decision_variables.h"
+#include "agent/session/named_inputs.h"
+#include "kernels/base/file_io.h"
+#include "policies/policy.h"
 
 namespace bitpilot {
 namespace {
@@ -117,6 +124,54 @@ Status CheckModelBoard(const CostTable& table, const Topology& topology,
                                       uniform8->latency_ns));
   return CheckRatio("--max-energy", budgets.max_energy_ratio, least->energy.value_or(0.0),
                     uniform8->energy.value_or(0.0));
+}
+
+BoardChoice BoardChoiceOf(const SearchConfig& config) {
+  return {config.device, config.fleet, config.board, config.fast, config.cpu};
+}
+
+Status CheckInputsAreThere(const SearchConfig& config) {
+  std::error_code error;
+  if (config.data != "sample" && !std::filesystem::exists(config.data, error)) {
+    return LoadDataSplits(config.data).status().WithContext("--data");
+  }
+  if (config.teacher.empty()) return Status();
+  const Result<std::string> teacher = TeacherFile(config);
+  if (!teacher.ok()) return teacher.status().WithContext("--teacher");
+  if (std::filesystem::exists(*teacher, error)) return Status();
+  return ReadFile(*teacher).status().WithContext("--teacher").OfContent();
+}
+
+Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
+  BITPILOT_RETURN_IF_ERROR(ValidateSearchConfig(config));
+  const std::vector<std::string> policies = PolicyNames();
+  if (std::find(policies.begin(), policies.end(), config.policy) == policies.end()) {
+    // The registry's own message lists the known names.
+    return MakePolicy(config.policy, SearchProblem{}, config.seed).status().WithContext("--policy");
+  }
+  BITPILOT_RETURN_IF_ERROR(
+      CheckPolicyOptions(config.policy, config.policy_options).WithContext("--policy-options"));
+  Result<ModelDefinition> definition = FindModel(config.model);
+  if (!definition.ok()) return definition.status().WithContext("--model");
+  if (!config.teacher.empty()) {
+    const Result<Teacher> teacher = ParseTeacher(config.teacher);
+    if (!teacher.ok()) return teacher.status();
+    BITPILOT_RETURN_IF_ERROR(FindModel(teacher->model).status().WithContext("--teacher"));
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
+  const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
+  if (!table.ok()) return table.status();
+  if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  const bool is_shipped = config.weights.empty() || config.weights == kShippedWeights;
+  const Result<std::string> weights =
+      is_shipped ? ShippedWeightsFile(config.model) : Result<std::string>(config.weights);
+  if (!weights.ok()) return weights.status();
+  std::error_code error;
+  if (!std::filesystem::exists(*weights, error)) {
+    return ReadFile(*weights).status().WithContext("--weights").OfContent();
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
+  return definition;
 }
 
 }  // namespace bitpilot

@@ -2,6 +2,8 @@
 // that a model board's table does not reach.
 #pragma once
 
+#include "agent/device/board_choice.h"
+#include "agent/model/model_definition.h"
 #include "agent/study/search_config.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
@@ -17,5 +19,19 @@ Status CheckSizeBudget(const Topology& topology, const SearchConfig& config);
 // energies none to keep --max-energy; if energy is an objective and it has none.
 Status CheckModelBoard(const CostTable& table, const Topology& topology,
                        const SearchConfig& config);
+
+// The board that `config` names.
+BoardChoice BoardChoiceOf(const SearchConfig& config);
+
+// Images and the teacher's weights need not wait for the board, nor for LibTorch, to be not there.
+//
+// Errors: kNotFound names the flag; ParseTeacher()'s and ShippedWeightsFile()'s.
+Status CheckInputsAreThere(const SearchConfig& config);
+
+// All of the above, and what else is known of a new search: first what the flags say alone, then the
+// files of the board, then whether weights and images are there. Returns its network.
+//
+// Errors: of the first of these that is wrong; names the flag.
+Result<ModelDefinition> CheckNewSearch(const SearchConfig& config);
 
 }  // namespace bitpilot

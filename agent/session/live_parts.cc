@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "agent/device/board_choice.h"
 #include "agent/device/local_board.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/compute_threads.h"
+#include "agent/session/check_before_search.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/energy_objective.h"
 #include "agent/session/named_inputs.h"
@@ -40,13 +39,6 @@ Status Settle(std::string& recorded, const std::string& found, const std::string
   return Status();
 }
 
-// What does not exist need not wait for the board.
-Status CheckDataIsThere(const std::string& data) {
-  std::error_code error;
-  if (data == "sample" || std::filesystem::exists(data, error)) return Status();
-  return LoadDataSplits(data).status().WithContext("--data");
-}
-
 static_assert(kMaxCalibrationImages == kCalibrationImages);
 static_assert(kMaxTrainThreads == kMaxComputeThreads);
 
@@ -64,7 +56,7 @@ Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& 
   const Result<std::string> file = TeacherFile(config);
   if (!file.ok()) return file.status().WithContext("--teacher");
   const Result<std::string> weights = ReadFile(*file);
-  if (!weights.ok()) return weights.status().WithContext("--teacher");
+  if (!weights.ok()) return weights.status().WithContext("--teacher").OfContent();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.teacher_sha256, Sha256Hex(*weights), "--teacher " + config.teacher));
   return model
@@ -74,10 +66,6 @@ Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& 
 }
 
 }  // namespace
-
-BoardChoice BoardChoiceOf(const SearchConfig& config) {
-  return {config.device, config.fleet, config.board, config.fast, config.cpu};
-}
 
 bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board) {
   if (board.is_model()) return false;
@@ -91,7 +79,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   const Result<std::string> weights_file = WeightsFile(config);
   if (!weights_file.ok()) return weights_file.status();
   const Result<std::string> weights = ReadFile(*weights_file);
-  if (!weights.ok()) return weights.status().WithContext("--weights");
+  if (!weights.ok()) return weights.status().WithContext("--weights").OfContent();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.weights_sha256, Sha256Hex(*weights), "--weights " + *weights_file));
   if (config.fleet.empty()) {
@@ -99,7 +87,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     if (!device.ok()) return device.status();
     BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
   }
-  BITPILOT_RETURN_IF_ERROR(CheckDataIsThere(config.data));
+  BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
 
   // A board that is not there, or whose meter program does not start, is said before images and
   // weights take their time.

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 
-#include "agent/device/board_choice.h"
 #include "agent/fleet/board.h"
 #include "agent/model/image_dataset.h"
 #include "agent/model/model_definition.h"
@@ -27,9 +26,6 @@ struct LiveParts {
   // Borrows, the test images excepted; valid while this object stays where it is.
   SearchResources resources() { return {&*model, board.get(), &images, &calibration}; }
 };
-
-// The board that `config` names.
-BoardChoice BoardChoiceOf(const SearchConfig& config);
 
 // True if the board is on the machine that trains: this machine's own, or one that a daemon with
 // --shares-agent-host answers for. Nothing trains while it measures. Nobody disturbs a model.

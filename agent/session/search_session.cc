@@ -14,9 +14,8 @@
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "agent/study/measurement_rows.h"
-#include "agent/study/shell_word.h"
+#include "agent/study/resume_command.h"
 #include "kernels/base/atomic_file.h"
-#include "policies/policy.h"
 
 namespace bitpilot {
 namespace {
@@ -74,7 +73,7 @@ Result<SearchOutcome> RunLive(Study& study, const SearchConfig& config, LivePart
 Result<SearchConfig> StoredConfig(const Study& study) {
   const Json json = Json::parse(study.config_json(), nullptr, /*allow_exceptions=*/false);
   Result<SearchConfig> config = SearchConfigFromJson(json);
-  if (!config.ok()) return config.status().WithContext(study.path());
+  if (!config.ok()) return config.status().WithContext(study.path()).OfContent();
   return config;
 }
 
@@ -173,20 +172,8 @@ class SilentObserver final : public SearchObserver {
 }  // namespace
 
 Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& options) {
-  BITPILOT_RETURN_IF_ERROR(ValidateSearchConfig(config));
-  const std::vector<std::string> policies = PolicyNames();
-  if (std::find(policies.begin(), policies.end(), config.policy) == policies.end()) {
-    // The registry's own message lists the known names.
-    return MakePolicy(config.policy, SearchProblem{}, config.seed).status().WithContext("--policy");
-  }
-  BITPILOT_RETURN_IF_ERROR(
-      CheckPolicyOptions(config.policy, config.policy_options).WithContext("--policy-options"));
-  const Result<ModelDefinition> definition = FindModel(config.model);
-  if (!definition.ok()) return definition.status().WithContext("--model");
-  BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
-  const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
-  if (!table.ok()) return table.status();
-  if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  const Result<ModelDefinition> definition = CheckNewSearch(config);
+  if (!definition.ok()) return definition.status();
   BITPILOT_RETURN_IF_ERROR(MakeFolderOf(options.study_path));
   BITPILOT_RETURN_IF_ERROR(StudyFiles(options.study_path).CheckUnused());
   Result<std::unique_ptr<LiveParts>> parts =

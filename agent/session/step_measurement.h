@@ -47,8 +47,8 @@ inline constexpr int kMaxStepMeasurements = 3;
 // SCREEN under `id` (StepId()), then again, up to kMaxStepMeasurements in all:
 //   as STANDARD under LongerStepId(), where that leaves the ratio less certain than +-2 %: its
 //   windows are four times as long;
-//   with windows twice as long under RepeatedStepId(), where it was NOISY and the budget has some
-//   left.
+//   with windows twice as long (of an older daemon: as long) under RepeatedStepId(), where it was
+//   NOISY and the budget has some left.
 // The last one counts if it is OK. Where it stayed NOISY, or failed though the candidate has run
 // before, the one with the narrowest interval of the ratio counts, the later one of equal ones. Energy
 // is that of the first that knows it: its windows are as long as the sensor needs in any tier.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/base/check.h"
+#include "kernels/base/number_text.h"
 #include "policies/pace.h"
 #include "policies/plain_math.h"
 
@@ -70,7 +71,7 @@ class Twin {
       twin.anchor.readings.push_back(ToReading((*read)->score, twin.place.depth));
       if (has_losses) twin.losses.Add(twin.place.depth, std::move((*read)->losses));
       if (training_.trains()) BITPILOT_RETURN_IF_ERROR(Keep(key, twin));
-      observer_.OnProgress(i + 1, std::to_string(twin.place.depth) + " mini-batches");
+      observer_.OnProgress(i + 1, Counted(twin.place.depth, "mini-batch", "mini-batches"));
     }
     AnchorEvent event{std::move(twin.anchor), twin.place.file.sha256, twin.place.file.file, "", ""};
     if (has_losses) {

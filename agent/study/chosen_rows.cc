@@ -11,6 +11,21 @@ bool IsCandidate(const FinalRow& row) {
   return row.role == FinalistRole::kFront && row.ratio && row.validation_accuracy;
 }
 
+// Rows that nobody found, with the figures that the rules read.
+template <typename IsBefore>
+std::vector<const FinalRow*> NotFound(const FinalEvent& final, IsBefore is_before) {
+  std::vector<const FinalRow*> rows;
+  for (const FinalRow& row : final.rows) {
+    if (row.role == FinalistRole::kFront || !row.ratio || !row.validation_accuracy) continue;
+    if (is_before(row)) rows.push_back(&row);
+  }
+  return rows;
+}
+
+double LeastAccuracyWithin(const FinalEvent& final, double points) {
+  return *final.rows.front().validation_accuracy - points / 100 - kRounding;
+}
+
 }  // namespace
 
 bool IsReferenceTrained(const FinalEvent& final) {
@@ -22,7 +37,7 @@ bool IsReferenceTrained(const FinalEvent& final) {
 const FinalRow* FastestWithin(const FinalEvent& final, double points) {
   if (final.rows.empty() || !final.rows.front().validation_accuracy) return nullptr;
   if (!IsReferenceTrained(final)) return nullptr;
-  const double least = *final.rows.front().validation_accuracy - points / 100 - kRounding;
+  const double least = LeastAccuracyWithin(final, points);
   const FinalRow* best = nullptr;
   for (const FinalRow& row : final.rows) {
     if (!IsCandidate(row) || *row.validation_accuracy < least) continue;
@@ -42,6 +57,43 @@ const FinalRow* MostAccurateOnValidation(const FinalEvent& final) {
     if (better) best = &row;
   }
   return best;
+}
+
+std::vector<const FinalRow*> NotFoundButFaster(const FinalEvent& final, double points) {
+  const FinalRow* found = FastestWithin(final, points);
+  if (found == nullptr) return {};
+  const double least = LeastAccuracyWithin(final, points);
+  return NotFound(final, [&](const FinalRow& row) {
+    return *row.validation_accuracy >= least && *row.ratio < *found->ratio;
+  });
+}
+
+std::vector<const FinalRow*> NotFoundButMoreAccurate(const FinalEvent& final) {
+  const FinalRow* found = MostAccurateOnValidation(final);
+  if (found == nullptr) return {};
+  return NotFound(final, [&](const FinalRow& row) {
+    return *row.validation_accuracy > *found->validation_accuracy + kRounding;
+  });
+}
+
+std::string DescribeChoice(const FinalEvent& final) {
+  std::string text;
+  const auto add = [&](const char* rule, const FinalRow* row, const char* advantage,
+                       const std::vector<const FinalRow*>& before) {
+    if (row == nullptr) return;
+    text += (text.empty() ? "" : "; ") + std::string(rule) + ": " + row->label;
+    if (before.empty()) return;
+    std::string labels;
+    for (const FinalRow* other : before) labels += (labels.empty() ? "" : ", ") + other->label;
+    text += " (" + std::string(advantage) + ", and not found: " + labels + ")";
+  };
+  constexpr char kFaster[] = "at a lower ratio";
+  add("fastest within 1 point of 8 bit", FastestWithin(final, 1), kFaster,
+      NotFoundButFaster(final, 1));
+  add("within 3 points", FastestWithin(final, 3), kFaster, NotFoundButFaster(final, 3));
+  add("most accurate that was found", MostAccurateOnValidation(final), "more accurate",
+      NotFoundButMoreAccurate(final));
+  return text;
 }
 
 double BudgetedAccuracy(const FinalRow& row) {

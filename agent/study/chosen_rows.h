@@ -3,6 +3,9 @@
 // worth; a row picked because its test accuracy is high would look better than it is.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "agent/study/events.h"
 
 namespace bitpilot {
@@ -18,6 +21,16 @@ const FinalRow* FastestWithin(const FinalEvent& final, double points);
 
 // The front's member with the highest validation accuracy, of equals the faster. Null as above.
 const FinalRow* MostAccurateOnValidation(const FinalEvent& final);
+
+// The rows that no search found (references, the integer program's answer) and that the same rule
+// would have put before the row found: at a lower ratio within as many points, or with a higher
+// validation accuracy. In the table's order; empty where the rule chose nobody.
+std::vector<const FinalRow*> NotFoundButFaster(const FinalEvent& final, double points);
+std::vector<const FinalRow*> NotFoundButMoreAccurate(const FinalEvent& final);
+
+// For people, what the rules chose and who is before it: "fastest within 1 point of 8 bit: front 3
+// (at a lower ratio, and not found: ilp start); ...". Empty if nobody was chosen.
+std::string DescribeChoice(const FinalEvent& final);
 
 // What a budget on accuracy is about, in [0, 1]: the validation accuracy. Of rows without one, in
 // studies of an older bitpilot, the test accuracy, as that bitpilot judged them.

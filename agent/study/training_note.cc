@@ -5,13 +5,12 @@
 #include <vector>
 
 #include "agent/study/chosen_rows.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
 
-std::string Batches(std::int64_t count) {
-  return std::to_string(count) + (count == 1 ? " mini-batch" : " mini-batches");
-}
+std::string Batches(std::int64_t count) { return Counted(count, "mini-batch", "mini-batches"); }
 
 bool IsOlder(const FinalEvent& final) {
   return std::any_of(final.rows.begin(), final.rows.end(),
@@ -90,9 +89,8 @@ std::string Describe(const TrainingBeside& beside) {
            " (or taken from an earlier search with this training)";
   }
   if (beside.final_batches > 0) {
-    text += (text.empty() ? "" : "; ") + std::to_string(beside.final_networks) +
-            (beside.final_networks == 1 ? " network" : " networks") + " of this table " +
-            Batches(beside.final_batches) + " each";
+    text += (text.empty() ? "" : "; ") + Counted(beside.final_networks, "network") +
+            " of this table " + Batches(beside.final_batches) + " each";
   }
   return text;
 }

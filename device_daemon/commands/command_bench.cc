@@ -51,7 +51,9 @@ Result<Network> LoadNetwork(const BenchOptions& options) {
     if (!options.bits.empty()) {
       return InvalidArgument("--bits: " + options.network + " is a file, which has its own widths");
     }
-    return ReadNetworkFile(options.network);
+    Result<Network> network = ReadNetworkFile(options.network);
+    if (!network.ok()) return network.status().OfContent();
+    return network;
   }
   const Result<Widths> widths = ParseWidths(options.bits.empty() ? "w8a8" : options.bits);
   if (!widths.ok()) return widths.status();

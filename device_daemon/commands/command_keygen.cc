@@ -5,8 +5,26 @@
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/server/keys.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/host_name.h"
+#include "kernels/base/shell_word.h"
 
 namespace bitpilot {
+namespace {
+
+// For the agent's shell: appends this board to its fleet file. Host names and keys hold nothing that
+// TOML would have escaped.
+std::string AddToFleetCommand(const CurveKeys& keys) {
+  const std::string host = HostNameForLists();
+  std::string command = "printf '%s\\n' ''";
+  for (const std::string& line :
+       {std::string("[[board]]"), "name = \"" + host + "\"",
+        "endpoint = \"tcp://" + host + ":7777\"", "public_key = \"" + keys.public_key + "\""}) {
+    command += " " + ShellWord(line);
+  }
+  return command + " >> fleet.toml";
+}
+
+}  // namespace
 
 int RunKeygen(const KeygenOptions& options) {
   const std::string folder = ExpandHome(options.keys_folder);
@@ -16,7 +34,8 @@ int RunKeygen(const KeygenOptions& options) {
     const nlohmann::ordered_json line{{"type", "result"},
                                       {"public_key", keys->public_key},
                                       {"secret_key_file", SecretKeyPath(folder)},
-                                      {"authorized_agents_file", AuthorizedAgentsPath(folder)}};
+                                      {"authorized_agents_file", AuthorizedAgentsPath(folder)},
+                                      {"add_to_fleet_command", AddToFleetCommand(*keys)}};
     PrintJson(line);
     return 0;
   }
@@ -24,12 +43,17 @@ int RunKeygen(const KeygenOptions& options) {
       "This board's public key (also in %s):\n\n"
       "  %s\n\n"
       "Next:\n"
-      "  1. On the agent's machine: `bitpilot fleet keygen` prints the agent's public key.\n"
-      "  2. Here: add a line \"NAME PUBLIC_KEY\" with it to %s.\n"
-      "  3. Here: `bitpilotd serve --listen tcp://0.0.0.0:7777 --keys %s`\n"
-      "  4. On the agent's machine: put this board's address and public key into fleet.toml.\n",
+      "  1. On the agent's machine: bitpilot fleet keygen --keys keys\n"
+      "     It prints a line that begins fleet.toml there, and one to paste here, which adds the "
+      "agent to\n"
+      "     %s\n"
+      "  2. Here: bitpilotd serve --listen tcp://0.0.0.0:7777 --keys %s\n"
+      "  3. On the agent's machine, beside fleet.toml, with the name by which it reaches this "
+      "board "
+      "in the endpoint:\n\n"
+      "       %s\n",
       PublicKeyPath(folder).c_str(), keys->public_key.c_str(), AuthorizedAgentsPath(folder).c_str(),
-      folder.c_str());
+      ShellWord(folder).c_str(), AddToFleetCommand(*keys).c_str());
   return 0;
 }
 

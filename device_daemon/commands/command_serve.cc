@@ -13,6 +13,7 @@
 #include "device_daemon/worker/process.h"
 #include "device_daemon/worker/sandbox.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/model_board_file.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/utf8.h"
 #include "proto/endpoint.h"
@@ -44,6 +45,16 @@ Status CheckEndpoint(const std::string& text) {
   return status.ok() ? Status() : InvalidArgument("--listen " + text + ": " + status.message());
 }
 
+// The file that --backend model:TABLE names.
+Result<std::string> CostTablePath(const ServeOptions& options) {
+  Result<std::string> path = FindModelBoardFile(options.backend.substr(kModelPrefix.size()));
+  if (path.ok()) return path;
+  return Status(path.status().code(), "--backend " + options.backend + ": " +
+                                          path.status().message() +
+                                          "; `bitpilotd bench --table` prints a table of this "
+                                          "machine");
+}
+
 Status CheckFlags(const ServeOptions& options) {
   if (options.keys_folder.empty()) {
     return InvalidArgument(
@@ -57,11 +68,7 @@ Status CheckFlags(const ServeOptions& options) {
                            ": agents are told it, so it must be UTF-8");
   }
   if (options.backend.starts_with(kModelPrefix)) {
-    const std::string table = options.backend.substr(kModelPrefix.size());
-    if (access(table.c_str(), F_OK) != 0) {
-      return InvalidArgument("--backend " + options.backend + ": there is no cost table " + table +
-                             "; `bitpilotd bench --table` prints one");
-    }
+    BITPILOT_RETURN_IF_ERROR(CostTablePath(options).status());
     if (!options.cpu.empty()) {
       return InvalidArgument(
           "--cpu chooses which CPU is measured, and a model measures none: "
@@ -73,11 +80,11 @@ Status CheckFlags(const ServeOptions& options) {
                            options.backend);
   }
   if (options.backend != "kernels") {
-    return InvalidArgument("--backend takes kernels or model:FILE, got '" + options.backend + "'");
+    return InvalidArgument("--backend takes kernels or model:TABLE, got '" + options.backend + "'");
   }
   if (!options.fast) return {};
   return InvalidArgument(
-      "--fast is for --backend model:FILE; kernels take the time that they take");
+      "--fast is for --backend model:TABLE; kernels take the time that they take");
 }
 
 Status ServeAsAsked(const ServeOptions& options) {
@@ -89,7 +96,9 @@ Status ServeAsAsked(const ServeOptions& options) {
   ServerOptions server;
   server.core = *core;
   if (options.backend.starts_with(kModelPrefix)) {
-    server.cost_table_path = options.backend.substr(kModelPrefix.size());
+    const Result<std::string> path = CostTablePath(options);
+    if (!path.ok()) return path.status();
+    server.cost_table_path = *path;
   }
   server.isa = *isa;
   server.fast = options.fast;

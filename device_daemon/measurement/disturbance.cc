@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "device_daemon/measurement/series_shape.h"
+#include "kernels/base/number_text.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -89,9 +90,9 @@ std::string DescribeCause(const WindowSeries& series, const SamplerPlan& plan) {
   for (double& one : excess) one = std::abs(one);
   const auto interrupted =
       std::count_if(excess.begin(), excess.end(), [](double one) { return one > kMaxWallOverCpu; });
-  return "CPU time did not change, so other work took the CPU: in " + std::to_string(interrupted) +
-         " windows, at most " + Percent(*std::max_element(excess.begin(), excess.end())) + "; " +
-         CountSwitches(series);
+  return "CPU time did not change, so other work took the CPU: in " +
+         Counted(interrupted, "window") + ", at most " +
+         Percent(*std::max_element(excess.begin(), excess.end())) + "; " + CountSwitches(series);
 }
 
 std::string DescribeVagueRatio(const WindowSeries& without_common_drift, const SamplerPlan& plan) {

@@ -1,24 +1,12 @@
 #include "device_daemon/server/capabilities.h"
 
-#include <unistd.h>
-
-#include <array>
-
 #include "device_daemon/energy/energy_estimate.h"
 #include "device_daemon/measurement/system_info.h"
+#include "kernels/base/host_name.h"
 #include "kernels/base/utf8.h"
 #include "kernels/runtime/kernel_build_id.h"
 
 namespace bitpilot {
-namespace {
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "board";
-}
-
-}  // namespace
-
 std::string DaemonBuild() { return "bitpilotd " BITPILOT_VERSION; }
 
 v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa, const CpuCore& core,

@@ -9,6 +9,7 @@
 #include "kernels/base/file_io.h"
 #include "kernels/base/guarded_file.h"
 #include "kernels/base/quoted.h"
+#include "kernels/base/shell_word.h"
 #include "kernels/base/utf8.h"
 
 namespace bitpilot {
@@ -64,9 +65,9 @@ Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {
   const std::string path = SecretKeyPath(folder);
   const Result<std::string> text = ReadGuardedFile(path, GuardedContent::kSecret);
   if (!text.ok() && text.status().code() == StatusCode::kNotFound) {
-    return Status(
-        StatusCode::kNotFound,
-        text.status().message() + ". Make a key with `bitpilotd keygen --keys " + folder + "`");
+    return Status(StatusCode::kNotFound, text.status().message() +
+                                             ". Make a key with `bitpilotd keygen --keys " +
+                                             ShellWord(folder) + "`");
   }
   if (!text.ok()) return text.status();
   std::string secret;

@@ -29,6 +29,7 @@
 #include "device_daemon/server/log.h"
 #include "device_daemon/server/zmq_socket.h"
 #include "device_daemon/worker/sandbox.h"
+#include "kernels/base/number_text.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
@@ -116,9 +117,9 @@ Result<Prepared> Prepare(const ServerOptions& options) {
   BITPILOT_RETURN_IF_ERROR(CheckZmqSecurity());
   BITPILOT_RETURN_IF_ERROR(CheckStoreHoldsNoKeys(options));
   Result<CurveKeys> keys = ReadDaemonKeys(options.keys_folder);
-  if (!keys.ok()) return keys.status();
+  if (!keys.ok()) return keys.status().OfContent();
   Result<AgentList> agents = ReadAgentList(options.keys_folder);
-  if (!agents.ok()) return agents.status();
+  if (!agents.ok()) return agents.status().OfContent();
   std::optional<CostTable> cost_table;
   if (!options.cost_table_path.empty()) {
     Result<CostTable> table = ReadCostTableFile(options.cost_table_path);
@@ -246,6 +247,7 @@ Status Server::Open() {
   BITPILOT_RETURN_IF_ERROR(socket_.SecureAsServer(keys_.secret_key));
   BITPILOT_RETURN_IF_ERROR(socket_.LimitPeers(kMaxZmqFrameBytes));
   BITPILOT_RETURN_IF_ERROR(socket_.OnHandshakeFailure([this](const HandshakeFailure& failure) {
+    if (failure.is_known_to_gate) return;  // the gate has logged it
     refusals_.Add("refused " + failure.peer_address + ": " + failure.reason);
   }));
   BITPILOT_RETURN_IF_ERROR(socket_.Bind(options_.endpoint));
@@ -358,7 +360,8 @@ void Server::ReloadAgents() {
   if (!read.ok()) LogLine(read.status().message());
   AgentList list = read.ok() ? std::move(*read) : AgentList();
   for (const std::string& problem : list.problems) LogLine(problem);
-  LogLine(std::to_string(list.agents.size()) + " agents are authorized now");
+  LogLine(Counted(static_cast<std::int64_t>(list.agents.size()), "agent is", "agents are") +
+          " authorized now");
   daemon::AgentsReplaced replaced;
   for (const auto& [key, name] : list.agents) replaced.user_ids.insert(key);
   gate_.Replace(std::move(list.agents));

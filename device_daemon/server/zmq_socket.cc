@@ -190,7 +190,7 @@ void ZmqSocket::Impl::OnMonitorEvent(const zmq_event_t& event) {
   }
   switch (event.event) {
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-      on_failure({peer, "its key is not authorized"});
+      on_failure({peer, "its key is not authorized", /*is_known_to_gate=*/true});
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       on_failure({peer, "it has no CURVE key, or not this daemon's public key"});

@@ -59,6 +59,7 @@ struct ZmqMessage {
 struct HandshakeFailure {
   std::string peer_address;  // "192.0.2.7:40123"
   std::string reason;
+  bool is_known_to_gate = false;  // the ZAP handler refused it, and knows its key
 };
 
 enum class ZmqSocketKind { kRouter, kDealer, kReply };

@@ -58,6 +58,7 @@ EnergyTier EnergyTierOf(const CostTable& table);
 // Errors: kInvalidArgument / kDataCorrupt with the line number, what was expected and what came.
 Result<CostTable> ParseCostTable(std::string_view text);
 std::string FormatCostTable(const CostTable& table);
+// Errors: ReadTextFile()'s; kDataCorrupt with the file's name.
 Result<CostTable> ReadCostTableFile(const std::string& path);
 
 // Cost of one inference of `topology` at `assignment`: the overhead plus every operation's row. A

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 #include "kernels/base/quoted.h"
@@ -59,5 +60,11 @@ BITPILOT_NUMBER_TEXT(std::int64_t)
 BITPILOT_NUMBER_TEXT(std::uint64_t)
 BITPILOT_NUMBER_TEXT(double)
 #undef BITPILOT_NUMBER_TEXT
+
+std::string Counted(std::int64_t count, std::string_view one, std::string_view many) {
+  std::string text = std::to_string(count) + " ";
+  if (count == 1) return text.append(one);
+  return many.empty() ? text.append(one) + "s" : text.append(many);
+}
 
 }  // namespace bitpilot

@@ -4,6 +4,7 @@
 // saturate (2^64 becomes 2^64 - 1), take "inf", and read 010 as 8.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <string>
@@ -23,6 +24,9 @@ Result<T> ParseNumber(std::string_view text, T min, T max = std::numeric_limits<
 // "1..8", or ">= 1" without an upper end: for help texts.
 template <typename T>
 std::string NumberRange(T min, T max = std::numeric_limits<T>::max());
+
+// "1 agent", "0 agents", "2 agents"; of words that take no -s, `many` is given: "2 mini-batches".
+std::string Counted(std::int64_t count, std::string_view one, std::string_view many = {});
 
 // ParseNumber() as a check of a flag's text: returns the error, or an empty text and writes the
 // number in its plain form, which every parser reads alike.

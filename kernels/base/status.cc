@@ -37,4 +37,8 @@ Status Status::WithContext(std::string_view context) const {
   return Status(code_, std::string(context) + ": " + message_);
 }
 
+Status Status::OfContent() const {
+  return code_ == StatusCode::kInvalidArgument ? DataCorrupt(message_) : *this;
+}
+
 }  // namespace bitpilot

@@ -45,6 +45,10 @@ class [[nodiscard]] Status {
   // The same failure with "context: " in front of its message; OK stays OK.
   Status WithContext(std::string_view context) const;
 
+  // The same failure as one of what a file holds or is: kInvalidArgument, which says that a command
+  // line cannot be meant as written (exit code 2), becomes kDataCorrupt (1).
+  Status OfContent() const;
+
  private:
   StatusCode code_ = StatusCode::kOk;
   std::string message_;

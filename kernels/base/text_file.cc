@@ -7,7 +7,7 @@ namespace bitpilot {
 
 Result<std::string> ReadTextFile(const std::string& path) {
   const Result<std::string> bytes = ReadFile(path);
-  if (!bytes.ok()) return bytes;
+  if (!bytes.ok()) return bytes.status().OfContent();
   return std::string(WithoutByteOrderMark(*bytes));
 }
 

@@ -32,8 +32,11 @@ TEST(ParseBitSpecTest, RefusesWidthsOutsideOneToEight) {
 }
 
 TEST(ParseBitSpecTest, SaysThatNeitherFormNorFileWasFound) {
-  for (const char* spec : {"", "w4", "w4a4x", "nowhere.json"}) {
+  for (const char* spec : {"", "w4", "w4a4x", "nowhere"}) {
     EXPECT_EQ(ParseBitSpec(spec, ResNet8()).status().code(), StatusCode::kInvalidArgument) << spec;
+  }
+  for (const char* path : {"nowhere.json", "no/where"}) {
+    EXPECT_EQ(ParseBitSpec(path, ResNet8()).status().code(), StatusCode::kNotFound) << path;
   }
 }
 
@@ -91,6 +94,9 @@ TEST(ParseBitSpecTest, ReadsAFileAndNamesItInErrors) {
   EXPECT_EQ(ParseBitSpec(path, topology).value(), UniformAssignment(topology, 3, 6));
   std::ofstream(path) << "{";
   EXPECT_THAT(ParseBitSpec(path, topology).status().message(), HasSubstr(path));
+  EXPECT_EQ(ParseBitSpec(path, topology).status().code(), StatusCode::kDataCorrupt);
+  std::ofstream(path) << "{}";
+  EXPECT_EQ(ParseBitSpec(path, topology).status().code(), StatusCode::kDataCorrupt);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "agent/cli/command.h"
-#include "agent/study/shell_word.h"
+#include "agent/study/resume_command.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -47,10 +47,7 @@ TEST_F(CheckOutputTest, RefusesAnyStudyAndTheFilesBesideIt) {
   EXPECT_EQ(Refusal(folder_.Path("b.db.files")), "");
 }
 
-TEST(ShellWordTest, QuotesWhatAShellWouldTakeApart) {
-  EXPECT_EQ(ShellWord("runs/a.db"), "runs/a.db");
-  EXPECT_EQ(ShellWord(""), "''");
-  EXPECT_EQ(ShellWord("it's $x"), "'it'\\''s $x'");
+TEST(ResumeCommandTest, QuotesTheStudyForAShell) {
   EXPECT_EQ(ResumeCommand("my study.db"), "bitpilot search --study 'my study.db' --resume");
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "agent/study/comparison_parts.h"
 
@@ -82,6 +83,41 @@ TEST(ChosenRowsTest, TakesTheMostAccurateOnValidationAndOfEqualsTheFaster) {
   const FinalEvent final = Sample();
   ASSERT_NE(MostAccurateOnValidation(final), nullptr);
   EXPECT_EQ(MostAccurateOnValidation(final)->label, "front 4");
+}
+
+std::vector<std::string> Labels(const std::vector<const FinalRow*>& rows) {
+  std::vector<std::string> labels;
+  for (const FinalRow* row : rows) labels.push_back(row->label);
+  return labels;
+}
+
+// What is chosen is what was found; who looks for the best must be told where nobody had to search.
+TEST(ChosenRowsTest, NamesWhatWasNotFoundAndIsBetterByTheSameRule) {
+  using Names = std::vector<std::string>;
+  FinalEvent final = Sample();
+  EXPECT_EQ(Labels(NotFoundButFaster(final, 1)), (Names{"uniform 4 bit", "ilp start"}));
+  EXPECT_EQ(Labels(NotFoundButMoreAccurate(final)),
+            (Names{"uniform 8 bit", "uniform 4 bit", "ilp start"}));
+  EXPECT_EQ(DescribeChoice(final),
+            "fastest within 1 point of 8 bit: front 3 (at a lower ratio, and not found: uniform 4 "
+            "bit, ilp start); within 3 points: front 2 (at a lower ratio, and not found: uniform 4 "
+            "bit, ilp start); most accurate that was found: front 4 (more accurate, and not found: "
+            "uniform 8 bit, uniform 4 bit, ilp start)");
+  // By validation images alone: on the test images those three are before every member but two.
+  for (std::size_t i = 0; i < 3; ++i) final.rows[i].validation_accuracy = 0.86;
+  final.rows[1].ratio = final.rows[2].ratio = 0.9;
+  EXPECT_TRUE(NotFoundButMoreAccurate(final).empty());
+  EXPECT_TRUE(NotFoundButFaster(final, 1).empty());
+  EXPECT_EQ(
+      DescribeChoice(final),
+      "fastest within 1 point of 8 bit: front 3; within 3 points: front 2; most accurate that "
+      "was found: front 4");
+  // Equal is not more, and who has no figures is nobody's better.
+  final.rows[0].validation_accuracy = 0.866;
+  final.rows[2].validation_accuracy = 0.9;
+  final.rows[2].ratio.reset();
+  EXPECT_TRUE(NotFoundButMoreAccurate(final).empty());
+  EXPECT_EQ(DescribeChoice(FinalEvent()), "");
 }
 
 TEST(ChosenRowsTest, ChoosesNobodyByTestAccuracyWhereValidationIsUnknown) {

@@ -130,7 +130,6 @@ TEST_F(CliFlagsTest, TakesUnknownNamesForWrongUsage) {
       {"search", "--study", "a.db", "--device", "foo"},
       {"search", "--study", "a.db", "--device", "local:foo"},
       {"search", "--study", "a.db", "--device", "model:nosuch"},
-      {"search", "--study", "a.db", "--device", "model:./nosuch.cost"},
       {"search", "--study", "a.db", "--energy", "foo"},
       {"evaluate", "--model", "foo"},
       {"evaluate", "--model", "resnet8", "--bits", "foo"},
@@ -149,6 +148,51 @@ TEST_F(CliFlagsTest, TakesUnknownNamesForWrongUsage) {
     EXPECT_THAT(ending.err, Not(HasSubstr("loading"))) << testing::PrintToString(arguments);
   }
   EXPECT_FALSE(std::filesystem::exists("a.db"));
+}
+
+// One rule for all files that a command line names: it may be meant as written, so it is no wrong
+// usage, whether they are not there or hold something else.
+TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
+  WriteBytes("odd", "odd");
+  std::filesystem::create_directory("short");
+  WriteBytes("short/test_batch.bin", std::string(std::size_t{3000} * 3073, '\0'));
+  std::filesystem::create_directory("folder");
+  for (const char* file : {"none.odd", "odd", "./folder"}) {
+    const std::vector<std::vector<std::string>> cases = {
+        {"search", "--study", "a.db", "--device", std::string("model:./") + file},
+        {"search", "--study", "a.db", "--fleet", file},
+        {"search", "--study", "a.db", "--device", "model:mpic_resnet8", "--weights", file},
+        {"search", "--study", "a.db", "--device", "model:mpic_resnet8", "--fast", "--widths",
+         "2,4,8", "--data", file},
+        {"evaluate", "--model", "resnet8", "--weights", file},
+        {"evaluate", "--model", "resnet8", "--data", file},
+        {"evaluate", "--model", "resnet8", "--bits", std::string("./") + file},
+        {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--calibration", file},
+        {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--fleet", file},
+        {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "model:mpic_resnet8",
+         "--compare", file},
+        {"train", "--model", "resnet8", "--bits", std::string("./") + file, "-o", "x"},
+        {"train", "--model", "resnet8", "--bits", "w4a4", "--data", file, "-o", "x"},
+        {"train", "--model", "resnet8", "--bits", "w4a4", "--weights", file, "-o", "x"},
+        {"profile", "--from", file, "--export", "x.json"},
+        {"profile", "--model", "resnet8", "--fleet", file, "--export", "x.json"},
+        {"fit-energy", file, "-o", "x.cost"},
+        {"report", file, "-o", "x.html"},
+        {"replay", file},
+        {"log", "verify", file}};
+    for (const std::vector<std::string>& arguments : cases) {
+      const Ending ending = RunCommand(arguments);
+      EXPECT_EQ(ending.exit_code, kExitFailed)
+          << testing::PrintToString(arguments) << ending.out << ending.err;
+    }
+  }
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"evaluate", "--model", "resnet8", "--data", "short"},
+        {"train", "--model", "resnet8", "--bits", "w4a4", "--data", "short", "-o", "x"}}) {
+    const Ending ending = RunCommand(arguments);
+    EXPECT_EQ(ending.exit_code, kExitFailed);
+    EXPECT_THAT(ending.err, HasSubstr("expected more than 3000 records"));
+  }
 }
 
 TEST_F(CliFlagsTest, FindsBeforeLoadingThatAnOutputCannotBeWritten) {

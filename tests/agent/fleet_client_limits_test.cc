@@ -156,5 +156,34 @@ TEST_F(ClientCoreTest, AsksAgainWhenTheAnswerToAnInferenceIsLost) {
   EXPECT_GE(links_, 2);
 }
 
+// An older daemon would not read the field, and another version of it may give it another meaning.
+TEST_F(ClientCoreTest, AsksForLongerWindowsOnlyWhereTheDaemonAnnouncesThem) {
+  const auto asked_of = [this](JobId id, std::uint32_t protocol_minor) -> std::uint32_t {
+    board_.protocol_minor = protocol_minor;
+    board_.Reboot();
+    Step(LinkDown{"updated"});
+    Pass(milliseconds(200));
+    Step(LinkUp{});
+    Exchange();
+    sent_.clear();
+    JobRequest request = MeasureRequestOf(id);
+    std::get<MeasureInput>(request.input).window_doublings = 2;
+    Step(JobSubmitted{request});
+    Exchange();
+    Pass(milliseconds(2'000));
+    for (const Message& message : sent_) {
+      if (!message.envelope.has_measure_request()) continue;
+      return message.envelope.measure_request().spec().window_doublings();
+    }
+    ADD_FAILURE() << "nothing was measured";
+    return 0;
+  };
+  Connect();
+  EXPECT_EQ(asked_of(1, 1), 0U);
+  EXPECT_EQ(asked_of(2, 2), 2U);
+  ASSERT_EQ(results_.size(), 2U);
+  for (const JobResult& result : results_) EXPECT_EQ(result.measurement.status, MeasureStatus::kOk);
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -51,6 +51,10 @@ TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
   const std::string keys = "keys = \"k\"\n";
   const std::string good = Board("a", "tcp://127.0.0.1:1");
   ExpectError("keys = \n", "lab/fleet.toml:1:", "TOML");
+  ExpectError("keys = /keys\n", "lab/fleet.toml:1:", "Texts stand in double quotes");
+  ExpectError("board = [[a]]\n", "lab/fleet.toml:1:", "`bitpilotd keygen`");
+  ExpectError(good + keys, "lab/fleet.toml:5:", "'keys' stands before the first [[board]]");
+  ExpectError(good, "lab/fleet.toml:", "`bitpilot fleet keygen`");
   ExpectError("", "lab/fleet.toml:", "keys");
   ExpectError(keys, "lab/fleet.toml:", "no [[board]]");
   ExpectError(keys + "board = []\n", "lab/fleet.toml:2:", "[[board]]");

@@ -176,7 +176,7 @@ TEST_F(ImageDatasetTest, SaysWhatAFolderHoldsInstead) {
 TEST_F(ImageDatasetTest, NamesAFileThatIsNotThere) {
   ExpectError(folder_ / "none.bin", StatusCode::kNotFound, "cannot open");
   ExpectError(folder_ / "none.bin.xz", StatusCode::kNotFound, "cannot open");
-  ExpectError(folder_, StatusCode::kInvalidArgument, "directory");
+  ExpectError(folder_, StatusCode::kDataCorrupt, "directory");
 }
 
 TEST_F(ImageDatasetTest, RefusesTruncatedAndBrokenXz) {
@@ -226,6 +226,7 @@ TEST_F(ImageDatasetTest, SaysWhatAnIncompleteFolderLacks) {
               HasSubstr("found neither test.bin nor test_batch.bin"));
   Write("test.bin", Records(3'000));
   EXPECT_THAT(LoadDataSplits(folder_).status().message(), HasSubstr("more than 3000 records"));
+  EXPECT_EQ(LoadDataSplits(folder_).status().code(), StatusCode::kDataCorrupt);
   Write("test.bin", Records(3'001));
   EXPECT_THAT(LoadDataSplits(folder_).status().message(), HasSubstr("train_1.bin"));
 }

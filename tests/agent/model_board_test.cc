@@ -58,7 +58,7 @@ TEST_F(ModelBoardTest, ItsErrorsNameTheFile) {
   const std::string empty = Write("empty", "");
   EXPECT_THAT(ReadModelBoard(empty).status().message(), StartsWith(empty));
   const auto missing = ReadModelBoard(folder_ + "/none").status();
-  EXPECT_EQ(missing.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(missing.code(), StatusCode::kNotFound);
   EXPECT_THAT(missing.message(), HasSubstr(folder_ + "/none"));
 }
 

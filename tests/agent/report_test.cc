@@ -90,6 +90,8 @@ TEST_F(WriteReportTest, ChoosesWhatItShowsFirstByValidation) {
   EXPECT_THAT(html, ContainsRegex("within 3 points of 8 bit on validation</span><b>[^<]*</b>"
                                   "<span>front 2: 83.4 % test accuracy"));
   EXPECT_THAT(html, HasSubstr("validation 85.6 %"));
+  EXPECT_THAT(html,
+              HasSubstr("Chosen by validation images: fastest within 1 point of 8 bit: front 5"));
 }
 
 TEST_F(WriteReportTest, SaysWhatTrainingEachRowHad) {

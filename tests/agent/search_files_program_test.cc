@@ -290,7 +290,7 @@ TEST_F(SearchFilesProgramTest, GoesOnWhereWeightsAndTableHaveMovedTo) {
   EXPECT_THAT(lost.err, HasSubstr("--device, --fleet"));
   EXPECT_EQ(ResultOf(Verify("a.db"))["end_may_be_missing"], false);
   const ProgramResult typo = Resume("a.db", {"--device", "model:" + table});
-  EXPECT_EQ(typo.exit_code, 2) << "that is no place of the study's, but one that was given";
+  EXPECT_EQ(typo.exit_code, 1) << typo.err;
   const ProgramResult bytes = Resume("a.db", {"--data", "caf\xe9"});
   EXPECT_EQ(bytes.exit_code, 2);
   EXPECT_THAT(bytes.err, HasSubstr("must be UTF-8"));

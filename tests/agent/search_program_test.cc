@@ -287,6 +287,15 @@ TEST_F(SearchProgramTest, TrainsAllRowsAlikeAndSaysWhatEachHad) {
   }
   ASSERT_NE(most_accurate, nullptr);
   EXPECT_EQ(result["chosen"]["most_accurate"], (*most_accurate)["label"]);
+  Json more_accurate = Json::array();
+  for (const Json* row :
+       {&result["reference"]["w8a8"], &result["reference"]["w4a4"], &result["ilp_start"]}) {
+    const bool better =
+        row->is_object() && (*row)["validation_accuracy"].get<double>() >
+                                (*most_accurate)["validation_accuracy"].get<double>();
+    if (better) more_accurate.push_back((*row)["label"]);
+  }
+  EXPECT_EQ(result["chosen"]["not_found_but_better"]["most_accurate"], more_accurate);
 }
 
 TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {
@@ -426,7 +435,7 @@ TEST_F(SearchProgramTest, SaysWhetherAnEarlierLatencyMayBeComparedWith) {
   EXPECT_EQ(compared["same_fingerprint"], false);
   EXPECT_THAT(compared["changes"].get<std::string>(), HasSubstr("was powersave"));
   const ProgramResult none = compare_with("{}");
-  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_EQ(none.exit_code, 1);
   EXPECT_THAT(none.err, HasSubstr("evaluate --device D --json"));
 }
 
@@ -479,7 +488,7 @@ TEST_F(SearchProgramTest, ExplainsBadInput) {
       {{"search", "--widths", "2,9", "--study", study}, 2, "1..8"},
       {{"search", "--device", "local:sse9", "--study", study}, 2, "sse9"},
       {{"search", "--device", "model:" + folder_.Path("none.table"), "--study", study},
-       2,
+       1,
        "none.table"},
       {{"search", "--max-latency", "fast", "--study", study}, 2, "--max-latency"},
       {{"search", "--study", not_a_study}, 2, "text.db"},
@@ -488,7 +497,7 @@ TEST_F(SearchProgramTest, ExplainsBadInput) {
       {{"evaluate", "--model", "resnet8", "--bits", "w9a4"}, 2, "1..8"},
       {{"evaluate", "--model", "resnet8", "--bits", "w-1a4"}, 2, "1..8"},
       {{"evaluate", "--model", "resnet8", "--data", odd}, 1, "odd.bin"},
-      {{"evaluate", "--model", "resnet8", "--bits", folder_.Path("")}, 2, folder_.Path("")},
+      {{"evaluate", "--model", "resnet8", "--bits", folder_.Path("")}, 1, folder_.Path("")},
       {{"train", "--model", "resnet8", "--bits", "w4a4", "--data", odd, "-o", "x"}, 1, "a file"},
       {{"evaluate", "--model", "resnet20"}, 2, "--weights"},
       {{"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", ""}, 2, "--device"},

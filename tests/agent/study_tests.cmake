@@ -5,8 +5,10 @@ bitpilot_add_test(study_test LABEL agent
     episodes_test.cc
     event_store_test.cc
     events_test.cc
+    full_disk_study_test.cc
     measurement_blob_test.cc
     memory_event_store.cc
+    simultaneous_starts_test.cc
     sqlite_event_store_test.cc
     stored_study_test.cc
     study_crash_test.cc

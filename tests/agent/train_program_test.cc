@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -20,25 +21,40 @@ class TrainProgramTest : public testing::Test {
  protected:
   TrainProgramTest() { UseSmallSample(); }
 
-  // Two small mini-batches at w2a4.
-  ProgramResult Train(const std::string& output, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {ProgramPath("bitpilot"),
-                                          "train",
-                                          "--model",
-                                          "resnet8",
-                                          "--bits",
-                                          "w2a4",
-                                          "--batches",
-                                          "2",
-                                          "--batch-size",
-                                          "8",
-                                          "--train-threads",
-                                          "1",
-                                          "--json",
-                                          "-o",
-                                          folder_.Path(output)};
+  std::vector<std::string> Command(const std::string& output,
+                                   const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments = {
+        ProgramPath("bitpilot"), "train", "--model", "resnet8", "--bits", "w2a4", "-o",
+        folder_.Path(output)};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    return RunProgram(arguments);
+    return arguments;
+  }
+
+  // Two small mini-batches.
+  ProgramResult Train(const std::string& output, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> flags = {"--batches",       "2", "--batch-size", "8",
+                                      "--train-threads", "1", "--json"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return RunProgram(Command(output, flags));
+  }
+
+  // Long enough to be stopped.
+  std::vector<std::string> LongCommand(const std::string& output,
+                                       const std::vector<std::string>& more) const {
+    std::vector<std::string> flags = {"--epochs", "4", "--batch-size", "16"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return Command(output, flags);
+  }
+
+  void StopEarly(const std::string& output) const {
+    const std::string said = folder_.Path("said");
+    std::vector<std::string> arguments = {"/bin/sh", "-c", "exec \"$@\" 2> \"$0\"", said};
+    const std::vector<std::string> train = LongCommand(output, {"--train-threads", "2"});
+    arguments.insert(arguments.end(), train.begin(), train.end());
+    const ProgramResult stopped = RunProgramUntil(
+        arguments, SIGINT, [&] { return ReadBytes(said).find("  batch ") != std::string::npos; });
+    ASSERT_EQ(stopped.exit_code, 1) << ReadBytes(said);
+    ASSERT_THAT(ReadBytes(said), HasSubstr("repeat the command with --resume"));
   }
 
   StudyFolder folder_;
@@ -68,6 +84,17 @@ TEST_F(TrainProgramTest, DistilsFromTheTeacherThatIsNamed) {
   const ProgramResult neither = Train("x.safetensors", {"--teacher", other, "--no-distill"});
   EXPECT_EQ(neither.exit_code, 2);
   EXPECT_THAT(neither.err, HasSubstr("--no-distill"));
+}
+
+TEST_F(TrainProgramTest, GoesOnWithTheThreadsThatItBeganWith) {
+  ASSERT_NO_FATAL_FAILURE(StopEarly("a.safetensors"));
+  const ProgramResult resumed = RunProgram(LongCommand("a.safetensors", {"--resume"}));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("goes on with 2 training threads, as it began"));
+  const ProgramResult other =
+      RunProgram(LongCommand("a.safetensors", {"--resume", "--train-threads", "1"}));
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(other.err, HasSubstr("goes on with 1 training thread, not with the 2"));
 }
 
 }  // namespace

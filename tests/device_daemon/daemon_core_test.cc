@@ -31,6 +31,15 @@ TEST(DaemonCoreTest, RefusesAnotherProtocolVersion) {
             "this daemon speaks protocol version 1, the agent (bitpilot 9.1) 2");
 }
 
+// Agents ask only daemons for it that say so.
+TEST(DaemonCoreTest, AnnouncesThatItMeasuresInLongerWindows) {
+  CoreDriver driver;
+  Message hello;
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
+  const v1::Envelope reply = CoreDriver::OnlyReply(driver.Deliver(kAlice, hello));
+  EXPECT_GE(reply.hello_ack().protocol_minor(), 2U);
+}
+
 TEST(DaemonCoreTest, DropsMessagesWithoutAUser) {
   CoreDriver driver;
   Message hello;

@@ -21,7 +21,8 @@ class ServeRevocationTest : public testing::Test {
  protected:
   // Writes the list anew and waits until the daemon has `num_agents` on it.
   void Authorize(const std::string& text, int num_agents) {
-    const std::string said = std::to_string(num_agents) + " agents are authorized now";
+    const std::string said = std::to_string(num_agents) +
+                             (num_agents == 1 ? " agent is" : " agents are") + " authorized now";
     ASSERT_EQ(daemon_.Log().find(said), std::string::npos);
     std::ofstream(AuthorizedAgentsPath(daemon_.keys_folder())) << text;
     kill(daemon_.pid(), SIGHUP);

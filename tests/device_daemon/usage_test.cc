@@ -90,7 +90,16 @@ TEST(UsageTest, TakesUnknownNamesForWrongUsage) {
   EXPECT_EQ(with("--backend", "nosuch").exit_code, 2);
   const ProgramEnd table = with("--backend", "model:nosuch");
   EXPECT_EQ(table.exit_code, 2);
-  EXPECT_THAT(table.standard_error, HasSubstr("there is no cost table nosuch"));
+  // As `bitpilot search --device` says it: with the names that there are.
+  EXPECT_THAT(table.standard_error, HasSubstr("no shipped board of that name, only: mpic_"));
+  EXPECT_THAT(table.standard_error, HasSubstr("zen5_avx2_resnet8"));
+  // A path is no name: the file is not there.
+  EXPECT_EQ(with("--backend", "model:./nosuch.cost").exit_code, 1);
+}
+
+TEST(UsageTest, ServesAShippedBoardByItsName) {
+  const DaemonProcess daemon({"--backend", "model:zen5_avx2_resnet8", "--fast"});
+  EXPECT_FALSE(daemon.endpoint().empty());
 }
 
 TEST(UsageTest, SaysOfAMeterThatItCannotBeStarted) {

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <thread>
@@ -14,9 +15,23 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "BLOBs of doubles are little-endian");
 static_assert(std::numeric_limits<double>::is_iec559);
 
+// Only a write that met no space at all is SQLITE_FULL. A quota or a limit on a file's size is a
+// failure of the system to SQLite, and so is its log's index that does not grow.
+bool IsOutOfSpace(int code, sqlite3* handle) {
+  const int kind = code & 0xff;
+  if (kind == SQLITE_FULL) return true;
+  if (handle == nullptr || (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)) return false;
+  if (sqlite3_extended_errcode(handle) == SQLITE_IOERR_SHMSIZE) return true;
+  const int error = sqlite3_system_errno(handle);
+  return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 Status StatusOf(int code, sqlite3* handle, const std::string& path) {
   const std::string what =
       path + ": " + (handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
+  if (IsOutOfSpace(code, handle)) {
+    return Status(StatusCode::kResourceExhausted, what + " (free some disk space and resume)");
+  }
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -24,8 +39,6 @@ Status StatusOf(int code, sqlite3* handle, const std::string& path) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return Status(StatusCode::kUnavailable, what + " (another process uses it; try again)");
-    case SQLITE_FULL:
-      return Status(StatusCode::kResourceExhausted, what + " (free some disk space and resume)");
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:

@@ -15,6 +15,7 @@
 #include "agent/study/sqlite/study_schema.h"
 #include "agent/study/sqlite/table_reader.h"
 #include "agent/study/sqlite/writer_lock.h"
+#include "kernels/base/host_name.h"
 
 namespace bitpilot {
 namespace {

@@ -13,6 +13,8 @@
 #include <fstream>
 #include <utility>
 
+#include "kernels/base/host_name.h"
+
 namespace bitpilot {
 namespace {
 
@@ -113,11 +115,6 @@ std::optional<std::string> NetworkFileSystemName(long magic) {
     if (static_cast<std::uint32_t>(magic) == known) return name;
   }
   return std::nullopt;
-}
-
-std::string HostName() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
 std::string BootId() {

@@ -43,8 +43,7 @@ class WriterLock {
 // Name of the network file system that statfs(2) calls `magic`, e.g. "NFS"; nullopt for all others.
 std::optional<std::string> NetworkFileSystemName(long magic);
 
-// This host's name and this boot's id, "unknown" where the system does not say.
-std::string HostName();
+// This boot's id, "unknown" where the system does not say.
 std::string BootId();
 
 }  // namespace bitpilot

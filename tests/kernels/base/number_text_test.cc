@@ -53,5 +53,13 @@ TEST(NumberTextTest, WritesTheNumberSoThatEveryParserReadsItAlike) {
   EXPECT_EQ(NumberCheck<std::int64_t>(1, 100)(text), "expected a whole number in 1..100, got '1x'");
 }
 
+TEST(NumberTextTest, CountsOneInTheSingular) {
+  EXPECT_EQ(Counted(0, "agent"), "0 agents");
+  EXPECT_EQ(Counted(1, "agent"), "1 agent");
+  EXPECT_EQ(Counted(2, "agent"), "2 agents");
+  EXPECT_EQ(Counted(1, "mini-batch", "mini-batches"), "1 mini-batch");
+  EXPECT_EQ(Counted(2, "mini-batch", "mini-batches"), "2 mini-batches");
+}
+
 }  // namespace
 }  // namespace bitpilot

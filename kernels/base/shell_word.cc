@@ -1,4 +1,4 @@
-#include "agent/study/shell_word.h"
+#include "kernels/base/shell_word.h"
 
 namespace bitpilot {
 
@@ -11,10 +11,6 @@ std::string ShellWord(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
-}
-
-std::string ResumeCommand(std::string_view study_path) {
-  return "bitpilot search --study " + ShellWord(study_path) + " --resume";
 }
 
 }  // namespace bitpilot

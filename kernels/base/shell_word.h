@@ -9,7 +9,4 @@ namespace bitpilot {
 // `text` as one word of a POSIX shell's command: itself, or in single quotes.
 std::string ShellWord(std::string_view text);
 
-// "bitpilot search --study STUDY --resume".
-std::string ResumeCommand(std::string_view study_path);
-
 }  // namespace bitpilot

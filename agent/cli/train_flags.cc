@@ -1,0 +1,114 @@
+#include "agent/cli/train_flags.h"
+
+#include <utility>
+
+#include "agent/model/bit_spec.h"
+#include "agent/model/sample_data.h"
+#include "agent/session/named_inputs.h"
+#include "agent/study/search_config.h"
+
+namespace bitpilot {
+namespace {
+
+constexpr double kMaxEpochs = 100'000.0;
+constexpr std::int64_t kMaxBatches = 1'000'000;
+
+// Nothing without --teacher.
+Result<std::optional<FoundTeacher>> FindTeacher(const TrainFlags& flags) {
+  if (flags.teacher.empty()) return std::optional<FoundTeacher>();
+  const Result<Teacher> teacher = ParseTeacher(flags.teacher);
+  if (!teacher.ok()) return teacher.status();
+  Result<ModelDefinition> definition = FindModel(teacher->model);
+  if (!definition.ok()) return definition.status().WithContext("--teacher");
+  SearchConfig config;
+  config.teacher = flags.teacher;
+  Result<std::string> weights = TeacherFile(config);
+  if (!weights.ok()) return weights.status().WithContext("--teacher");
+  return std::optional<FoundTeacher>({std::move(*definition), std::move(*weights)});
+}
+
+}  // namespace
+
+std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ckpt"; }
+
+CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
+  CLI::App* command = app.add_subcommand("train", "Train a network at fixed widths");
+  command->add_option("--model", flags.model, "Network, e.g. resnet8")->required();
+  command->add_option("--weights", flags.weights,
+                      "Float weights (.safetensors) to start from; resnet8's are shipped");
+  command
+      ->add_option("--data", flags.data,
+                   "\"sample\" (shipped), or a folder with CIFAR-10's binary files")
+      ->capture_default_str();
+  command->add_option("--bits", flags.bits, "Widths: w4a4 (8-bit ends) or a JSON file")->required();
+  CLI::Option* epochs =
+      command
+          ->add_option("--epochs", flags.epochs,
+                       "Passes over the training images; at least one mini-batch is trained")
+          ->transform(NumberIn(0.0, kMaxEpochs))
+          ->capture_default_str();
+  command->add_option("--batches", flags.batches, "How long, in mini-batches instead")
+      ->transform(WholeNumberIn(1, kMaxBatches))
+      ->excludes(epochs);
+  command->add_option("--batch-size", flags.options.batch_size, "Images in a mini-batch")
+      ->transform(WholeNumberIn(2, kMaxBatchSize))
+      ->capture_default_str();
+  command
+      ->add_option("--learning-rate", flags.options.learning_rate,
+                   "Adam's, decays to 0 by a cosine")
+      ->transform(NumberIn(0.0))
+      ->capture_default_str();
+  command
+      ->add_option("--train-threads", flags.threads,
+                   "Threads that train: other numbers train to slightly other weights. Default: "
+                   "all CPUs, at most 8; with --resume those that it began with")
+      ->transform(WholeNumberIn(1, kMaxTrainThreads));
+  CLI::Option* no_distill =
+      command->add_flag("--no-distill", flags.no_distill,
+                        "Train on labels alone, not on the float network's outputs too");
+  command
+      ->add_option("--teacher", flags.teacher,
+                   "MODEL:WEIGHTS, a larger float network to distil from, e.g. "
+                   "resnet56:resnet56.safetensors")
+      ->excludes(no_distill);
+  command->add_option("--seed", flags.seed, "Of the order and augmentation of images")
+      ->transform(NumberIn<std::uint64_t>(0))
+      ->capture_default_str();
+  command->add_option("-o,--output", flags.output, "The trained weights (.safetensors)")
+      ->required();
+  command->add_flag(
+      "--resume", flags.resume,
+      "Go on from the checkpoint that Ctrl-C left beside the output, with its seed and its number "
+      "of threads; give the --teacher that it began with, too");
+  AddJsonFlag(*command, flags.json);
+  return command;
+}
+
+Result<TrainInputs> CheckTrain(const TrainFlags& flags) {
+  Result<ModelDefinition> definition = FindModel(flags.model);
+  if (!definition.ok()) return definition.status().WithContext("--model");
+  Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
+  if (!assignment.ok()) return assignment.status();
+  Result<std::optional<FoundTeacher>> teacher = FindTeacher(flags);
+  if (!teacher.ok()) return teacher.status();
+  BITPILOT_RETURN_IF_ERROR(CheckOutput(
+      "--output", flags.output,
+      {flags.weights, flags.data, flags.bits, *teacher ? (*teacher)->weights : std::string()}));
+  Result<std::string> weights = flags.weights;
+  if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
+  if (!weights.ok()) return weights.status();
+  BITPILOT_RETURN_IF_ERROR(CheckIsThere(*weights).WithContext("--weights"));
+  if (flags.data != "sample") {
+    BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.data).WithContext("--data"));
+  }
+  if (flags.resume) {
+    BITPILOT_RETURN_IF_ERROR(CheckIsThere(CheckpointFile(flags)).WithContext("--resume"));
+  }
+  if (*teacher) {
+    BITPILOT_RETURN_IF_ERROR(CheckIsThere((*teacher)->weights).WithContext("--teacher"));
+  }
+  return TrainInputs{std::move(*definition), std::move(*assignment), std::move(*weights),
+                     std::move(*teacher)};
+}
+
+}  // namespace bitpilot
