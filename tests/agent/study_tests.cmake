@@ -7,6 +7,7 @@ bitpilot_add_test(study_test LABEL agent
     events_test.cc
     measurement_blob_test.cc
     memory_event_store.cc
+    prediction_scores_test.cc
     sqlite_event_store_test.cc
     stored_study_test.cc
     study_crash_test.cc
@@ -14,4 +15,4 @@ bitpilot_add_test(study_test LABEL agent
     study_tamper_test.cc
     study_test.cc
     training_note_test.cc
-  DEPS bitpilot::study)
+  DEPS bitpilot::study bitpilot::prediction_scores)
