@@ -113,7 +113,7 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
     if (is_new) {
       const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
       belief_.Observe(places_.At({trial.id}), choice, excess.mean,
-                      reading_errors_.Take(excess.error));
+                      reading_errors_.Take(excess.mean, excess.error));
     }
   } else if (is_new) {
     const TrainedState after =
@@ -206,7 +206,9 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
       continue;
     }
     if (!expected) expected.emplace(belief_);
-    expected->Anticipate(places_.At({trial.id}), trial.what.choice, reading_errors_.expected());
+    const TrainedState state = places_.At({trial.id});
+    const double error = reading_errors_.Expected(expected->Predict(state, trial.what.choice).mean);
+    expected->Anticipate(state, trial.what.choice, error);
   }
   std::vector<Choice> known = tried_;
   for (const Candidate& answer : answers_) known.push_back(answer.choice);
@@ -222,7 +224,7 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
                             .known = known,
                             .excluded = excluded_,
                             .incumbent = incumbent_,
-                            .loss_error = reading_errors_.expected(),
+                            .reading_errors = reading_errors_,
                             .readings_left = ReadingsLeft(view)};
   return PlanDecision(input, random);
 }

@@ -6,14 +6,16 @@
 
 namespace bitpilot {
 
-double ReadingErrors::Take(double standard_error) {
+double ReadingErrors::Take(double excess, double standard_error) {
   BITPILOT_CHECK(standard_error >= 0.0);
-  if (standard_error == 0.0) return expected();
-  sum_of_squares_ += standard_error * standard_error;
-  weight_ += 1.0;
+  if (standard_error == 0.0) return Expected(excess);
+  squares_ += standard_error * standard_error;
+  excesses_ += std::abs(excess) + kLeastExcess;
   return standard_error;
 }
 
-double ReadingErrors::expected() const { return std::sqrt(sum_of_squares_ / weight_); }
+double ReadingErrors::Expected(double excess) const {
+  return std::sqrt(squares_ / excesses_ * (std::abs(excess) + kLeastExcess));
+}
 
 }  // namespace bitpilot
