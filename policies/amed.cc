@@ -20,9 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-// 2: errors of readings are expected by policies/reading_errors.h. States of 1 come from a search that
-// would have decided otherwise.
-constexpr int kStateVersion = 2;
+constexpr int kStateVersion = 1;
 
 // What a decision looks back on, so that it takes as long late as early.
 constexpr std::size_t kMaxHistory = 256;
