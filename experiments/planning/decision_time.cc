@@ -183,7 +183,9 @@ class Search {
       excess += 0.3 * probed + 0.7 * probed * missing[i];
     }
     const double ratio = LatencyOf(problem_, trial.what.choice) / problem_.uniform8.latency_ns;
-    TrialOutcome outcome{.id = trial.id, .at = {.depth = depth, .spent = depth}};
+    TrialOutcome outcome;
+    outcome.id = trial.id;
+    outcome.at = {.depth = depth, .spent = depth};
     outcome.score = Scored{.loss = 0.5 + excess,
                            .loss_error = kReadingError,
                            .correct = 850,
