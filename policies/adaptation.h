@@ -7,8 +7,10 @@
 //
 //   at the start      a[i][w] = K(w, 8)
 //   training at b     a[i][w] += (1 - e^(-n / tau)) (K(w, b[i]) - a[i][w])      for every w
-//   kernel            K(v, w) = 4^-|log2(v / w)|: 1/4 from 8 to 4 bits and from 4 to 2. Of the widths
-//                     alone: which others a variable may take changes nothing.
+//   kernel            K(v, w) = the square of the ratio of e(v) and e(w): 1/4 from 8 to 4 bits and from 4
+//                     to 2. e(w) = w up to 4 bits; above, 1 - K(w, 8) falls to a quarter with each
+//                     bit, as the power of the noise does: to .19, .05, .01 at 5, 6, 7 bits. Of the
+//                     widths alone: which others a variable may take changes nothing.
 //
 // n: mini-batches, each counted by its share of the learning rate. tau: mini-batches in which the
 // distance falls to 1/e, unknown before a network has trained (policies/loss_belief.h learns it).

@@ -26,13 +26,6 @@ constexpr int kStateVersion = 1;
 constexpr std::size_t kMaxHistory = 256;
 constexpr std::size_t kMaxTried = 64;
 
-// Of a reading, before the first: nats.
-constexpr double kFirstLossError = 0.012;
-
-// Of a reading, at least: what the model of losses cannot say of one, however sure the reading
-// itself is (near 8 bit a difference to the twin is known almost exactly).
-constexpr double kLeastLossError = 0.004;
-
 // What training that diverged says of the loss at these widths.
 constexpr double kDivergedExcess = 2.3;  // nats: guessing one of ten classes
 constexpr double kDivergedError = 0.5;
@@ -74,8 +67,7 @@ AmedPolicy::AmedPolicy(const SearchProblem& problem, CostModel cost, std::uint64
       options_(std::move(options)),
       ladder_(problem_, cost_),
       belief_(problem.variables),
-      places_(belief_),
-      loss_error_(kFirstLossError) {
+      places_(belief_) {
   if (problem.batches_per_step == 0) {
     blind_ = std::make_unique<AmedBlindPolicy>(problem, cost_, seed, answers_, name());
   }
@@ -116,11 +108,11 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
   const bool is_new = places_.Answered(outcome);
   last_episode_ = std::max(last_episode_, trial.episode);
   if (outcome.score && std::isfinite(outcome.score->loss)) {
-    const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
-    const double error = std::max(excess.error, kLeastLossError);
-    squared_errors_ += error * error;
-    loss_error_ = std::sqrt(squared_errors_ / ++num_errors_);
-    if (is_new) belief_.Observe(places_.At({trial.id}), choice, excess.mean, error);
+    if (is_new) {
+      const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
+      belief_.Observe(places_.At({trial.id}), choice, excess.mean,
+                      reading_errors_.Take(excess.mean, excess.error));
+    }
   } else if (is_new) {
     const TrainedState after =
         belief_.After(places_.At(trial.from), choice, TrainedPlaces::Counted(trial.train));
@@ -212,7 +204,9 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
       continue;
     }
     if (!expected) expected.emplace(belief_);
-    expected->Anticipate(places_.At({trial.id}), trial.what.choice, loss_error_);
+    const TrainedState state = places_.At({trial.id});
+    const double error = reading_errors_.Expected(expected->Predict(state, trial.what.choice).mean);
+    expected->Anticipate(state, trial.what.choice, error);
   }
   std::vector<Choice> known = tried_;
   for (const Candidate& answer : answers_) known.push_back(answer.choice);
@@ -228,7 +222,7 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
                             .known = known,
                             .excluded = excluded_,
                             .incumbent = incumbent_,
-                            .loss_error = loss_error_,
+                            .reading_errors = reading_errors_,
                             .readings_left = ReadingsLeft(view)};
   return PlanDecision(input, random);
 }

@@ -49,6 +49,7 @@
 #include "policies/cost_model.h"
 #include "policies/loss_belief.h"
 #include "policies/policy.h"
+#include "policies/reading_errors.h"
 #include "policies/trained_places.h"
 #include "policies/transition.h"
 #include "policies/width_ladder.h"
@@ -101,11 +102,7 @@ class AmedPolicy final : public Policy {
   std::size_t num_learned_ = 0;  // of View::answered()
   int num_readings_ = 0;         // of those, all that a board was not missing for
   int last_episode_ = 0;
-  // Of a reading, as it is expected of the next: the root mean square of those so far, which differ
-  // with the widths (Scored::excess_error).
-  double loss_error_;
-  double squared_errors_ = 0.0;
-  int num_errors_ = 0;
+  ReadingErrors reading_errors_;
   std::vector<Transition> history_;  // the latest
   std::vector<Choice> tried_;        // the latest, each once
   std::set<Choice> excluded_;        // that boards cannot run

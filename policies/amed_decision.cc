@@ -63,7 +63,7 @@ class Decider {
 
   PlannedDecision Run() {
     PlannedDecision decision;
-    const Lookahead lookahead(input_.belief, StateAt(latest_), targets_, left_, input_.loss_error,
+    const Lookahead lookahead(input_.belief, StateAt(latest_), targets_, left_, ErrorOfReadings(),
                               *utility_);
     double stopping = -std::numeric_limits<double>::infinity();
     for (const Place place : places_) {
@@ -88,6 +88,10 @@ class Decider {
   }
 
  private:
+  ReadingErrorFunction ErrorOfReadings() const {
+    return [this](double excess) { return input_.reading_errors.Expected(excess); };
+  }
+
   TrainedState StateAt(Place place) const { return input_.places.At(place); }
 
   // Start, the latest and the incumbent, by the first ticket that left the weights, each once.
@@ -177,7 +181,7 @@ class Decider {
     std::erase_if(pool, [&](const Choice& choice) { return input_.excluded.contains(choice); });
     if (pool.empty()) pool.push_back(UniformChoice(problem_, 8));
     const TargetUtility utility = UtilityOf(pool);
-    const Lookahead lookahead(input_.belief, StateAt(latest_), pool, left_, input_.loss_error,
+    const Lookahead lookahead(input_.belief, StateAt(latest_), pool, left_, ErrorOfReadings(),
                               utility);
     for (const std::size_t j : MostWanted(lookahead.weights(), AsIndex(input_.options.targets))) {
       targets_.push_back(pool[j]);
@@ -248,13 +252,14 @@ class Decider {
   PlannedStep StepOf(Place from, const Choice& what, int batches, bool measure) const {
     const TrainedState after = input_.belief.After(StateAt(from), what, left_.counted(0, batches));
     const PredictedLoss predicted = input_.belief.Predict(after, what);
+    const double reading_error = input_.reading_errors.Expected(predicted.mean);
     PlannedStep step{
         .from = from, .what = what, .batches = batches, .measure = measure, .figures = figures_};
     step.figures.predicted_loss =
         AnchorLoss(problem_.anchor, view_.DepthOf(from) + batches) + predicted.mean;
     step.figures.predicted_error =
         std::sqrt(predicted.standard_deviation * predicted.standard_deviation +
-                  input_.loss_error * input_.loss_error);
+                  reading_error * reading_error);
     return step;
   }
 
@@ -312,7 +317,7 @@ class Decider {
     if (left_.search_batches == 0) return std::nullopt;
     SearchLeft nothing = left_;
     nothing.search_batches = 0;
-    const Lookahead after(input_.belief, StateAt(place), targets_, nothing, input_.loss_error,
+    const Lookahead after(input_.belief, StateAt(place), targets_, nothing, ErrorOfReadings(),
                           *utility_);
     const double without = after.ValueOfStopping(StateAt(place));
     const double counted = left_.counted(0, left_.search_batches);

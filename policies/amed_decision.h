@@ -11,6 +11,7 @@
 #include "policies/lookahead.h"
 #include "policies/loss_belief.h"
 #include "policies/random_stream.h"
+#include "policies/reading_errors.h"
 #include "policies/search_problem.h"
 #include "policies/surrogate.h"
 #include "policies/trained_places.h"
@@ -32,8 +33,8 @@ struct DecisionInput {
   const std::vector<Choice>& known;  // that may become targets, beside those drawn
   const std::set<Choice>& excluded;  // that no board runs
   Place incumbent;                   // where the search would have ended by the last decision
-  double loss_error = 0.0;           // of the next reading, nats
-  int readings_left = 0;             // 0: only how to end is asked
+  const ReadingErrors& reading_errors;
+  int readings_left = 0;  // 0: only how to end is asked
 };
 
 struct PlannedStep {

@@ -21,6 +21,11 @@ constexpr double kShortestStep = 1e-4;
 // Keeps a variance positive where rounding has eaten it.
 constexpr double kSmallestVariance = 1e-14;
 
+std::vector<double> ExponentialsOf(std::vector<double> logs) {
+  for (double& value : logs) value = PlainExp(value);
+  return logs;
+}
+
 }  // namespace
 
 LognormalBelief::LognormalBelief(const std::vector<double>& median,
@@ -45,10 +50,11 @@ void LognormalBelief::Observe(const SparseFeatures& features, double y, double n
 
 void LognormalBelief::Anticipate(const SparseFeatures& features, double noise_variance) {
   BITPILOT_CHECK(noise_variance > 0.0);
-  AddRow({features, 0.0, noise_variance}, logs_);
+  AddRow({features, 0.0, noise_variance}, logs_, ExponentialsOf(logs_));
 }
 
-double LognormalBelief::AddRow(const Reading& reading, const std::vector<double>& at) {
+double LognormalBelief::AddRow(const Reading& reading, const std::vector<double>& at,
+                               const std::vector<double>& exponentials) {
   Row row{.with = std::vector<double>(prior_.size(), 0.0),
           .before = {},
           .slope = reading.features,
@@ -58,7 +64,7 @@ double LognormalBelief::AddRow(const Reading& reading, const std::vector<double>
   double residual = reading.y;
   for (auto& [unknown, slope] : row.slope) {
     const std::size_t i = AsIndex(unknown);
-    slope *= above_median_[i] * PlainExp(at[i]);
+    slope *= above_median_[i] * exponentials[i];
     residual -= slope * (1.0 + prior_[i] - at[i]);
     row.with[i] += slope * prior_variance_[i];
   }
@@ -78,10 +84,11 @@ double LognormalBelief::AddRow(const Reading& reading, const std::vector<double>
 
 double LognormalBelief::MisfitOf(const std::vector<double>& logs) const {
   double misfit = 0.0;
+  const std::vector<double> exponentials = ExponentialsOf(logs);
   for (const Reading& reading : readings_) {
     double residual = reading.y;
     for (const auto& [unknown, value] : reading.features) {
-      residual -= value * above_median_[AsIndex(unknown)] * PlainExp(logs[AsIndex(unknown)]);
+      residual -= value * above_median_[AsIndex(unknown)] * exponentials[AsIndex(unknown)];
     }
     misfit += residual * residual / reading.noise_variance;
   }
@@ -112,9 +119,10 @@ void LognormalBelief::FitLogarithms() {
   for (int steps = 0;; ++steps) {
     rows_.clear();
     evidence_ = 0.0;
+    const std::vector<double> exponentials = ExponentialsOf(logs_);
     for (std::size_t i = 0; i < step.size(); ++i) step[i] = prior_[i] - logs_[i];
     for (const Reading& reading : readings_) {
-      const double residual = AddRow(reading, logs_);
+      const double residual = AddRow(reading, logs_, exponentials);
       const Row& row = rows_.back();
       evidence_ -= 0.5 * (residual * residual + 2.0 * PlainLog(row.deviation));
       for (std::size_t i = 0; i < step.size(); ++i) step[i] += residual * row.with[i];
@@ -145,7 +153,7 @@ void LognormalBelief::AbsorbOldest() {
   const Reading oldest = readings_.front();
   readings_.erase(readings_.begin());
   rows_.clear();
-  const double residual = AddRow(oldest, logs_);
+  const double residual = AddRow(oldest, logs_, ExponentialsOf(logs_));
   const Row& row = rows_.front();
   absorbed_evidence_ -= 0.5 * (residual * residual + 2.0 * PlainLog(row.deviation));
   for (std::size_t i = 0; i < prior_.size(); ++i) {

@@ -75,8 +75,9 @@ class LognormalBelief {
   // Takes the oldest reading out of readings_ and what it says of each unknown into the prior.
   void AbsorbOldest();
   // Covariances of the logarithms as if `reading` were read too, linear around `at`, behind the rows
-  // there are. Returns its residual's distance from what was expected, in standard deviations.
-  double AddRow(const Reading& reading, const std::vector<double>& at);
+  // there are. exponentials: of `at`, which all readings share: [n]. Returns its residual's distance from what was expected, in standard deviations.
+  double AddRow(const Reading& reading, const std::vector<double>& at,
+                const std::vector<double>& exponentials);
   double MisfitOf(const std::vector<double>& logs) const;
   double LogVariance(std::size_t unknown) const;
 

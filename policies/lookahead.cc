@@ -82,12 +82,12 @@ Choice NarrowestOf(const std::vector<Choice>& choices) {
 }
 
 Lookahead::Lookahead(const LossBelief& belief, const TrainedState& current,
-                     std::vector<Choice> targets, SearchLeft left, double loss_error,
+                     std::vector<Choice> targets, SearchLeft left, ReadingErrorFunction loss_error,
                      Utility utility)
     : belief_(belief),
       targets_(std::move(targets)),
       left_(std::move(left)),
-      noise_variance_(LossBelief::ReadingVariance(loss_error)),
+      loss_error_(std::move(loss_error)),
       utility_(std::move(utility)) {
   BITPILOT_CHECK(!targets_.empty());
   FindLikelyTaus();
@@ -211,6 +211,7 @@ Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
   const double rest = Rest(step.batches);
   const double trained = left_.counted(0, step.batches);
   std::vector<double> mean(num_targets, 0.0);
+  std::vector<double> read(num_readings, 0.0);  // expected
   std::vector<Covariances> covariances;
   std::vector<LognormalBelief::Combination> all;
   for (const LikelyTau& tau : taus_) {
@@ -223,12 +224,12 @@ Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
       mean[all.size()] += tau.weight * belief.Mean(loss);
       all.push_back(belief.Combine(loss));
     }
-    for (const Choice& choice : step.before) {
-      all.push_back(belief.Combine(belief_.Features(now, choice)));
-    }
-    for (const Choice& choice : step.after) {
-      all.push_back(belief.Combine(belief_.Features(after, choice)));
-    }
+    const auto add_reading = [&](const SparseFeatures& loss) {
+      read[all.size() - num_targets] += tau.weight * belief.Mean(loss);
+      all.push_back(belief.Combine(loss));
+    };
+    for (const Choice& choice : step.before) add_reading(belief_.Features(now, choice));
+    for (const Choice& choice : step.after) add_reading(belief_.Features(after, choice));
     Covariances& of_tau = covariances.emplace_back();
     of_tau.num_columns = all.size();
     of_tau.values.resize(num_readings * all.size());
@@ -241,6 +242,10 @@ Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
     }
   }
 
+  std::vector<double> noise_variance;
+  for (const double excess : read) {
+    noise_variance.push_back(LossBelief::ReadingVariance(loss_error_(excess)));
+  }
   Outlook outlook;
   Matrix taught(num_targets);
   for (std::size_t j = 0; j < num_targets; ++j) taught[j].resize(j + 1, 0.0);
@@ -254,7 +259,7 @@ Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
     for (std::size_t k = 0; k < num_readings; ++k) {
       const bool is_forced = planned == 0 && step.forced == k;
       if (is_read[k] || (planned == 0 && step.forced && !is_forced)) continue;
-      Learned(k, covariances, &learned);
+      Learned(k, noise_variance[k], covariances, &learned);
       const double spread = Spread(learned);
       if (spread > widest || is_forced) {
         widest = spread;
@@ -273,7 +278,7 @@ Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
     }
     for (Covariances& of_tau : covariances) {
       const double* known = of_tau.Row(*next);
-      const double variance = known[num_targets + *next] + noise_variance_;
+      const double variance = known[num_targets + *next] + noise_variance[*next];
       for (std::size_t i = 0; i < num_readings; ++i) {
         if (is_read[i]) continue;
         double* row = of_tau.Row(i);
@@ -293,12 +298,13 @@ Outlook Lookahead::Plan(const TrainedState& state, const Step& step) const {
   return outlook;
 }
 
-void Lookahead::Learned(std::size_t k, const std::vector<Covariances>& covariances,
+void Lookahead::Learned(std::size_t k, double noise_variance,
+                        const std::vector<Covariances>& covariances,
                         std::vector<double>* learned) const {
   std::fill(learned->begin(), learned->end(), 0.0);
   for (std::size_t t = 0; t < taus_.size(); ++t) {
     const double* row = covariances[t].Row(k);
-    const double variance = std::max(row[learned->size() + k], 0.0) + noise_variance_;
+    const double variance = std::max(row[learned->size() + k], 0.0) + noise_variance;
     const double factor = taus_[t].weight / std::sqrt(variance);
     for (std::size_t j = 0; j < learned->size(); ++j) (*learned)[j] += factor * row[j];
   }

@@ -20,7 +20,7 @@
 //
 //   state after the step, then all that is left trained at target j      ->  mean loss mu_j
 //   planned reading k, given those before it:  c_kj = cov(loss of j at the end, reading k)
-//                                                     / sqrt(var(reading k) + noise^2)
+//                                                     / sqrt(var(reading k) + noise_k^2)
 //   value = E of U(mu + s),  s normal with covariance sum over k of c_k c_k^T
 //
 // Readings are of targets, and of what trained last with one variable at its widest; each at most once on
@@ -38,6 +38,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "policies/loss_belief.h"
@@ -82,6 +83,9 @@ inline constexpr int kMaxProbes = 16;
 std::vector<Choice> ProbesOf(const Choice& trained, const std::vector<Choice>& choices,
                              const WidthIndex& index);
 
+// Standard error of a reading by its expected excess loss; both in nats.
+using ReadingErrorFunction = std::function<double(double excess)>;
+
 class Lookahead {
  public:
   // Larger is better. losses: excess loss of each target at the end, [targets].
@@ -90,9 +94,15 @@ class Lookahead {
   // belief: must outlive this object. current: of the weights that most steps would go on from.
   // targets: networks that the search may end with, at least one.
   //
-  // loss_error: standard error of a reading, nats. REQUIRES: > 0.
+  // loss_error: standard error of a reading of what it expects. REQUIRES: > 0, whatever it expects.
   Lookahead(const LossBelief& belief, const TrainedState& current, std::vector<Choice> targets,
-            SearchLeft left, double loss_error, Utility utility);
+            SearchLeft left, ReadingErrorFunction loss_error, Utility utility);
+  // The same error for all, nats.
+  Lookahead(const LossBelief& belief, const TrainedState& current, std::vector<Choice> targets,
+            SearchLeft left, double loss_error, Utility utility)
+      : Lookahead(
+            belief, current, std::move(targets), std::move(left),
+            [loss_error](double) { return loss_error; }, std::move(utility)) {}
 
   // Of the base policy on weights in `state`. read: widths whose loss is known there: reading them
   // again teaches nothing. beside: what else may be read there than targets, no target.
@@ -152,8 +162,8 @@ class Lookahead {
   // Targets and `beside` but what was read.
   std::vector<Choice> Unread(const std::set<Choice>& read, const std::vector<Choice>& beside) const;
   Outlook Plan(const TrainedState& state, const Step& step) const;
-  // What reading `k` teaches of each target's loss, now: c_kj, the mean over the taus.
-  void Learned(std::size_t k, const std::vector<Covariances>& covariances,
+  // What reading `k`, of that noise, teaches of each target's loss, now: c_kj, the mean over the taus.
+  void Learned(std::size_t k, double noise_variance, const std::vector<Covariances>& covariances,
                std::vector<double>* learned) const;
   // How well it tells the targets apart.
   double Spread(const std::vector<double>& learned) const;
@@ -166,7 +176,7 @@ class Lookahead {
   const LossBelief& belief_;
   std::vector<Choice> targets_;
   SearchLeft left_;
-  double noise_variance_;
+  ReadingErrorFunction loss_error_;
   Utility utility_;
   std::vector<LikelyTau> taus_;
   std::vector<double> weights_;             // [targets], sum 1

@@ -21,8 +21,8 @@ constexpr double kGoesDeviation = 0.5;
 constexpr double kUnadaptedLoss = 0.2;
 constexpr double kLeastLoss = 0.01;
 
-// What an additive model of the loss cannot say, nats.
-constexpr double kMisfit = 0.003;
+// What an additive model of the loss cannot say, nats: also of a reading that is known exactly.
+constexpr double kMisfit = 0.005;
 
 // Each reading counts that much less than the one after it when deviations are calibrated.
 constexpr double kCalibrationMemory = 0.95;

@@ -63,9 +63,11 @@ namespace bitpilot {
 //      is that of the same images, and policies weigh readings by it; walks price latency and
 //      energy by UtilityOf() (policies/reward.h); whether uniform 4 bit is a finalist follows from
 //      the problem
+//   5  amed and two-stage believe readings by policies/reading_errors.h; weights of 5 to 7 bits are
+//      nearer to those of 8 (policies/adaptation.h)
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 4;
+inline constexpr int kLogVersion = 5;
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";

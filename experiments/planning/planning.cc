@@ -1,7 +1,7 @@
 // How much it pays to plan with the state of the weights: regrets of five searchers on toys whose optimum is
 // known by trying every choice, where the law that the planner assumes holds, and where it does not.
 //
-//   planning [FIRST_SEED LAST_SEED]        3001 3040 by default; about two seconds a seed
+//   planning [FIRST_SEED LAST_SEED]        4001 4040 by default; about two seconds a seed
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -68,8 +68,8 @@ void Run(PlanningLaw law, std::uint64_t first_seed, std::uint64_t last_seed) {
 }  // namespace bitpilot
 
 int main(int argc, char** argv) {
-  const long first = argc == 3 ? std::atol(argv[1]) : 3001;
-  const long last = argc == 3 ? std::atol(argv[2]) : 3040;
+  const long first = argc == 3 ? std::atol(argv[1]) : 4001;
+  const long last = argc == 3 ? std::atol(argv[2]) : 4040;
   if ((argc != 1 && argc != 3) || first < 1 || last <= first) {
     std::fprintf(stderr, "usage: planning [FIRST_SEED LAST_SEED], two seeds or more, from 1 on\n");
     return 2;

@@ -567,7 +567,7 @@ TEST_F(SearchResumeTest, GoesOnFromThePolicysLastState) {
 // An older log decides by other rules.
 TEST_F(SearchResumeTest, SaysWhyAnOlderBitpilotsSearchCannotGoOn) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
-  for (const int version : {2, 3}) {
+  for (const int version : {2, 3, 4}) {
     const std::string older = "version-" + std::to_string(version);
     Rewrite("calm", older, [&](Event& event) {
       if (event.kind != AgentEvent::kKind) return true;

@@ -8,6 +8,7 @@ bitpilot_add_test(study_test LABEL agent
     full_disk_study_test.cc
     measurement_blob_test.cc
     memory_event_store.cc
+    prediction_scores_test.cc
     simultaneous_starts_test.cc
     sqlite_event_store_test.cc
     stored_study_test.cc
@@ -16,4 +17,4 @@ bitpilot_add_test(study_test LABEL agent
     study_tamper_test.cc
     study_test.cc
     training_note_test.cc
-  DEPS bitpilot::study)
+  DEPS bitpilot::study bitpilot::prediction_scores)

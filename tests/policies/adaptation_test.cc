@@ -29,6 +29,18 @@ TEST(AdaptationTest, StartsAtEightBitsAndAQuarterForEachHalvingOfTheWidth) {
   EXPECT_EQ(start.Missing({2, 2}), (std::vector<double>{0.9375, 0.9375}));
 }
 
+TEST(AdaptationTest, MissesAQuarterWithEachBitFromFourBitsOn) {
+  const WidthIndex index({VariableOf({3, 4, 5, 6, 7, 8})});
+  const Adaptation start(index);
+  EXPECT_DOUBLE_EQ(start.Missing({3})[0], 1.0 - 9.0 / 64.0);
+  double missing = 0.75;
+  for (const int width : {4, 5, 6, 7}) {
+    EXPECT_NEAR(start.Missing({width})[0], missing, 1e-12) << width;
+    missing /= 4.0;
+  }
+  EXPECT_EQ(start.Missing({8})[0], 0.0);
+}
+
 TEST(AdaptationTest, DoesNotDependOnWhichOtherWidthsAVariableMayTake) {
   const WidthIndex few({VariableOf({2, 4})});
   const WidthIndex many({VariableOf({1, 2, 3, 4, 5, 6, 7, 8})});
