@@ -21,7 +21,9 @@ bool IsOutOfSpace(int code, sqlite3* handle) {
   const int kind = code & 0xff;
   if (kind == SQLITE_FULL) return true;
   if (handle == nullptr || (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)) return false;
-  if (sqlite3_extended_errcode(handle) == SQLITE_IOERR_SHMSIZE) return true;
+  // The system's own number is that of the last call, which may have been the rollback's.
+  const int extended = sqlite3_extended_errcode(handle);
+  if (extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE) return true;
   const int error = sqlite3_system_errno(handle);
   return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
