@@ -17,6 +17,7 @@
 #include "agent/qat/integer_evaluation.h"
 #include "agent/results/board_comparison.h"
 #include "agent/results/finalists.h"
+#include "agent/session/check_before_search.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/moved_parts.h"
 #include "agent/session/problem_setup.h"
