@@ -22,9 +22,10 @@ const FinalRow* FastestWithin(const FinalEvent& final, double points);
 // The front's member with the highest validation accuracy, of equals the faster. Null as above.
 const FinalRow* MostAccurateOnValidation(const FinalEvent& final);
 
-// The rows that no search found (references, the integer program's answer) and that the same rule
-// would have put before the row found: at a lower ratio within as many points, or with a higher
-// validation accuracy. In the table's order; empty where the rule chose nobody.
+// The rows that no search found (references, the integer program's answer, unless the front has
+// their widths) and that the same rule would have put before the row found: at a ratio lower by more
+// than 1 % within as many points, or with a higher validation accuracy. In the table's order; empty
+// where the rule chose nobody.
 std::vector<const FinalRow*> NotFoundButFaster(const FinalEvent& final, double points);
 std::vector<const FinalRow*> NotFoundButMoreAccurate(const FinalEvent& final);
 

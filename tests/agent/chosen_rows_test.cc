@@ -120,6 +120,20 @@ TEST(ChosenRowsTest, NamesWhatWasNotFoundAndIsBetterByTheSameRule) {
   EXPECT_EQ(DescribeChoice(FinalEvent()), "");
 }
 
+// The same network, measured twice: noise alone would put one before the other.
+TEST(ChosenRowsTest, ARowWithWidthsOfTheFrontWasFound) {
+  FinalEvent final = Sample();
+  final.rows[2].assignment_id = final.rows[4].assignment_id = "same";
+  EXPECT_EQ(Labels(NotFoundButFaster(final, 1)), std::vector<std::string>{"uniform 4 bit"});
+}
+
+TEST(ChosenRowsTest, OnePercentIsNoLowerRatio) {
+  FinalEvent final = Sample();
+  final.rows[1].ratio = 0.7 * 0.992;
+  final.rows[2].ratio = 0.7 * 0.988;
+  EXPECT_EQ(Labels(NotFoundButFaster(final, 1)), std::vector<std::string>{"ilp start"});
+}
+
 TEST(ChosenRowsTest, ChoosesNobodyByTestAccuracyWhereValidationIsUnknown) {
   FinalEvent final = Sample();
   for (FinalRow& row : final.rows) row.validation_accuracy.reset();
