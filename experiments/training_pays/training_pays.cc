@@ -116,6 +116,10 @@ void PrintArms(const Searches& searches) {
 
 void PrintDifferences(const Searches& searches) {
   const std::map<int, Search>& first = searches.at(kArms[0].name);
+  const auto trained = std::count_if(
+      first.begin(), first.end(), [](const auto& seed) { return seed.second.search_batches > 0; });
+  std::printf("%s trained while it searched on %td of %zu seeds\n", kArms[0].name, trained,
+              first.size());
   for (const Arm& arm : kArms) {
     if (&arm == &kArms[0]) continue;
     const std::map<int, Search>& other = searches.at(arm.name);
