@@ -124,7 +124,7 @@ TEST(StartLocalBoardTest, RefusesDevicesThatDoNotExist) {
   EXPECT_EQ(StartLocalBoard("local:", {}).status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(StartLocalBoard("local:z80", {}).status().code(), StatusCode::kInvalidArgument);
   const Status missing = StartLocalBoard("model:/nonexistent.table", {}).status();
-  EXPECT_EQ(missing.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(missing.code(), StatusCode::kNotFound) << "a file that is named, not a wrong flag";
   EXPECT_NE(missing.message().find("/nonexistent.table"), std::string::npos);
   BoardOptions fast;
   fast.fast = true;
