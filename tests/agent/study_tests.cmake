@@ -6,6 +6,8 @@ bitpilot_add_test(study_test LABEL agent
     event_store_test.cc
     events_test.cc
     full_disk_study_test.cc
+    headline_search_test.cc
+    headline_verdict_test.cc
     measurement_blob_test.cc
     memory_event_store.cc
     prediction_scores_test.cc
@@ -17,4 +19,4 @@ bitpilot_add_test(study_test LABEL agent
     study_tamper_test.cc
     study_test.cc
     training_note_test.cc
-  DEPS bitpilot::study bitpilot::prediction_scores)
+  DEPS bitpilot::study bitpilot::headline_results bitpilot::prediction_scores)
