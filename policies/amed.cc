@@ -1,7 +1,6 @@
 #include "policies/amed.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -12,7 +11,6 @@
 #include "policies/history_policy.h"
 #include "policies/pace.h"
 #include "policies/random_stream.h"
-#include "policies/reward.h"
 #include "policies/surrogate.h"
 
 namespace bitpilot {
@@ -25,10 +23,6 @@ constexpr int kStateVersion = 1;
 // What a decision looks back on, so that it takes as long late as early.
 constexpr std::size_t kMaxHistory = 256;
 constexpr std::size_t kMaxTried = 64;
-
-// What training that diverged says of the loss at these widths.
-constexpr double kDivergedExcess = 2.3;  // nats: guessing one of ten classes
-constexpr double kDivergedError = 0.5;
 
 // Pools of targets that must agree that nothing beats stopping.
 constexpr int kAttempts = 2;
@@ -66,8 +60,7 @@ AmedPolicy::AmedPolicy(const SearchProblem& problem, CostModel cost, std::uint64
       answers_(std::move(answers)),
       options_(std::move(options)),
       ladder_(problem_, cost_),
-      belief_(problem.variables),
-      places_(belief_) {
+      learner_(problem) {
   if (problem.batches_per_step == 0) {
     blind_ = std::make_unique<AmedBlindPolicy>(problem, cost_, seed, answers_, name());
   }
@@ -92,32 +85,21 @@ std::vector<TicketId> AmedPolicy::Keeps() const {
 void AmedPolicy::Learn(const View& view) {
   const std::vector<AnsweredTrial>& answered = view.answered();
   for (std::size_t i = num_learned_; i < answered.size(); ++i) {
-    places_.Submitted(answered[i].trial);
+    learner_.places().Submitted(answered[i].trial);
   }
   for (const Action& action : view.in_flight()) {
-    if (const auto* trial = std::get_if<Trial>(&action)) places_.Submitted(*trial);
+    if (const auto* trial = std::get_if<Trial>(&action)) learner_.places().Submitted(*trial);
   }
   for (; num_learned_ < answered.size(); ++num_learned_) {
     LearnOutcome(answered[num_learned_].trial, answered[num_learned_].outcome);
   }
-  places_.Forget(view);
+  learner_.places().Forget(view);
 }
 
 void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
   const Choice& choice = trial.what.choice;
-  const bool is_new = places_.Answered(outcome);
+  learner_.Answered(trial, outcome);
   last_episode_ = std::max(last_episode_, trial.episode);
-  if (outcome.score && std::isfinite(outcome.score->loss)) {
-    if (is_new) {
-      const ExcessLoss excess = ExcessOf(problem_.anchor, *outcome.score, outcome.at.depth);
-      belief_.Observe(places_.At({trial.id}), choice, excess.mean,
-                      reading_errors_.Take(excess.mean, excess.error));
-    }
-  } else if (is_new) {
-    const TrainedState after =
-        belief_.After(places_.At(trial.from), choice, TrainedPlaces::Counted(trial.train));
-    belief_.Observe(after, choice, kDivergedExcess, kDivergedError);
-  }
   if (std::find(tried_.begin(), tried_.end(), choice) == tried_.end()) tried_.push_back(choice);
   ForgetBefore(kMaxTried, &tried_);
   Transition transition = ToTransition(problem_, trial, outcome);
@@ -180,7 +162,7 @@ std::vector<Action> AmedPolicy::Act(const View& view) {
     if (!HasRoom(*now, 1)) return actions;
     if (!later) later.emplace(view);
     later->Submitted(actions.back());
-    places_.Submitted(std::get<Trial>(actions.back()));
+    learner_.places().Submitted(std::get<Trial>(actions.back()));
     now = &*later;
   }
   const bool has_board = view.conditions()->slots.empty() || !view.Classes().empty();
@@ -198,14 +180,15 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
   for (const Action& action : view.in_flight()) {
     const auto& trial = std::get<Trial>(action);
     // One that asks boards only, for what was read already, teaches nothing of losses.
-    const Place weights = places_.Origin({trial.id});
-    if (places_.HasRead(weights, trial.what.choice) ||
+    const Place weights = learner_.places().Origin({trial.id});
+    if (learner_.places().HasRead(weights, trial.what.choice) ||
         !anticipated.emplace(weights.after, trial.what.choice).second) {
       continue;
     }
-    if (!expected) expected.emplace(belief_);
-    const TrainedState state = places_.At({trial.id});
-    const double error = reading_errors_.Expected(expected->Predict(state, trial.what.choice).mean);
+    if (!expected) expected.emplace(learner_.belief());
+    const TrainedState state = learner_.places().At({trial.id});
+    const double error =
+        learner_.reading_errors().Expected(expected->Predict(state, trial.what.choice).mean);
     expected->Anticipate(state, trial.what.choice, error);
   }
   std::vector<Choice> known = tried_;
@@ -216,13 +199,13 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
                             .ladder = ladder_,
                             .options = options_,
                             .view = view,
-                            .belief = expected ? *expected : belief_,
-                            .places = places_,
+                            .belief = expected ? *expected : learner_.belief(),
+                            .places = learner_.places(),
                             .surrogate = surrogate,
                             .known = known,
                             .excluded = excluded_,
                             .incumbent = incumbent_,
-                            .reading_errors = reading_errors_,
+                            .reading_errors = learner_.reading_errors(),
                             .readings_left = ReadingsLeft(view)};
   return PlanDecision(input, random);
 }
@@ -240,8 +223,8 @@ Trial AmedPolicy::TrialOf(const View& view, const PlannedStep& step) const {
   for (const Action& action : view.in_flight()) {
     episode = std::max(episode, std::get<Trial>(action).episode);
   }
-  const bool restarts =
-      step.batches > 0 && places_.Origin(step.from) != places_.Origin(view.latest());
+  const bool restarts = step.batches > 0 && learner_.places().Origin(step.from) !=
+                                                learner_.places().Origin(view.latest());
   return {.id = view.next_ticket(),
           .what = {.choice = step.what,
                    .origin = is_answer ? Origin::kIntegerProgram : Origin::kPlanned,

@@ -47,10 +47,8 @@
 #include "policies/amed_decision.h"
 #include "policies/amed_options.h"
 #include "policies/cost_model.h"
-#include "policies/loss_belief.h"
+#include "policies/loss_learner.h"
 #include "policies/policy.h"
-#include "policies/reading_errors.h"
-#include "policies/trained_places.h"
 #include "policies/transition.h"
 #include "policies/width_ladder.h"
 
@@ -97,12 +95,10 @@ class AmedPolicy final : public Policy {
   WidthLadder ladder_;
   std::unique_ptr<Policy> blind_;  // where nothing trains
 
-  LossBelief belief_;
-  TrainedPlaces places_;
+  LossLearner learner_;
   std::size_t num_learned_ = 0;  // of View::answered()
   int num_readings_ = 0;         // of those, all that a board was not missing for
   int last_episode_ = 0;
-  ReadingErrors reading_errors_;
   std::vector<Transition> history_;  // the latest
   std::vector<Choice> tried_;        // the latest, each once
   std::set<Choice> excluded_;        // that boards cannot run

@@ -9,6 +9,7 @@
 
 #include "kernels/base/check.h"
 #include "policies/index.h"
+#include "policies/loss_learner.h"
 #include "policies/pace.h"
 #include "policies/reward.h"
 #include "policies/target_pool.h"
@@ -251,15 +252,13 @@ class Decider {
 
   PlannedStep StepOf(Place from, const Choice& what, int batches, bool measure) const {
     const TrainedState after = input_.belief.After(StateAt(from), what, left_.counted(0, batches));
-    const PredictedLoss predicted = input_.belief.Predict(after, what);
-    const double reading_error = input_.reading_errors.Expected(predicted.mean);
+    const PredictedLoss predicted =
+        PredictReading(input_.belief, input_.reading_errors, after, what);
     PlannedStep step{
         .from = from, .what = what, .batches = batches, .measure = measure, .figures = figures_};
     step.figures.predicted_loss =
         AnchorLoss(problem_.anchor, view_.DepthOf(from) + batches) + predicted.mean;
-    step.figures.predicted_error =
-        std::sqrt(predicted.standard_deviation * predicted.standard_deviation +
-                  reading_error * reading_error);
+    step.figures.predicted_error = predicted.standard_deviation;
     return step;
   }
 

@@ -114,22 +114,12 @@ void LognormalBelief::Fit() {
 
 void LognormalBelief::FitLogarithms() {
   double misfit = MisfitOf(logs_);
-  std::vector<double> step(logs_.size());
   std::vector<double> trial(logs_.size());
-  for (int steps = 0;; ++steps) {
-    rows_.clear();
-    evidence_ = 0.0;
-    const std::vector<double> exponentials = ExponentialsOf(logs_);
-    for (std::size_t i = 0; i < step.size(); ++i) step[i] = prior_[i] - logs_[i];
-    for (const Reading& reading : readings_) {
-      const double residual = AddRow(reading, logs_, exponentials);
-      const Row& row = rows_.back();
-      evidence_ -= 0.5 * (residual * residual + 2.0 * PlainLog(row.deviation));
-      for (std::size_t i = 0; i < step.size(); ++i) step[i] += residual * row.with[i];
-    }
+  for (int steps = 0; steps < kMaxSteps; ++steps) {
+    const std::vector<double> step = FullStep();
     double longest = 0.0;
     for (const double one : step) longest = std::max(longest, std::abs(one));
-    if (steps == kMaxSteps || longest < kShortestStep) break;
+    if (longest < kShortestStep) break;
     double share = std::min(1.0, kLongestStep / longest);
     bool is_better = false;
     for (int halving = 0; halving < kMaxHalvings && !is_better; ++halving, share *= 0.5) {
@@ -141,6 +131,63 @@ void LognormalBelief::FitLogarithms() {
     if (!is_better) break;
     logs_.swap(trial);
   }
+  rows_.clear();
+  evidence_ = 0.0;
+  const std::vector<double> exponentials = ExponentialsOf(logs_);
+  for (const Reading& reading : readings_) {
+    const double residual = AddRow(reading, logs_, exponentials);
+    evidence_ -= 0.5 * (residual * residual + 2.0 * PlainLog(rows_.back().deviation));
+  }
+}
+
+std::vector<double> LognormalBelief::FullStep() const {
+  const std::size_t count = readings_.size();
+  const std::vector<double> exponentials = ExponentialsOf(logs_);
+  std::vector<SparseFeatures> slopes;
+  std::vector<double> solved(count);  // residuals, then the readings' shares in the step
+  slopes.reserve(count);
+  for (std::size_t j = 0; j < count; ++j) {
+    slopes.push_back(readings_[j].features);
+    solved[j] = readings_[j].y;
+    for (auto& [unknown, slope] : slopes[j]) {
+      const std::size_t i = AsIndex(unknown);
+      slope *= above_median_[i] * exponentials[i];
+      solved[j] -= slope * (1.0 + prior_[i] - logs_[i]);
+    }
+  }
+  // The readings' covariance and its factor, row by row: lower triangles. Most unknowns are in few
+  // readings, so this is far less work than AddRow()'s, whose rows are needed where the fit ends only.
+  std::vector<double> factor(count * count);
+  std::vector<double> spread(prior_.size(), 0.0);  // a reading's covariances with the logarithms
+  for (std::size_t j = 0; j < count; ++j) {
+    for (const auto& [unknown, slope] : slopes[j]) {
+      spread[AsIndex(unknown)] += slope * prior_variance_[AsIndex(unknown)];
+    }
+    double* const row = &factor[j * count];
+    for (std::size_t k = 0; k <= j; ++k) {
+      double covariance = Dot(slopes[k], spread);
+      if (k == j) covariance += readings_[j].noise_variance;
+      const double* const other = &factor[k * count];
+      for (std::size_t l = 0; l < k; ++l) covariance -= row[l] * other[l];
+      row[k] = k < j ? covariance / other[k]
+                     : std::sqrt(std::max(covariance, readings_[j].noise_variance));
+    }
+    for (const auto& [unknown, slope] : slopes[j]) spread[AsIndex(unknown)] = 0.0;
+    for (std::size_t k = 0; k < j; ++k) solved[j] -= row[k] * solved[k];
+    solved[j] /= row[j];
+  }
+  for (std::size_t j = count; j-- > 0;) {
+    solved[j] /= factor[j * count + j];
+    for (std::size_t k = 0; k < j; ++k) solved[k] -= factor[j * count + k] * solved[j];
+  }
+  std::vector<double> step(logs_.size());
+  for (std::size_t i = 0; i < step.size(); ++i) step[i] = prior_[i] - logs_[i];
+  for (std::size_t j = 0; j < count; ++j) {
+    for (const auto& [unknown, slope] : slopes[j]) {
+      step[AsIndex(unknown)] += slope * prior_variance_[AsIndex(unknown)] * solved[j];
+    }
+  }
+  return step;
 }
 
 double LognormalBelief::LogVariance(std::size_t unknown) const {

@@ -7,8 +7,9 @@
 // read together it then takes the one that was blamed least for free, and a search ends with it.
 //
 // The logarithms are fitted to all readings at once (Gauss-Newton), so that the expected sums agree with
-// them; around the fit they are normal (Laplace), and the unknowns are linear in them for planning. Only the last kMaxReadings are fitted
-// again: of older ones each unknown's mean and deviation stay, so that the cost is bounded.
+// them; around the fit they are normal (Laplace), and the unknowns are linear in them for planning. Only the
+// last kMaxReadings are fitted again: of older ones each unknown's mean and deviation stay, so that the
+// cost is bounded.
 //
 // Source: iterated extended Kalman filter, Bell and Cathey, IEEE Transactions on Automatic Control 38(2),
 // 1993; draws by conditioning, Matheron's rule, Wilson et al., JMLR 22(105), 2021.
@@ -70,12 +71,15 @@ class LognormalBelief {
   };
 
   void Fit();
-  // The logarithms, by above_median_.
+  // The logarithms, by above_median_; rows_ and evidence_ where they end.
   void FitLogarithms();
+  // From logs_ to the fit of what is linear around them: [n].
+  std::vector<double> FullStep() const;
   // Takes the oldest reading out of readings_ and what it says of each unknown into the prior.
   void AbsorbOldest();
   // Covariances of the logarithms as if `reading` were read too, linear around `at`, behind the rows
-  // there are. exponentials: of `at`, which all readings share: [n]. Returns its residual's distance from what was expected, in standard deviations.
+  // there are. exponentials: of `at`, which all readings share: [n]. Returns its residual's distance from
+  // what was expected, in standard deviations.
   double AddRow(const Reading& reading, const std::vector<double>& at,
                 const std::vector<double>& exponentials);
   double MisfitOf(const std::vector<double>& logs) const;

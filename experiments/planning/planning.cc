@@ -42,6 +42,18 @@ void PrintRow(const char* name, const std::vector<double>& regrets,
               MeanOf(differences), HalfWidth95(differences), below, above);
 }
 
+const char* NameOf(PlanningLaw law) {
+  switch (law) {
+    case PlanningLaw::kAssumed:
+      return "as is assumed";
+    case PlanningLaw::kSixBits:
+      return "as is assumed, half of the variables of 4, 6 or 8 bits";
+    case PlanningLaw::kOther:
+      break;
+  }
+  return "otherwise than is assumed";
+}
+
 void Run(PlanningLaw law, std::uint64_t first_seed, std::uint64_t last_seed) {
   std::vector<std::vector<double>> regrets(std::size(kArms));
   for (std::uint64_t seed = first_seed; seed <= last_seed; ++seed) {
@@ -51,9 +63,8 @@ void Run(PlanningLaw law, std::uint64_t first_seed, std::uint64_t last_seed) {
       regrets[arm].push_back(kArms[arm].run(toy, seed) - optimum);
     }
   }
-  std::printf("\nlosses and weights behave %s, seeds %llu to %llu; regret in nats\n\n",
-              law == PlanningLaw::kAssumed ? "as is assumed" : "otherwise than is assumed",
-              static_cast<unsigned long long>(first_seed),
+  std::printf("\nlosses, weights and readings behave %s, seeds %llu to %llu; regret in nats\n\n",
+              NameOf(law), static_cast<unsigned long long>(first_seed),
               static_cast<unsigned long long>(last_seed));
   std::printf(
       "| searcher | mean | middle | worst | mean less two-stage's | below, above it |\n"
@@ -74,7 +85,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: planning [FIRST_SEED LAST_SEED], two seeds or more, from 1 on\n");
     return 2;
   }
-  for (const auto law : {bitpilot::PlanningLaw::kAssumed, bitpilot::PlanningLaw::kOther}) {
+  for (const auto law : {bitpilot::PlanningLaw::kAssumed, bitpilot::PlanningLaw::kSixBits,
+                         bitpilot::PlanningLaw::kOther}) {
     bitpilot::Run(law, static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(last));
   }
 }

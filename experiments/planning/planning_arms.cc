@@ -12,14 +12,13 @@
 #include "policies/lookahead.h"
 #include "policies/loss_belief.h"
 #include "policies/random_stream.h"
+#include "policies/reading_errors.h"
 
 namespace bitpilot {
 namespace {
 
 // Worlds drawn for a choice that was not read yet, before a search on untrained weights ends.
 constexpr int kDrawsOfNewChoice = 1000;
-
-constexpr double kLossVariance = PlanningToy::kLossError * PlanningToy::kLossError;
 
 // A model of losses by choices alone: one unknown for each width of each variable, around `share` of
 // what was probed.
@@ -54,11 +53,12 @@ double NegativeLowest(const std::vector<double>& losses) {
 
 // The 24 of `pool` that may well be the best.
 std::vector<Choice> MostPromising(const LossBelief& belief, const TrainedState& state,
-                                  const SearchLeft& left, std::vector<Choice> pool) {
+                                  const SearchLeft& left, const ReadingErrorFunction& loss_error,
+                                  std::vector<Choice> pool) {
   constexpr std::size_t kTargets = 24;
   std::sort(pool.begin(), pool.end());
   pool.erase(std::unique(pool.begin(), pool.end()), pool.end());
-  const Lookahead lookahead(belief, state, pool, left, PlanningToy::kLossError, NegativeLowest);
+  const Lookahead lookahead(belief, state, pool, left, loss_error, NegativeLowest);
   const std::vector<double> losses = lookahead.FinalLosses(state);
   const std::vector<double>& weights = lookahead.weights();
   std::vector<std::size_t> order(pool.size());
@@ -148,8 +148,9 @@ double StateBlindLoss(const PlanningToy& toy, std::uint64_t seed) {
     const Choice choice = toy.Best(model.Sample(random));
     weights = toy.Train(weights, choice, PlanningToy::kBatchesPerStep);
     // Training moves all losses: a reading is worth less than it would be on weights that stand still.
-    const double noise = PlanningToy::kLossError + 0.02;
-    model.Observe(ChoiceFeatures(toy.index(), choice), toy.Read(weights, choice), noise * noise);
+    const PlanningToy::Reading reading = toy.Read(weights, choice);
+    const double noise = reading.error + 0.02;
+    model.Observe(ChoiceFeatures(toy.index(), choice), reading.excess, noise * noise);
   }
   return FinalLoss(toy, weights, toy.Best(model.mean()), /*batches=*/0);
 }
@@ -166,7 +167,9 @@ double TwoStageLoss(const PlanningToy& toy, std::uint64_t seed) {
       choice = toy.Best(model.Sample(random));
     }
     if (!read.insert(choice).second) break;
-    model.Observe(ChoiceFeatures(toy.index(), choice), toy.Read(weights, choice), kLossVariance);
+    const PlanningToy::Reading reading = toy.Read(weights, choice);
+    model.Observe(ChoiceFeatures(toy.index(), choice), reading.excess,
+                  reading.error * reading.error);
   }
   return FinalLoss(toy, weights, toy.Best(model.mean()),
                    PlanningToy::kDecisions * PlanningToy::kBatchesPerStep);
@@ -185,7 +188,8 @@ double BeliefLoss(const PlanningToy& toy, std::uint64_t seed) {
     weights = toy.Train(weights, choice, PlanningToy::kBatchesPerStep);
     state = belief.After(state, choice, PlanningToy::kBatchesPerStep);
     left -= PlanningToy::kBatchesPerStep;
-    belief.Observe(state, choice, toy.Read(weights, choice), PlanningToy::kLossError);
+    const PlanningToy::Reading reading = toy.Read(weights, choice);
+    belief.Observe(state, choice, reading.excess, reading.error);
   }
   return FinalLoss(toy, weights, LowestMean(toy, belief, state, left), /*batches=*/0);
 }
@@ -196,6 +200,10 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
   constexpr double kLeastGainOfTraining = 0.003;
   RandomStream random(seed, "lookahead");
   LossBelief belief(toy.variables());
+  ReadingErrors errors;
+  const ReadingErrorFunction loss_error = [&errors](double excess) {
+    return errors.Expected(excess);
+  };
   TrainedState state = belief.Start();
   PlanningToy::Weights weights = toy.Start();
   SearchLeft left{.readings = PlanningToy::kDecisions,
@@ -207,9 +215,8 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
   for (; left.readings > 0; --left.readings) {
     AddTargets(toy, belief, state, left.search_batches + PlanningToy::kFinalBatches, random,
                &targets);
-    targets = MostPromising(belief, state, left, std::move(targets));
-    const Lookahead lookahead(belief, state, targets, left, PlanningToy::kLossError,
-                              NegativeLowest);
+    targets = MostPromising(belief, state, left, loss_error, std::move(targets));
+    const Lookahead lookahead(belief, state, targets, left, loss_error, NegativeLowest);
     std::vector<Choice> probes;
     if (trained_at) probes = ProbesOf(*trained_at, targets, belief.index());
     const Outlook reading = lookahead.OutlookOfReading(state, read, probes);
@@ -240,7 +247,9 @@ double LookaheadLoss(const PlanningToy& toy, std::uint64_t seed) {
       trained_at = *what;
     }
     read.insert(*what);
-    belief.Observe(state, *what, toy.Read(weights, *what), PlanningToy::kLossError);
+    const PlanningToy::Reading reading_there = toy.Read(weights, *what);
+    belief.Observe(state, *what, reading_there.excess,
+                   errors.Take(reading_there.excess, reading_there.error));
   }
   const Choice answer =
       LowestMean(toy, belief, state, left.search_batches + PlanningToy::kFinalBatches);

@@ -1,8 +1,10 @@
 #include "experiments/planning/planning_toy.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -11,6 +13,7 @@
 #include "policies/index.h"
 #include "policies/plain_math.h"
 #include "policies/random_stream.h"
+#include "policies/reading_errors.h"
 
 namespace bitpilot {
 namespace {
@@ -24,16 +27,23 @@ struct Width {
   double latency;      // of 8 bits
   double sensitivity;  // of 4 bits
 };
-constexpr Width kWidths[] = {{2, 0.35, 8.0}, {4, 0.6, 1.0}, {8, 1.0, 0.0}};
+constexpr std::size_t kWidthsEach = 3;
+using Widths = std::array<Width, kWidthsEach>;
+constexpr Widths kNarrowWidths = {{{2, 0.35, 8.0}, {4, 0.6, 1.0}, {8, 1.0, 0.0}}};
+constexpr Widths kWideWidths = {{{4, 0.6, 1.0}, {6, 0.8, 0.0625}, {8, 1.0, 0.0}}};
 
-std::vector<DecisionVariable> DrawVariables(RandomStream& random) {
+const Widths& WidthsOf(PlanningLaw law, int variable) {
+  return law == PlanningLaw::kSixBits && variable % 2 == 1 ? kWideWidths : kNarrowWidths;
+}
+
+std::vector<DecisionVariable> DrawVariables(PlanningLaw law, RandomStream& random) {
   std::vector<DecisionVariable> variables;
   for (int i = 0; i < kVariables; ++i) {
     DecisionVariable variable;
     variable.index = i;
     variable.name = "variable" + std::to_string(i);
     const double at_four_bits = PlainExp(-4.0 + 0.9 * random.NextNormal());
-    for (const Width& width : kWidths) {
+    for (const Width& width : WidthsOf(law, i)) {
       variable.widths.push_back(width.bits);
       variable.sensitivity.push_back(width.sensitivity * at_four_bits);
     }
@@ -43,22 +53,23 @@ std::vector<DecisionVariable> DrawVariables(RandomStream& random) {
 }
 
 // Every choice within the budget, but those far below it.
-std::vector<Choice> FeasibleChoices(RandomStream& random) {
+std::vector<Choice> FeasibleChoices(PlanningLaw law, RandomStream& random) {
   std::vector<double> share(kVariables);
   double sum = 0.0;
   for (double& value : share) sum += value = 0.3 + random.NextUniform();
   std::vector<Choice> feasible;
   Choice choice(kVariables);
-  std::vector<int> position(kVariables, 0);
+  std::vector<std::size_t> position(kVariables, 0);
   while (true) {
     double latency = 0.0;
     for (std::size_t i = 0; i < position.size(); ++i) {
-      choice[i] = kWidths[position[i]].bits;
-      latency += share[i] / sum * kWidths[position[i]].latency;
+      const Width& width = WidthsOf(law, static_cast<int>(i))[position[i]];
+      choice[i] = width.bits;
+      latency += share[i] / sum * width.latency;
     }
     if (latency <= kBudget && latency > kBudget - kNearTheBudget) feasible.push_back(choice);
     std::size_t i = 0;
-    while (i < position.size() && ++position[i] == std::ssize(kWidths)) position[i++] = 0;
+    while (i < position.size() && ++position[i] == kWidthsEach) position[i++] = 0;
     if (i == position.size()) return feasible;
   }
 }
@@ -68,14 +79,14 @@ std::vector<Choice> FeasibleChoices(RandomStream& random) {
 PlanningToy::PlanningToy(std::uint64_t seed, PlanningLaw law)
     : seed_(seed),
       law_(law),
-      variables_([seed] {
+      variables_([seed, law] {
         RandomStream random(seed, "probe");
-        return DrawVariables(random);
+        return DrawVariables(law, random);
       }()),
       index_(variables_) {
   RandomStream random(seed, "world");
-  law == PlanningLaw::kAssumed ? DrawAssumed(random) : DrawOther(random);
-  feasible_ = FeasibleChoices(random);
+  law == PlanningLaw::kOther ? DrawOther(random) : DrawAssumed(random);
+  feasible_ = FeasibleChoices(law, random);
 }
 
 void PlanningToy::DrawAssumed(RandomStream& random) {
@@ -87,6 +98,8 @@ void PlanningToy::DrawAssumed(RandomStream& random) {
     interactions_.push_back(0.0);
   }
   tau_ = 15.0 + 45.0 * random.NextUniform();
+  RandomStream errors(seed_, "errors");
+  error_scale_ = PlainExp((2.0 * errors.NextUniform() - 1.0) * PlainLog(2.0));
 }
 
 void PlanningToy::DrawOther(RandomStream& random) {
@@ -103,8 +116,13 @@ void PlanningToy::DrawOther(RandomStream& random) {
 }
 
 double PlanningToy::Kernel(int a, int b) const {
-  const double ratio = static_cast<double>(std::min(a, b)) / std::max(a, b);
-  return law_ == PlanningLaw::kAssumed ? ratio * ratio : ratio;
+  const auto [narrow, wide] = std::minmax(a, b);
+  // 6 bits: what is missing to 8 falls to a quarter with each bit above 4.
+  const auto square = [](int width) {
+    return width == 6 ? 64.0 * (1.0 - 0.75 / 16.0) : static_cast<double>(width * width);
+  };
+  const double ratio = square(narrow) / square(wide);
+  return law_ == PlanningLaw::kOther ? std::sqrt(ratio) : ratio;
 }
 
 PlanningToy::Weights PlanningToy::Start() const {
@@ -156,7 +174,7 @@ double PlanningToy::Loss(const Weights& weights, const Choice& choice) const {
   return loss;
 }
 
-double PlanningToy::Read(const Weights& weights, const Choice& choice) const {
+PlanningToy::Reading PlanningToy::Read(const Weights& weights, const Choice& choice) const {
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   const auto add = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
   for (const double adapted : weights.adapted_) {
@@ -164,7 +182,10 @@ double PlanningToy::Read(const Weights& weights, const Choice& choice) const {
     add(std::bit_cast<std::uint64_t>(adapted) & 0xffffffff);
   }
   for (const int width : choice) add(static_cast<std::uint64_t>(width));
-  return Loss(weights, choice) + kLossError * RandomStream(seed_, "reading", hash).NextNormal();
+  const double loss = Loss(weights, choice);
+  const double error = error_scale_ > 0.0 ? error_scale_ * ReadingErrors().Expected(loss)
+                                          : ReadingErrors::kFirstError;
+  return {loss + error * RandomStream(seed_, "reading", hash).NextNormal(), error};
 }
 
 double PlanningToy::OptimalLoss() const {

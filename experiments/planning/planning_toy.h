@@ -14,21 +14,25 @@ namespace bitpilot {
 
 // How losses and weights behave.
 enum class PlanningLaw : std::uint8_t {
-  // As policies/loss_belief.h assumes before it has read anything: the same kernel, start, shares and
-  // mean of what nothing has adapted to. Only the draws and the speed, tau of 15 to 60, are unknown.
+  // As policies/loss_belief.h and reading_errors.h assume before they have read anything: the same
+  // kernel, start, shares and mean of what nothing has adapted to, and readings' errors that go with the
+  // excess. Only the draws, the speed, tau of 15 to 60, and the size of the errors, half to twice what is
+  // assumed at first, are unknown.
   kAssumed,
+  // The same with widths of 4, 6 or 8 bits for every other variable.
+  kSixBits,
   // Otherwise in all of these: .6 stays and .4 goes, widths are twice as near to each other, tau is
-  // 4 to 8 or 300 to 500, at the ends of the belief's grid and beyond, and neighbours' losses interact.
+  // 4 to 8 or 300 to 500, at the ends of the belief's grid and beyond, neighbours' losses interact, and
+  // readings have the same error whatever they read.
   kOther,
 };
 
 // One network, drawn at random. Searchers may use what is public; only they cost it 24 decisions.
 class PlanningToy {
  public:
-  static constexpr int kDecisions = 24;        // readings
-  static constexpr int kBatchesPerStep = 10;   // of the search's budget, for each decision
-  static constexpr int kFinalBatches = 20;     // that the answer trains after the search
-  static constexpr double kLossError = 0.012;  // of a reading, nats
+  static constexpr int kDecisions = 24;       // readings
+  static constexpr int kBatchesPerStep = 10;  // of the search's budget, for each decision
+  static constexpr int kFinalBatches = 20;    // that the answer trains after the search
 
   PlanningToy(std::uint64_t seed, PlanningLaw law);
   PlanningToy(const PlanningToy&) = delete;
@@ -51,10 +55,14 @@ class PlanningToy {
   };
   Weights Start() const;
   Weights Train(const Weights& weights, const Choice& choice, int batches) const;
-  // Excess loss, nats, as a searcher reads it: with an error that the weights and the choice fix, so that
-  // reading it again gives the same.
-  double Read(const Weights& weights, const Choice& choice) const;
-  // Without it.
+  // As a searcher reads a loss: with an error that the weights and the choice fix, so that reading it again
+  // gives the same.
+  struct Reading {
+    double excess = 0.0;  // nats
+    double error = 0.0;   // its standard error
+  };
+  Reading Read(const Weights& weights, const Choice& choice) const;
+  // Without error.
   double Loss(const Weights& weights, const Choice& choice) const;
 
   // Excess loss of the best choice trained with the whole budget, the final mini-batches included.
@@ -74,6 +82,8 @@ class PlanningToy {
   std::vector<double> goes_;
   std::vector<double> interactions_;  // of a variable with the one before, [variables]
   double tau_ = 0.0;
+  double error_scale_ =
+      0.0;  // of ReadingErrors' first expectation; 0: kFirstError whatever is read
   std::vector<Choice> feasible_;
 };
 

@@ -201,21 +201,56 @@ TEST(LookaheadTest, SearchesBetterThanWithoutReadingsOrState) {
   EXPECT_LE(lookahead, 0.7 * state_blind);
 }
 
-TEST(PlanningToyTest, ReadsTheSameAgainAndWithAnErrorOfTheSizeThatItSays) {
-  double square = 0.0;
+// Distances of the readings of 400 toys, of all variables at `width` on weights that trained there, from the
+// loss, in errors as the readings tell them: root mean square. errors: what they tell.
+double DistanceInErrors(PlanningLaw law, int width, std::vector<double>* errors) {
+  double squares = 0.0;
   constexpr int kReadings = 400;
   for (std::uint64_t seed = 1; seed <= kReadings; ++seed) {
-    const PlanningToy toy(seed, PlanningLaw::kAssumed);
-    const Choice choice(toy.variables().size(), 4);
+    const PlanningToy toy(seed, law);
+    const Choice choice(toy.variables().size(), width);
     const PlanningToy::Weights weights = toy.Train(toy.Start(), choice, 10);
-    const double read = toy.Read(weights, choice);
-    EXPECT_EQ(read, toy.Read(toy.Train(toy.Start(), choice, 10), choice));
-    EXPECT_NE(read - toy.Loss(weights, choice),
-              toy.Read(toy.Start(), choice) - toy.Loss(toy.Start(), choice));
-    square += (read - toy.Loss(weights, choice)) * (read - toy.Loss(weights, choice));
+    const PlanningToy::Reading read = toy.Read(weights, choice);
+    EXPECT_EQ(read.excess, toy.Read(toy.Train(toy.Start(), choice, 10), choice).excess);
+    EXPECT_NE(read.excess - toy.Loss(weights, choice),
+              toy.Read(toy.Start(), choice).excess - toy.Loss(toy.Start(), choice));
+    const double distance = (read.excess - toy.Loss(weights, choice)) / read.error;
+    squares += distance * distance;
+    errors->push_back(read.error);
   }
-  EXPECT_NEAR(square / kReadings, PlanningToy::kLossError * PlanningToy::kLossError,
-              0.25 * PlanningToy::kLossError * PlanningToy::kLossError);
+  return std::sqrt(squares / kReadings);
+}
+
+TEST(PlanningToyTest, ReadsTheSameAgainAndWithAnErrorOfTheSizeThatItSays) {
+  std::vector<double> errors;
+  EXPECT_NEAR(DistanceInErrors(PlanningLaw::kAssumed, 4, &errors), 1.0, 0.1);
+  EXPECT_NEAR(DistanceInErrors(PlanningLaw::kOther, 4, &errors), 1.0, 0.1);
+}
+
+TEST(PlanningToyTest, ReadsNarrowWidthsWithLargerErrorsWhereTheLawHolds) {
+  std::vector<double> narrow;
+  std::vector<double> wide;
+  DistanceInErrors(PlanningLaw::kAssumed, 2, &narrow);
+  DistanceInErrors(PlanningLaw::kAssumed, 4, &wide);
+  for (std::size_t i = 0; i < narrow.size(); ++i) EXPECT_GT(narrow[i], wide[i]);
+  std::vector<double> other;
+  DistanceInErrors(PlanningLaw::kOther, 2, &other);
+  EXPECT_EQ(other.front(), other.back());
+}
+
+TEST(PlanningToyTest, HasSixBitsForEveryOtherVariableInOneOfItsLaws) {
+  const PlanningToy toy(1, PlanningLaw::kSixBits);
+  const std::vector<DecisionVariable>& variables = toy.variables();
+  EXPECT_EQ(variables[0].widths, (std::vector<int>{2, 4, 8}));
+  EXPECT_EQ(variables[1].widths, (std::vector<int>{4, 6, 8}));
+  EXPECT_EQ(variables[1].sensitivity[1], variables[1].sensitivity[0] / 16.0);
+  // At the start weights are nearly adapted to 6 bits: training there gains far less than at 4.
+  const auto gain = [&toy](int width) {
+    const Choice choice = {8, width, 8, 8, 8, 8, 8, 8};
+    return toy.Loss(toy.Start(), choice) - toy.Loss(toy.Train(toy.Start(), choice, 1000), choice);
+  };
+  EXPECT_GT(gain(6), 0.0);
+  EXPECT_LT(gain(6), 0.1 * gain(4));
 }
 
 }  // namespace

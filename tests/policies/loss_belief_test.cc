@@ -82,7 +82,6 @@ TEST(LossBeliefTest, LearnsHowFastWeightsAdapt) {
 // what it knew, and what was last read at the same choice.
 TEST(LossBeliefTest, CoversNineOfTenOutcomesByNinetyPercentIntervals) {
   constexpr double kNormal90 = 1.645;
-  constexpr double kLossError = PlanningToy::kLossError;
   int covered = 0;
   int outcomes = 0;
   int read_before = 0;
@@ -105,11 +104,11 @@ TEST(LossBeliefTest, CoversNineOfTenOutcomesByNinetyPercentIntervals) {
                                           : RandomWidths(toy.index(), random);
       state = belief.After(state, choice, 10.0);
       weights = toy.Train(weights, choice, 10);
-      const double loss = toy.Read(weights, choice);
+      const auto [loss, loss_error] = toy.Read(weights, choice);
       if (step >= 8) {  // Before it has read anything, the probe's error is what it is.
         const PredictedLoss predicted = belief.Predict(state, choice);
         const double surprise = loss - predicted.mean;
-        const double spread = std::hypot(predicted.standard_deviation, kLossError);
+        const double spread = std::hypot(predicted.standard_deviation, loss_error);
         covered += std::abs(surprise) <= kNormal90 * spread ? 1 : 0;
         error += surprise * surprise;
         error_without_reading += std::pow(loss - unread.Predict(state, choice).mean, 2);
@@ -120,7 +119,7 @@ TEST(LossBeliefTest, CoversNineOfTenOutcomesByNinetyPercentIntervals) {
           ++read_before;
         }
       }
-      belief.Observe(state, choice, loss, kLossError);
+      belief.Observe(state, choice, loss, loss_error);
       last_readings[choice] = loss;
     }
   }
