@@ -41,7 +41,7 @@ std::string TomlText(const std::string& text) {
 
 // For a board's shell, beside the folder that `bitpilotd keygen --keys board-keys` made.
 std::string AuthorizeCommand(const AgentKeys& keys) {
-  return "echo " + ShellWord(HostNameForLists() + " " + keys.public_key) +
+  return "echo " + ShellWord(HostNameAsListName() + " " + keys.public_key) +
          " >> board-keys/authorized_agents";
 }
 

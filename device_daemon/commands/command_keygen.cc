@@ -14,7 +14,7 @@ namespace {
 // For the agent's shell: appends this board to its fleet file. Host names and keys hold nothing that
 // TOML would have escaped.
 std::string AddToFleetCommand(const CurveKeys& keys) {
-  const std::string host = HostNameForLists();
+  const std::string host = HostNameAsListName();
   std::string command = "printf '%s\\n' ''";
   for (const std::string& line :
        {std::string("[[board]]"), "name = \"" + host + "\"",

@@ -59,11 +59,11 @@ TEST_F(KeygenProgramTest, PrintsLinesThatAShellTakesAsTheyAre) {
                                           home_ + "/board-keys", "--force"};
   const ProgramResult made = RunProgram(board);
   ASSERT_EQ(made.exit_code, 0) << made.err;
-  Paste(LineWith("echo '" + HostNameForLists() + " ", agent));
+  Paste(LineWith("echo '" + HostNameAsListName() + " ", agent));
   const Result<AgentKeys> keys = ReadAgentKeys(home_ + "/keys");
   ASSERT_TRUE(keys.ok()) << keys.status().message();
   EXPECT_EQ(*ReadTextFile(home_ + "/board-keys/authorized_agents"),
-            HostNameForLists() + " " + keys->public_key + "\n");
+            HostNameAsListName() + " " + keys->public_key + "\n");
 
   // A list that is there is not begun anew.
   std::vector<std::string> again = agent;
@@ -76,8 +76,8 @@ TEST_F(KeygenProgramTest, PrintsLinesThatAShellTakesAsTheyAre) {
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
   EXPECT_TRUE(ReadAgentKeys(fleet->keys_directory).ok()) << fleet->keys_directory;
   ASSERT_EQ(fleet->boards.size(), 1U);
-  EXPECT_EQ(fleet->boards[0].name, HostNameForLists());
-  EXPECT_EQ(fleet->boards[0].endpoint, "tcp://" + HostNameForLists() + ":7777");
+  EXPECT_EQ(fleet->boards[0].name, HostNameAsListName());
+  EXPECT_EQ(fleet->boards[0].endpoint, "tcp://" + HostNameAsListName() + ":7777");
   EXPECT_EQ(fleet->boards[0].public_key + "\n", *ReadTextFile(home_ + "/board-keys/daemon.pub"));
 }
 
