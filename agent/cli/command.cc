@@ -108,7 +108,7 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
 
 Status CheckIsThere(const std::string& path) {
   std::error_code error;
-  return std::filesystem::exists(path, error) ? Status() : ReadFile(path).status().OfContent();
+  return std::filesystem::exists(path, error) ? Status() : ReadFile(path).status().AsCorruptInput();
 }
 
 std::string Joined(const std::vector<std::string>& texts) {

@@ -30,7 +30,7 @@ Result<Lut> ReadLut(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<Lut> lut = ParseLut(*text);
-  if (!lut.ok()) return lut.status().WithContext(path).OfContent();
+  if (!lut.ok()) return lut.status().WithContext(path).AsCorruptInput();
   return lut;
 }
 
@@ -86,7 +86,7 @@ Result<ProfileInputs> CheckProfile(const ProfileFlags& flags) {
   Result<Topology> topology =
       StandardTopology(flags.from.empty() ? flags.settings.model : read->model);
   if (!topology.ok()) {
-    if (!flags.from.empty()) return topology.status().WithContext(flags.from).OfContent();
+    if (!flags.from.empty()) return topology.status().WithContext(flags.from).AsCorruptInput();
     return topology.status().WithContext("--model");
   }
   if (flags.from.empty()) BITPILOT_RETURN_IF_ERROR(CheckBoardChoice(flags.board).status());

@@ -97,7 +97,7 @@ Result<Json> Train(TrainFlags& flags) {
   TrainCheckpoint checkpoint;
   if (flags.resume) {
     const Result<std::string> bytes = ReadFile(CheckpointFile(flags));
-    if (!bytes.ok()) return bytes.status().WithContext("--resume").OfContent();
+    if (!bytes.ok()) return bytes.status().WithContext("--resume").AsCorruptInput();
     Result<TrainCheckpoint> read = ParseTrainCheckpoint(*bytes);
     if (!read.ok()) return read.status().WithContext(CheckpointFile(flags));
     checkpoint = std::move(*read);

@@ -42,7 +42,7 @@ Result<FleetBoard> ReadFleetBoard(const BoardChoice& choice) {
   if (!address.ok()) return address.status();
   BITPILOT_RETURN_IF_ERROR(CheckHost(*address));
   Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
-  if (!keys.ok()) return keys.status().OfContent();
+  if (!keys.ok()) return keys.status().AsCorruptInput();
   return FleetBoard{std::move(*address), std::move(*keys)};
 }
 

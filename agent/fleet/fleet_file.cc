@@ -152,7 +152,7 @@ Result<Fleet> ReadFleetFile(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<Fleet> fleet = ParseFleetFile(*text, path);
-  if (!fleet.ok()) return fleet.status().OfContent();
+  if (!fleet.ok()) return fleet.status().AsCorruptInput();
   return fleet;
 }
 

@@ -157,7 +157,7 @@ Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topo
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return DataCorrupt(spec + ": not valid JSON");
   Result<BitAssignment> assignment = AssignmentFromJson(topology, json, spec);
-  if (!assignment.ok()) return assignment.status().OfContent();
+  if (!assignment.ok()) return assignment.status().AsCorruptInput();
   return assignment;
 }
 

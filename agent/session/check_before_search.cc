@@ -139,7 +139,7 @@ Status CheckInputsAreThere(const SearchConfig& config) {
   const Result<std::string> teacher = TeacherFile(config);
   if (!teacher.ok()) return teacher.status().WithContext("--teacher");
   if (std::filesystem::exists(*teacher, error)) return Status();
-  return ReadFile(*teacher).status().WithContext("--teacher").OfContent();
+  return ReadFile(*teacher).status().WithContext("--teacher").AsCorruptInput();
 }
 
 Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
@@ -168,7 +168,7 @@ Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
   if (!weights.ok()) return weights.status();
   std::error_code error;
   if (!std::filesystem::exists(*weights, error)) {
-    return ReadFile(*weights).status().WithContext("--weights").OfContent();
+    return ReadFile(*weights).status().WithContext("--weights").AsCorruptInput();
   }
   BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   return definition;

@@ -56,7 +56,7 @@ Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& 
   const Result<std::string> file = TeacherFile(config);
   if (!file.ok()) return file.status().WithContext("--teacher");
   const Result<std::string> weights = ReadFile(*file);
-  if (!weights.ok()) return weights.status().WithContext("--teacher").OfContent();
+  if (!weights.ok()) return weights.status().WithContext("--teacher").AsCorruptInput();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.teacher_sha256, Sha256Hex(*weights), "--teacher " + config.teacher));
   return model
@@ -79,7 +79,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
   const Result<std::string> weights_file = WeightsFile(config);
   if (!weights_file.ok()) return weights_file.status();
   const Result<std::string> weights = ReadFile(*weights_file);
-  if (!weights.ok()) return weights.status().WithContext("--weights").OfContent();
+  if (!weights.ok()) return weights.status().WithContext("--weights").AsCorruptInput();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.weights_sha256, Sha256Hex(*weights), "--weights " + *weights_file));
   if (config.fleet.empty()) {
