@@ -111,12 +111,6 @@ Status CheckIsThere(const std::string& path) {
   return std::filesystem::exists(path, error) ? Status() : ReadFile(path).status().AsCorruptInput();
 }
 
-std::string Joined(const std::vector<std::string>& texts) {
-  std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
-  return joined;
-}
-
 void StopOnSignals() {
   struct sigaction action {};
   action.sa_handler = RequestStop;

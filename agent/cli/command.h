@@ -80,9 +80,6 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
 // Errors: kNotFound and others as ReadFile().
 Status CheckIsThere(const std::string& path);
 
-// "a, b, c".
-std::string Joined(const std::vector<std::string>& texts);
-
 // Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
 void StopOnSignals();
 bool StopRequested();

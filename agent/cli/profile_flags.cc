@@ -6,6 +6,7 @@
 
 #include "agent/profile/lut_export.h"
 #include "kernels/base/cost_table.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/text_file.h"

@@ -12,6 +12,7 @@
 #include "agent/session/check_before_search.h"
 #include "agent/study/config_fields.h"
 #include "agent/study/study.h"
+#include "kernels/base/joined.h"
 #include "policies/policy.h"
 
 namespace bitpilot {

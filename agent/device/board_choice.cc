@@ -5,6 +5,7 @@
 #include "agent/device/local_board.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -12,11 +13,10 @@ namespace {
 // The board that --board names, or the file's only one.
 Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) {
   if (choice.board.empty() && fleet.boards.size() == 1) return fleet.boards.front();
-  std::string names;
   for (const BoardAddress& board : fleet.boards) {
     if (board.name == choice.board) return board;
-    names += (names.empty() ? "" : ", ") + board.name;
   }
+  const std::string names = Joined(fleet.boards, &BoardAddress::name);
   if (choice.board.empty()) {
     return InvalidArgument(choice.fleet + " lists several boards (" + names +
                            "): choose one with --board NAME");

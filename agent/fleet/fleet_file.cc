@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kernels/base/home_folder.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/text_file.h"
 #include "proto/endpoint.h"
 
@@ -39,11 +40,8 @@ Status FleetParser::CheckKeys(const toml::table& table,
                               std::initializer_list<std::string_view> known) const {
   for (const auto& [key, value] : table) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
-    std::string names;
-    for (const std::string_view name : known)
-      names += (names.empty() ? "" : ", ") + std::string(name);
     return Error(key.source(),
-                 "unknown key '" + std::string(key.str()) + "'; expected one of " + names +
+                 "unknown key '" + std::string(key.str()) + "'; expected one of " + Joined(known) +
                      (key.str() == "keys" ? ": 'keys' stands before the first [[board]]" : ""));
   }
   return {};
