@@ -9,8 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/base/file_io.h"
-
 namespace bitpilot {
 namespace {
 
@@ -104,11 +102,6 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
   if (path != kStandardOutput) return CheckOutput(flag, path, inputs);
   if (!json) return Status();
   return InvalidArgument(flag + " - and --json both want the standard output: name a file");
-}
-
-Status CheckIsThere(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error) ? Status() : ReadFile(path).status().AsCorruptInput();
 }
 
 void StopOnSignals() {

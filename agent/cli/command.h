@@ -75,11 +75,6 @@ Status CheckOutput(const std::string& flag, const std::string& path,
 Status CheckOutput(const std::string& flag, const std::string& path, bool json,
                    const std::vector<std::string>& inputs);
 
-// Finds before any work that a file or folder that is read later is not there.
-//
-// Errors: kNotFound and others as ReadFile().
-Status CheckIsThere(const std::string& path);
-
 // Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
 void StopOnSignals();
 bool StopRequested();

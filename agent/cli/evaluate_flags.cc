@@ -5,6 +5,7 @@
 #include "agent/cli/context_json.h"
 #include "agent/model/bit_spec.h"
 #include "agent/model/sample_data.h"
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 

@@ -25,7 +25,7 @@ BoardChoice BoardChoiceOf(const SearchConfig& config);
 
 // Images and the teacher's weights need not wait for the board, nor for LibTorch, to be not there.
 //
-// Errors: kNotFound names the flag; ParseTeacher()'s and ShippedWeightsFile()'s.
+// Errors: CheckIsThere()'s and FindTeacher()'s; names the flag.
 Status CheckInputsAreThere(const SearchConfig& config);
 
 // All of the above, and what else is known of a new search: first what the flags say alone, then the

@@ -49,18 +49,14 @@ void SettleTrainThreads(SearchConfig& config) {
 }
 
 Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& observer) {
-  const Result<Teacher> teacher = ParseTeacher(config.teacher);
+  const Result<FoundTeacher> teacher = FindTeacher(config.teacher);
   if (!teacher.ok()) return teacher.status();
-  const Result<ModelDefinition> definition = FindModel(teacher->model);
-  if (!definition.ok()) return definition.status().WithContext("--teacher");
-  const Result<std::string> file = TeacherFile(config);
-  if (!file.ok()) return file.status().WithContext("--teacher");
-  const Result<std::string> weights = ReadFile(*file);
+  const Result<std::string> weights = ReadFile(teacher->weights);
   if (!weights.ok()) return weights.status().WithContext("--teacher").AsCorruptInput();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.teacher_sha256, Sha256Hex(*weights), "--teacher " + config.teacher));
   return model
-      .SetTeacher(*definition, *file,
+      .SetTeacher(teacher->definition, teacher->weights,
                   [&observer](const std::string& text) { observer.OnNotice(text); })
       .WithContext("--teacher");
 }

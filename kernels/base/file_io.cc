@@ -58,6 +58,13 @@ Result<std::string> ReadFile(const std::string& path) {
   return bytes;
 }
 
+Status CheckIsThere(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return Status();
+  // Which says why.
+  return ReadFile(path).status().AsCorruptInput();
+}
+
 Status ReadFileInPieces(const std::string& path,
                         const std::function<Status(std::string_view)>& take) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -15,6 +15,11 @@ namespace bitpilot {
 // `path`.
 Result<std::string> ReadFile(const std::string& path);
 
+// Finds before any work that a file or folder that is read later is not there.
+//
+// Errors: kNotFound, kPermissionDenied, or kDataCorrupt for a name that the system does not take.
+Status CheckIsThere(const std::string& path);
+
 // Gives the content of `path` to `take` in order, in pieces of at most 64 KiB. Ends with the first
 // failure that `take` returns.
 //
