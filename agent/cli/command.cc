@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kernels/base/file_io.h"
+
 namespace bitpilot {
 namespace {
 
@@ -22,6 +24,8 @@ void RequestStop(int signal) {
 // The study that a file of this name would be, or lie beside; empty if there is none.
 std::string StudyOf(const std::string& path) {
   const auto is_study = [](const std::string& file) {
+    // A pipe that is written to never ends for who reads it.
+    if (IsReadOnce(file)) return false;
     constexpr std::string_view kBegin = "SQLite format 3";
     std::string begin(kBegin.size(), '\0');
     std::ifstream(file, std::ios::binary)

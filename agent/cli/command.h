@@ -75,6 +75,11 @@ Status CheckOutput(const std::string& flag, const std::string& path,
 Status CheckOutput(const std::string& flag, const std::string& path, bool json,
                    const std::vector<std::string>& inputs);
 
+// What a check of flags does with small inputs that can be read only once (IsReadOnce(),
+// kernels/base/file_io.h): bitpilot leaves them to bitpilot-agent, which reads them again and works
+// with what they hold.
+enum class Pipes { kLeave, kRead };
+
 // Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
 void StopOnSignals();
 bool StopRequested();

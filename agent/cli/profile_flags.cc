@@ -6,6 +6,7 @@
 
 #include "agent/profile/lut_export.h"
 #include "kernels/base/cost_table.h"
+#include "kernels/base/file_io.h"
 #include "kernels/base/joined.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/standard_networks.h"
@@ -72,7 +73,7 @@ CLI::App* AddProfileFlags(CLI::App& app, ProfileFlags& flags) {
   return command;
 }
 
-Result<ProfileInputs> CheckProfile(const ProfileFlags& flags) {
+Result<ProfileInputs> CheckProfile(const ProfileFlags& flags, Pipes pipes) {
   BITPILOT_RETURN_IF_ERROR(CheckExports(flags.exports));
   if (flags.from.empty() == flags.settings.model.empty())
     return InvalidArgument("give either --model, to profile a board, or --from lut.json");
@@ -82,6 +83,7 @@ Result<ProfileInputs> CheckProfile(const ProfileFlags& flags) {
   }
   Result<std::vector<int>> bits = ParseBitsList(flags.bits);
   if (!bits.ok()) return bits.status();
+  if (pipes == Pipes::kLeave && IsReadOnce(flags.from)) return ProfileInputs{};
   Result<Lut> read = flags.from.empty() ? Result<Lut>(Lut{}) : ReadLut(flags.from);
   if (!read.ok()) return read.status();
   Result<Topology> topology =

@@ -89,7 +89,7 @@ int ThreadsOf(const TrainFlags& flags, const TrainCheckpoint& checkpoint) {
 }
 
 Result<Json> Train(TrainFlags& flags) {
-  const Result<TrainInputs> inputs = CheckTrain(flags);
+  const Result<TrainInputs> inputs = CheckTrain(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
   const Result<DataSplits> data = LoadDataSplits(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");

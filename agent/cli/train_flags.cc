@@ -70,10 +70,12 @@ CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
   return command;
 }
 
-Result<TrainInputs> CheckTrain(const TrainFlags& flags) {
+Result<TrainInputs> CheckTrain(const TrainFlags& flags, Pipes pipes) {
   Result<ModelDefinition> definition = FindModel(flags.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
-  Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
+  const bool is_left = pipes == Pipes::kLeave && IsReadOnce(flags.bits);
+  Result<BitAssignment> assignment =
+      is_left ? BitAssignment{} : ParseBitSpec(flags.bits, definition->topology);
   if (!assignment.ok()) return assignment.status();
   std::optional<FoundTeacher> teacher;
   if (!flags.teacher.empty()) {
@@ -87,7 +89,7 @@ Result<TrainInputs> CheckTrain(const TrainFlags& flags) {
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
-  BITPILOT_RETURN_IF_ERROR(CheckIsThere(*weights).WithContext("--weights"));
+  BITPILOT_RETURN_IF_ERROR(CheckCanBeReadAgain(*weights).WithContext("--weights"));
   if (flags.data != "sample") {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.data).WithContext("--data"));
   }

@@ -46,7 +46,9 @@ struct TrainInputs {
 
 // Flags first, then small files, then whether large ones are there.
 //
+// pipes: what it leaves is missing in the result.
+//
 // Errors: of the first of these that is wrong; names the flag.
-Result<TrainInputs> CheckTrain(const TrainFlags& flags);
+Result<TrainInputs> CheckTrain(const TrainFlags& flags, Pipes pipes);
 
 }  // namespace bitpilot

@@ -129,6 +129,15 @@ BoardChoice BoardChoiceOf(const SearchConfig& config) {
 }
 
 Status CheckInputsAreThere(const SearchConfig& config) {
+  constexpr std::string_view kModel = "model:";
+  if (config.fleet.empty() && config.device.starts_with(kModel)) {
+    const std::string table = config.device.substr(kModel.size());
+    // Shipped boards' names are none of files.
+    if (IsReadOnce(table)) return CheckCanBeReadAgain(table).WithContext("--device");
+  }
+  const Result<std::string> weights = WeightsFile(config);
+  if (!weights.ok()) return weights.status();
+  BITPILOT_RETURN_IF_ERROR(CheckCanBeReadAgain(*weights).WithContext("--weights"));
   if (config.data != "sample" && !CheckIsThere(config.data).ok()) {
     // Which says what data is.
     return LoadDataSplits(config.data).status().WithContext("--data");
@@ -136,7 +145,7 @@ Status CheckInputsAreThere(const SearchConfig& config) {
   if (config.teacher.empty()) return Status();
   const Result<FoundTeacher> teacher = FindTeacher(config.teacher);
   if (!teacher.ok()) return teacher.status();
-  return CheckIsThere(teacher->weights).WithContext("--teacher");
+  return CheckCanBeReadAgain(teacher->weights).WithContext("--teacher");
 }
 
 Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
@@ -155,11 +164,6 @@ Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
   const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
   if (!table.ok()) return table.status();
   if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
-  const bool is_shipped = config.weights.empty() || config.weights == kShippedWeights;
-  const Result<std::string> weights =
-      is_shipped ? ShippedWeightsFile(config.model) : Result<std::string>(config.weights);
-  if (!weights.ok()) return weights.status();
-  BITPILOT_RETURN_IF_ERROR(CheckIsThere(*weights).WithContext("--weights"));
   BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   return definition;
 }

@@ -72,6 +72,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
                                                  SearchConfig& config, SearchObserver& observer,
                                                  const std::function<bool()>& stop) {
   if (config.weights.empty()) config.weights = kShippedWeights;
+  BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   const Result<std::string> weights_file = WeightsFile(config);
   if (!weights_file.ok()) return weights_file.status();
   const Result<std::string> weights = ReadFile(*weights_file);
@@ -83,7 +84,6 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     if (!device.ok()) return device.status();
     BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
   }
-  BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
 
   // A board that is not there, or whose meter program does not start, is said before images and
   // weights take their time.

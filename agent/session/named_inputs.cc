@@ -54,7 +54,9 @@ std::vector<Input> InputsOf(const SearchConfig& config) {
 }  // namespace
 
 Result<std::string> WeightsFile(const SearchConfig& config) {
-  if (config.weights == kShippedWeights) return ShippedWeightsFile(config.model);
+  if (config.weights.empty() || config.weights == kShippedWeights) {
+    return ShippedWeightsFile(config.model);
+  }
   if (CheckIsThere(config.weights).ok()) return config.weights;
   Result<std::string> shipped = ShippedWeightsFile(config.model);
   if (!config.weights_sha256.empty() && shipped.ok()) {
