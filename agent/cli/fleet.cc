@@ -57,9 +57,9 @@ std::string AuthorizeCommand(const AgentKeys& keys) {
          " >> board-keys/authorized_agents";
 }
 
-// For a shell here, before or after boards' lines are appended: puts the `keys` line in front of what
-// is there. A `keys` line that is there stays, and where it is another one the command says so and
-// fails.
+// For a shell here, before or after boards' lines are appended: puts the `keys` line in front of
+// what is there. A `keys` line that is there stays, and where it is another one the command says so
+// and fails.
 std::string BeginFleetCommand(const std::string& folder) {
   const std::string line = "keys = " + TomlText(AbsolutePath(folder));
   // Not echo: some take a backslash for more than one.

@@ -2,8 +2,8 @@
 // have.
 //
 // What only reads studies and keys runs here, at once, and so do the checks of all other commands'
-// flags and small files, but for pipes, which can be read only once. What is left runs in bitpilot-agent, which lies beside this program and takes
-// a third of a second to load LibTorch.
+// flags and small files, but for pipes, which can be read only once. What is left runs in
+// bitpilot-agent, which lies beside this program and takes a third of a second to load LibTorch.
 #include <unistd.h>
 
 #include <algorithm>

@@ -32,7 +32,8 @@ Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice);
 //   kInvalidArgument  the fleet lists several boards and none is named, or no such board (the
 //                     message lists those that it does); `fast` or `cpu` with a fleet, or a board
 //                     without one.
-//   Also ReadFleetFile()'s, CheckHost()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
+//   Also ReadFleetFile()'s, ReadAgentKeys()'s, CheckHost()'s, ConnectBoard()'s and
+//   StartLocalBoard()'s.
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
                                                const BoardOptions& options);
 

@@ -1,5 +1,6 @@
 #include "agent/model/model_definition.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 

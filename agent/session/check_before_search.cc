@@ -132,7 +132,7 @@ Status CheckInputsAreThere(const SearchConfig& config) {
   constexpr std::string_view kModel = "model:";
   if (config.fleet.empty() && config.device.starts_with(kModel)) {
     const std::string table = config.device.substr(kModel.size());
-    // Shipped boards' names are none of files.
+    // Whether else it is a file or a shipped board's name is CheckBoardChoice()'s to say.
     if (IsReadOnce(table)) return CheckCanBeReadAgain(table).WithContext("--device");
   }
   const Result<std::string> weights = WeightsFile(config);

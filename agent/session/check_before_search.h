@@ -23,9 +23,9 @@ Status CheckModelBoard(const CostTable& table, const Topology& topology,
 // The board that `config` names.
 BoardChoice BoardChoiceOf(const SearchConfig& config);
 
-// Weights, images and the teacher's weights need not wait for the board, nor for LibTorch, to be not
-// there. They and a model board's table must be files or folders: a search reads them for their hash,
-// for itself and when it is resumed.
+// Weights, images and the teacher's weights need not wait for the board, nor for LibTorch, to be
+// not there. They and a model board's table must be files or folders: a search reads them for their
+// hash, for itself and when it is resumed.
 //
 // Errors: CheckCanBeReadAgain()'s, WeightsFile()'s and FindTeacher()'s; names the flag.
 Status CheckInputsAreThere(const SearchConfig& config);

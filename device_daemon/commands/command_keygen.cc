@@ -12,8 +12,8 @@
 namespace bitpilot {
 namespace {
 
-// What the fleet file calls this board: many boards are called as their image was, "raspberrypi" say,
-// so four letters or digits of the key tell them apart.
+// What the fleet file calls this board: many boards are called as their image was, "raspberrypi"
+// say, so four letters or digits of the key tell them apart.
 std::string BoardName(const std::string& host, const std::string& public_key) {
   std::string name = host + "-";
   int missing = 4;
