@@ -11,6 +11,7 @@
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/worker/worker.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/utf8.h"
@@ -120,19 +121,12 @@ void AddRun(CLI::App& app, RunOptions& options) {
   run->add_flag("--json", options.json, kJsonHelp);
 }
 
-std::string NetworkNames() {
-  std::string names;
-  for (const std::string& name : StandardNetworkNames())
-    names += (names.empty() ? "" : ", ") + name;
-  return names;
-}
-
 void AddBench(CLI::App& app, BenchOptions& options) {
   CLI::App* bench =
       app.add_subcommand("bench", "Time a network on this CPU: warm, cold, and layer by layer");
   bench
       ->add_option("--network", options.network,
-                   "A network file (.bpnet), or one of " + NetworkNames() +
+                   "A network file (.bpnet), or one of " + Joined(StandardNetworkNames()) +
                        ", which then has random weights: times do not depend on them")
       ->capture_default_str();
   bench->add_option("--bits", options.bits,

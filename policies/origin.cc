@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "kernels/base/joined.h"
+
 namespace bitpilot {
 namespace {
 
@@ -23,12 +25,10 @@ constexpr std::array<std::string_view, 10> kWords = {"unknown",
 std::string_view ToString(Origin origin) { return kWords.at(static_cast<std::size_t>(origin)); }
 
 Result<Origin> ParseOrigin(std::string_view word) {
-  std::string known;
   for (std::size_t i = 0; i < kWords.size(); ++i) {
     if (kWords[i] == word) return static_cast<Origin>(i);
-    known += (i == 0 ? "" : ", ") + std::string(kWords[i]);
   }
-  return DataCorrupt("unknown origin \"" + std::string(word) + "\"; known: " + known);
+  return DataCorrupt("unknown origin \"" + std::string(word) + "\"; known: " + Joined(kWords));
 }
 
 }  // namespace bitpilot

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/base/joined.h"
 #include "policies/amed.h"
 #include "policies/amed_blind.h"
 #include "policies/amed_options.h"
@@ -70,14 +71,11 @@ constexpr PolicyEntry kPolicies[] = {
 };
 
 Result<const PolicyEntry*> FindPolicy(std::string_view name) {
-  std::string known;
   for (const PolicyEntry& entry : kPolicies) {
-    if (entry.name == name) {
-      return &entry;
-    }
-    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+    if (entry.name == name) return &entry;
   }
-  return InvalidArgument("unknown policy \"" + std::string(name) + "\"; known policies: " + known);
+  return InvalidArgument("unknown policy \"" + std::string(name) +
+                         "\"; known policies: " + Joined(kPolicies, &PolicyEntry::name));
 }
 
 int NumAnswers(Ladder ladder, const SearchProblem& problem) {

@@ -7,6 +7,7 @@
 
 #include "agent/study/chosen_rows.h"
 #include "kernels/base/check.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -151,13 +152,12 @@ bool IsAnyUnknown(const std::vector<BudgetDistance>& distances) {
 
 std::string DescribeMissedBudgets(const std::vector<BudgetDistance>& distances) {
   BITPILOT_CHECK(!distances.empty());
-  std::string unknown;
+  std::vector<std::string> unknown;
   std::string nearest;
   std::string giving;
   for (const BudgetDistance& one : distances) {
     if (!one.unknown.empty()) {
-      unknown += (unknown.empty() ? "" : ", ") + one.flag + " " + AsGiven(one, one.limit) + ": " +
-                 one.unknown;
+      unknown.push_back(one.flag + " " + AsGiven(one, one.limit) + ": " + one.unknown);
       continue;
     }
     nearest += (nearest.empty() ? "nearest to " : ", to ") + DescribeNearest(one);
@@ -166,7 +166,8 @@ std::string DescribeMissedBudgets(const std::vector<BudgetDistance>& distances) 
               " would take " + one.alone;
   }
   if (!unknown.empty()) {
-    return "no candidate can be judged by " + unknown + (nearest.empty() ? "" : "; " + nearest);
+    return "no candidate can be judged by " + Joined(unknown) +
+           (nearest.empty() ? "" : "; " + nearest);
   }
   if (giving.empty()) giving = "no single budget can give: more than one is out of reach";
   return "no candidate kept the budget when it was measured again: " + nearest + "; " + giving;

@@ -24,6 +24,8 @@ void RequestStop(int signal) {
 // The study that a file of this name would be, or lie beside; empty if there is none.
 std::string StudyOf(const std::string& path) {
   const auto is_study = [](const std::string& file) {
+    // A pipe that is written to never ends for who reads it.
+    if (IsReadOnce(file)) return false;
     constexpr std::string_view kBegin = "SQLite format 3";
     std::string begin(kBegin.size(), '\0');
     std::ifstream(file, std::ios::binary)
@@ -104,17 +106,6 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
   if (path != kStandardOutput) return CheckOutput(flag, path, inputs);
   if (!json) return Status();
   return InvalidArgument(flag + " - and --json both want the standard output: name a file");
-}
-
-Status CheckIsThere(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error) ? Status() : ReadFile(path).status().OfContent();
-}
-
-std::string Joined(const std::vector<std::string>& texts) {
-  std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
-  return joined;
 }
 
 void StopOnSignals() {

@@ -16,7 +16,7 @@ namespace bitpilot {
 
 // Exit codes of the program; scripts rely on them. Usage: the command line cannot be meant as written.
 // Failed: all else, also files and folders that it names and that are not there, cannot be read or
-// hold something else (Status::OfContent(), kernels/base/status.h).
+// hold something else (Status::AsCorruptInput(), kernels/base/status.h).
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
@@ -75,13 +75,10 @@ Status CheckOutput(const std::string& flag, const std::string& path,
 Status CheckOutput(const std::string& flag, const std::string& path, bool json,
                    const std::vector<std::string>& inputs);
 
-// Finds before any work that a file or folder that is read later is not there.
-//
-// Errors: kNotFound and others as ReadFile().
-Status CheckIsThere(const std::string& path);
-
-// "a, b, c".
-std::string Joined(const std::vector<std::string>& texts);
+// What a check of flags does with small inputs that can be read only once (IsReadOnce(),
+// kernels/base/file_io.h): bitpilot leaves them to bitpilot-agent, which reads them again and works
+// with what they hold.
+enum class Pipes { kLeave, kRead };
 
 // Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
 void StopOnSignals();

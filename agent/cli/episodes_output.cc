@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 
 namespace bitpilot {
@@ -84,24 +85,24 @@ std::string Divergences(const std::vector<std::optional<double>>& divergences) {
   for (const std::optional<double>& divergence : divergences) {
     if (divergence) finite.push_back(*divergence);
   }
-  std::string text;
+  std::vector<std::string> parts;
   if (!finite.empty()) {
     const auto [least, most] = std::minmax_element(finite.begin(), finite.end());
-    text = Format("%zu divergence%s of %.4f to %.4f", finite.size(), finite.size() == 1 ? "" : "s",
-                  *least, *most);
+    parts.push_back(Format("%zu divergence%s of %.4f to %.4f", finite.size(),
+                           finite.size() == 1 ? "" : "s", *least, *most));
   }
   const std::size_t others = divergences.size() - finite.size();
   if (others > 0) {
-    text += (text.empty() ? "" : ", ") +
-            Format("%zu no finite number%s (the weights diverged)", others, others == 1 ? "" : "s");
+    parts.push_back(
+        Format("%zu no finite number%s (the weights diverged)", others, others == 1 ? "" : "s"));
   }
-  return text;
+  return Joined(parts);
 }
 
 std::string Outcome(const DecisionOutcome& outcome) {
-  std::string text;
+  std::vector<std::string> parts;
   const auto add = [&](const std::string& part) {
-    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
+    if (!part.empty()) parts.push_back(part);
   };
   if (outcome.diverged) add("training diverged");
   if (outcome.loss) {
@@ -120,7 +121,7 @@ std::string Outcome(const DecisionOutcome& outcome) {
   add(Divergences(outcome.divergence));
   if (outcome.reward) add(Format("reward %+.4f", *outcome.reward));
   if (outcome.on_front) add("on the front");
-  return text.empty() ? "nothing" : text;
+  return parts.empty() ? "nothing" : Joined(parts);
 }
 
 Json DivergenceList(const std::vector<std::optional<double>>& divergences) {

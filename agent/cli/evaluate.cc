@@ -98,7 +98,7 @@ Result<Json> RunInteger(const EvaluateFlags& flags, const ImageDataset& data,
 }
 
 Result<Json> Evaluate(const EvaluateFlags& flags) {
-  const Result<EvaluateInputs> inputs = CheckEvaluate(flags);
+  const Result<EvaluateInputs> inputs = CheckEvaluate(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
   const ModelDefinition& definition = inputs->definition;
   const std::optional<BitAssignment>& assignment = inputs->assignment;

@@ -5,6 +5,7 @@
 #include "agent/cli/context_json.h"
 #include "agent/model/bit_spec.h"
 #include "agent/model/sample_data.h"
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 
@@ -57,7 +58,10 @@ CLI::App* AddEvaluateFlags(CLI::App& app, EvaluateFlags& flags) {
   return command;
 }
 
-Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags) {
+Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes) {
+  const auto is_left = [pipes](const std::string& path) {
+    return pipes == Pipes::kLeave && IsReadOnce(path);
+  };
   if (!flags.has_board() && (flags.energy || !flags.meter.empty())) {
     return InvalidArgument("--energy and --meter need --device: energy is measured on a board");
   }
@@ -79,7 +83,7 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags) {
   Result<ModelDefinition> definition = FindModel(flags.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
   std::optional<BitAssignment> assignment;
-  if (!flags.bits.empty()) {
+  if (!flags.bits.empty() && !is_left(flags.bits)) {
     Result<BitAssignment> parsed = ParseBitSpec(flags.bits, definition->topology);
     if (!parsed.ok()) return parsed.status();
     assignment = std::move(*parsed);
@@ -91,7 +95,7 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags) {
                                           flags.calibration, flags.board.fleet}));
   }
   nlohmann::json earlier;
-  if (!flags.compare.empty()) {
+  if (!flags.compare.empty() && !is_left(flags.compare)) {
     Result<nlohmann::json> read = ReadEarlierEvaluation(flags.compare);
     if (!read.ok()) return read.status();
     earlier = std::move(*read);
@@ -99,7 +103,7 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags) {
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
-  BITPILOT_RETURN_IF_ERROR(CheckIsThere(*weights).WithContext("--weights"));
+  BITPILOT_RETURN_IF_ERROR(CheckCanBeReadAgain(*weights).WithContext("--weights"));
   if (flags.data != "sample") {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.data).WithContext("--data"));
   }

@@ -43,7 +43,9 @@ struct EvaluateInputs {
 
 // Flags first, then small files, then whether large ones are there.
 //
+// pipes: what it leaves is missing in the result.
+//
 // Errors: of the first of these that is wrong; names the flag.
-Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags);
+Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes);
 
 }  // namespace bitpilot

@@ -8,6 +8,7 @@
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
 #include "agent/study/training_note.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -80,7 +81,7 @@ void PrintModelEnergies(const FinalEvent& final) {
 
 // "front 1 and front 2" of every two candidates of the search that the rounds do not tell apart.
 std::string NotToldApart(const FinalEvent& final) {
-  std::string pairs;
+  std::vector<std::string> pairs;
   for (std::size_t i = 0; i < final.rows.size(); ++i) {
     const FinalRow& row = final.rows[i];
     if (IsReference(row.role)) continue;
@@ -90,10 +91,10 @@ std::string NotToldApart(const FinalEvent& final) {
       const FinalRow& other = final.rows[position];
       // Two rows of one network are as fast: nobody asks.
       if (IsReference(other.role) || other.assignment_id == row.assignment_id) continue;
-      pairs += (pairs.empty() ? "" : ", ") + row.label + " and " + other.label;
+      pairs.push_back(row.label + " and " + other.label);
     }
   }
-  return pairs;
+  return Joined(pairs);
 }
 
 // Who is shown first, chosen without the test images; and what training the rows had.

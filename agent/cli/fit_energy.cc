@@ -106,9 +106,10 @@ int RunFit(const FitFlags& flags) {
   const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(flags.study);
   if (!study.ok()) return Fail(study.status(), flags.json);
   const Result<FitInputs> inputs = ReadInputs(**study);
-  if (!inputs.ok()) return Fail(inputs.status().WithContext(flags.study).OfContent(), flags.json);
+  if (!inputs.ok())
+    return Fail(inputs.status().WithContext(flags.study).AsCorruptInput(), flags.json);
   const Result<EnergyFit> fit = FitEnergy(inputs->topology, inputs->table, inputs->samples);
-  if (!fit.ok()) return Fail(fit.status().WithContext(flags.study).OfContent(), flags.json);
+  if (!fit.ok()) return Fail(fit.status().WithContext(flags.study).AsCorruptInput(), flags.json);
   const CostTable table = WithFittedEnergies(inputs->topology, inputs->table, *fit);
   const Status written = WriteTable(flags, table);
   if (!written.ok()) return Fail(written, flags.json);

@@ -2,8 +2,8 @@
 // have.
 //
 // What only reads studies and keys runs here, at once, and so do the checks of all other commands'
-// flags and small files. What is left runs in bitpilot-agent, which lies beside this program and takes
-// a third of a second to load LibTorch.
+// flags and small files, but for pipes, which can be read only once. What is left runs in
+// bitpilot-agent, which lies beside this program and takes a third of a second to load LibTorch.
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,16 +78,19 @@ void AddCommandsHere(CLI::App& app, int& exit_code) {
   checks.check_files = [](const std::string&) -> Result<StudyFileCheck> { return BecomeAgent(); };
   // As AddAllCommands() (agent/cli/all_commands.h), in the order that help prints.
   AddCheckedCommand<SearchFlags>(app, exit_code, AddSearchCommandFlags, CheckSearch);
-  AddCheckedCommand<EvaluateFlags>(
-      app, exit_code, AddEvaluateFlags,
-      [](const CLI::App&, const EvaluateFlags& flags) { return CheckEvaluate(flags).status(); });
-  AddCheckedCommand<ProfileFlags>(
-      app, exit_code, AddProfileFlags,
-      [](const CLI::App&, const ProfileFlags& flags) { return CheckProfile(flags).status(); });
+  AddCheckedCommand<EvaluateFlags>(app, exit_code, AddEvaluateFlags,
+                                   [](const CLI::App&, const EvaluateFlags& flags) {
+                                     return CheckEvaluate(flags, Pipes::kLeave).status();
+                                   });
+  AddCheckedCommand<ProfileFlags>(app, exit_code, AddProfileFlags,
+                                  [](const CLI::App&, const ProfileFlags& flags) {
+                                    return CheckProfile(flags, Pipes::kLeave).status();
+                                  });
   AddFitEnergyCommand(app, exit_code);
-  AddCheckedCommand<TrainFlags>(
-      app, exit_code, AddTrainFlags,
-      [](const CLI::App&, const TrainFlags& flags) { return CheckTrain(flags).status(); });
+  AddCheckedCommand<TrainFlags>(app, exit_code, AddTrainFlags,
+                                [](const CLI::App&, const TrainFlags& flags) {
+                                  return CheckTrain(flags, Pipes::kLeave).status();
+                                });
   AddReportCommand(app, exit_code);
   AddReplayCommand(app, exit_code, checks);
   AddLogCommand(app, exit_code, checks);

@@ -90,7 +90,7 @@ Json ResultLine(const Lut& lut, const std::vector<std::string>& exports) {
 }
 
 Result<Lut> ProfileOrConvert(ProfileFlags& flags) {
-  Result<ProfileInputs> inputs = CheckProfile(flags);
+  Result<ProfileInputs> inputs = CheckProfile(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
   flags.settings.bits = inputs->bits;
   const Topology& topology = inputs->topology;

@@ -6,6 +6,8 @@
 
 #include "agent/profile/lut_export.h"
 #include "kernels/base/cost_table.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/text_file.h"
@@ -30,7 +32,7 @@ Result<Lut> ReadLut(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<Lut> lut = ParseLut(*text);
-  if (!lut.ok()) return lut.status().WithContext(path).OfContent();
+  if (!lut.ok()) return lut.status().WithContext(path).AsCorruptInput();
   return lut;
 }
 
@@ -71,7 +73,7 @@ CLI::App* AddProfileFlags(CLI::App& app, ProfileFlags& flags) {
   return command;
 }
 
-Result<ProfileInputs> CheckProfile(const ProfileFlags& flags) {
+Result<ProfileInputs> CheckProfile(const ProfileFlags& flags, Pipes pipes) {
   BITPILOT_RETURN_IF_ERROR(CheckExports(flags.exports));
   if (flags.from.empty() == flags.settings.model.empty())
     return InvalidArgument("give either --model, to profile a board, or --from lut.json");
@@ -81,12 +83,13 @@ Result<ProfileInputs> CheckProfile(const ProfileFlags& flags) {
   }
   Result<std::vector<int>> bits = ParseBitsList(flags.bits);
   if (!bits.ok()) return bits.status();
+  if (pipes == Pipes::kLeave && IsReadOnce(flags.from)) return ProfileInputs{};
   Result<Lut> read = flags.from.empty() ? Result<Lut>(Lut{}) : ReadLut(flags.from);
   if (!read.ok()) return read.status();
   Result<Topology> topology =
       StandardTopology(flags.from.empty() ? flags.settings.model : read->model);
   if (!topology.ok()) {
-    if (!flags.from.empty()) return topology.status().WithContext(flags.from).OfContent();
+    if (!flags.from.empty()) return topology.status().WithContext(flags.from).AsCorruptInput();
     return topology.status().WithContext("--model");
   }
   if (flags.from.empty()) BITPILOT_RETURN_IF_ERROR(CheckBoardChoice(flags.board).status());

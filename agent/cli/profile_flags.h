@@ -35,7 +35,9 @@ struct ProfileInputs {
 // Flags first, then small files. Nothing is measured before it is clear that its result can be
 // written.
 //
+// pipes: what it leaves, and the topology that only it names, are missing in the result.
+//
 // Errors: of the first of these that is wrong; names the flag.
-Result<ProfileInputs> CheckProfile(const ProfileFlags& flags);
+Result<ProfileInputs> CheckProfile(const ProfileFlags& flags, Pipes pipes);
 
 }  // namespace bitpilot

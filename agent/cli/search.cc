@@ -82,7 +82,7 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
   options.allow_class_change = flags.allow_class_change;
   options.long_audit = flags.audit;
   Result<SearchOutcome> outcome = [&]() -> Result<SearchOutcome> {
-    BITPILOT_RETURN_IF_ERROR(CheckSearch(command, flags));
+    BITPILOT_RETURN_IF_ERROR(CheckSearchStudy(command, flags));
     if (flags.resume) {
       options.moved = MovedPartsOf(command, flags.values);
       if (command.count("--measurements") > 0) {

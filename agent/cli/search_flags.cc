@@ -12,6 +12,8 @@
 #include "agent/session/check_before_search.h"
 #include "agent/study/config_fields.h"
 #include "agent/study/study.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/joined.h"
 #include "policies/policy.h"
 
 namespace bitpilot {
@@ -127,21 +129,26 @@ CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags) {
   return command;
 }
 
-Status CheckSearch(const CLI::App& command, const SearchFlags& flags) {
+Status CheckSearchStudy(const CLI::App& command, const SearchFlags& flags) {
   std::error_code error;
   const bool exists = std::filesystem::exists(flags.study, error);
   if (!flags.resume) {
-    if (exists) {
-      return InvalidArgument(
-          flags.study + " exists: go on with it (--resume) or name another file (--study FILE)");
-    }
-    return CheckNewSearch(ConfigOf(flags.values)).status();
+    if (!exists) return Status();
+    return InvalidArgument(flags.study +
+                           " exists: go on with it (--resume) or name another file (--study FILE)");
   }
   BITPILOT_RETURN_IF_ERROR(CheckResumeFlags(command));
   // Which board the study has, and whether it is one, the study says.
   const MovedParts moved = MovedPartsOf(command, flags.values);
-  if (!moved.fleet.empty()) BITPILOT_RETURN_IF_ERROR(ReadFleetFile(moved.fleet).status());
+  if (!moved.fleet.empty() && !IsReadOnce(moved.fleet)) {
+    BITPILOT_RETURN_IF_ERROR(ReadFleetFile(moved.fleet).status());
+  }
   return exists ? Status() : Study::OpenReadOnly(flags.study).status();
+}
+
+Status CheckSearch(const CLI::App& command, const SearchFlags& flags) {
+  BITPILOT_RETURN_IF_ERROR(CheckSearchStudy(command, flags));
+  return flags.resume ? Status() : CheckNewSearch(ConfigOf(flags.values)).status();
 }
 
 void AddSearchFlags(CLI::App& command, SearchFlagValues& values) {

@@ -30,11 +30,17 @@ struct SearchFlags {
 // Registers the command with its flags, which `flags` takes and must outlive. It has no callback.
 CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags);
 
-// What can be known of the flags, the small files that they name and the places of large ones,
-// before LibTorch or images load. `command` has the flags that were given.
+// Whether the study is as the flags want it. `command` has the flags that were given.
 //
 // Errors: CheckResumeFlags()'s; kInvalidArgument if a new search's study exists; kNotFound if a
-// resumed one's does not; CheckNewSearch()'s (agent/session/check_before_search.h).
+// resumed one's does not; ReadFleetFile()'s.
+Status CheckSearchStudy(const CLI::App& command, const SearchFlags& flags);
+
+// All that can be known of the flags, the small files that they name and the places of large ones,
+// before LibTorch or images load.
+//
+// Errors: CheckSearchStudy()'s, and of a new search CheckNewSearch()'s
+// (agent/session/check_before_search.h), which StartSearch() calls, too.
 Status CheckSearch(const CLI::App& command, const SearchFlags& flags);
 
 // Registers every field that has a flag, and --widths.

@@ -14,6 +14,7 @@
 #include "agent/study/episodes.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 
 namespace bitpilot {

@@ -89,7 +89,7 @@ int ThreadsOf(const TrainFlags& flags, const TrainCheckpoint& checkpoint) {
 }
 
 Result<Json> Train(TrainFlags& flags) {
-  const Result<TrainInputs> inputs = CheckTrain(flags);
+  const Result<TrainInputs> inputs = CheckTrain(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
   const Result<DataSplits> data = LoadDataSplits(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
@@ -97,7 +97,7 @@ Result<Json> Train(TrainFlags& flags) {
   TrainCheckpoint checkpoint;
   if (flags.resume) {
     const Result<std::string> bytes = ReadFile(CheckpointFile(flags));
-    if (!bytes.ok()) return bytes.status().WithContext("--resume").OfContent();
+    if (!bytes.ok()) return bytes.status().WithContext("--resume").AsCorruptInput();
     Result<TrainCheckpoint> read = ParseTrainCheckpoint(*bytes);
     if (!read.ok()) return read.status().WithContext(CheckpointFile(flags));
     checkpoint = std::move(*read);

@@ -26,7 +26,7 @@ Result<TrainCheckpoint> ParseTrainCheckpoint(std::string_view bytes) {
   }
   const Result<std::int64_t> threads = ParseNumber<std::int64_t>(
       bytes.substr(kHead.size(), end - kHead.size()), 1, kMaxTrainThreads);
-  if (!threads.ok()) return threads.status().WithContext("threads").OfContent();
+  if (!threads.ok()) return threads.status().WithContext("threads").AsCorruptInput();
   return TrainCheckpoint{static_cast<int>(*threads), std::string(bytes.substr(end + 1))};
 }
 

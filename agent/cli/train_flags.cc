@@ -4,28 +4,14 @@
 
 #include "agent/model/bit_spec.h"
 #include "agent/model/sample_data.h"
-#include "agent/session/named_inputs.h"
 #include "agent/study/search_config.h"
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
 
 constexpr double kMaxEpochs = 100'000.0;
 constexpr std::int64_t kMaxBatches = 1'000'000;
-
-// Nothing without --teacher.
-Result<std::optional<FoundTeacher>> FindTeacher(const TrainFlags& flags) {
-  if (flags.teacher.empty()) return std::optional<FoundTeacher>();
-  const Result<Teacher> teacher = ParseTeacher(flags.teacher);
-  if (!teacher.ok()) return teacher.status();
-  Result<ModelDefinition> definition = FindModel(teacher->model);
-  if (!definition.ok()) return definition.status().WithContext("--teacher");
-  SearchConfig config;
-  config.teacher = flags.teacher;
-  Result<std::string> weights = TeacherFile(config);
-  if (!weights.ok()) return weights.status().WithContext("--teacher");
-  return std::optional<FoundTeacher>({std::move(*definition), std::move(*weights)});
-}
 
 }  // namespace
 
@@ -84,31 +70,37 @@ CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
   return command;
 }
 
-Result<TrainInputs> CheckTrain(const TrainFlags& flags) {
+Result<TrainInputs> CheckTrain(const TrainFlags& flags, Pipes pipes) {
   Result<ModelDefinition> definition = FindModel(flags.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
-  Result<BitAssignment> assignment = ParseBitSpec(flags.bits, definition->topology);
+  const bool is_left = pipes == Pipes::kLeave && IsReadOnce(flags.bits);
+  Result<BitAssignment> assignment =
+      is_left ? BitAssignment{} : ParseBitSpec(flags.bits, definition->topology);
   if (!assignment.ok()) return assignment.status();
-  Result<std::optional<FoundTeacher>> teacher = FindTeacher(flags);
-  if (!teacher.ok()) return teacher.status();
+  std::optional<FoundTeacher> teacher;
+  if (!flags.teacher.empty()) {
+    Result<FoundTeacher> found = FindTeacher(flags.teacher);
+    if (!found.ok()) return found.status();
+    teacher = std::move(*found);
+  }
   BITPILOT_RETURN_IF_ERROR(CheckOutput(
       "--output", flags.output,
-      {flags.weights, flags.data, flags.bits, *teacher ? (*teacher)->weights : std::string()}));
+      {flags.weights, flags.data, flags.bits, teacher ? teacher->weights : std::string()}));
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
-  BITPILOT_RETURN_IF_ERROR(CheckIsThere(*weights).WithContext("--weights"));
+  BITPILOT_RETURN_IF_ERROR(CheckCanBeReadAgain(*weights).WithContext("--weights"));
   if (flags.data != "sample") {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.data).WithContext("--data"));
   }
   if (flags.resume) {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(CheckpointFile(flags)).WithContext("--resume"));
   }
-  if (*teacher) {
-    BITPILOT_RETURN_IF_ERROR(CheckIsThere((*teacher)->weights).WithContext("--teacher"));
+  if (teacher) {
+    BITPILOT_RETURN_IF_ERROR(CheckIsThere(teacher->weights).WithContext("--teacher"));
   }
   return TrainInputs{std::move(*definition), std::move(*assignment), std::move(*weights),
-                     std::move(*teacher)};
+                     std::move(teacher)};
 }
 
 }  // namespace bitpilot

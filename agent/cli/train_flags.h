@@ -8,6 +8,7 @@
 #include "agent/cli/command.h"
 #include "agent/model/model_definition.h"
 #include "agent/qat/train_options.h"
+#include "agent/session/named_inputs.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/status.h"
 
@@ -36,12 +37,6 @@ std::string CheckpointFile(const TrainFlags& flags);
 // Registers the command with its flags, which `flags` takes and must outlive. It has no callback.
 CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags);
 
-// A larger network to distil from.
-struct FoundTeacher {
-  ModelDefinition definition;
-  std::string weights;  // the file
-};
-
 struct TrainInputs {
   ModelDefinition definition;
   BitAssignment assignment;
@@ -51,7 +46,9 @@ struct TrainInputs {
 
 // Flags first, then small files, then whether large ones are there.
 //
+// pipes: what it leaves is missing in the result.
+//
 // Errors: of the first of these that is wrong; names the flag.
-Result<TrainInputs> CheckTrain(const TrainFlags& flags);
+Result<TrainInputs> CheckTrain(const TrainFlags& flags, Pipes pipes);
 
 }  // namespace bitpilot

@@ -5,6 +5,8 @@
 #include "agent/device/local_board.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -12,11 +14,10 @@ namespace {
 // The board that --board names, or the file's only one.
 Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) {
   if (choice.board.empty() && fleet.boards.size() == 1) return fleet.boards.front();
-  std::string names;
   for (const BoardAddress& board : fleet.boards) {
     if (board.name == choice.board) return board;
-    names += (names.empty() ? "" : ", ") + board.name;
   }
+  const std::string names = Joined(fleet.boards, &BoardAddress::name);
   if (choice.board.empty()) {
     return InvalidArgument(choice.fleet + " lists several boards (" + names +
                            "): choose one with --board NAME");
@@ -30,19 +31,23 @@ struct FleetBoard {
   AgentKeys keys;
 };
 
-Result<FleetBoard> ReadFleetBoard(const BoardChoice& choice) {
+Status CheckFleetFlags(const BoardChoice& choice) {
   if (choice.fast) return InvalidArgument("--fast is for --device model:TABLE, not for --fleet");
   if (!choice.cpu.empty()) {
     return InvalidArgument(
         "--cpu is for --device local; a board of a fleet has its own (bitpilotd serve --cpu)");
   }
+  return Status();
+}
+
+Result<FleetBoard> ReadFleetBoard(const BoardChoice& choice) {
+  BITPILOT_RETURN_IF_ERROR(CheckFleetFlags(choice));
   const Result<Fleet> fleet = ReadFleetFile(choice.fleet);
   if (!fleet.ok()) return fleet.status();
   Result<BoardAddress> address = ChooseBoard(*fleet, choice);
   if (!address.ok()) return address.status();
-  BITPILOT_RETURN_IF_ERROR(CheckHost(*address));
   Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
-  if (!keys.ok()) return keys.status().OfContent();
+  if (!keys.ok()) return keys.status().AsCorruptInput();
   return FleetBoard{std::move(*address), std::move(*keys)};
 }
 
@@ -59,7 +64,9 @@ Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice) {
     BITPILOT_RETURN_IF_ERROR(CheckNoBoardOfAFleet(choice));
     return CheckLocalDevice(choice.device, choice.fast, choice.cpu);
   }
-  BITPILOT_RETURN_IF_ERROR(ReadFleetBoard(choice).status());
+  BITPILOT_RETURN_IF_ERROR(CheckFleetFlags(choice));
+  // Else nothing would be left of it for OpenChosenBoard().
+  if (!IsReadOnce(choice.fleet)) BITPILOT_RETURN_IF_ERROR(ReadFleetBoard(choice).status());
   return std::optional<CostTable>();
 }
 
@@ -74,6 +81,7 @@ Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
   }
   const Result<FleetBoard> board = ReadFleetBoard(choice);
   if (!board.ok()) return board.status();
+  BITPILOT_RETURN_IF_ERROR(CheckHost(board->address));
   return ConnectBoard(board->address, board->keys, options);
 }
 

@@ -20,9 +20,10 @@ struct BoardChoice {
 };
 
 // Finds what is wrong with the choice before anything is loaded or started. Returns the table of a
-// model board.
+// model board. A fleet file or table that can be read only once, a pipe say, is left to
+// OpenChosenBoard(): of such a model there is no table.
 //
-// Errors: OpenChosenBoard()'s, but for those of connecting.
+// Errors: OpenChosenBoard()'s, but for those of looking up the host and connecting.
 Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice);
 
 // Connects to it, or starts it.
@@ -31,7 +32,8 @@ Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice);
 //   kInvalidArgument  the fleet lists several boards and none is named, or no such board (the
 //                     message lists those that it does); `fast` or `cpu` with a fleet, or a board
 //                     without one.
-//   Also ReadFleetFile()'s, ReadAgentKeys()'s, ConnectBoard()'s and StartLocalBoard()'s.
+//   Also ReadFleetFile()'s, ReadAgentKeys()'s, CheckHost()'s, ConnectBoard()'s and
+//   StartLocalBoard()'s.
 Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
                                                const BoardOptions& options);
 

@@ -12,6 +12,7 @@
 #include "agent/fleet/zmq_link.h"
 #include "agent/profile/model_board.h"
 #include "kernels/base/cost_table.h"
+#include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 #include "kernels/cpu/isa.h"
 
@@ -20,6 +21,8 @@ namespace {
 
 // Starting the daemon counts as connecting, and a busy machine may take its time.
 constexpr std::chrono::milliseconds kMinConnectTimeout{15'000};
+
+constexpr std::string_view kModel = "model:";
 
 struct Device {
   std::string isa;                 // empty: the best the CPU has
@@ -44,11 +47,11 @@ Result<Device> ParseDevice(const std::string& device, bool fast, const std::stri
     }
     return parsed;
   }
-  if (device.starts_with("model:")) {
+  if (device.starts_with(kModel)) {
     if (!cpu.empty()) {
       return InvalidArgument("--cpu chooses which CPU measures; '" + device + "' measures none");
     }
-    Result<CostTable> table = ReadModelBoard(device.substr(std::string_view("model:").size()));
+    Result<CostTable> table = ReadModelBoard(device.substr(kModel.size()));
     if (!table.ok()) return table.status().WithContext("device '" + device + "'");
     parsed.table = std::move(*table);
     return parsed;
@@ -60,6 +63,9 @@ Result<Device> ParseDevice(const std::string& device, bool fast, const std::stri
 
 Result<std::optional<CostTable>> CheckLocalDevice(const std::string& device, bool fast,
                                                   const std::string& cpu) {
+  if (device.starts_with(kModel) && IsReadOnce(device.substr(kModel.size()))) {
+    return std::optional<CostTable>();
+  }
   Result<Device> parsed = ParseDevice(device, fast, cpu);
   if (!parsed.ok()) return parsed.status();
   return std::move(parsed->table);

@@ -12,7 +12,7 @@
 namespace bitpilot {
 
 // What can be known of `device` before anything is started: see StartLocalBoard() for its forms and
-// for the errors. Returns the table of a model board.
+// for the errors. Returns the table of a model board, unless that can be read only once.
 Result<std::optional<CostTable>> CheckLocalDevice(const std::string& device, bool fast,
                                                   const std::string& cpu);
 

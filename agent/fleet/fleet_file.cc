@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kernels/base/home_folder.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/text_file.h"
 #include "proto/endpoint.h"
 
@@ -31,6 +32,9 @@ class FleetParser {
   Status CheckKeys(const toml::table& table, std::initializer_list<std::string_view> known) const;
   Result<std::string> Text(const toml::table& table, std::string_view key) const;
   Result<BoardAddress> ParseBoard(const toml::table& table) const;
+  // where: of `board`.
+  Status CheckDiffer(const BoardAddress& earlier, const BoardAddress& board,
+                     const toml::source_region& where) const;
 
   std::string path_;
 };
@@ -39,11 +43,8 @@ Status FleetParser::CheckKeys(const toml::table& table,
                               std::initializer_list<std::string_view> known) const {
   for (const auto& [key, value] : table) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
-    std::string names;
-    for (const std::string_view name : known)
-      names += (names.empty() ? "" : ", ") + std::string(name);
     return Error(key.source(),
-                 "unknown key '" + std::string(key.str()) + "'; expected one of " + names +
+                 "unknown key '" + std::string(key.str()) + "'; expected one of " + Joined(known) +
                      (key.str() == "keys" ? ": 'keys' stands before the first [[board]]" : ""));
   }
   return {};
@@ -100,16 +101,35 @@ Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
   return board;
 }
 
+Status FleetParser::CheckDiffer(const BoardAddress& earlier, const BoardAddress& board,
+                                const toml::source_region& where) const {
+  const std::string same_key = earlier.public_key == board.public_key
+                                   ? "they have one public_key, so remove one of the two"
+                                   : "if they are one board with new keys, remove the earlier one";
+  if (earlier.endpoint == board.endpoint) {
+    return Error(where, "board '" + board.name + "' has the endpoint of '" + earlier.name + "', " +
+                            board.endpoint + " (" + earlier.listed_at + "): " + same_key +
+                            "; of two boards whose systems have one name, write the address at "
+                            "which each is reached, like tcp://192.0.2.7:7777");
+  }
+  if (earlier.name == board.name) {
+    return Error(where, "board '" + board.name + "' has the name of another (" + earlier.listed_at +
+                            "): " + same_key +
+                            "; of two boards write another 'name' for one, by which --board finds "
+                            "it");
+  }
+  return {};
+}
+
 Result<Fleet> FleetParser::Parse(const toml::table& root) {
   BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "board"}));
   Fleet fleet;
-  Result<std::string> keys = Text(root, "keys");
-  if (!keys.ok()) return keys.status();
-  // An absolute `keys` replaces the file's folder.
-  fleet.keys_directory = (std::filesystem::path(path_).parent_path() / ExpandHome(*keys)).string();
-
+  const Result<std::string> keys = Text(root, "keys");
   const toml::node* boards = root.get("board");
-  if (boards == nullptr) return InvalidArgument(path_ + ": no [[board]]; list at least one");
+  if (boards == nullptr) {
+    if (!keys.ok()) return keys.status();
+    return InvalidArgument(path_ + ": no [[board]]; list at least one");
+  }
   const toml::array* list = boards->as_array();
   if (list == nullptr || list->empty() || !list->is_homogeneous(toml::node_type::table)) {
     return Error(boards->source(), "boards are written as [[board]] sections");
@@ -118,13 +138,14 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
     Result<BoardAddress> board = ParseBoard(*node.as_table());
     if (!board.ok()) return board.status();
     for (const BoardAddress& other : fleet.boards) {
-      if (other.name == board->name || other.endpoint == board->endpoint) {
-        return Error(node.source(), "board '" + board->name +
-                                        "' has the name or the endpoint of '" + other.name + "'");
-      }
+      BITPILOT_RETURN_IF_ERROR(CheckDiffer(other, *board, node.source()));
     }
     fleet.boards.push_back(std::move(board).value());
   }
+  // After the boards: a `keys` line below one of them is that board's, and said above.
+  if (!keys.ok()) return keys.status();
+  // An absolute `keys` replaces the file's folder.
+  fleet.keys_directory = (std::filesystem::path(path_).parent_path() / ExpandHome(*keys)).string();
   return fleet;
 }
 
@@ -152,7 +173,7 @@ Result<Fleet> ReadFleetFile(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<Fleet> fleet = ParseFleetFile(*text, path);
-  if (!fleet.ok()) return fleet.status().OfContent();
+  if (!fleet.ok()) return fleet.status().AsCorruptInput();
   return fleet;
 }
 

@@ -1,9 +1,10 @@
 #include "agent/fleet/measure_retries.h"
-#include "kernels/base/number_text.h"
 
 #include <algorithm>
 #include <map>
 #include <optional>
+
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {

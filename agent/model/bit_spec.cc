@@ -148,16 +148,17 @@ Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topo
   }
   const Result<std::string> text = ReadTextFile(spec);
   if (!text.ok()) {
-    // "foo" is no path, but a form that there is not.
-    const bool is_path = spec.find_first_of("./") != std::string::npos;
-    return Status(is_path ? text.status().code() : StatusCode::kInvalidArgument,
+    // "foo", if there is no such file, is a form that there is not.
+    const bool is_form = text.status().code() == StatusCode::kNotFound &&
+                         spec.find_first_of("./") == std::string::npos;
+    return Status(is_form ? StatusCode::kInvalidArgument : text.status().code(),
                   "--bits " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable " +
                       "JSON file: " + text.status().message());
   }
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return DataCorrupt(spec + ": not valid JSON");
   Result<BitAssignment> assignment = AssignmentFromJson(topology, json, spec);
-  if (!assignment.ok()) return assignment.status().OfContent();
+  if (!assignment.ok()) return assignment.status().AsCorruptInput();
   return assignment;
 }
 

@@ -27,9 +27,10 @@ namespace bitpilot {
 //
 // Errors:
 //   kInvalidArgument  neither the form nor a file; a width outside 1..8 in it.
-//   kNotFound         a path at which there is no file.
-//   kDataCorrupt      a file with a width outside 1..8, a wrong length or name: names the layer or
-//                     tensor.
+//   kNotFound         a path (with a '.' or a '/') at which there is no file.
+//   kPermissionDenied a file that may not be read.
+//   kDataCorrupt      a folder, or a file with a width outside 1..8, a wrong length or name: names
+//                     the layer or tensor.
 Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topology);
 
 // The JSON object above for `assignment`.

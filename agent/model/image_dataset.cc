@@ -233,7 +233,7 @@ Result<ImageDataset> ReadCifar10File(const std::string& path) {
   Status status = StreamFile(path, [&](std::string_view bytes) { return reader.Add(bytes); });
   if (status.ok()) status = reader.Finish().WithContext(path);
   if (status.ok()) return dataset;
-  status = status.OfContent();
+  status = status.AsCorruptInput();
   // Data that cannot even be unpacked is known by the file itself.
   return NameFileKind(status, path, reader.first().empty() ? FirstBytes(path) : reader.first(),
                       "CIFAR-10's binary version");

@@ -1,8 +1,10 @@
 #include "agent/model/model_definition.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "kernels/base/joined.h"
 #include "kernels/base/standard_networks.h"
 
 namespace bitpilot {
@@ -56,14 +58,9 @@ void SetTorchNormalization(ModelDefinition& definition) {
 std::vector<std::string> ModelNames() { return {kModelNames.begin(), kModelNames.end()}; }
 
 Result<ModelDefinition> FindModel(std::string_view name) {
-  std::string known;
-  bool found = false;
-  for (const std::string_view candidate : kModelNames) {
-    found = found || candidate == name;
-    known += (known.empty() ? "" : ", ") + std::string(candidate);
-  }
-  if (!found) {
-    return InvalidArgument("unknown model '" + std::string(name) + "'; known: " + known);
+  if (std::find(kModelNames.begin(), kModelNames.end(), name) == kModelNames.end()) {
+    return InvalidArgument("unknown model '" + std::string(name) +
+                           "'; known: " + Joined(kModelNames));
   }
   Result<Topology> topology = StandardTopology(name);
   BITPILOT_CHECK(topology.ok());  // The standard networks include every model named above.

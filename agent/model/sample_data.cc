@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "kernels/base/joined.h"
+
 namespace bitpilot {
 namespace {
 
@@ -27,14 +29,14 @@ std::filesystem::path WeightsIn(const std::filesystem::path& folder) {
 }  // namespace
 
 Result<std::string> SampleDataFolder() {
-  std::string tried;
-  for (const std::filesystem::path& folder : Candidates()) {
+  const std::vector<std::filesystem::path> candidates = Candidates();
+  for (const std::filesystem::path& folder : candidates) {
     std::error_code error;
     if (std::filesystem::exists(WeightsIn(folder), error)) return folder.string();
-    tried += (tried.empty() ? "" : ", ") + folder.string();
   }
   return Status(StatusCode::kNotFound,
-                "the shipped sample (resnet8.safetensors, cifar10_*.bin.xz) is not in " + tried +
+                "the shipped sample (resnet8.safetensors, cifar10_*.bin.xz) is not in " +
+                    Joined(candidates, [](const auto& folder) { return folder.string(); }) +
                     "; set BITPILOT_DATA_DIR to its folder");
 }
 

@@ -14,11 +14,11 @@ Result<CostTable> ReadModelBoard(const std::string& text) {
   const std::size_t first = content->find_first_not_of(" \t\r\n");
   if (first == std::string::npos || (*content)[first] != '{') {
     Result<CostTable> table = ParseCostTable(*content);
-    if (!table.ok()) return table.status().WithContext(*path).OfContent();
+    if (!table.ok()) return table.status().WithContext(*path).AsCorruptInput();
     return table;
   }
   const Result<Lut> lut = ParseLut(*content);
-  if (!lut.ok()) return lut.status().WithContext(*path).OfContent();
+  if (!lut.ok()) return lut.status().WithContext(*path).AsCorruptInput();
   return ToCostTable(*lut);
 }
 

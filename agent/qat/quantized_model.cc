@@ -46,11 +46,11 @@ Result<QuantizedModel> QuantizedModel::Create(const ModelDefinition& definition,
                                               const WeightNotice& notice) {
   ConfigureLibTorch();
   const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file, notice);
-  if (!weights.ok()) return weights.status().OfContent();
+  if (!weights.ok()) return weights.status().AsCorruptInput();
   auto impl = std::make_unique<Impl>(definition, *weights, seed);
   TrainingState& state = impl->state;
   const Result<SavedWidths> saved = LoadWidthState(weight_file, definition.topology, &state.bank);
-  if (!saved.ok()) return saved.status().OfContent();
+  if (!saved.ok()) return saved.status().AsCorruptInput();
   impl->was_loaded_trained = saved->is_trained;
   if (saved->assignment) state.assignment = *saved->assignment;
   impl->Prepare(state.assignment, state.bank);
@@ -142,7 +142,7 @@ Status QuantizedModel::SetTeacher(const ModelDefinition& definition, const std::
                            Describe(definition) + " cannot teach " + Describe(impl_->definition));
   }
   const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file, notice);
-  if (!weights.ok()) return weights.status().WithContext("teacher").OfContent();
+  if (!weights.ok()) return weights.status().WithContext("teacher").AsCorruptInput();
   impl_->teacher = std::make_unique<FloatNetwork>(definition, *weights);
   impl_->teachings.Forget();
   return Status();

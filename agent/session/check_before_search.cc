@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "agent/model/image_dataset.h"
@@ -131,15 +129,23 @@ BoardChoice BoardChoiceOf(const SearchConfig& config) {
 }
 
 Status CheckInputsAreThere(const SearchConfig& config) {
-  std::error_code error;
-  if (config.data != "sample" && !std::filesystem::exists(config.data, error)) {
+  constexpr std::string_view kModel = "model:";
+  if (config.fleet.empty() && config.device.starts_with(kModel)) {
+    const std::string table = config.device.substr(kModel.size());
+    // Whether else it is a file or a shipped board's name is CheckBoardChoice()'s to say.
+    if (IsReadOnce(table)) return CheckCanBeReadAgain(table).WithContext("--device");
+  }
+  const Result<std::string> weights = WeightsFile(config);
+  if (!weights.ok()) return weights.status();
+  BITPILOT_RETURN_IF_ERROR(CheckCanBeReadAgain(*weights).WithContext("--weights"));
+  if (config.data != "sample" && !CheckIsThere(config.data).ok()) {
+    // Which says what data is.
     return LoadDataSplits(config.data).status().WithContext("--data");
   }
   if (config.teacher.empty()) return Status();
-  const Result<std::string> teacher = TeacherFile(config);
-  if (!teacher.ok()) return teacher.status().WithContext("--teacher");
-  if (std::filesystem::exists(*teacher, error)) return Status();
-  return ReadFile(*teacher).status().WithContext("--teacher").OfContent();
+  const Result<FoundTeacher> teacher = FindTeacher(config.teacher);
+  if (!teacher.ok()) return teacher.status();
+  return CheckCanBeReadAgain(teacher->weights).WithContext("--teacher");
 }
 
 Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
@@ -153,23 +159,11 @@ Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
       CheckPolicyOptions(config.policy, config.policy_options).WithContext("--policy-options"));
   Result<ModelDefinition> definition = FindModel(config.model);
   if (!definition.ok()) return definition.status().WithContext("--model");
-  if (!config.teacher.empty()) {
-    const Result<Teacher> teacher = ParseTeacher(config.teacher);
-    if (!teacher.ok()) return teacher.status();
-    BITPILOT_RETURN_IF_ERROR(FindModel(teacher->model).status().WithContext("--teacher"));
-  }
+  if (!config.teacher.empty()) BITPILOT_RETURN_IF_ERROR(FindTeacher(config.teacher).status());
   BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
   const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
   if (!table.ok()) return table.status();
   if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
-  const bool is_shipped = config.weights.empty() || config.weights == kShippedWeights;
-  const Result<std::string> weights =
-      is_shipped ? ShippedWeightsFile(config.model) : Result<std::string>(config.weights);
-  if (!weights.ok()) return weights.status();
-  std::error_code error;
-  if (!std::filesystem::exists(*weights, error)) {
-    return ReadFile(*weights).status().WithContext("--weights").OfContent();
-  }
   BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   return definition;
 }

@@ -23,9 +23,11 @@ Status CheckModelBoard(const CostTable& table, const Topology& topology,
 // The board that `config` names.
 BoardChoice BoardChoiceOf(const SearchConfig& config);
 
-// Images and the teacher's weights need not wait for the board, nor for LibTorch, to be not there.
+// Weights, images and the teacher's weights need not wait for the board, nor for LibTorch, to be
+// not there. They and a model board's table must be files or folders: a search reads them for their
+// hash, for itself and when it is resumed.
 //
-// Errors: kNotFound names the flag; ParseTeacher()'s and ShippedWeightsFile()'s.
+// Errors: CheckCanBeReadAgain()'s, WeightsFile()'s and FindTeacher()'s; names the flag.
 Status CheckInputsAreThere(const SearchConfig& config);
 
 // All of the above, and what else is known of a new search: first what the flags say alone, then the

@@ -49,18 +49,14 @@ void SettleTrainThreads(SearchConfig& config) {
 }
 
 Status LoadTeacher(SearchConfig& config, QuantizedModel& model, SearchObserver& observer) {
-  const Result<Teacher> teacher = ParseTeacher(config.teacher);
+  const Result<FoundTeacher> teacher = FindTeacher(config.teacher);
   if (!teacher.ok()) return teacher.status();
-  const Result<ModelDefinition> definition = FindModel(teacher->model);
-  if (!definition.ok()) return definition.status().WithContext("--teacher");
-  const Result<std::string> file = TeacherFile(config);
-  if (!file.ok()) return file.status().WithContext("--teacher");
-  const Result<std::string> weights = ReadFile(*file);
-  if (!weights.ok()) return weights.status().WithContext("--teacher").OfContent();
+  const Result<std::string> weights = ReadFile(teacher->weights);
+  if (!weights.ok()) return weights.status().WithContext("--teacher").AsCorruptInput();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.teacher_sha256, Sha256Hex(*weights), "--teacher " + config.teacher));
   return model
-      .SetTeacher(*definition, *file,
+      .SetTeacher(teacher->definition, teacher->weights,
                   [&observer](const std::string& text) { observer.OnNotice(text); })
       .WithContext("--teacher");
 }
@@ -76,10 +72,11 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
                                                  SearchConfig& config, SearchObserver& observer,
                                                  const std::function<bool()>& stop) {
   if (config.weights.empty()) config.weights = kShippedWeights;
+  BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   const Result<std::string> weights_file = WeightsFile(config);
   if (!weights_file.ok()) return weights_file.status();
   const Result<std::string> weights = ReadFile(*weights_file);
-  if (!weights.ok()) return weights.status().WithContext("--weights").OfContent();
+  if (!weights.ok()) return weights.status().WithContext("--weights").AsCorruptInput();
   BITPILOT_RETURN_IF_ERROR(
       Settle(config.weights_sha256, Sha256Hex(*weights), "--weights " + *weights_file));
   if (config.fleet.empty()) {
@@ -87,7 +84,6 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     if (!device.ok()) return device.status();
     BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
   }
-  BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
 
   // A board that is not there, or whose meter program does not start, is said before images and
   // weights take their time.

@@ -1,8 +1,7 @@
 #include "agent/session/named_inputs.h"
 
-#include <filesystem>
 #include <functional>
-#include <system_error>
+#include <utility>
 
 #include "agent/device/local_board.h"
 #include "agent/model/sample_data.h"
@@ -11,11 +10,6 @@
 
 namespace bitpilot {
 namespace {
-
-bool IsThere(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error);
-}
 
 Result<std::string> HashOfFile(const Result<std::string>& path) {
   if (!path.ok()) return path.status();
@@ -43,9 +37,11 @@ std::vector<Input> InputsOf(const SearchConfig& config) {
          return FingerprintOf(*data);
        }});
   if (!config.teacher.empty()) {
-    const std::string path = config.teacher.substr(config.teacher.find(':') + 1);
-    inputs.push_back({"--teacher", config.teacher, path, config.teacher_sha256,
-                      [&config] { return HashOfFile(TeacherFile(config)); }});
+    const Result<Teacher> teacher = ParseTeacher(config.teacher);
+    inputs.push_back({"--teacher", config.teacher, teacher.ok() ? teacher->weights : std::string(),
+                      config.teacher_sha256, [teacher] {
+                        return HashOfFile(teacher.ok() ? TeacherFile(*teacher) : teacher.status());
+                      }});
   }
   constexpr std::string_view kModel = "model:";
   if (config.fleet.empty() && config.device.starts_with(kModel)) {
@@ -58,8 +54,10 @@ std::vector<Input> InputsOf(const SearchConfig& config) {
 }  // namespace
 
 Result<std::string> WeightsFile(const SearchConfig& config) {
-  if (config.weights == kShippedWeights) return ShippedWeightsFile(config.model);
-  if (IsThere(config.weights)) return config.weights;
+  if (config.weights.empty() || config.weights == kShippedWeights) {
+    return ShippedWeightsFile(config.model);
+  }
+  if (CheckIsThere(config.weights).ok()) return config.weights;
   Result<std::string> shipped = ShippedWeightsFile(config.model);
   if (!config.weights_sha256.empty() && shipped.ok()) {
     const Result<std::string> bytes = ReadFile(*shipped);
@@ -68,11 +66,19 @@ Result<std::string> WeightsFile(const SearchConfig& config) {
   return config.weights;
 }
 
-Result<std::string> TeacherFile(const SearchConfig& config) {
-  const Result<Teacher> teacher = ParseTeacher(config.teacher);
+Result<std::string> TeacherFile(const Teacher& teacher) {
+  if (teacher.weights == kShippedWeights) return ShippedWeightsFile(teacher.model);
+  return teacher.weights;
+}
+
+Result<FoundTeacher> FindTeacher(const std::string& text) {
+  const Result<Teacher> teacher = ParseTeacher(text);
   if (!teacher.ok()) return teacher.status();
-  if (teacher->weights == kShippedWeights) return ShippedWeightsFile(teacher->model);
-  return teacher->weights;
+  Result<ModelDefinition> definition = FindModel(teacher->model);
+  if (!definition.ok()) return definition.status().WithContext("--teacher");
+  Result<std::string> weights = TeacherFile(*teacher);
+  if (!weights.ok()) return weights.status().WithContext("--teacher");
+  return FoundTeacher{std::move(*definition), std::move(*weights)};
 }
 
 std::string FingerprintOf(const DataSplits& data) {
@@ -86,7 +92,7 @@ InputCheck CheckNamedInputs(const SearchConfig& config, const std::string& study
     const std::string what = input.flag + " " + input.name;
     const Result<std::string> hash = input.hash();
     if (!hash.ok()) {
-      if (hash.status().code() != StatusCode::kNotFound && IsThere(input.path)) {
+      if (hash.status().code() != StatusCode::kNotFound && CheckIsThere(input.path).ok()) {
         check.changed.push_back(what + " cannot be read: " + hash.status().message());
         continue;
       }

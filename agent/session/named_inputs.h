@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/model/image_dataset.h"
+#include "agent/model/model_definition.h"
 #include "agent/study/search_config.h"
 #include "kernels/base/status.h"
 
@@ -17,10 +18,21 @@ namespace bitpilot {
 // Errors: ShippedWeightsFile()'s.
 Result<std::string> WeightsFile(const SearchConfig& config);
 
-// The same of the teacher's. REQUIRES: config.teacher is not empty.
+// The same of a teacher's.
 //
-// Errors: ParseTeacher()'s and ShippedWeightsFile()'s.
-Result<std::string> TeacherFile(const SearchConfig& config);
+// Errors: ShippedWeightsFile()'s.
+Result<std::string> TeacherFile(const Teacher& teacher);
+
+// A larger network to distil from.
+struct FoundTeacher {
+  ModelDefinition definition;
+  std::string weights;  // the file
+};
+
+// What --teacher's "MODEL:WEIGHTS" names.
+//
+// Errors: ParseTeacher()'s, FindModel()'s and ShippedWeightsFile()'s; names the flag.
+Result<FoundTeacher> FindTeacher(const std::string& text);
 
 // SearchConfig::data_sha256 of these images.
 std::string FingerprintOf(const DataSplits& data);

@@ -73,7 +73,7 @@ Result<SearchOutcome> RunLive(Study& study, const SearchConfig& config, LivePart
 Result<SearchConfig> StoredConfig(const Study& study) {
   const Json json = Json::parse(study.config_json(), nullptr, /*allow_exceptions=*/false);
   Result<SearchConfig> config = SearchConfigFromJson(json);
-  if (!config.ok()) return config.status().WithContext(study.path()).OfContent();
+  if (!config.ok()) return config.status().WithContext(study.path()).AsCorruptInput();
   return config;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/joined.h"
+
 namespace bitpilot {
 namespace {
 
@@ -94,9 +96,8 @@ std::string DescribeChoice(const FinalEvent& final) {
     if (row == nullptr) return;
     text += (text.empty() ? "" : "; ") + std::string(rule) + ": " + row->label;
     if (before.empty()) return;
-    std::string labels;
-    for (const FinalRow* other : before) labels += (labels.empty() ? "" : ", ") + other->label;
-    text += " (" + std::string(advantage) + ", and not found: " + labels + ")";
+    text += " (" + std::string(advantage) + ", and not found: " + Joined(before, &FinalRow::label) +
+            ")";
   };
   constexpr char kFaster[] = "at a lower ratio";
   add("fastest within 1 point of 8 bit", FastestWithin(final, 1), kFaster,

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "kernels/base/joined.h"
+
 namespace bitpilot {
 namespace {
 
@@ -12,12 +14,10 @@ constexpr std::array<std::string_view, 3> kStarts = {"calibrated", "search", "tw
 
 template <typename T, std::size_t N>
 Result<T> Find(std::string_view word, const std::array<std::string_view, N>& words) {
-  std::string known;
   for (std::size_t i = 0; i < N; ++i) {
     if (words[i] == word) return static_cast<T>(i);
-    known += (i == 0 ? "" : ", ") + std::string(words[i]);
   }
-  return DataCorrupt("expected one of " + known + ", got " + std::string(word));
+  return DataCorrupt("expected one of " + Joined(words) + ", got " + std::string(word));
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ Result<Network> LoadNetwork(const BenchOptions& options) {
       return InvalidArgument("--bits: " + options.network + " is a file, which has its own widths");
     }
     Result<Network> network = ReadNetworkFile(options.network);
-    if (!network.ok()) return network.status().OfContent();
+    if (!network.ok()) return network.status().AsCorruptInput();
     return network;
   }
   const Result<Widths> widths = ParseWidths(options.bits.empty() ? "w8a8" : options.bits);

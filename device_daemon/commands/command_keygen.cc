@@ -1,3 +1,4 @@
+#include <cctype>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
@@ -11,13 +12,26 @@
 namespace bitpilot {
 namespace {
 
+// What the fleet file calls this board: many boards are called as their image was, "raspberrypi"
+// say, so four letters or digits of the key tell them apart.
+std::string BoardName(const std::string& host, const std::string& public_key) {
+  std::string name = host + "-";
+  int missing = 4;
+  for (const char c : public_key) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) continue;
+    name += c;
+    if (--missing == 0) break;
+  }
+  return name;
+}
+
 // For the agent's shell: appends this board to its fleet file. Host names and keys hold nothing that
 // TOML would have escaped.
 std::string AddToFleetCommand(const CurveKeys& keys) {
-  const std::string host = HostNameForLists();
+  const std::string host = HostNameAsListName();
   std::string command = "printf '%s\\n' ''";
   for (const std::string& line :
-       {std::string("[[board]]"), "name = \"" + host + "\"",
+       {std::string("[[board]]"), "name = \"" + BoardName(host, keys.public_key) + "\"",
         "endpoint = \"tcp://" + host + ":7777\"", "public_key = \"" + keys.public_key + "\""}) {
     command += " " + ShellWord(line);
   }

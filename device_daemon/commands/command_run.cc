@@ -45,9 +45,9 @@ Status RunImages(const RunOptions& options) {
   // Nothing is timed: without the flag, the system chooses.
   if (!options.cpu.empty()) BITPILOT_RETURN_IF_ERROR(PinToChosenCore(options.cpu).status());
   const Result<Network> network = ReadNetworkFile(options.network_path);
-  if (!network.ok()) return network.status().OfContent();
+  if (!network.ok()) return network.status().AsCorruptInput();
   const Result<std::string> input = ReadFile(options.input_path);
-  if (!input.ok()) return input.status().OfContent();
+  if (!input.ok()) return input.status().AsCorruptInput();
   const std::size_t skip = options.cifar10 ? kCifar10LabelBytes : 0;
   const auto image_bytes = static_cast<std::size_t>(network->input_bytes());
   const std::size_t record_bytes = skip + image_bytes;

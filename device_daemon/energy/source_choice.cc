@@ -5,14 +5,13 @@
 
 #include "device_daemon/energy/discovery.h"
 #include "device_daemon/energy/meter_program.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
 
 std::string Names(std::span<const FoundEnergySource> found) {
-  std::string names;
-  for (const FoundEnergySource& one : found) names += (names.empty() ? "" : ", ") + one.name;
-  return names.empty() ? "none" : names;
+  return found.empty() ? "none" : Joined(found, &FoundEnergySource::name);
 }
 
 std::string WhyNothingMeasures(std::span<const FoundEnergySource> found) {

@@ -7,6 +7,7 @@
 #include "kernels/runtime/kernel_build_id.h"
 
 namespace bitpilot {
+
 std::string DaemonBuild() { return "bitpilotd " BITPILOT_VERSION; }
 
 v1::DeviceCapabilities DescribeDevice(const std::string& name, Isa isa, const CpuCore& core,

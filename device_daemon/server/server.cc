@@ -117,9 +117,9 @@ Result<Prepared> Prepare(const ServerOptions& options) {
   BITPILOT_RETURN_IF_ERROR(CheckZmqSecurity());
   BITPILOT_RETURN_IF_ERROR(CheckStoreHoldsNoKeys(options));
   Result<CurveKeys> keys = ReadDaemonKeys(options.keys_folder);
-  if (!keys.ok()) return keys.status().OfContent();
+  if (!keys.ok()) return keys.status().AsCorruptInput();
   Result<AgentList> agents = ReadAgentList(options.keys_folder);
-  if (!agents.ok()) return agents.status().OfContent();
+  if (!agents.ok()) return agents.status().AsCorruptInput();
   std::optional<CostTable> cost_table;
   if (!options.cost_table_path.empty()) {
     Result<CostTable> table = ReadCostTableFile(options.cost_table_path);

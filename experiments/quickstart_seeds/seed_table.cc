@@ -16,6 +16,7 @@
 #include "agent/study/study.h"
 #include "agent/study/training_note.h"
 #include "experiments/mean_interval.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -79,11 +80,10 @@ std::string Starts(const std::vector<const FinalRow*>& rows) {
   for (const FinalRow* row : rows) {
     if (row != nullptr && row->start) ++counts[ToString(*row->start)];
   }
-  std::string text;
-  for (const auto& [start, count] : counts) {
-    text += (text.empty() ? "" : ", ") + std::string(start) + " " + std::to_string(count);
-  }
-  return text.empty() ? "-" : text;
+  if (counts.empty()) return "-";
+  return Joined(counts, [](const auto& one) {
+    return std::string(one.first) + " " + std::to_string(one.second);
+  });
 }
 
 // One line of the table: a row of every study that has it.

@@ -262,7 +262,7 @@ Result<CostTable> ReadCostTableFile(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
   Result<CostTable> table = ParseCostTable(*text);
-  if (!table.ok()) return table.status().WithContext(path).OfContent();
+  if (!table.ok()) return table.status().WithContext(path).AsCorruptInput();
   return table;
 }
 

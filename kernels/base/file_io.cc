@@ -58,6 +58,27 @@ Result<std::string> ReadFile(const std::string& path) {
   return bytes;
 }
 
+Status CheckIsThere(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return Status();
+  // Which says why.
+  return ReadFile(path).status().AsCorruptInput();
+}
+
+bool IsReadOnce(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+Status CheckCanBeReadAgain(const std::string& path) {
+  BITPILOT_RETURN_IF_ERROR(CheckIsThere(path));
+  if (!IsReadOnce(path)) return Status();
+  return Unsupported(
+      path +
+      ": expected a file, which is read several times, got a pipe or the like, which "
+      "can be read only once: write it to a file first");
+}
+
 Status ReadFileInPieces(const std::string& path,
                         const std::function<Status(std::string_view)>& take) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

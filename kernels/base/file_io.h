@@ -15,6 +15,18 @@ namespace bitpilot {
 // `path`.
 Result<std::string> ReadFile(const std::string& path);
 
+// Finds before any work that a file or folder that is read later is not there.
+//
+// Errors: kNotFound, kPermissionDenied, or kDataCorrupt for a name that the system does not take.
+Status CheckIsThere(const std::string& path);
+
+// Whether what `path` names can be read only once, as the pipe of a shell's `<(command)` can: it is
+// there, and is neither a file nor a folder. Opens nothing.
+bool IsReadOnce(const std::string& path);
+
+// For what is read several times: CheckIsThere(), and kUnsupported if it can be read only once.
+Status CheckCanBeReadAgain(const std::string& path);
+
 // Gives the content of `path` to `take` in order, in pieces of at most 64 KiB. Ends with the first
 // failure that `take` returns.
 //

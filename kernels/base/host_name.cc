@@ -13,7 +13,7 @@ std::string HostName() {
   return name.data();
 }
 
-std::string HostNameForLists() {
+std::string HostNameAsListName() {
   constexpr std::string_view kPlain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
   std::string name = HostName();

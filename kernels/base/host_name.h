@@ -10,6 +10,6 @@ std::string HostName();
 
 // The same as a name that lists take (authorized_agents, fleet.toml): every character but letters,
 // digits, '-', '_' and '.' is a '-'. Never empty.
-std::string HostNameForLists();
+std::string HostNameAsListName();
 
 }  // namespace bitpilot

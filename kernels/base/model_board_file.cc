@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "kernels/base/joined.h"
+
 namespace bitpilot {
 namespace {
 
@@ -32,9 +34,7 @@ std::string NamesIn(const fs::path& folder) {
     if (entry.path().extension() == kEnding) names.push_back(entry.path().stem().string());
   }
   std::sort(names.begin(), names.end());
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "none" : text;
+  return names.empty() ? "none" : Joined(names);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/base/joined.h"
+
 namespace bitpilot {
 namespace {
 
@@ -279,12 +281,11 @@ std::vector<std::string> StandardNetworkNames() {
 }
 
 Result<Topology> StandardTopology(std::string_view name) {
-  std::string known;
   for (const StandardNetwork& network : kStandardNetworks) {
     if (network.name == name) return network.build();
-    known += (known.empty() ? "" : ", ") + std::string(network.name);
   }
-  return InvalidArgument("unknown network '" + std::string(name) + "'; known networks: " + known);
+  return InvalidArgument("unknown network '" + std::string(name) +
+                         "'; known networks: " + Joined(kStandardNetworks, &StandardNetwork::name));
 }
 
 }  // namespace bitpilot

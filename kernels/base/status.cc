@@ -37,7 +37,7 @@ Status Status::WithContext(std::string_view context) const {
   return Status(code_, std::string(context) + ": " + message_);
 }
 
-Status Status::OfContent() const {
+Status Status::AsCorruptInput() const {
   return code_ == StatusCode::kInvalidArgument ? DataCorrupt(message_) : *this;
 }
 

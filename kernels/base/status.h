@@ -47,7 +47,7 @@ class [[nodiscard]] Status {
 
   // The same failure as one of what a file holds or is: kInvalidArgument, which says that a command
   // line cannot be meant as written (exit code 2), becomes kDataCorrupt (1).
-  Status OfContent() const;
+  Status AsCorruptInput() const;
 
  private:
   StatusCode code_ = StatusCode::kOk;

@@ -7,7 +7,7 @@ namespace bitpilot {
 
 Result<std::string> ReadTextFile(const std::string& path) {
   const Result<std::string> bytes = ReadFile(path);
-  if (!bytes.ok()) return bytes.status().OfContent();
+  if (!bytes.ok()) return bytes.status().AsCorruptInput();
   return std::string(WithoutByteOrderMark(*bytes));
 }
 

@@ -9,6 +9,8 @@
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "kernels/base/joined.h"
 #endif
 
 namespace bitpilot {
@@ -26,14 +28,7 @@ constexpr std::array kNames = {
     IsaName{Isa::kAmx, "amx"},
 };
 
-std::string KnownNames() {
-  std::string names;
-  for (const IsaName& entry : kNames) {
-    names += names.empty() ? "" : ", ";
-    names += entry.name;
-  }
-  return names;
-}
+std::string KnownNames() { return Joined(kNames, &IsaName::name); }
 
 #if defined(__x86_64__)
 // The builtin also asks the operating system whether it saves the wider registers.

@@ -157,7 +157,7 @@ TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
   std::filesystem::create_directory("short");
   WriteBytes("short/test_batch.bin", std::string(std::size_t{3000} * 3073, '\0'));
   std::filesystem::create_directory("folder");
-  for (const char* file : {"none.odd", "odd", "./folder"}) {
+  for (const char* file : {"none.odd", "odd", "folder"}) {
     const std::vector<std::vector<std::string>> cases = {
         {"search", "--study", "a.db", "--device", std::string("model:./") + file},
         {"search", "--study", "a.db", "--fleet", file},
@@ -166,12 +166,12 @@ TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
          "2,4,8", "--data", file},
         {"evaluate", "--model", "resnet8", "--weights", file},
         {"evaluate", "--model", "resnet8", "--data", file},
-        {"evaluate", "--model", "resnet8", "--bits", std::string("./") + file},
+        {"evaluate", "--model", "resnet8", "--bits", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--calibration", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--fleet", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "model:mpic_resnet8",
          "--compare", file},
-        {"train", "--model", "resnet8", "--bits", std::string("./") + file, "-o", "x"},
+        {"train", "--model", "resnet8", "--bits", file, "-o", "x"},
         {"train", "--model", "resnet8", "--bits", "w4a4", "--data", file, "-o", "x"},
         {"train", "--model", "resnet8", "--bits", "w4a4", "--weights", file, "-o", "x"},
         {"profile", "--from", file, "--export", "x.json"},

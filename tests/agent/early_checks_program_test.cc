@@ -3,9 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "agent/model/bit_spec.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/standard_networks.h"
+#include "kernels/base/text_file.h"
 #include "tests/agent/program.h"
 #include "tests/device_daemon/temporary_folder.h"
 
@@ -15,6 +22,32 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 using Arguments = std::vector<std::string>;
+
+// A pipe that holds `text` and then ends, as a shell's `<(command)` does.
+class Pipe {
+ public:
+  explicit Pipe(const std::string& text) {
+    EXPECT_EQ(pipe(ends_), 0);
+    EXPECT_LT(text.size(), 65'536U) << "does not fit in a pipe";
+    EXPECT_EQ(WriteAll(ends_[1], text), 0);
+    close(ends_[1]);
+  }
+  ~Pipe() { close(ends_[0]); }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  std::string path() const { return "/dev/fd/" + std::to_string(ends_[0]); }
+  // What nobody has read.
+  std::string Rest() const {
+    std::string rest(65'536, '\0');
+    const ssize_t count = read(ends_[0], rest.data(), rest.size());
+    rest.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    return rest;
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
 
 class EarlyChecksProgramTest : public testing::Test {
  protected:
@@ -105,6 +138,66 @@ TEST_F(EarlyChecksProgramTest, GoesOnAsTheAgentWhereNothingIsWrong) {
   }
 }
 
+TEST_F(EarlyChecksProgramTest, LeavesToTheAgentWhatCanBeReadOnlyOnce) {
+  const Arguments evaluate = {"evaluate", "--model", "resnet8"};
+  const Pipe pipe("odd");
+  for (const auto& [command, flags] : std::vector<std::pair<Arguments, Arguments>>{
+           {evaluate, {"--bits", pipe.path()}},
+           {evaluate, {"--bits", "w4a4", "--device", "local", "--compare", pipe.path()}},
+           {evaluate, {"--bits", "w4a4", "--fleet", pipe.path()}},
+           {evaluate, {"--bits", "w4a4", "--device", "model:" + pipe.path()}},
+           {{"train", "--model", "resnet8", "-o", folder_ / "x"}, {"--bits", pipe.path()}},
+           {{"profile", "--export", folder_ / "x.json"}, {"--from", pipe.path()}},
+           {{"profile", "--export", folder_ / "x.json"},
+            {"--model", "resnet8", "--fleet", pipe.path()}},
+           {{"profile", "--export", folder_ / "x.json"},
+            {"--model", "resnet8", "--device", "model:" + pipe.path()}},
+           {{"search", "--study", folder_ / "a.db"}, {"--fleet", pipe.path()}}}) {
+    Arguments arguments = command;
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const ProgramResult result = Run(arguments);
+    EXPECT_THAT(result.err, HasSubstr("bitpilot-agent")) << testing::PrintToString(arguments);
+  }
+  EXPECT_EQ(pipe.Rest(), "odd");
+}
+
+// The whole program, with its agent: what comes next is what is wrong.
+TEST_F(EarlyChecksProgramTest, ReadsPipesOnceAndGoesOn) {
+  const Topology topology = StandardTopology("resnet8").value();
+  const Pipe bits(AssignmentToJson(topology, UniformAssignment(topology, 4, 4)).dump());
+  const Pipe fleet(
+      "keys = \"/nowhere/keys\"\n[[board]]\nname = \"a\"\nendpoint = "
+      "\"tcp://127.0.0.1:1\"\npublic_key = \"" +
+      std::string(40, 'k') + "\"\n");
+  const Result<std::string> shipped =
+      ReadTextFile(BITPILOT_SOURCE_DIR "/experiments/boards/mpic_resnet8.cost");
+  ASSERT_TRUE(shipped.ok()) << shipped.status().message();
+  const Pipe table(*shipped);
+  const Arguments evaluate = {ProgramPath("bitpilot"), "evaluate", "--model", "resnet8", "--data",
+                              folder_ / "bad.json"};
+  for (const auto& [flags, message] : std::vector<std::pair<Arguments, std::string>>{
+           {{"--bits", bits.path()}, "--data"},
+           {{"--bits", "w4a4", "--fleet", fleet.path()}, "/nowhere/keys"},
+           {{"--bits", "w4a4", "--device", "model:" + table.path(), "--fast"}, "--data"}}) {
+    Arguments arguments = evaluate;
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const ProgramResult result = RunProgram(arguments);
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(message)) << testing::PrintToString(arguments);
+  }
+}
+
+// Their hashes are in the study, and a resume reads them again.
+TEST_F(EarlyChecksProgramTest, RefusesPipesOfWhatIsReadSeveralTimes) {
+  const Pipe pipe("odd");
+  const Arguments search = {"search", "--study", folder_ / "a.db"};
+  ExpectRefused(search, {"--device", "model:" + pipe.path()}, 1, "--device: " + pipe.path());
+  ExpectRefused(search, {"--weights", pipe.path()}, 1, "read only once");
+  ExpectRefused(search, {"--teacher", "resnet20:" + pipe.path()}, 1, "--teacher: ");
+  ExpectRefused({"evaluate", "--model", "resnet8"}, {"--weights", pipe.path()}, 1,
+                "read only once");
+}
+
 TEST_F(EarlyChecksProgramTest, HelpNeedsNoAgentAndListsAllCommands) {
   const ProgramResult help = Run({"--help"});
   EXPECT_EQ(help.exit_code, 0) << help.err;
@@ -113,8 +206,30 @@ TEST_F(EarlyChecksProgramTest, HelpNeedsNoAgentAndListsAllCommands) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + command + " "));
   }
   EXPECT_EQ(help.out, RunProgram({ProgramPath("bitpilot-agent"), "--help"}).out);
-  EXPECT_EQ(Run({"search", "--help"}).exit_code, 0);
   EXPECT_EQ(Run({"fly"}).exit_code, 2);
+}
+
+TEST_F(EarlyChecksProgramTest, EveryCommandsHelpIsThatOfTheAgent) {
+  for (const Arguments& command : {Arguments{"search"},
+                                   {"evaluate"},
+                                   {"profile"},
+                                   {"fit-energy"},
+                                   {"train"},
+                                   {"report"},
+                                   {"replay"},
+                                   {"log"},
+                                   {"log", "verify"},
+                                   {"fleet"},
+                                   {"fleet", "keygen"}}) {
+    Arguments here = command;
+    here.emplace_back("--help");
+    Arguments there = here;
+    there.insert(there.begin(), ProgramPath("bitpilot-agent"));
+    const ProgramResult help = Run(here);
+    EXPECT_EQ(help.exit_code, 0) << help.err;
+    EXPECT_THAT(help.out, HasSubstr("--help")) << testing::PrintToString(command);
+    EXPECT_EQ(help.out, RunProgram(there).out) << testing::PrintToString(command);
+  }
 }
 
 }  // namespace

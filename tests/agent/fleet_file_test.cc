@@ -72,8 +72,25 @@ TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
   ExpectError(keys + Board("a", "tcp://::1:7777"), "lab/fleet.toml:4:", "brackets");
   ExpectError(keys + Board("a", "tcp://192.0.2.7:7", "short"),
               "lab/fleet.toml:5:", "40 characters");
-  ExpectError(keys + good + Board("a", "tcp://127.0.0.1:2"), "lab/fleet.toml:6:", "'a'");
-  ExpectError(keys + good + Board("b", "tcp://127.0.0.1:1"), "lab/fleet.toml:6:", "'b'");
+  ExpectError(keys + good + Board("a", "tcp://127.0.0.1:2"),
+              "lab/fleet.toml:6:", "'a' has the name of another (lab/fleet.toml:4)");
+  ExpectError(keys + good + Board("b", "tcp://127.0.0.1:1"), "lab/fleet.toml:6:",
+              "'b' has the endpoint of 'a', tcp://127.0.0.1:1 (lab/fleet.toml:4)");
+}
+
+TEST(ParseFleetFileTest, SaysHowTwoBoardsOfOneNameOrPlaceGetAlong) {
+  const std::string first = "keys = \"k\"\n" + Board("pi", "tcp://pi:7777");
+  const std::string other_key(40, 'o');
+  ExpectError(first + Board("pi-2", "tcp://pi:7777", other_key),
+              "lab/fleet.toml:6:", "write the address at which each is reached");
+  ExpectError(first + Board("pi", "tcp://192.0.2.7:7777", other_key),
+              "lab/fleet.toml:6:", "write another 'name' for one");
+  ExpectError(first + Board("pi", "tcp://pi:7777", other_key),
+              "lab/fleet.toml:6:", "one board with new keys, remove the earlier one");
+  ExpectError(first + Board("pi", "tcp://pi:7777"), "lab/fleet.toml:6:", "remove one of the two");
+  EXPECT_TRUE(
+      ParseFleetFile(first + Board("pi-2", "tcp://192.0.2.7:7777", other_key), "lab/fleet.toml")
+          .ok());
 }
 
 TEST(ParseFleetFileTest, ExpandsATildeInTheKeyFolder) {

@@ -56,6 +56,27 @@ TEST_F(FileIoTest, RefusesAFolder) {
   EXPECT_EQ(NumFiles(), 1);
 }
 
+TEST_F(FileIoTest, KnowsWhatIsThereAndWhatCanBeReadOnlyOnce) {
+  std::filesystem::create_directory(Path("folder"));
+  std::ofstream(Path("file")) << "x";
+  std::filesystem::create_symlink("file", Path("link"));
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  for (const char* name : {"folder", "file", "link"}) {
+    EXPECT_TRUE(CheckIsThere(Path(name)).ok()) << name;
+    EXPECT_FALSE(IsReadOnce(Path(name))) << name;
+    EXPECT_TRUE(CheckCanBeReadAgain(Path(name)).ok()) << name;
+  }
+  EXPECT_TRUE(CheckIsThere(Path("pipe")).ok());
+  EXPECT_TRUE(IsReadOnce(Path("pipe")));
+  const Status pipe = CheckCanBeReadAgain(Path("pipe"));
+  EXPECT_EQ(pipe.code(), StatusCode::kUnsupported);
+  EXPECT_EQ(pipe.message().find(Path("pipe")), 0U) << pipe.message();
+  EXPECT_EQ(CheckIsThere(Path("none")).code(), StatusCode::kNotFound);
+  EXPECT_FALSE(IsReadOnce(Path("none")));
+  EXPECT_EQ(CheckCanBeReadAgain(Path("none")).code(), StatusCode::kNotFound);
+  EXPECT_EQ(CheckIsThere(Path(std::string(5000, 'x'))).code(), StatusCode::kDataCorrupt);
+}
+
 TEST_F(FileIoTest, WritesIntoAPipeInsteadOfReplacingIt) {
   const std::string pipe = Path("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
