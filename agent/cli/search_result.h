@@ -5,7 +5,7 @@
 //    "front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},"ilp_start":CANDIDATE,
 //    "chosen":{"within_1_point":LABEL|null,"within_3_points":LABEL|null,
 //              "most_accurate":LABEL|null,
-//              "not_found_but_better":{"within_1_point":[LABEL...],"within_3_points":[LABEL...],
+//              "not_from_search_but_better":{"within_1_point":[LABEL...],"within_3_points":[LABEL...],
 //                                      "most_accurate":[LABEL...]}},
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
@@ -29,8 +29,8 @@
 //
 // chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
 // test accuracies choose nothing, and nobody is chosen where uniform 8 bit's own final training diverged.
-// not_found_but_better: the references and the integer program's answer that the same rule would put
-// before the member chosen.
+// not_from_search_but_better: the references and the integer program's answer that the same rule puts
+// before the member chosen, or before uniform 8 bit where no member was; ratios within 1 % are equal.
 //
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...

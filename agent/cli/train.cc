@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -17,9 +18,10 @@
 #include "agent/qat/compute_threads.h"
 #include "agent/qat/integer_evaluation.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/study/search_config.h"
+#include "agent/session/named_inputs.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/number_text.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
@@ -69,23 +71,55 @@ Result<bool> TrainWithReports(QuantizedModel& model, const ImageDataset& train,
   return model.batches_trained() >= total;
 }
 
+Result<std::string> HashOfFile(const std::string& path) {
+  const Result<std::string> bytes = ReadFile(path);
+  if (!bytes.ok()) return bytes.status();
+  return Sha256Hex(*bytes);
+}
+
+// Errors: ReadFile()'s.
+Result<TrainRecipe> RecipeOf(const TrainFlags& flags, const TrainInputs& inputs,
+                             const DataSplits& data) {
+  TrainRecipe recipe;
+  const Result<std::string> weights = HashOfFile(inputs.weights);
+  if (!weights.ok()) return weights.status().WithContext("--weights");
+  recipe.weights_sha256 = *weights;
+  recipe.data_sha256 = FingerprintOf(data);
+  if (const std::optional<FoundTeacher>& teacher = inputs.teacher) {
+    const Result<std::string> hash = HashOfFile(teacher->weights);
+    if (!hash.ok()) return hash.status().WithContext("--teacher");
+    recipe.teacher = teacher->definition.topology.name;
+    recipe.teacher_sha256 = *hash;
+  }
+  recipe.distill = flags.options.distill;
+  recipe.learning_rate = flags.options.learning_rate;
+  recipe.batch_size = flags.options.batch_size;
+  recipe.batches = flags.options.schedule_batches;
+  return recipe;
+}
+
+// Errors: ReadFile()'s, ParseTrainCheckpoint()'s and CheckSameRecipe()'s, naming the file.
+Result<TrainCheckpoint> ReadCheckpoint(const std::string& path, const TrainRecipe& now,
+                                       SearchDisplay& display) {
+  const Result<std::string> bytes = ReadFile(path);
+  if (!bytes.ok()) return bytes.status().WithContext("--resume").AsCorruptInput();
+  Result<TrainCheckpoint> checkpoint = ParseTrainCheckpoint(*bytes);
+  if (!checkpoint.ok()) return checkpoint.status().WithContext(path);
+  if (checkpoint->recipe) {
+    BITPILOT_RETURN_IF_ERROR(CheckSameRecipe(*checkpoint->recipe, now).WithContext(path));
+  } else {
+    display.OnNotice(path +
+                     " of an older bitpilot does not say how it trained: give the flags that " +
+                     "it began with");
+  }
+  return checkpoint;
+}
+
 // Other numbers train to slightly other weights: training that goes on keeps its own, unless told
 // otherwise.
 int ThreadsOf(const TrainFlags& flags, const TrainCheckpoint& checkpoint) {
-  const int threads = flags.threads.value_or(checkpoint.threads.value_or(UsableComputeThreads()));
-  if (!flags.resume) return threads;
-  const std::string goes_on = "goes on with " + Counted(threads, "training thread");
-  SearchDisplay display(flags.json);
-  if (!checkpoint.threads) {
-    display.OnNotice(goes_on +
-                     "; the checkpoint of an older bitpilot does not say how many it had");
-  } else if (*checkpoint.threads != threads) {
-    display.OnNotice(goes_on + ", not with the " + std::to_string(*checkpoint.threads) +
-                     " that it began with: its weights will be slightly other ones");
-  } else {
-    display.OnNotice(goes_on + ", as it began");
-  }
-  return threads;
+  if (flags.threads) return *flags.threads;
+  return checkpoint.threads.back() > 0 ? checkpoint.threads.back() : UsableComputeThreads();
 }
 
 Result<Json> Train(TrainFlags& flags) {
@@ -94,19 +128,24 @@ Result<Json> Train(TrainFlags& flags) {
   const Result<DataSplits> data = LoadDataSplits(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");
   BITPILOT_RETURN_IF_ERROR(CheckBatchSize(flags.options.batch_size, data->train.size()));
+  flags.options.distill = !flags.no_distill;
+  flags.options.schedule_batches = BatchesOf(flags, data->train.size());
+  Result<TrainRecipe> recipe = RecipeOf(flags, *inputs, *data);
+  if (!recipe.ok()) return recipe.status();
+  SearchDisplay display(flags.json);
   TrainCheckpoint checkpoint;
   if (flags.resume) {
-    const Result<std::string> bytes = ReadFile(CheckpointFile(flags));
-    if (!bytes.ok()) return bytes.status().WithContext("--resume").AsCorruptInput();
-    Result<TrainCheckpoint> read = ParseTrainCheckpoint(*bytes);
-    if (!read.ok()) return read.status().WithContext(CheckpointFile(flags));
+    Result<TrainCheckpoint> read = ReadCheckpoint(CheckpointFile(flags), *recipe, display);
+    if (!read.ok()) return read.status();
     checkpoint = std::move(*read);
   }
   const int threads = ThreadsOf(flags, checkpoint);
+  if (flags.resume) display.OnNotice(DescribeThreads(checkpoint.threads, threads));
+  checkpoint.threads =
+      flags.resume ? WithThreads(std::move(checkpoint.threads), threads) : std::vector{threads};
+  checkpoint.recipe = std::move(*recipe);
   SetComputeThreads(threads);
-  const WeightNotice notice = [&](const std::string& text) {
-    SearchDisplay(flags.json).OnNotice(text);
-  };
+  const WeightNotice notice = [&display](const std::string& text) { display.OnNotice(text); };
   Result<QuantizedModel> model =
       QuantizedModel::Create(inputs->definition, inputs->weights, flags.seed, notice);
   if (!model.ok()) return model.status();
@@ -125,13 +164,12 @@ Result<Json> Train(TrainFlags& flags) {
     BITPILOT_RETURN_IF_ERROR(model->SetAssignment(inputs->assignment));
     model->Calibrate(data->train);
   }
-  flags.options.distill = !flags.no_distill;
-  flags.options.schedule_batches = BatchesOf(flags, data->train.size());
   const Result<bool> finished = TrainWithReports(*model, data->train, flags);
   if (!finished.ok()) return finished.status();
   if (!*finished) {
-    BITPILOT_RETURN_IF_ERROR(WriteFileAtomically(
-        CheckpointFile(flags), FormatTrainCheckpoint(threads, model->SaveCheckpoint())));
+    checkpoint.state = model->SaveCheckpoint();
+    BITPILOT_RETURN_IF_ERROR(
+        WriteFileAtomically(CheckpointFile(flags), FormatTrainCheckpoint(checkpoint)));
     return Status(
         StatusCode::kAborted,
         "stopped after " + Counted(model->batches_trained(), "mini-batch", "mini-batches") +

@@ -199,6 +199,7 @@ class ClientCore {
   std::optional<Instant> away_since_;  // no lease since then
   bool away_noticed_ = false;          // a notice said so
   bool turn_noticed_ = false;          // once is enough, however often it waits
+  bool windows_noticed_ = false;       // a notice said that it measures in no longer windows
   std::string last_loss_;              // why
   bool held_by_other_ = false;         // the last loss is a lease that another agent holds
   int refused_handshakes_ = 0;         // in a row

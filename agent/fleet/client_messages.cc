@@ -117,6 +117,13 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
   limits_.takes_longer_windows = ack.protocol_minor() >= 2;
   limits_.store_bytes = ack.limits().store_bytes();
+  if (!limits_.takes_longer_windows && !windows_noticed_) {
+    windows_noticed_ = true;
+    actions_.emplace_back(
+        BoardNotice{BoardLabel() +
+                    " runs an older bitpilotd: what is noisy is measured again, but in "
+                    "windows no longer than before; update it"});
+  }
   AskForLease();
 }
 

@@ -165,7 +165,7 @@ at::Tensor Calibrator::RunLayer(int operation, const at::Tensor& input) {
   const Operation& current = topology_.operations[index];
   FloatAffine batch_norm = BatchNormOf(layer, statistics_[l]);
   if (current.residual < 0 && index + 1 < topology_.operations.size()) {
-    batch_norm_to_come_ = std::move(batch_norm);
+    pending_batch_norm_ = std::move(batch_norm);
   } else {
     ApplyInPlace(batch_norm, Values(value));
   }
@@ -176,7 +176,7 @@ at::Tensor Calibrator::Store(int tensor, at::Tensor value) {
   const auto index = static_cast<std::size_t>(tensor);
   const bool non_negative = IsNonNegative(topology_, tensor, input_non_negative_);
   const Activation activation = topology_.operations[index - 1].activation;
-  const std::optional<FloatAffine> batch_norm = std::exchange(batch_norm_to_come_, std::nullopt);
+  const std::optional<FloatAffine> batch_norm = std::exchange(pending_batch_norm_, std::nullopt);
   const FloatAffine* affine = batch_norm ? &*batch_norm : nullptr;
   std::vector<float> sample;  // taken once a step size is to be chosen
   const int bits = assignment_.activation_bits[index];

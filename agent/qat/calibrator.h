@@ -82,7 +82,7 @@ class Calibrator : public OperationHooks {
   LayerStatistics statistics_;
   // Of the layer that ran last, where nothing comes between it and Store(), which then applies it in
   // its own pass over the values.
-  std::optional<FloatAffine> batch_norm_to_come_;
+  std::optional<FloatAffine> pending_batch_norm_;
   bool is_finite_ = true;
 };
 

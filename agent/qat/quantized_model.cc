@@ -144,7 +144,7 @@ Status QuantizedModel::SetTeacher(const ModelDefinition& definition, const std::
   const Result<FloatWeights> weights = LoadFloatWeights(definition, weight_file, notice);
   if (!weights.ok()) return weights.status().WithContext("teacher").AsCorruptInput();
   impl_->teacher = std::make_unique<FloatNetwork>(definition, *weights);
-  impl_->teachings.Forget();
+  impl_->teacher_logits.Forget();
   return Status();
 }
 

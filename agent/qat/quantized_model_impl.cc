@@ -119,13 +119,13 @@ double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOpt
   for (std::size_t i = 0; options.augment && i < indices.size(); ++i) {
     augmentations.push_back(state.stream.NextAugmentation(kMaxShift));
   }
-  at::Tensor teacher_logits;
+  at::Tensor taught;
   if (options.distill) {
-    teacher_logits = teachings.Of(teacher ? *teacher : float_network, data, indices, augmentations);
+    taught = teacher_logits.Of(teacher ? *teacher : float_network, data, indices, augmentations);
   }
   const at::Tensor logits = RunNetwork(definition.topology, network,
                                        ImageTensor(data, indices, augmentations, quantized_pixels));
-  const at::Tensor loss = DistillationLoss(logits, LabelTensor(data, indices), teacher_logits);
+  const at::Tensor loss = DistillationLoss(logits, LabelTensor(data, indices), taught);
   const auto nats = loss.item<double>();
   if (!std::isfinite(nats)) return nats;  // no gradient could help
   loss.backward();

@@ -71,7 +71,7 @@ struct QuantizedModel::Impl {
   LayerStatistics float_statistics;
   FloatNetwork float_network;
   std::unique_ptr<FloatNetwork> teacher;  // nullptr: float_network
-  TeacherLogits teachings;                // of whichever of them teaches
+  TeacherLogits teacher_logits;           // of whichever of them teaches
   InputQuantization input;
   PixelTable float_pixels;
   PixelTable quantized_pixels;

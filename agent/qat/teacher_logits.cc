@@ -1,15 +1,14 @@
 #include "agent/qat/teacher_logits.h"
 
+#include <string>
 #include <utility>
-
-#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
 
 // Of the pixels themselves: images in memory may be others than those of the call before.
-std::string KeyOf(const ImageDataset& data, std::span<const std::uint32_t> indices,
-                  std::span<const Augmentation> augmentations) {
+Sha256Digest KeyOf(const ImageDataset& data, std::span<const std::uint32_t> indices,
+                   std::span<const Augmentation> augmentations) {
   std::string text = std::to_string(data.shape.channels) + " x " +
                      std::to_string(data.shape.height) + " x " + std::to_string(data.shape.width) +
                      '\n';
@@ -21,7 +20,16 @@ std::string KeyOf(const ImageDataset& data, std::span<const std::uint32_t> indic
     const std::span<const std::uint8_t> pixels = data.image(index);
     text.append(reinterpret_cast<const char*>(pixels.data()), pixels.size());
   }
-  return Sha256Hex(text);
+  return ComputeSha256(text);
+}
+
+// All that is kept for `logits`: the values are few where mini-batches are small.
+std::size_t EntryBytes(const at::Tensor& logits) {
+  constexpr std::size_t kAllocations =
+      4;  // of the map's node, the tensor, its storage and its values
+  constexpr std::size_t kBytesAnAllocation = 32;  // the allocator's own, and the node's links
+  return sizeof(std::pair<const Sha256Digest, at::Tensor>) + sizeof(c10::TensorImpl) +
+         sizeof(c10::StorageImpl) + logits.storage().nbytes() + kAllocations * kBytesAnAllocation;
 }
 
 }  // namespace
@@ -29,12 +37,12 @@ std::string KeyOf(const ImageDataset& data, std::span<const std::uint32_t> indic
 at::Tensor TeacherLogits::Of(FloatNetwork& teacher, const ImageDataset& data,
                              std::span<const std::uint32_t> indices,
                              std::span<const Augmentation> augmentations) {
-  const std::string key = KeyOf(data, indices, augmentations);
+  const Sha256Digest key = KeyOf(data, indices, augmentations);
   const auto known = known_.find(key);
   if (known != known_.end()) return known->second;
   at::Tensor logits = teacher.Logits(data, indices, augmentations);
-  const std::size_t bytes = static_cast<std::size_t>(logits.numel()) * sizeof(float);
-  if (bytes_ + bytes > kMostTeacherLogitBytes) Forget();
+  const std::size_t bytes = EntryBytes(logits);
+  if (bytes_ + bytes > most_bytes_) return logits;
   bytes_ += bytes;
   known_.emplace(key, logits);
   return logits;

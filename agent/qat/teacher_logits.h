@@ -9,22 +9,26 @@
 #include <cstdint>
 #include <map>
 #include <span>
-#include <string>
 
 #include "agent/model/image_dataset.h"
 #include "agent/qat/float_network.h"
 #include "agent/qat/image_batch.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 
-// Bytes of logits kept at most; all are forgotten once they are more. CIFAR-10's 10 classes: 3,200
-// mini-batches of 128 images.
+// Bytes kept at most. CIFAR-10's 10 classes: about 3,000 mini-batches of 128 images. The oldest stay: all
+// trainings of a search begin with the same mini-batches, and a long one would otherwise have forgotten
+// each before it comes again.
 inline constexpr std::size_t kMostTeacherLogitBytes = 16U << 20;
 
 class TeacherLogits {
  public:
-  // FloatNetwork::Logits() of `teacher`, to the bit, computed once for the same pixels. The tensor is
-  // shared: nobody writes into it.
+  explicit TeacherLogits(std::size_t most_bytes = kMostTeacherLogitBytes)
+      : most_bytes_(most_bytes) {}
+
+  // FloatNetwork::Logits() of `teacher`, to the bit, computed once for the same pixels while there is room.
+  // The tensor is shared: nobody writes into it.
   //
   // REQUIRES: `teacher` is the network of the calls before, or Forget() came between.
   at::Tensor Of(FloatNetwork& teacher, const ImageDataset& data,
@@ -34,8 +38,12 @@ class TeacherLogits {
   // Another network teaches from now on.
   void Forget();
 
+  // That are kept, of memory.
+  std::size_t bytes() const { return bytes_; }
+
  private:
-  std::map<std::string, at::Tensor> known_;  // by a hash of what the teacher reads
+  std::size_t most_bytes_;
+  std::map<Sha256Digest, at::Tensor> known_;  // by a hash of what the teacher reads
   std::size_t bytes_ = 0;
 };
 

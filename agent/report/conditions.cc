@@ -80,20 +80,45 @@ std::string TierTable(const ReportData& data) {
   return html + "</tbody></table></div>\n";
 }
 
+// Of a measurement's median window, as it was stored; 0 without windows.
+double WindowLengthNs(const ReportData& data, std::size_t measurement) {
+  const MeasurementRow& row = data.measurements[measurement];
+  if (row.window_ns.empty()) return 0.0;
+  return Median(row.window_ns) * data.conditions[measurement].inferences_per_window;
+}
+
+// An older bitpilotd measures again in equal windows. Doubled ones are not exactly twice as long: the
+// board fits whole inferences into them, whose time the first measurement may not have met.
+bool TookLongerWindows(const ReportData& data, std::size_t repeat) {
+  const std::string step = StepOfRepeated(data.measurements[repeat].measurement_id);
+  for (const std::string& id : {step, LongerStepId(step)}) {
+    const auto before = data.measurement_by_id.find(id);
+    if (before == data.measurement_by_id.end()) continue;
+    if (data.measurements[before->second].tier != data.measurements[repeat].tier) continue;
+    const double length_ns = WindowLengthNs(data, before->second);
+    return length_ns > 0.0 && WindowLengthNs(data, repeat) > 1.5 * length_ns;
+  }
+  return false;
+}
+
 // What measuring candidates again because they were NOISY cost.
 std::string RepeatsNote(const ReportData& data) {
   int repeats = 0;
+  int longer = 0;
   double seconds = 0.0;
   for (std::size_t i = 0; i < data.measurements.size(); ++i) {
     if (!IsRepeatedStep(data.measurements[i].measurement_id)) continue;
     ++repeats;
+    if (TookLongerWindows(data, i)) ++longer;
     seconds += 1e-3 * data.conditions[i].duration_ms;
   }
   if (repeats == 0) return "";
+  const bool all = longer == repeats;
   return Element("p", "",
-                 "Candidates that were noisy were measured again in longer windows: " +
-                     Counted(repeats, "time") + ", " + FormatFixed(seconds, 1) +
-                     " s of the board.");
+                 "Candidates that were noisy were measured again" +
+                     std::string(all ? " in longer windows: " : ": ") + Counted(repeats, "time") +
+                     ", " + FormatFixed(seconds, 1) + " s of the board" +
+                     (all ? "." : "; " + std::to_string(longer) + " of them in longer windows."));
 }
 
 std::string FailuresTable(const ReportData& data) {

@@ -11,8 +11,8 @@
 #include "agent/session/action_events.h"
 #include "agent/session/agent_build.h"
 #include "agent/session/cpu_class.h"
+#include "agent/session/search_board.h"
 #include "agent/session/twin.h"
-#include "kernels/cpu/isa.h"
 #include "policies/multiple_choice.h"
 
 namespace bitpilot {
@@ -21,37 +21,6 @@ namespace {
 // How many rounds of decisions apart a resume finds what the policy needs: what it has to decide
 // again is less than that.
 constexpr int kRoundsBetweenStates = 16;
-
-bool IsRestrictedLocal(const SearchConfig& config) { return config.device.starts_with("local:"); }
-
-// The restriction of a local board leaves out nothing that this CPU has.
-bool HasFullIsa(const BoardInfo& board) {
-  const Result<Isa> isa = DefaultIsa();
-  return isa.ok() && board.isa == ToString(*isa);
-}
-
-// A resumed search must go on with the kernels, and a training one on the CPU class, that it began
-// with.
-Status CheckSameBoard(const BoardEvent& logged, const BoardInfo& board, bool searches_energy) {
-  const auto compare = [](const std::string& what, const std::string& was, const std::string& is) {
-    if (was == is) return Status();
-    return Status(StatusCode::kVersionMismatch,
-                  "the study began with " + what + " \"" + was + "\", the board now has \"" + is +
-                      "\": their measurements cannot be mixed; start a new study");
-  };
-  BITPILOT_RETURN_IF_ERROR(compare("kernel build", logged.board.kernel_build, board.kernel_build));
-  BITPILOT_RETURN_IF_ERROR(compare("backend", logged.board.backend, board.backend));
-  BITPILOT_RETURN_IF_ERROR(compare("instruction set", logged.board.isa, board.isa));
-  BITPILOT_RETURN_IF_ERROR(compare("CPU", logged.board.cpu_model, board.cpu_model));
-  if (!logged.board.core.empty()) {  // as in a study of an older bitpilot
-    BITPILOT_RETURN_IF_ERROR(compare("core", logged.board.core, board.core));
-  }
-  if (searches_energy) {
-    BITPILOT_RETURN_IF_ERROR(
-        compare("energy source", logged.board.energy.source, board.energy.source));
-  }
-  return Status();
-}
 
 }  // namespace
 
@@ -147,7 +116,8 @@ Status SearchDriver::SettleBoard() {
       SharesThisMachine(config_, parts_ == nullptr ? board->board : parts_->board->info());
   if (parts_ == nullptr) return Status();
   // Everything is checked before anything is noted.
-  BITPILOT_RETURN_IF_ERROR(CheckSameBoard(*board, parts_->board->info(), SearchesEnergy(config_)));
+  BITPILOT_RETURN_IF_ERROR(
+      CheckSameBoard(board->board, parts_->board->info(), SearchesEnergy(config_)));
   const bool trains = config_.train_batches > 0 || config_.final_batches.value_or(0) > 0;
   const bool new_class = trains && board->cpu_class != CpuClass();
   if (new_class) BITPILOT_RETURN_IF_ERROR(CheckClassChange(board->cpu_class));

@@ -22,15 +22,17 @@ const FinalRow* FastestWithin(const FinalEvent& final, double points);
 // The front's member with the highest validation accuracy, of equals the faster. Null as above.
 const FinalRow* MostAccurateOnValidation(const FinalEvent& final);
 
-// The rows that no search found (references, the integer program's answer, unless the front has
-// their widths) and that the same rule would have put before the row found: at a ratio lower by more
-// than 1 % within as many points, or with a higher validation accuracy. In the table's order; empty
-// where the rule chose nobody.
-std::vector<const FinalRow*> NotFoundButFaster(const FinalEvent& final, double points);
-std::vector<const FinalRow*> NotFoundButMoreAccurate(const FinalEvent& final);
+// The rows from no search (references, the integer program's answer) that the same rule puts before the
+// row found, where ratios within 1 % of each other are equal: at a lower ratio within as many points;
+// with a higher validation accuracy, or an equal one at a lower ratio. Where nobody was found, before
+// uniform 8 bit. A row whose widths a member of the front with figures has was found. In the table's
+// order; empty unless IsReferenceTrained(), and of rows without figures.
+std::vector<const FinalRow*> NotFromSearchButFaster(const FinalEvent& final, double points);
+std::vector<const FinalRow*> NotFromSearchButMoreAccurate(const FinalEvent& final);
 
 // For people, what the rules chose and who is before it: "fastest within 1 point of 8 bit: front 3
-// (at a lower ratio, and not found: ilp start); ...". Empty if nobody was chosen.
+// (at a lower ratio, and not from the search: ilp start); ...", or "...: none found (faster than 8
+// bit, and not from the search: uniform 4 bit)". A rule for which there is nobody at all is left out.
 std::string DescribeChoice(const FinalEvent& final);
 
 // What a budget on accuracy is about, in [0, 1]: the validation accuracy. Of rows without one, in

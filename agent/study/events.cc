@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 
@@ -178,10 +179,37 @@ BITPILOT_DEFINE_GROWN_TYPE(Transition,
                            (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
                             accuracy, weight_bytes),
                            (energy_ratio, energy_ratio_uncertainty, model_energy_ratio))
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorReading, batches, loss, loss_error, error)
+// What policies compute with is checked: a log may be anybody's.
+static bool IsStandardError(double error) { return std::isfinite(error) && error >= 0.0; }
+struct UncheckedReading : AnchorReading {};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(UncheckedReading, batches, loss, loss_error, error)
+static void to_json(nlohmann::json& j, const AnchorReading& reading) {
+  j = UncheckedReading{reading};
+}
+static void from_json(const nlohmann::json& j, AnchorReading& reading) {
+  reading = j.get<UncheckedReading>();
+  if (std::isfinite(reading.loss) && IsStandardError(reading.loss_error) && reading.batches >= 0 &&
+      reading.error >= 0.0 && reading.error <= 1.0) {
+    return;
+  }
+  throw nlohmann::json::other_error::create(
+      599, "expected a loss_error of 0 or more, and an error in [0, 1], got " + j.dump(), &j);
+}
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Pace, batches, rate_begin, rate_end)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, depth, spent)
-BITPILOT_DEFINE_GROWN_TYPE(Scored, (loss, loss_error, correct, total), (excess_error))
+struct UncheckedScored : Scored {};
+BITPILOT_DEFINE_GROWN_TYPE(UncheckedScored, (loss, loss_error, correct, total), (excess_error))
+static void to_json(nlohmann::json& j, const Scored& score) { j = UncheckedScored{score}; }
+static void from_json(const nlohmann::json& j, Scored& score) {
+  score = j.get<UncheckedScored>();
+  if (std::isfinite(score.loss) && IsStandardError(score.loss_error) &&
+      IsStandardError(score.excess_error.value_or(0.0)) && score.total > 0 && score.correct >= 0 &&
+      score.correct <= score.total) {
+    return;
+  }
+  throw nlohmann::json::other_error::create(
+      599, "expected errors of 0 or more, and correct in [0, total], got " + j.dump(), &j);
+}
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Totals, measurements, mini_batches, board_seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Conditions, slots, totals)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionFigures, predicted_loss, predicted_error, value,

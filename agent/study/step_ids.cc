@@ -22,6 +22,10 @@ bool IsRepeatedStep(std::string_view measurement_id) {
          measurement_id.find(kAgain) != std::string_view::npos;
 }
 
+std::string StepOfRepeated(std::string_view measurement_id) {
+  return std::string(measurement_id.substr(0, measurement_id.find(kAgain)));
+}
+
 std::string Uniform8StepId(const std::string& measurement_id) {
   return measurement_id + std::string(kUniform8);
 }

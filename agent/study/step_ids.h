@@ -18,6 +18,9 @@ std::string RepeatedStepId(const std::string& step_id, int number);
 // True of the candidate's row in a measurement that RepeatedStepId() names, not of uniform 8 bit's.
 bool IsRepeatedStep(std::string_view measurement_id);
 
+// The step that RepeatedStepId() made `measurement_id` of. REQUIRES: IsRepeatedStep().
+std::string StepOfRepeated(std::string_view measurement_id);
+
 // The row of uniform 8 bit in the same rounds.
 std::string Uniform8StepId(const std::string& measurement_id);
 

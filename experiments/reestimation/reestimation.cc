@@ -62,11 +62,12 @@ struct Images {
   ImageDataset validation;
 };
 
-// The reference has its mini-batches, and no more than half of the training images.
+// The reference has its mini-batches, but all of `first` and no more than half of the training images.
 Images Split(const Options& options, const DataSplits& data) {
   const std::size_t size = data.train.size();
   const std::size_t first = options.own_ranges ? 0 : std::min(kCalibrationImages, size / 4);
-  const auto asked = static_cast<std::size_t>(options.reference) * kBatchSize - first;
+  const std::size_t asked =
+      std::max(first, static_cast<std::size_t>(options.reference) * kBatchSize) - first;
   const std::size_t begin = size - std::min(asked, size / 2);
   const auto read = static_cast<std::size_t>(options.images);
   return {data.train.Slice(0, first), data.train.Slice(first, begin), data.train.Slice(begin, size),

@@ -31,12 +31,14 @@ Status FileError(const std::string& path, std::string_view action, int error) {
   StatusCode code = StatusCode::kInvalidArgument;
   if (error == ENOENT || error == ENOTDIR) code = StatusCode::kNotFound;
   if (error == EACCES || error == EPERM || error == EROFS) code = StatusCode::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO || error == EMFILE ||
-      error == ENFILE) {
+  if (IsOutOfSpace(error) || error == EIO || error == EMFILE || error == ENFILE) {
     code = StatusCode::kResourceExhausted;
   }
-  return Status(code, path + ": cannot " + std::string(action) + ": " + std::strerror(error));
+  return Status(code, path + ": cannot " + std::string(action) + ": " + std::strerror(error) +
+                          (IsOutOfSpace(error) ? " (free some disk space)" : ""));
 }
+
+bool IsOutOfSpace(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
 
 int WriteAll(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {

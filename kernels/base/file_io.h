@@ -43,10 +43,15 @@ Status ReadFileInPieces(const std::string& path,
 // Errors: as StagedFile::Write() and StagedFile::Commit() (kernels/base/atomic_file.h).
 Status WriteFileAtomically(const std::string& path, std::string_view bytes, mode_t mode = 0666);
 
-// The failure `error` (an errno) of doing `action` with `path`: "<path>: cannot <action>: ...".
+// The failure `error` (an errno) of doing `action` with `path`: "<path>: cannot <action>: ...", with the
+// advice to free space where that helps.
 // kNotFound, kPermissionDenied, kResourceExhausted (disk full or failing, a quota or a limit), or
 // kInvalidArgument for all others.
 Status FileError(const std::string& path, std::string_view action, int error);
+
+// True of the errno of a write that met no space: the disk is full, or a quota or a limit on a file's
+// size is met. Not of EIO: freeing space helps no disk that fails.
+bool IsOutOfSpace(int error);
 
 // Writes everything to an open file; 0 or the error number.
 int WriteAll(int descriptor, std::string_view bytes);

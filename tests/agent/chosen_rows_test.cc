@@ -1,5 +1,6 @@
 #include "agent/study/chosen_rows.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -95,28 +96,31 @@ std::vector<std::string> Labels(const std::vector<const FinalRow*>& rows) {
 TEST(ChosenRowsTest, NamesWhatWasNotFoundAndIsBetterByTheSameRule) {
   using Names = std::vector<std::string>;
   FinalEvent final = Sample();
-  EXPECT_EQ(Labels(NotFoundButFaster(final, 1)), (Names{"uniform 4 bit", "ilp start"}));
-  EXPECT_EQ(Labels(NotFoundButMoreAccurate(final)),
+  EXPECT_EQ(Labels(NotFromSearchButFaster(final, 1)), (Names{"uniform 4 bit", "ilp start"}));
+  EXPECT_EQ(Labels(NotFromSearchButMoreAccurate(final)),
             (Names{"uniform 8 bit", "uniform 4 bit", "ilp start"}));
   EXPECT_EQ(DescribeChoice(final),
-            "fastest within 1 point of 8 bit: front 3 (at a lower ratio, and not found: uniform 4 "
-            "bit, ilp start); within 3 points: front 2 (at a lower ratio, and not found: uniform 4 "
-            "bit, ilp start); most accurate that was found: front 4 (more accurate, and not found: "
+            "fastest within 1 point of 8 bit: front 3 (at a lower ratio, and not from the search: "
+            "uniform 4 "
+            "bit, ilp start); within 3 points: front 2 (at a lower ratio, and not from the search: "
+            "uniform 4 "
+            "bit, ilp start); most accurate that was found: front 4 (more accurate, or as accurate "
+            "at a lower ratio, and not from the search: "
             "uniform 8 bit, uniform 4 bit, ilp start)");
   // By validation images alone: on the test images those three are before every member but two.
   for (std::size_t i = 0; i < 3; ++i) final.rows[i].validation_accuracy = 0.86;
   final.rows[1].ratio = final.rows[2].ratio = 0.9;
-  EXPECT_TRUE(NotFoundButMoreAccurate(final).empty());
-  EXPECT_TRUE(NotFoundButFaster(final, 1).empty());
+  EXPECT_TRUE(NotFromSearchButMoreAccurate(final).empty());
+  EXPECT_TRUE(NotFromSearchButFaster(final, 1).empty());
   EXPECT_EQ(
       DescribeChoice(final),
       "fastest within 1 point of 8 bit: front 3; within 3 points: front 2; most accurate that "
       "was found: front 4");
-  // Equal is not more, and who has no figures is nobody's better.
+  // Equal is not more at a higher ratio, and who has no figures is nobody's better.
   final.rows[0].validation_accuracy = 0.866;
   final.rows[2].validation_accuracy = 0.9;
   final.rows[2].ratio.reset();
-  EXPECT_TRUE(NotFoundButMoreAccurate(final).empty());
+  EXPECT_TRUE(NotFromSearchButMoreAccurate(final).empty());
   EXPECT_EQ(DescribeChoice(FinalEvent()), "");
 }
 
@@ -124,14 +128,55 @@ TEST(ChosenRowsTest, NamesWhatWasNotFoundAndIsBetterByTheSameRule) {
 TEST(ChosenRowsTest, ARowWithWidthsOfTheFrontWasFound) {
   FinalEvent final = Sample();
   final.rows[2].assignment_id = final.rows[4].assignment_id = "same";
-  EXPECT_EQ(Labels(NotFoundButFaster(final, 1)), std::vector<std::string>{"uniform 4 bit"});
+  EXPECT_EQ(Labels(NotFromSearchButFaster(final, 1)), std::vector<std::string>{"uniform 4 bit"});
+}
+
+TEST(ChosenRowsTest, ARowWithWidthsOfAMemberWithoutFiguresWasNot) {
+  FinalEvent final = Sample();
+  final.rows[2].assignment_id = final.rows[4].assignment_id = "same";
+  final.rows[4].ratio.reset();
+  EXPECT_EQ(Labels(NotFromSearchButFaster(final, 1)),
+            (std::vector<std::string>{"uniform 4 bit", "ilp start"}));
 }
 
 TEST(ChosenRowsTest, OnePercentIsNoLowerRatio) {
   FinalEvent final = Sample();
   final.rows[1].ratio = 0.7 * 0.992;
   final.rows[2].ratio = 0.7 * 0.988;
-  EXPECT_EQ(Labels(NotFoundButFaster(final, 1)), std::vector<std::string>{"ilp start"});
+  EXPECT_EQ(Labels(NotFromSearchButFaster(final, 1)), std::vector<std::string>{"ilp start"});
+}
+
+// As it decides between members of the front: "front 4" has 0.866 at a ratio of 0.8.
+TEST(ChosenRowsTest, OfEqualAccuracyTheFasterIsBefore) {
+  FinalEvent final = Sample();
+  for (std::size_t i = 0; i < 3; ++i) final.rows[i].validation_accuracy = 0.866;
+  final.rows[1].ratio = 0.8 * 0.992;
+  final.rows[2].ratio = 0.8 * 0.988;
+  EXPECT_EQ(MostAccurateOnValidation(final)->label, "front 4");
+  EXPECT_EQ(Labels(NotFromSearchButMoreAccurate(final)), std::vector<std::string>{"ilp start"});
+}
+
+// Who looks for the fastest network must not read that there is none.
+TEST(ChosenRowsTest, NamesWhatIsBeforeEightBitWhereNobodyWasFound) {
+  FinalEvent final = Sample();
+  final.rows[2].ratio = 1.1;
+  final.rows.resize(5);  // front 1 and front 2: 3 points and more below
+  EXPECT_EQ(FastestWithin(final, 1), nullptr);
+  EXPECT_EQ(Labels(NotFromSearchButFaster(final, 1)), std::vector<std::string>{"uniform 4 bit"});
+  EXPECT_THAT(DescribeChoice(final),
+              testing::StartsWith("fastest within 1 point of 8 bit: none found (faster than 8 "
+                                  "bit, and not from the search: uniform 4 bit); within 3 points: "
+                                  "front 2 (at a lower ratio, and not from the search: uniform 4 "
+                                  "bit); most accurate that was found: front 2 ("));
+  final.rows.resize(3);
+  final.rows[1].validation_accuracy = 0.869;
+  EXPECT_EQ(Labels(NotFromSearchButMoreAccurate(final)), std::vector<std::string>{"uniform 4 bit"});
+  EXPECT_THAT(DescribeChoice(final),
+              testing::EndsWith("most accurate: none found (before 8 bit, and "
+                                "not from the search: uniform 4 bit)"));
+  for (FinalRow& row : final.rows) row.validation_accuracy = 0.868;
+  for (FinalRow& row : final.rows) row.ratio = 1.0;
+  EXPECT_EQ(DescribeChoice(final), "") << "nobody at all";
 }
 
 TEST(ChosenRowsTest, ChoosesNobodyByTestAccuracyWhereValidationIsUnknown) {

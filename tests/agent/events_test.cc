@@ -177,6 +177,39 @@ TEST(ParseEventTest, NamesAMissingKey) {
   EXPECT_THAT(parsed.status().message(), HasSubstr("reason"));
 }
 
+// Policies compute with them, and weigh by their errors.
+TEST(ParseEventTest, RefusesReadingsThatNoReadingGives) {
+  TransitionEvent event = MeasuredTransition();
+  event.score =
+      Scored{.loss = 0.5, .loss_error = 0.1, .correct = 10, .total = 10, .excess_error = 0.0};
+  ASSERT_TRUE(ParseEvent<TransitionEvent>(ToJson(event)).ok());
+  const auto score = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json changed = nlohmann::json::parse(ToJson(event));
+    changed["score"][key] = value;
+    return ParseEvent<TransitionEvent>(changed.dump()).status();
+  };
+  for (const Status& refused :
+       {score("excess_error", -1e-9), score("loss_error", -0.1), score("loss", nullptr),
+        score("correct", 11), score("correct", -1), score("total", 0)}) {
+    EXPECT_EQ(refused.code(), StatusCode::kDataCorrupt);
+  }
+  EXPECT_THAT(score("correct", 11).message(), HasSubstr("correct in [0, total]"));
+  EXPECT_TRUE(score("excess_error", nullptr).ok());
+
+  AnchorEvent anchor;
+  anchor.anchor.readings = {{.batches = 0, .loss = 0.5, .loss_error = 0.0, .error = 0.1}};
+  ASSERT_TRUE(ParseEvent<AnchorEvent>(ToJson(anchor)).ok());
+  const auto reading = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json changed = nlohmann::json::parse(ToJson(anchor));
+    changed["readings"][0][key] = value;
+    return ParseEvent<AnchorEvent>(changed.dump()).status();
+  };
+  for (const Status& refused :
+       {reading("loss_error", -0.1), reading("error", 1.1), reading("batches", -1)}) {
+    EXPECT_EQ(refused.code(), StatusCode::kDataCorrupt);
+  }
+}
+
 TEST(ParseEventTest, RefusesAnUnknownStatusWord) {
   std::string payload = ToJson(MeasuredTransition());
   payload.replace(payload.find("measured"), 8, "MEASURED");

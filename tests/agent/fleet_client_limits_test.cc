@@ -179,9 +179,14 @@ TEST_F(ClientCoreTest, AsksForLongerWindowsOnlyWhereTheDaemonAnnouncesThem) {
     return 0;
   };
   Connect();
-  EXPECT_EQ(asked_of(1, 1), 0U);
-  EXPECT_EQ(asked_of(2, 2), 2U);
-  ASSERT_EQ(results_.size(), 2U);
+  EXPECT_EQ(asked_of(1, 2), 2U);
+  EXPECT_EQ(notices_.size(), 0U);
+  EXPECT_EQ(asked_of(2, 1), 0U);
+  ASSERT_EQ(notices_.size(), 1U) << "or who reads the result believes in longer windows";
+  EXPECT_NE(notices_[0].find("no longer than before; update it"), std::string::npos) << notices_[0];
+  EXPECT_EQ(asked_of(3, 1), 0U);
+  EXPECT_EQ(notices_.size(), 1U) << "once is enough";
+  ASSERT_EQ(results_.size(), 3U);
   for (const JobResult& result : results_) EXPECT_EQ(result.measurement.status, MeasureStatus::kOk);
 }
 

@@ -1,17 +1,46 @@
-// A study on a disk that is full: what was acknowledged stays, and the search goes on later.
+// A study on a disk that is full or fails: what was acknowledged stays, and the search goes on later.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "tests/agent/study_fixture.h"
 #include "tests/full_disk.h"
 
+namespace {
+// A disk that fails every write of SQLite's while there is one of these.
+class FailingDisk {
+ public:
+  FailingDisk() { is_there = true; }
+  ~FailingDisk() { is_there = false; }
+  FailingDisk(const FailingDisk&) = delete;
+  FailingDisk& operator=(const FailingDisk&) = delete;
+
+  static bool is_there;
+};
+bool FailingDisk::is_there = false;
+}  // namespace
+
+// SQLite's library finds this one before the C library's.
+extern "C" ssize_t pwrite64(int descriptor, const void* bytes, size_t size, off64_t offset) {
+  if (FailingDisk::is_there) {
+    errno = EIO;
+    return -1;
+  }
+  return syscall(SYS_pwrite64, descriptor, bytes, size, offset);
+}
+
 namespace bitpilot {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 std::uintmax_t SizeOf(const std::string& path) {
   std::error_code error;
@@ -50,17 +79,61 @@ TEST(FullDiskStudyTest, KeepsWhatWasAcknowledgedAndGoesOnWhenThereIsRoom) {
   }
 }
 
+// Of 0 bytes, not even the lock beside it has room; of 5, half of it.
 TEST(FullDiskStudyTest, ANewStudyLeavesNothingBehind) {
+  for (const rlim_t room : {0, 5, 8'192}) {
+    SCOPED_TRACE(room);
+    const StudyFolder folder;
+    const std::string path = folder.Path("a.db");
+    Status status;
+    {
+      const FullDisk disk(room);
+      status = Study::Create(path, "{}").status();
+    }
+    EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
+    EXPECT_THAT(status.message(), AllOf(HasSubstr(path), HasSubstr("free some disk space")));
+    EXPECT_TRUE(folder.FileNames().empty());
+    EXPECT_TRUE(Study::Create(path, "{}").ok());
+  }
+}
+
+TEST(FullDiskStudyTest, AResumeSaysSoAndLeavesTheStudyAsItWas) {
   const StudyFolder folder;
   const std::string path = folder.Path("a.db");
+  ASSERT_TRUE(BeginStudy(path)->Close().ok());
+  const std::size_t begun = ValueOrDie(ValueOrDie(Study::OpenReadOnly(path))->Events()).size();
+  for (const rlim_t room : {0, 5}) {
+    SCOPED_TRACE(room);
+    Status status;
+    {
+      const FullDisk disk(room);
+      status = Study::OpenForResume(path).status();
+    }
+    EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
+    EXPECT_THAT(status.message(), AllOf(HasSubstr(path), HasSubstr("free some disk space")));
+    EXPECT_EQ(Problem(path), "");
+    EXPECT_EQ(ValueOrDie(ValueOrDie(Study::OpenReadOnly(path))->Events()).size(), begun);
+  }
+  EXPECT_TRUE(Study::OpenForResume(path).ok());
+}
+
+// Freeing space helps no disk that fails.
+TEST(FullDiskStudyTest, ADiskThatFailsIsNotFull) {
+  const StudyFolder folder;
+  const std::string path = folder.Path("a.db");
+  std::unique_ptr<Study> study = BeginStudy(path);
+  const std::size_t begun = ValueOrDie(study->Events()).size();
   Status status;
   {
-    const FullDisk disk(8'192);
-    status = Study::Create(path, "{}").status();
+    const FailingDisk disk;
+    status = study->Append("proposal", "{}");
+    study.reset();
   }
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
-  EXPECT_TRUE(folder.FileNames().empty());
-  EXPECT_TRUE(Study::Create(path, "{}").ok());
+  EXPECT_THAT(status.message(), AllOf(HasSubstr(path), HasSubstr("the disk fails"),
+                                      Not(HasSubstr("free some disk space"))));
+  EXPECT_EQ(Problem(path), "");
+  EXPECT_EQ(ValueOrDie(ValueOrDie(Study::OpenReadOnly(path))->Events()).size(), begun);
 }
 
 }  // namespace

@@ -190,6 +190,11 @@ TEST_F(WriteReportTest, SaysWhatMeasuringNoisyCandidatesAgainCost) {
   study_path_ = folder_.Path("repeated.db");
   EXPECT_THAT(Render(options),
               HasSubstr("measured again in longer windows: 3 times, 0.9 s of the board."));
+  options.doubled_windows = 1;  // then its bitpilotd was replaced by an older one
+  study_path_ = folder_.Path("older.db");
+  EXPECT_THAT(Render(options),
+              HasSubstr("measured again: 3 times, 0.9 s of the board; 1 of them in "
+                        "longer windows."));
 }
 
 TEST_F(WriteReportTest, WarnsOfMeasurementsUnderDifferentFingerprints) {

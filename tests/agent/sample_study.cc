@@ -222,8 +222,16 @@ class SampleWriter {
     }
     Check(study_->AppendMeasurement(row));
     if (step < options_.repeated) {
-      Check(study_->AppendMeasurement(
-          MakeRow(RepeatedStepId(StepId(step), 1), assignment, "SCREEN", 9, 0.008)));
+      MeasurementRow repeat =
+          MakeRow(RepeatedStepId(StepId(step), 1), assignment, "SCREEN", 9, 0.008);
+      if (step < options_.doubled_windows) {
+        Result<MeasurementConditions> conditions =
+            ParseEvent<MeasurementConditions>(repeat.conditions);
+        Check(conditions.status());
+        conditions->inferences_per_window *= 2;
+        repeat.conditions = ToJson(*conditions);
+      }
+      Check(study_->AppendMeasurement(repeat));
     }
 
     TransitionEvent event;

@@ -19,7 +19,8 @@ struct SampleStudyOptions {
   int log_version = kLogVersion;  // unless `older`
   std::string board_name = "bench-1";
   int repeated = 0;  // so many of the first steps were measured again because they were NOISY
-  int powersave_from = -1;  // the step at which the board's governor changes; -1: it never does
+  int doubled_windows = 99;  // of these, so many in windows twice as long
+  int powersave_from = -1;   // the step at which the board's governor changes; -1: it never does
 };
 
 // Writes the study to the new file `path`.

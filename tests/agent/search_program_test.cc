@@ -262,6 +262,14 @@ TEST_F(SearchProgramTest, ResumesTrainingFromItsCheckpointExactly) {
   EXPECT_EQ(ContentHash("killed.db"), ContentHash("calm.db"));
 }
 
+// The front has this row's network.
+bool InFront(const Json& result, const Json& row) {
+  return std::any_of(result["front"].begin(), result["front"].end(), [&](const Json& other) {
+    return other["weight_bits"] == row["weight_bits"] &&
+           other["activation_bits"] == row["activation_bits"];
+  });
+}
+
 // Every row, references included, trained the same number of mini-batches at its own widths.
 TEST_F(SearchProgramTest, TrainsAllRowsAlikeAndSaysWhatEachHad) {
   const ProgramResult search =
@@ -280,22 +288,29 @@ TEST_F(SearchProgramTest, TrainsAllRowsAlikeAndSaysWhatEachHad) {
     EXPECT_LE(row["mini_batches"].get<int>(), 4 * 2 + 3);
     EXPECT_GT(row["validation_accuracy"], 0.1);
     const bool is_front = &row >= &rows[2];
-    const bool better =
-        most_accurate == nullptr || row["validation_accuracy"].get<double>() >
-                                        (*most_accurate)["validation_accuracy"].get<double>();
-    if (is_front && better) most_accurate = &row;
+    const auto key = [](const Json& of) {
+      return std::pair(of["validation_accuracy"].get<double>(),
+                       -of["latency_ratio_int8"].get<double>());
+    };
+    if (is_front && (most_accurate == nullptr || key(row) > key(*most_accurate))) {
+      most_accurate = &row;
+    }
   }
   ASSERT_NE(most_accurate, nullptr);
   EXPECT_EQ(result["chosen"]["most_accurate"], (*most_accurate)["label"]);
   Json more_accurate = Json::array();
   for (const Json* row :
        {&result["reference"]["w8a8"], &result["reference"]["w4a4"], &result["ilp_start"]}) {
+    if (!row->is_object()) continue;
+    const double accuracy = (*row)["validation_accuracy"];
+    const double found_accuracy = (*most_accurate)["validation_accuracy"];
+    const double ratio = (*row)["latency_ratio_int8"];
+    const double found_ratio = (*most_accurate)["latency_ratio_int8"];
     const bool better =
-        row->is_object() && (*row)["validation_accuracy"].get<double>() >
-                                (*most_accurate)["validation_accuracy"].get<double>();
-    if (better) more_accurate.push_back((*row)["label"]);
+        accuracy > found_accuracy || (accuracy == found_accuracy && ratio < 0.99 * found_ratio);
+    if (better && !InFront(result, *row)) more_accurate.push_back((*row)["label"]);
   }
-  EXPECT_EQ(result["chosen"]["not_found_but_better"]["most_accurate"], more_accurate);
+  EXPECT_EQ(result["chosen"]["not_from_search_but_better"]["most_accurate"], more_accurate);
 }
 
 TEST_F(SearchProgramTest, SavesOnCtrlCAndSaysHowToResume) {

@@ -373,6 +373,21 @@ TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
               HasSubstr("/rows/1/"));
 }
 
+// The hashes are sound, the figures are none: an error of the log, not the end of the program.
+TEST_F(SearchResumeTest, RefusesReadingsThatNoReadingGives) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const auto says = [](double value) { return [value](Json& old) { old = value; }; };
+  const auto is_no_score = testing::AllOf(HasSubstr("seq "), HasSubstr("errors of 0 or more"));
+  EXPECT_THAT(ReplayAfter("transition", "/score/excess_error", says(-0.01)), is_no_score);
+  const Status resumed = Run("changed", kToItsEnd);
+  EXPECT_EQ(resumed.code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(resumed.message(), is_no_score);
+  EXPECT_THAT(ReplayAfter("transition", "/score/loss_error", says(-0.01)), is_no_score);
+  EXPECT_THAT(ReplayAfter("transition", "/score/correct", says(1e6)), is_no_score);
+  EXPECT_THAT(ReplayAfter("anchor", "/readings/0/loss_error", says(-0.01)),
+              HasSubstr("loss_error of 0 or more"));
+}
+
 // Where a ratio comes from: windows that were changed with all their hashes.
 TEST_F(SearchResumeTest, FindsChangedWindows) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());

@@ -51,5 +51,33 @@ TEST_F(TeacherLogitsTest, KnowsNothingAfterItForgot) {
   EXPECT_FALSE(logits_.Of(teacher_, Sample().train, indices_, augmentations_).is_same(first));
 }
 
+// Ten values an image: of a mini-batch of two, what is around them is more.
+TEST_F(TeacherLogitsTest, CountsAllThatAnEntryTakes) {
+  const at::Tensor first = logits_.Of(teacher_, Sample().train, indices_, augmentations_);
+  EXPECT_GE(logits_.bytes(), 2 * 10 * sizeof(float) + sizeof(c10::TensorImpl));
+  TeacherLogits small(3 * 2 * 10 * sizeof(float));
+  small.Of(teacher_, Sample().train, indices_, augmentations_);
+  EXPECT_EQ(small.bytes(), 0U);
+  logits_.Forget();
+  EXPECT_EQ(logits_.bytes(), 0U);
+}
+
+// A search begins with the same mini-batches again and again.
+TEST_F(TeacherLogitsTest, KeepsTheOldestWhereThereIsNoRoomForAll) {
+  logits_.Of(teacher_, Sample().train, indices_, augmentations_);
+  TeacherLogits two(2 * logits_.bytes());
+  std::vector<std::vector<std::uint32_t>> batches = {{1, 2}, {3, 4}, {5, 6}};
+  std::vector<at::Tensor> first;
+  for (const auto& batch : batches) {
+    first.push_back(two.Of(teacher_, Sample().train, batch, augmentations_));
+  }
+  EXPECT_EQ(two.bytes(), 2 * logits_.bytes());
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const at::Tensor again = two.Of(teacher_, Sample().train, batches[i], augmentations_);
+    EXPECT_EQ(again.is_same(first[i]), i < 2) << i;
+    EXPECT_TRUE(again.equal(first[i])) << i;
+  }
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -97,5 +97,26 @@ TEST_F(TrainProgramTest, GoesOnWithTheThreadsThatItBeganWith) {
   EXPECT_THAT(other.err, HasSubstr("goes on with 1 training thread, not with the 2"));
 }
 
+// The state would go on by any flags, and the weights would be those of no training.
+TEST_F(TrainProgramTest, GoesOnOnlyAsItBegan) {
+  ASSERT_NO_FATAL_FAILURE(StopEarly("a.safetensors"));
+  const auto refused = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> all = {"--resume"};
+    all.insert(all.end(), flags.begin(), flags.end());
+    const ProgramResult resumed = RunProgram(Command("a.safetensors", all));
+    EXPECT_NE(resumed.exit_code, 0);
+    return resumed.err;
+  };
+  EXPECT_THAT(refused({"--epochs", "4"}), HasSubstr("--batch-size was 16, now it is 128"));
+  EXPECT_THAT(refused({"--epochs", "8", "--batch-size", "16"}), HasSubstr("--batches, --epochs"));
+  EXPECT_THAT(refused({"--epochs", "4", "--batch-size", "16", "--learning-rate", "0.001"}),
+              HasSubstr("--learning-rate was 0.0002, now it is 0.001"));
+  EXPECT_THAT(refused({"--epochs", "4", "--batch-size", "16", "--no-distill"}),
+              HasSubstr("now it is none"));
+  EXPECT_THAT(refused({"--epochs", "4", "--batch-size", "16", "--teacher", "resnet8:shipped"}),
+              HasSubstr("was the float network, now it is resnet8, SHA-256 "));
+  EXPECT_EQ(RunProgram(LongCommand("a.safetensors", {"--resume"})).exit_code, 0);
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -2,12 +2,17 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <thread>
 #include <utility>
+
+#include "kernels/base/file_io.h"
 
 namespace bitpilot {
 namespace {
@@ -15,24 +20,47 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "BLOBs of doubles are little-endian");
 static_assert(std::numeric_limits<double>::is_iec559);
 
+// What the system said to the last call, to the file's last failure and to that of its log. What SQLite
+// does about a failure is calls, too, so the first is seldom the number of what failed.
+std::array<int, 3> SystemErrors(sqlite3* handle) {
+  std::array<int, 3> errors = {sqlite3_system_errno(handle), 0, 0};
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &errors[1]);
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &errors[2]);
+  }
+  return errors;
+}
+
+enum class DiskTrouble : std::uint8_t { kNone, kFull, kFails };
+
 // Only a write that met no space at all is SQLITE_FULL. A quota or a limit on a file's size is a
 // failure of the system to SQLite, and so is its log's index that does not grow.
-bool IsOutOfSpace(int code, sqlite3* handle) {
+DiskTrouble TroubleOf(int code, sqlite3* handle) {
   const int kind = code & 0xff;
-  if (kind == SQLITE_FULL) return true;
-  if (handle == nullptr || (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)) return false;
-  // The system's own number is that of the last call, which may have been the rollback's.
+  if (kind == SQLITE_FULL) return DiskTrouble::kFull;
+  if (handle == nullptr || (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)) {
+    return DiskTrouble::kNone;
+  }
   const int extended = sqlite3_extended_errcode(handle);
-  if (extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE) return true;
-  const int error = sqlite3_system_errno(handle);
-  return error == ENOSPC || error == EDQUOT || error == EFBIG;
+  const std::array<int, 3> errors = SystemErrors(handle);
+  if (std::find(errors.begin(), errors.end(), EIO) != errors.end()) return DiskTrouble::kFails;
+  const bool is_full = extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE ||
+                       std::any_of(errors.begin(), errors.end(), IsOutOfSpace);
+  return is_full ? DiskTrouble::kFull : DiskTrouble::kNone;
 }
 
 Status StatusOf(int code, sqlite3* handle, const std::string& path) {
   const std::string what =
       path + ": " + (handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
-  if (IsOutOfSpace(code, handle)) {
+  const DiskTrouble trouble = TroubleOf(code, handle);
+  if (trouble == DiskTrouble::kFull) {
     return Status(StatusCode::kResourceExhausted, what + " (free some disk space and resume)");
+  }
+  if (trouble == DiskTrouble::kFails) {
+    return Status(StatusCode::kResourceExhausted,
+                  what + " (the disk fails; copy the study to another one and resume there)");
   }
   switch (code & 0xff) {
     case SQLITE_CORRUPT:

@@ -8,30 +8,21 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "kernels/base/file_io.h"
 #include "kernels/base/host_name.h"
 
 namespace bitpilot {
 namespace {
 
-Status SystemError(const std::string& what, int error) {
-  const StatusCode code = error == ENOENT   ? StatusCode::kNotFound
-                          : error == EACCES ? StatusCode::kPermissionDenied
-                          : error == EROFS  ? StatusCode::kPermissionDenied
-                          : error == ENOSPC ? StatusCode::kResourceExhausted
-                                            : StatusCode::kInternal;
-  return Status(code, what + ": " + std::strerror(error));
-}
-
 Status RefuseNetworkFileSystem(const std::string& path) {
   std::string folder = std::filesystem::path(path).parent_path();
   if (folder.empty()) folder = ".";
   struct statfs info {};
-  if (statfs(folder.c_str(), &info) != 0) return SystemError(folder, errno);
+  if (statfs(folder.c_str(), &info) != 0) return FileError(folder, "look at this folder", errno);
   const std::optional<std::string> name = NetworkFileSystemName(info.f_type);
   if (!name) return Status();
   return Unsupported(path + ": the folder is on " + *name +
@@ -55,11 +46,8 @@ std::string ReadHolder(int descriptor) {
 
 Status WriteHolder(int descriptor, const std::string& lock_path) {
   const std::string holder = "process " + std::to_string(getpid()) + " on " + HostName();
-  if (ftruncate(descriptor, 0) != 0 ||
-      pwrite(descriptor, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
-    return SystemError(lock_path, errno);
-  }
-  return Status();
+  const int error = ftruncate(descriptor, 0) != 0 ? errno : WriteAll(descriptor, holder);
+  return error == 0 ? Status() : FileError(lock_path, "write", error);
 }
 
 }  // namespace
@@ -69,7 +57,7 @@ Result<WriterLock> WriterLock::Acquire(const std::string& path) {
   const std::string lock_path = path + ".lock";
   while (true) {
     const int descriptor = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor < 0) return SystemError(lock_path, errno);
+    if (descriptor < 0) return FileError(lock_path, "write", errno);
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
       const std::string holder = ReadHolder(descriptor);
       close(descriptor);

@@ -22,6 +22,7 @@ class WriterLock {
   //   kUnsupported       the folder is on a network file system; names which.
   //   kNotFound          the folder is missing.
   //   kPermissionDenied  it is not writable.
+  //   kResourceExhausted  the disk is full or fails, or a limit on files is met.
   static Result<WriterLock> Acquire(const std::string& path);
 
   // False if the side file was removed, so that another process can make it anew and lock that.
