@@ -116,6 +116,8 @@ TEST(ReadmeTest, SaysWhatQuickstartDoes) {
   EXPECT_THAT(readme,
               HasSubstr("`./quickstart`: " + std::to_string(default_of("--measurements")) +
                         " measurements, " + kWords[batches] + " mini-batches each at most"));
+  EXPECT_THAT(readme, HasSubstr("the time of its measurements to " +
+                                std::to_string(default_of("--board-seconds")) + " s"));
 }
 
 }  // namespace
