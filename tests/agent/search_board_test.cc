@@ -11,7 +11,7 @@
 namespace bitpilot {
 namespace {
 
-BoardInfo Board(Isa isa) {
+BoardInfo BoardWith(Isa isa) {
   BoardInfo board;
   board.kernel_build = "k1";
   board.backend = "native";
@@ -28,12 +28,14 @@ TEST(SearchBoardTest, OnlyTheHighestInstructionSetLeavesNothingOut) {
   const char* forced = std::getenv("BITPILOT_FORCE_ISA");
   const std::string before = forced != nullptr ? forced : "";
   unsetenv("BITPILOT_FORCE_ISA");
-  for (const Isa isa : isas) EXPECT_EQ(HasFullIsa(Board(isa)), isa == isas.back()) << ToString(isa);
+  for (const Isa isa : isas)
+    EXPECT_EQ(HasFullIsa(BoardWith(isa)), isa == isas.back()) << ToString(isa);
   // A machine that is itself forced to one has no more than that.
   setenv("BITPILOT_FORCE_ISA", "scalar", /*replace=*/1);
-  for (const Isa isa : isas) EXPECT_EQ(HasFullIsa(Board(isa)), isa == Isa::kScalar);
+  for (const Isa isa : isas) EXPECT_EQ(HasFullIsa(BoardWith(isa)), isa == Isa::kScalar);
   setenv("BITPILOT_FORCE_ISA", "no such", /*replace=*/1);
-  EXPECT_FALSE(HasFullIsa(Board(Isa::kScalar))) << "who starts the board there says what is wrong";
+  EXPECT_FALSE(HasFullIsa(BoardWith(Isa::kScalar)))
+      << "who starts the board there says what is wrong";
   unsetenv("BITPILOT_FORCE_ISA");
   if (!before.empty()) setenv("BITPILOT_FORCE_ISA", before.c_str(), /*replace=*/1);
 }
@@ -49,7 +51,7 @@ TEST(SearchBoardTest, IsRestrictedWhereTheDeviceNamesAnInstructionSet) {
 }
 
 TEST(SearchBoardTest, RefusesABoardWithOtherKernelsOrCores) {
-  const BoardInfo logged = Board(Isa::kScalar);
+  const BoardInfo logged = BoardWith(Isa::kScalar);
   EXPECT_TRUE(CheckSameBoard(logged, logged, true).ok());
   for (std::string BoardInfo::*member :
        {&BoardInfo::kernel_build, &BoardInfo::backend, &BoardInfo::isa, &BoardInfo::cpu_model,
