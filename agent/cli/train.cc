@@ -82,12 +82,12 @@ Result<TrainRecipe> RecipeOf(const TrainFlags& flags, const TrainInputs& inputs,
                              const DataSplits& data) {
   TrainRecipe recipe;
   const Result<std::string> weights = HashOfFile(inputs.weights);
-  if (!weights.ok()) return weights.status().WithContext("--weights");
+  if (!weights.ok()) return weights.status().WithContext("--weights").AsCorruptInput();
   recipe.weights_sha256 = *weights;
   recipe.data_sha256 = FingerprintOf(data);
   if (const std::optional<FoundTeacher>& teacher = inputs.teacher) {
     const Result<std::string> hash = HashOfFile(teacher->weights);
-    if (!hash.ok()) return hash.status().WithContext("--teacher");
+    if (!hash.ok()) return hash.status().WithContext("--teacher").AsCorruptInput();
     recipe.teacher = teacher->definition.topology.name;
     recipe.teacher_sha256 = *hash;
   }

