@@ -65,7 +65,7 @@ CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
   command->add_flag(
       "--resume", flags.resume,
       "Go on from the checkpoint that Ctrl-C left beside the output, with its seed and its number "
-      "of threads; give the --teacher that it began with, too");
+      "of threads; repeat the other flags that it began with");
   AddJsonFlag(*command, flags.json);
   return command;
 }
