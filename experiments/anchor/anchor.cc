@@ -34,7 +34,7 @@ constexpr const char* kWidths[] = {"w8a8", "w4a4", "w2a4"};
 struct Options {
   std::string data = "../shared/data/cifar10";
   std::string folder;                          // of the weights' states; they are large
-  std::vector<int> place_batches = {40, 160};  // at each of kPlaceWidths
+  std::vector<int> place_batches = {40, 195};  // at each of kPlaceWidths
   int step_batches = 20;
   int final_batches = 50;
   int seeds = 3;
@@ -64,6 +64,7 @@ struct Outcome {
   double shared = 0.0;       // over 8 bit read on the same weights
   double fewer_bits = 0.0;   // minus the weights' bytes: never looks at what they are worth
   double final_error = 0.0;  // validation, after the final training
+  double final_loss = 0.0;
 };
 
 struct Charge {
@@ -164,10 +165,10 @@ class Experiment {
         for (const char* widths : kWidths) {
           outcomes.push_back(Try(place, place_widths, widths));
           const Outcome& outcome = outcomes.back();
-          std::printf("| %s, %d | %s | %.4f | %.4f +- %.4f | %.4f | %.4f |\n",
+          std::printf("| %s, %d | %s | %.4f | %.4f +- %.4f | %.4f | %.4f | %.4f |\n",
                       outcome.place.c_str(), outcome.place_batches, outcome.widths.c_str(),
                       outcome.loss, outcome.excess, outcome.excess_error, outcome.shared,
-                      outcome.final_error);
+                      outcome.final_loss, outcome.final_error);
           std::fflush(stdout);
         }
       }
@@ -222,7 +223,9 @@ class Experiment {
     outcome.shared = bits == base_ ? 0.0 : outcome.loss - Read(after, base_).score.loss;
     outcome.fewer_bits = -static_cast<double>(WeightBytes(definition_.topology, bits));
     const PlaceFile end = Train(after, bits, Pace{options_.final_batches, 1.0, 0.0});
-    outcome.final_error = Read(end, bits).score.error();
+    const Scored at_the_end = Read(end, bits).score;
+    outcome.final_loss = at_the_end.loss;
+    outcome.final_error = at_the_end.error();
     return outcome;
   }
 
@@ -289,7 +292,7 @@ void RunAll(const Options& options) {
     biases.push_back(late.back());
     std::printf(
         "\n| place | candidate | loss | excess over the twin | over 8 bit on the "
-        "same weights | final error |\n|---|---|---|---|---|---|\n");
+        "same weights | final loss | final error |\n|---|---|---|---|---|---|---|\n");
     seeds.push_back(experiment.Run());
     std::printf("\nso far:\n");
     PrintTaus(seeds, options.place_batches.back());
