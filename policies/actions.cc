@@ -28,6 +28,11 @@ Place FromOf(const Action& action) {
       action);
 }
 
+const Candidate& WhatOf(const Action& action) {
+  if (const auto* trial = std::get_if<Trial>(&action)) return trial->what;
+  return std::get<Advance>(action).what;
+}
+
 const Pace* PaceOf(const Action& action) {
   if (const auto* trial = std::get_if<Trial>(&action)) return &trial->train;
   if (const auto* advance = std::get_if<Advance>(&action)) return &advance->train;

@@ -13,6 +13,9 @@ TicketId IdOf(const Action& action);
 // Where it begins; of a Stop the place that it names.
 Place FromOf(const Action& action);
 
+// At which widths. REQUIRES: a Trial or an Advance.
+const Candidate& WhatOf(const Action& action);
+
 // How it trains; null of a Probe and a Stop.
 const Pace* PaceOf(const Action& action);
 

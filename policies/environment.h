@@ -111,6 +111,17 @@ struct Stop {
 
 using Action = std::variant<Trial, Advance, Probe, Stop>;
 
+// Uniform 8 bit on a ticket's weights, read on the same images: what their training did to all networks
+// of these weights.
+struct SameWeights {
+  double loss = 0.0;       // nats, mean over the images
+  int correct = 0;         // of Scored::total
+  double own_share = 0.0;  // TrainedWidths::OwnShare() of the ticket's widths
+  // Standard error of ChargeOf() (policies/reward.h) by the choice of the images.
+  double charge_error = 0.0;
+  friend bool operator==(const SameWeights&, const SameWeights&) = default;
+};
+
 // The held-out loss, on the validation images.
 struct Scored {
   double loss = 0.0;        // nats, mean over the images
@@ -121,6 +132,8 @@ struct Scored {
   // known: anchor and network are read on the same ones. What the anchor is wrong by between its readings
   // and what another seed would have trained are not in it.
   std::optional<double> excess_error = std::nullopt;
+  // Absent: the weights never trained, or uniform 8 bit's loss on them is no finite number.
+  std::optional<SameWeights> same_weights = std::nullopt;
   double error() const { return 1.0 - static_cast<double>(correct) / total; }
   friend bool operator==(const Scored&, const Scored&) = default;
 };

@@ -28,6 +28,11 @@ double Between(const Anchor& anchor, double depth, double AnchorReading::*figure
   return readings.back().*figure;
 }
 
+// Of uniform 8 bit on the same weights and of the twin, this by `own_share`.
+double Mixed(double own_share, double same_weights, double twin) {
+  return (1.0 - own_share) * same_weights + own_share * twin;
+}
+
 const Measured* FindOutcome(const TrialOutcome& outcome, const ClassId& on) {
   for (const ClassOutcome& one : outcome.classes) {
     if (one.on == on) return std::get_if<Measured>(&one.result);
@@ -74,8 +79,21 @@ ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth) {
           .error = score.excess_error.value_or(of_both)};
 }
 
+ExcessLoss ChargeOf(const Anchor& anchor, const Scored& score, int depth) {
+  if (!score.same_weights) return ExcessOf(anchor, score, depth);
+  const SameWeights& same = *score.same_weights;
+  return {.mean = score.loss - Mixed(same.own_share, same.loss, AnchorLoss(anchor, depth)),
+          .error = same.charge_error};
+}
+
 double AnchoredError(const Anchor& anchor, const Scored& score, int depth) {
-  const double excess = score.error() - AnchorError(anchor, depth);
+  double baseline = AnchorError(anchor, depth);
+  if (score.same_weights) {
+    const SameWeights& same = *score.same_weights;
+    const double error = 1.0 - static_cast<double>(same.correct) / score.total;
+    baseline = Mixed(same.own_share, error, baseline);
+  }
+  const double excess = score.error() - baseline;
   return std::clamp(excess + ReferenceReading(anchor).error, 0.0, 1.0);
 }
 
@@ -106,7 +124,7 @@ std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& 
     if (!energy) return std::nullopt;
   }
   const int depth = outcome.at.depth;
-  return UtilityOf(problem, {.excess_loss = ExcessOf(problem.anchor, *outcome.score, depth).mean,
+  return UtilityOf(problem, {.excess_loss = ChargeOf(problem.anchor, *outcome.score, depth).mean,
                              .accuracy = 1.0 - AnchoredError(problem.anchor, *outcome.score, depth),
                              .latency_ratio = measured->ratio,
                              .energy_ratio = energy});

@@ -5,13 +5,18 @@
 // anchor: the twin, a network at uniform 8 bit that trained alone, from the same start, for as many
 // mini-batches, at rates that fell by the same schedule.
 //
-// The anchor knows how many mini-batches weights have had, not at which rates. Rates fall with all that a
-// search has spent (policies/pace.h), so both are the same only along one chain of places from the start.
-// A search that goes back to an earlier place comes to a depth at lower rates than the twin did, and what
-// that does to the loss is charged to its widths (experiments/anchor measures it).
+// What training at other widths did to these weights is not to be charged to a candidate: its final
+// training takes that back. Uniform 8 bit on the same weights has it, too, and takes it out. What training
+// at the candidate's own widths did stays, and there 8 bit on the same weights would hide what they cost:
+// only the twin shows it. So uniform 8 bit stands in a candidate's baseline as it is on the same weights
+// but for the share h by which mini-batches at its own widths outnumber those at others, and the twin for
+// that share (experiments/anchor: after the final training candidates come in the order of this charge,
+// in that of the excess over the twin alone they do not).
 //
-//   excess loss     x = loss - A(d)                  d: mini-batches that the scored weights have had
-//   anchored error  e = error - E(d) + E(T)         T: the budget that the search began with
+//   baseline        B = (1 - h) L8 + h A(d)          d: mini-batches that the scored weights have had
+//                   F = (1 - h) E8 + h E(d)         L8, E8: uniform 8 bit on the same weights
+//   charge          x = loss - B
+//   anchored error  e = error - F + E(T)            T: the budget that the search began with
 //   utility         u = - x / A(0) - ratio [- energy ratio]
 //                       - kAccuracyPenalty max(0, min_accuracy - (1 - e))^2
 //                       - kBudgetPenalty (max(0, ratio / max_latency - 1) + the same of energy)
@@ -20,7 +25,12 @@
 // with it every figure of the candidates before.
 //
 // A is the twin's loss, E its error, both read at a few points and linear between; ratios are to
-// uniform 8 bit. Uniform 8 bit itself has u = -1 (-2 with energy).
+// uniform 8 bit. Uniform 8 bit itself has u = -1 (-2 with energy). Weights that never trained are the
+// twin's at the start: h = 1, as where 8 bit has no finite loss on the same weights.
+//
+// The anchor knows how many mini-batches weights have had, not at which rates. Rates fall with all that a
+// search has spent (policies/pace.h), so both are the same only along one chain of places from the start.
+// What other rates do to the loss is charged with the share h (experiments/anchor measures it).
 //
 // Sources: the quadratic penalty of accuracy, Kimhi, Rozen, Mendelson and Baskin, "AMED: Automatic
 // Mixed-Precision Quantization for Edge Devices", Mathematics 12(12), 2024, section 4.1.
@@ -53,20 +63,24 @@ const AnchorReading& ReferenceReading(const Anchor& anchor);
 // Uniform 8 bit as all anchored figures see it: loss and accuracy of that reading.
 Reference AnchoredReference(const SearchProblem& problem);
 
-// A reading, in nats above the anchor, with its standard error: Scored::excess_error. Where that is not
-// known, of both readings as if they were of different images: at least as wide.
+// A reading, in nats above the twin alone, with its standard error: Scored::excess_error. Where that is
+// not known, of both readings as if they were of different images: at least as wide. For models of how
+// weights adapt (policies/loss_belief.h), in which what training did to other widths is a state.
 struct ExcessLoss {
   double mean = 0.0;
   double error = 0.0;
 };
 ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth);
 
+// What the reward charges: a reading, in nats above its baseline.
+ExcessLoss ChargeOf(const Anchor& anchor, const Scored& score, int depth);
+
 // In [0, 1].
 double AnchoredError(const Anchor& anchor, const Scored& score, int depth);
 
 // What utility is made of; anchored.
 struct UtilityTerms {
-  double excess_loss = 0.0;  // nats
+  double excess_loss = 0.0;  // the charge, nats
   double accuracy = 0.0;     // 1 - anchored error
   double latency_ratio = 0.0;
   std::optional<double> energy_ratio = std::nullopt;  // where energy is an objective

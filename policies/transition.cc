@@ -87,9 +87,9 @@ Transition ToTransition(const SearchProblem& problem, const Trial& trial,
   if (transition.status == TransitionStatus::kMeasured) AddCosts(problem, outcome, transition);
   if (transition.status != TransitionStatus::kDiverged) {
     const int depth = outcome.at.depth;
-    const ExcessLoss excess = ExcessOf(problem.anchor, *outcome.score, depth);
-    transition.loss = excess.mean + AnchoredReference(problem).loss;
-    transition.loss_deviation = excess.error;
+    const ExcessLoss charge = ChargeOf(problem.anchor, *outcome.score, depth);
+    transition.loss = charge.mean + AnchoredReference(problem).loss;
+    transition.loss_deviation = charge.error;
     transition.accuracy = 1.0 - AnchoredError(problem.anchor, *outcome.score, depth);
   }
   return transition;

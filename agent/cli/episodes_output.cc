@@ -111,6 +111,10 @@ std::string Outcome(const DecisionOutcome& outcome) {
       loss +=
           Format(" (8 bit %+.4f +- %.4f)", outcome.excess->mean, kInterval * outcome.excess->error);
     }
+    if (outcome.charge && outcome.charge->mean != outcome.excess->mean) {
+      loss += Format(", charged %+.4f +- %.4f", outcome.charge->mean,
+                     kInterval * outcome.charge->error);
+    }
     add(loss);
   }
   if (!outcome.loss && outcome.train_loss) add(Format("training loss %.4f", *outcome.train_loss));
@@ -181,6 +185,8 @@ Json OutcomeObject(const Decision& decision) {
                {"loss", OrNull(outcome.loss)},
                {"excess_loss", nullptr},
                {"excess_loss_error", nullptr},
+               {"charged_loss", nullptr},
+               {"charged_loss_error", nullptr},
                {"accuracy", OrNull(outcome.accuracy)},
                {"latency_ratio", OrNull(outcome.ratio)},
                {"latency_ratio_ci", nullptr},
@@ -196,6 +202,10 @@ Json OutcomeObject(const Decision& decision) {
   if (outcome.excess) {
     line["excess_loss"] = outcome.excess->mean;
     line["excess_loss_error"] = outcome.excess->error;
+  }
+  if (outcome.charge) {
+    line["charged_loss"] = outcome.charge->mean;
+    line["charged_loss_error"] = outcome.charge->error;
   }
   if (outcome.ratio_high > 0.0) line["latency_ratio_ci"] = {outcome.ratio_low, outcome.ratio_high};
   return line;

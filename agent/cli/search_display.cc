@@ -142,6 +142,8 @@ static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal
                {"validation_loss", nullptr},
                {"excess_loss", nullptr},
                {"excess_loss_error", nullptr},
+               {"charged_loss", nullptr},
+               {"charged_loss_error", nullptr},
                {"train_loss", answer.train_loss ? Json(*answer.train_loss) : Json(nullptr)},
                {"reward", reward ? Json(*reward) : Json(nullptr)},
                {"weight_bytes", transition.weight_bytes},
@@ -156,6 +158,9 @@ static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal
     line["validation_loss"] = answer.score->loss;
     line["excess_loss"] = excess.mean;
     line["excess_loss_error"] = excess.error;
+    const ExcessLoss charge = ChargeOf(problem.anchor, *answer.score, answer.at.depth);
+    line["charged_loss"] = charge.mean;
+    line["charged_loss_error"] = charge.error;
   }
   return line;
 }
@@ -164,8 +169,8 @@ static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal
 static std::string Outcome(const SearchProblem& problem, const TransitionEvent& answer) {
   std::string text = "training diverged";
   if (answer.score) {
-    const ExcessLoss excess = ExcessOf(problem.anchor, *answer.score, answer.at.depth);
-    text = Format("loss %.3f (8 bit %+.3f)", answer.score->loss, excess.mean);
+    const ExcessLoss charge = ChargeOf(problem.anchor, *answer.score, answer.at.depth);
+    text = Format("loss %.3f (8 bit %+.3f)", answer.score->loss, charge.mean);
   }
   if (answer.transition.latency_ns) {
     text += Format(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);

@@ -64,7 +64,10 @@ std::string Outcome(const Decision& decision) {
   const std::string excess =
       outcome.excess ? WithError(outcome.excess->mean, outcome.excess->error, /*with_sign=*/true)
                      : kNone;
-  return NumberCell(Optional(outcome.loss, 4)) + NumberCell(excess) +
+  const std::string charge =
+      outcome.charge ? WithError(outcome.charge->mean, outcome.charge->error, /*with_sign=*/true)
+                     : kNone;
+  return NumberCell(Optional(outcome.loss, 4)) + NumberCell(excess) + NumberCell(charge) +
          NumberCell(outcome.accuracy ? FormatPercent(*outcome.accuracy, 2) : kNone) +
          NumberCell(Latency(decision)) + NumberCell(Optional(outcome.reward, 4)) +
          NumberCell(Optional(outcome.train_loss, 4)) + Element("td", "", Fate(decision));
@@ -80,7 +83,7 @@ std::string Row(const Decision& decision) {
       NumberCell(std::to_string(decision.pace.batches)) +
       Element("td", "", decision.reason.empty() ? ToString(decision.kind) : decision.reason) +
       ExpectedCell(decision);
-  return html + (decision.outcome ? Outcome(decision) : "<td colspan=\"7\">in progress</td>") +
+  return html + (decision.outcome ? Outcome(decision) : "<td colspan=\"8\">in progress</td>") +
          "</tr>\n";
 }
 
@@ -89,22 +92,24 @@ std::string Row(const Decision& decision) {
 std::string StepsTable(const ReportData& data) {
   const std::vector<Decision>& decisions = data.episodes.decisions;
   if (decisions.empty()) return "";
-  std::string html = "<details><summary>All " +
-                     Counted(static_cast<std::int64_t>(decisions.size()), "decision") +
-                     "</summary><div class=\"scroll\"><table><thead><tr><th>ticket</th>"
-                     "<th>step</th><th>from</th><th>widths changed</th><th>mini-batches</th>"
-                     "<th>why</th><th>loss expected</th><th>loss</th><th>excess over 8 bit</th>"
-                     "<th>validation accuracy</th><th>ratio to 8 bit</th><th>reward</th>"
-                     "<th>training loss</th><th>became</th></tr></thead><tbody>\n";
+  std::string html =
+      "<details><summary>All " + Counted(static_cast<std::int64_t>(decisions.size()), "decision") +
+      "</summary><div class=\"scroll\"><table><thead><tr><th>ticket</th>"
+      "<th>step</th><th>from</th><th>widths changed</th><th>mini-batches</th>"
+      "<th>why</th><th>loss expected</th><th>loss</th><th>excess over 8 bit</th>"
+      "<th>charged</th><th>validation accuracy</th><th>ratio to 8 bit</th><th>reward</th>"
+      "<th>training loss</th><th>became</th></tr></thead><tbody>\n";
   for (const Decision& decision : decisions) {
     if (decision.kind == Decision::Kind::kStop) continue;
     html += Row(decision);
   }
   return html +
          "</tbody></table></div><p class=\"caption\">\u00b1 is half of a 95 % interval. Excess is "
-         "over the loss of uniform 8 bit that trained alone for as many mini-batches; the reward "
-         "is "
-         "made of it and of the ratio. \u201cFront\u201d: nothing measured before dominated it; "
+         "over the loss of uniform 8 bit that trained alone for as many mini-batches. Charged is "
+         "the loss over 8 bit on the same weights, and over that which trained alone for the share "
+         "of "
+         "the mini-batches that were at these widths; the reward is made of it and of the ratio. "
+         "\u201cFront\u201d: nothing measured before dominated it; "
          "\u201cplace\u201d: a later decision started from it.</p></details>\n";
 }
 

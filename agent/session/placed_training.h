@@ -22,13 +22,15 @@
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
 #include "policies/environment.h"
+#include "policies/trained_widths.h"
 
 namespace bitpilot {
 
 // A place on the disk.
 struct PlaceFile {
-  StoredFile file;  // empty where nothing trains
-  int depth = 0;    // mini-batches that its weights have had
+  StoredFile file;            // empty where nothing trains
+  int depth = 0;              // mini-batches that its weights have had
+  TrainedWidths widths = {};  // that a search trained them at; places of other trainings have none
 };
 
 class PlacedTraining {

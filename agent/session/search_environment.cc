@@ -196,11 +196,16 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
   }
   if (!trained.diverged) {
     const int depth = from.depth + trial.train.batches;
-    Result<std::optional<ScoredNetwork>> read = training_.Read({trained.file, depth}, assignment);
+    const PlaceFile at{trained.file, depth,
+                       from.widths.After(trial.what.choice, trial.train.batches)};
+    Result<std::optional<ScoredNetwork>> read = training_.Read(at, assignment);
     if (!read.ok()) return read.status();
     ticket.read = std::move(*read);
     if (ticket.read && !twin_.empty()) {
       ticket.read->score.excess_error = twin_.ExcessError(ticket.read->losses, depth);
+      Result<std::optional<SameWeights>> same = ReadSameWeights(trial, *ticket.read, at);
+      if (!same.ok()) return same.status();
+      ticket.read->score.same_weights = std::move(*same);
     }
     // Weights that are finite and give a loss that is not have diverged, too.
     if (!ticket.read && Trains(ticket.action)) {
@@ -211,6 +216,25 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
   ticket.is_read = true;
   if (was_trained || !Trains(ticket.action)) return Status();
   return LogPlace(ticket, trial.id, std::move(trained));
+}
+
+Result<std::optional<SameWeights>> SearchEnvironment::ReadSameWeights(const Trial& trial,
+                                                                      const ScoredNetwork& read,
+                                                                      const PlaceFile& at) {
+  if (at.depth == 0) return std::optional<SameWeights>();
+  if (uniform8_reading_.sha256 != at.file.sha256) {
+    Result<std::optional<ScoredNetwork>> uniform8 = training_.Read(at, problem_.base);
+    if (!uniform8.ok()) return uniform8.status();
+    uniform8_reading_ = {at.file.sha256, std::move(*uniform8)};
+  }
+  const std::optional<ScoredNetwork>& uniform8 = uniform8_reading_.read;
+  if (!uniform8) return std::optional<SameWeights>();
+  const double own_share = at.widths.OwnShare(trial.what.choice);
+  return std::optional(SameWeights{
+      .loss = uniform8->score.loss,
+      .correct = uniform8->score.correct,
+      .own_share = own_share,
+      .charge_error = twin_.ChargeError(read.losses, uniform8->losses, own_share, at.depth)});
 }
 
 Status SearchEnvironment::WorkOnAdvance(const Advance& advance, Ticket& ticket) {
@@ -226,10 +250,19 @@ Status SearchEnvironment::LogPlace(Ticket& ticket, TicketId id, PlacedTraining::
                                          trained.train_loss, trained.diverged});
   });
   if (!event.ok()) return event.status();
-  const int depth = FileOf(FromOf(ticket.action)).depth;
-  places_[id] = {trained.file, trained.diverged ? depth : depth + PaceOf(ticket.action)->batches};
+  places_[id] = Left(ticket.action, *event);
   ticket.place = *event;
   return Status();
+}
+
+PlaceFile SearchEnvironment::Left(const Action& action, const PlaceEvent& event) const {
+  PlaceFile place = FileOf(FromOf(action));
+  place.file = {event.sha256, event.file};
+  if (event.diverged) return place;
+  const int batches = PaceOf(action)->batches;
+  place.depth += batches;
+  place.widths = place.widths.After(WhatOf(action).choice, batches);
+  return place;
 }
 
 Result<Observation> SearchEnvironment::Answer(TicketList::iterator ticket) {
@@ -279,6 +312,11 @@ Result<TransitionEvent> SearchEnvironment::Conclude(const Ticket& ticket,
   if (score && !diverged) {
     event.score = score;
     event.network_sha256 = network_sha256;
+    if (event.at.depth == 0) event.score->same_weights.reset();
+    if (event.score->same_weights) {
+      const PlaceFile at = ticket.place ? FileOf({trial.id}) : FileOf(trial.from);
+      event.score->same_weights->own_share = at.widths.OwnShare(trial.what.choice);
+    }
   }
   for (const ClassId& on : trial.classes) {
     Result<ClassOutcome> outcome = board_.OutcomeOf(ticket.rows_of_step, on);

@@ -120,9 +120,15 @@ class SearchEnvironment final : public Environment {
   Status ReplayPlace();
   Result<Observation> ObserveConditions();
 
+  // What a ticket's training left.
+  PlaceFile Left(const Action& action, const PlaceEvent& event) const;
   // Host work of a ticket: trains, reads, logs the place.
   Status Work(Ticket& ticket);
   Status WorkOnTrial(const Trial& trial, Ticket& ticket);
+  // Uniform 8 bit on the weights of a place that a trial was read on; nothing where they never trained,
+  // or it has no finite loss there.
+  Result<std::optional<SameWeights>> ReadSameWeights(const Trial& trial, const ScoredNetwork& read,
+                                                     const PlaceFile& at);
   Status WorkOnAdvance(const Advance& advance, Ticket& ticket);
   Status LogPlace(Ticket& ticket, TicketId id, PlacedTraining::Trained trained);
   // Starts the first measurement that waits, if none is under way.
@@ -158,6 +164,12 @@ class SearchEnvironment final : public Environment {
   StepBoard board_;
   View view_;
   Totals totals_;
+  // The last reading of uniform 8 bit on trained weights; trials without training repeat it.
+  struct Uniform8Reading {
+    std::string sha256;  // of the weights
+    std::optional<ScoredNetwork> read;
+  };
+  Uniform8Reading uniform8_reading_;
   bool trusts_log_ = false;
   TicketList tickets_;                    // in the order of submission
   std::map<TicketId, PlaceFile> places_;  // known ones that are kept

@@ -60,8 +60,7 @@ Status SearchEnvironment::ReplayPlace() {
   }
   if (!trusts_log_) BITPILOT_RETURN_IF_ERROR(journal_.CheckTaken(*event, again));
   (*ticket)->place = *event;
-  const int trained = event->diverged ? 0 : PaceOf((*ticket)->action)->batches;
-  places_[event->ticket] = {{event->sha256, event->file}, from.depth + trained};
+  places_[event->ticket] = Left((*ticket)->action, *event);
   return Status();
 }
 

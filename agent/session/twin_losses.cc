@@ -33,19 +33,33 @@ int TwinLosses::num_images() const {
   return readings_.empty() ? 0 : static_cast<int>(readings_.front().losses.size());
 }
 
-double TwinLosses::ExcessError(std::span<const float> losses, double depth) const {
-  BITPILOT_CHECK(!empty() && std::ssize(losses) == num_images());
+std::vector<double> TwinLosses::At(double depth) const {
+  BITPILOT_CHECK(!empty());
   std::size_t after = 0;
   while (after < readings_.size() && depth >= readings_[after].batches) ++after;
   const Reading& first = readings_[after == 0 ? 0 : after - 1];
   const Reading& second = readings_[after == readings_.size() ? after - 1 : after];
   const int apart = second.batches - first.batches;
   const double share = apart == 0 ? 0.0 : (depth - first.batches) / apart;
-  std::vector<double> differences;
-  differences.reserve(losses.size());
+  std::vector<double> twin;
+  twin.reserve(first.losses.size());
+  for (std::size_t i = 0; i < first.losses.size(); ++i) {
+    twin.push_back((1.0 - share) * first.losses[i] + share * second.losses[i]);
+  }
+  return twin;
+}
+
+double TwinLosses::ExcessError(std::span<const float> losses, double depth) const {
+  return ChargeError(losses, losses, /*own_share=*/1.0, depth);
+}
+
+double TwinLosses::ChargeError(std::span<const float> losses, std::span<const float> same_weights,
+                               double own_share, double depth) const {
+  BITPILOT_CHECK(std::ssize(losses) == num_images() && same_weights.size() == losses.size());
+  std::vector<double> differences = At(depth);
   for (std::size_t i = 0; i < losses.size(); ++i) {
-    const double twin = (1.0 - share) * first.losses[i] + share * second.losses[i];
-    differences.push_back(losses[i] - twin);
+    const double baseline = (1.0 - own_share) * same_weights[i] + own_share * differences[i];
+    differences[i] = losses[i] - baseline;
   }
   return StandardErrorOfMean(differences);
 }

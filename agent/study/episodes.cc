@@ -214,7 +214,10 @@ class Reader {
       outcome.ratio_high = MeanRatio(event.classes, &Measured::ratio_high);
     }
     if (problem.anchor.readings.empty()) return;
-    if (event.score) outcome.excess = ExcessOf(problem.anchor, *event.score, event.at.depth);
+    if (event.score) {
+      outcome.excess = ExcessOf(problem.anchor, *event.score, event.at.depth);
+      outcome.charge = ChargeOf(problem.anchor, *event.score, event.at.depth);
+    }
     outcome.reward = MeanUtility(problem, event.Outcome());
   }
 

@@ -33,6 +33,7 @@ struct DecisionOutcome {
   std::optional<double> loss;        // on the validation images, as read, nats
   std::optional<double> accuracy;    // likewise, in [0, 1]
   std::optional<ExcessLoss> excess;  // over uniform 8 bit trained alone for as long
+  std::optional<ExcessLoss> charge;  // what the reward charges for the loss: ChargeOf()
   std::optional<double> ratio;       // of latencies to uniform 8 bit; the mean over the classes
   double ratio_low = 0.0;            // its interval; both 0 where there is none
   double ratio_high = 0.0;

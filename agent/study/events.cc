@@ -197,18 +197,27 @@ static void from_json(const nlohmann::json& j, AnchorReading& reading) {
 }
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Pace, batches, rate_begin, rate_end)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, depth, spent)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SameWeights, loss, correct, own_share, charge_error)
 struct UncheckedScored : Scored {};
-BITPILOT_DEFINE_GROWN_TYPE(UncheckedScored, (loss, loss_error, correct, total), (excess_error))
+BITPILOT_DEFINE_GROWN_TYPE(UncheckedScored, (loss, loss_error, correct, total),
+                           (excess_error, same_weights))
+static bool IsReading(const SameWeights& same, int total) {
+  return std::isfinite(same.loss) && IsStandardError(same.charge_error) && same.own_share >= 0.0 &&
+         same.own_share <= 1.0 && same.correct >= 0 && same.correct <= total;
+}
 static void to_json(nlohmann::json& j, const Scored& score) { j = UncheckedScored{score}; }
 static void from_json(const nlohmann::json& j, Scored& score) {
   score = j.get<UncheckedScored>();
   if (std::isfinite(score.loss) && IsStandardError(score.loss_error) &&
       IsStandardError(score.excess_error.value_or(0.0)) && score.total > 0 && score.correct >= 0 &&
-      score.correct <= score.total) {
+      score.correct <= score.total &&
+      (!score.same_weights || IsReading(*score.same_weights, score.total))) {
     return;
   }
   throw nlohmann::json::other_error::create(
-      599, "expected errors of 0 or more, and correct in [0, total], got " + j.dump(), &j);
+      599,
+      "expected errors of 0 or more, correct in [0, total] and shares in [0, 1], got " + j.dump(),
+      &j);
 }
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Totals, measurements, mini_batches, board_seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Conditions, slots, totals)

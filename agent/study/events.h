@@ -65,9 +65,11 @@ namespace bitpilot {
 //      the problem
 //   5  amed and two-stage believe readings by policies/reading_errors.h; weights of 5 to 7 bits are
 //      nearer to those of 8 (policies/adaptation.h)
+//   6  uniform 8 bit is read on the weights of each trial that trained, and rewards charge what a
+//      candidate loses to it and to the twin (policies/reward.h)
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 5;
+inline constexpr int kLogVersion = 6;
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";

@@ -24,6 +24,7 @@
 #include "kernels/base/bit_assignment.h"
 #include "policies/plain_math.h"
 #include "policies/reward.h"
+#include "policies/trained_widths.h"
 
 namespace bitpilot {
 namespace {
@@ -59,8 +60,9 @@ struct Outcome {
   int place_batches = 0;  // so long
   std::string widths;
   double loss = 0.0;    // as read
-  double excess = 0.0;  // over the anchor: what the reward charges
-  double excess_error = 0.0;
+  double charge = 0.0;  // what the reward charges
+  double charge_error = 0.0;
+  double excess = 0.0;       // over the anchor
   double shared = 0.0;       // over 8 bit read on the same weights
   double fewer_bits = 0.0;   // minus the weights' bytes: never looks at what they are worth
   double final_error = 0.0;  // validation, after the final training
@@ -71,7 +73,8 @@ struct Charge {
   const char* name;
   double Outcome::*figure;
 };
-constexpr Charge kCharges[] = {{"excess over the twin", &Outcome::excess},
+constexpr Charge kCharges[] = {{"charge of the reward", &Outcome::charge},
+                               {"excess over the twin", &Outcome::excess},
                                {"over 8 bit on the same weights", &Outcome::shared},
                                {"raw loss", &Outcome::loss},
                                {"fewer bits", &Outcome::fewer_bits}};
@@ -165,10 +168,10 @@ class Experiment {
         for (const char* widths : kWidths) {
           outcomes.push_back(Try(place, place_widths, widths));
           const Outcome& outcome = outcomes.back();
-          std::printf("| %s, %d | %s | %.4f | %.4f +- %.4f | %.4f | %.4f | %.4f |\n",
+          std::printf("| %s, %d | %s | %.4f | %.4f +- %.4f | %.4f | %.4f | %.4f | %.4f |\n",
                       outcome.place.c_str(), outcome.place_batches, outcome.widths.c_str(),
-                      outcome.loss, outcome.excess, outcome.excess_error, outcome.shared,
-                      outcome.final_loss, outcome.final_error);
+                      outcome.loss, outcome.charge, outcome.charge_error, outcome.excess,
+                      outcome.shared, outcome.final_loss, outcome.final_error);
           std::fflush(stdout);
         }
       }
@@ -180,6 +183,9 @@ class Experiment {
   BitAssignment Bits(const std::string& spec) const {
     return ValueOrExit(ParseBitSpec(spec, definition_.topology));
   }
+
+  // All layers have the same widths here: one variable.
+  static Choice WidthOf(const BitAssignment& bits) { return {bits.weight_bits.at(1).at(0).bits}; }
 
   // Mini-batches of the search's schedule: the deepest place and its step.
   int Total() const { return options_.place_batches.back() + options_.step_batches; }
@@ -212,15 +218,28 @@ class Experiment {
   Outcome Try(const PlaceFile& place, const std::string& place_widths, const std::string& widths) {
     const BitAssignment bits = Bits(widths);
     const PlaceFile after = Train(place, bits, options_.step_batches, place.depth);
-    const ScoredNetwork read = Read(after, bits);
+    ScoredNetwork read = Read(after, bits);
+    const ScoredNetwork uniform8 = Read(after, base_);
+    const Choice choice = WidthOf(bits);
+    const double own_share = TrainedWidths()
+                                 .After(WidthOf(Bits(place_widths)), place.depth)
+                                 .After(choice, options_.step_batches)
+                                 .OwnShare(choice);
+    read.score.same_weights = SameWeights{
+        .loss = uniform8.score.loss,
+        .correct = uniform8.score.correct,
+        .own_share = own_share,
+        .charge_error = twin_.ChargeError(read.losses, uniform8.losses, own_share, after.depth)};
+    const ExcessLoss charge = ChargeOf(anchor_, read.score, after.depth);
     Outcome outcome;
     outcome.place = place_widths;
     outcome.place_batches = place.depth;
     outcome.widths = widths;
     outcome.loss = read.score.loss;
     outcome.excess = ExcessOf(anchor_, read.score, after.depth).mean;
-    outcome.excess_error = twin_.ExcessError(read.losses, after.depth);
-    outcome.shared = bits == base_ ? 0.0 : outcome.loss - Read(after, base_).score.loss;
+    outcome.charge = charge.mean;
+    outcome.charge_error = charge.error;
+    outcome.shared = outcome.loss - uniform8.score.loss;
     outcome.fewer_bits = -static_cast<double>(WeightBytes(definition_.topology, bits));
     const PlaceFile end = Train(after, bits, Pace{options_.final_batches, 1.0, 0.0});
     const Scored at_the_end = Read(end, bits).score;
@@ -291,8 +310,8 @@ void RunAll(const Options& options) {
     biases_of_a_step.push_back(late.front());
     biases.push_back(late.back());
     std::printf(
-        "\n| place | candidate | loss | excess over the twin | over 8 bit on the "
-        "same weights | final loss | final error |\n|---|---|---|---|---|---|---|\n");
+        "\n| place | candidate | loss | charge | excess over the twin | over 8 bit on the "
+        "same weights | final loss | final error |\n|---|---|---|---|---|---|---|---|\n");
     seeds.push_back(experiment.Run());
     std::printf("\nso far:\n");
     PrintTaus(seeds, options.place_batches.back());

@@ -196,6 +196,23 @@ TEST(ParseEventTest, RefusesReadingsThatNoReadingGives) {
   EXPECT_THAT(score("correct", 11).message(), HasSubstr("correct in [0, total]"));
   EXPECT_TRUE(score("excess_error", nullptr).ok());
 
+  event.score->same_weights =
+      SameWeights{.loss = 0.4, .correct = 9, .own_share = 0.5, .charge_error = 0.01};
+  const Result<TransitionEvent> parsed = ParseEvent<TransitionEvent>(ToJson(event));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed->score, event.score);
+  const auto same = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json changed = nlohmann::json::parse(ToJson(event));
+    changed["score"]["same_weights"][key] = value;
+    return ParseEvent<TransitionEvent>(changed.dump()).status();
+  };
+  for (const Status& refused :
+       {same("loss", nullptr), same("correct", 11), same("correct", -1), same("own_share", 1.01),
+        same("own_share", -0.01), same("charge_error", -1e-9)}) {
+    EXPECT_EQ(refused.code(), StatusCode::kDataCorrupt);
+  }
+  EXPECT_TRUE(score("same_weights", nullptr).ok());
+
   AnchorEvent anchor;
   anchor.anchor.readings = {{.batches = 0, .loss = 0.5, .loss_error = 0.0, .error = 0.1}};
   ASSERT_TRUE(ParseEvent<AnchorEvent>(ToJson(anchor)).ok());

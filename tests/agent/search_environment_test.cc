@@ -130,6 +130,51 @@ TEST_F(SearchEnvironmentTest, KnowsADifferenceToTheTwinBetterThanEitherLoss) {
   }
 }
 
+// What 8 bit loses on the same weights is not charged, but for the share of training at own widths.
+TEST_F(SearchEnvironmentTest, ReadsEightBitOnWhatTrained) {
+  search_.config.measurements = 10;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  const SearchProblem& problem = environment->problem();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  const auto read = [&](int bits, Place from, int batches) {
+    Trial trial;
+    trial.id = player.view().next_ticket();
+    trial.what.choice = UniformChoice(problem, bits);
+    trial.from = from;
+    trial.train.batches = batches;
+    player.Submit(trial);
+    player.Next();
+    return player.outcomes().at(trial.id);
+  };
+  EXPECT_FALSE(read(4, {0}, 0).score->same_weights) << "weights that never trained";
+  const TrialOutcome narrow = read(4, {0}, 3);
+  const Place place{narrow.id};
+  player.Keep({narrow.id});
+  ASSERT_TRUE(narrow.score->same_weights);
+  EXPECT_EQ(narrow.score->same_weights->own_share, 1.0);
+  const ExcessLoss excess = ExcessOf(problem.anchor, *narrow.score, 3);
+  const ExcessLoss charge = ChargeOf(problem.anchor, *narrow.score, 3);
+  EXPECT_NEAR(charge.mean, excess.mean, 1e-12);
+  EXPECT_NEAR(charge.error, excess.error, 1e-12);
+
+  // 8 bit itself on the same weights: nothing is its widths' fault.
+  const TrialOutcome wide = read(8, place, 0);
+  ASSERT_TRUE(wide.score->same_weights);
+  EXPECT_EQ(wide.score->same_weights->loss, wide.score->loss);
+  EXPECT_EQ(wide.score->same_weights->loss, narrow.score->same_weights->loss);
+  EXPECT_EQ(wide.score->same_weights->own_share, 0.0);
+  EXPECT_EQ(ChargeOf(problem.anchor, *wide.score, 3).mean, 0.0);
+  EXPECT_EQ(ChargeOf(problem.anchor, *wide.score, 3).error, 0.0);
+  EXPECT_NE(ExcessOf(problem.anchor, *wide.score, 3).mean, 0.0);
+
+  // 3 of 4 mini-batches were at 4 bits.
+  EXPECT_EQ(read(4, place, 1).score->same_weights->own_share, 1.0);
+  EXPECT_EQ(read(8, place, 1).score->same_weights->own_share, 0.0);
+  const TrialOutcome back = read(4, Place{player.view().latest()}, 0);
+  EXPECT_EQ(back.score->same_weights->own_share, 0.5);
+}
+
 // At this rate every training diverges, and every place is the start again.
 TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
   search_.config.measurements = 10;

@@ -17,13 +17,18 @@ struct Images {
   std::vector<float> before;  // the twin's losses at 0 mini-batches
   std::vector<float> after;   // at 100
   std::vector<float> candidate;
+  std::vector<float> same_weights;  // 8 bit's on the candidate's weights
 };
 
 constexpr double kTwinBefore = 0.5;
 constexpr double kTwinAfter = 0.4;
 constexpr double kCandidate = 0.6;
 constexpr int kDepth = 25;
-constexpr double kTrueExcess = kCandidate - (0.75 * kTwinBefore + 0.25 * kTwinAfter);
+constexpr double kSameWeights = 0.55;
+constexpr double kOwnShare = 0.4;
+constexpr double kTwin = 0.75 * kTwinBefore + 0.25 * kTwinAfter;
+constexpr double kTrueExcess = kCandidate - kTwin;
+constexpr double kTrueCharge = kCandidate - (1.0 - kOwnShare) * kSameWeights - kOwnShare * kTwin;
 
 Images Draw(int count, RandomStream& random) {
   Images images;
@@ -35,6 +40,7 @@ Images Draw(int count, RandomStream& random) {
     images.before.push_back(loss(kTwinBefore, 0.2));
     images.after.push_back(loss(kTwinAfter, 0.2));
     images.candidate.push_back(loss(kCandidate, 0.3));
+    images.same_weights.push_back(loss(kSameWeights, 0.25));
   }
   return images;
 }
@@ -80,6 +86,25 @@ TEST(TwinLossesTest, IntervalsOfTheExcessHoldItAsOftenAsTheySay) {
   EXPECT_LE(held, 0.97 * kSets);
   EXPECT_GE(held_by_independent_errors, 0.999 * kSets) << "as if they were of different images";
   EXPECT_GT(width_ratio, 3.0);
+}
+
+TEST(TwinLossesTest, IntervalsOfTheChargeHoldItAsOftenAsTheySay) {
+  RandomStream random(2, "validation sets");
+  int held = 0;
+  constexpr int kSets = 2000;
+  for (int set = 0; set < kSets; ++set) {
+    const Images images = Draw(200, random);
+    TwinLosses twin;
+    twin.Add(0, images.before);
+    twin.Add(100, images.after);
+    const double of_twin = 0.75 * Mean(images.before) + 0.25 * Mean(images.after);
+    const double charge = Mean(images.candidate) - (1.0 - kOwnShare) * Mean(images.same_weights) -
+                          kOwnShare * of_twin;
+    const double error = twin.ChargeError(images.candidate, images.same_weights, kOwnShare, kDepth);
+    held += std::abs(charge - kTrueCharge) <= 1.96 * error ? 1 : 0;
+  }
+  EXPECT_GE(held, 0.93 * kSets);
+  EXPECT_LE(held, 0.97 * kSets);
 }
 
 TEST(TwinLossesTest, AreLinearBetweenReadingsAndConstantBeyondThem) {

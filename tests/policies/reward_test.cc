@@ -54,6 +54,33 @@ TEST(ExcessTest, HasTheErrorOfTheDifferenceWhereThatIsKnown) {
   EXPECT_EQ(ExcessOf(SmallProblem().anchor, *outcome.score, 50).error, 0.01);
 }
 
+// The twin has .8 and .4, 8 bit on the same weights .9 and .48.
+TEST(ChargeTest, IsOverEightBitOnTheSameWeightsButForTheShareOfOwnTraining) {
+  TrialOutcome outcome = OutcomeOf(1.0);
+  const Anchor anchor = SmallProblem().anchor;
+  EXPECT_EQ(ChargeOf(anchor, *outcome.score, 50).mean, ExcessOf(anchor, *outcome.score, 50).mean);
+  SameWeights& same = outcome.score->same_weights.emplace();
+  same = {.loss = 0.9, .correct = 520, .own_share = 0.0, .charge_error = 0.02};
+  EXPECT_DOUBLE_EQ(ChargeOf(anchor, *outcome.score, 50).mean, 0.1);
+  EXPECT_EQ(ChargeOf(anchor, *outcome.score, 50).error, 0.02);
+  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *outcome.score, 50), 0.5 - 0.48 + 0.3);
+  EXPECT_DOUBLE_EQ(ExcessOf(anchor, *outcome.score, 50).mean, 0.2);
+  same.own_share = 0.25;
+  EXPECT_DOUBLE_EQ(ChargeOf(anchor, *outcome.score, 50).mean, 0.125);
+  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *outcome.score, 50), 0.5 - 0.46 + 0.3);
+  same.own_share = 1.0;
+  EXPECT_DOUBLE_EQ(ChargeOf(anchor, *outcome.score, 50).mean, 0.2);
+}
+
+TEST(ChargeTest, IsWhatUtilityPays) {
+  const SearchProblem problem = SmallProblem();
+  TrialOutcome outcome = OutcomeOf(0.5);
+  outcome.score->same_weights = SameWeights{.loss = 0.9, .correct = 500};
+  EXPECT_DOUBLE_EQ(Utility(problem, outcome, "a").value(), -0.1 - 0.5);
+  outcome.score->same_weights->own_share = 1.0;
+  EXPECT_DOUBLE_EQ(Utility(problem, outcome, "a").value(), -0.2 - 0.5);
+}
+
 // .5 - .4 + .3
 // What was anchored before a search was extended stays as it was.
 TEST(AnchoredErrorTest, IsGivenAtTheBudgetThatTheSearchBeganWith) {
