@@ -27,16 +27,19 @@ class FloatNetwork {
   FloatNetwork(const FloatNetwork&) = delete;  // `network_` refers to `topology_`
   FloatNetwork& operator=(const FloatNetwork&) = delete;
 
-  // Logits [N, classes] of images indices[i], cut out as augmentations[i] says ([] for none).
-  // Without gradients.
-  at::Tensor Logits(const ImageDataset& data, std::span<const std::uint32_t> indices,
-                    std::span<const Augmentation> augmentations);
+  // As a teacher: logits [N, classes] of images indices[i], cut out as augmentations[i] says ([] for
+  // none), normalized by the statistics of this very mini-batch, as its student is. Running statistics are
+  // of the images that the network once trained on: of others, and of images that were augmented
+  // otherwise, its answers are worse, and the student learns the difference, too. Without gradients.
+  at::Tensor Teach(const ImageDataset& data, std::span<const std::uint32_t> indices,
+                   std::span<const Augmentation> augmentations);
 
   Evaluation Evaluate(const ImageDataset& data);
 
  private:
   Topology topology_;
   PixelTable pixels_;
+  std::vector<LayerTensors> layers_;
   FoldedNetwork network_;
 };
 

@@ -102,6 +102,13 @@ std::span<float> Values(const at::Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
+at::Tensor NormalizeBatch(const LayerTensors& layer, const at::Tensor& value) {
+  if (!layer.has_batch_norm()) return value;
+  return at::batch_norm(value, layer.gamma, layer.beta, /*running_mean=*/{}, /*running_var=*/{},
+                        /*training=*/true, /*momentum=*/0.0, layer.epsilon,
+                        /*cudnn_enabled=*/false);
+}
+
 ChannelAffine FoldBatchNorm(const LayerTensors& layer,
                             std::span<const ChannelStatistics> statistics) {
   const auto channels = static_cast<std::size_t>(layer.weight.size(0));

@@ -42,6 +42,10 @@ FloatWeights ToFloatWeights(const Topology& topology, const std::vector<LayerTen
 // Memory of a contiguous or channels-last tensor, in memory order.
 std::span<float> Values(const at::Tensor& tensor);
 
+// A layer's outputs, normalized by their own mean and variance over images and places where it has batch
+// norm: as a network trains.
+at::Tensor NormalizeBatch(const LayerTensors& layer, const at::Tensor& value);
+
 // Batch norm as y = x * scale + shift, per channel.
 struct ChannelAffine {
   std::vector<double> scale;  // [O]

@@ -40,7 +40,7 @@ at::Tensor TeacherLogits::Of(FloatNetwork& teacher, const ImageDataset& data,
   const Sha256Digest key = KeyOf(data, indices, augmentations);
   const auto known = known_.find(key);
   if (known != known_.end()) return known->second;
-  at::Tensor logits = teacher.Logits(data, indices, augmentations);
+  at::Tensor logits = teacher.Teach(data, indices, augmentations);
   const std::size_t bytes = EntryBytes(logits);
   if (bytes_ + bytes > most_bytes_) return logits;
   bytes_ += bytes;

@@ -27,7 +27,7 @@ class TeacherLogits {
   explicit TeacherLogits(std::size_t most_bytes = kMostTeacherLogitBytes)
       : most_bytes_(most_bytes) {}
 
-  // FloatNetwork::Logits() of `teacher`, to the bit, computed once for the same pixels while there is room.
+  // FloatNetwork::Teach() of `teacher`, to the bit, computed once for the same pixels while there is room.
   // The tensor is shared: nobody writes into it.
   //
   // REQUIRES: `teacher` is the network of the calls before, or Forget() came between.

@@ -67,11 +67,7 @@ at::Tensor TrainingNetwork::RunLayer(int operation, const at::Tensor& input) {
   const LayerTensors& layer = layers_[l];
   const ActiveLayer& active = active_[l];
   const at::Tensor weight = FakeQuantizeWeights(layer.weight, active.steps, active.bits);
-  at::Tensor value = ApplyLayer(topology_.operations[index], input, weight, layer.bias);
-  if (!layer.has_batch_norm()) return value;
-  return at::batch_norm(value, layer.gamma, layer.beta, /*running_mean=*/{}, /*running_var=*/{},
-                        /*training=*/true, /*momentum=*/0.0, layer.epsilon,
-                        /*cudnn_enabled=*/false);
+  return NormalizeBatch(layer, ApplyLayer(topology_.operations[index], input, weight, layer.bias));
 }
 
 at::Tensor TrainingNetwork::Store(int tensor, at::Tensor value) {

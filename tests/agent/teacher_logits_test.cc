@@ -24,7 +24,7 @@ class TeacherLogitsTest : public testing::Test {
 
 TEST_F(TeacherLogitsTest, AsksTheTeacherOnceForTheSamePixels) {
   const at::Tensor first = logits_.Of(teacher_, Sample().train, indices_, augmentations_);
-  EXPECT_TRUE(first.equal(teacher_.Logits(Sample().train, indices_, augmentations_)));
+  EXPECT_TRUE(first.equal(teacher_.Teach(Sample().train, indices_, augmentations_)));
   const ImageDataset copy = Sample().train.Slice(0, 20);
   EXPECT_TRUE(logits_.Of(teacher_, copy, indices_, augmentations_).is_same(first));
 }
@@ -35,7 +35,7 @@ TEST_F(TeacherLogitsTest, OtherImagesInTheSameMemoryAreOtherPixels) {
   images.pixels = Sample().train.Slice(20, 40).pixels;
   const at::Tensor second = logits_.Of(teacher_, images, indices_, augmentations_);
   EXPECT_FALSE(second.equal(first));
-  EXPECT_TRUE(second.equal(teacher_.Logits(images, indices_, augmentations_)));
+  EXPECT_TRUE(second.equal(teacher_.Teach(images, indices_, augmentations_)));
 }
 
 TEST_F(TeacherLogitsTest, OtherCutsOfTheSameImagesAreOtherPixels) {
