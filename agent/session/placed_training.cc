@@ -67,8 +67,8 @@ Result<PlacedTraining::Trained> PlacedTraining::Train(const PlaceFile& from,
   return Trained{*file, loss, false};
 }
 
-Result<bool> PlacedTraining::PrepareReading(int depth) {
-  if (depth == 0) {
+Result<bool> PlacedTraining::PrepareReading() {
+  if (!trains()) {
     model_->Calibrate(*calibration_);
     return true;
   }
@@ -82,7 +82,7 @@ Result<std::optional<ScoredNetwork>> PlacedTraining::Read(const PlaceFile& at,
                                                           const BitAssignment& assignment) {
   BITPILOT_RETURN_IF_ERROR(Restore(at));
   BITPILOT_RETURN_IF_ERROR(model_->SetAssignment(assignment));
-  const Result<bool> is_finite = PrepareReading(at.depth);
+  const Result<bool> is_finite = PrepareReading();
   if (!is_finite.ok()) return is_finite.status();
   if (!*is_finite) return std::optional<ScoredNetwork>();
   return ScoreNetwork(model_->Export(), images_->validation);

@@ -66,8 +66,9 @@ class PlacedTraining {
   // Errors: those of the files; kAborted if `stop` became true.
   Result<Trained> Train(const PlaceFile& from, const BitAssignment& assignment, const Pace& pace);
 
-  // Exports the network at these widths and reads its held-out loss, with batch norm estimated anew
-  // (agent/qat). Nothing but where the loss is not finite: the weights diverged.
+  // Exports the network at these widths and reads its held-out loss; batch norm is estimated anew
+  // where the search trains (agent/qat), otherwise calibrated. Nothing but where the loss is not finite:
+  // the weights diverged.
   Result<std::optional<ScoredNetwork>> Read(const PlaceFile& at, const BitAssignment& assignment);
 
   // A network of these widths, with the weights of the start: what a board needs to time it.
@@ -81,7 +82,7 @@ class PlacedTraining {
  private:
   Status Restore(const PlaceFile& place);
   // Makes the model ready to be read at the widths that it has; false: the weights diverged.
-  Result<bool> PrepareReading(int depth);
+  Result<bool> PrepareReading();
 
   const SearchConfig& config_;
   const BitAssignment& base_;

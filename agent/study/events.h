@@ -66,7 +66,8 @@ namespace bitpilot {
 //   5  amed and two-stage believe readings by policies/reading_errors.h; weights of 5 to 7 bits are
 //      nearer to those of 8 (policies/adaptation.h)
 //   6  uniform 8 bit is read on the weights of each trial that trained, and rewards charge what a
-//      candidate loses to it and to the twin (policies/reward.h)
+//      candidate loses to it and to the twin (policies/reward.h); a search that trains estimates batch
+//      norm anew before readings of untrained weights, too; teachers normalize by the mini-batch
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 6;

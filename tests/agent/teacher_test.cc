@@ -22,6 +22,20 @@ TEST(TeacherTest, SeesTheSameAugmentedImages) {
   EXPECT_EQ(taught.SaveCheckpoint(), plain.SaveCheckpoint());
 }
 
+// The loss is half the cross entropy and twice the divergence from the teacher. Both normalize by the same
+// images, so that a student at 8 bits has little to learn from itself before it trains.
+TEST(TeacherTest, StandsWhereItsStudentBeginsAtEightBits) {
+  TrainOptions options = SmallBatches();
+  options.learning_rate = 0.0;
+  const std::optional<double> taught = MakeModel().Train(Sample().train, 4, options);
+  options.distill = false;
+  const std::optional<double> alone = MakeModel().Train(Sample().train, 4, options);
+  ASSERT_TRUE(taught.has_value() && alone.has_value());
+  const double divergence = (*taught - 0.5 * *alone) / 2.0;
+  EXPECT_GE(divergence, 0.0);
+  EXPECT_LT(divergence, 0.01);
+}
+
 // What the float network said of the mini-batch before is nothing that another teacher says.
 TEST(TeacherTest, AnswersForItselfOnMiniBatchesThatAnotherOneSaw) {
   QuantizedModel trained = MakeModel();
