@@ -175,6 +175,29 @@ TEST_F(SearchEnvironmentTest, ReadsEightBitOnWhatTrained) {
   EXPECT_EQ(back.score->same_weights->own_share, 0.5);
 }
 
+// Mini-batches that change nothing leave the loss as it was: both readings estimate batch norm, neither
+// has the published statistics. What is left is the choice of step sizes.
+TEST_F(SearchEnvironmentTest, ReadsTheStartAsItReadsWhatTrained) {
+  search_.config.measurements = 10;
+  search_.config.learning_rate = 0.0;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  std::vector<double> losses;
+  for (const int batches : {0, 1}) {
+    Trial trial;
+    trial.id = player.view().next_ticket();
+    trial.what.choice = UniformChoice(environment->problem(), 8);
+    trial.train.batches = batches;
+    ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    losses.push_back(player.outcomes().at(trial.id).score->loss);
+  }
+  EXPECT_NEAR(losses[1], losses[0], 0.01);
+  const double calibrated = environment->problem().uniform8.loss;
+  EXPECT_GT(std::abs(losses[0] - calibrated), 0.05) << "the sample shall tell the two apart";
+}
+
 // At this rate every training diverges, and every place is the start again.
 TEST_F(SearchEnvironmentTest, LeavesAPlaceAsItWasWhereTrainingDiverges) {
   search_.config.measurements = 10;
