@@ -492,7 +492,7 @@ TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {
     ASSERT_TRUE(event.score.has_value());
     EXPECT_TRUE(event.score->excess_error.has_value());
     EXPECT_EQ(event.transition.loss,
-              ExcessOf(anchor, *event.score, event.at.depth).mean + ReferenceReading(anchor).loss);
+              ChargeOf(anchor, *event.score, event.at.depth).mean + ReferenceReading(anchor).loss);
   }
   EXPECT_GT(transitions.back().at.depth, 6) << "beyond the twin as it was";
   const auto finals = EventsOf<FinalEvent>("calm");
