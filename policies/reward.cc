@@ -28,9 +28,9 @@ double Between(const Anchor& anchor, double depth, double AnchorReading::*figure
   return readings.back().*figure;
 }
 
-// Of uniform 8 bit on the same weights and of the twin, this by `own_share`.
-double Mixed(double own_share, double same_weights, double twin) {
-  return (1.0 - own_share) * same_weights + own_share * twin;
+double Baseline(double own_share, double same_weights, double twin) {
+  const double share = TwinShare(own_share);
+  return (1.0 - share) * same_weights + share * twin;
 }
 
 const Measured* FindOutcome(const TrialOutcome& outcome, const ClassId& on) {
@@ -79,10 +79,12 @@ ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth) {
           .error = score.excess_error.value_or(of_both)};
 }
 
+double TwinShare(double own_share) { return own_share + kStays * (1.0 - own_share); }
+
 ExcessLoss ChargeOf(const Anchor& anchor, const Scored& score, int depth) {
   if (!score.same_weights) return ExcessOf(anchor, score, depth);
   const SameWeights& same = *score.same_weights;
-  return {.mean = score.loss - Mixed(same.own_share, same.loss, AnchorLoss(anchor, depth)),
+  return {.mean = score.loss - Baseline(same.own_share, same.loss, AnchorLoss(anchor, depth)),
           .error = same.charge_error};
 }
 
@@ -91,7 +93,7 @@ double AnchoredError(const Anchor& anchor, const Scored& score, int depth) {
   if (score.same_weights) {
     const SameWeights& same = *score.same_weights;
     const double error = 1.0 - static_cast<double>(same.correct) / score.total;
-    baseline = Mixed(same.own_share, error, baseline);
+    baseline = Baseline(same.own_share, error, baseline);
   }
   const double excess = score.error() - baseline;
   return std::clamp(excess + ReferenceReading(anchor).error, 0.0, 1.0);

@@ -5,14 +5,15 @@
 // anchor: the twin, a network at uniform 8 bit that trained alone, from the same start, for as many
 // mini-batches, at rates that fell by the same schedule.
 //
-// What training at other widths did to these weights is not to be charged to a candidate: its final
-// training takes that back. Uniform 8 bit on the same weights has it, too, and takes it out. What training
-// at the candidate's own widths did stays, and there 8 bit on the same weights would hide what they cost:
-// only the twin shows it. So uniform 8 bit stands in a candidate's baseline as it is on the same weights
-// but for the share h by which mini-batches at its own widths outnumber those at others, and the twin for
-// that share (experiments/anchor: after the final training candidates come in the order of this charge,
-// in that of the excess over the twin alone they do not).
+// What training at other widths did to these weights is hardly to be charged to a candidate: its final
+// training takes most of that back. Uniform 8 bit on the same weights has it, too, and takes it out. What
+// training at the candidate's own widths did stays, and there 8 bit on the same weights would hide what
+// they cost: only the twin shows it. So a candidate's baseline is uniform 8 bit on the same weights, but
+// for a share h the twin: the share by which mini-batches at its own widths outnumber those at others, and
+// kStays of the rest (experiments/anchor compares this charge with what is left after the final training,
+// where the excess over the twin alone is .2 nats too much for 8 bit on weights that trained at 2).
 //
+//   share of twin   h = own + kStays (1 - own)       own: TrainedWidths::OwnShare()
 //   baseline        B = (1 - h) L8 + h A(d)          d: mini-batches that the scored weights have had
 //                   F = (1 - h) E8 + h E(d)         L8, E8: uniform 8 bit on the same weights
 //   charge          x = loss - B
@@ -46,6 +47,8 @@ namespace bitpilot {
 
 inline constexpr double kAccuracyPenalty = 100.0;
 inline constexpr double kBudgetPenalty = 10.0;
+// Of what training at other widths did to the loss, after the final training (experiments/anchor).
+inline constexpr double kStays = 0.15;
 
 // The twin's loss and error after `depth` mini-batches; beyond the last reading the last one's.
 //
@@ -71,6 +74,9 @@ struct ExcessLoss {
   double error = 0.0;
 };
 ExcessLoss ExcessOf(const Anchor& anchor, const Scored& score, int depth);
+
+// The share h of the twin in a baseline.
+double TwinShare(double own_share);
 
 // What the reward charges: a reading, in nats above its baseline.
 ExcessLoss ChargeOf(const Anchor& anchor, const Scored& score, int depth);

@@ -9,6 +9,7 @@
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
 #include "policies/actions.h"
+#include "policies/reward.h"
 
 namespace bitpilot {
 namespace {
@@ -234,7 +235,8 @@ Result<std::optional<SameWeights>> SearchEnvironment::ReadSameWeights(const Tria
       .loss = uniform8->score.loss,
       .correct = uniform8->score.correct,
       .own_share = own_share,
-      .charge_error = twin_.ChargeError(read.losses, uniform8->losses, own_share, at.depth)});
+      .charge_error =
+          twin_.ChargeError(read.losses, uniform8->losses, TwinShare(own_share), at.depth)});
 }
 
 Status SearchEnvironment::WorkOnAdvance(const Advance& advance, Ticket& ticket) {

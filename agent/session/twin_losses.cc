@@ -50,15 +50,15 @@ std::vector<double> TwinLosses::At(double depth) const {
 }
 
 double TwinLosses::ExcessError(std::span<const float> losses, double depth) const {
-  return ChargeError(losses, losses, /*own_share=*/1.0, depth);
+  return ChargeError(losses, losses, /*twin_share=*/1.0, depth);
 }
 
 double TwinLosses::ChargeError(std::span<const float> losses, std::span<const float> same_weights,
-                               double own_share, double depth) const {
+                               double twin_share, double depth) const {
   BITPILOT_CHECK(std::ssize(losses) == num_images() && same_weights.size() == losses.size());
   std::vector<double> differences = At(depth);
   for (std::size_t i = 0; i < losses.size(); ++i) {
-    const double baseline = (1.0 - own_share) * same_weights[i] + own_share * differences[i];
+    const double baseline = (1.0 - twin_share) * same_weights[i] + twin_share * differences[i];
     differences[i] = losses[i] - baseline;
   }
   return StandardErrorOfMean(differences);

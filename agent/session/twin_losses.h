@@ -32,11 +32,11 @@ class TwinLosses {
   // losses: nats, [images], in the same order. REQUIRES: not empty(), as many images.
   double ExcessError(std::span<const float> losses, double depth) const;
 
-  // The same of losses - (1 - own_share) * same_weights - own_share * twin's: of ChargeOf().
+  // The same of losses - (1 - twin_share) * same_weights - twin_share * twin's: of ChargeOf().
   //
   // same_weights: of uniform 8 bit on the same weights, nats, [images]. REQUIRES: as above.
   double ChargeError(std::span<const float> losses, std::span<const float> same_weights,
-                     double own_share, double depth) const;
+                     double twin_share, double depth) const;
 
   // True if these are of the anchor's readings, in their order: after as many mini-batches, and the mean
   // over the images is the reading's loss (but for the rounding of the losses to float).

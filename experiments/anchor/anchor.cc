@@ -225,11 +225,12 @@ class Experiment {
                                  .After(WidthOf(Bits(place_widths)), place.depth)
                                  .After(choice, options_.step_batches)
                                  .OwnShare(choice);
-    read.score.same_weights = SameWeights{
-        .loss = uniform8.score.loss,
-        .correct = uniform8.score.correct,
-        .own_share = own_share,
-        .charge_error = twin_.ChargeError(read.losses, uniform8.losses, own_share, after.depth)};
+    read.score.same_weights =
+        SameWeights{.loss = uniform8.score.loss,
+                    .correct = uniform8.score.correct,
+                    .own_share = own_share,
+                    .charge_error = twin_.ChargeError(read.losses, uniform8.losses,
+                                                      TwinShare(own_share), after.depth)};
     const ExcessLoss charge = ChargeOf(anchor_, read.score, after.depth);
     Outcome outcome;
     outcome.place = place_widths;

@@ -25,10 +25,10 @@ constexpr double kTwinAfter = 0.4;
 constexpr double kCandidate = 0.6;
 constexpr int kDepth = 25;
 constexpr double kSameWeights = 0.55;
-constexpr double kOwnShare = 0.4;
+constexpr double kTwinShare = 0.4;
 constexpr double kTwin = 0.75 * kTwinBefore + 0.25 * kTwinAfter;
 constexpr double kTrueExcess = kCandidate - kTwin;
-constexpr double kTrueCharge = kCandidate - (1.0 - kOwnShare) * kSameWeights - kOwnShare * kTwin;
+constexpr double kTrueCharge = kCandidate - (1.0 - kTwinShare) * kSameWeights - kTwinShare * kTwin;
 
 Images Draw(int count, RandomStream& random) {
   Images images;
@@ -98,9 +98,10 @@ TEST(TwinLossesTest, IntervalsOfTheChargeHoldItAsOftenAsTheySay) {
     twin.Add(0, images.before);
     twin.Add(100, images.after);
     const double of_twin = 0.75 * Mean(images.before) + 0.25 * Mean(images.after);
-    const double charge = Mean(images.candidate) - (1.0 - kOwnShare) * Mean(images.same_weights) -
-                          kOwnShare * of_twin;
-    const double error = twin.ChargeError(images.candidate, images.same_weights, kOwnShare, kDepth);
+    const double charge = Mean(images.candidate) - (1.0 - kTwinShare) * Mean(images.same_weights) -
+                          kTwinShare * of_twin;
+    const double error =
+        twin.ChargeError(images.candidate, images.same_weights, kTwinShare, kDepth);
     held += std::abs(charge - kTrueCharge) <= 1.96 * error ? 1 : 0;
   }
   EXPECT_GE(held, 0.93 * kSets);

@@ -55,19 +55,20 @@ TEST(ExcessTest, HasTheErrorOfTheDifferenceWhereThatIsKnown) {
 }
 
 // The twin has .8 and .4, 8 bit on the same weights .9 and .48.
-TEST(ChargeTest, IsOverEightBitOnTheSameWeightsButForTheShareOfOwnTraining) {
+TEST(ChargeTest, IsOverEightBitOnTheSameWeightsButForTheTwinsShare) {
   TrialOutcome outcome = OutcomeOf(1.0);
   const Anchor anchor = SmallProblem().anchor;
   EXPECT_EQ(ChargeOf(anchor, *outcome.score, 50).mean, ExcessOf(anchor, *outcome.score, 50).mean);
   SameWeights& same = outcome.score->same_weights.emplace();
   same = {.loss = 0.9, .correct = 520, .own_share = 0.0, .charge_error = 0.02};
-  EXPECT_DOUBLE_EQ(ChargeOf(anchor, *outcome.score, 50).mean, 0.1);
+  // .1 and .15 of the other .1; .02 and .15 of the other .08.
+  EXPECT_NEAR(ChargeOf(anchor, *outcome.score, 50).mean, 0.115, 1e-12);
   EXPECT_EQ(ChargeOf(anchor, *outcome.score, 50).error, 0.02);
-  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *outcome.score, 50), 0.5 - 0.48 + 0.3);
+  EXPECT_NEAR(AnchoredError(anchor, *outcome.score, 50), 0.032 + 0.3, 1e-12);
   EXPECT_DOUBLE_EQ(ExcessOf(anchor, *outcome.score, 50).mean, 0.2);
-  same.own_share = 0.25;
-  EXPECT_DOUBLE_EQ(ChargeOf(anchor, *outcome.score, 50).mean, 0.125);
-  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *outcome.score, 50), 0.5 - 0.46 + 0.3);
+  same.own_share = 0.2;  // the twin for .32 of it
+  EXPECT_NEAR(ChargeOf(anchor, *outcome.score, 50).mean, 0.132, 1e-12);
+  EXPECT_NEAR(AnchoredError(anchor, *outcome.score, 50), 0.0456 + 0.3, 1e-12);
   same.own_share = 1.0;
   EXPECT_DOUBLE_EQ(ChargeOf(anchor, *outcome.score, 50).mean, 0.2);
 }
@@ -76,7 +77,7 @@ TEST(ChargeTest, IsWhatUtilityPays) {
   const SearchProblem problem = SmallProblem();
   TrialOutcome outcome = OutcomeOf(0.5);
   outcome.score->same_weights = SameWeights{.loss = 0.9, .correct = 500};
-  EXPECT_DOUBLE_EQ(Utility(problem, outcome, "a").value(), -0.1 - 0.5);
+  EXPECT_NEAR(Utility(problem, outcome, "a").value(), -0.115 - 0.5, 1e-12);
   outcome.score->same_weights->own_share = 1.0;
   EXPECT_DOUBLE_EQ(Utility(problem, outcome, "a").value(), -0.2 - 0.5);
 }
