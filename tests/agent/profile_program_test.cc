@@ -89,10 +89,10 @@ TEST_F(ProfileProgramTest, AProfileOfATableIsThatTable) {
   EXPECT_NEAR(line["latency_ratio_int8"].get<double>(), w2a8_ns / w8a8_ns, 1e-6);
 }
 
-TEST_F(ProfileProgramTest, GoesOnAfterCtrlCAndOnlyOnTheSameBoard) {
+TEST_F(ProfileProgramTest, GoesOnAfterTheTerminalWasClosedAndOnlyOnTheSameBoard) {
   ASSERT_EQ(RunProgram(Profile("whole.json")).exit_code, 0);
   const std::string unfinished = Path("cut.json.unfinished");
-  const ProgramResult cut = RunProgramUntil(Profile("cut.json"), SIGINT,
+  const ProgramResult cut = RunProgramUntil(Profile("cut.json"), SIGHUP,
                                             [&] { return std::filesystem::exists(unfinished); });
   ASSERT_NE(cut.exit_code, 0);
   EXPECT_THAT(cut.err, HasSubstr("goes on from there"));
