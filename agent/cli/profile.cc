@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@
 #include "agent/profile/lut_export.h"
 #include "agent/profile/measure_profile.h"
 #include "agent/session/cpu_class.h"
+#include "kernels/base/file_lock.h"
 #include "kernels/base/number_text.h"
 
 namespace bitpilot {
@@ -89,9 +92,25 @@ Json ResultLine(const Lut& lut, const std::vector<std::string>& exports) {
           {"exports", exports}};
 }
 
+// Claims all exports, and with the first one what is unfinished beside it, for this process.
+//
+// Errors: FileLock::Acquire()'s; CheckExports()'s, where another process wrote one meanwhile.
+Result<std::vector<FileLock>> LockExports(const ProfileFlags& flags) {
+  std::vector<FileLock> locks;
+  for (const std::string& path : std::set(flags.exports.begin(), flags.exports.end())) {
+    Result<FileLock> lock = FileLock::Acquire(path);
+    if (!lock.ok()) return lock.status().WithContext("--export");
+    locks.push_back(std::move(*lock));
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckExports(flags));
+  return locks;
+}
+
 Result<Lut> ProfileOrConvert(ProfileFlags& flags) {
   Result<ProfileInputs> inputs = CheckProfile(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
+  const Result<std::vector<FileLock>> locks = LockExports(flags);
+  if (!locks.ok()) return locks.status();
   flags.settings.bits = inputs->bits;
   const Topology& topology = inputs->topology;
   SearchDisplay display(flags.json);
