@@ -42,7 +42,7 @@ int FailWithoutMeasurement(const SearchOutcome& outcome, const SearchFlags& flag
 
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (outcome.interrupted) {
-    std::fprintf(stderr, "\nstopped after %s; everything is saved. Go on with:\n  %s\n",
+    std::fprintf(stderr, "\nstopped after %s; what was finished is saved. Go on with:\n  %s\n",
                  Counted(outcome.decisions, "decision").c_str(),
                  ResumeCommand(flags.study).c_str());
     if (flags.json) {
