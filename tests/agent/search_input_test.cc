@@ -107,6 +107,7 @@ TEST_F(SearchInputTest, SaysBeforeTheSearchWhichWidthsTheTableLacks) {
   const auto notice = search.out.find("pairs of a layer and widths cannot be measured");
   EXPECT_NE(notice, std::string::npos) << search.out;
   EXPECT_LT(notice, search.out.find("\"step\""));
+  EXPECT_THAT(search.out, HasSubstr("give --weight-widths 4,8 --activation-widths 2,4,8"));
   const ProgramResult none = Search(folder_.Path("b.db"), {"--device", board, "--widths", "2"});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.err, HasSubstr("no time of layer"));
