@@ -29,14 +29,14 @@ Result<TrainFiles> TrainFiles::Claim(const TrainFlags& flags, const Notice& noti
 
 Status TrainFiles::Begin(TrainCheckpoint checkpoint, const QuantizedModel& model) {
   checkpoint_ = std::move(checkpoint);
-  saved_batches_ = model.batches_trained();
+  saved_batches_ = tried_batches_ = model.batches_trained();
   last_try_ = std::chrono::steady_clock::now();
   return flags_.resume || !lock_ ? Status() : Save(model);
 }
 
 bool TrainFiles::IsDue(const QuantizedModel& model) const {
   const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_try_;
-  return lock_ && model.batches_trained() > saved_batches_ &&
+  return lock_ && model.batches_trained() > tried_batches_ &&
          since.count() >= flags_.checkpoint_seconds;
 }
 
@@ -73,11 +73,12 @@ void TrainFiles::Forget() {
 }
 
 Status TrainFiles::Save(const QuantizedModel& model) {
+  tried_batches_ = model.batches_trained();
   last_try_ = std::chrono::steady_clock::now();
   checkpoint_.state = model.SaveCheckpoint();
   BITPILOT_RETURN_IF_ERROR(
       WriteFileAtomically(CheckpointFile(flags_), FormatTrainCheckpoint(checkpoint_)));
-  saved_batches_ = model.batches_trained();
+  saved_batches_ = tried_batches_;
   return Status();
 }
 

@@ -73,6 +73,7 @@ class TrainFiles {
   std::optional<FileLock> lock_;
   TrainCheckpoint checkpoint_;
   std::int64_t saved_batches_ = 0;
+  std::int64_t tried_batches_ = 0;  // when it last tried to save, in vain or not
   std::chrono::steady_clock::time_point last_try_;
   bool told_unsaved_ = false;
 };
