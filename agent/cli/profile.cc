@@ -25,6 +25,16 @@ namespace {
 
 using Json = nlohmann::json;
 
+// unfinished: ProfileOptions::unfinished_path.
+Status WhatAStopLeaves(const std::string& unfinished) {
+  std::error_code error;
+  if (!std::filesystem::exists(unfinished, error)) {
+    return Status(StatusCode::kAborted, "stopped; nothing was measured yet");
+  }
+  return Status(StatusCode::kAborted, "stopped; what was measured is in " + unfinished +
+                                          ", and the same command goes on from there");
+}
+
 Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
                            SearchDisplay& display) {
   const ProfilePlan plan = MakeProfilePlan(topology, flags.settings);
@@ -32,11 +42,12 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   board_options.stop = StopRequested;
   board_options.notice = [&display](const std::string& text) { display.OnNotice(text); };
   const Result<std::unique_ptr<Board>> board = OpenChosenBoard(flags.board, board_options);
-  if (!board.ok()) return board.status();
+  const std::string unfinished = flags.exports.front() + ".unfinished";
+  if (!board.ok()) return StopRequested() ? WhatAStopLeaves(unfinished) : board.status();
   const BoardInfo& info = (*board)->info();
   if (flags.board.fleet.empty() || info.shares_agent_host) LeaveToTheBoard(info.cpu, 1);
   ProfileOptions options;
-  options.unfinished_path = flags.exports.front() + ".unfinished";
+  options.unfinished_path = unfinished;
   options.stop = StopRequested;
   bool announced = false;
   options.progress = [&](int done, int total, const std::string& note) {
@@ -46,14 +57,8 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   };
   const Result<ProfileData> data = MeasureProfile(topology, flags.settings, plan, **board, options);
   if (!data.ok()) {
-    if (data.status().code() != StatusCode::kAborted) return data.status();
-    std::error_code error;
-    if (!std::filesystem::exists(options.unfinished_path, error)) {
-      return Status(StatusCode::kAborted, "stopped; nothing was measured yet");
-    }
-    return Status(StatusCode::kAborted, "stopped; what was measured is in " +
-                                            options.unfinished_path +
-                                            ", and the same command goes on from there");
+    return data.status().code() == StatusCode::kAborted ? WhatAStopLeaves(unfinished)
+                                                        : data.status();
   }
   return BuildLut(topology, plan, *data);
 }

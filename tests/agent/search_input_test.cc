@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -96,6 +97,20 @@ TEST_F(SearchInputTest, SaysBeforeItLoadsThatAMeterDoesNotStart) {
                   "--device", "local:scalar", "--meter", meter, "--data", no_images, "--json"});
   EXPECT_EQ(evaluate.exit_code, 1);
   EXPECT_THAT(evaluate.err, HasSubstr("cannot be started: there is no such program"));
+}
+
+TEST_F(SearchInputTest, SaysThatNothingIsLostWhereItIsStoppedBeforeThereIsAStudy) {
+  const std::string said = folder_.Path("said");
+  const std::string study = folder_.Path("a.db");
+  const ProgramResult stopped = RunProgramUntil(
+      {"/bin/sh", "-c", "exec \"$@\" 2> \"$0\"", said, ProgramPath("bitpilot"), "search", "--study",
+       study, "--device", std::string("model:") + kBoard, "--fast"},
+      SIGTERM,
+      [&] { return ReadBytes(said).find("connecting to the board") != std::string::npos; });
+  EXPECT_EQ(stopped.exit_code, 1);
+  EXPECT_THAT(ReadBytes(said), HasSubstr("stopped before anything was begun: there is no study " +
+                                         study + " yet, and the same command starts it"));
+  EXPECT_FALSE(std::filesystem::exists(study));
 }
 
 TEST_F(SearchInputTest, SaysBeforeTheSearchWhichWidthsTheTableLacks) {
