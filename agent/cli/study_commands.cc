@@ -20,6 +20,8 @@
 namespace bitpilot {
 namespace {
 
+constexpr char kWhileItRuns[] = "Only reads the study: safe while its search runs.";
+
 struct StudyFlags {
   std::string study;
   std::string output;
@@ -178,10 +180,10 @@ std::shared_ptr<StudyFlags> AddStudyArgument(CLI::App& command) {
 
 void AddReplayCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
   CLI::App* command = app.add_subcommand(
-      "replay",
-      "Print what a study decided and what came of it, a line a decision, each with its number, "
-      "#1, #2, ... (the ticket of --json), by which later ones name the place that it left; or "
-      "verify it. Safe while the search runs");
+      "replay", "Print what a study decided and what came of it, a line a decision; or verify it");
+  command->footer(
+      std::string("Each decision has a number (#3; ticket of --json), by which later ") +
+      "ones name the place that it left.\n" + kWhileItRuns);
   const auto flags = AddStudyArgument(*command);
   command->add_flag("--verify", flags->verify,
                     "Instead recompute every decision, ratio and table from what was logged, and "
@@ -191,9 +193,8 @@ void AddReplayCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) 
 
 void AddReportCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
-      app.add_subcommand("report",
-                         "Write a study's report, one self-contained HTML file. Safe while the "
-                         "search runs");
+      app.add_subcommand("report", "Write a study's report, one self-contained HTML file");
+  command->footer(kWhileItRuns);
   const auto flags = AddStudyArgument(*command);
   command->add_option("-o,--output", flags->output, "The HTML file; - for standard output")
       ->required();
@@ -204,9 +205,8 @@ void AddLogCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
   CLI::App* log = app.add_subcommand("log", "Work on a study's event log");
   log->require_subcommand(1);
   CLI::App* verify = log->add_subcommand(
-      "verify",
-      "Check every hash of the log; names the first bad seq (exit code 1). Safe while the search "
-      "runs");
+      "verify", "Check every hash of the log; names the first bad seq (exit code 1)");
+  verify->footer(kWhileItRuns);
   const auto flags = AddStudyArgument(*verify);
   verify->add_flag("--files", flags->files,
                    "Also compare with the hashes that the log holds: every network and checkpoint "
