@@ -4,6 +4,7 @@
 //   runs/demo.db.files/    study: whose folder it is
 //                          networks/<SHA-256>.bpnet, checkpoints/<SHA-256>.ckpt,
 //                          losses/<SHA-256>.f32
+//                          unfinished/: of the session, while uniform 8 bit trains alone
 //
 // Every file is named by its content, and an event of the study holds the hash. Studies of an older
 // bitpilot have runs/demo.files/ with names such as networks/step-12.bpnet: what is there is found,
