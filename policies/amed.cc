@@ -39,14 +39,15 @@ void ForgetBefore(std::size_t count, auto* list) {
 
 std::string Describe(const PlannedStep& step, const char* what) {
   const DecisionFigures& figures = step.figures;
+  const TicketId from = step.from.after;
+  const std::string place = from == 0 ? "the start" : "#" + std::to_string(from);
   char text[240];
-  std::snprintf(
-      text, sizeof text,
-      "%s from ticket %lld, %d mini-batches%s: expects a loss of %.4f +- %.4f; worth %.5f, "
-      "staying %.5f, stopping %.5f",
-      what, static_cast<long long>(step.from.after), step.batches,
-      step.measure ? ", then measured" : "", figures.predicted_loss, figures.predicted_error,
-      figures.value, figures.value_of_staying, figures.value_of_stopping);
+  std::snprintf(text, sizeof text,
+                "%s from %s, %d mini-batches%s: expects a loss of %.4f +- %.4f; worth %.5f, "
+                "staying %.5f, stopping %.5f",
+                what, place.c_str(), step.batches, step.measure ? ", then measured" : "",
+                figures.predicted_loss, figures.predicted_error, figures.value,
+                figures.value_of_staying, figures.value_of_stopping);
   return text;
 }
 

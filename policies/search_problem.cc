@@ -56,6 +56,11 @@ bool IsLegal(const SearchProblem& problem, const Choice& choice) {
   return legal;
 }
 
+bool HasBudget(const Budgets& budgets) {
+  return budgets.max_latency_ratio || budgets.max_energy_ratio || budgets.max_weight_bytes ||
+         budgets.min_accuracy;
+}
+
 bool KeepsBudgets(const Budgets& budgets, const BudgetedFigures& figures) {
   return (!budgets.max_latency_ratio || figures.latency_ratio <= *budgets.max_latency_ratio) &&
          (!budgets.max_energy_ratio || figures.energy_ratio <= *budgets.max_energy_ratio) &&

@@ -67,6 +67,9 @@ struct Budgets {
   std::optional<double> min_accuracy = std::nullopt;  // In [0, 1], on the validation range.
 };
 
+// True if any was given.
+bool HasBudget(const Budgets& budgets);
+
 // What budgets limit, of one network. Infinite where a figure is not known; 0 where it is not asked for.
 struct BudgetedFigures {
   double latency_ratio = 0.0;

@@ -17,8 +17,16 @@ namespace {
 volatile std::sig_atomic_t stop_requested = 0;
 
 void RequestStop(int signal) {
-  if (stop_requested != 0) _exit(128 + signal);
+  // A terminal that closes sends several SIGHUP, and a reader that is gone a SIGPIPE a line: neither is
+  // somebody who asks twice.
+  const bool is_asked = signal == SIGINT || signal == SIGTERM;
+  if (is_asked && stop_requested != 0) _exit(128 + signal);
   stop_requested = 1;
+}
+
+bool IsIgnored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 // The study that a file of this name would be, or lie beside; empty if there is none.
@@ -111,8 +119,9 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
 void StopOnSignals() {
   struct sigaction action {};
   action.sa_handler = RequestStop;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) sigaction(signal, &action, nullptr);
+  // Ignored by nohup, whose user wants the program to outlive the terminal.
+  if (!IsIgnored(SIGHUP)) sigaction(SIGHUP, &action, nullptr);
 }
 
 bool StopRequested() { return stop_requested != 0; }

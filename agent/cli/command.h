@@ -80,7 +80,9 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
 // with what they hold.
 enum class Pipes { kLeave, kRead };
 
-// Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once.
+// Ctrl-C and SIGTERM ask for a stop instead of ending the program; a second one ends it at once. So do
+// SIGHUP (the terminal was closed), unless nohup has it ignored, and SIGPIPE (who reads the output is
+// gone), as often as they come.
 void StopOnSignals();
 bool StopRequested();
 

@@ -65,7 +65,7 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   job.energy = flags.energy;
   const Result<BoardComparison> comparison = CompareOnBoard(board, job, ShowNotice);
   if (!comparison.ok()) return comparison.status();
-  AddBoardComparison(flags.board.fleet.empty() ? flags.board.device : board.info().name,
+  AddBoardComparison(flags.board.fleet.empty() ? flags.board.device : board.listed_name(),
                      board.info(), *comparison, line);
   return Status();
 }

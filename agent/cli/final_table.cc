@@ -134,15 +134,16 @@ std::string BatchesOf(const FinalRow& row) {
          (row.start ? " " + std::string(ToString(*row.start)) : std::string());
 }
 
-// References are there to compare with: they promise nothing.
-const char* BudgetOf(const FinalRow& row) {
+// References are there to compare with: they promise nothing. Nor does a row where nothing was asked.
+const char* BudgetOf(const FinalRow& row, bool has_budget) {
   if (IsReference(row.role)) return "reference";
+  if (!has_budget) return "none given";
   return row.budget_met ? "met" : "MISSED";
 }
 
 }  // namespace
 
-void PrintFinalTable(const FinalEvent& final, bool is_model) {
+void PrintFinalTable(const FinalEvent& final, bool is_model, bool has_budget) {
   std::printf("\n%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate",
               "mini-batches", "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
               is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
@@ -167,7 +168,7 @@ void PrintFinalTable(const FinalEvent& final, bool is_model) {
         Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
         latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
-        BudgetOf(row));
+        BudgetOf(row, has_budget));
   }
   if (!final.no_uniform4.empty()) {
     std::printf("\nwithout uniform 4 bit: %s\n", final.no_uniform4.c_str());

@@ -7,6 +7,8 @@ namespace bitpilot {
 
 // On standard output: accuracy with its interval, paired difference, latency with its interval, ratio,
 // weight bytes, budget; then what the candidates cost on the full instruction set.
-void PrintFinalTable(const FinalEvent& final, bool is_model);
+//
+// has_budget: the search was given one.
+void PrintFinalTable(const FinalEvent& final, bool is_model, bool has_budget);
 
 }  // namespace bitpilot

@@ -61,13 +61,18 @@ Status BecomeAgent() {
 }
 
 // A command that the agent runs, once `check` finds nothing wrong with what was asked.
+//
+// is_long: it tells of its progress, and that it begins to load: on a machine that is busy LibTorch takes
+// many seconds, in which a signal ends the program, as nothing was begun.
 template <typename Flags>
-void AddCheckedCommand(CLI::App& app, int& exit_code, CLI::App* (*add)(CLI::App&, Flags&),
+void AddCheckedCommand(CLI::App& app, int& exit_code, bool is_long,
+                       CLI::App* (*add)(CLI::App&, Flags&),
                        Status (*check)(const CLI::App&, const Flags&)) {
   const auto flags = std::make_shared<Flags>();
   CLI::App* command = add(app, *flags);
-  command->callback([command, flags, check, &exit_code] {
+  command->callback([command, flags, check, is_long, &exit_code] {
     const Status status = check(*command, *flags);
+    if (status.ok() && is_long) std::fprintf(stderr, "loading LibTorch\n");
     exit_code = Fail(status.ok() ? BecomeAgent() : status, flags->json);
   });
 }
@@ -77,17 +82,18 @@ void AddCommandsHere(CLI::App& app, int& exit_code) {
   checks.verify_replay = [](const std::string&) -> Result<ReplayReport> { return BecomeAgent(); };
   checks.check_files = [](const std::string&) -> Result<StudyFileCheck> { return BecomeAgent(); };
   // As AddAllCommands() (agent/cli/all_commands.h), in the order that help prints.
-  AddCheckedCommand<SearchFlags>(app, exit_code, AddSearchCommandFlags, CheckSearch);
-  AddCheckedCommand<EvaluateFlags>(app, exit_code, AddEvaluateFlags,
+  AddCheckedCommand<SearchFlags>(app, exit_code, /*is_long=*/true, AddSearchCommandFlags,
+                                 CheckSearch);
+  AddCheckedCommand<EvaluateFlags>(app, exit_code, /*is_long=*/false, AddEvaluateFlags,
                                    [](const CLI::App&, const EvaluateFlags& flags) {
                                      return CheckEvaluate(flags, Pipes::kLeave).status();
                                    });
-  AddCheckedCommand<ProfileFlags>(app, exit_code, AddProfileFlags,
+  AddCheckedCommand<ProfileFlags>(app, exit_code, /*is_long=*/true, AddProfileFlags,
                                   [](const CLI::App&, const ProfileFlags& flags) {
                                     return CheckProfile(flags, Pipes::kLeave).status();
                                   });
   AddFitEnergyCommand(app, exit_code);
-  AddCheckedCommand<TrainFlags>(app, exit_code, AddTrainFlags,
+  AddCheckedCommand<TrainFlags>(app, exit_code, /*is_long=*/true, AddTrainFlags,
                                 [](const CLI::App&, const TrainFlags& flags) {
                                   return CheckTrain(flags, Pipes::kLeave).status();
                                 });

@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -15,12 +17,23 @@
 #include "agent/profile/lut_export.h"
 #include "agent/profile/measure_profile.h"
 #include "agent/session/cpu_class.h"
+#include "kernels/base/file_lock.h"
 #include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
 
 using Json = nlohmann::json;
+
+// unfinished: ProfileOptions::unfinished_path.
+Status WhatAStopLeaves(const std::string& unfinished) {
+  std::error_code error;
+  if (!std::filesystem::exists(unfinished, error)) {
+    return Status(StatusCode::kAborted, "stopped; nothing was measured yet");
+  }
+  return Status(StatusCode::kAborted, "stopped; what was measured is in " + unfinished +
+                                          ", and the same command goes on from there");
+}
 
 Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
                            SearchDisplay& display) {
@@ -29,11 +42,12 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   board_options.stop = StopRequested;
   board_options.notice = [&display](const std::string& text) { display.OnNotice(text); };
   const Result<std::unique_ptr<Board>> board = OpenChosenBoard(flags.board, board_options);
-  if (!board.ok()) return board.status();
+  const std::string unfinished = flags.exports.front() + ".unfinished";
+  if (!board.ok()) return StopRequested() ? WhatAStopLeaves(unfinished) : board.status();
   const BoardInfo& info = (*board)->info();
   if (flags.board.fleet.empty() || info.shares_agent_host) LeaveToTheBoard(info.cpu, 1);
   ProfileOptions options;
-  options.unfinished_path = flags.exports.front() + ".unfinished";
+  options.unfinished_path = unfinished;
   options.stop = StopRequested;
   bool announced = false;
   options.progress = [&](int done, int total, const std::string& note) {
@@ -43,14 +57,8 @@ Result<Lut> MeasureOnBoard(const ProfileFlags& flags, const Topology& topology,
   };
   const Result<ProfileData> data = MeasureProfile(topology, flags.settings, plan, **board, options);
   if (!data.ok()) {
-    if (data.status().code() != StatusCode::kAborted) return data.status();
-    std::error_code error;
-    if (!std::filesystem::exists(options.unfinished_path, error)) {
-      return Status(StatusCode::kAborted, "stopped; nothing was measured yet");
-    }
-    return Status(StatusCode::kAborted, "stopped; what was measured is in " +
-                                            options.unfinished_path +
-                                            ", and the same command goes on from there");
+    return data.status().code() == StatusCode::kAborted ? WhatAStopLeaves(unfinished)
+                                                        : data.status();
   }
   return BuildLut(topology, plan, *data);
 }
@@ -89,9 +97,25 @@ Json ResultLine(const Lut& lut, const std::vector<std::string>& exports) {
           {"exports", exports}};
 }
 
+// Claims all exports, and with the first one what is unfinished beside it, for this process.
+//
+// Errors: FileLock::Acquire()'s; CheckExports()'s, where another process wrote one meanwhile.
+Result<std::vector<FileLock>> LockExports(const ProfileFlags& flags) {
+  std::vector<FileLock> locks;
+  for (const std::string& path : std::set(flags.exports.begin(), flags.exports.end())) {
+    Result<FileLock> lock = FileLock::Acquire(path);
+    if (!lock.ok()) return lock.status().WithContext("--export");
+    locks.push_back(std::move(*lock));
+  }
+  BITPILOT_RETURN_IF_ERROR(CheckExports(flags));
+  return locks;
+}
+
 Result<Lut> ProfileOrConvert(ProfileFlags& flags) {
   Result<ProfileInputs> inputs = CheckProfile(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
+  const Result<std::vector<FileLock>> locks = LockExports(flags);
+  if (!locks.ok()) return locks.status();
   flags.settings.bits = inputs->bits;
   const Topology& topology = inputs->topology;
   SearchDisplay display(flags.json);

@@ -16,18 +16,6 @@
 namespace bitpilot {
 namespace {
 
-Status CheckExports(const std::vector<std::string>& exports) {
-  for (const std::string& path : exports) {
-    BITPILOT_RETURN_IF_ERROR(CheckExportPath(path));
-    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", path, {}));
-    std::error_code error;
-    if (std::filesystem::exists(path, error)) {
-      return InvalidArgument("--export " + path + " exists: remove it or name another file");
-    }
-  }
-  return Status();
-}
-
 Result<Lut> ReadLut(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
@@ -73,8 +61,20 @@ CLI::App* AddProfileFlags(CLI::App& app, ProfileFlags& flags) {
   return command;
 }
 
+Status CheckExports(const ProfileFlags& flags) {
+  for (const std::string& path : flags.exports) {
+    BITPILOT_RETURN_IF_ERROR(CheckExportPath(path));
+    BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", path, {}));
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) {
+      return InvalidArgument("--export " + path + " exists: remove it or name another file");
+    }
+  }
+  return Status();
+}
+
 Result<ProfileInputs> CheckProfile(const ProfileFlags& flags, Pipes pipes) {
-  BITPILOT_RETURN_IF_ERROR(CheckExports(flags.exports));
+  BITPILOT_RETURN_IF_ERROR(CheckExports(flags));
   if (flags.from.empty() == flags.settings.model.empty())
     return InvalidArgument("give either --model, to profile a board, or --from lut.json");
   if (!IsUtf8(flags.name)) {

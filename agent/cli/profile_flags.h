@@ -32,6 +32,11 @@ struct ProfileInputs {
   Lut read;               // of --from, if that is given
 };
 
+// That no export would replace anything, and that it can be written there.
+//
+// Errors: as CheckProfile(); names the export.
+Status CheckExports(const ProfileFlags& flags);
+
 // Flags first, then small files. Nothing is measured before it is clear that its result can be
 // written.
 //

@@ -42,7 +42,7 @@ int FailWithoutMeasurement(const SearchOutcome& outcome, const SearchFlags& flag
 
 int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (outcome.interrupted) {
-    std::fprintf(stderr, "\nstopped after %s; everything is saved. Go on with:\n  %s\n",
+    std::fprintf(stderr, "\nstopped after %s; what was finished is saved. Go on with:\n  %s\n",
                  Counted(outcome.decisions, "decision").c_str(),
                  ResumeCommand(flags.study).c_str());
     if (flags.json) {
@@ -57,7 +57,8 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (flags.json) {
     PrintJson(SearchResultLine(outcome, flags.study));
   } else {
-    PrintFinalTable(outcome.final, outcome.config.device.starts_with("model:"));
+    PrintFinalTable(outcome.final, outcome.config.device.starts_with("model:"),
+                    HasBudget(outcome.config.budgets));
     std::printf("\nhypervolume (validation) %.4f", outcome.final.hypervolume);
     if (outcome.final.energy_hypervolume) {
       std::printf(", with energy %.4f", *outcome.final.energy_hypervolume);
@@ -65,6 +66,7 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
     std::printf("; study %s\n", flags.study.c_str());
     const std::string beside = Describe(TrainingBesideOf(outcome.anchor, outcome.final));
     if (!beside.empty()) std::printf("trained outside of the budgets: %s\n", beside.c_str());
+    std::printf("draw it with: %s\n", ReportCommand(flags.study).c_str());
   }
   if (AnyCandidateMeetsBudgets(outcome.final)) return kExitDone;
   const std::vector<BudgetDistance> distances = DistancesTo(outcome.config.budgets, outcome.final);

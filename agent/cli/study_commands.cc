@@ -20,6 +20,8 @@
 namespace bitpilot {
 namespace {
 
+constexpr char kWhileItRuns[] = "Only reads the study: safe while its search runs.";
+
 struct StudyFlags {
   std::string study;
   std::string output;
@@ -167,6 +169,11 @@ int RunReport(const StudyFlags& flags) {
   return kExitDone;
 }
 
+// Ahead of what ends the help of every command.
+void AddFooter(CLI::App& command, const std::string& text) {
+  command.footer(text + "\n" + command.get_footer());
+}
+
 std::shared_ptr<StudyFlags> AddStudyArgument(CLI::App& command) {
   auto flags = std::make_shared<StudyFlags>();
   command.add_option("STUDY", flags->study, "The study's SQLite file")->required();
@@ -179,6 +186,10 @@ std::shared_ptr<StudyFlags> AddStudyArgument(CLI::App& command) {
 void AddReplayCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
   CLI::App* command = app.add_subcommand(
       "replay", "Print what a study decided and what came of it, a line a decision; or verify it");
+  AddFooter(*command,
+            std::string("Each decision has a number (#3; ticket of --json), by which later ones "
+                        "name the place that it left.\n") +
+                kWhileItRuns);
   const auto flags = AddStudyArgument(*command);
   command->add_flag("--verify", flags->verify,
                     "Instead recompute every decision, ratio and table from what was logged, and "
@@ -189,6 +200,7 @@ void AddReplayCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) 
 void AddReportCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("report", "Write a study's report, one self-contained HTML file");
+  AddFooter(*command, kWhileItRuns);
   const auto flags = AddStudyArgument(*command);
   command->add_option("-o,--output", flags->output, "The HTML file; - for standard output")
       ->required();
@@ -200,6 +212,7 @@ void AddLogCommand(CLI::App& app, int& exit_code, const StudyChecks& checks) {
   log->require_subcommand(1);
   CLI::App* verify = log->add_subcommand(
       "verify", "Check every hash of the log; names the first bad seq (exit code 1)");
+  AddFooter(*verify, kWhileItRuns);
   const auto flags = AddStudyArgument(*verify);
   verify->add_flag("--files", flags->files,
                    "Also compare with the hashes that the log holds: every network and checkpoint "

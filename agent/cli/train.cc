@@ -13,6 +13,7 @@
 #include "agent/cli/command.h"
 #include "agent/cli/search_display.h"
 #include "agent/cli/train_checkpoint.h"
+#include "agent/cli/train_files.h"
 #include "agent/cli/train_flags.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/compute_threads.h"
@@ -36,25 +37,28 @@ std::int64_t BatchesOf(const TrainFlags& flags, std::size_t images) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(of_epochs));
 }
 
-// Trains in short runs and reports between them. Returns false if it was stopped.
+// Trains in short runs, and reports and saves between them. Returns false if it was stopped.
 //
 // Errors: kUnsupported if training diverges.
 Result<bool> TrainWithReports(QuantizedModel& model, const ImageDataset& train,
-                              const TrainFlags& flags) {
+                              const TrainFlags& flags, TrainFiles& files) {
   const std::int64_t total = flags.options.schedule_batches;
   const std::int64_t first = model.batches_trained();
   const auto start = std::chrono::steady_clock::now();
+  const auto pauses = [&] { return StopRequested() || files.IsDue(model); };
   while (model.batches_trained() < total && !StopRequested()) {
     const std::int64_t batches = std::min(kBatchesPerReport, total - model.batches_trained());
     TrainOptions options = flags.options;
     options.schedule_position = model.batches_trained();
-    const std::optional<double> loss = model.Train(train, batches, options, StopRequested);
+    const std::optional<double> loss = model.Train(train, batches, options, pauses);
     if (!loss) {
+      files.Forget();
       return Unsupported("training diverged after mini-batch " +
                          std::to_string(model.batches_trained()) +
                          " (a loss or a weight is no finite number), and nothing was written: "
                          "lower --learning-rate, or use wider bits");
     }
+    files.SaveIfDue(model);
     const double elapsed_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto done = model.batches_trained();
@@ -133,6 +137,9 @@ Result<Json> Train(TrainFlags& flags) {
   Result<TrainRecipe> recipe = RecipeOf(flags, *inputs, *data);
   if (!recipe.ok()) return recipe.status();
   SearchDisplay display(flags.json);
+  const WeightNotice notice = [&display](const std::string& text) { display.OnNotice(text); };
+  Result<TrainFiles> files = TrainFiles::Claim(flags, notice);
+  if (!files.ok()) return files.status();
   TrainCheckpoint checkpoint;
   if (flags.resume) {
     Result<TrainCheckpoint> read = ReadCheckpoint(CheckpointFile(flags), *recipe, display);
@@ -145,7 +152,6 @@ Result<Json> Train(TrainFlags& flags) {
       flags.resume ? WithThreads(std::move(checkpoint.threads), threads) : std::vector{threads};
   checkpoint.recipe = std::move(*recipe);
   SetComputeThreads(threads);
-  const WeightNotice notice = [&display](const std::string& text) { display.OnNotice(text); };
   Result<QuantizedModel> model =
       QuantizedModel::Create(inputs->definition, inputs->weights, flags.seed, notice);
   if (!model.ok()) return model.status();
@@ -160,23 +166,24 @@ Result<Json> Train(TrainFlags& flags) {
       return InvalidArgument(CheckpointFile(flags) + " was saved at other widths (" +
                              ToString(model->assignment()) + ") than --bits " + flags.bits);
     }
+    display.OnNotice("goes on after " +
+                     Counted(model->batches_trained(), "mini-batch", "mini-batches"));
   } else {
     BITPILOT_RETURN_IF_ERROR(model->SetAssignment(inputs->assignment));
     model->Calibrate(data->train);
   }
-  const Result<bool> finished = TrainWithReports(*model, data->train, flags);
+  BITPILOT_RETURN_IF_ERROR(files->Begin(std::move(checkpoint), *model));
+  const Result<bool> finished = TrainWithReports(*model, data->train, flags, *files);
   if (!finished.ok()) return finished.status();
   if (!*finished) {
-    checkpoint.state = model->SaveCheckpoint();
-    BITPILOT_RETURN_IF_ERROR(
-        WriteFileAtomically(CheckpointFile(flags), FormatTrainCheckpoint(checkpoint)));
+    BITPILOT_RETURN_IF_ERROR(files->SaveAtStop(*model));
     return Status(
         StatusCode::kAborted,
         "stopped after " + Counted(model->batches_trained(), "mini-batch", "mini-batches") +
             "; saved in " + CheckpointFile(flags) + ": repeat the command with --resume to go on");
   }
   BITPILOT_RETURN_IF_ERROR(model->ReestimateBatchNorm(data->train));
-  BITPILOT_RETURN_IF_ERROR(model->SaveWeights(flags.output));
+  BITPILOT_RETURN_IF_ERROR(files->Finish(*model));
   const Network network = model->Export();
   const Result<Evaluation> validation = EvaluateInteger(network, data->validation);
   if (!validation.ok()) return validation.status();

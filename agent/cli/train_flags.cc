@@ -1,11 +1,14 @@
 #include "agent/cli/train_flags.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "agent/model/bit_spec.h"
 #include "agent/model/sample_data.h"
 #include "agent/study/search_config.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/file_lock.h"
 
 namespace bitpilot {
 namespace {
@@ -16,6 +19,26 @@ constexpr std::int64_t kMaxBatches = 1'000'000;
 }  // namespace
 
 std::string CheckpointFile(const TrainFlags& flags) { return flags.output + ".ckpt"; }
+
+Status CheckNothingIsReplaced(const TrainFlags& flags) {
+  std::error_code ignored;
+  const std::string checkpoint = CheckpointFile(flags);
+  const bool is_unfinished = std::filesystem::exists(checkpoint, ignored);
+  if (std::filesystem::is_regular_file(flags.output, ignored)) {
+    return InvalidArgument("--output " + flags.output + " exists" +
+                           (is_unfinished ? ", and an older checkpoint beside it" : "") +
+                           ": remove it or name another file");
+  }
+  if (flags.resume && !is_unfinished) {
+    return Status(StatusCode::kNotFound, "--resume: there is no unfinished training (" +
+                                             checkpoint + "): train without --resume");
+  }
+  if (!flags.resume && is_unfinished) {
+    return InvalidArgument("an unfinished training lies beside --output " + flags.output +
+                           ": go on with --resume, or remove " + checkpoint + " to train anew");
+  }
+  return Status();
+}
 
 CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
   CLI::App* command = app.add_subcommand("train", "Train a network at fixed widths");
@@ -60,12 +83,21 @@ CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags) {
   command->add_option("--seed", flags.seed, "Of the order and augmentation of images")
       ->transform(NumberIn<std::uint64_t>(0))
       ->capture_default_str();
-  command->add_option("-o,--output", flags.output, "The trained weights (.safetensors)")
+  command
+      ->add_option("-o,--output", flags.output,
+                   "The trained weights (.safetensors): a new file. Until it is written there is a "
+                   "checkpoint beside it, OUTPUT.ckpt")
       ->required();
+  command
+      ->add_option("--checkpoint-seconds", flags.checkpoint_seconds,
+                   "How far the checkpoint may be behind; 0: every mini-batch")
+      ->transform(NumberIn(0.0))
+      ->capture_default_str();
   command->add_flag(
       "--resume", flags.resume,
-      "Go on from the checkpoint that Ctrl-C left beside the output, with its seed and its number "
-      "of threads; repeat the other flags that it began with");
+      "Go on from the checkpoint beside the output (after Ctrl-C, a closed terminal, a crash), "
+      "with "
+      "its seed and its number of threads; repeat the other flags that it began with");
   AddJsonFlag(*command, flags.json);
   return command;
 }
@@ -86,15 +118,17 @@ Result<TrainInputs> CheckTrain(const TrainFlags& flags, Pipes pipes) {
   BITPILOT_RETURN_IF_ERROR(CheckOutput(
       "--output", flags.output,
       {flags.weights, flags.data, flags.bits, teacher ? teacher->weights : std::string()}));
+  if (const Status status = CheckNothingIsReplaced(flags); !status.ok()) {
+    // A training that runs has a checkpoint, too, which nobody shall go on from or remove.
+    const Status lock = FileLock::Acquire(flags.output).status();
+    return lock.code() == StatusCode::kUnavailable ? lock.WithContext("--output") : status;
+  }
   Result<std::string> weights = flags.weights;
   if (flags.weights.empty()) weights = ShippedWeightsFile(flags.model);
   if (!weights.ok()) return weights.status();
   BITPILOT_RETURN_IF_ERROR(CheckCanBeReadAgain(*weights).WithContext("--weights"));
   if (flags.data != "sample") {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.data).WithContext("--data"));
-  }
-  if (flags.resume) {
-    BITPILOT_RETURN_IF_ERROR(CheckIsThere(CheckpointFile(flags)).WithContext("--resume"));
   }
   if (teacher) {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(teacher->weights).WithContext("--teacher"));

@@ -24,6 +24,7 @@ struct TrainFlags {
   double epochs = 1.0;
   std::optional<std::int64_t> batches;  // instead of epochs
   TrainOptions options{.rate_end = 0.0};
+  double checkpoint_seconds = 120.0;
   std::uint64_t seed = 1;
   std::optional<int> threads;  // of --train-threads
   bool no_distill = false;
@@ -31,8 +32,14 @@ struct TrainFlags {
   bool json = false;
 };
 
-// Where Ctrl-C leaves what --resume goes on from.
+// Where training leaves what --resume goes on from.
 std::string CheckpointFile(const TrainFlags& flags);
+
+// That the output replaces no file, and that --resume is given where, and only where, an unfinished
+// training lies beside it.
+//
+// Errors: kInvalidArgument, kNotFound (--resume alone); both name the file and what to do.
+Status CheckNothingIsReplaced(const TrainFlags& flags);
 
 // Registers the command with its flags, which `flags` takes and must outlive. It has no callback.
 CLI::App* AddTrainFlags(CLI::App& app, TrainFlags& flags);

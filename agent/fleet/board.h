@@ -136,6 +136,10 @@ class Board {
 
   virtual const BoardInfo& info() const = 0;
 
+  // What the user calls it: its name in the fleet file. info() has what its daemon calls it, which is
+  // its host name.
+  virtual std::string listed_name() const { return info().name; }
+
   // Logits [images][classes] of `images` (each [C, H, W] bytes, back to back).
   //
   // Errors:

@@ -25,6 +25,7 @@ class LeasedBoard : public Board {
   LeasedBoard(ClientOptions client, const AgentKeys& keys, BoardThread::Locate locate,
               const BoardOptions& options)
       : stop_(options.stop),
+        listed_name_(client.board_name),
         retries_(RetriesOf(client.board_name, options)),
         thread_(std::move(client), keys, std::move(locate), options.notice) {}
 
@@ -36,6 +37,7 @@ class LeasedBoard : public Board {
   }
 
   const BoardInfo& info() const override { return info_; }
+  std::string listed_name() const override { return listed_name_; }
 
   Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                 std::span<const std::uint8_t> images) override {
@@ -108,6 +110,7 @@ class LeasedBoard : public Board {
   }
 
   const std::function<bool()> stop_;
+  const std::string listed_name_;
   const RetryOptions retries_;
   BoardInfo info_;
   JobRequest request_;  // of the measurement that was started

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "agent/model/file_kind.h"
 #include "kernels/base/file_io.h"
 
 namespace bitpilot {
@@ -19,7 +20,7 @@ Status DescribeFailure(lzma_ret result) {
     case LZMA_FORMAT_ERROR:
       return DataCorrupt("not an xz file, or other bytes after its end");
     case LZMA_BUF_ERROR:
-      return DataCorrupt("the xz data is truncated");
+      return DataCorrupt(std::string("the xz data is truncated: ") + kEndsTooEarly);
     case LZMA_MEMLIMIT_ERROR:
       return Status(
           StatusCode::kResourceExhausted,

@@ -12,6 +12,10 @@ namespace bitpilot {
 // How many bytes of a file are worth looking at.
 inline constexpr std::size_t kFileKindBytes = 65'536;
 
+// What to say where a file ends before what it promises does.
+inline constexpr char kEndsTooEarly[] =
+    "the file ends too early, as half a download does: fetch it again";
+
 // "a gzip file: unpack it with gunzip, ...": what a file that begins with `first` bytes is, and
 // what to do with it, as the end of a sentence. Empty for kinds that are not known. Known are
 // archives, Python's pickles, HTML, Git LFS pointers, CIFAR-100's records and the like.

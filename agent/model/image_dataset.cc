@@ -48,7 +48,8 @@ class RecordReader {
     if (total_bytes > 0 && total_bytes % kRecordBytes == 0) return Status();
     return DataCorrupt("expected records of 3073 bytes (1 label, 3072 pixels), got " +
                        std::to_string(total_bytes) + " bytes, which is " +
-                       (total_bytes == 0 ? "no record" : "no multiple of 3073"));
+                       (total_bytes == 0 ? "no record" : "no multiple of 3073") + ": " +
+                       kEndsTooEarly);
   }
 
   // The beginning of the stream, unpacked: at most kFileKindBytes.
@@ -95,6 +96,20 @@ std::optional<std::string> FindDataFile(const std::string& folder, const FileNam
   return std::nullopt;
 }
 
+// A file in `folder` that a download left unfinished, by its name; the first one.
+std::optional<std::string> UnfinishedDownload(const fs::path& folder) {
+  constexpr std::array<std::string_view, 6> kEndings = {".part",     ".partial", ".crdownload",
+                                                        ".download", ".tmp",     ".aria2"};
+  std::optional<std::string> first;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string extension = entry.path().extension();
+    if (std::find(kEndings.begin(), kEndings.end(), extension) == kEndings.end()) continue;
+    if (!first || entry.path().string() < *first) first = entry.path().string();
+  }
+  return first;
+}
+
 // What else may be in `folder`, for people who took another download.
 std::string DescribeOtherContent(const fs::path& folder) {
   for (const fs::path& inside : {folder, folder / "cifar-10-batches-py"}) {
@@ -110,6 +125,9 @@ std::string DescribeOtherContent(const fs::path& folder) {
   }
   for (const fs::path& inside : {folder, folder / "cifar-100-binary"}) {
     if (Exists(inside / "fine_label_names.txt")) return "; " + inside.string() + " is CIFAR-100";
+  }
+  if (const std::optional<std::string> unfinished = UnfinishedDownload(folder)) {
+    return "; " + *unfinished + " is a download that has not ended: let it end, or fetch it again";
   }
   return {};
 }

@@ -84,7 +84,8 @@ Result<TensorEntry> ParseEntry(const std::string& name, const Json& json,
   if (entry.begin > entry.end || entry.end > data_bytes) {
     return DataCorrupt(where + "data_offsets [" + std::to_string(entry.begin) + ", " +
                        std::to_string(entry.end) + "] lie outside the file's " +
-                       std::to_string(data_bytes) + " data bytes");
+                       std::to_string(data_bytes) + " data bytes" +
+                       (entry.begin <= entry.end ? std::string(": ") + kEndsTooEarly : ""));
   }
   const std::optional<std::uint64_t> element_bytes = ElementBytes(entry.dtype);
   if (!element_bytes) return DataCorrupt(where + "unknown dtype '" + entry.dtype + "'");
@@ -160,14 +161,16 @@ Result<const FloatTensor*> SafetensorsFile::Find(const std::string& name,
 
 Result<SafetensorsFile> ParseSafetensors(std::string_view bytes) {
   if (bytes.size() < kLengthBytes) {
-    return DataCorrupt("expected at least 8 bytes, got " + std::to_string(bytes.size()));
+    return DataCorrupt("expected at least 8 bytes, got " + std::to_string(bytes.size()) + ": " +
+                       kEndsTooEarly);
   }
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
   bytes.remove_prefix(kLengthBytes);
   if (header_bytes > std::min(bytes.size(), kMaxHeaderBytes)) {
     return DataCorrupt("the header claims " + std::to_string(header_bytes) + " bytes, but only " +
-                       std::to_string(bytes.size()) + " follow: truncated, or no safetensors file");
+                       std::to_string(bytes.size()) + " follow: no safetensors file, or " +
+                       kEndsTooEarly);
   }
   const Result<Json> header = ParseHeader(bytes.substr(0, header_bytes));
   if (!header.ok()) return header.status();

@@ -12,8 +12,6 @@
 namespace bitpilot {
 namespace {
 
-using WidthPair = std::pair<int, int>;  // weights, activations
-
 std::vector<WidthPair> PairsInOrder(const SearchWidths& widths) {
   std::set<WidthPair> pairs = {{8, 8}};
   for (const int weights : widths.weights) {
@@ -74,7 +72,8 @@ Result<ModelAnswers> AskModel(
       if (answers.asked == 0) {
         return Status(StatusCode::kUnavailable, "the board has no time of uniform 8 bit: " + why);
       }
-      if (answers.unanswered++ == 0) answers.first_failure = name + ": " + why;
+      if (answers.unanswered.empty()) answers.first_failure = name + ": " + why;
+      answers.unanswered.insert({weights, activations});
     }
     progress(++answers.asked, static_cast<int>(pairs.size()), name);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "agent/fleet/board.h"
@@ -16,7 +17,7 @@ namespace bitpilot {
 struct ModelAnswers {
   CostTable table;  // without energies: a model states them for whole networks
   int asked = 0;    // pairs of widths, one uniform network each
-  int unanswered = 0;
+  std::set<WidthPair> unanswered;
   std::string first_failure;  // "w2a4: UNSUPPORTED ..."; empty if all were answered
 };
 

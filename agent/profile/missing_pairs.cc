@@ -1,5 +1,6 @@
 #include "agent/profile/missing_pairs.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -21,6 +22,39 @@ std::optional<Cost> NextWider(const std::map<PairKey, Cost>& rows, const PairKey
     best_extra = extra;
   }
   return best;
+}
+
+// Drops the width that lacks the largest share of its pairs; false if there is none but 8 bits to drop.
+bool DropWorst(const std::set<WidthPair>& missing, std::set<int>& weights,
+               std::set<int>& activations) {
+  std::map<int, int> of_weights;
+  std::map<int, int> of_activations;
+  for (const auto& [weight, activation] : missing) {
+    if (!weights.contains(weight) || !activations.contains(activation)) continue;
+    if (weight != 8) ++of_weights[weight];
+    if (activation != 8) ++of_activations[activation];
+  }
+  const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto weight = std::max_element(of_weights.begin(), of_weights.end(), fewer);
+  const auto activation = std::max_element(of_activations.begin(), of_activations.end(), fewer);
+  if (weight == of_weights.end() && activation == of_activations.end()) return false;
+  const auto share = [](int count, const std::set<int>& others) {
+    return static_cast<double>(count) / static_cast<double>(others.size());
+  };
+  if (activation == of_activations.end() ||
+      (weight != of_weights.end() &&
+       share(weight->second, activations) >= share(activation->second, weights))) {
+    weights.erase(weight->first);
+  } else {
+    activations.erase(activation->first);
+  }
+  return true;
+}
+
+std::string ListOf(const std::set<int>& widths) {
+  std::string list;
+  for (const int bits : widths) list += (list.empty() ? "" : ",") + std::to_string(bits);
+  return list;
 }
 
 std::set<int> WithEight(const std::vector<int>& bits) {
@@ -46,6 +80,16 @@ std::set<PairKey> NeededPairs(const Topology& topology, const SearchWidths& widt
     }
   }
   return needed;
+}
+
+std::string FlagsWithout(const std::set<WidthPair>& missing, const SearchWidths& widths) {
+  std::set<int> weights = WithEight(widths.weights);
+  std::set<int> activations = WithEight(widths.activations);
+  while (DropWorst(missing, weights, activations)) {
+  }
+  if (weights.size() == 1 && activations.size() == 1) return "";
+  if (weights == activations) return "--widths " + ListOf(weights);
+  return "--weight-widths " + ListOf(weights) + " --activation-widths " + ListOf(activations);
 }
 
 std::vector<PairKey> FillMissingPairs(const std::set<PairKey>& needed, CostTable& table) {

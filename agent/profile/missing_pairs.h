@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/cost_table.h"
@@ -24,6 +25,14 @@ using PairKey = std::tuple<std::string, int, int>;
 
 // Every pair of every layer.
 std::set<PairKey> NeededPairs(const Topology& topology, const SearchWidths& widths);
+
+// Weight bits, activation bits.
+using WidthPair = std::pair<int, int>;
+
+// What of `widths` can be searched without the missing pairs, as flags of `bitpilot search`: "--widths
+// 4,8". Leaves out one width after the other, first the one that lacks the largest share of its pairs,
+// 8 bits never. Empty if nothing else would be left.
+std::string FlagsWithout(const std::set<WidthPair>& missing, const SearchWidths& widths);
 
 // Gives each of `needed` without a row that of the pair of no fewer weight bits and no fewer
 // activation bits that has the fewest extra bits (of two, the one of fewer weight bits): a missing

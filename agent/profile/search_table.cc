@@ -55,13 +55,14 @@ std::vector<PairKey> StandIn(const Topology& topology, const SearchTableOptions&
   return filled;
 }
 
-void TellMissing(const SearchTableOptions& options, std::size_t missing, const std::string& what,
-                 const std::string& first) {
-  if (missing == 0) return;
-  options.notice(std::to_string(missing) + " " + what +
-                 " cannot be measured on this board, and candidates that need them will fail; the "
-                 "first one: " +
-                 first);
+void TellMissing(const SearchTableOptions& options, const std::set<WidthPair>& missing,
+                 const std::string& what, const std::string& first) {
+  if (missing.empty()) return;
+  const std::string flags = FlagsWithout(missing, options.widths);
+  options.notice(what +
+                 " cannot be measured on this board, and candidates that need them will fail; " +
+                 (flags.empty() ? std::string() : "give " + flags + " to do without them; ") +
+                 "the first one: " + first);
 }
 
 Result<SearchTable> AskedTable(const Topology& topology, const SearchTableOptions& options,
@@ -69,8 +70,10 @@ Result<SearchTable> AskedTable(const Topology& topology, const SearchTableOption
   Result<ModelAnswers> answers =
       AskModel(topology, options.widths, board, options.stop, options.progress);
   if (!answers.ok()) return answers.status();
-  TellMissing(options, static_cast<std::size_t>(answers->unanswered),
-              "of " + std::to_string(answers->asked) + " pairs of widths", answers->first_failure);
+  TellMissing(options, answers->unanswered,
+              std::to_string(answers->unanswered.size()) + " of " + std::to_string(answers->asked) +
+                  " pairs of widths",
+              answers->first_failure);
   SearchTable result{std::move(answers->table), /*of_model=*/true, 0.0, {}};
   result.stand_ins = StandIn(topology, options, result.table);
   return result;
@@ -126,8 +129,10 @@ SearchTable TableOfModel(const Topology& topology, const SearchTableOptions& opt
                          CostTable table) {
   std::vector<PairKey> missing = StandIn(topology, options, table);
   if (!missing.empty()) {
+    std::set<WidthPair> pairs;
+    for (const auto& [name, weights, activations] : missing) pairs.insert({weights, activations});
     const auto& [name, weights, activations] = missing.front();
-    TellMissing(options, missing.size(), "pairs of a layer and widths",
+    TellMissing(options, pairs, std::to_string(missing.size()) + " pairs of a layer and widths",
                 name + " at w" + std::to_string(weights) + "a" + std::to_string(activations));
   }
   return {std::move(table), /*of_model=*/true, 0.0, std::move(missing)};

@@ -94,7 +94,7 @@ std::string StepsTable(const ReportData& data) {
   if (decisions.empty()) return "";
   std::string html =
       "<details><summary>All " + Counted(static_cast<std::int64_t>(decisions.size()), "decision") +
-      "</summary><div class=\"scroll\"><table><thead><tr><th>ticket</th>"
+      "</summary><div class=\"scroll\"><table><thead><tr><th>#</th>"
       "<th>step</th><th>from</th><th>widths changed</th><th>mini-batches</th>"
       "<th>why</th><th>loss expected</th><th>loss</th><th>excess over 8 bit</th>"
       "<th>charged</th><th>validation accuracy</th><th>ratio to 8 bit</th><th>reward</th>"

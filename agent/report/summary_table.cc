@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/marks.h"
+#include "agent/report/report_config.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
 #include "agent/study/training_note.h"
@@ -87,9 +89,17 @@ std::string FullIsaCell(const FullIsa& full_isa, int row) {
   return Cell("\u2013");
 }
 
-// References are there to compare with: they promise nothing.
-std::string BudgetCell(const FinalRow& row) {
+bool HasBudget(const ReportData& data) {
+  const std::array<const char*, 4> keys = {"max_latency_ratio", "max_energy_ratio",
+                                           "max_weight_bytes", "min_accuracy"};
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const char* key) { return ConfigNumber(data, key).has_value(); });
+}
+
+// References are there to compare with: they promise nothing. Nor does a row where nothing was asked.
+std::string BudgetCell(const FinalRow& row, bool has_budget) {
   if (IsReference(row.role)) return Element("td", "sub", "reference");
+  if (!has_budget) return Element("td", "sub", "none given");
   return row.budget_met ? Element("td", "", "met") : Element("td", "missed", "missed");
 }
 
@@ -184,7 +194,7 @@ std::string SummaryTable(const ReportData& data) {
             AccuracyCells(row, mark.css == "uniform8") + LatencyCells(data, row, scale_ns) +
             Cell(FormatBytes(row.weight_bytes));
     if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, index);
-    html += BudgetCell(row) + "</tr>\n";
+    html += BudgetCell(row, HasBudget(data)) + "</tr>\n";
     ++index;
   }
   return html + "</tbody></table></div>\n" + Caption(data);

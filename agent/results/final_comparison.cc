@@ -273,7 +273,9 @@ bool ComparesOnFullIsa(int reading, const ComparisonParts& parts, const Journal&
 Result<FullIsa> CompareOnFullIsa(const std::vector<TrainedFinalist>& finalists, int reading,
                                  const ComparisonParts& parts, FinalistNetworks& networks,
                                  Journal& journal, SearchObserver& observer) {
-  observer.OnPhase("measuring the finalists on the machine's full instruction set", 0);
+  if (journal.recording()) {
+    observer.OnPhase("measuring the finalists on the machine's full instruction set", 0);
+  }
   std::unique_ptr<Board> whole_machine;
   const auto connect = [&]() -> Result<Board*> {
     if (whole_machine) return whole_machine.get();
@@ -302,9 +304,11 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
   }
   BITPILOT_CHECK(!finalists.empty() && finalists.front().finalist.role == FinalistRole::kUniform8);
   FinalistNetworks networks(finalists, files);
-  observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
-                       EnergyNotice(parts.board, options.energy),
-                   0);
+  if (journal.recording()) {
+    observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
+                         EnergyNotice(parts.board, options.energy),
+                     0);
+  }
   const auto search_board = [&]() -> Result<Board*> { return parts.board; };
   FinalRoundsJob job =
       RoundsOf(PrefixOf("final", options.reading), finalists, networks, search_board);
@@ -321,9 +325,9 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
   }
   BITPILOT_RETURN_IF_ERROR(RegisterNetworks(finalists, options.registered, journal));
 
-  observer.OnPhase("reading the test images", static_cast<int>(finalists.size()));
   const Result<TestEvent> read = journal.Observe<TestEvent>(
       [&]() -> Result<TestEvent> {
+        observer.OnPhase("reading the test images", static_cast<int>(finalists.size()));
         const Result<std::vector<const Network*>> loaded = networks.Get();
         if (!loaded.ok()) return loaded.status();
         return ReadTestImages(finalists, *loaded, *parts.test, observer);

@@ -246,12 +246,14 @@ Result<std::vector<TrainedFinalist>> TrainFinalists(
     const std::vector<TransitionEvent>& transitions, const FinalTrainingJob& job,
     const FinalTrainingParts& parts, Journal& journal, const StudyFiles& files,
     SearchObserver& observer, const std::function<bool()>& stop) {
-  if (job.batches > 0) {
+  bool is_announced = job.batches == 0;
+  const auto announce = [&] {
+    if (std::exchange(is_announced, true)) return;
     observer.OnPhase("training the finalists, " +
                          Counted(job.batches, "mini-batch", "mini-batches") +
                          " each at their own widths",
                      static_cast<int>(finalists.size()));
-  }
+  };
   FinalTrainer trainer(job, parts, files, observer, stop);
   std::map<std::string, TrainedEvent> known;  // by assignment: equal widths train once
   std::vector<TrainedFinalist> results;
@@ -266,7 +268,10 @@ Result<std::vector<TrainedFinalist>> TrainFinalists(
     auto event = known.find(id);
     if (event == known.end()) {
       const Result<TrainedEvent> observed = journal.Observe<TrainedEvent>(
-          [&] { return trainer.Train(finalist); },
+          [&] {
+            announce();
+            return trainer.Train(finalist);
+          },
           [&](const TrainedEvent& logged) { return Recompute(logged, finalist, job); });
       if (!observed.ok()) return observed.status();
       event = known.emplace(id, *observed).first;

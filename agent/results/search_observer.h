@@ -13,7 +13,8 @@ class SearchObserver {
  public:
   virtual ~SearchObserver() = default;
 
-  // A part of the work began, e.g. "measuring layers"; `total` items, 0 if unknown.
+  // A part of the work began, e.g. "measuring layers"; `total` items, 0 if unknown. Not of what a study
+  // that is resumed has behind it.
   virtual void OnPhase(const std::string& name, int total) = 0;
   // `done` of the phase's items; `note` says what was just done.
   virtual void OnProgress(int done, const std::string& note) = 0;

@@ -130,7 +130,7 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
                                   const SearchResources& resources, Journal& journal,
                                   const StudyFiles& files, SearchObserver& observer,
                                   const std::function<bool()>& stop) {
-  observer.OnPhase("calibrating and measuring uniform 8 bit", 0);
+  if (journal.recording()) observer.OnPhase("calibrating and measuring uniform 8 bit", 0);
   Uniform8 uniform8(topology, resources, files);
   const Result<MeasurementRow> reference = MeasureReference(uniform8, resources.board, journal);
   if (!reference.ok()) return reference.status();

@@ -159,11 +159,20 @@ Result<StoredFile> SearchDriver::SettleStart() {
 }
 
 Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy) {
-  options_.observer->OnPhase("searching with " + policy.name(), config_.measurements);
+  // Where the log is left: what it answers takes no time, and was told when it was new.
+  bool is_announced = false;
+  bool knows_totals = false;  // of this search, which may be an extension
+  const auto announce = [&] {
+    if (is_announced || !knows_totals || journal_.replaying()) return;
+    is_announced = true;
+    options_.observer->OnPhase("searching with " + policy.name(),
+                               environment.view().conditions()->totals.measurements);
+  };
   // What a resume goes on from. A verification believes nothing.
   const std::int64_t trusted_until = journal_.verifies() ? 0 : journal_.last_policy_seq();
   while (true) {
     environment.TrustLog(journal_.seq() < trusted_until);
+    announce();
     const std::optional<Observation> observation = environment.Next();
     if (!observation) {
       if (!environment.status().ok()) return environment.status();
@@ -171,6 +180,8 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
     }
     if (std::holds_alternative<Conditions>(*observation)) {
       BITPILOT_RETURN_IF_ERROR(SettleExtendedTwin(environment));
+      knows_totals = true;
+      announce();
     }
     policy.Observe(environment.view(), *observation);
     if (std::holds_alternative<TrialOutcome>(*observation)) {

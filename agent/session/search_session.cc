@@ -70,6 +70,11 @@ Result<SearchOutcome> RunLive(Study& study, const SearchConfig& config, LivePart
   return outcome;
 }
 
+Status StoppedBeforeStudy(const std::string& study_path) {
+  return Status(StatusCode::kAborted, "stopped before anything was begun: there is no study " +
+                                          study_path + " yet, and the same command starts it");
+}
+
 Result<SearchConfig> StoredConfig(const Study& study) {
   const Json json = Json::parse(study.config_json(), nullptr, /*allow_exceptions=*/false);
   Result<SearchConfig> config = SearchConfigFromJson(json);
@@ -178,6 +183,7 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
   BITPILOT_RETURN_IF_ERROR(StudyFiles(options.study_path).CheckUnused());
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, config, *options.observer, options.stop);
+  if (options.stop()) return StoppedBeforeStudy(options.study_path);
   if (!parts.ok()) return parts.status();
   Result<std::unique_ptr<Study>> study =
       Study::Create(options.study_path, ToJson(config).dump(), WaitOf(options));
@@ -220,6 +226,11 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& asked) {
   }
   Result<std::unique_ptr<LiveParts>> parts =
       LoadLiveParts(*definition, *config, *options.observer, options.stop);
+  if (!parts.ok() && options.stop()) {
+    return Status(StatusCode::kAborted,
+                  "stopped before it went on; the study is as it was: go on with `" +
+                      ResumeCommand(options.study_path) + "`");
+  }
   if (!parts.ok()) {
     // What the study itself names and is not as it was is no mistake in the command.
     const bool is_lost =

@@ -167,7 +167,9 @@ Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path) {
   const Result<std::vector<NamedFile>> named = FilesOf(*config, std::move(logged));
   if (!named.ok()) return named.status().WithContext(study_path);
 
-  const StudyFiles files(study_path);
+  const Result<std::string> id = (*study)->Id();
+  if (!id.ok()) return id.status();
+  const StudyFiles files(study_path, *id);
   StudyFileCheck check;
   std::vector<StoredFile> done;
   for (const auto& [stored, needed] : *named) {
@@ -177,7 +179,11 @@ Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path) {
     if (std::find(done.begin(), done.end(), stored) != done.end()) continue;
     done.push_back(stored);
     if (!content.ok()) {
-      check.problems.push_back(content.status().message());
+      // Of a whole folder that is missing each file says the same.
+      const std::string& problem = content.status().message();
+      const bool is_known =
+          std::find(check.problems.begin(), check.problems.end(), problem) != check.problems.end();
+      if (!is_known) check.problems.push_back(problem);
     } else if (stored.sha256.empty()) {
       ++check.num_without_hash;
     } else {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,10 @@ AnchorReading ToReading(const Scored& score, int batches) {
   return {batches, score.loss, score.loss_error, score.error()};
 }
 
+bool IsFurther(const CachedTwin& twin, const std::optional<CachedTwin>& other) {
+  return !other || twin.readings.size() > other->readings.size();
+}
+
 // The twin so far. The last reading is the first one of what it trains next.
 struct TwinSoFar {
   PlaceFile place;  // after the last reading; the start before the first
@@ -52,6 +57,7 @@ class Twin {
         uniform8_(UniformAssignment(problem.topology, 8, 8)),
         training_(training),
         cache_(cache),
+        of_study_(TwinCache::OfStudy(files)),
         journal_(journal),
         files_(files),
         observer_(observer) {}
@@ -99,7 +105,10 @@ class Twin {
 
   // before: readings that are not of this stretch.
   Status TakeFromCache(const std::string& key, int before, TwinSoFar* twin) {
-    std::optional<CachedTwin> cached = cache_.Find(key);
+    std::optional<CachedTwin> cached = of_study_.Find(key);
+    if (std::optional<CachedTwin> shared = cache_.Find(key); shared && IsFurther(*shared, cached)) {
+      cached = std::move(shared);
+    }
     if (!cached || cached->readings.size() <= twin->anchor.readings.size()) return Status();
     if (static_cast<int>(cached->readings.size()) > before + kTwinReadings) return Status();
     if (!std::equal(twin->anchor.readings.begin(), twin->anchor.readings.end(),
@@ -121,7 +130,9 @@ class Twin {
   Status Keep(const std::string& key, const TwinSoFar& twin) {
     Result<std::string> state = files_.Get(twin.place.file);
     if (!state.ok()) return state.status();
-    cache_.Keep(key, {twin.anchor.readings, twin.losses, std::move(*state)});
+    const CachedTwin so_far{twin.anchor.readings, twin.losses, std::move(*state)};
+    of_study_.Keep(key, so_far);
+    cache_.Keep(key, so_far);
     return Status();
   }
 
@@ -141,6 +152,7 @@ class Twin {
   BitAssignment uniform8_;
   PlacedTraining& training_;
   const TwinCache& cache_;
+  const TwinCache of_study_;
   Journal& journal_;
   const StudyFiles& files_;
   SearchObserver& observer_;
@@ -182,14 +194,16 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
                                const StoredFile& start, PlacedTraining& training,
                                const TwinCache& cache, Journal& journal, const StudyFiles& files,
                                SearchObserver& observer) {
-  return journal.Observe<AnchorEvent>(
+  std::string key;  // of what was trained now
+  Result<AnchorEvent> twin = journal.Observe<AnchorEvent>(
       [&] {
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
         }
+        key = TwinKey(config, start.sha256);
         const Stretch stretch{0, config.train_batches * config.measurements, 1.0};
         return Twin(stretch, problem, training, cache, journal, files, observer)
-            .Train(TwinKey(config, start.sha256), {{start, 0}, {}, {}});
+            .Train(key, {{start, 0}, {}, {}});
       },
       [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
         if (logged.anchor.readings.empty()) return DataCorrupt("the anchor has no reading");
@@ -202,6 +216,8 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
         }
         return again;
       });
+  if (twin.ok() && !key.empty()) TwinCache::OfStudy(files).Forget(key);
+  return twin;
 }
 
 Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& problem,
@@ -210,7 +226,8 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
                                SearchObserver& observer) {
   const Stretch stretch{twin.anchor.readings.back().batches, total, kExtensionRate};
   BITPILOT_CHECK(training.trains() && stretch.begin < stretch.end);
-  return journal.Observe<AnchorEvent>(
+  std::string key;  // of what was trained now
+  Result<AnchorEvent> extended_twin = journal.Observe<AnchorEvent>(
       [&]() -> Result<AnchorEvent> {
         Result<TwinLosses> losses = LossesOf(twin, files);
         if (!losses.ok()) return losses.status();
@@ -220,12 +237,15 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
         // The state that it goes on from is of no other twin.
         SearchConfig extended = config;
         extended.measurements = total / config.train_batches;
+        key = TwinKey(extended, twin.sha256);
         observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
                          kTwinReadings);
         return Twin(stretch, problem, training, cache, journal, files, observer)
-            .Train(TwinKey(extended, twin.sha256), std::move(so_far));
+            .Train(key, std::move(so_far));
       },
       [&](const AnchorEvent& logged) { return Recompute(logged, twin, stretch); });
+  if (extended_twin.ok() && !key.empty()) TwinCache::OfStudy(files).Forget(key);
+  return extended_twin;
 }
 
 Result<TwinLosses> LossesOf(const AnchorEvent& twin, const StudyFiles& files) {

@@ -4,7 +4,7 @@
 //
 // Outside of the budgets. Its readings, its losses on every image and its end are kept in the
 // user's cache: searches of the same network, weights, images, schedule and CPU class share one
-// twin.
+// twin. Until it has ended they are kept beside the study, too, which needs no cache to go on.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ inline constexpr int kTwinReadings = 9;
 // Trains the twin, or takes it from the cache or the log. Where nothing trains: one reading of
 // calibrated uniform 8 bit.
 //
-// Interrupted, it goes on from the last reading that the cache holds.
+// Interrupted, it goes on from the last reading that the study's files or the cache hold.
 //
 // start: the place that everything begins from.
 //

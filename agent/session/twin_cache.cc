@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -41,6 +42,10 @@ TwinCache TwinCache::OfUser() {
   return TwinCache(folder.empty() ? std::string() : folder + "/twins");
 }
 
+TwinCache TwinCache::OfStudy(const StudyFiles& files) {
+  return TwinCache(files.folder() + "/unfinished");
+}
+
 std::optional<CachedTwin> TwinCache::Find(const std::string& key) const {
   if (folder_.empty()) return std::nullopt;
   const Result<std::string> entry = ReadFile(PathOf(key));
@@ -68,6 +73,13 @@ void TwinCache::Keep(const std::string& key, const CachedTwin& twin) const {
   const std::string rest =
       ToJson(readings) + '\n' + std::to_string(losses.size()) + '\n' + losses + twin.state;
   (void)WriteFileAtomically(PathOf(key), Sha256Hex(rest) + '\n' + rest);
+}
+
+void TwinCache::Forget(const std::string& key) const {
+  if (folder_.empty()) return;
+  std::error_code ignored;
+  std::filesystem::remove(PathOf(key), ignored);
+  std::filesystem::remove(folder_, ignored);  // which fails where it holds something
 }
 
 std::string TwinCache::PathOf(const std::string& key) const {

@@ -1,4 +1,4 @@
-// The command that goes on with a search, as people paste it.
+// The commands that go on with a search, and that draw it, as people paste them.
 #pragma once
 
 #include <string>
@@ -8,5 +8,8 @@ namespace bitpilot {
 
 // "bitpilot search --study STUDY --resume", with STUDY as a word of a shell.
 std::string ResumeCommand(std::string_view study_path);
+
+// "bitpilot report STUDY -o PAGE", PAGE being "a.html" of "a.db", and "a.seed1.html" of "a.seed1".
+std::string ReportCommand(std::string_view study_path);
 
 }  // namespace bitpilot

@@ -7,6 +7,7 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
+#include "kernels/base/shell_word.h"
 
 namespace bitpilot {
 namespace {
@@ -77,6 +78,32 @@ Status StudyFiles::CheckOwner() const {
                          "); put this study's own folder of files beside it");
 }
 
+std::string StudyFiles::RenamedFolder() const {
+  if (study_id_.empty()) return {};
+  const fs::path parent = fs::path(folder_).parent_path();
+  std::error_code error;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(parent.empty() ? fs::path(".") : parent, error)) {
+    const Result<std::string> owner = ReadFile((entry.path() / kOwnerFile).string());
+    if (owner.ok() && *owner == study_id_ + "\n") {
+      return (parent / entry.path().filename()).string();
+    }
+  }
+  return {};
+}
+
+Status StudyFiles::CheckFolder() const {
+  std::error_code error;
+  if (fs::exists(folder_, error) || fs::exists(older_folder_, error)) return Status();
+  const std::string text = study_path_ + " needs its folder of files, " + folder_ +
+                           ", which is not there (it is named after the study)";
+  const std::string renamed = RenamedFolder();
+  return Status(StatusCode::kNotFound,
+                text + (renamed.empty() ? "; copy the whole folder along with the study"
+                                        : "; it lies beside it under another name: `mv " +
+                                              ShellWord(renamed) + " " + ShellWord(folder_) + "`"));
+}
+
 Result<StoredFile> StudyFiles::Put(StudyFileKind kind, std::string_view bytes) const {
   const std::string sha256 = Sha256Hex(bytes);
   StoredFile stored{sha256, StudyFileName(kind, sha256)};
@@ -115,6 +142,7 @@ Result<std::string> StudyFiles::Get(const StoredFile& stored) const {
                           " recorded: expected SHA-256 " + stored.sha256 + ", got " + sha256);
   }
   if (!damaged.ok()) return damaged;
+  BITPILOT_RETURN_IF_ERROR(CheckFolder());
   return Status(StatusCode::kNotFound,
                 study_path_ + " needs " + places.front() +
                     ", which is not there; copy the whole folder of files along with the study");

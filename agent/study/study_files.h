@@ -4,6 +4,7 @@
 //   runs/demo.db.files/    study: whose folder it is
 //                          networks/<SHA-256>.bpnet, checkpoints/<SHA-256>.ckpt,
 //                          losses/<SHA-256>.f32
+//                          unfinished/: of the session, while uniform 8 bit trains alone
 //
 // Every file is named by its content, and an event of the study holds the hash. Studies of an older
 // bitpilot have runs/demo.files/ with names such as networks/step-12.bpnet: what is there is found,
@@ -66,6 +67,12 @@ class StudyFiles {
   // Errors: kInvalidArgument if the folder is another study's; what the disk says.
   Status CheckOwner() const;
 
+  // For a study that needs a file of its own.
+  //
+  // Errors: kNotFound if the whole folder is not there, with the command that puts it in its place if
+  // it lies beside the study under another name, as of a study that was renamed alone.
+  Status CheckFolder() const;
+
   // Makes the folder if it is missing, and notes in it whose it is. Durable when it returns.
   //
   // Errors: as WriteFileAtomically() (kernels/base/file_io.h).
@@ -73,7 +80,7 @@ class StudyFiles {
 
   // The content, which has the hash.
   //
-  // Errors: kNotFound says which file of which study is missing; kDataCorrupt if it does not match.
+  // Errors: CheckFolder()'s; kNotFound says which file of which study is missing; kDataCorrupt if it does not match.
   Result<std::string> Get(const StoredFile& stored) const;
 
   // No error if it is already gone. What has no hash stays: it may be another study's.
@@ -82,6 +89,8 @@ class StudyFiles {
  private:
   std::vector<std::string> PlacesOf(const StoredFile& stored) const;
   std::string OwnerPath() const;
+  // A folder of another name, beside the study, that says it is this one's; empty if there is none.
+  std::string RenamedFolder() const;
 
   std::string study_path_;
   std::string study_id_;

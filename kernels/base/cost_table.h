@@ -67,7 +67,7 @@ Result<CostTable> ReadCostTableFile(const std::string& path);
 //
 // Errors:
 //   kNotFound  a layer or width the table does not list; names the missing row as it should be
-//              written.
+//              written, and the network that the table is of if that is another one.
 Result<Cost> PredictCost(const CostTable& table, const Topology& topology,
                          const BitAssignment& assignment);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/cli/final_table.h"
+
 namespace bitpilot {
 namespace {
 
@@ -29,6 +31,19 @@ TEST(BudgetOutcomeTest, HasNothingToSayWithoutBudgetsOrMeasurements) {
   FinalEvent final = ThreeRows();
   for (FinalRow& row : final.rows) row.latency_median_ns = row.ratio = std::nullopt;
   EXPECT_TRUE(DistancesTo({.max_latency_ratio = 0.4}, final).empty());
+}
+
+TEST(BudgetOutcomeTest, CallsNoBudgetMetThatNobodyGave) {
+  FinalEvent final = ThreeRows();
+  for (FinalRow& row : final.rows) row.budget_met = true;
+  const auto printed = [&](const Budgets& budgets) {
+    testing::internal::CaptureStdout();
+    PrintFinalTable(final, /*is_model=*/false, HasBudget(budgets));
+    return testing::internal::GetCapturedStdout();
+  };
+  EXPECT_THAT(printed({}), testing::Not(testing::HasSubstr(" met\n")));
+  EXPECT_THAT(printed({}), testing::HasSubstr(" none given\n"));
+  EXPECT_THAT(printed({.max_weight_bytes = 1}), testing::HasSubstr(" met\n"));
 }
 
 TEST(BudgetOutcomeTest, NamesTheNearestCandidateAndNeverAReference) {

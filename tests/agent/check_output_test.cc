@@ -47,6 +47,12 @@ TEST_F(CheckOutputTest, RefusesAnyStudyAndTheFilesBesideIt) {
   EXPECT_EQ(Refusal(folder_.Path("b.db.files")), "");
 }
 
+TEST(ReportCommandTest, NamesThePageAfterTheStudy) {
+  EXPECT_EQ(ReportCommand("runs/a.db"), "bitpilot report runs/a.db -o runs/a.html");
+  EXPECT_EQ(ReportCommand("my.seed1"), "bitpilot report my.seed1 -o my.seed1.html");
+  EXPECT_EQ(ReportCommand("my study.db"), "bitpilot report 'my study.db' -o 'my study.html'");
+}
+
 TEST(ResumeCommandTest, QuotesTheStudyForAShell) {
   EXPECT_EQ(ResumeCommand("my study.db"), "bitpilot search --study 'my study.db' --resume");
 }

@@ -135,6 +135,9 @@ TEST_F(EarlyChecksProgramTest, GoesOnAsTheAgentWhereNothingIsWrong) {
     const ProgramResult result = Run(arguments);
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_THAT(result.err, HasSubstr("bitpilot-agent")) << testing::PrintToString(arguments);
+    // Those that tell of their progress begin to at once.
+    EXPECT_EQ(result.err.starts_with("loading LibTorch\n"), arguments.front() != "evaluate")
+        << result.err;
   }
 }
 
@@ -228,6 +231,9 @@ TEST_F(EarlyChecksProgramTest, EveryCommandsHelpIsThatOfTheAgent) {
     const ProgramResult help = Run(here);
     EXPECT_EQ(help.exit_code, 0) << help.err;
     EXPECT_THAT(help.out, HasSubstr("--help")) << testing::PrintToString(command);
+    const bool only_reads = here[0] == "report" || here[0] == "replay" || here[1] == "verify";
+    EXPECT_EQ(help.out.find("safe while its search runs") != std::string::npos, only_reads)
+        << testing::PrintToString(command);
     EXPECT_EQ(help.out, RunProgram(there).out) << testing::PrintToString(command);
   }
 }

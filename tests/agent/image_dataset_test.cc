@@ -100,8 +100,9 @@ TEST_F(ImageDatasetTest, RefusesSizesThatAreNoWholeRecords) {
   ExpectError(Write("odd.bin", Records(2) + '\x01'), StatusCode::kDataCorrupt,
               "records of 3073 bytes (1 label, 3072 pixels), got 6147 bytes");
   ExpectError(Write("short.bin", Records(1).substr(0, 3072)), StatusCode::kDataCorrupt,
-              "got 3072 bytes");
-  ExpectError(Write("empty.bin", ""), StatusCode::kDataCorrupt, "got 0 bytes, which is no record");
+              "got 3072 bytes, which is no multiple of 3073: the file ends too early");
+  ExpectError(Write("empty.bin", ""), StatusCode::kDataCorrupt,
+              "got 0 bytes, which is no record: the file ends too early");
 }
 
 TEST_F(ImageDatasetTest, NamesTheRecordWithALabelAboveNine) {
@@ -168,6 +169,10 @@ TEST_F(ImageDatasetTest, SaysWhatAFolderHoldsInstead) {
   std::filesystem::create_directory(folder_ / "cifar-10-batches-py");
   Write("cifar-10-batches-py/test_batch", "\x80\x02");
   EXPECT_THAT(LoadDataSplits(folder_).status().message(), HasSubstr("python version"));
+  std::filesystem::create_directory(folder_ / "half");
+  Write("half/test_batch.bin.part", Records(1));
+  EXPECT_THAT(LoadDataSplits(folder_ / "half").status().message(),
+              HasSubstr("test_batch.bin.part is a download that has not ended"));
   std::filesystem::create_directory(folder_ / "c100");
   Write("c100/fine_label_names.txt", "apple\n");
   EXPECT_THAT(LoadDataSplits(folder_ / "c100").status().message(), HasSubstr("is CIFAR-100"));

@@ -28,6 +28,22 @@ TEST(NeededPairsTest, LeaveTheEndsAtEightBitsUnlessTheyAreSearched) {
   EXPECT_EQ(with.size(), 3U + 9U * 6U);
 }
 
+TEST(FlagsWithoutTest, NameTheWidthsThatHaveAllTheirPairs) {
+  const SearchWidths widths{{2, 3, 4, 8}, {2, 3, 4, 8}, false};
+  std::set<WidthPair> missing;
+  for (const int weights : {2, 3, 4, 8}) {
+    for (const int activations : {2, 3, 4, 8}) {
+      if (weights < 4 || activations < 4) missing.insert({weights, activations});
+    }
+  }
+  EXPECT_EQ(FlagsWithout(missing, widths), "--widths 4,8") << "as a table of 4 and 8 bits";
+  EXPECT_EQ(FlagsWithout({{2, 8}, {2, 2}, {3, 3}, {3, 2}}, widths),
+            "--weight-widths 4,8 --activation-widths 2,3,4,8");
+  EXPECT_EQ(FlagsWithout({{8, 3}, {4, 3}}, widths),
+            "--weight-widths 2,3,4,8 --activation-widths 2,4,8");
+  EXPECT_EQ(FlagsWithout({{2, 8}, {2, 4}, {8, 4}}, {{2}, {4}, false}), "") << "nothing is left";
+}
+
 TEST(FillMissingPairsTest, TakesTheNextWiderPairAndNeverANarrowerOne) {
   CostTable table;
   table.operations[{"a", 2, 2}] = {1.0, std::nullopt};

@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "agent/profile/model_board.h"
+#include "kernels/base/file_lock.h"
 #include "kernels/base/standard_networks.h"
 #include "tests/agent/program.h"
 #include "tests/agent/study_fixture.h"
@@ -89,10 +92,10 @@ TEST_F(ProfileProgramTest, AProfileOfATableIsThatTable) {
   EXPECT_NEAR(line["latency_ratio_int8"].get<double>(), w2a8_ns / w8a8_ns, 1e-6);
 }
 
-TEST_F(ProfileProgramTest, GoesOnAfterCtrlCAndOnlyOnTheSameBoard) {
+TEST_F(ProfileProgramTest, GoesOnAfterTheTerminalWasClosedAndOnlyOnTheSameBoard) {
   ASSERT_EQ(RunProgram(Profile("whole.json")).exit_code, 0);
   const std::string unfinished = Path("cut.json.unfinished");
-  const ProgramResult cut = RunProgramUntil(Profile("cut.json"), SIGINT,
+  const ProgramResult cut = RunProgramUntil(Profile("cut.json"), SIGHUP,
                                             [&] { return std::filesystem::exists(unfinished); });
   ASSERT_NE(cut.exit_code, 0);
   EXPECT_THAT(cut.err, HasSubstr("goes on from there"));
@@ -114,6 +117,21 @@ TEST_F(ProfileProgramTest, GoesOnAfterCtrlCAndOnlyOnTheSameBoard) {
   ASSERT_EQ(RunProgram(Profile("cut.json")).exit_code, 0);
   EXPECT_EQ(ReadBytes(Path("cut.json")), ReadBytes(Path("whole.json")));
   EXPECT_FALSE(std::filesystem::exists(unfinished));
+}
+
+TEST_F(ProfileProgramTest, LeavesAloneWhatAnotherProcessWrites) {
+  const std::string unfinished = Path("a.json.unfinished");
+  WriteBytes(unfinished, "of the other one");
+  for (const std::string& flag : {std::string("a.json"), std::string("b.csv")}) {
+    SCOPED_TRACE(flag);
+    const FileLock other = ValueOrDie(FileLock::Acquire(Path(flag)));
+    const ProgramResult refused = RunProgram(With(Profile("a.json"), {"--export", Path("b.csv")}));
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr(Path(flag) + ": is being written by process " +
+                                       std::to_string(getpid())));
+  }
+  EXPECT_EQ(ReadBytes(unfinished), "of the other one");
+  EXPECT_THAT(folder_.FileNames(), testing::ElementsAre("a.json.unfinished"));
 }
 
 TEST_F(ProfileProgramTest, RefusesBeforeItMeasures) {

@@ -104,6 +104,12 @@ TEST_F(WriteReportTest, SaysWhatTrainingEachRowHad) {
   EXPECT_THAT(html, Not(HasSubstr("not trained alike")));
 }
 
+TEST_F(WriteReportTest, CallsNoBudgetMetThatNobodyGave) {
+  const std::string html = Render({.max_latency = "null"});
+  EXPECT_THAT(html, HasSubstr(">none given</td>"));
+  EXPECT_THAT(html, Not(HasSubstr(">met</td>")));
+}
+
 TEST_F(WriteReportTest, ShowsWhatEveryDecisionExpectedAndWhatCame) {
   const std::string html = Render();
   EXPECT_THAT(html, HasSubstr("All 24 decisions"));

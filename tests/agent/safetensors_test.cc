@@ -119,6 +119,7 @@ TEST(SafetensorsTest, NamesTensorDtypeAndShapeThatItCannotFind) {
 
 TEST(SafetensorsTest, RefusesHeadersLongerThanTheFile) {
   ExpectCorrupt("", "at least 8 bytes");
+  ExpectCorrupt("", "got 0: the file ends too early, as half a download does");
   ExpectCorrupt(std::string(7, '\0'), "at least 8 bytes");
   ExpectCorrupt(std::string("\x01\0\0\0\0\0\0\0", 8), "claims 1 bytes");
   ExpectCorrupt(std::string(8, '\xff') + "{}", "claims 18446744073709551615 bytes");
@@ -141,7 +142,7 @@ TEST(SafetensorsTest, RefusesHeadersThatAreNoObjectOfTensors) {
 
 TEST(SafetensorsTest, RefusesOffsetsOutsideTheData) {
   ExpectCorrupt(FileBytes(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4),
-                "outside the file's 4 data bytes");
+                "outside the file's 4 data bytes: the file ends too early");
   ExpectCorrupt(FileBytes(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}})", 8),
                 "outside the file's 8 data bytes");
 }

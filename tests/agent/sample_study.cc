@@ -39,8 +39,9 @@ class SampleWriter {
         R"("calibration_images":512,"data":"sample","data_sha256":"0f343b0931126a20f133d67c2b018a3b",)"
         R"("device":")" +
             std::string(options.from_model ? "model:mpic.txt" : "local:avx2") +
-            R"(","distill":true,"fleet":"","learning_rate":0.0002,"max_latency_ratio":0.75,)"
-            R"("max_weight_bytes":null,"measurements":24,"min_accuracy":null,"model":")" +
+            R"(","distill":true,"fleet":"","learning_rate":0.0002,"max_latency_ratio":)" +
+            options.max_latency +
+            R"(,"max_weight_bytes":null,"measurements":24,"min_accuracy":null,"model":")" +
             options.model +
             R"(","policy":"amed","search_ends":false,"seed":7,"table_seconds":30,)"
             R"("train_batches":50,"weight_widths":[2,3,4,5,6,7,8],)"

@@ -18,6 +18,7 @@ struct SampleStudyOptions {
   bool older = false;           // of log version 2: no places, no anchor, rows not trained alike
   int log_version = kLogVersion;  // unless `older`
   std::string board_name = "bench-1";
+  std::string max_latency = "0.75";  // the budget; "null": none was given
   int repeated = 0;  // so many of the first steps were measured again because they were NOISY
   int doubled_windows = 99;  // of these, so many in windows twice as long
   int powersave_from = -1;   // the step at which the board's governor changes; -1: it never does

@@ -122,6 +122,12 @@ TEST_F(SearchFilesProgramTest, NamesAFileThatWasChangedOrIsMissing) {
   EXPECT_THAT(missing.err, HasSubstr(network.filename().string()));
   WriteBytes(network, content);
   EXPECT_EQ(Verify("a.db", {"--files"}).exit_code, 0);
+  // Renamed alone: one line, with the command that helps.
+  fs::rename(folder_.Path("a.db"), folder_.Path("b.db"));
+  const ProgramResult renamed = Verify("b.db", {"--files"});
+  EXPECT_EQ(renamed.exit_code, 1);
+  EXPECT_THAT(renamed.err, HasSubstr("`mv " + folder_.Path("a.db.files") + " "));
+  EXPECT_EQ(std::count(renamed.err.begin(), renamed.err.end(), '\n'), 1) << renamed.err;
 }
 
 TEST_F(SearchFilesProgramTest, VerifiesTheFilesOfASearchThatTrainedAndWasKilled) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -98,6 +99,20 @@ TEST_F(SearchInputTest, SaysBeforeItLoadsThatAMeterDoesNotStart) {
   EXPECT_THAT(evaluate.err, HasSubstr("cannot be started: there is no such program"));
 }
 
+TEST_F(SearchInputTest, SaysThatNothingIsLostWhereItIsStoppedBeforeThereIsAStudy) {
+  const std::string said = folder_.Path("said");
+  const std::string study = folder_.Path("a.db");
+  const ProgramResult stopped = RunProgramUntil(
+      {"/bin/sh", "-c", "exec \"$@\" 2> \"$0\"", said, ProgramPath("bitpilot"), "search", "--study",
+       study, "--device", std::string("model:") + kBoard, "--fast"},
+      SIGTERM,
+      [&] { return ReadBytes(said).find("connecting to the board") != std::string::npos; });
+  EXPECT_EQ(stopped.exit_code, 1);
+  EXPECT_THAT(ReadBytes(said), HasSubstr("stopped before anything was begun: there is no study " +
+                                         study + " yet, and the same command starts it"));
+  EXPECT_FALSE(std::filesystem::exists(study));
+}
+
 TEST_F(SearchInputTest, SaysBeforeTheSearchWhichWidthsTheTableLacks) {
   const std::string board =
       BoardWithout([](const std::string&, int weights, int) { return weights == 2; });
@@ -107,6 +122,7 @@ TEST_F(SearchInputTest, SaysBeforeTheSearchWhichWidthsTheTableLacks) {
   const auto notice = search.out.find("pairs of a layer and widths cannot be measured");
   EXPECT_NE(notice, std::string::npos) << search.out;
   EXPECT_LT(notice, search.out.find("\"step\""));
+  EXPECT_THAT(search.out, HasSubstr("give --weight-widths 4,8 --activation-widths 2,4,8"));
   const ProgramResult none = Search(folder_.Path("b.db"), {"--device", board, "--widths", "2"});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.err, HasSubstr("no time of layer"));

@@ -23,7 +23,9 @@
 namespace bitpilot {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 using Json = nlohmann::json;
 
 constexpr std::size_t kToItsEnd = 1'000'000;
@@ -465,9 +467,17 @@ TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {
   const std::size_t before = Events("calm").size();
   options_.more_measurements = 2;
   Copy("calm", "stopped");
+  observer_.phases.clear();
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
   const std::string expected = ContentHash("calm");
   EXPECT_EQ(EventsOf<TransitionEvent>("calm").size(), 5U);
+  // What it does now, and nothing of what it had done; the bar is of all measurements.
+  EXPECT_THAT(
+      observer_.phases,
+      ElementsAre(StartsWith("training uniform 8 bit alone as much longer"),
+                  "searching with " + config_.policy + " 5", StartsWith("training the finalists"),
+                  StartsWith("measuring the finalists again"),
+                  StartsWith("reading the test images")));
   const auto conditions = EventsOf<ConditionsEvent>("calm");
   ASSERT_EQ(conditions.size(), 2U);
   EXPECT_EQ(conditions[1].conditions.totals.measurements, 5);

@@ -236,6 +236,7 @@ TEST_F(SearchTableTest, TellsPairsThatAModelBoardCannotAnswer) {
   ASSERT_TRUE(found.ok());
   ASSERT_EQ(notices_.size(), 1U);
   EXPECT_THAT(notices_[0], HasSubstr("1 of 9 pairs of widths cannot be measured"));
+  EXPECT_THAT(notices_[0], HasSubstr("give --weight-widths 4,8 --activation-widths 2,4,8"));
   EXPECT_THAT(notices_[0], HasSubstr("w2a4: UNSUPPORTED no such row"));
   EXPECT_EQ(Row(found->table, 1, 2, 4), ExampleTimeNs(topology_, 1, 4, 4));
   TimedBoard none;

@@ -24,7 +24,9 @@ namespace bitpilot {
 
 class QuietObserver final : public SearchObserver {
  public:
-  void OnPhase(const std::string&, int) override {}
+  void OnPhase(const std::string& name, int total) override {
+    phases.push_back(name + " " + std::to_string(total));
+  }
   void OnProgress(int, const std::string&) override {}
   void OnStep(const SearchProblem&, const ProposalEvent&, const TransitionEvent& answer,
               double) override {
@@ -33,6 +35,7 @@ class QuietObserver final : public SearchObserver {
   void OnNotice(const std::string& text) override { notices += text + "\n"; }
   std::string notices;
   std::vector<int> steps;
+  std::vector<std::string> phases;  // "NAME TOTAL"
 };
 
 // Fewer bits are faster, by layer.

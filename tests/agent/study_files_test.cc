@@ -67,10 +67,26 @@ TEST(StudyFilesTest, SaysWhatIsMissingAndWhatWasChanged) {
   const Status changed = files.Get(stored).status();
   EXPECT_EQ(changed.code(), StatusCode::kDataCorrupt);
   EXPECT_THAT(changed.message(), HasSubstr(Sha256Hex("other")));
-  std::filesystem::remove_all(folder.Path("a.db.files"));
+  std::filesystem::remove(folder.Path("a.db.files/" + stored.file));
   const Status missing = files.Get(stored).status();
   EXPECT_EQ(missing.code(), StatusCode::kNotFound);
   EXPECT_THAT(missing.message(), HasSubstr("a.db.files/" + stored.file));
+  std::filesystem::remove_all(folder.Path("a.db.files"));
+  EXPECT_THAT(files.Get(stored).status().message(),
+              HasSubstr("needs its folder of files, " + folder.Path("a.db.files")));
+}
+
+TEST(StudyFilesTest, FindsItsFolderUnderTheNameThatTheStudyHadBefore) {
+  const StudyFolder folder;
+  const StoredFile stored =
+      ValueOrDie(StudyFiles(folder.Path("old.db"), kId).Put(StudyFileKind::kNetwork, "bytes"));
+  ValueOrDie(StudyFiles(folder.Path("b.db"), "2222").Put(StudyFileKind::kNetwork, "bytes"));
+  const Status renamed = StudyFiles(folder.Path("new.db"), kId).Get(stored).status();
+  EXPECT_EQ(renamed.code(), StatusCode::kNotFound);
+  EXPECT_THAT(renamed.message(), HasSubstr("`mv " + folder.Path("old.db.files") + " " +
+                                           folder.Path("new.db.files") + "`"));
+  EXPECT_THAT(StudyFiles(folder.Path("new.db"), "3333").Get(stored).status().message(),
+              HasSubstr("copy the whole folder along with the study"));
 }
 
 TEST(StudyFilesTest, FindsWhatAnOlderStudyStoredAndLeavesItAlone) {

@@ -208,6 +208,30 @@ TEST_P(InterruptedTwinTest, GoesOnFromTheCacheAfterAnInterruption) {
   EXPECT_LT(interruptions, 100);
 }
 
+// A study is its file and its folder: another cache, or none, costs it nothing.
+TEST_F(TwinTest, GoesOnFromTheStudyWhereThereIsNoCache) {
+  search_.config.measurements = 8;
+  const AnchorEvent calm = ValueOrDie(Settle("calm", TwinCache(""), [] { return false; }));
+  const std::string unfinished = folder_.Path("cut") + "/study.db.files/unfinished";
+  int interruptions = 0;
+  for (int run = 0; run < 20; ++run) {
+    std::filesystem::remove(folder_.Path("cut") + "/study.db");  // Settle() begins a log
+    int polls = 0;
+    const Result<AnchorEvent> twin = Settle("cut", TwinCache(""), [&] { return ++polls > 12; });
+    if (!twin.ok()) {
+      EXPECT_EQ(twin.status().code(), StatusCode::kAborted);
+      EXPECT_TRUE(std::filesystem::exists(unfinished));
+      ++interruptions;
+      continue;
+    }
+    EXPECT_EQ(ToJson(*twin), ToJson(calm));
+    EXPECT_FALSE(std::filesystem::exists(unfinished)) << "the log has it now";
+    break;
+  }
+  EXPECT_GE(interruptions, 2);
+  EXPECT_LT(interruptions, 20);
+}
+
 // Its training takes minutes, in which the study may be lost.
 TEST_F(TwinTest, StopsAtTheNextReadingOnceAnotherProcessTookTheStudy) {
   search_.config.measurements = 8;

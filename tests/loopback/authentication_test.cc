@@ -33,6 +33,15 @@ class AuthenticationTest : public testing::Test {
   const RunningDaemon daemon_ = StartDaemon(keys_);
 };
 
+TEST_F(AuthenticationTest, ABoardHasTheNameOfTheFleetFileBesideItsDaemonsOwn) {
+  BoardAddress desk = daemon_.address;
+  desk.name = "desk";
+  const auto board = ConnectBoard(desk, keys_, ShortWaits());
+  ASSERT_TRUE(board.ok()) << board.status().message();
+  EXPECT_EQ((*board)->listed_name(), "desk");
+  EXPECT_NE((*board)->info().name, "desk");
+}
+
 TEST_F(AuthenticationTest, AnUnlistedKeyIsRefusedWithTheReason) {
   const auto board = ConnectBoard(daemon_.address, GenerateCurveKeys(), ShortWaits());
   ASSERT_FALSE(board.ok());

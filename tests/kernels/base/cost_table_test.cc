@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/base/standard_networks.h"
 #include "tests/kernels/random_networks.h"
 
 namespace bitpilot {
@@ -262,6 +263,26 @@ TEST(PredictCostTest, NamesTheMissingRow) {
   EXPECT_EQ(status.code(), StatusCode::kNotFound);
   EXPECT_THAT(status.message(),
               HasSubstr("'full' has no row 'op residual w 4 a 3 latency_ns NUMBER'"));
+}
+
+// A row to write by hand is no help where the table is of another network.
+TEST(PredictCostTest, SaysOfWhichNetworkTheTableIs) {
+  const Topology asked = StandardTopology("resnet20").value();
+  const Topology other = StandardTopology("resnet8").value();
+  CostTable table;
+  table.name = "other";
+  for (const int operation : LayerOperations(other)) {
+    table.operations[{other.operations[static_cast<std::size_t>(operation)].name, 8, 8}] = {1.0,
+                                                                                            {}};
+  }
+  const auto missing = [&] {
+    const Status status = PredictCost(table, asked, UniformAssignment(asked, 8, 8)).status();
+    EXPECT_EQ(status.code(), StatusCode::kNotFound);
+    return status.message();
+  };
+  EXPECT_THAT(missing(), HasSubstr("it is a table of resnet8, not of resnet20"));
+  table.operations[{"mine", 8, 8}] = {1.0, {}};
+  EXPECT_THAT(missing(), HasSubstr("is it a table of another network than resnet20?"));
 }
 
 TEST(PredictCostTest, RefusesAnAssignmentOfAnotherNetwork) {
