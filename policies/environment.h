@@ -132,7 +132,8 @@ struct Scored {
   // known: anchor and network are read on the same ones. What the anchor is wrong by between its readings
   // and what another seed would have trained are not in it.
   std::optional<double> excess_error = std::nullopt;
-  // Absent: the weights never trained, or uniform 8 bit's loss on them is no finite number.
+  // Absent: the weights never trained, networks are compared without a final training, or uniform 8 bit's
+  // loss on these weights is no finite number.
   std::optional<SameWeights> same_weights = std::nullopt;
   double error() const { return 1.0 - static_cast<double>(correct) / total; }
   friend bool operator==(const Scored&, const Scored&) = default;

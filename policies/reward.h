@@ -27,7 +27,9 @@
 //
 // A is the twin's loss, E its error, both read at a few points and linear between; ratios are to
 // uniform 8 bit. Uniform 8 bit itself has u = -1 (-2 with energy). Weights that never trained are the
-// twin's at the start: h = 1, as where 8 bit has no finite loss on the same weights.
+// twin's at the start: h = 1, as where 8 bit has no finite loss on the same weights, and where no final
+// training takes anything back (--final-batches 0). kStays was measured after 50 mini-batches of one; after
+// the 20 that a short search gives, more stays.
 //
 // The anchor knows how many mini-batches weights have had, not at which rates. Rates fall with all that a
 // search has spent (policies/pace.h), so both are the same only along one chain of places from the start.

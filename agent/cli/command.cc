@@ -15,12 +15,14 @@ namespace bitpilot {
 namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;
+volatile std::sig_atomic_t stop_asked_for = 0;
 
 void RequestStop(int signal) {
   // A terminal that closes sends several SIGHUP, and a reader that is gone a SIGPIPE a line: neither is
   // somebody who asks twice.
   const bool is_asked = signal == SIGINT || signal == SIGTERM;
-  if (is_asked && stop_requested != 0) _exit(128 + signal);
+  if (is_asked && stop_asked_for != 0) _exit(128 + signal);
+  if (is_asked) stop_asked_for = 1;
   stop_requested = 1;
 }
 
@@ -119,11 +121,15 @@ Status CheckOutput(const std::string& flag, const std::string& path, bool json,
 void StopOnSignals() {
   struct sigaction action {};
   action.sa_handler = RequestStop;
-  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) sigaction(signal, &action, nullptr);
-  // Ignored by nohup, whose user wants the program to outlive the terminal.
-  if (!IsIgnored(SIGHUP)) sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  // Ignored by nohup, whose user wants the program to outlive the terminal, and by services.
+  for (const int signal : {SIGHUP, SIGPIPE}) {
+    if (!IsIgnored(signal)) sigaction(signal, &action, nullptr);
+  }
 }
 
 bool StopRequested() { return stop_requested != 0; }
+
+bool StopAskedFor() { return stop_asked_for != 0; }
 
 }  // namespace bitpilot

@@ -86,4 +86,7 @@ enum class Pipes { kLeave, kRead };
 void StopOnSignals();
 bool StopRequested();
 
+// True once somebody asked for it (SIGINT, SIGTERM): not where only a terminal or a reader is gone.
+bool StopAskedFor();
+
 }  // namespace bitpilot

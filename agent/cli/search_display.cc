@@ -170,7 +170,7 @@ static std::string Outcome(const SearchProblem& problem, const TransitionEvent& 
   std::string text = "training diverged";
   if (answer.score) {
     const ExcessLoss charge = ChargeOf(problem.anchor, *answer.score, answer.at.depth);
-    text = Format("loss %.3f (8 bit %+.3f)", answer.score->loss, charge.mean);
+    text = Format("loss %.3f (charged %+.3f)", answer.score->loss, charge.mean);
   }
   if (answer.transition.latency_ns) {
     text += Format(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);

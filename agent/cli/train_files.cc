@@ -59,8 +59,8 @@ Status TrainFiles::SaveAtStop(const QuantizedModel& model) {
 }
 
 Status TrainFiles::Finish(const QuantizedModel& model) {
-  const Status written = WaitForRoom([&] { return model.SaveWeights(flags_.output); },
-                                     StopRequested, "Ctrl-C gives up");
+  const Status written = WaitForRoom([&] { return model.SaveWeights(flags_.output); }, StopAskedFor,
+                                     "Ctrl-C gives up");
   if (!written.ok()) return Status(written.code(), written.message() + "; " + WhatIsLost());
   std::error_code ignored;
   std::filesystem::remove(CheckpointFile(flags_), ignored);

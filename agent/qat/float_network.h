@@ -29,8 +29,8 @@ class FloatNetwork {
 
   // As a teacher: logits [N, classes] of images indices[i], cut out as augmentations[i] says ([] for
   // none), normalized by the statistics of this very mini-batch, as its student is. Running statistics are
-  // of the images that the network once trained on: of others, and of images that were augmented
-  // otherwise, its answers are worse, and the student learns the difference, too. Without gradients.
+  // of the images that the network once trained on; where those were augmented otherwise, as ResNet-8's
+  // were, its answers are worse, and the student learns the difference, too. Without gradients.
   at::Tensor Teach(const ImageDataset& data, std::span<const std::uint32_t> indices,
                    std::span<const Augmentation> augmentations);
 

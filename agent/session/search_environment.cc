@@ -222,8 +222,10 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
 Result<std::optional<SameWeights>> SearchEnvironment::ReadSameWeights(const Trial& trial,
                                                                       const ScoredNetwork& read,
                                                                       const PlaceFile& at) {
-  if (at.depth == 0) return std::optional<SameWeights>();
-  if (uniform8_reading_.sha256 != at.file.sha256) {
+  if (at.depth == 0 || problem_.final_batches == 0) return std::optional<SameWeights>();
+  if (ToAssignment(problem_, trial.what.choice) == problem_.base) {
+    uniform8_reading_ = {at.file.sha256, read};
+  } else if (uniform8_reading_.sha256 != at.file.sha256) {
     Result<std::optional<ScoredNetwork>> uniform8 = training_.Read(at, problem_.base);
     if (!uniform8.ok()) return uniform8.status();
     uniform8_reading_ = {at.file.sha256, std::move(*uniform8)};
@@ -314,7 +316,7 @@ Result<TransitionEvent> SearchEnvironment::Conclude(const Ticket& ticket,
   if (score && !diverged) {
     event.score = score;
     event.network_sha256 = network_sha256;
-    if (event.at.depth == 0) event.score->same_weights.reset();
+    if (event.at.depth == 0 || problem_.final_batches == 0) event.score->same_weights.reset();
     if (event.score->same_weights) {
       const PlaceFile at = ticket.place ? FileOf({trial.id}) : FileOf(trial.from);
       event.score->same_weights->own_share = at.widths.OwnShare(trial.what.choice);

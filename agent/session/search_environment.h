@@ -126,7 +126,7 @@ class SearchEnvironment final : public Environment {
   Status Work(Ticket& ticket);
   Status WorkOnTrial(const Trial& trial, Ticket& ticket);
   // Uniform 8 bit on the weights of a place that a trial was read on; nothing where they never trained,
-  // or it has no finite loss there.
+  // no final training takes anything back, or it has no finite loss there.
   Result<std::optional<SameWeights>> ReadSameWeights(const Trial& trial, const ScoredNetwork& read,
                                                      const PlaceFile& at);
   Status WorkOnAdvance(const Advance& advance, Ticket& ticket);

@@ -180,7 +180,7 @@ Result<StudyFileCheck> CheckStudyFiles(const std::string& study_path) {
     done.push_back(stored);
     if (!content.ok()) {
       // Of a whole folder that is missing each file says the same.
-      const std::string& problem = content.status().message();
+      const std::string problem = content.status().message();
       const bool is_known =
           std::find(check.problems.begin(), check.problems.end(), problem) != check.problems.end();
       if (!is_known) check.problems.push_back(problem);

@@ -194,16 +194,14 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
                                const StoredFile& start, PlacedTraining& training,
                                const TwinCache& cache, Journal& journal, const StudyFiles& files,
                                SearchObserver& observer) {
-  std::string key;  // of what was trained now
   Result<AnchorEvent> twin = journal.Observe<AnchorEvent>(
       [&] {
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
         }
-        key = TwinKey(config, start.sha256);
         const Stretch stretch{0, config.train_batches * config.measurements, 1.0};
         return Twin(stretch, problem, training, cache, journal, files, observer)
-            .Train(key, {{start, 0}, {}, {}});
+            .Train(TwinKey(config, start.sha256), {{start, 0}, {}, {}});
       },
       [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
         if (logged.anchor.readings.empty()) return DataCorrupt("the anchor has no reading");
@@ -216,7 +214,7 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
         }
         return again;
       });
-  if (twin.ok() && !key.empty()) TwinCache::OfStudy(files).Forget(key);
+  if (twin.ok() && journal.recording()) TwinCache::OfStudy(files).Forget();
   return twin;
 }
 
@@ -226,7 +224,6 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
                                SearchObserver& observer) {
   const Stretch stretch{twin.anchor.readings.back().batches, total, kExtensionRate};
   BITPILOT_CHECK(training.trains() && stretch.begin < stretch.end);
-  std::string key;  // of what was trained now
   Result<AnchorEvent> extended_twin = journal.Observe<AnchorEvent>(
       [&]() -> Result<AnchorEvent> {
         Result<TwinLosses> losses = LossesOf(twin, files);
@@ -237,14 +234,13 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
         // The state that it goes on from is of no other twin.
         SearchConfig extended = config;
         extended.measurements = total / config.train_batches;
-        key = TwinKey(extended, twin.sha256);
         observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
                          kTwinReadings);
         return Twin(stretch, problem, training, cache, journal, files, observer)
-            .Train(key, std::move(so_far));
+            .Train(TwinKey(extended, twin.sha256), std::move(so_far));
       },
       [&](const AnchorEvent& logged) { return Recompute(logged, twin, stretch); });
-  if (extended_twin.ok() && !key.empty()) TwinCache::OfStudy(files).Forget(key);
+  if (extended_twin.ok() && journal.recording()) TwinCache::OfStudy(files).Forget();
   return extended_twin;
 }
 

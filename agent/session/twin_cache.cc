@@ -75,11 +75,10 @@ void TwinCache::Keep(const std::string& key, const CachedTwin& twin) const {
   (void)WriteFileAtomically(PathOf(key), Sha256Hex(rest) + '\n' + rest);
 }
 
-void TwinCache::Forget(const std::string& key) const {
+void TwinCache::Forget() const {
   if (folder_.empty()) return;
   std::error_code ignored;
-  std::filesystem::remove(PathOf(key), ignored);
-  std::filesystem::remove(folder_, ignored);  // which fails where it holds something
+  std::filesystem::remove_all(folder_, ignored);
 }
 
 std::string TwinCache::PathOf(const std::string& key) const {

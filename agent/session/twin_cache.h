@@ -38,8 +38,8 @@ class TwinCache {
 
   std::optional<CachedTwin> Find(const std::string& key) const;
   void Keep(const std::string& key, const CachedTwin& twin) const;
-  // Removes the twin, and the folder if that was the last one.
-  void Forget(const std::string& key) const;
+  // Removes the folder and all that it holds.
+  void Forget() const;
 
  private:
   std::string PathOf(const std::string& key) const;

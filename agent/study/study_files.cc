@@ -98,10 +98,15 @@ Status StudyFiles::CheckFolder() const {
   const std::string text = study_path_ + " needs its folder of files, " + folder_ +
                            ", which is not there (it is named after the study)";
   const std::string renamed = RenamedFolder();
-  return Status(StatusCode::kNotFound,
-                text + (renamed.empty() ? "; copy the whole folder along with the study"
-                                        : "; it lies beside it under another name: `mv " +
-                                              ShellWord(renamed) + " " + ShellWord(folder_) + "`"));
+  if (renamed.empty()) {
+    return Status(StatusCode::kNotFound, text + "; copy the whole folder along with the study");
+  }
+  // A copy of a study has its id, and must not take its folder away.
+  const fs::path other_study = fs::path(renamed).replace_extension();  // less ".files"
+  const bool is_needed = fs::is_regular_file(other_study, error);
+  return Status(StatusCode::kNotFound, text + "; it lies beside it under another name: `" +
+                                           (is_needed ? "cp -r " : "mv ") + ShellWord(renamed) +
+                                           " " + ShellWord(folder_) + "`");
 }
 
 Result<StoredFile> StudyFiles::Put(StudyFileKind kind, std::string_view bytes) const {

@@ -40,7 +40,7 @@ struct Options {
   int final_batches = 50;
   int seeds = 3;
   int first_seed = 1;
-  int threads = 2;  // training gives other bits on another number
+  int threads = 1;  // training gives other bits on another number
 };
 
 [[noreturn]] void Exit(const std::string& why) {

@@ -47,6 +47,12 @@ Result<FileLock> FileLock::Acquire(const std::string& path) {
     const int descriptor = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor < 0) return FileError(lock_path, "write", errno);
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      if (error != EWOULDBLOCK) {
+        close(descriptor);
+        if (error == EINTR) continue;
+        return FileError(lock_path, "lock", error);  // a file system without locks
+      }
       const std::string holder = ReadHolder(descriptor);
       close(descriptor);
       return Status(StatusCode::kUnavailable,

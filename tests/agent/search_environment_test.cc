@@ -176,6 +176,22 @@ TEST_F(SearchEnvironmentTest, ReadsEightBitOnWhatTrained) {
   EXPECT_EQ(back.score->same_weights->own_share, 0.5);
 }
 
+// Networks that are compared as they were read: nothing will take back what other widths did to them.
+TEST_F(SearchEnvironmentTest, ChargesAllOverTheTwinWhereNoFinalTrainingFollows) {
+  search_.config.measurements = 10;
+  search_.config.final_batches = 0;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  Trial trial;
+  trial.id = player.view().next_ticket();
+  trial.what.choice = UniformChoice(environment->problem(), 4);
+  trial.train.batches = 1;
+  ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  EXPECT_FALSE(player.outcomes().at(trial.id).score->same_weights);
+}
+
 // Mini-batches that change nothing leave the loss as it was: both readings estimate batch norm, neither
 // has the published statistics. What is left is the choice of step sizes.
 TEST_F(SearchEnvironmentTest, ReadsTheStartAsItReadsWhatTrained) {

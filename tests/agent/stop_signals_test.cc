@@ -27,7 +27,21 @@ TEST(StopSignalsTest, AClosedTerminalAndAReaderThatIsGoneAskForAStopHoweverOften
 
 TEST(StopSignalsTest, WhoAsksTwiceEndsItAtOnce) {
   EXPECT_EXIT(Get({SIGINT, SIGINT}), ExitedWithCode(128 + SIGINT), "");
-  EXPECT_EXIT(Get({SIGHUP, SIGTERM}), ExitedWithCode(128 + SIGTERM), "");
+  EXPECT_EXIT(Get({SIGHUP, SIGINT, SIGTERM}), ExitedWithCode(128 + SIGTERM), "");
+}
+
+// At a logout the terminal closes, and then the session is ended.
+TEST(StopSignalsTest, AFirstSignalAfterAClosedTerminalIsNoSecondOne) {
+  EXPECT_EXIT(Get({SIGHUP, SIGTERM}), ExitedWithCode(0), "");
+  EXPECT_EXIT(Get({SIGPIPE, SIGINT}), ExitedWithCode(0), "");
+}
+
+TEST(StopSignalsTest, AServiceThatIgnoresGoneReadersGoesOn) {
+  const auto as_a_service = [] {
+    std::signal(SIGPIPE, SIG_IGN);
+    Get({SIGPIPE});
+  };
+  EXPECT_EXIT(as_a_service(), ExitedWithCode(9), "");
 }
 
 TEST(StopSignalsTest, NohupOutlivesTheTerminal) {

@@ -89,6 +89,17 @@ TEST(StudyFilesTest, FindsItsFolderUnderTheNameThatTheStudyHadBefore) {
               HasSubstr("copy the whole folder along with the study"));
 }
 
+// A copy of the database has its id. Moving the folder would break the study that it is a copy of.
+TEST(StudyFilesTest, LeavesTheFolderToTheStudyThatIsStillThere) {
+  const StudyFolder folder;
+  const StoredFile stored =
+      ValueOrDie(StudyFiles(folder.Path("old.db"), kId).Put(StudyFileKind::kNetwork, "bytes"));
+  WriteBytes(folder.Path("old.db"), "a study");
+  EXPECT_THAT(StudyFiles(folder.Path("copy.db"), kId).Get(stored).status().message(),
+              HasSubstr("`cp -r " + folder.Path("old.db.files") + " " +
+                        folder.Path("copy.db.files") + "`"));
+}
+
 TEST(StudyFilesTest, FindsWhatAnOlderStudyStoredAndLeavesItAlone) {
   const StudyFolder folder;
   std::filesystem::create_directories(folder.Path("demo.files/networks"));
