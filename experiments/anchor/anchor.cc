@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -72,10 +74,11 @@ struct Outcome {
 struct Charge {
   const char* name;
   double Outcome::*figure;
+  bool is_excess = false;  // in nats over uniform 8 bit
 };
-constexpr Charge kCharges[] = {{"charge of the reward", &Outcome::charge},
-                               {"excess over the twin", &Outcome::excess},
-                               {"over 8 bit on the same weights", &Outcome::shared},
+constexpr Charge kCharges[] = {{"charge of the reward", &Outcome::charge, true},
+                               {"excess over the twin", &Outcome::excess, true},
+                               {"over 8 bit on the same weights", &Outcome::shared, true},
                                {"raw loss", &Outcome::loss},
                                {"fewer bits", &Outcome::fewer_bits}};
 
@@ -298,6 +301,40 @@ void PrintTaus(const std::vector<std::vector<Outcome>>& seeds, int deepest) {
   }
 }
 
+// Root mean square of a charge less what is left after the final training, nats: the final loss over that
+// of 8 bit from its own place of the same depth. Without the narrowest widths from 8 bit's places, which
+// are far from trained then.
+double Magnitude(const std::vector<Outcome>& outcomes, const Charge& charge) {
+  double squares = 0.0;
+  int count = 0;
+  for (const Outcome& outcome : outcomes) {
+    if (outcome.place == kPlaceWidths[0] && outcome.widths == std::end(kWidths)[-1]) continue;
+    const auto reference =
+        std::find_if(outcomes.begin(), outcomes.end(), [&](const Outcome& other) {
+          return other.place == kPlaceWidths[0] && other.widths == kWidths[0] &&
+                 other.place_batches == outcome.place_batches;
+        });
+    const double left = outcome.final_loss - reference->final_loss;
+    const double error = outcome.*charge.figure - left;
+    squares += error * error;
+    ++count;
+  }
+  return std::sqrt(squares / count);
+}
+
+void PrintMagnitudes(const std::vector<std::vector<Outcome>>& seeds) {
+  for (const Charge& charge : kCharges) {
+    if (!charge.is_excess) continue;
+    std::vector<double> magnitudes;
+    for (const std::vector<Outcome>& outcomes : seeds) {
+      magnitudes.push_back(Magnitude(outcomes, charge));
+    }
+    std::printf("%s: differs from what is left after the final training by", charge.name);
+    PrintMean(magnitudes, " %.4f nats");
+    std::printf("\n");
+  }
+}
+
 void RunAll(const Options& options) {
   SetComputeThreads(options.threads);
   const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
@@ -316,6 +353,7 @@ void RunAll(const Options& options) {
     seeds.push_back(experiment.Run());
     std::printf("\nso far:\n");
     PrintTaus(seeds, options.place_batches.back());
+    PrintMagnitudes(seeds);
     std::printf("a late restart is charged, after its first step");
     PrintMean(biases_of_a_step, " %+.4f nats");
     std::printf(", after the depth of the shallowest candidates");
