@@ -37,6 +37,11 @@ class ServeWorkerTest : public testing::Test {
     return worker;
   }
 
+  // To nobody where there is no worker: 0 would name this process's whole group, CTest with it.
+  static void Signal(pid_t worker, int signal) {
+    if (worker > 0) kill(worker, signal);
+  }
+
   void ExpectNextMeasurementWorks(char id) {
     const v1::MeasureResult result = agent_.Measure(agent_.MeasureRequest(network_, id));
     EXPECT_TRUE(result.status() == v1::OK || result.status() == v1::NOISY)
@@ -63,7 +68,7 @@ constexpr int kFatalSignals[] = {SIGKILL, SIGSEGV, SIGABRT};
 TEST_F(ServeWorkerTest, ReportsTheSignalThatEndedTheWorker) {
   for (const int signal : kFatalSignals) {
     const char id = static_cast<char>(signal);
-    kill(StartLongMeasurement(id), signal);
+    Signal(StartLongMeasurement(id), signal);
     const v1::MeasureResult result = agent_.ReceiveResult();
     EXPECT_EQ(result.status(), v1::CRASH);
     EXPECT_EQ(result.networks_size(), 0);
@@ -75,14 +80,14 @@ TEST_F(ServeWorkerTest, ReportsTheSignalThatEndedTheWorker) {
 
 // A stopped process does not die of SIGTERM, so this also needs the SIGKILL that follows.
 TEST_F(ServeWorkerTest, EndsAWorkerThatHangs) {
-  kill(StartLongMeasurement('h', /*deadline_ms=*/1'000), SIGSTOP);
+  Signal(StartLongMeasurement('h', /*deadline_ms=*/1'000), SIGSTOP);
   EXPECT_EQ(agent_.ReceiveResult().status(), v1::TIMED_OUT);
   ExpectNextMeasurementWorks('n');
 }
 
 TEST_F(ServeWorkerTest, AnswersPingsWhileTheWorkerIsStopped) {
   const pid_t worker = StartLongMeasurement('p', /*deadline_ms=*/2'000);
-  kill(worker, SIGSTOP);
+  Signal(worker, SIGSTOP);
   Message ping = agent_.Request();
   ping.envelope.mutable_ping()->set_agent_time_ns(77);
   const Message pong = agent_.Ask(ping);
@@ -106,7 +111,7 @@ TEST_F(ServeWorkerTest, ReplacesAWorkerThatDiedWhileIdle) {
   ASSERT_TRUE(baseline.ok()) << baseline.status().message();
   EXPECT_NE(baseline->find("canary_ns"), std::string::npos) << "what it saw outlives it";
   const pid_t worker = daemon_.WorkerPid();
-  kill(worker, SIGKILL);
+  Signal(worker, SIGKILL);
   EXPECT_TRUE(WaitUntilGone(worker));
   ExpectNextMeasurementWorks('b');
 }
