@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/qat/calibrator.h"
 #include "agent/qat/operation_runner.h"
 
 namespace bitpilot {
