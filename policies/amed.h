@@ -21,9 +21,9 @@
 //               training, which is left only where a plan that trains is worth more
 //               (policies/lookahead.h); in flight counts as read at its mean
 //   end         when no action is worth more than stopping, for two pools of targets, or readings, one
-//               for each measurement, are used up: what the search would end with is measured, the
-//               mini-batches that are left train where they do most good, and the search stops at its
-//               best place
+//               for each measurement, are used up: what the search would end with is measured (so many
+//               measurements, and board seconds, no other action may take), the mini-batches that are
+//               left train where they do most good, and the search stops at its best place
 //
 // Mini-batches have the default rates (policies/pace.h). With AmedOptions::train_while_searching false
 // this is policy "two-stage": it reads untrained weights only. Where nothing trains

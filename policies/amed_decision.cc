@@ -76,6 +76,7 @@ class Decider {
     }
     figures_.value_of_stopping = stopping;
     figures_.value_of_staying = stopping;
+    FindUnmeasured(lookahead, &decision);
     if (left_.readings > 0) {
       std::optional<PlannedStep> step = BestStep(lookahead);
       if (step && step->figures.value > stopping + input_.options.least_gain) {
@@ -84,7 +85,6 @@ class Decider {
       }
     }
     decision.rest = Rest(decision.best_place);
-    AddUnmeasured(lookahead, &decision);
     return decision;
   }
 
@@ -210,10 +210,39 @@ class Decider {
     return order;
   }
 
-  bool CanMeasure() const {
+  // How many more networks every class with a board may measure; if board seconds are counted, by what
+  // a network took so far. The last one may begin when hardly any are left.
+  int MeasurementsLeft() const {
     const std::vector<ClassId> classes = view_.Classes();
-    return !classes.empty() && view_.measurements_left() >= std::ssize(classes) &&
-           view_.board_seconds_left().value_or(1.0) > 0.0;
+    if (classes.empty()) return 0;
+    const int by_number = view_.measurements_left() / static_cast<int>(classes.size());
+    std::optional<double> seconds = view_.board_seconds_left();
+    if (!seconds) return by_number;
+    double taken = 0.0;
+    int networks = 0;
+    for (const AnsweredTrial& answered : view_.answered()) {
+      double of_this = 0.0;
+      for (const ClassOutcome& outcome : answered.outcome.classes) {
+        of_this += outcome.board_seconds;
+      }
+      taken += of_this;
+      networks += of_this > 0.0 ? 1 : 0;
+    }
+    if (networks > 0) {
+      const double each = taken / networks;
+      for (const Action& action : view_.in_flight()) {
+        const auto* trial = std::get_if<Trial>(&action);
+        if (trial != nullptr && !trial->classes.empty()) *seconds -= each;
+      }
+      if (*seconds > 0.0) return std::min(by_number, static_cast<int>(std::ceil(*seconds / each)));
+    }
+    return *seconds > 0.0 ? by_number : 0;
+  }
+
+  // What the search would end with is measured whenever it ends: that much is kept for it.
+  bool MayMeasure(const Choice& choice) const {
+    return measurements_left_ > std::ssize(wanted_) ||
+           (measurements_left_ > 0 && wanted_.contains(choice));
   }
 
   // A step from `from` at `what` that leads to `outlook`, with what a measurement would make of it; one
@@ -227,7 +256,7 @@ class Decider {
     }
     const auto target = std::find(targets_.begin(), targets_.end(), what);
     const bool may_measure =
-        target != targets_.end() && CanMeasure() && !IsMeasured(what) && !IsBeingMeasured(what);
+        target != targets_.end() && MayMeasure(what) && !IsMeasured(what) && !IsBeingMeasured(what);
     const bool is_known = batches == 0 && read.contains(what);
     if (is_known && !may_measure) return;  // it would say nothing
     double value = Lookahead::Expect(outlook, *utility_);
@@ -295,9 +324,9 @@ class Decider {
         }
         const Outlook reading = lookahead.OutlookOfReading(state, read, probes);
         if (reading.read_first) Consider(reading, from, read, *reading.read_first, 0, &best);
-        if (!CanMeasure()) continue;
         for (const std::size_t j : wanted) {
-          if (IsMeasured(targets_[j])) continue;  // what tells most is considered
+          // What tells most is considered.
+          if (IsMeasured(targets_[j]) || !MayMeasure(targets_[j])) continue;
           Consider(lookahead.OutlookOf(state, targets_[j], 0, read, probes), from, read,
                    targets_[j], 0, &best);
         }
@@ -336,18 +365,41 @@ class Decider {
     return step;
   }
 
-  void AddUnmeasured(const Lookahead& lookahead, PlannedDecision* decision) const {
-    if (!CanMeasure()) return;
-    const std::vector<double> losses = lookahead.FinalLosses(StateAt(decision->best_place));
-    const double all = (*utility_)(losses);
-    for (const std::size_t j : MostWanted(lookahead.weights(), targets_.size())) {
-      if (IsMeasured(targets_[j])) continue;
-      std::vector<double> without = losses;
-      without[j] += 10.0;
-      if ((*utility_)(without) >= all) continue;  // it is not what the search would end with
+  // What the search would end with and no board has measured: of those targets, which are worth nothing
+  // unmeasured, the one that adds most to what there is, then the one that adds most to both, and so on.
+  void FindUnmeasured(const Lookahead& lookahead, PlannedDecision* decision) {
+    measurements_left_ = MeasurementsLeft();
+    if (measurements_left_ == 0) return;
+    constexpr double kOutOfReach = 10.0;  // nats
+    const std::vector<double> final_losses = lookahead.FinalLosses(StateAt(decision->best_place));
+    std::vector<double> losses = final_losses;
+    std::vector<std::size_t> unmeasured;
+    for (std::size_t j = 0; j < targets_.size(); ++j) {
+      if (IsMeasured(targets_[j]) || IsBeingMeasured(targets_[j])) continue;
+      unmeasured.push_back(j);
+      losses[j] += kOutOfReach;
+    }
+    double value = (*utility_)(losses);
+    while (!unmeasured.empty() && std::ssize(wanted_) < measurements_left_) {
+      auto best = unmeasured.end();
+      double highest = value + input_.options.least_gain;
+      for (auto j = unmeasured.begin(); j != unmeasured.end(); ++j) {
+        std::vector<double> with = losses;
+        with[*j] = final_losses[*j];
+        const double value_with = (*utility_)(with);
+        if (value_with > highest) {
+          highest = value_with;
+          best = j;
+        }
+      }
+      if (best == unmeasured.end()) break;
+      value = highest;
+      losses[*best] = final_losses[*best];
+      wanted_.insert(targets_[*best]);
       decision->to_measure.push_back(
-          StepOf(decision->best_place, targets_[j], /*batches=*/0, /*measure=*/true));
+          StepOf(decision->best_place, targets_[*best], /*batches=*/0, /*measure=*/true));
       decision->to_measure.back().figures.value = figures_.value_of_stopping;
+      unmeasured.erase(best);
     }
   }
 
@@ -361,6 +413,9 @@ class Decider {
   Place latest_;
   std::vector<Choice> targets_;
   std::optional<TargetUtility> utility_;  // of targets_
+  int measurements_left_ = 0;
+  std::set<Choice>
+      wanted_;  // of targets_: what the search would end with and no board has measured
   DecisionFigures figures_;
   double best_value_ = 0.0;  // of the best step so far, less what training must be worth more
 };

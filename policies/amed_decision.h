@@ -50,7 +50,8 @@ struct PlannedDecision {
   std::optional<PlannedStep> step;
   // Where the search would end now.
   Place best_place;
-  // Before it ends: what it would end with and no board has measured, the most wanted first.
+  // Before it ends: what it would end with and no board has measured, what adds most first. No step takes
+  // the measurements, or the board seconds, that these will need.
   std::vector<PlannedStep> to_measure;
   // Before it ends: all mini-batches that are left, at what they do most good to. Absent if they do
   // none.

@@ -42,6 +42,8 @@ struct TrainingToyOptions {
   double divergence_rate = 0.0;   // of trainings
   double failure_rate = 0.0;      // of candidates
   double unavailable_rate = 0.0;  // of measurements
+  std::optional<double> board_seconds = std::nullopt;
+  double seconds_of_a_measurement = 5.0;
 };
 
 class TrainingToy final : public Environment {
@@ -84,7 +86,8 @@ class TrainingToy final : public Environment {
     Observation observation =
         Conditions{.slots = {{"board", options_.slots}},
                    .totals = {.measurements = options_.measurements,
-                              .mini_batches = options_.measurements * options_.batches_per_step}};
+                              .mini_batches = options_.measurements * options_.batches_per_step,
+                              .board_seconds = options_.board_seconds}};
     if (began_) {
       const auto pick = AsIndex(order_.NextIndex(static_cast<int>(queue_.size())));
       observation = queue_[pick];
@@ -196,9 +199,10 @@ class TrainingToy final : public Environment {
       return {.on = "board", .result = CandidateFailed{"does not fit"}};
     }
     const double ratio = TrueRatio(choice) * PlainExp(0.004 * fate.NextNormal());
-    return {.on = "board",
-            .result =
-                Measured{.ratio = ratio, .ratio_low = 0.995 * ratio, .ratio_high = 1.005 * ratio}};
+    return {
+        .on = "board",
+        .result = Measured{.ratio = ratio, .ratio_low = 0.995 * ratio, .ratio_high = 1.005 * ratio},
+        .board_seconds = is_known ? 0.0 : options_.seconds_of_a_measurement};
   }
 
   // Trains from the place that a ticket names, and keeps what it left.
