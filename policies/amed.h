@@ -8,7 +8,8 @@
 //               sensitivities on; of latency and energy, the board's table corrected by what was
 //               measured, disturbed and wide measurements counting less (policies/surrogate.h)
 //   targets     networks that the search may end with: the integer program's answers, what was tried,
-//               exactly best choices of worlds drawn from the belief (policies/target_pool.h)
+//               exactly best choices of worlds drawn from the belief (policies/target_pool.h); of these
+//               what it would end with now, and what may well turn out better
 //   utility     within a budget of latency or energy the lowest loss, else the hypervolume of all
 //               (policies/target_utility.h)
 //   action      read, and measure on every class with a board what was not measured yet: from the

@@ -33,6 +33,9 @@ constexpr Node kNodes[] = {
 // A front's networks share the place that the search ends at: what each gets of the rest.
 constexpr double kShareOfAFront = 0.25;
 
+// What the search would end with may take half of the targets; the others are there to be learned about.
+constexpr std::size_t kOneInTargetsEnds = 2;
+
 struct MeanAndDeviation {
   double mean = 0.0;
   double deviation = 0.0;
@@ -184,9 +187,18 @@ class Decider {
     const TargetUtility utility = UtilityOf(pool);
     const Lookahead lookahead(input_.belief, StateAt(latest_), pool, left_, ErrorOfReadings(),
                               utility);
-    for (const std::size_t j : MostWanted(lookahead.weights(), AsIndex(input_.options.targets))) {
-      targets_.push_back(pool[j]);
+    // What the search would end with now, however sure that is, and what may take its place.
+    const std::size_t count = AsIndex(input_.options.targets);
+    std::vector<std::size_t> all(pool.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    std::vector<std::size_t> chosen =
+        WhatAddsMost(utility, lookahead.FinalLosses(StateAt(latest_)), std::move(all),
+                     count / kOneInTargetsEnds, input_.options.least_gain);
+    for (const std::size_t j : MostWanted(lookahead.weights(), pool.size())) {
+      if (chosen.size() == count) break;
+      if (std::find(chosen.begin(), chosen.end(), j) == chosen.end()) chosen.push_back(j);
     }
+    for (const std::size_t j : chosen) targets_.push_back(pool[j]);
     utility_ = UtilityOf(targets_);
   }
 
@@ -365,41 +377,21 @@ class Decider {
     return step;
   }
 
-  // What the search would end with and no board has measured: of those targets, which are worth nothing
-  // unmeasured, the one that adds most to what there is, then the one that adds most to both, and so on.
+  // What the search would end with and no board has measured: unmeasured it is worth nothing.
   void FindUnmeasured(const Lookahead& lookahead, PlannedDecision* decision) {
     measurements_left_ = MeasurementsLeft();
     if (measurements_left_ == 0) return;
-    constexpr double kOutOfReach = 10.0;  // nats
-    const std::vector<double> final_losses = lookahead.FinalLosses(StateAt(decision->best_place));
-    std::vector<double> losses = final_losses;
     std::vector<std::size_t> unmeasured;
     for (std::size_t j = 0; j < targets_.size(); ++j) {
-      if (IsMeasured(targets_[j]) || IsBeingMeasured(targets_[j])) continue;
-      unmeasured.push_back(j);
-      losses[j] += kOutOfReach;
+      if (!IsMeasured(targets_[j]) && !IsBeingMeasured(targets_[j])) unmeasured.push_back(j);
     }
-    double value = (*utility_)(losses);
-    while (!unmeasured.empty() && std::ssize(wanted_) < measurements_left_) {
-      auto best = unmeasured.end();
-      double highest = value + input_.options.least_gain;
-      for (auto j = unmeasured.begin(); j != unmeasured.end(); ++j) {
-        std::vector<double> with = losses;
-        with[*j] = final_losses[*j];
-        const double value_with = (*utility_)(with);
-        if (value_with > highest) {
-          highest = value_with;
-          best = j;
-        }
-      }
-      if (best == unmeasured.end()) break;
-      value = highest;
-      losses[*best] = final_losses[*best];
-      wanted_.insert(targets_[*best]);
+    for (const std::size_t j :
+         WhatAddsMost(*utility_, lookahead.FinalLosses(StateAt(decision->best_place)), unmeasured,
+                      AsIndex(measurements_left_), input_.options.least_gain)) {
+      wanted_.insert(targets_[j]);
       decision->to_measure.push_back(
-          StepOf(decision->best_place, targets_[*best], /*batches=*/0, /*measure=*/true));
+          StepOf(decision->best_place, targets_[j], /*batches=*/0, /*measure=*/true));
       decision->to_measure.back().figures.value = figures_.value_of_stopping;
-      unmeasured.erase(best);
     }
   }
 

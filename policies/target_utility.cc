@@ -90,4 +90,34 @@ double TargetUtility::Hypervolume(const std::vector<double>& losses) const {
   return area;
 }
 
+std::vector<std::size_t> WhatAddsMost(const TargetUtility& utility,
+                                      const std::vector<double>& losses,
+                                      std::vector<std::size_t> among, std::size_t count,
+                                      double least) {
+  constexpr double kOutOfReach = 10.0;  // nats
+  std::vector<double> with = losses;
+  for (const std::size_t j : among) with[j] += kOutOfReach;
+  std::vector<std::size_t> picked;
+  double value = utility(with);
+  while (picked.size() < count) {
+    auto best = among.end();
+    double highest = value + least;
+    for (auto j = among.begin(); j != among.end(); ++j) {
+      with[*j] = losses[*j];
+      const double value_with = utility(with);
+      with[*j] += kOutOfReach;
+      if (value_with > highest) {
+        highest = value_with;
+        best = j;
+      }
+    }
+    if (best == among.end()) break;
+    value = highest;
+    with[*best] = losses[*best];
+    picked.push_back(*best);
+    among.erase(best);
+  }
+  return picked;
+}
+
 }  // namespace bitpilot

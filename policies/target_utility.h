@@ -55,4 +55,12 @@ class TargetUtility {
   std::vector<std::size_t> order_;  // targets by ascending price
 };
 
+// Which of `among`, positions of targets, add to the utility: first the one that adds most to what there is
+// without any of them, then the one that adds most to both, and so on. At most `count`, each adding more
+// than `least`. losses: excess loss of each target at the end, nats, [targets].
+std::vector<std::size_t> WhatAddsMost(const TargetUtility& utility,
+                                      const std::vector<double>& losses,
+                                      std::vector<std::size_t> among, std::size_t count,
+                                      double least);
+
 }  // namespace bitpilot
