@@ -18,10 +18,11 @@ struct CodeTensor {
   bool Contains(int y, int x) const {
     return y >= 0 && y < shape.height && x >= 0 && x < shape.width;
   }
+  // The codes of one pixel, [C]. REQUIRES: Contains(y, x).
+  const std::uint8_t* Pixel(int y, int x) const { return &codes[ElementIndex(shape, y, x, 0)]; }
   // code - zero_point; padding is the zero point itself.
   std::int32_t At(int y, int x, int c) const {
-    if (!Contains(y, x)) return 0;
-    return codes[ElementIndex(shape, y, x, c)] - zero_point;
+    return Contains(y, x) ? Pixel(y, x)[c] - zero_point : 0;
   }
   static std::size_t ElementIndex(const TensorShape& shape, int y, int x, int c) {
     return static_cast<std::size_t>(
@@ -39,7 +40,11 @@ std::int32_t Convolution(const Operation& op, const CodeTensor& input, const std
     for (int kx = 0; kx < op.kernel_w; ++kx) {
       const int in_y = y * op.stride_h - op.padding.top + ky;
       const int in_x = x * op.stride_w - op.padding.left + kx;
-      for (int c = 0; c < depth; ++c) acc += input.At(in_y, in_x, first_channel + c) * *filter++;
+      if (input.Contains(in_y, in_x)) {
+        const std::uint8_t* codes = input.Pixel(in_y, in_x) + first_channel;
+        for (int c = 0; c < depth; ++c) acc += (codes[c] - input.zero_point) * filter[c];
+      }
+      filter += depth;
     }
   }
   return acc;
