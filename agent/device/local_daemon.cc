@@ -209,9 +209,9 @@ Result<BoardAddress> LocalDaemon::WaitUntilReady() {
     if (HasEnded()) return EndedStatus("did not start");
     std::this_thread::sleep_for(kPollInterval);
   }
-  return Status(StatusCode::kUnavailable,
-                options_.program + " was not ready after " +
-                    std::to_string(kStartLimit.count() / 1000) + " s" + LogTail(LogPath()));
+  return Status(StatusCode::kUnavailable, options_.program + " was not ready after " +
+                                              std::to_string(kStartLimit.count() / 1000) + " s" +
+                                              LogTail(LogPath()));
 }
 
 bool LocalDaemon::HasEnded() {
