@@ -88,12 +88,14 @@ function(bitpilot_add_test program)
     target_compile_options(${program} PRIVATE ${BITPILOT_TEST_OPTIONS})
     target_precompile_headers(${program} REUSE_FROM bitpilot_test_headers)
   endif()
+  # Threads of OpenBLAS, which the integer program's solver loads, would do nothing but wait for work.
+  set(environment "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE;OPENBLAS_NUM_THREADS=1")
   if(arg_ONE_PROCESS)
     add_test(NAME ${program} COMMAND ${program})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
-      ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE")
+      ENVIRONMENT "${environment}")
   else()
     gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE")
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "${environment}")
   endif()
 endfunction()

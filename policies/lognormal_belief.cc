@@ -26,6 +26,24 @@ std::vector<double> ExponentialsOf(std::vector<double> logs) {
   return logs;
 }
 
+// Sum of term(0) to term(count - 1), as four sums: one would wait for each addition.
+template <typename Term>
+double SumOfFour(std::size_t count, Term term) {
+  double sum0 = 0.0;
+  double sum1 = 0.0;
+  double sum2 = 0.0;
+  double sum3 = 0.0;
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    sum0 += term(i);
+    sum1 += term(i + 1);
+    sum2 += term(i + 2);
+    sum3 += term(i + 3);
+  }
+  for (; i < count; ++i) sum0 += term(i);
+  return (sum0 + sum1) + (sum2 + sum3);
+}
+
 }  // namespace
 
 LognormalBelief::LognormalBelief(const std::vector<double>& median,
@@ -228,12 +246,13 @@ LognormalBelief::Combination LognormalBelief::Combine(const SparseFeatures& feat
 }
 
 double LognormalBelief::Covariance(const Combination& a, const Combination& b) {
-  double covariance = 0.0;
-  for (std::size_t i = 0; i < a.unknowns.size(); ++i) {
-    covariance += a.unknowns[i] == b.unknowns[i] ? a.prior[i] * b.prior[i] : 0.0;
-  }
-  for (std::size_t k = 0; k < a.learned.size(); ++k) covariance -= a.learned[k] * b.learned[k];
-  return covariance;
+  const std::vector<int>& first = a.unknowns;
+  const std::vector<int>& second = b.unknowns;
+  return SumOfFour(first.size(),
+                   [&](std::size_t i) {
+                     return (first[i] == second[i] ? a.prior[i] : 0.0) * b.prior[i];
+                   }) -
+         SumOfFour(a.learned.size(), [&](std::size_t k) { return a.learned[k] * b.learned[k]; });
 }
 
 double LognormalBelief::Variance(const SparseFeatures& features) const {

@@ -16,6 +16,19 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 int ToCells(double cost, double cell) { return std::max(0, static_cast<int>(cost / cell + 0.5)); }
 
+// What `width` costs more is the distance from `from` to `to`: where `from` plus its loss is lower than `to`,
+// it is taken, and noted. All [count], none overlapping. Without a branch, which would be mispredicted all
+// the time.
+void Relax(const double* __restrict from, double loss, std::int8_t width, std::size_t count,
+           double* __restrict to, std::int8_t* __restrict position) {
+  for (std::size_t c = 0; c < count; ++c) {
+    const double with = from[c] + loss;
+    const int is_lower = with < to[c] ? 1 : 0;
+    position[c] = static_cast<std::int8_t>(position[c] + is_lower * (width - position[c]));
+    to[c] = std::min(to[c], with);
+  }
+}
+
 }  // namespace
 
 WidthLadder::WidthLadder(const SearchProblem& problem, const CostModel& cost)
@@ -103,11 +116,9 @@ WidthLadder::GroupPass WidthLadder::Pass(const VariableGroup& group,
         if (variable == first && w != k) continue;
         const double loss = losses[AsIndex(index_.At(variable, static_cast<int>(w)))];
         const auto shift = AsIndex(stage.cost[w]);
-        for (std::size_t c = shift; c < now.size(); ++c) {
-          if (now[c - shift] + loss < next[c]) {
-            next[c] = now[c - shift] + loss;
-            stage.position[c] = static_cast<std::int8_t>(w);
-          }
+        if (shift < now.size()) {
+          Relax(now.data(), loss, static_cast<std::int8_t>(w), now.size() - shift,
+                next.data() + shift, stage.position.data() + shift);
         }
       }
       now = std::move(next);
