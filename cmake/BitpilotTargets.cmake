@@ -90,12 +90,14 @@ function(bitpilot_add_test program)
   endif()
   # Threads of OpenBLAS, which the integer program's solver loads, would do nothing but wait for work.
   set(environment "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE;OPENBLAS_NUM_THREADS=1")
+  # gtest_discover_tests() would take the second variable for a property of its own.
+  string(REPLACE ";" "\\;" escaped_environment "${environment}")
   if(arg_ONE_PROCESS)
     add_test(NAME ${program} COMMAND ${program})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
       ENVIRONMENT "${environment}")
   else()
     gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "${environment}")
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "${escaped_environment}")
   endif()
 endfunction()

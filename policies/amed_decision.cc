@@ -61,6 +61,7 @@ class Decider {
         left_(LeftOf(input.view, input.options.train_while_searching, input.readings_left)) {
     for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
     link_ = input.surrogate.MeanWorld().link;
+    measurements_left_ = MeasurementsLeft();
     FindPlaces();
     FindTargets(random);
   }
@@ -183,6 +184,13 @@ class Decider {
     std::sort(pool.begin(), pool.end());
     pool.erase(std::unique(pool.begin(), pool.end()), pool.end());
     std::erase_if(pool, [&](const Choice& choice) { return input_.excluded.contains(choice); });
+    // What cannot be measured any more is nothing to end with.
+    const auto is_lost = [&](const Choice& choice) {
+      return !IsMeasured(choice) && !IsBeingMeasured(choice);
+    };
+    if (measurements_left_ == 0 && !std::all_of(pool.begin(), pool.end(), is_lost)) {
+      std::erase_if(pool, is_lost);
+    }
     if (pool.empty()) pool.push_back(UniformChoice(problem_, 8));
     const TargetUtility utility = UtilityOf(pool);
     const Lookahead lookahead(input_.belief, StateAt(latest_), pool, left_, ErrorOfReadings(),
@@ -222,33 +230,39 @@ class Decider {
     return order;
   }
 
-  // How many more networks every class with a board may measure; if board seconds are counted, by what
-  // a network took so far. The last one may begin when hardly any are left.
+  // Board seconds that measuring one more network may take, rather more than less: durations differ by
+  // twenty times, and the budgets themselves expect an even share.
+  double SecondsOfANetwork() const {
+    const Totals& totals = view_.conditions()->totals;
+    const double even = totals.board_seconds.value_or(0.0) *
+                        static_cast<double>(view_.Classes().size()) /
+                        std::max(1, totals.measurements);
+    std::vector<double> taken;
+    for (const AnsweredTrial& answered : view_.answered()) {
+      double seconds = 0.0;
+      for (const ClassOutcome& outcome : answered.outcome.classes) seconds += outcome.board_seconds;
+      if (seconds > 0.0) taken.push_back(seconds);
+    }
+    if (taken.empty()) return even;
+    const MeanAndDeviation summary = Summarize(taken);
+    return std::max(even, summary.mean + summary.deviation);
+  }
+
+  // How many more networks every class with a board may measure.
   int MeasurementsLeft() const {
     const std::vector<ClassId> classes = view_.Classes();
     if (classes.empty()) return 0;
     const int by_number = view_.measurements_left() / static_cast<int>(classes.size());
     std::optional<double> seconds = view_.board_seconds_left();
     if (!seconds) return by_number;
-    double taken = 0.0;
-    int networks = 0;
-    for (const AnsweredTrial& answered : view_.answered()) {
-      double of_this = 0.0;
-      for (const ClassOutcome& outcome : answered.outcome.classes) {
-        of_this += outcome.board_seconds;
-      }
-      taken += of_this;
-      networks += of_this > 0.0 ? 1 : 0;
+    const double each = SecondsOfANetwork();
+    for (const Action& action : view_.in_flight()) {
+      const auto* trial = std::get_if<Trial>(&action);
+      if (trial != nullptr && !trial->classes.empty()) *seconds -= each;
     }
-    if (networks > 0) {
-      const double each = taken / networks;
-      for (const Action& action : view_.in_flight()) {
-        const auto* trial = std::get_if<Trial>(&action);
-        if (trial != nullptr && !trial->classes.empty()) *seconds -= each;
-      }
-      if (*seconds > 0.0) return std::min(by_number, static_cast<int>(std::ceil(*seconds / each)));
-    }
-    return *seconds > 0.0 ? by_number : 0;
+    if (*seconds <= 0.0) return 0;
+    // One may begin as long as any are left.
+    return std::min(by_number, std::max(1, static_cast<int>(*seconds / each)));
   }
 
   // What the search would end with is measured whenever it ends: that much is kept for it.
@@ -379,7 +393,6 @@ class Decider {
 
   // What the search would end with and no board has measured: unmeasured it is worth nothing.
   void FindUnmeasured(const Lookahead& lookahead, PlannedDecision* decision) {
-    measurements_left_ = MeasurementsLeft();
     if (measurements_left_ == 0) return;
     std::vector<std::size_t> unmeasured;
     for (std::size_t j = 0; j < targets_.size(); ++j) {

@@ -86,7 +86,9 @@ void SearchEnvironment::Extend(int measurements) {
   totals_.measurements += measurements;
   totals_.mini_batches += measurements * config_.train_batches;
   if (totals_.board_seconds) {
-    *totals_.board_seconds += *config_.board_seconds * measurements / config_.measurements;
+    // What the last measurement took beyond the budget is no debt of those that are added.
+    *totals_.board_seconds += std::max(0.0, -view_.board_seconds_left().value_or(0.0)) +
+                              *config_.board_seconds * measurements / config_.measurements;
   }
 }
 

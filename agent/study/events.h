@@ -68,9 +68,11 @@ namespace bitpilot {
 //   6  uniform 8 bit is read on the weights of each trial that trained, and rewards charge what a
 //      candidate loses to it and to the twin (policies/reward.h); a search that trains estimates batch
 //      norm anew before readings of untrained weights, too; teachers normalize by the mini-batch
+//   7  amed and two-stage plan with what they would end with, and keep measurements for it
+//      (policies/amed_decision.h); an extension does not pay for board seconds that were overspent
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 6;
+inline constexpr int kLogVersion = 7;
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";

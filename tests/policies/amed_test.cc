@@ -332,6 +332,7 @@ TEST(AmedTest, MeasuresWhatItWouldEndWithWhileBoardSecondsLast) {
         .seed = seed, .widths = {2, 3, 4, 5, 6, 7, 8}, .batches_per_step = 4, .budgets = {}};
     TrainingToyOptions limited = unlimited;
     limited.board_seconds = 4.5 * limited.seconds_of_a_measurement;
+    limited.log_deviation_of_seconds = 0.8;  // as where neighbours disturb
     const double batches = 0.5 * unlimited.final_batches;
     TrainingToy slow(limited);
     Play(slow, MakeAmed(slow.problem(), options));
@@ -359,7 +360,8 @@ TEST(AmedTest, KeepsTheBudgetOfWeightBytes) {
 TEST(AmedTest, EndsLowerThanTheStateBlindSearch) {
   double amed = 0.0;
   double blind = 0.0;
-  int covered = 0;
+  int covered = 0;       // by intervals of 90 %
+  int half_covered = 0;  // of 50 %
   int predicted = 0;
   int read_before = 0;
   double error = 0.0;  // sums of squares, at widths that were read before
@@ -377,6 +379,7 @@ TEST(AmedTest, EndsLowerThanTheStateBlindSearch) {
       const double distance = score.loss - figures.predicted_loss;
       ++predicted;
       covered += std::abs(distance) <= 1.645 * figures.predicted_error ? 1 : 0;
+      half_covered += std::abs(distance) <= 0.674 * figures.predicted_error ? 1 : 0;
       const double excess =
           ExcessOf(planned.problem().anchor, score, answered.outcome.at.depth).mean;
       const auto [last, is_first] = last_excess.emplace(answered.trial.what.choice, excess);
@@ -392,7 +395,8 @@ TEST(AmedTest, EndsLowerThanTheStateBlindSearch) {
   }
   EXPECT_LT(amed, blind);
   EXPECT_GE(covered, 0.8 * predicted) << covered << " of " << predicted;
-  EXPECT_LE(covered, 0.97 * predicted) << covered << " of " << predicted;
+  // Too wide intervals show here: of so few, 97 % may well be covered by the others.
+  EXPECT_LE(half_covered, 0.7 * predicted) << half_covered << " of " << predicted;
   EXPECT_GE(read_before, 5);
   EXPECT_LT(error, error_as_last_read);
 }

@@ -54,7 +54,11 @@ inline SearchLog CheckPolicyConformance(const std::string& name, Environment& en
     const CostModel cost = CostModel::Create(problem).value();
     answers = SolveIntegerProgram(problem, cost, count).value();
   }
-  const auto make = [&] { return MakePolicy(name, problem, seed, answers).value(); };
+  // Laws hold whatever a plan looks at: less of it is as good here, and quicker.
+  const bool plans = name == "amed" || name == "two-stage";
+  const std::string options =
+      plans ? R"({"targets": 8, "worlds": 3, "steps_considered": 3})" : "{}";
+  const auto make = [&] { return MakePolicy(name, problem, seed, answers, options).value(); };
   const std::unique_ptr<Policy> policy = make();
   EXPECT_EQ(policy->name(), name);
   const SearchLog log = RunSearch(*policy, environment);

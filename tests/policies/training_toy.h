@@ -43,7 +43,8 @@ struct TrainingToyOptions {
   double failure_rate = 0.0;      // of candidates
   double unavailable_rate = 0.0;  // of measurements
   std::optional<double> board_seconds = std::nullopt;
-  double seconds_of_a_measurement = 5.0;
+  double seconds_of_a_measurement = 5.0;  // the median
+  double log_deviation_of_seconds = 0.0;
 };
 
 class TrainingToy final : public Environment {
@@ -187,6 +188,12 @@ class TrainingToy final : public Environment {
       loss += stays_[at] + goes_[at] * missing[i];
     }
     return loss;
+  }
+
+  double SecondsOf(const Choice& choice) const {
+    RandomStream seconds(options_.seed, "seconds", Mix(0, choice));
+    return options_.seconds_of_a_measurement *
+           PlainExp(options_.log_deviation_of_seconds * seconds.NextNormal());
   }
 
   ClassOutcome Measure(const Choice& choice) {
