@@ -76,6 +76,7 @@ endfunction()
 # One CTest test per GoogleTest case. ONE_PROCESS makes the binary a single CTest test: programs that load
 # LibTorch take 0.3 s and more to start. Tests are compiled for a short build: little optimization, and GoogleTest's
 # headers precompiled once for all (tests/CMakeLists.txt). What local daemons keep for the next one stays in the build folder.
+# Further variables are in CMakePresets.json: gtest_discover_tests() takes one.
 function(bitpilot_add_test program)
   cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL" "SOURCES;DEPS")
   add_executable(${program} ${arg_SOURCES})
@@ -88,16 +89,12 @@ function(bitpilot_add_test program)
     target_compile_options(${program} PRIVATE ${BITPILOT_TEST_OPTIONS})
     target_precompile_headers(${program} REUSE_FROM bitpilot_test_headers)
   endif()
-  # Threads of OpenBLAS, which the integer program's solver loads, would do nothing but wait for work.
-  set(environment "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;OMP_WAIT_POLICY=PASSIVE;OPENBLAS_NUM_THREADS=1")
-  # gtest_discover_tests() would take the second variable for a property of its own.
-  string(REPLACE ";" "\\;" escaped_environment "${environment}")
   if(arg_ONE_PROCESS)
     add_test(NAME ${program} COMMAND ${program})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
-      ENVIRONMENT "${environment}")
+      ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
   else()
     gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "${escaped_environment}")
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
   endif()
 endfunction()
