@@ -10,6 +10,7 @@
 #include "kernels/base/check.h"
 #include "policies/index.h"
 #include "policies/loss_learner.h"
+#include "policies/networks_left.h"
 #include "policies/pace.h"
 #include "policies/reward.h"
 #include "policies/target_pool.h"
@@ -61,7 +62,7 @@ class Decider {
         left_(LeftOf(input.view, input.options.train_while_searching, input.readings_left)) {
     for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
     link_ = input.surrogate.MeanWorld().link;
-    measurements_left_ = MeasurementsLeft();
+    measurements_left_ = NetworksLeftToMeasure(view_);
     FindPlaces();
     FindTargets(random);
   }
@@ -230,41 +231,6 @@ class Decider {
     return order;
   }
 
-  // Board seconds that measuring one more network may take, rather more than less: durations differ by
-  // twenty times, and the budgets themselves expect an even share.
-  double SecondsOfANetwork() const {
-    const Totals& totals = view_.conditions()->totals;
-    const double even = totals.board_seconds.value_or(0.0) *
-                        static_cast<double>(view_.Classes().size()) /
-                        std::max(1, totals.measurements);
-    std::vector<double> taken;
-    for (const AnsweredTrial& answered : view_.answered()) {
-      double seconds = 0.0;
-      for (const ClassOutcome& outcome : answered.outcome.classes) seconds += outcome.board_seconds;
-      if (seconds > 0.0) taken.push_back(seconds);
-    }
-    if (taken.empty()) return even;
-    const MeanAndDeviation summary = Summarize(taken);
-    return std::max(even, summary.mean + summary.deviation);
-  }
-
-  // How many more networks every class with a board may measure.
-  int MeasurementsLeft() const {
-    const std::vector<ClassId> classes = view_.Classes();
-    if (classes.empty()) return 0;
-    const int by_number = view_.measurements_left() / static_cast<int>(classes.size());
-    std::optional<double> seconds = view_.board_seconds_left();
-    if (!seconds) return by_number;
-    const double each = SecondsOfANetwork();
-    for (const Action& action : view_.in_flight()) {
-      const auto* trial = std::get_if<Trial>(&action);
-      if (trial != nullptr && !trial->classes.empty()) *seconds -= each;
-    }
-    if (*seconds <= 0.0) return 0;
-    // One may begin as long as any are left.
-    return std::min(by_number, std::max(1, static_cast<int>(*seconds / each)));
-  }
-
   // What the search would end with is measured whenever it ends: that much is kept for it.
   bool MayMeasure(const Choice& choice) const {
     return measurements_left_ > std::ssize(wanted_) ||
@@ -418,7 +384,7 @@ class Decider {
   Place latest_;
   std::vector<Choice> targets_;
   std::optional<TargetUtility> utility_;  // of targets_
-  int measurements_left_ = 0;
+  int measurements_left_ = 0;             // networks
   std::set<Choice>
       wanted_;  // of targets_: what the search would end with and no board has measured
   DecisionFigures figures_;
