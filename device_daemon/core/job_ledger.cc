@@ -115,6 +115,14 @@ std::string FingerprintOf(const v1::MeasureRequest& request) {
   for (const std::string& sha256 : request.network_sha256()) AddField(hash, sha256);
   for (const std::string& logits : request.golden_logits()) AddField(hash, logits);
   AddField(hash, request.golden_pixels());
+  AddField(hash, std::to_string(request.golden_outputs_size()));
+  for (const v1::NamedOutputs& outputs : request.golden_outputs()) {
+    AddField(hash, std::to_string(outputs.outputs_size()));
+    for (const v1::NamedOutput& output : outputs.outputs()) {
+      AddField(hash, output.name());
+      AddField(hash, std::to_string(output.num_values()));
+    }
+  }
   AddField(hash, std::to_string(static_cast<int>(request.spec().tier())));
   AddField(hash, request.spec().per_operation() ? "operations" : "");
   AddField(hash, request.spec().extended() ? "extended" : "");
