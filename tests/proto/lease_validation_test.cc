@@ -13,14 +13,14 @@
 namespace bitpilot {
 namespace {
 
-Message Request() {
+Message SessionRequest() {
   Message message;
   message.envelope.set_session_id(std::string(kSessionIdBytes, 's'));
   return message;
 }
 
 Message LeaseRequest() {
-  Message message = Request();
+  Message message = SessionRequest();
   message.envelope.mutable_lease_request()->set_ttl_ms(30'000);
   return message;
 }
@@ -70,10 +70,10 @@ TEST(LeaseValidationTest, LetsOnlyAReservationWait) {
 }
 
 TEST(LeaseValidationTest, AcceptsWhatAsksForTheStateAndDrains) {
-  Message message = Request();
+  Message message = SessionRequest();
   message.envelope.mutable_board_status_request();
   EXPECT_TRUE(ValidateRequest(Decoded(message)).ok());
-  message = Request();
+  message = SessionRequest();
   message.envelope.mutable_drain_request()->set_drain(true);
   message.envelope.mutable_drain_request()->set_reason("new heat sink");
   const Message decoded = Decoded(message);
