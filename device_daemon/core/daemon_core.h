@@ -92,6 +92,8 @@ class DaemonCore {
   // Tells BoardStatus how warm the board is now.
   void set_temperature_celsius(std::optional<double> celsius) { temperature_celsius_ = celsius; }
 
+  // The first message of a board that connects to its agent.
+  Message Announcement() const;
   // What the board does at `now`.
   v1::BoardStatus BoardStatusAt(Milliseconds now) const;
   bool is_measuring() const {
@@ -120,6 +122,7 @@ class DaemonCore {
     std::string session_id;
     std::string name;
     v1::QueueEntry::Kind kind = v1::QueueEntry::MEASUREMENT;
+    JobId job = 0;
     Milliseconds asked{0};
     Milliseconds takes{0};  // That it will have the board, about.
 
@@ -214,7 +217,8 @@ class DaemonCore {
   std::uint64_t shared_epoch_ = 0;  // In which the worker counts all leases PER_JOB.
   std::vector<Applicant> applicants_;
   JobLedger jobs_;
-  std::uint64_t last_arrival_ = 0;  // Of jobs, whose id it is, and applicants.
+  JobId last_job_ = 0;
+  std::uint64_t last_arrival_ = 0;  // Of jobs and applicants.
   FairShare share_;
   Milliseconds queue_told_{0};
   KeptResults kept_;

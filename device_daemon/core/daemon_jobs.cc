@@ -104,7 +104,8 @@ Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
 
 Status DaemonCore::Enqueue(Job job) {
   BITPILOT_RETURN_IF_ERROR(jobs_.CheckRoom(job));
-  job.id = ++last_arrival_;
+  job.id = ++last_job_;
+  job.arrival = ++last_arrival_;
   if (!jobs_.HasJobsOfUser(job.user_id)) share_.Arrive(job.user_id);
   jobs_.Enqueue(std::move(job));
   return {};
@@ -158,7 +159,7 @@ bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event) {
     accepted.set_measure_id(measure_id);
     accepted.set_duplicate(true);
     accepted.set_eta_ms(static_cast<std::uint32_t>(RemainingOf(*job).count()));
-    if (job != jobs_.running()) accepted.set_queue_position(QueuePosition(job->id));
+    if (job != jobs_.running()) accepted.set_queue_position(QueuePosition(job->arrival));
   } else {
     *reply.envelope.mutable_measure_result() = finished->result();
   }

@@ -13,12 +13,13 @@ std::vector<DaemonCore::Turn> DaemonCore::Turns() const {
   std::vector<Turn> turns;
   for (const Job& job : jobs_.waiting()) {
     Turn turn;
-    turn.waiter = {job.id, job.user_id, job.priority, job.overtaken};
+    turn.waiter = {job.arrival, job.user_id, job.priority, job.overtaken};
     turn.waiter.may_begin = leases_.Find(job.session_id) != nullptr &&
                             (reservation == nullptr || reservation->session_id == job.session_id);
     turn.session_id = job.session_id;
     turn.name = job.holder;
     turn.kind = job.is_measurement() ? v1::QueueEntry::MEASUREMENT : v1::QueueEntry::INFERENCE;
+    turn.job = job.id;
     turn.asked = job.accepted;
     turn.takes = RemainingOf(job);
     turns.push_back(std::move(turn));
@@ -100,7 +101,7 @@ void DaemonCore::Overtake(const Waiter& next) {
   for (const Turn& turn : Turns()) {
     if (!turn.waiter.may_begin || turn.waiter.arrival >= next.arrival) continue;
     for (Job& job : jobs_.waiting()) {
-      if (job.id == turn.waiter.arrival) ++job.overtaken;
+      if (job.arrival == turn.waiter.arrival) ++job.overtaken;
     }
     for (Applicant& applicant : applicants_) {
       if (applicant.arrival == turn.waiter.arrival) ++applicant.overtaken;
@@ -109,7 +110,7 @@ void DaemonCore::Overtake(const Waiter& next) {
 }
 
 void DaemonCore::StartJobOf(const Turn& turn) {
-  Job& job = jobs_.Start(turn.waiter.arrival, now_, kStallLimit);
+  Job& job = jobs_.Start(turn.job, now_, kStallLimit);
   share_.Begin(job.user_id);
   const Lease& lease = *leases_.Find(job.session_id);
   job.request.envelope.set_lease_epoch(
@@ -143,7 +144,7 @@ void DaemonCore::TellWhoWaits() {
     progress.set_measure_id(job.measure_id());
     progress.set_phase(kQueuePhase);
     progress.set_silence_ms(kQueueSilenceMs);
-    progress.set_queue_position(QueuePosition(job.id));
+    progress.set_queue_position(QueuePosition(job.arrival));
     SendToSession(job.session_id, job.request_id, std::move(message));
   }
 }

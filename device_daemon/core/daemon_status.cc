@@ -12,6 +12,15 @@ constexpr char kNoReason[] = "no reason was given";
 
 }  // namespace
 
+Message DaemonCore::Announcement() const {
+  Message message;
+  v1::Announce& announce = *message.envelope.mutable_announce();
+  announce.set_protocol_major(kProtocolMajor);
+  announce.set_protocol_minor(kProtocolMinor);
+  announce.set_boot_id(config_.boot_id);
+  return message;
+}
+
 std::string DaemonCore::StateName() const {
   const Job* running = jobs_.running();
   if (running != nullptr) return running->is_measurement() ? "TIMING" : "INFERRING";

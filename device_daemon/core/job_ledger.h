@@ -25,7 +25,8 @@ struct Job {
   std::string fingerprint;  // Of a MeasureRequest.
   std::string holder;       // Whose lease it was accepted under, for people.
   int priority = 0;
-  int overtaken = 0;         // As Waiter's.
+  std::uint64_t arrival = 0;  // These two as Waiter's.
+  int overtaken = 0;
   Milliseconds accepted{0};  // When.
   std::size_t size_bytes = 0;
   // Longest run, from its start. What the agent asked for stays; what the daemon guessed grows with

@@ -58,7 +58,8 @@ void KeptResults::KeepUsers(const std::set<std::string>& user_ids) {
 }
 
 void KeptResults::NoteNotSent(const std::string& measure_id, std::chrono::milliseconds now) {
-  if (One* one = FindOne(measure_id)) one->send_at = now + kResendPause;
+  One* one = FindOne(measure_id);
+  if (one != nullptr && one->resends < kMaxResends) one->send_at = now + kResendPause;
 }
 
 void KeptResults::Expire(std::chrono::milliseconds now) {
@@ -81,6 +82,7 @@ std::vector<std::string> KeptResults::TakeDueToSend(std::chrono::milliseconds no
   for (One& one : results_) {
     if (!one.send_at || now < *one.send_at) continue;
     one.send_at.reset();
+    ++one.resends;
     due.push_back(one.measure_id());
   }
   return due;

@@ -24,6 +24,7 @@ class KeptResults {
   static constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
   static constexpr std::chrono::milliseconds kStoreDelay{500};
   static constexpr std::chrono::milliseconds kResendPause{1'000};
+  static constexpr int kMaxResends = 60;                 // Then it waits until it is asked for.
   static constexpr std::chrono::hours kLongestKept{24};  // Counted anew at every start.
 
   // What an earlier run of the daemon left on the disk.
@@ -38,7 +39,7 @@ class KeptResults {
   void Forget(const std::string& measure_id, const std::string& user_id);
   void KeepUsers(const std::set<std::string>& user_ids);
 
-  // The result is to be sent again after kResendPause.
+  // The result is to be sent again after kResendPause, but not more than kMaxResends times.
   void NoteNotSent(const std::string& measure_id, std::chrono::milliseconds now);
   // Drops what is too old.
   void Expire(std::chrono::milliseconds now);
@@ -58,6 +59,7 @@ class KeptResults {
     std::chrono::milliseconds since{0};
     std::optional<std::chrono::milliseconds> store_at;
     std::optional<std::chrono::milliseconds> send_at;
+    int resends = 0;
     bool is_stored = false;
 
     const std::string& measure_id() const { return kept.result().measure_id(); }
