@@ -59,6 +59,17 @@ TEST(KeptResultsTest, StoresWhatIsNotAcknowledgedSoonOnce) {
   EXPECT_EQ(results.TakeDroppedFromDisk(), std::vector<std::string>{IdOf(2)});
 }
 
+TEST(KeptResultsTest, SendsAgainAtMostSixtyTimes) {
+  KeptResults results;
+  results.Add(KeptOf(IdOf(1)), Milliseconds{0});
+  int sent = 0;
+  for (Milliseconds now{0}; now < Milliseconds{200'000}; now += KeptResults::kResendPause) {
+    sent += static_cast<int>(results.TakeDueToSend(now).size());
+    results.NoteNotSent(IdOf(1), now);
+  }
+  EXPECT_EQ(sent, KeptResults::kMaxResends);
+}
+
 TEST(KeptResultsTest, DropsWhatNobodyFetchedForADay) {
   KeptResults results;
   results.Load(KeptOf(IdOf(1)), Milliseconds{0});
@@ -85,7 +96,7 @@ TEST_F(DaemonJobsTest, WritesAResultThatIsNotAcknowledgedToTheDisk) {
 }
 
 // The daemon was killed after the measurement: its next run answers from the disk, without a lease.
-TEST_F(DaemonJobsTest, AnswersWithAResultOfAnEarlierRunOnceUntilItIsAcknowledged) {
+TEST_F(DaemonJobsTest, F6AnswersWithAResultOfAnEarlierRunUntilItIsAcknowledged) {
   const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
   driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m', 5'000.0)});
   CoreConfig config = CoreDriver::MakeConfig(/*last_epoch=*/7);
@@ -112,7 +123,7 @@ TEST_F(DaemonJobsTest, GivesAResultToNobodyElse) {
 }
 
 // The agent does not read: what can be asked for again is dropped, a result is sent again.
-TEST_F(DaemonJobsTest, SendsAResultAgainThatItsAgentDidNotTake) {
+TEST_F(DaemonJobsTest, F26SendsAResultAgainThatItsAgentDidNotTake) {
   const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
   driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')});
   driver_.Step(ResultNotSent{std::string(kMeasureIdBytes, 'm')});
