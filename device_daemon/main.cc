@@ -40,13 +40,18 @@ CLI::Validator WholeNumberIn(std::int64_t min,
 
 void AddServe(CLI::App& app, ServeOptions& options) {
   CLI::App* serve = app.add_subcommand("serve", "Serve agents until interrupted");
-  serve
-      ->add_option("--listen", options.endpoint,
-                   "Where to listen, e.g. tcp://0.0.0.0:7777; port 0 takes a free one")
-      ->required();
+  serve->add_option("--listen", options.endpoint,
+                    "Where to listen, e.g. tcp://0.0.0.0:7777; port 0 takes a free one");
+  serve->add_option("--connect", options.connect,
+                    "Also, or instead of --listen: connect to the agent at HOST:PORT, as from "
+                    "behind a NAT. May be repeated");
+  serve->add_option("--agent", options.agent_name,
+                    "With --connect: the agent, by its name in authorized_agents, whose key must "
+                    "be found there. Default: the only one that may measure");
   serve->add_option("--keys", options.keys_folder,
                     "Folder with daemon.key (see keygen) and authorized_agents: a line \"NAME "
-                    "PUBLIC_KEY\" for each agent that may connect. SIGHUP reads the list again");
+                    "PUBLIC_KEY [agent|observer|admin] [LAST_DAY]\" for each agent that may "
+                    "connect; LAST_DAY is YYYY-MM-DD. The list is read again when it changes");
   serve->add_option("--isa", options.isa, kIsaHelp);
   serve->add_option("--cpu", options.cpu, kCpuHelp);
   serve
@@ -78,6 +83,15 @@ void AddServe(CLI::App& app, ServeOptions& options) {
                    "A network's time in the energy phase may differ by this share from its "
                    "latency's interval; else it has no energy")
       ->transform(NumberIn(0.0, 1.0))
+      ->capture_default_str();
+  serve->add_option("--metrics", options.metrics_path,
+                    "File for Prometheus' textfile collector (name it *.prom), written every 15 s "
+                    "while nothing is measured");
+  serve
+      ->add_option("--log-format", options.log_format,
+                   "Of the log on standard error: text, or json with one object a line, which also "
+                   "tells of every measurement and lease")
+      ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   serve->add_flag("--shares-agent-host", options.shares_agent_host,
                   "This board is the machine that trains: other load is expected, and only what it "

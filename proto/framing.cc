@@ -29,6 +29,7 @@ struct BodyInfo {
 constexpr BodyInfo kBodies[] = {
     {BodyCase::kHello, "hello", Raw::kNever},
     {BodyCase::kHelloAck, "hello_ack", Raw::kNever},
+    {BodyCase::kAnnounce, "announce", Raw::kNever},
     {BodyCase::kLeaseRequest, "lease_request", Raw::kNever},
     {BodyCase::kLeaseGrant, "lease_grant", Raw::kNever},
     {BodyCase::kLeaseDenied, "lease_denied", Raw::kNever},
@@ -47,6 +48,9 @@ constexpr BodyInfo kBodies[] = {
     {BodyCase::kResultAck, "result_ack", Raw::kNever},
     {BodyCase::kPing, "ping", Raw::kNever},
     {BodyCase::kPong, "pong", Raw::kNever},
+    {BodyCase::kBoardStatusRequest, "board_status_request", Raw::kNever},
+    {BodyCase::kBoardStatus, "board_status", Raw::kNever},
+    {BodyCase::kDrainRequest, "drain_request", Raw::kNever},
     {BodyCase::kError, "error", Raw::kNever},
     {BodyCase::kEnergyRunRequest, "energy_run_request", Raw::kIfLarge},
     {BodyCase::kEnergyRunResult, "energy_run_result", Raw::kNever},

@@ -1,55 +1,18 @@
 #include "proto/validation.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "proto/crc32.h"
+#include "proto/energy_validation.h"
+#include "proto/field_checks.h"
+#include "proto/lease_validation.h"
 
 namespace bitpilot {
 namespace {
 
 using BodyCase = v1::Envelope::BodyCase;
-
-Status CheckSize(std::string_view field, std::size_t expected, std::size_t got) {
-  if (got == expected) return {};
-  return InvalidArgument(std::string(field) + " has " + std::to_string(expected) + " bytes, got " +
-                         std::to_string(got));
-}
-
-Status CheckName(std::string_view field, std::string_view name) {
-  if (name.size() <= kMaxNameBytes) return {};
-  return InvalidArgument(std::string(field) + " has at most " + std::to_string(kMaxNameBytes) +
-                         " bytes, got " + std::to_string(name.size()));
-}
-
-Status CheckFinite(std::string_view field, double value) {
-  if (std::isfinite(value)) return {};
-  return InvalidArgument(std::string(field) + " must be finite, got " + std::to_string(value));
-}
-
-Status CheckPositive(std::string_view field, double value) {
-  if (std::isfinite(value) && value > 0.0) return {};
-  return InvalidArgument(std::string(field) + " must be finite and positive, got " +
-                         std::to_string(value));
-}
-
-Status CheckNotNegative(std::string_view field, double value) {
-  if (std::isfinite(value) && value >= 0.0) return {};
-  return InvalidArgument(std::string(field) + " must be finite and not negative, got " +
-                         std::to_string(value));
-}
-
-Status ValidateLease(const v1::LeaseRequest& lease) {
-  if (lease.ttl_ms() < kMinLeaseTtlMs || lease.ttl_ms() > kMaxLeaseTtlMs) {
-    return InvalidArgument("ttl_ms must be in [" + std::to_string(kMinLeaseTtlMs) + ", " +
-                           std::to_string(kMaxLeaseTtlMs) + "], got " +
-                           std::to_string(lease.ttl_ms()));
-  }
-  return CheckName("holder", lease.holder());
-}
 
 Status ValidateQuery(const v1::ArtifactQuery& query) {
   BITPILOT_RETURN_IF_ERROR(CheckSize("sha256", kSha256Bytes, query.sha256().size()));
@@ -87,6 +50,37 @@ Status ValidateInfer(const v1::InferRequest& infer, std::string_view raw) {
   return {};
 }
 
+// The outputs are named, and have `num_values` values together.
+Status CheckOutputs(const google::protobuf::RepeatedPtrField<v1::NamedOutput>& outputs,
+                    std::uint64_t num_values) {
+  std::uint64_t sum = 0;
+  for (const v1::NamedOutput& output : outputs) {
+    BITPILOT_RETURN_IF_ERROR(CheckName("outputs.name", output.name()));
+    if (output.name().empty() || output.num_values() == 0) {
+      return InvalidArgument("an output has a name and values, got '" + output.name() + "' with " +
+                             std::to_string(output.num_values()));
+    }
+    sum += output.num_values();
+  }
+  if (sum == num_values) return {};
+  return InvalidArgument("the outputs have " + std::to_string(sum) + " values together, expected " +
+                         std::to_string(num_values));
+}
+
+Status ValidateGoldenOutputs(const v1::MeasureRequest& measure) {
+  if (measure.golden_outputs().empty()) return {};
+  if (measure.golden_outputs_size() != measure.network_sha256_size()) {
+    return InvalidArgument("golden_outputs is parallel to network_sha256: expected " +
+                           std::to_string(measure.network_sha256_size()) + " entries, got " +
+                           std::to_string(measure.golden_outputs_size()));
+  }
+  for (int i = 0; i < measure.golden_outputs_size(); ++i) {
+    BITPILOT_RETURN_IF_ERROR(CheckOutputs(measure.golden_outputs(i).outputs(),
+                                          measure.golden_logits(i).size() / sizeof(float)));
+  }
+  return {};
+}
+
 Status ValidateMeasure(const v1::MeasureRequest& measure) {
   BITPILOT_RETURN_IF_ERROR(CheckSize("measure_id", kMeasureIdBytes, measure.measure_id().size()));
   const int num_networks = measure.network_sha256_size();
@@ -108,6 +102,7 @@ Status ValidateMeasure(const v1::MeasureRequest& measure) {
                              std::to_string(logits.size()) + " bytes");
     }
   }
+  BITPILOT_RETURN_IF_ERROR(ValidateGoldenOutputs(measure));
   if (measure.golden_pixels().empty()) return InvalidArgument("golden_pixels is empty");
   const v1::MeasureSpec::Tier tier = measure.spec().tier();
   if (tier == v1::MeasureSpec::TIER_UNSPECIFIED || !v1::MeasureSpec::Tier_IsValid(tier)) {
@@ -136,65 +131,14 @@ Status ValidateLogits(const v1::InferResult& result, std::string_view raw) {
   const std::uint64_t image_bytes = std::uint64_t{result.num_classes()} * sizeof(float);
   if (image_bytes != 0 && result.num_images() != 0 && raw.size() % image_bytes == 0 &&
       raw.size() / image_bytes == result.num_images()) {
+    if (!result.outputs().empty()) {
+      BITPILOT_RETURN_IF_ERROR(CheckOutputs(result.outputs(), result.num_classes()));
+    }
     return CheckLogitsFinite(raw);
   }
   return InvalidArgument(std::to_string(raw.size()) + " raw bytes are not the float32 logits of " +
                          std::to_string(result.num_images()) + " images and " +
                          std::to_string(result.num_classes()) + " classes");
-}
-
-Status ValidateNet(const v1::EnergyMeasurement& energy) {
-  if (energy.has_net_uj() != energy.has_net_uncertainty_uj() ||
-      energy.has_net_uj() != energy.no_net_reason().empty()) {
-    return InvalidArgument("a net energy has an uncertainty, and a missing one a reason");
-  }
-  BITPILOT_RETURN_IF_ERROR(CheckFinite("net_uj", energy.net_uj()));
-  return CheckNotNegative("net_uncertainty_uj", energy.net_uncertainty_uj());
-}
-
-Status ValidateEnergy(const v1::EnergyMeasurement& energy) {
-  if (energy.tier() != v1::METER_EXTERNAL && energy.tier() != v1::SENSOR_ONBOARD) {
-    return InvalidArgument("a measured energy is of tier METER_EXTERNAL or SENSOR_ONBOARD, got " +
-                           std::to_string(static_cast<int>(energy.tier())));
-  }
-  if (energy.source().empty()) return InvalidArgument("a measured energy names its source");
-  BITPILOT_RETURN_IF_ERROR(CheckName("source", energy.source()));
-  BITPILOT_RETURN_IF_ERROR(CheckName("scope", energy.scope()));
-  BITPILOT_RETURN_IF_ERROR(CheckPositive("gross_uj", energy.gross_uj()));
-  BITPILOT_RETURN_IF_ERROR(CheckNotNegative("gross_uncertainty_uj", energy.gross_uncertainty_uj()));
-  BITPILOT_RETURN_IF_ERROR(ValidateNet(energy));
-  BITPILOT_RETURN_IF_ERROR(CheckPositive("idle_power_w", energy.idle_power_w()));
-  BITPILOT_RETURN_IF_ERROR(CheckPositive("latency_ns", energy.latency_ns()));
-  BITPILOT_RETURN_IF_ERROR(CheckPositive("window_s", energy.window_s()));
-  const auto& windows_uj = energy.window_uj();
-  if (windows_uj.empty() || energy.samples() < 2 ||
-      energy.inferences() < static_cast<std::uint64_t>(windows_uj.size())) {
-    return InvalidArgument("a measured energy has windows with inferences and samples");
-  }
-  for (const double window_uj : windows_uj) {
-    BITPILOT_RETURN_IF_ERROR(CheckPositive("window_uj", window_uj));
-  }
-  const auto [least, most] = std::minmax_element(windows_uj.begin(), windows_uj.end());
-  if (energy.gross_uj() >= *least && energy.gross_uj() <= *most) return {};
-  return InvalidArgument("gross_uj is not among its windows");
-}
-
-Status ValidateCapability(const v1::EnergyCapability& energy) {
-  const v1::EnergyTier tier = energy.tier();
-  if (tier == v1::ENERGY_TIER_UNSPECIFIED || !v1::EnergyTier_IsValid(tier)) {
-    return InvalidArgument("unknown energy tier " + std::to_string(static_cast<int>(tier)));
-  }
-  const bool measures = tier == v1::METER_EXTERNAL || tier == v1::SENSOR_ONBOARD;
-  if (measures == energy.source().empty() || measures != energy.reason().empty()) {
-    return InvalidArgument("a board that measures energy names the source, another one the reason");
-  }
-  BITPILOT_RETURN_IF_ERROR(CheckName("source", energy.source()));
-  if (!measures) {
-    BITPILOT_RETURN_IF_ERROR(CheckFinite("period_ms", energy.period_ms()));
-    return CheckFinite("window_s", energy.window_s());
-  }
-  BITPILOT_RETURN_IF_ERROR(CheckPositive("period_ms", energy.period_ms()));
-  return CheckPositive("window_s", energy.window_s());
 }
 
 Status ValidateNetworkMeasurement(const v1::NetworkMeasurement& network) {
@@ -256,6 +200,17 @@ Status ValidateConditions(const v1::Conditions& conditions) {
   for (const auto& [name, value] : numbers) {
     BITPILOT_RETURN_IF_ERROR(CheckFinite(name, value));
   }
+  const struct {
+    const char* name;
+    bool is_there;
+    double value;
+  } clocks[] = {
+      {"clock_lease_mhz", conditions.has_clock_lease_mhz(), conditions.clock_lease_mhz()},
+      {"clock_mhz", conditions.has_clock_mhz(), conditions.clock_mhz()},
+      {"claimed_clock_mhz", conditions.has_claimed_clock_mhz(), conditions.claimed_clock_mhz()}};
+  for (const auto& [name, is_there, value] : clocks) {
+    if (is_there) BITPILOT_RETURN_IF_ERROR(CheckPositive(name, value));
+  }
   return {};
 }
 
@@ -299,7 +254,7 @@ Status ValidateRequest(const Message& message) {
   BITPILOT_RETURN_IF_ERROR(CheckSize("session_id", kSessionIdBytes, envelope.session_id().size()));
   switch (envelope.body_case()) {
     case BodyCase::kLeaseRequest:
-      return ValidateLease(envelope.lease_request());
+      return ValidateLeaseRequest(envelope.lease_request());
     case BodyCase::kArtifactQuery:
       return ValidateQuery(envelope.artifact_query());
     case BodyCase::kArtifactChunk:
@@ -313,8 +268,11 @@ Status ValidateRequest(const Message& message) {
                        envelope.measure_cancel().measure_id().size());
     case BodyCase::kResultAck:
       return CheckSize("measure_id", kMeasureIdBytes, envelope.result_ack().measure_id().size());
+    case BodyCase::kDrainRequest:
+      return CheckName("reason", envelope.drain_request().reason());
     case BodyCase::kLeaseRelease:
     case BodyCase::kPing:
+    case BodyCase::kBoardStatusRequest:
       return {};
     default:
       return InvalidArgument("an agent does not send " +
@@ -325,16 +283,21 @@ Status ValidateRequest(const Message& message) {
 Status ValidateReply(const Message& message) {
   const v1::Envelope& envelope = message.envelope;
   switch (envelope.body_case()) {
+    case BodyCase::kAnnounce:
+      return CheckSize("boot_id", kSessionIdBytes, envelope.announce().boot_id().size());
     case BodyCase::kHelloAck:
       BITPILOT_RETURN_IF_ERROR(
           CheckSize("session_id", kSessionIdBytes, envelope.hello_ack().session_id().size()));
       BITPILOT_RETURN_IF_ERROR(
           CheckSize("boot_id", kSessionIdBytes, envelope.hello_ack().boot_id().size()));
+      if (!v1::Role_IsValid(envelope.hello_ack().role())) {
+        return InvalidArgument("unknown role " +
+                               std::to_string(static_cast<int>(envelope.hello_ack().role())));
+      }
       if (!envelope.hello_ack().capabilities().has_energy()) return {};
       return ValidateCapability(envelope.hello_ack().capabilities().energy());
     case BodyCase::kLeaseGrant:
-      if (envelope.lease_grant().epoch() == 0) return InvalidArgument("lease epoch 0 was granted");
-      return {};
+      return ValidateLeaseGrant(envelope.lease_grant());
     case BodyCase::kArtifactStatus:
       return CheckSize("sha256", kSha256Bytes, envelope.artifact_status().sha256().size());
     case BodyCase::kInferResult:
@@ -347,6 +310,8 @@ Status ValidateReply(const Message& message) {
                        envelope.measure_progress().measure_id().size());
     case BodyCase::kMeasureResult:
       return ValidateResult(envelope.measure_result());
+    case BodyCase::kBoardStatus:
+      return ValidateBoardStatus(envelope.board_status());
     case BodyCase::kLeaseDenied:
     case BodyCase::kLeaseReleased:
     case BodyCase::kPong:

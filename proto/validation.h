@@ -17,7 +17,9 @@ namespace bitpilot {
 //   1  takes golden pixels as a raw frame, names its limits, estimates what remains of a
 //   measurement.
 //   2  measures in longer windows (MeasureSpec::window_doublings).
-inline constexpr std::uint32_t kProtocolMinor = 2;
+//   3  leases PER_JOB, reservations that wait, priorities, roles, BoardStatus, draining; measures its
+//   clock.
+inline constexpr std::uint32_t kProtocolMinor = 3;
 
 inline constexpr std::size_t kSessionIdBytes = 16;
 inline constexpr std::size_t kMeasureIdBytes = 16;
@@ -29,6 +31,8 @@ inline constexpr std::uint32_t kMaxWindowDoublings = 2;
 inline constexpr std::size_t kMaxNameBytes = 256;  // Holder, build and study names.
 inline constexpr std::uint32_t kMinLeaseTtlMs = 1'000;
 inline constexpr std::uint32_t kMaxLeaseTtlMs = 600'000;
+inline constexpr int kMaxPriority = 9;       // of a lease; the lowest is -9
+inline constexpr int kMaxQueueEntries = 64;  // that BoardStatus tells of
 inline constexpr std::uint32_t kMaxDeadlineMs =
     86'400'000;  // A longer one is shortened to this: a day.
 

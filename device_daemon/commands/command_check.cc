@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/energy/discovery.h"
 #include "device_daemon/energy/source_choice.h"
+#include "device_daemon/measurement/clock_rate.h"
 #include "device_daemon/measurement/system_info.h"
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/server/zmq_socket.h"
@@ -46,9 +48,23 @@ nlohmann::ordered_json OrNull(const std::optional<Value>& value) {
   return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
 }
 
+// Of the CPU that measures, by its own additions, once it has worked for long enough to leave its
+// rest. The thread stays there.
+std::optional<double> AwakeClockMhz(const CpuCore& core) {
+  if (!PinToCpu(core.cpu)) return std::nullopt;
+  MeasureClock& clock = SystemMeasureClock();
+  const std::int64_t end_ns = clock.WallNs() + 50'000'000;
+  std::optional<double> mhz;
+  do {
+    mhz = MeasureClockMhz(clock);
+  } while (clock.WallNs() < end_ns);
+  return mhz ? std::optional<double>(std::round(*mhz)) : mhz;
+}
+
 // The CPU that measures.
 nlohmann::ordered_json ToJson(const CpuCore& core) {
-  return {{"cpu", core.cpu},
+  return {{"clock_mhz", OrNull(AwakeClockMhz(core))},
+          {"cpu", core.cpu},
           {"core", core.Identity()},
           {"capacity", OrNull(core.capacity)},
           {"frequency_khz", OrNull(core.current_khz)},

@@ -9,10 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "device_daemon/commands/commands.h"
+#include "device_daemon/server/log.h"
 #include "device_daemon/server/server.h"
 #include "device_daemon/worker/process.h"
 #include "device_daemon/worker/sandbox.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/model_board_file.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/utf8.h"
@@ -28,13 +30,39 @@ void PrintReady(const ServerAddress& address, bool json) {
     const nlohmann::ordered_json line{{"type", "ready"},
                                       {"endpoint", address.endpoint},
                                       {"public_key", address.public_key},
-                                      {"pid", getpid()}};
+                                      {"pid", getpid()},
+                                      {"connects_to", address.connects_to}};
     PrintJson(line);
   } else {
-    std::printf("bitpilotd serves at %s, public key %s\n", address.endpoint.c_str(),
-                address.public_key.c_str());
+    std::string where = address.endpoint.empty() ? "" : " serves at " + address.endpoint;
+    if (!address.connects_to.empty()) {
+      where +=
+          std::string(where.empty() ? "" : " and") + " connects to " + Joined(address.connects_to);
+    }
+    std::printf("bitpilotd%s, public key %s\n", where.c_str(), address.public_key.c_str());
   }
   std::fflush(stdout);
+}
+
+// "board.lan:7777" is an endpoint, too.
+std::string ConnectEndpoint(const std::string& text) {
+  return text.find("://") == std::string::npos ? "tcp://" + text : text;
+}
+
+// Both ways may be open at a time. A host that nobody knows now may be known later.
+Status CheckConnections(const ServeOptions& options) {
+  if (options.endpoint.empty() && options.connect.empty()) {
+    return InvalidArgument(
+        "agents must reach this board, or it them: pass --listen tcp://ADDRESS:PORT or --connect "
+        "HOST:PORT");
+  }
+  for (const std::string& text : options.connect) {
+    const Status status = ParseEndpoint(ConnectEndpoint(text), EndpointUse::kConnect).status();
+    if (!status.ok()) return status.WithContext("--connect");
+  }
+  if (options.agent_name.empty() || !options.connect.empty()) return {};
+  return InvalidArgument(
+      "--agent says whose key --connect expects; without --connect leave it out");
 }
 
 // A host that nobody knows is a mistake of the command line, too.
@@ -62,7 +90,8 @@ Status CheckFlags(const ServeOptions& options) {
         "keygen --keys DIR`, add your agent's public key to DIR/authorized_agents, and pass "
         "--keys DIR");
   }
-  BITPILOT_RETURN_IF_ERROR(CheckEndpoint(options.endpoint));
+  BITPILOT_RETURN_IF_ERROR(CheckConnections(options));
+  if (!options.endpoint.empty()) BITPILOT_RETURN_IF_ERROR(CheckEndpoint(options.endpoint));
   if (!IsUtf8(options.name)) {
     return InvalidArgument("--name " + Quoted(options.name) +
                            ": agents are told it, so it must be UTF-8");
@@ -114,6 +143,9 @@ Status ServeAsAsked(const ServeOptions& options) {
   server.meter = options.meter;
   server.energy_source = options.energy_source;
   server.energy_tolerance = options.energy_tolerance;
+  for (const std::string& text : options.connect) server.connect.push_back(ConnectEndpoint(text));
+  server.agent_name = options.agent_name;
+  server.metrics_path = ExpandHome(options.metrics_path);
   return Serve(server, [&](const ServerAddress& address) { PrintReady(address, options.json); });
 }
 
@@ -123,6 +155,7 @@ int RunServe(const ServeOptions& options) {
   HideOwnMemory();
   IgnoreBrokenPipes();
   if (options.exit_with_parent) DieWithParent(getppid(), SIGTERM);
+  if (options.log_format == "json") SetLogFormat(LogFormat::kJson);
   const Status status = ServeAsAsked(options);
   return status.ok() ? 0 : ReportFailure(status, options.json);
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -17,7 +18,9 @@
 namespace bitpilot {
 
 struct ServeOptions {
-  std::string endpoint;
+  std::string endpoint;              // Empty: only connects.
+  std::vector<std::string> connect;  // "HOST:PORT" or an endpoint, each of an agent.
+  std::string agent_name;            // As ServerOptions::agent_name.
   std::string keys_folder;
   std::string store_folder;  // Empty: "store" in the key folder.
   std::string isa;           // Empty: the best the CPU has.
@@ -30,6 +33,8 @@ struct ServeOptions {
   double energy_tolerance = kDefaultEnergyTolerance;
   std::uint64_t store_mib = 256;
   std::uint64_t worker_memory_mib = 1024;
+  std::string metrics_path;
+  std::string log_format = "text";  // or "json"
   bool json = false;
   bool exit_with_parent = false;
   bool shares_agent_host = false;

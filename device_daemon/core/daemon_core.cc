@@ -33,29 +33,39 @@ ArtifactRequest ArtifactRequestOf(const MessageReceived& event, const std::strin
 
 }  // namespace
 
-DaemonCore::DaemonCore(CoreConfig config) : config_(std::move(config)), lease_(config_.last_epoch) {
+DaemonCore::DaemonCore(CoreConfig config)
+    : config_(std::move(config)), leases_(config_.last_epoch), drain_reason_(config_.drain_reason) {
   BITPILOT_CHECK(config_.boot_id.size() == kSessionIdBytes);
+  for (v1::KeptResult& kept : config_.kept_results) kept_.Load(std::move(kept), now_);
+  config_.kept_results.clear();
 }
 
 std::vector<Action> DaemonCore::Step(const Event& event, Milliseconds now) {
   BITPILOT_CHECK(now >= now_);
   now_ = now;
-  KeepLeaseOfRunningJob();
+  ExpireLeases();
   std::visit([this](const auto& one) { On(one); }, event);
+  kept_.Expire(now_);
+  Advance();
+  EndLeasesOfADrainedBoard();
+  TellWhoWaits();
+  StoreAndSendKeptResults();
   return std::exchange(actions_, {});
 }
 
 std::optional<Milliseconds> DaemonCore::NextDeadline() const {
-  std::optional<Milliseconds> next;
+  std::optional<Milliseconds> next = kept_.NextDeadline();
   const auto consider = [&](Milliseconds when) { next = std::min(next.value_or(when), when); };
   const Job* running = jobs_.running();
   if (running != nullptr && !running->stop_reason) {
     consider(running->started + running->limit);
     consider(running->last_progress + running->silence);
   }
-  if (lease_.has_holder() &&
-      (running == nullptr || running->session_id != lease_.holder_session())) {
-    consider(lease_.expires());
+  const auto expiry = leases_.NextExpiry(
+      [this](const std::string& session_id) { return !jobs_.HasJobsOf(session_id); });
+  if (expiry) consider(*expiry);
+  for (const Job& job : jobs_.waiting()) {
+    if (WaitsForOthers(job)) consider(queue_told_ + kQueueWord);
   }
   return next;
 }
@@ -65,7 +75,7 @@ void DaemonCore::On(const FramesRefused& event) { SendError(event.peer, "", 0, e
 void DaemonCore::On(const MessageReceived& event) {
   const v1::Envelope& envelope = event.message.envelope;
   if (event.peer.user_id.empty()) {
-    actions_.push_back(Log{"dropped a message of a peer that did not authenticate"});
+    AddLog("dropped a message of a peer that did not authenticate", "message_dropped", {});
     return;
   }
   Status status;
@@ -92,7 +102,13 @@ void DaemonCore::OpenSession(const MessageReceived& event) {
              hello.agent_build() + ") " + std::to_string(hello.protocol_major())});
     return;
   }
-  if (sessions_.size() >= kMaxSessions) EvictSession();
+  if (sessions_.size() >= kMaxSessions && !EvictSession()) {
+    SendError(event.peer, "", event.message.envelope.request_id(),
+              {StatusCode::kResourceExhausted,
+               "this board serves " + std::to_string(kMaxSessions) +
+                   " sessions at a time, and all of them hold leases; ask again later"});
+    return;
+  }
   // Unique in this boot by the counter and across boots by the boot's random bytes. It need not be
   // secret: a session also belongs to one authenticated user.
   const std::uint64_t number = ++sessions_opened_;
@@ -110,6 +126,7 @@ void DaemonCore::OpenSession(const MessageReceived& event) {
   ack.set_protocol_minor(kProtocolMinor);
   *ack.mutable_limits() = config_.limits;
   ack.mutable_limits()->set_max_networks(kMaxNetworksPerMeasure);
+  ack.set_role(event.peer.role);
   SendToSession(id, event.message.envelope.request_id(), std::move(reply));
 }
 
@@ -128,16 +145,37 @@ Status DaemonCore::CheckSession(const MessageReceived& event) {
   session.last_request_id = envelope.request_id();
   session.routing_id = event.peer.routing_id;
   session.last_seen = now_;
-  if (lease_.IsHeldBy(envelope.session_id(), now_)) lease_.Renew(now_);
+  leases_.Renew(envelope.session_id(), now_);
   return {};
+}
+
+Status DaemonCore::CheckRole(const MessageReceived& event) const {
+  switch (event.message.envelope.body_case()) {
+    case BodyCase::kPing:
+    case BodyCase::kBoardStatusRequest:
+      return {};
+    case BodyCase::kDrainRequest:
+      if (event.peer.role == v1::ADMIN) return {};
+      return {StatusCode::kPermissionDenied,
+              "this key may not drain the board; write admin behind it in authorized_agents"};
+    default:
+      if (event.peer.role != v1::OBSERVER) return {};
+      return {
+          StatusCode::kPermissionDenied,
+          "this key is an observer's, which only looks; take the word observer from its line in "
+          "authorized_agents"};
+  }
 }
 
 Status DaemonCore::Dispatch(const MessageReceived& event) {
   const v1::Envelope& envelope = event.message.envelope;
+  BITPILOT_RETURN_IF_ERROR(CheckRole(event));
+  if (envelope.has_measure_request() && AnswerKnownMeasurement(event)) return {};
   if (NeedsLease(envelope.body_case())) BITPILOT_RETURN_IF_ERROR(CheckLease(envelope));
   switch (envelope.body_case()) {
     case BodyCase::kLeaseRequest:
-      return RequestLease(event);
+      RequestLease(event);
+      return {};
     case BodyCase::kLeaseRelease:
       ReleaseLease(envelope);
       return {};
@@ -158,11 +196,16 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
     case BodyCase::kMeasureCancel:
       return CancelMeasure(event);
     case BodyCase::kResultAck:
-      jobs_.Forget(envelope.result_ack().measure_id(), event.peer.user_id);
+      kept_.Forget(envelope.result_ack().measure_id(), event.peer.user_id);
       return {};
     case BodyCase::kPing:
       AnswerPing(event);
       return {};
+    case BodyCase::kBoardStatusRequest:
+      AnswerStatus(event);
+      return {};
+    case BodyCase::kDrainRequest:
+      return Drain(event);
     default:
       return InvalidArgument("unexpected " + std::string(BodyName(envelope.body_case())));
   }
@@ -184,41 +227,35 @@ void DaemonCore::On(const ArtifactAnswered& event) {
 }
 
 void DaemonCore::On(const AgentsReplaced& event) {
+  std::set<std::string> listed;
+  std::set<std::string> workers;  // Who may have leases and jobs.
+  for (const auto& [user_id, role] : event.roles) {
+    listed.insert(user_id);
+    if (role != v1::OBSERVER) workers.insert(user_id);
+  }
   std::vector<std::string> ended;
   for (const auto& [id, session] : sessions_) {
-    if (!event.user_ids.contains(session.user_id)) ended.push_back(id);
+    if (!listed.contains(session.user_id)) ended.push_back(id);
+    if (!workers.contains(session.user_id)) {
+      leases_.Release(id);
+      std::erase_if(applicants_, [&](const Applicant& one) { return one.holder.session_id == id; });
+    }
   }
-  for (const std::string& id : ended) EndSession(id);
+  for (const std::string& id : ended) sessions_.erase(id);
   if (!ended.empty()) {
-    actions_.push_back(Log{"ended " + std::to_string(ended.size()) +
-                           " sessions of agents that are not authorized any more"});
+    AddLog("ended " + std::to_string(ended.size()) +
+               " sessions of agents that are not authorized any more",
+           "sessions_ended", {{"sessions", std::to_string(ended.size())}});
   }
   // Jobs outlive their session, so they are asked for their user.
-  jobs_.KeepUsers(event.user_ids);
+  jobs_.KeepUsers(workers);
+  kept_.KeepUsers(workers);
+  share_.KeepUsers(workers);
   Job* running = jobs_.running();
-  if (running != nullptr && !event.user_ids.contains(running->user_id)) {
+  if (running != nullptr && !workers.contains(running->user_id)) {
     running->is_revoked = true;
     StopRunning(v1::CANCELLED);
   }
-}
-
-void DaemonCore::EndSession(const std::string& session_id) {
-  if (lease_.IsReservedFor(session_id)) (void)lease_.CancelReservation();
-  if (lease_.has_holder() && lease_.holder_session() == session_id) lease_.Release();
-  sessions_.erase(session_id);
-}
-
-void DaemonCore::AnswerPing(const MessageReceived& event) {
-  Message reply;
-  v1::Pong& pong = *reply.envelope.mutable_pong();
-  pong.set_agent_time_ns(event.message.envelope.ping().agent_time_ns());
-  const Job* running = jobs_.running();
-  if (running != nullptr) {
-    pong.set_state(running->is_measurement() ? "TIMING" : "INFERRING");
-  } else {
-    pong.set_state(lease_.IsHeld(now_) ? "LEASED" : "READY");
-  }
-  ReplyTo(event, std::move(reply));
 }
 
 void DaemonCore::ReplyTo(const MessageReceived& event, Message reply) {
@@ -232,7 +269,7 @@ void DaemonCore::SendToSession(const std::string& session_id, std::uint64_t requ
   if (found == sessions_.end()) return;
   message.envelope.set_session_id(session_id);
   message.envelope.set_request_id(request_id);
-  if (lease_.IsHeldBy(session_id, now_)) message.envelope.set_lease_epoch(lease_.epoch());
+  if (const Lease* lease = leases_.Find(session_id)) message.envelope.set_lease_epoch(lease->epoch);
   actions_.push_back(Send{found->second.routing_id, std::move(message)});
 }
 
@@ -245,14 +282,65 @@ void DaemonCore::SendError(const Peer& peer, const std::string& session_id,
   actions_.push_back(Send{peer.routing_id, std::move(message)});
 }
 
-// The session that was silent for longest makes room, but never the one that holds the lease.
-void DaemonCore::EvictSession() {
+// The session that was silent for longest makes room, but none that holds or awaits a lease.
+bool DaemonCore::EvictSession() {
   auto oldest = sessions_.end();
   for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
-    if (lease_.IsHeldBy(it->first, now_)) continue;
+    const bool waits = std::any_of(
+        applicants_.begin(), applicants_.end(),
+        [&](const Applicant& one) { return one.is_told && one.holder.session_id == it->first; });
+    if (waits || leases_.Find(it->first) != nullptr || jobs_.HasJobsOf(it->first)) continue;
     if (oldest == sessions_.end() || it->second.last_seen < oldest->second.last_seen) oldest = it;
   }
+  if (oldest == sessions_.end()) return false;
+  std::erase_if(applicants_,
+                [&](const Applicant& one) { return one.holder.session_id == oldest->first; });
+  leases_.Release(oldest->first);
   sessions_.erase(oldest);
+  return true;
+}
+
+void DaemonCore::StoreAndSendKeptResults() {
+  for (std::string& measure_id : kept_.TakeDroppedFromDisk()) {
+    actions_.push_back(DropResult{std::move(measure_id)});
+  }
+  for (std::string& measure_id : kept_.TakeDueToStore(now_)) {
+    const v1::KeptResult* kept = kept_.Find(measure_id);
+    actions_.push_back(StoreResult{std::move(measure_id), *kept});
+  }
+  for (const std::string& measure_id : kept_.TakeDueToSend(now_)) {
+    const v1::KeptResult& kept = *kept_.Find(measure_id);
+    const auto session = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& one) {
+      return one.second.user_id == kept.user_id();
+    });
+    if (session != sessions_.end()) SendResult(session->first, 0, kept.result());
+  }
+}
+
+void DaemonCore::On(const ResultNotSent& event) { kept_.NoteNotSent(event.measure_id, now_); }
+
+void DaemonCore::On(const ResultStored& event) {
+  if (event.status.ok()) {
+    kept_problem_.clear();
+    return;
+  }
+  if (kept_problem_.empty()) {
+    AddLog("results are kept in memory only: " + event.status.message(), "results_not_stored",
+           {{"reason", event.status.message()}});
+  }
+  kept_problem_ = event.status.message();
+}
+
+void DaemonCore::SendResult(const std::string& session_id, std::uint64_t request_id,
+                            const v1::MeasureResult& result) {
+  Message message;
+  *message.envelope.mutable_measure_result() = result;
+  SendToSession(session_id, request_id, std::move(message));
+}
+
+void DaemonCore::AddLog(std::string text, std::string event,
+                        std::map<std::string, std::string> fields, bool is_detail) {
+  actions_.push_back(Log{std::move(text), std::move(event), std::move(fields), is_detail});
 }
 
 }  // namespace bitpilot::daemon

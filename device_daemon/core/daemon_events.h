@@ -6,7 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <set>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,10 +21,11 @@ namespace bitpilot::daemon {
 // Milliseconds of any monotonic clock.
 using Milliseconds = std::chrono::milliseconds;
 
-// The sender of a message: where to answer, and who it proved to be.
+// The sender of a message: where to answer, who it proved to be, and what it may do.
 struct Peer {
   std::string routing_id;
   std::string user_id;
+  v1::Role role = v1::AGENT;
 };
 
 using JobId = std::uint64_t;
@@ -62,10 +63,11 @@ struct ArtifactAnswered {  // Answers PrepareArtifact and AppendArtifact.
   Result<ArtifactState> state;
 };
 
-// Who is authorized from now on. Everybody else loses sessions, lease, and jobs, running ones too,
-// and gets no result, not even of measurements that finished before.
+// Who is authorized from now on, by user id. Everybody else loses sessions, lease, and jobs, running
+// ones too, and gets no result, not even of measurements that finished before. An OBSERVER loses all
+// but the sessions.
 struct AgentsReplaced {
-  std::set<std::string> user_ids;
+  std::map<std::string, v1::Role> roles;
 };
 
 struct WorkerProgressed {
@@ -90,11 +92,25 @@ struct WorkerFailed {  // The worker process is gone; the job has no answer.
   std::string detail;
 };
 
+struct ResultStored {  // Answers StoreResult.
+  std::string measure_id;
+  Status status;
+};
+
+struct DrainStored {  // Answers StoreDrain.
+  Status status;
+};
+
+// A MeasureResult could not be sent now: its peer does not read.
+struct ResultNotSent {
+  std::string measure_id;
+};
+
 struct TimePassed {};
 
-using Event =
-    std::variant<MessageReceived, FramesRefused, EpochStored, ArtifactAnswered, AgentsReplaced,
-                 WorkerProgressed, WorkerAnswered, WorkerFailed, TimePassed>;
+using Event = std::variant<MessageReceived, FramesRefused, EpochStored, ArtifactAnswered,
+                           AgentsReplaced, WorkerProgressed, WorkerAnswered, WorkerFailed,
+                           ResultStored, DrainStored, ResultNotSent, TimePassed>;
 
 // ---------------------------------------------------------------------------------------------------
 // actions
@@ -119,7 +135,9 @@ struct AppendArtifact {
   std::string bytes;
 };
 
-struct StartJob {  // At most one job runs at a time.
+// At most one job runs at a time. The request's lease_epoch says in which lease the worker shall
+// count it: leases PER_JOB that are held side by side are one to it.
+struct StartJob {
   JobId job = 0;
   Message request;
 };
@@ -133,11 +151,31 @@ struct DropArtifact {  // Its file is damaged: it must be uploaded again.
   std::string sha256;
 };
 
+// A result that no agent acknowledged soon: it must outlive the daemon.
+struct StoreResult {
+  std::string measure_id;
+  v1::KeptResult kept;
+};
+
+struct DropResult {  // It was acknowledged, is too old, or made room.
+  std::string measure_id;
+};
+
+// Whether the board is drained, for the next start of the daemon. DrainStored follows.
+struct StoreDrain {
+  bool drain = false;
+  std::string reason;
+};
+
+// A line of the log. event and fields are for programs that read it (`--log-format json`).
 struct Log {
   std::string text;
+  std::string event;
+  std::map<std::string, std::string> fields;
+  bool is_detail = false;  // of no interest to people: not in a log of text
 };
 
 using Action = std::variant<Send, StoreEpoch, PrepareArtifact, AppendArtifact, StartJob, StopJob,
-                            DropArtifact, Log>;
+                            DropArtifact, StoreResult, DropResult, StoreDrain, Log>;
 
 }  // namespace bitpilot::daemon

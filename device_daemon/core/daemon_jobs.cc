@@ -87,7 +87,6 @@ Milliseconds DaemonCore::RemainingOf(const Job& job) const {
 Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
   const v1::Envelope& envelope = event.message.envelope;
   Job job;
-  job.id = ++last_job_;
   job.session_id = envelope.session_id();
   job.user_id = event.peer.user_id;
   job.request_id = envelope.request_id();
@@ -95,51 +94,58 @@ Job DaemonCore::MakeJob(const MessageReceived& event, std::string fingerprint) {
   job.fingerprint = std::move(fingerprint);
   job.limit = LimitOf(envelope);
   job.limit_is_asked_for = envelope.deadline_ms() != 0;
+  const Lease& lease = *leases_.Find(envelope.session_id());
+  job.holder = lease.holder.name;
+  job.priority = lease.holder.priority;
+  job.accepted = now_;
+  job.size_bytes = event.message.envelope.ByteSizeLong() + event.message.raw.size();
   return job;
+}
+
+Status DaemonCore::Enqueue(Job job) {
+  BITPILOT_RETURN_IF_ERROR(jobs_.CheckRoom(job));
+  job.id = ++last_job_;
+  job.arrival = ++last_arrival_;
+  if (!jobs_.HasJobsOfUser(job.user_id)) share_.Arrive(job.user_id);
+  jobs_.Enqueue(std::move(job));
+  return {};
 }
 
 Status DaemonCore::StartInfer(const MessageReceived& event) {
   BITPILOT_RETURN_IF_ERROR(CheckPresent(event));
-  if (!jobs_.HasRoom(/*is_measurement=*/false)) {
-    return {StatusCode::kUnavailable, "too many inference requests wait; ask again later"};
-  }
-  jobs_.Enqueue(MakeJob(event, ""));
-  StartNextJob();
-  return {};
+  return Enqueue(MakeJob(event, ""));
 }
 
 Status DaemonCore::StartMeasure(const MessageReceived& event) {
   const v1::MeasureRequest& request = event.message.envelope.measure_request();
-  const std::string fingerprint = FingerprintOf(request);
-  if (AnswerKnownMeasurement(event, fingerprint)) return {};
   BITPILOT_RETURN_IF_ERROR(CheckPresent(event));
-  if (!jobs_.HasRoom(/*is_measurement=*/true)) {
-    return {StatusCode::kUnavailable,
-            "a measurement waits already; ask again when the running one has finished"};
-  }
+  BITPILOT_RETURN_IF_ERROR(Enqueue(MakeJob(event, FingerprintOf(request))));
+  const std::uint64_t arrival = last_arrival_;
   Message reply;
   v1::MeasureAccepted& accepted = *reply.envelope.mutable_measure_accepted();
   accepted.set_measure_id(request.measure_id());
   Milliseconds eta = TypicalDuration(request);
-  const Job* running = jobs_.running();
-  if (running != nullptr) eta += RemainingOf(*running);
-  accepted.set_eta_ms(static_cast<std::uint32_t>(eta.count()));
+  if (const Job* running = jobs_.running()) eta += RemainingOf(*running);
+  for (const Turn& turn : TurnsInOrder()) {
+    if (turn.waiter.arrival == arrival) break;
+    eta += turn.takes;
+  }
+  accepted.set_eta_ms(static_cast<std::uint32_t>(std::min(eta, kLongestJob).count()));
+  accepted.set_queue_position(QueuePosition(arrival));
   ReplyTo(event, std::move(reply));
-  jobs_.Enqueue(MakeJob(event, fingerprint));
-  StartNextJob();
   return {};
 }
 
 // Answers a measure_id that was seen before; false if it is new.
-bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event,
-                                        const std::string& fingerprint) {
+bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event) {
   const v1::Envelope& envelope = event.message.envelope;
   const std::string& measure_id = envelope.measure_request().measure_id();
   Job* job = jobs_.FindMeasurement(measure_id);
-  const FinishedMeasurement* finished = jobs_.FindFinished(measure_id);
+  const v1::KeptResult* finished = kept_.Find(measure_id);
   if (job == nullptr && finished == nullptr) return false;
-  const std::string& user_id = job != nullptr ? job->user_id : finished->user_id;
-  const std::string& known = job != nullptr ? job->fingerprint : finished->fingerprint;
+  const std::string fingerprint = FingerprintOf(envelope.measure_request());
+  const std::string& user_id = job != nullptr ? job->user_id : finished->user_id();
+  const std::string& known = job != nullptr ? job->fingerprint : finished->fingerprint();
   Message reply;
   if (user_id != event.peer.user_id || known != fingerprint) {
     v1::MeasureResult& result = *reply.envelope.mutable_measure_result();
@@ -153,8 +159,9 @@ bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event,
     accepted.set_measure_id(measure_id);
     accepted.set_duplicate(true);
     accepted.set_eta_ms(static_cast<std::uint32_t>(RemainingOf(*job).count()));
+    if (job != jobs_.running()) accepted.set_queue_position(QueuePosition(job->arrival));
   } else {
-    *reply.envelope.mutable_measure_result() = finished->result;
+    *reply.envelope.mutable_measure_result() = finished->result();
   }
   ReplyTo(event, std::move(reply));
   return true;
@@ -175,17 +182,26 @@ Status DaemonCore::CancelMeasure(const MessageReceived& event) {
   return {};
 }
 
-void DaemonCore::StartNextJob() {
-  if (const Job* job = jobs_.StartNext(now_, kStallLimit)) {
-    actions_.push_back(StartJob{job->id, job->request});
-  }
-}
-
 void DaemonCore::StopRunning(v1::MeasureStatus reason) {
   Job* running = jobs_.running();
   if (running->stop_reason) return;
   running->stop_reason = reason;
   actions_.push_back(StopJob{running->id});
+}
+
+void DaemonCore::StopOverdueJob() {
+  const Job* running = jobs_.running();
+  if (running == nullptr || running->stop_reason) return;
+  if (now_ >= running->started + running->limit ||
+      now_ >= running->last_progress + running->silence) {
+    StopRunning(v1::TIMED_OUT);
+  }
+}
+
+Job DaemonCore::FinishRunning() {
+  Job job = jobs_.FinishRunning();
+  share_.Charge(job.user_id, now_ - job.started - job.turn_wait);
+  return job;
 }
 
 void DaemonCore::On(const WorkerProgressed& event) {
@@ -197,6 +213,7 @@ void DaemonCore::On(const WorkerProgressed& event) {
     running->limit = std::min(running->limit + waited, kLongestJob);
     if (running->turn_wait >= kLongestTurnWait) StopRunning(v1::CANCELLED);
   }
+  ++worker_progress_;
   running->last_progress = now_;
   running->silence = std::clamp(event.silence, kStallLimit, kLongestSilence);
   if (!running->is_measurement()) return;
@@ -220,8 +237,8 @@ void DaemonCore::On(const WorkerProgressed& event) {
 void DaemonCore::On(const WorkerAnswered& event) {
   const Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
-  Job job = jobs_.FinishRunning();
-  if (job.is_revoked) return StartNextJob();
+  Job job = FinishRunning();
+  if (job.is_revoked) return;
   const bool fits = FitsFrames(event.reply);
   const Status valid = ValidateReply(event.reply);
   Message answer = event.reply;
@@ -240,12 +257,12 @@ void DaemonCore::On(const WorkerAnswered& event) {
                      "the worker answered with " + std::string(BodyName(reply.body_case())) +
                          (valid.ok() ? "" : ": " + valid.message()));
   }
-  StartNextJob();
 }
 
 void DaemonCore::DropDamaged(const Job& job, Message& reply) {
   const auto drop = [this](const std::string& sha256) {
-    actions_.push_back(Log{"network " + BytesToHex(sha256) + " was damaged in the store; dropped"});
+    AddLog("network " + BytesToHex(sha256) + " was damaged in the store; dropped",
+           "artifact_damaged", {{"sha256", BytesToHex(sha256)}});
     actions_.push_back(DropArtifact{sha256});
   };
   const v1::Envelope& request = job.request.envelope;
@@ -265,8 +282,8 @@ void DaemonCore::DropDamaged(const Job& job, Message& reply) {
 void DaemonCore::On(const WorkerFailed& event) {
   const Job* running = jobs_.running();
   if (running == nullptr || running->id != event.job) return;
-  const Job job = jobs_.FinishRunning();
-  if (job.is_revoked) return StartNextJob();
+  const Job job = FinishRunning();
+  if (job.is_revoked) return;
   const v1::MeasureStatus status = job.stop_reason.value_or(event.status);
   std::string detail = event.detail;
   if (status == v1::CANCELLED) {
@@ -282,7 +299,6 @@ void DaemonCore::On(const WorkerFailed& event) {
                        " ms";
   }
   FinishWithStatus(job, status, detail);
-  StartNextJob();
 }
 
 void DaemonCore::FinishWithStatus(const Job& job, v1::MeasureStatus status,
@@ -304,12 +320,27 @@ void DaemonCore::FinishWithStatus(const Job& job, v1::MeasureStatus status,
 void DaemonCore::FinishWithResult(const Job& job, v1::MeasureResult result) {
   const std::string& backend = config_.capabilities.backend();
   result.set_source(backend.starts_with("model:") ? "MODEL:" + backend.substr(6) : "measured");
-  if (result.damaged_sha256().empty()) {
-    jobs_.Remember({job.user_id, job.fingerprint, result}, job.measure_id());
+  ++finished_[result.status()];
+  if (result.conditions().has_canary_ns()) {
+    conditions_ = result.conditions();
+    conditions_since_ = now_;
   }
-  Message message;
-  *message.envelope.mutable_measure_result() = std::move(result);
-  SendToSession(job.session_id, job.request_id, std::move(message));
+  AddLog(v1::MeasureStatus_Name(result.status()) + ": a measurement of " + job.holder +
+             (result.detail().empty() ? "" : ": " + result.detail()),
+         "measurement_finished",
+         {{"measure_id", BytesToHex(job.measure_id())},
+          {"holder", job.holder},
+          {"status", v1::MeasureStatus_Name(result.status())},
+          {"duration_ms", std::to_string((now_ - job.started).count())},
+          {"detail", result.detail()}},
+         /*is_detail=*/true);
+  SendResult(job.session_id, job.request_id, result);
+  if (!result.damaged_sha256().empty()) return;
+  v1::KeptResult kept;
+  kept.set_user_id(job.user_id);
+  kept.set_fingerprint(job.fingerprint);
+  *kept.mutable_result() = std::move(result);
+  kept_.Add(std::move(kept), now_);
 }
 
 }  // namespace bitpilot::daemon

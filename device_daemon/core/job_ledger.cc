@@ -28,31 +28,40 @@ Job* JobLedger::FindMeasurement(const std::string& measure_id) {
   return found == waiting_.end() ? nullptr : &*found;
 }
 
-const FinishedMeasurement* JobLedger::FindFinished(const std::string& measure_id) const {
-  const auto found = std::find_if(finished_.begin(), finished_.end(), [&](const Remembered& one) {
-    return one.measure_id == measure_id;
-  });
-  return found == finished_.end() ? nullptr : &found->finished;
-}
-
-bool JobLedger::HasRoom(bool is_measurement) const {
-  const auto same_kind =
-      static_cast<std::size_t>(std::count_if(waiting_.begin(), waiting_.end(), [&](const Job& job) {
-        return job.is_measurement() == is_measurement;
-      }));
-  return same_kind < (is_measurement ? 1 : kMaxWaitingInfers);
+Status JobLedger::CheckRoom(const Job& job) const {
+  std::size_t of_this_kind = 0;
+  std::size_t size_bytes = job.size_bytes;
+  for (const Job& other : waiting_) {
+    size_bytes += other.size_bytes;
+    const bool is_same_kind = other.is_measurement() == job.is_measurement();
+    if (is_same_kind && other.session_id == job.session_id) ++of_this_kind;
+  }
+  if (job.is_measurement() && of_this_kind >= 1) {
+    return {StatusCode::kUnavailable,
+            "a measurement waits already; ask again when the running one has finished"};
+  }
+  if (of_this_kind >= kMaxWaitingInfers) {
+    return {StatusCode::kUnavailable, "too many inference requests wait; ask again later"};
+  }
+  if (size_bytes <= kMaxWaitingBytes || waiting_.empty()) return {};
+  return {
+      StatusCode::kUnavailable,
+      "the jobs that wait for this board take all memory that it has for them; ask again later"};
 }
 
 void JobLedger::Enqueue(Job job) { waiting_.push_back(std::move(job)); }
 
-Job* JobLedger::StartNext(Milliseconds now, Milliseconds silence) {
-  if (running_ || waiting_.empty()) return nullptr;
-  running_ = std::move(waiting_.front());
-  waiting_.pop_front();
+Job& JobLedger::Start(JobId id, Milliseconds now, Milliseconds silence) {
+  BITPILOT_CHECK(!running_);
+  const auto found =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const Job& job) { return job.id == id; });
+  BITPILOT_CHECK(found != waiting_.end());
+  running_ = std::move(*found);
+  waiting_.erase(found);
   running_->started = now;
   running_->last_progress = now;
   running_->silence = silence;
-  return &*running_;
+  return *running_;
 }
 
 Job JobLedger::FinishRunning() {
@@ -60,17 +69,6 @@ Job JobLedger::FinishRunning() {
   Job job = std::move(*running_);
   running_.reset();
   return job;
-}
-
-void JobLedger::Remember(FinishedMeasurement finished, const std::string& measure_id) {
-  finished_.push_back({measure_id, std::move(finished)});
-  if (finished_.size() > kMaxFinished) finished_.pop_front();
-}
-
-void JobLedger::Forget(const std::string& measure_id, const std::string& user_id) {
-  std::erase_if(finished_, [&](const Remembered& one) {
-    return one.measure_id == measure_id && one.finished.user_id == user_id;
-  });
 }
 
 std::deque<Job> JobLedger::RemoveWaiting(const std::string& session_id) {
@@ -85,8 +83,18 @@ std::deque<Job> JobLedger::RemoveWaiting(const std::string& session_id) {
 
 void JobLedger::KeepUsers(const std::set<std::string>& user_ids) {
   std::erase_if(waiting_, [&](const Job& job) { return !user_ids.contains(job.user_id); });
-  std::erase_if(finished_,
-                [&](const Remembered& one) { return !user_ids.contains(one.finished.user_id); });
+}
+
+bool JobLedger::HasJobsOf(const std::string& session_id) const {
+  return (running_ && running_->session_id == session_id) ||
+         std::any_of(waiting_.begin(), waiting_.end(),
+                     [&](const Job& job) { return job.session_id == session_id; });
+}
+
+bool JobLedger::HasJobsOfUser(const std::string& user_id) const {
+  return (running_ && running_->user_id == user_id) ||
+         std::any_of(waiting_.begin(), waiting_.end(),
+                     [&](const Job& job) { return job.user_id == user_id; });
 }
 
 std::optional<Job> JobLedger::RemoveWaitingMeasurement(const std::string& measure_id) {
@@ -115,6 +123,14 @@ std::string FingerprintOf(const v1::MeasureRequest& request) {
   for (const std::string& sha256 : request.network_sha256()) AddField(hash, sha256);
   for (const std::string& logits : request.golden_logits()) AddField(hash, logits);
   AddField(hash, request.golden_pixels());
+  AddField(hash, std::to_string(request.golden_outputs_size()));
+  for (const v1::NamedOutputs& outputs : request.golden_outputs()) {
+    AddField(hash, std::to_string(outputs.outputs_size()));
+    for (const v1::NamedOutput& output : outputs.outputs()) {
+      AddField(hash, output.name());
+      AddField(hash, std::to_string(output.num_values()));
+    }
+  }
   AddField(hash, std::to_string(static_cast<int>(request.spec().tier())));
   AddField(hash, request.spec().per_operation() ? "operations" : "");
   AddField(hash, request.spec().extended() ? "extended" : "");

@@ -1,8 +1,7 @@
-// Job ledger: what the worker does, what waits for it, and the results that agents have not
-// acknowledged.
+// Job ledger: what the worker does, and what waits for it.
 //
-// One job runs, one measurement and a few inference requests may wait. A measurement is identified
-// by its measure_id: asked again, it is never run again, but answered from what is known.
+// One job runs; of every session one measurement and a few inference requests may wait. Whose turn it
+// is next is decided elsewhere (turn_order.h). A measurement is identified by its measure_id.
 #pragma once
 
 #include <chrono>
@@ -24,6 +23,12 @@ struct Job {
   std::uint64_t request_id = 0;  // Of the latest request for this job: where the answer goes.
   Message request;
   std::string fingerprint;  // Of a MeasureRequest.
+  std::string holder;       // Whose lease it was accepted under, for people.
+  int priority = 0;
+  std::uint64_t arrival = 0;  // These two as Waiter's.
+  int overtaken = 0;
+  Milliseconds accepted{0};  // When.
+  std::size_t size_bytes = 0;
   // Longest run, from its start. What the agent asked for stays; what the daemon guessed grows with
   // what the worker's timing foretells.
   Milliseconds limit{0};
@@ -41,37 +46,31 @@ struct Job {
   const std::string& measure_id() const { return request.envelope.measure_request().measure_id(); }
 };
 
-struct FinishedMeasurement {
-  std::string user_id;
-  std::string fingerprint;
-  v1::MeasureResult result;
-};
-
 class JobLedger {
  public:
-  static constexpr std::size_t kMaxFinished = 64;
-  static constexpr std::size_t kMaxWaitingInfers = 4;
+  static constexpr std::size_t kMaxWaitingInfers = 4;                     // Of a session.
+  static constexpr std::size_t kMaxWaitingBytes = std::size_t{64} << 20;  // Of all jobs together.
 
-  // The job or result of a measurement, or null. A revoked job is none: asked for again, its
-  // measurement is a new one, which waits for its end.
+  // The job of a measurement, or null. A revoked job is none: asked for again, its measurement is a
+  // new one, which waits for its end.
   Job* FindMeasurement(const std::string& measure_id);
-  const FinishedMeasurement* FindFinished(const std::string& measure_id) const;
 
-  // True if a job of this kind may wait now.
-  bool HasRoom(bool is_measurement) const;
+  // OK if this job may wait now.
+  //
+  // Errors: kUnavailable says for what to wait.
+  Status CheckRoom(const Job& job) const;
   void Enqueue(Job job);
-  // Starts the next job if none runs; null if there is nothing to start. silence: how long it may
-  // take until its first sign of life.
-  Job* StartNext(Milliseconds now, Milliseconds silence);
+  // Starts a job that waits. silence: how long it may take until its first sign of life.
+  //
+  // REQUIRES: none runs; `id` waits.
+  Job& Start(JobId id, Milliseconds now, Milliseconds silence);
   // Ends the running job.
   //
   // REQUIRES: running() is not null.
   Job FinishRunning();
-  void Remember(FinishedMeasurement finished, const std::string& measure_id);
-  void Forget(const std::string& measure_id, const std::string& user_id);
   // Takes the waiting jobs of a session out of the queue.
   std::deque<Job> RemoveWaiting(const std::string& session_id);
-  // Drops the waiting jobs and the finished results of every user who is not among `user_ids`.
+  // Drops the waiting jobs of every user who is not among `user_ids`.
   void KeepUsers(const std::set<std::string>& user_ids);
   // Takes one waiting measurement out of the queue.
   std::optional<Job> RemoveWaitingMeasurement(const std::string& measure_id);
@@ -81,15 +80,15 @@ class JobLedger {
 
   Job* running() { return running_ ? &*running_ : nullptr; }
   const Job* running() const { return running_ ? &*running_ : nullptr; }
+  std::deque<Job>& waiting() { return waiting_; }
+  const std::deque<Job>& waiting() const { return waiting_; }  // In the order of their arrival.
+  // Whether a job of the session, or of the user, runs or waits.
+  bool HasJobsOf(const std::string& session_id) const;
+  bool HasJobsOfUser(const std::string& user_id) const;
 
  private:
-  struct Remembered {
-    std::string measure_id;
-    FinishedMeasurement finished;
-  };
   std::optional<Job> running_;
   std::deque<Job> waiting_;
-  std::deque<Remembered> finished_;  // Oldest first.
 };
 
 // SHA-256 over all fields of the request but its id (serialized protobufs are not canonical): the

@@ -58,7 +58,8 @@ BoardWatch::BoardWatch(BoardWatchOptions options)
       gate_([root = options_.root] { return ReadBoardState(root); }, options_.pause,
             options_.shares_agent_host ? StateGate::Heat::kUnlimited : StateGate::Heat::kLimited),
       canary_(options_.canary, options_.shares_agent_host ? Canary::Reference::kLease
-                                                          : Canary::Reference::kBestSinceBoot) {}
+                                                          : Canary::Reference::kBestSinceBoot),
+      clock_watch_(options_.clock_mhz, [this] { return ClaimedMhz(); }) {}
 
 void BoardWatch::Learn(const v1::BoardBaseline& baseline) {
   if (baseline.has_idle_celsius()) gate_.NoteIdleCelsius(baseline.idle_celsius());
@@ -99,6 +100,7 @@ std::optional<double> BoardWatch::OtherLoad(const CpuUse& end) const {
 
 int BoardWatch::AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick) {
   const bool lease_begins = canary_.Look(lease_epoch_, clock);
+  if (lease_begins) clock_watch_.BeginLease();
   if (canary_.is_off(canary_.latest_ns())) canary_.LookNow(clock);  // that may be long ago
   const auto is_slow = [&] { return canary_.is_slow(canary_.latest_ns()); };
   int pauses = 0;
@@ -115,10 +117,29 @@ int BoardWatch::AwaitSpeed(MeasureClock& clock, const std::function<void()>& tic
     lease_is_slow_ = is_slow();
   }
   slowest_canary_ns_ = fastest_canary_ns_ = canary_.latest_ns();
+  clock_watch_.BeginMeasurement();
+  LookAtClock();
   return pauses;
 }
 
+std::optional<double> BoardWatch::ClaimedMhz() const {
+  std::optional<double> mhz;
+  for (const CpuFrequency& cpu : ReadBoardState(options_.root).frequencies) {
+    if (!Counts(cpu) || cpu.current_khz <= 0) continue;
+    const double claimed = static_cast<double>(cpu.current_khz) * 1e-3;
+    mhz = std::min(mhz.value_or(claimed), claimed);
+  }
+  return mhz;
+}
+
+void BoardWatch::LookAtClock() {
+  if (canary_.looked_ns() == clock_looked_ns_) return;
+  clock_looked_ns_ = canary_.looked_ns();
+  clock_watch_.Look();
+}
+
 void BoardWatch::NoteCanary() {
+  LookAtClock();
   slowest_canary_ns_ = std::max(slowest_canary_ns_, canary_.latest_ns());
   fastest_canary_ns_ = std::min(fastest_canary_ns_, canary_.latest_ns());
 }
@@ -179,6 +200,8 @@ std::string BoardWatch::End(MeasureClock& clock, v1::Conditions& conditions) {
   NoteCanary();
   conditions.set_canary_lease_ns(canary_.lease_ns());
   conditions.set_canary_ns(canary_.latest_ns());
+  clock_watch_.Look();  // The CPU has just worked, whether the canary ran or not.
+  clock_watch_.Record(conditions);
   const BoardState state = ReadBoardState(options_.root);
   gate_.LookAtZones(state);
   if (const auto celsius = gate_.zones().hottest_celsius()) {
@@ -213,6 +236,10 @@ std::string BoardWatch::FindDisturbance(const v1::Conditions& conditions) const 
     return "the frequency changed while it was measured: " + DescribeFrequencies(conditions) +
            "; choose the governor performance, and see that the board stays cool";
   }
+  const std::string throttled = clock_watch_.Describe();
+  if (!throttled.empty()) {
+    return throttled + "; look at the power supply and the cooling";
+  }
   const std::string speed = DescribeCanary();
   if (!speed.empty()) {
     return "the board changed its speed: " + speed +
@@ -243,6 +270,8 @@ void BoardWatch::AddNotes(const BoardState& end, v1::Conditions& conditions) con
     conditions.add_notes(std::move(concern));
   }
   if (options_.shares_agent_host) {
+    std::string throttled = clock_watch_.Describe();
+    if (!throttled.empty()) conditions.add_notes(std::move(throttled));
     std::string speed = DescribeCanary();
     if (!speed.empty()) conditions.add_notes(std::move(speed));
   }

@@ -11,6 +11,7 @@
 
 #include "device_daemon/energy/board_state.h"
 #include "device_daemon/measurement/canary.h"
+#include "device_daemon/measurement/clock_rate.h"
 #include "device_daemon/measurement/latency_sampler.h"
 #include "device_daemon/measurement/state_gate.h"
 #include "proto/bitpilot.pb.h"
@@ -28,6 +29,9 @@ struct BoardWatchOptions {
   bool shares_agent_host = false;
   std::function<void()> pause;   // lets a second pass
   std::function<void()> canary;  // CanaryInference()
+  // The clock of the CPU that measures, now (clock_rate.h); may be empty. On a board of its own one
+  // that is far below what cpufreq claims makes a measurement NOISY.
+  ClockWatch::ReadMhz clock_mhz;
   // Hears, outside of timed windows, when the board was seen at a new best; may be empty.
   std::function<void(const v1::BoardBaseline&)> on_baseline;
 };
@@ -39,6 +43,8 @@ class BoardWatch {
   static constexpr int kMaxCanaryPauses = 10;
 
   explicit BoardWatch(BoardWatchOptions options);
+  BoardWatch(const BoardWatch&) = delete;
+  BoardWatch& operator=(const BoardWatch&) = delete;
 
   // What the board was like at its best since it booted, as earlier watches saw it: it may be hot
   // and slow now. REQUIRES: CheckBaseline() is OK.
@@ -78,6 +84,9 @@ class BoardWatch {
   // Looks at the canary and, where that may help, waits. Returns how often it waited.
   int AwaitSpeed(MeasureClock& clock, const std::function<void()>& tick);
   void NoteCanary();
+  // Beside every look of the canary, which wakes the CPU up.
+  void LookAtClock();
+  std::optional<double> ClaimedMhz() const;
   void TellBaseline();
   // Whether it is, or may be, the CPU that measures.
   bool Counts(const CpuFrequency& cpu) const;
@@ -93,7 +102,9 @@ class BoardWatch {
   BoardWatchOptions options_;
   StateGate gate_;
   Canary canary_;
-  double slowest_canary_ns_ = 0.0;  // since Begin()
+  ClockWatch clock_watch_;
+  std::int64_t clock_looked_ns_ = -1;  // Canary::looked_ns() then
+  double slowest_canary_ns_ = 0.0;     // since Begin()
   double fastest_canary_ns_ = 0.0;
   v1::BoardBaseline told_;       // what was told of the board at its best
   bool waited_in_vain_ = false;  // for its best speed

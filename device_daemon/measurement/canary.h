@@ -65,6 +65,9 @@ class Canary {
   bool is_fast(double time_ns) const;
   bool is_off(double time_ns) const { return is_slow(time_ns) || is_fast(time_ns); }
 
+  // When it was timed last, by the clock's wall time.
+  std::int64_t looked_ns() const { return looked_ns_; }
+
  private:
   CanaryTime TimeOnce(MeasureClock& clock) const;
 

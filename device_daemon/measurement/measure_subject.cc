@@ -10,6 +10,22 @@
 
 namespace bitpilot {
 
+namespace {
+
+// "logit 3", or with the output's name where the request has it.
+std::string NameOfValue(const v1::NamedOutputs& outputs, std::size_t i) {
+  std::size_t begin = 0;
+  for (const v1::NamedOutput& output : outputs.outputs()) {
+    if (i < begin + output.num_values()) {
+      return "output " + output.name() + ", value " + std::to_string(i - begin);
+    }
+    begin += output.num_values();
+  }
+  return "logit " + std::to_string(i);
+}
+
+}  // namespace
+
 MeasureVerdict ToVerdict(const Status& status) {
   switch (status.code()) {
     case StatusCode::kOk:
@@ -62,8 +78,10 @@ Result<MeasureSubject> CompileSubject(const v1::MeasureRequest& request, int ind
   if (setup.choices != nullptr) setup.choices->OnTiming([] {});
   if (!compiled.ok()) return compiled.status();
   std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+  v1::NamedOutputs outputs;
+  if (index < request.golden_outputs_size()) outputs = request.golden_outputs(index);
   return MeasureSubject{std::move(network), std::move(*compiled), request.golden_logits(index),
-                        std::move(logits)};
+                        std::move(logits), std::move(outputs)};
 }
 
 MeasureVerdict CheckOutput(const MeasureSubject& subject, int index, std::string_view when) {
@@ -71,9 +89,9 @@ MeasureVerdict CheckOutput(const MeasureSubject& subject, int index, std::string
     float golden = 0.0F;
     std::memcpy(&golden, subject.golden_logits.data() + i * sizeof golden, sizeof golden);
     if (std::bit_cast<std::uint32_t>(golden) != std::bit_cast<std::uint32_t>(subject.logits[i])) {
-      return {v1::WRONG_OUTPUT, "network " + std::to_string(index) + ", logit " +
-                                    std::to_string(i) + " " + std::string(when) + ": expected " +
-                                    std::to_string(golden) + ", got " +
+      return {v1::WRONG_OUTPUT, "network " + std::to_string(index) + ", " +
+                                    NameOfValue(subject.outputs, i) + " " + std::string(when) +
+                                    ": expected " + std::to_string(golden) + ", got " +
                                     std::to_string(subject.logits[i])};
     }
   }

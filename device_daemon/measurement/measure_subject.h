@@ -32,6 +32,7 @@ struct MeasureSubject {
   CompiledNetwork compiled;
   std::string golden_logits;  // float32, as bytes
   std::vector<float> logits;  // of the last inference
+  v1::NamedOutputs outputs;   // how they are divided; empty: one output without a name
 };
 
 std::span<const std::uint8_t> GoldenPixels(const v1::MeasureRequest& request);
@@ -52,7 +53,7 @@ Result<MeasureSubject> CompileSubject(const v1::MeasureRequest& request, int ind
                                       const ProgressFunction& progress);
 
 // Compares the logits of the last inference with the golden ones, bit for bit. `when` completes
-// "network 1, logit 3 ...", e.g. "after timing".
+// "network 1, logit 3 ..." or "network 1, output boxes, value 3 ...", e.g. "after timing".
 MeasureVerdict CheckOutput(const MeasureSubject& subject, int index, std::string_view when);
 
 }  // namespace bitpilot

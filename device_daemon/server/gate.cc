@@ -16,11 +16,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kListedLimit{5'000};
 constexpr milliseconds kStrangerWait{200};
 
-struct Visitor {
-  std::string name;
-  std::unique_ptr<ZmqSocket> socket;
-};
-
 void RunUntil(boost::asio::io_context& io, milliseconds limit, const std::function<bool()>& done) {
   const auto end = std::chrono::steady_clock::now() + limit;
   io.restart();
@@ -33,9 +28,11 @@ void RunUntil(boost::asio::io_context& io, milliseconds limit, const std::functi
 }  // namespace
 
 Gate::Gate(boost::asio::io_context& io, ZmqContext& context, AuthorizedAgents agents,
+           std::function<std::optional<Day>()> today,
            std::function<void(const std::string&)> on_refusal)
     : socket_(io, context, ZmqSocketKind::kReply),
       agents_(std::move(agents)),
+      today_(std::move(today)),
       on_refusal_(std::move(on_refusal)) {}
 
 Status Gate::Open() {
@@ -44,8 +41,13 @@ Status Gate::Open() {
   return {};
 }
 
+const AuthorizedAgent* Gate::Find(const std::string& public_key) const {
+  const auto found = agents_.find(public_key);
+  return found == agents_.end() ? nullptr : &found->second;
+}
+
 void Gate::Decide(const ZmqMessage& request) {
-  const ZapDecision decision = DecideZap(request.frames, agents_);
+  const ZapDecision decision = DecideZap(request.frames, agents_, today_());
   if (!decision.accepted) {
     on_refusal_("refused " + decision.peer_address + ": " + decision.reason +
                 (decision.public_key.empty() ? "" : " (" + decision.public_key + ")"));
@@ -57,6 +59,7 @@ void Gate::Decide(const ZmqMessage& request) {
 Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate) {
   const CurveKeys server_keys = MakeCurveKeys();
   const CurveKeys listed = MakeCurveKeys();
+  const CurveKeys expired = MakeCurveKeys();
   const AuthorizedAgents agents = gate.agents();
   ZmqSocket server(io, context, ZmqSocketKind::kRouter);
   BITPILOT_RETURN_IF_ERROR(server.SecureAsServer(server_keys.secret_key));
@@ -65,18 +68,23 @@ Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate) {
   server.OnMessage([&](const ZmqMessage& message) {
     if (message.frames.size() == 2) arrived.insert(message.frames[1]);
   });
-  gate.Replace({{listed.public_key, "self-test"}});
-  std::vector<Visitor> visitors;
-  for (const char* name : {"a key that nobody knows", "no key", "the listed key"}) {
-    Visitor visitor{name, std::make_unique<ZmqSocket>(io, context, ZmqSocketKind::kDealer)};
-    if (visitor.name != "no key") {
-      const CurveKeys keys = visitor.name == "the listed key" ? listed : MakeCurveKeys();
-      BITPILOT_RETURN_IF_ERROR(visitor.socket->SecureAsClient(server_keys.public_key, keys));
-    }
-    BITPILOT_RETURN_IF_ERROR(visitor.socket->Connect(server.bound_endpoint()));
-    BITPILOT_RETURN_IF_ERROR(visitor.socket->Send({visitor.name}));
-    visitors.push_back(std::move(visitor));
-  }
+  gate.Replace({{listed.public_key, {"self-test"}},
+                {expired.public_key, {"expired self-test", v1::AGENT, Day{}}}});
+  std::vector<std::unique_ptr<ZmqSocket>> visitors;
+  const auto visit = [&](const std::string& name, const std::string& server_key,
+                         const std::optional<CurveKeys>& keys) -> Status {
+    visitors.push_back(std::make_unique<ZmqSocket>(io, context, ZmqSocketKind::kDealer));
+    ZmqSocket& socket = *visitors.back();
+    if (keys) BITPILOT_RETURN_IF_ERROR(socket.SecureAsClient(server_key, *keys));
+    BITPILOT_RETURN_IF_ERROR(socket.Connect(server.bound_endpoint()));
+    return socket.Send({name});
+  };
+  const std::string& server_key = server_keys.public_key;
+  BITPILOT_RETURN_IF_ERROR(visit("a key that nobody knows", server_key, MakeCurveKeys()));
+  BITPILOT_RETURN_IF_ERROR(visit("a key that has expired", server_key, expired));
+  BITPILOT_RETURN_IF_ERROR(visit("no key", server_key, std::nullopt));
+  BITPILOT_RETURN_IF_ERROR(visit("the key of another server", MakeCurveKeys().public_key, listed));
+  BITPILOT_RETURN_IF_ERROR(visit("the listed key", server_key, listed));
   RunUntil(io, kListedLimit, [&] { return arrived.contains("the listed key"); });
   RunUntil(io, kStrangerWait, [&] { return arrived.size() > 1; });
   gate.Replace(agents);

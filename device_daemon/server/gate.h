@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>  // Boost 1.74's Asio uses std::exchange without including it.
 
@@ -17,15 +18,19 @@ namespace bitpilot {
 // Answers libzmq's authentication requests for as long as it lives. Without a gate nobody gets in.
 class Gate {
  public:
-  // on_refusal: a line for the log.
+  // today: as WhyNotToday() takes it.   on_refusal: a line for the log.
   Gate(boost::asio::io_context& io, ZmqContext& context, AuthorizedAgents agents,
+       std::function<std::optional<Day>()> today,
        std::function<void(const std::string&)> on_refusal);
 
   // Errors: kUnavailable if this context has a gate already.
   Status Open();
 
   void Replace(AuthorizedAgents agents) { agents_ = std::move(agents); }
-  bool IsAuthorized(const std::string& public_key) const { return agents_.contains(public_key); }
+  // The agent with this key; null if it is not listed. Who was let in stays, whatever the clock says
+  // then.
+  const AuthorizedAgent* Find(const std::string& public_key) const;
+  std::optional<Day> today() const { return today_(); }
   const AuthorizedAgents& agents() const { return agents_; }
 
  private:
@@ -33,12 +38,14 @@ class Gate {
 
   ZmqSocket socket_;
   AuthorizedAgents agents_;
+  std::function<std::optional<Day>()> today_;
   std::function<void(const std::string&)> on_refusal_;
 };
 
 // Opens a port of its own on loopback, secured like the public one, and tries to get in with a
-// listed key (which must work), a key that nobody knows and no key at all (which must not). Runs
-// `io` meanwhile.
+// listed key (which must work); with a key that nobody knows, a listed one that has expired, no key at
+// all, and as one who expects another server (which must not: so a daemon that connects to its agent
+// talks to nobody else). Runs `io` meanwhile.
 //
 // Errors: kPermissionDenied if a stranger got in; kInternal if the listed key did not.
 Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate);

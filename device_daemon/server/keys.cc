@@ -25,6 +25,20 @@ Status MakeAgentList(const std::string& path) {
   return WriteFileAtomically(path, "", 0644);
 }
 
+// False if what follows the key is something else.
+bool ReadRoleAndLastDay(std::istringstream& words, AuthorizedAgent& agent) {
+  static const std::map<std::string, v1::Role> kRoles{
+      {"agent", v1::AGENT}, {"observer", v1::OBSERVER}, {"admin", v1::ADMIN}};
+  std::string word;
+  if (!(words >> word)) return true;
+  if (const auto role = kRoles.find(word); role != kRoles.end()) {
+    agent.role = role->second;
+    if (!(words >> word)) return true;
+  }
+  agent.last_day = ParseDay(word);
+  return agent.last_day && !(words >> word);
+}
+
 std::string HowToAuthorize(const std::string& path) {
   return path +
          ": no agent is authorized yet. Add a line \"NAME PUBLIC_KEY\" with the key that "
@@ -77,6 +91,17 @@ Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {
   return CurveKeys{std::move(*public_key), std::move(secret)};
 }
 
+std::string WhyNotToday(const AuthorizedAgent& agent, std::optional<Day> today) {
+  if (!agent.last_day) return {};
+  if (!today) {
+    return "the key of " + Quoted(agent.name) +
+           " has a last day, and the board's clock is not set; set it";
+  }
+  if (*today <= *agent.last_day) return {};
+  return "the key of " + Quoted(agent.name) + " has expired, its last day was " +
+         ToString(*agent.last_day);
+}
+
 AgentList ParseAgentList(std::string_view text) {
   AgentList list;
   std::istringstream lines{std::string(WithoutByteOrderMark(text))};
@@ -84,18 +109,20 @@ AgentList ParseAgentList(std::string_view text) {
   for (std::string line; std::getline(lines, line);) {
     ++number;
     std::istringstream words(line);
-    std::string name;
+    AuthorizedAgent agent;
     std::string key;
-    std::string rest;
-    if (!(words >> name) || name.starts_with('#')) continue;
-    words >> key >> rest;
+    if (!(words >> agent.name) || agent.name.starts_with('#')) continue;
+    words >> key;
     const std::string where = "line " + std::to_string(number);
-    if (!IsCurveKey(key) || !rest.empty()) {
-      list.problems.push_back(where + " admits nobody: expected NAME and a public key of 40 " +
-                              "characters, got " + Quoted(line));
-    } else if (!list.agents.emplace(key, name).second) {
+    const std::string name = agent.name;
+    if (!IsCurveKey(key) || !ReadRoleAndLastDay(words, agent)) {
+      list.problems.push_back(where + " admits nobody: expected NAME, a public key of 40 " +
+                              "characters and, if anything, a role (agent, observer or admin) and "
+                              "a last day (YYYY-MM-DD), got " +
+                              Quoted(line));
+    } else if (!list.agents.emplace(key, std::move(agent)).second) {
       list.problems.push_back(where + " adds nothing: the key of " + Quoted(name) +
-                              " is listed already, for " + Quoted(list.agents[key]));
+                              " is listed already, for " + Quoted(list.agents[key].name));
     }
   }
   return list;

@@ -2,23 +2,40 @@
 //
 //   daemon.key         secret CURVE key, one line of Z85; only its owner may read it (0600)
 //   daemon.pub         public key, one line: what agents put into their fleet file
-//   authorized_agents  one agent a line: NAME PUBLIC_KEY; only its owner may write it. Lines that
-//                      start with '#' and empty lines are skipped. (A Z85 key may contain '#'
-//                      itself, so comments take whole lines.)
+//   authorized_agents  one agent a line: NAME PUBLIC_KEY [ROLE] [LAST_DAY]; only its owner may write
+//                      it. The role is agent (by default), observer or admin (bitpilot.proto, Role);
+//                      the last day, YYYY-MM-DD in UTC, is the last one on which the key is good.
+//                      Lines that start with '#' and empty lines are skipped. (A Z85 key may contain
+//                      '#' itself, so comments take whole lines.)
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "device_daemon/server/calendar_day.h"
 #include "device_daemon/server/zmq_socket.h"
 #include "kernels/base/status.h"
+#include "proto/bitpilot.pb.h"
 
 namespace bitpilot {
 
-// Name of every agent that may connect, by its public key.
-using AuthorizedAgents = std::map<std::string, std::string>;
+struct AuthorizedAgent {
+  std::string name;
+  v1::Role role = v1::AGENT;
+  std::optional<Day> last_day = {};
+
+  friend bool operator==(const AuthorizedAgent&, const AuthorizedAgent&) = default;
+};
+
+// Every agent that may connect, by its public key.
+using AuthorizedAgents = std::map<std::string, AuthorizedAgent>;
+
+// Why a key must not be let in today; empty if it may. today: nothing while the board's clock is not
+// set.
+std::string WhyNotToday(const AuthorizedAgent& agent, std::optional<Day> today);
 
 std::string SecretKeyPath(const std::string& folder);
 std::string PublicKeyPath(const std::string& folder);

@@ -1,14 +1,10 @@
 #include "device_daemon/server/server.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <deque>
-#include <filesystem>
-#include <random>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,18 +13,19 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "device_daemon/core/artifact_store.h"
-#include "device_daemon/core/daemon_core.h"
-#include "device_daemon/energy/source_choice.h"
 #include "device_daemon/measurement/system_info.h"
-#include "device_daemon/server/baseline_keeper.h"
-#include "device_daemon/server/capabilities.h"
+#include "device_daemon/server/board_clock.h"
+#include "device_daemon/server/drain_file.h"
+#include "device_daemon/server/file_watch.h"
 #include "device_daemon/server/gate.h"
-#include "device_daemon/server/job_runner.h"
+#include "device_daemon/server/housekeeping.h"
 #include "device_daemon/server/lease_epoch_file.h"
 #include "device_daemon/server/log.h"
-#include "device_daemon/server/zmq_socket.h"
+#include "device_daemon/server/outward_link.h"
+#include "device_daemon/server/prepared_server.h"
+#include "device_daemon/server/service_manager.h"
 #include "device_daemon/worker/sandbox.h"
+#include "kernels/base/host_name.h"
 #include "kernels/base/number_text.h"
 #include "kernels/base/sha256.h"
 
@@ -39,146 +36,31 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxZmqFrameBytes = std::size_t{8} << 20;
 constexpr int kShutdownLingerMs = 1'000;
-constexpr std::size_t kBootIdBytes = 16;
-
-std::string RandomBytes(std::size_t size) {
-  std::random_device source;
-  std::string bytes;
-  for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(source() & 0xFF);
-  return bytes;
-}
-
-// Everything that must be right before a socket opens.
-struct Prepared {
-  CurveKeys keys;
-  AgentList agents;
-  std::optional<CostTable> cost_table;
-  ArtifactStore store;
-  std::uint64_t last_epoch;
-  EnergyChoice energy;
-  v1::DeviceCapabilities capabilities;
-  BaselineKeeper baseline;
-};
-
-// A model measures nothing, whatever this machine has.
-Result<EnergyChoice> ChooseSource(const ServerOptions& options) {
-  if (!options.cost_table_path.empty()) return EnergyChoice{nullptr, "the board is a model"};
-  Result<std::vector<FoundEnergySource>> found = FindAllEnergySources(options.meter);
-  if (!found.ok()) return found.status();
-  return ChooseEnergySource(std::move(*found), options.energy_source);
-}
-
-EnergySetup MakeEnergySetup(const ServerOptions& options, EnergyChoice choice) {
-  EnergySetup setup{nullptr, choice.reason, options.energy_tolerance};
-  if (!choice.source) return setup;
-  const std::string name = choice.source->info().name;
-  const auto reopen = [meter = options.meter, name]() -> Result<std::unique_ptr<EnergySource>> {
-    Result<std::vector<FoundEnergySource>> found = FindAllEnergySources(meter);
-    if (!found.ok()) return found.status();
-    Result<EnergyChoice> again = ChooseEnergySource(std::move(*found), name);
-    if (!again.ok()) return again.status();
-    return std::move(again->source);
-  };
-  setup.recorder = std::make_unique<EnergyRecorder>(std::move(choice.source), reopen);
-  return setup;
-}
-
-daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, const Prepared& prepared) {
-  daemon::CoreConfig config;
-  config.boot_id = RandomBytes(kBootIdBytes);
-  config.last_epoch = prepared.last_epoch;
-  config.capabilities = prepared.capabilities;
-  config.limits.set_store_bytes(options.store_quota_bytes);
-  config.limits.set_worker_memory_bytes(options.worker_memory_bytes);
-  if (prepared.energy.source) {
-    config.energy_duration =
-        [info = prepared.energy.source->info()](const v1::MeasureRequest& request) {
-          return EnergyPhaseDuration(request, info);
-        };
-  }
-  return config;
-}
-
-// The worker may read everything in the store.
-Status CheckStoreHoldsNoKeys(const ServerOptions& options) {
-  std::error_code error;
-  const std::string keys =
-      std::filesystem::weakly_canonical(options.keys_folder, error).string() + "/";
-  const std::string store =
-      std::filesystem::weakly_canonical(options.store_folder, error).string() + "/";
-  if (error || !keys.starts_with(store)) return {};
-  return InvalidArgument("--store " + options.store_folder + " holds the keys " +
-                         options.keys_folder +
-                         ", which the process that runs networks must not read; choose another "
-                         "folder");
-}
-
-Result<Prepared> Prepare(const ServerOptions& options) {
-  BITPILOT_RETURN_IF_ERROR(CheckZmqSecurity());
-  BITPILOT_RETURN_IF_ERROR(CheckStoreHoldsNoKeys(options));
-  Result<CurveKeys> keys = ReadDaemonKeys(options.keys_folder);
-  if (!keys.ok()) return keys.status().AsCorruptInput();
-  Result<AgentList> agents = ReadAgentList(options.keys_folder);
-  if (!agents.ok()) return agents.status().AsCorruptInput();
-  std::optional<CostTable> cost_table;
-  if (!options.cost_table_path.empty()) {
-    Result<CostTable> table = ReadCostTableFile(options.cost_table_path);
-    if (!table.ok()) return table.status();
-    cost_table = std::move(*table);
-  }
-  Result<ArtifactStore> store =
-      ArtifactStore::Open(options.store_folder, options.store_quota_bytes);
-  if (!store.ok()) return store.status();
-  const Result<std::uint64_t> epoch = ReadLeaseEpoch(options.store_folder);
-  if (!epoch.ok()) return epoch.status();
-  Result<EnergyChoice> energy = ChooseSource(options);
-  if (!energy.ok()) return energy.status();
-  v1::DeviceCapabilities capabilities =
-      DescribeDevice(options.name, options.isa, options.core, cost_table);
-  capabilities.set_shares_agent_host(options.shares_agent_host);
-  *capabilities.mutable_energy() = DescribeEnergy(*energy, cost_table);
-  BaselineKeeper baseline(options.store_folder, BaselineKey("/", capabilities));
-  return Prepared{
-      std::move(*keys), std::move(*agents), std::move(cost_table),   std::move(*store),
-      *epoch,           std::move(*energy), std::move(capabilities), std::move(baseline)};
-}
-
-WorkerCommand WorkerCommandFor(const ServerOptions& options) {
-  std::vector<std::string> arguments{"worker",
-                                     "--store",
-                                     options.store_folder,
-                                     "--isa",
-                                     std::string(ToString(options.isa)),
-                                     "--cpu",
-                                     std::to_string(options.core.cpu),
-                                     "--memory-bytes",
-                                     std::to_string(options.worker_memory_bytes),
-                                     "--parent",
-                                     std::to_string(getpid())};
-  if (options.shares_agent_host) arguments.emplace_back("--shares-agent-host");
-  if (!options.cost_table_path.empty()) {
-    arguments.insert(arguments.end(), {"--cost-table", options.cost_table_path});
-    if (options.fast) arguments.emplace_back("--fast");
-  }
-  return {options.program, std::move(arguments)};
-}
+constexpr char kOutwardRoute[] = "outward ";  // And a number; a router's own ids begin with a zero.
 
 class Server {
  public:
-  Server(const ServerOptions& options, Prepared prepared);
+  Server(const ServerOptions& options, PreparedServer prepared);
 
   Status Open();
-  ServerAddress address() const { return {socket_.bound_endpoint(), keys_.public_key}; }
+  ServerAddress address() const {
+    return {socket_.bound_endpoint(), keys_.public_key, options_.connect};
+  }
   void Run() {
     io_.restart();
     io_.run();
   }
 
  private:
-  void OnMessage(ZmqMessage message);
+  Status Listen();
+  Status ConnectOutward();
+  void ExpectAgents();
+  void OnMessage(daemon::Peer peer, ZmqMessage message);
   void OnSignal(int signal);
   void WaitForSignal();
   void ReloadAgents();
+  void WatchAgents();
+  DaemonMetrics Metrics();
   void Feed(daemon::Event event);
   void ArmTimer();
   WorkerMemory MemoryOfTheBoard();
@@ -191,7 +73,10 @@ class Server {
   void Perform(const daemon::StartJob& start);
   void Perform(const daemon::StopJob& stop) { jobs_.Stop(stop.job); }
   void Perform(const daemon::DropArtifact& drop) { store_.Drop(drop.sha256); }
-  void Perform(const daemon::Log& log) { LogLine(log.text); }
+  void Perform(const daemon::StoreResult& store);
+  void Perform(const daemon::DropResult& drop) { results_.Drop(drop.measure_id); }
+  void Perform(const daemon::StoreDrain& store);
+  void Perform(const daemon::Log& log) { LogLine(log.text, log.event, log.fields, log.is_detail); }
 
   daemon::Milliseconds Now() const {
     return std::chrono::duration_cast<daemon::Milliseconds>(Clock::now() - start_);
@@ -206,31 +91,47 @@ class Server {
   bool serving_ = false;
   ArtifactStore store_;
   BaselineKeeper baseline_;
+  ResultStore results_;
+  BoardClock clock_;
   daemon::DaemonCore core_;
   Gate gate_;
   ZmqSocket socket_;
+  std::vector<std::unique_ptr<OutwardLink>> outward_;
+  FileWatch agents_watch_;
+  ServiceManager service_manager_;
   JobRunner jobs_;
   boost::asio::steady_timer timer_;
+  std::uint64_t messages_received_ = 0;
+  std::uint64_t messages_not_sent_ = 0;
+  Housekeeping housekeeping_;
   boost::asio::signal_set signals_;
   std::deque<daemon::Event> events_;
 };
 
-Server::Server(const ServerOptions& options, Prepared prepared)
+Server::Server(const ServerOptions& options, PreparedServer prepared)
     : options_(options),
       keys_(std::move(prepared.keys)),
       store_(std::move(prepared.store)),
       baseline_(std::move(prepared.baseline)),
+      results_(std::move(prepared.results)),
+      clock_(options.store_folder),
       core_(MakeCoreConfig(options, prepared)),
-      gate_(io_, context_, std::move(prepared.agents.agents),
-            [this](const std::string& line) {
-              if (serving_) refusals_.Add(line);
-            }),
+      gate_(
+          io_, context_, std::move(prepared.agents.agents), [this] { return clock_.Today(); },
+          [this](const std::string& line) {
+            if (serving_) refusals_.Add(line);
+          }),
       socket_(io_, context_, ZmqSocketKind::kRouter),
+      agents_watch_(io_, AuthorizedAgentsPath(options.keys_folder), [this] { ReloadAgents(); }),
+      service_manager_(io_),
       jobs_(io_, WorkerCommandFor(options), MemoryOfTheBoard(),
             MakeEnergySetup(options, std::move(prepared.energy)),
             /*takes_turns=*/options.cost_table_path.empty(),
             [this](const daemon::Event& event) { Feed(event); }),
       timer_(io_),
+      housekeeping_(
+          io_, clock_, options.metrics_path, [this] { return core_.is_measuring(); },
+          [this] { return Metrics(); }),
       signals_(io_, SIGINT, SIGTERM, SIGHUP) {}
 
 WorkerMemory Server::MemoryOfTheBoard() {
@@ -244,6 +145,18 @@ WorkerMemory Server::MemoryOfTheBoard() {
 Status Server::Open() {
   BITPILOT_RETURN_IF_ERROR(gate_.Open());
   BITPILOT_RETURN_IF_ERROR(TestGate(io_, context_, gate_));
+  if (!options_.endpoint.empty()) BITPILOT_RETURN_IF_ERROR(Listen());
+  BITPILOT_RETURN_IF_ERROR(ConnectOutward());
+  const Status started = housekeeping_.Start();
+  if (!started.ok()) return started.WithContext("--metrics");
+  serving_ = true;
+  WatchAgents();
+  WaitForSignal();
+  service_manager_.SayReady();
+  return {};
+}
+
+Status Server::Listen() {
   BITPILOT_RETURN_IF_ERROR(socket_.SecureAsServer(keys_.secret_key));
   BITPILOT_RETURN_IF_ERROR(socket_.LimitPeers(kMaxZmqFrameBytes));
   BITPILOT_RETURN_IF_ERROR(socket_.OnHandshakeFailure([this](const HandshakeFailure& failure) {
@@ -251,23 +164,60 @@ Status Server::Open() {
     refusals_.Add("refused " + failure.peer_address + ": " + failure.reason);
   }));
   BITPILOT_RETURN_IF_ERROR(socket_.Bind(options_.endpoint));
-  socket_.OnMessage([this](ZmqMessage message) { OnMessage(std::move(message)); });
+  socket_.OnMessage([this](ZmqMessage message) {
+    if (message.frames.size() < 2) return;
+    daemon::Peer peer{std::move(message.frames[0]), message.user_id};
+    message.frames.erase(message.frames.begin());
+    OnMessage(std::move(peer), std::move(message));
+  });
   socket_.SetLinger(kShutdownLingerMs);
-  serving_ = true;
-  WaitForSignal();
   return {};
 }
 
-void Server::OnMessage(ZmqMessage message) {
-  if (message.frames.size() < 2) return;
-  daemon::Peer peer{message.frames[0], message.user_id};
+Status Server::ConnectOutward() {
+  for (const std::string& text : options_.connect) {
+    Result<Endpoint> endpoint = ParseEndpoint(text, EndpointUse::kConnect);
+    if (!endpoint.ok()) return endpoint.status();
+    const std::size_t number = outward_.size();
+    const std::string route = kOutwardRoute + std::to_string(number);
+    OutwardLink::Handlers handlers;
+    handlers.on_up = [this, number] {
+      LogLine("connected to " + ToString(outward_[number]->agent()), "agent_connected");
+      (void)outward_[number]->Send(EncodeMessage(core_.Announcement()));
+    };
+    handlers.on_message = [this, number, route](ZmqMessage message) {
+      OnMessage({route, outward_[number]->expected().value_or("")}, std::move(message));
+    };
+    handlers.on_trouble = [](const std::string& line) { LogLine(line, "agent_not_there"); };
+    outward_.push_back(std::make_unique<OutwardLink>(io_, context_, keys_, std::move(*endpoint),
+                                                     kMaxZmqFrameBytes, std::move(handlers)));
+  }
+  ExpectAgents();
+  return {};
+}
+
+// A key that is not listed any more, or has expired, is nobody to connect to.
+void Server::ExpectAgents() {
+  const Result<std::string> key = ExpectedAgent(gate_.agents(), options_.agent_name);
+  const bool is_good = key.ok() && WhyNotToday(*gate_.Find(*key), clock_.Today()).empty();
+  for (const std::unique_ptr<OutwardLink>& link : outward_) {
+    // Who is connected stays, whatever the clock says now.
+    if (key.ok() && link->expected() == *key) continue;
+    link->Expect(is_good ? std::optional<std::string>(*key) : std::nullopt);
+  }
+}
+
+void Server::OnMessage(daemon::Peer peer, ZmqMessage message) {
+  ++messages_received_;
   // The second line of defence, should libzmq ever deliver what the gate did not let in; and the
   // end of sessions whose key was taken off the list.
-  if (!gate_.IsAuthorized(peer.user_id)) {
+  const AuthorizedAgent* agent = gate_.Find(peer.user_id);
+  if (agent == nullptr) {
     refusals_.Add("dropped a message from " + message.peer_address + ": its key is not authorized");
     return;
   }
-  const std::vector<std::string_view> frames(message.frames.begin() + 1, message.frames.end());
+  peer.role = agent->role;
+  const std::vector<std::string_view> frames(message.frames.begin(), message.frames.end());
   Result<Message> decoded = DecodeMessage(frames);
   if (!decoded.ok()) return Feed(daemon::FramesRefused{std::move(peer), decoded.status()});
   const v1::Envelope& envelope = decoded->envelope;
@@ -281,7 +231,18 @@ void Server::OnMessage(ZmqMessage message) {
   for (const std::string& sha256 : envelope.measure_request().network_sha256()) {
     note_if_missing(sha256);
   }
-  if (envelope.has_hello()) core_.set_free_memory_bytes(FreeMemoryBytes());
+  if (envelope.has_hello()) {
+    // A connection may outlive the last day of its key; it gets no new session.
+    const std::string refused = WhyNotToday(*agent, clock_.Today());
+    if (!refused.empty()) {
+      return Feed(
+          daemon::FramesRefused{event.peer, Status(StatusCode::kPermissionDenied, refused)});
+    }
+    core_.set_free_memory_bytes(FreeMemoryBytes());
+  }
+  if (envelope.has_board_status_request()) {
+    core_.set_temperature_celsius(housekeeping_.Celsius());
+  }
   event.message = std::move(*decoded);
   Feed(std::move(event));
 }
@@ -311,13 +272,34 @@ void Server::ArmTimer() {
 
 void Server::Perform(const daemon::Send& send) {
   std::vector<std::string> frames = EncodeMessage(send.message);
-  frames.insert(frames.begin(), send.routing_id);
-  const Status status = socket_.Send(frames);
+  Status status;
+  if (send.routing_id.starts_with(kOutwardRoute)) {
+    const int number = std::stoi(send.routing_id.substr(std::strlen(kOutwardRoute)));
+    status = outward_[static_cast<std::size_t>(number)]->Send(frames);
+  } else {
+    frames.insert(frames.begin(), send.routing_id);
+    status = socket_.Send(frames);
+  }
+  if (status.ok()) return;
   // The peer is gone or does not read. Results are kept until they are acknowledged, so nothing is
   // lost.
-  if (!status.ok()) {
-    LogLine(std::string(BodyName(send.message.envelope.body_case())) + ": " + status.message());
+  ++messages_not_sent_;
+  const v1::Envelope& envelope = send.message.envelope;
+  LogLine(std::string(BodyName(envelope.body_case())) + ": " + status.message(), "not_sent");
+  // Whoever is gone asks again when it is back.
+  if (envelope.has_measure_result() && status.code() == StatusCode::kResourceExhausted) {
+    Feed(daemon::ResultNotSent{envelope.measure_result().measure_id()});
   }
+}
+
+void Server::Perform(const daemon::StoreResult& store) {
+  Feed(daemon::ResultStored{store.measure_id, results_.Store(store.measure_id, store.kept)});
+}
+
+void Server::Perform(const daemon::StoreDrain& store) {
+  Feed(daemon::DrainStored{
+      WriteDrain(options_.store_folder,
+                 store.drain ? std::optional<std::string>(store.reason) : std::nullopt)});
 }
 
 void Server::Perform(const daemon::StoreEpoch& store) {
@@ -350,7 +332,8 @@ void Server::OnSignal(int signal) {
     WaitForSignal();
     return;
   }
-  LogLine("stopping");
+  LogLine("stopping", "stopping");
+  service_manager_.SayStopping();
   io_.stop();
 }
 
@@ -363,19 +346,38 @@ void Server::ReloadAgents() {
   LogLine(Counted(static_cast<std::int64_t>(list.agents.size()), "agent is", "agents are") +
           " authorized now");
   daemon::AgentsReplaced replaced;
-  for (const auto& [key, name] : list.agents) replaced.user_ids.insert(key);
+  for (const auto& [key, agent] : list.agents) replaced.roles[key] = agent.role;
   gate_.Replace(std::move(list.agents));
   Feed(std::move(replaced));
+  ExpectAgents();
+}
+
+void Server::WatchAgents() {
+  const Status watched = agents_watch_.Start();
+  if (!watched.ok()) {
+    LogLine(watched.message() + "; send SIGHUP after every change", "not_watched");
+  }
+}
+
+DaemonMetrics Server::Metrics() {
+  core_.set_temperature_celsius(housekeeping_.Celsius());
+  DaemonMetrics metrics;
+  metrics.board = options_.name.empty() ? HostName() : options_.name;
+  metrics.status = core_.BoardStatusAt(Now());
+  metrics.refused_peers = refusals_.count();
+  metrics.messages_received = messages_received_;
+  metrics.messages_not_sent = messages_not_sent_;
+  return metrics;
 }
 
 }  // namespace
 
 Status Serve(const ServerOptions& options,
              const std::function<void(const ServerAddress&)>& on_ready) {
-  Result<Prepared> prepared = Prepare(options);
+  Result<PreparedServer> prepared = PrepareServer(options);
   if (!prepared.ok()) return prepared.status();
-  for (const std::string& gap : SandboxGaps(ProbeSandbox())) LogLine(gap);
-  for (const std::string& problem : prepared->agents.problems) LogLine(problem);
+  for (const std::string& gap : SandboxGaps(ProbeSandbox())) LogLine(gap, "sandbox_gap");
+  for (const std::string& problem : prepared->problems) LogLine(problem);
   Server server(options, std::move(*prepared));
   BITPILOT_RETURN_IF_ERROR(server.Open());
   on_ready(server.address());

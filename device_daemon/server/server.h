@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "device_daemon/measurement/cpu_core.h"
 #include "device_daemon/server/energy_result.h"
@@ -17,7 +18,10 @@
 namespace bitpilot {
 
 struct ServerOptions {
-  std::string endpoint;  // "tcp://127.0.0.1:7777"; port 0 takes a free one.
+  // "tcp://127.0.0.1:7777"; port 0 takes a free one. Empty: only connects.
+  std::string endpoint;
+  std::vector<std::string> connect;  // Agents to connect to, from behind a NAT.
+  std::string agent_name;            // Whose key is expected there; as ExpectedAgent() takes it.
   std::string keys_folder;
   std::string store_folder;
   std::uint64_t store_quota_bytes = std::uint64_t{256} << 20;
@@ -32,17 +36,19 @@ struct ServerOptions {
   std::string meter;               // A meter program's command line, or empty.
   std::string energy_source;       // As ChooseEnergySource() takes it.
   double energy_tolerance = kDefaultEnergyTolerance;
+  std::string metrics_path;  // Written every now and then (metrics_file.h); empty: no such file.
 };
 
 struct ServerAddress {
-  std::string endpoint;
+  std::string endpoint;  // Empty if it only connects.
   std::string public_key;
+  std::vector<std::string> connects_to;
 };
 
-// Serves until SIGINT or SIGTERM. SIGHUP reads the list of authorized agents again; agents that are
-// no longer on it are cut off at once, from sessions, lease, running jobs and results. A list that
-// is empty, missing or unreadable authorizes nobody. Nothing that a peer sends ends it. Refused peers are logged
-// on standard error.
+// Serves until SIGINT or SIGTERM. The list of authorized agents is read again whenever it changes, and
+// upon SIGHUP; agents that are no longer on it are cut off at once, from sessions, lease, running jobs
+// and results. A list that is empty, missing or unreadable authorizes nobody. Nothing that a peer sends
+// ends it. Refused peers are logged on standard error (log.h).
 //
 // on_ready: called once, when agents can connect.
 //

@@ -2,6 +2,7 @@
 // in.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct ZapDecision {
   std::string reason;        // Of a refusal.
 };
 
-// Accepts a CURVE peer of domain "bitpilot" whose key is listed, and nobody else. Any frames are
-// legal input.
-ZapDecision DecideZap(const std::vector<std::string>& request, const AuthorizedAgents& agents);
+// Accepts a CURVE peer of domain "bitpilot" whose key is listed and has not expired (WhyNotToday()),
+// and nobody else. Any frames are legal input.
+ZapDecision DecideZap(const std::vector<std::string>& request, const AuthorizedAgents& agents,
+                      std::optional<Day> today);
 
 }  // namespace bitpilot

@@ -1,6 +1,7 @@
 #include "device_daemon/server/zmq_socket.h"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +23,9 @@ constexpr char kZapDomain[] = "bitpilot";
 // ZMQ_ZAP_ENFORCE_DOMAIN: its macro is hidden behind the draft API in Debian's header, the option
 // is not.
 constexpr int kZapEnforceDomain = 93;
+constexpr int kHandshakeFailed = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                                 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kZ85Characters = 40;
 
@@ -133,9 +137,12 @@ struct ZmqContext::Impl {
 ZmqContext::ZmqContext() : impl_(std::make_unique<Impl>()) {}
 ZmqContext::~ZmqContext() = default;
 
-struct ZmqSocket::Impl {
+struct ZmqSocket::Impl : std::enable_shared_from_this<ZmqSocket::Impl> {
   Impl(asio::io_context& io_context, zmq::context_t& zmq_context, ZmqSocketKind kind)
-      : io(io_context), context(zmq_context), socket(zmq_context, ToZmq(kind)) {
+      : io(io_context),
+        context(zmq_context),
+        is_router(kind == ZmqSocketKind::kRouter),
+        socket(zmq_context, ToZmq(kind)) {
     socket.set(zmq::sockopt::linger, 0);
   }
 
@@ -145,12 +152,16 @@ struct ZmqSocket::Impl {
 
   asio::io_context& io;
   zmq::context_t& context;
+  const bool is_router;
   zmq::socket_t socket;
   std::string bound_endpoint;  // The first.
   std::function<void(ZmqMessage)> on_message;
   std::shared_ptr<EdgeWaiter> waiter;
+  Status Watch(int events);
+
   zmq::socket_t monitor;
   std::function<void(HandshakeFailure)> on_failure;
+  std::function<void(LinkEvent)> on_link;
   std::shared_ptr<EdgeWaiter> monitor_waiter;
   std::deque<std::string> handshaking;  // Peers that connected and have not finished, oldest first.
 };
@@ -175,6 +186,12 @@ void ZmqSocket::Impl::DrainMonitor() {
 
 void ZmqSocket::Impl::OnMonitorEvent(const zmq_event_t& event) {
   constexpr std::size_t kMaxRemembered = 256;
+  if (on_link) {
+    const bool is_down = event.event == ZMQ_EVENT_DISCONNECTED || event.event == ZMQ_EVENT_CLOSED;
+    return on_link(event.event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? LinkEvent::kUp
+                   : is_down                                    ? LinkEvent::kDown
+                                                                : LinkEvent::kRefused);
+  }
   if (event.event == ZMQ_EVENT_ACCEPTED) {
     handshaking.push_back(PeerAddressOf(event.value));
     if (handshaking.size() > kMaxRemembered) handshaking.pop_front();
@@ -234,8 +251,10 @@ Status ZmqSocket::LimitPeers(std::size_t max_frame_bytes) {
   if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) != 0) {
     return LastError(StatusCode::kInternal, "libzmq refuses socket option MAXMSGSIZE");
   }
-  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_ROUTER_MANDATORY, "ROUTER_MANDATORY", 1));
-  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_ROUTER_HANDOVER, "ROUTER_HANDOVER", 0));
+  if (impl_->is_router) {
+    BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_ROUTER_MANDATORY, "ROUTER_MANDATORY", 1));
+    BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_ROUTER_HANDOVER, "ROUTER_HANDOVER", 0));
+  }
   BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_SNDHWM, "SNDHWM", 64));
   BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_RCVHWM, "RCVHWM", 64));
   BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_HANDSHAKE_IVL, "HANDSHAKE_IVL", 5'000));
@@ -293,6 +312,16 @@ Status ZmqSocket::Connect(const std::string& endpoint) {
   return LastError(StatusCode::kUnavailable, "cannot connect to " + endpoint);
 }
 
+Status ZmqSocket::ConnectOnce(const Endpoint& endpoint, bool ipv6) {
+  void* socket = impl_->socket.handle();
+  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_IPV6, "IPV6", ipv6 ? 1 : 0));
+  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_RECONNECT_IVL, "RECONNECT_IVL", -1));
+  // What is sent before the link is up, or after it is down, is refused and not kept.
+  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_IMMEDIATE, "IMMEDIATE", 1));
+  if (zmq_connect(socket, ToString(endpoint).c_str()) == 0) return {};
+  return LastError(StatusCode::kUnavailable, "cannot connect to " + ToString(endpoint));
+}
+
 const std::string& ZmqSocket::bound_endpoint() const { return impl_->bound_endpoint; }
 
 void ZmqSocket::OnMessage(std::function<void(ZmqMessage)> handler) {
@@ -309,27 +338,34 @@ void ZmqSocket::OnMessage(std::function<void(ZmqMessage)> handler) {
 }
 
 Status ZmqSocket::OnHandshakeFailure(std::function<void(HandshakeFailure)> handler) {
-  BITPILOT_CHECK(impl_->monitor_waiter == nullptr);
-  const std::string endpoint =
-      "inproc://monitor-" + std::to_string(reinterpret_cast<std::uintptr_t>(impl_.get()));
-  const int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-  if (zmq_socket_monitor(impl_->socket.handle(), endpoint.c_str(), events) != 0) {
+  impl_->on_failure = std::move(handler);
+  return impl_->Watch(ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | kHandshakeFailed);
+}
+
+Status ZmqSocket::OnLink(std::function<void(LinkEvent)> handler) {
+  impl_->on_link = std::move(handler);
+  return impl_->Watch(ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
+                      kHandshakeFailed);
+}
+
+// A socket that is gone frees its monitor's name only some time later.
+Status ZmqSocket::Impl::Watch(int events) {
+  BITPILOT_CHECK(monitor_waiter == nullptr);
+  static std::atomic<int> monitors{0};
+  const std::string endpoint = "inproc://monitor-" + std::to_string(++monitors);
+  if (zmq_socket_monitor(socket.handle(), endpoint.c_str(), events) != 0) {
     return LastError(StatusCode::kInternal, "cannot watch handshakes");
   }
-  impl_->monitor = zmq::socket_t(impl_->context, ZMQ_PAIR);
-  impl_->monitor.set(zmq::sockopt::linger, 0);
-  impl_->monitor.connect(endpoint);
-  impl_->on_failure = std::move(handler);
-  const std::weak_ptr<Impl> weak = impl_;
-  impl_->monitor_waiter = std::make_shared<EdgeWaiter>(
-      impl_->io, impl_->monitor.get(zmq::sockopt::fd),
-      [impl = impl_.get()] { return IsReadable(impl->monitor); },
+  monitor = zmq::socket_t(context, ZMQ_PAIR);
+  monitor.set(zmq::sockopt::linger, 0);
+  monitor.connect(endpoint);
+  const std::weak_ptr<Impl> weak = weak_from_this();
+  monitor_waiter = std::make_shared<EdgeWaiter>(
+      io, monitor.get(zmq::sockopt::fd), [this] { return IsReadable(monitor); },
       [weak] {
         if (const std::shared_ptr<Impl> impl = weak.lock()) impl->DrainMonitor();
       });
-  impl_->monitor_waiter->Wake();
+  monitor_waiter->Wake();
   return {};
 }
 
@@ -339,7 +375,9 @@ Status ZmqSocket::Send(const std::vector<std::string>& frames) {
   for (std::size_t i = 0; i < frames.size() && status.ok(); ++i) {
     const int more = i + 1 < frames.size() ? ZMQ_SNDMORE : 0;
     if (zmq_send(socket, frames[i].data(), frames[i].size(), ZMQ_DONTWAIT | more) < 0) {
-      status = LastError(StatusCode::kUnavailable, "cannot send");
+      const bool is_full = zmq_errno() == EAGAIN;
+      status = LastError(is_full ? StatusCode::kResourceExhausted : StatusCode::kUnavailable,
+                         "cannot send");
     }
   }
   if (impl_->waiter) impl_->waiter->WakeIfReadable();

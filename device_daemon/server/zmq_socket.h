@@ -62,6 +62,13 @@ struct HandshakeFailure {
   bool is_known_to_gate = false;  // the ZAP handler refused it, and knows its key
 };
 
+// What became of a client's connection.
+enum class LinkEvent {
+  kUp,       // The server is the one expected, and let us in.
+  kRefused,  // It is not, or did not.
+  kDown,     // It is gone, or was not there.
+};
+
 enum class ZmqSocketKind { kRouter, kDealer, kReply };
 
 // Not thread-safe: use it where the io_context runs. Handlers may send.
@@ -79,7 +86,7 @@ class ZmqSocket {
   // does while no handler answers (ZMQ_ZAP_ENFORCE_DOMAIN).
   Status SecureAsServer(const std::string& secret_key);
   Status SecureAsClient(const std::string& server_public_key, const CurveKeys& keys);
-  // Bounds for hostile and broken peers: sizes, queues, handshake time, heartbeats (router only).
+  // Bounds for hostile and broken peers: sizes, queues, handshake time, heartbeats.
   Status LimitPeers(std::size_t max_frame_bytes);
 
   // A tcp:// endpoint is ParseEndpoint()'s; the socket listens at every address of a host name, [::]
@@ -94,6 +101,9 @@ class ZmqSocket {
   // Errors: kUnavailable.
   Status Bind(const std::vector<Endpoint>& addresses);
   Status Connect(const std::string& endpoint);  // inproc:// or an address, not a name.
+  // Once: it is for the caller to connect another socket when this link ends. The I/O thread asks for
+  // the host's addresses. ipv6: whether it looks for one of these.
+  Status ConnectOnce(const Endpoint& endpoint, bool ipv6);
   // As given to Bind(), with the port that the system chose for ":0".
   const std::string& bound_endpoint() const;
 
@@ -101,10 +111,14 @@ class ZmqSocket {
   void OnMessage(std::function<void(ZmqMessage)> handler);
   // Calls `handler` for every connection that is refused before a message could come.
   Status OnHandshakeFailure(std::function<void(HandshakeFailure)> handler);
+  // Of a dealer: calls `handler` for what becomes of its connection. The socket may be destroyed in
+  // it. REQUIRES: before it connects, and not both of these.
+  Status OnLink(std::function<void(LinkEvent)> handler);
 
   // Never blocks.
   //
-  // Errors: kUnavailable if the peer is gone or does not read; nothing was sent.
+  // Errors: kUnavailable if the peer is gone, kResourceExhausted if it does not read; nothing was
+  // sent.
   Status Send(const std::vector<std::string>& frames);
 
   // How long unsent messages may delay the end of the program.

@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -116,8 +117,11 @@ constexpr long kDeniedCalls[] = {
     SYS_pidfd_getfd, SYS_perf_event_open,
     // signals; tgkill() reaches the own process only (see RestrictCalls())
     SYS_kill, SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
-    // other programs
+    // other programs and processes; clone() makes threads only (see RestrictCalls())
     SYS_execve, SYS_execveat,
+#ifdef SYS_fork  // older architectures
+    SYS_fork, SYS_vfork,
+#endif
     // the network
     SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept4,
     // files by other ways than open
@@ -170,6 +174,7 @@ constexpr std::size_t ArgumentOffset(int argument) {
 Status RestrictCalls() {
   const DeniedArgument denied_arguments[] = {
       {SYS_tgkill, 0, ~0U, static_cast<std::uint32_t>(getpid()), false},
+      {SYS_clone, 0, CLONE_THREAD, CLONE_THREAD, false},
 #ifdef SYS_open
       {SYS_open, 1, kOpenMask, kReadAndTruncate, true},
 #endif
@@ -188,6 +193,9 @@ Status RestrictCalls() {
   deny_if(BPF_JEQ, kNativeArchitecture, /*holds=*/false);
   load(offsetof(seccomp_data, nr));
   deny_if(BPF_JGE, kForeignNumbers, /*holds=*/true);
+  // Its arguments are out of a filter's sight; where it is not there, threads are made by clone().
+  program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
   for (const long call : kDeniedCalls) {
     deny_if(BPF_JEQ, static_cast<std::uint32_t>(call), /*holds=*/true);
   }

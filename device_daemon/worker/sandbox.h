@@ -3,7 +3,7 @@
 //
 //   Landlock      the worker reads the store, /proc, /sys and the system's libraries, writes below
 //                 the store's kWorkerFolder, and reaches no other file, whoever owns it
-//   seccomp       no ptrace and its like, no signals to others, no programs, no sockets, no change
+//   seccomp       no ptrace and its like, no signals to others, no processes, no sockets, no change
 //                 of a file's rights, owner, attributes or times, no kernel interfaces that a
 //                 measurement never uses
 //   capabilities  a worker of root keeps only the right to reach files of other users

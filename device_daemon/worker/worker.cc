@@ -103,6 +103,9 @@ Result<Message> Worker::Infer(const v1::InferRequest& request, std::string_view 
   Message reply;
   reply.envelope.mutable_infer_result()->set_num_images(request.num_images());
   reply.envelope.mutable_infer_result()->set_num_classes(static_cast<std::uint32_t>(num_classes));
+  v1::NamedOutput& output = *reply.envelope.mutable_infer_result()->add_outputs();
+  output.set_name(network->topology.operations.back().name);
+  output.set_num_values(static_cast<std::uint32_t>(num_classes));
   reply.raw.assign(reinterpret_cast<const char*>(logits.data()), logits.size() * sizeof(float));
   return reply;
 }
@@ -234,6 +237,7 @@ int RunWorker(const WorkerOptions& options) {
   watch.shares_agent_host = options.shares_agent_host;
   watch.pause = [] { sleep(1); };
   watch.canary = std::move(*canary);
+  watch.clock_mhz = [] { return MeasureClockMhz(SystemMeasureClock()); };
   watch.on_baseline = [](const v1::BoardBaseline& baseline) {
     Message message;
     *message.envelope.mutable_board_baseline() = baseline;

@@ -195,13 +195,18 @@ void WorkerProcess::OnBytes(std::size_t size) {
 }
 
 void WorkerProcess::OnChildExit() {
-  int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) != pid_) {
+  siginfo_t exit{};
+  if (waitid(P_PID, static_cast<id_t>(pid_), &exit, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      exit.si_pid != pid_) {
     child_signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) OnChildExit();
     });
     return;
   }
+  // What it left behind. Until it is waited for, its number is nobody else's.
+  KillGroup(SIGKILL);
+  int status = 0;
+  waitpid(pid_, &status, 0);
   pid_ = 0;
   kill_timer_.cancel();
   boost::system::error_code ignored;

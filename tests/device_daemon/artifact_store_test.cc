@@ -114,7 +114,7 @@ TEST_F(ArtifactStoreTest, FlushesAnUploadBeforeItsRenameAndTheFolderAfter) {
   EXPECT_EQ(flushed, (std::vector<std::string>{folder_ / (hex + ".part"), folder_.path()}));
 }
 
-TEST_F(ArtifactStoreTest, ContinuesAnUploadAfterARestart) {
+TEST_F(ArtifactStoreTest, F13ContinuesAnUploadAfterARestart) {
   {
     ArtifactStore store = Open();
     ASSERT_TRUE(Prepare(store, network_).ok());
@@ -126,7 +126,7 @@ TEST_F(ArtifactStoreTest, ContinuesAnUploadAfterARestart) {
 }
 
 // Of a full disk, the last step may be what fails.
-TEST_F(ArtifactStoreTest, FinishesAnUploadThatTheDiskRefusedAtFirst) {
+TEST_F(ArtifactStoreTest, F12FinishesAnUploadThatTheDiskRefusedAtFirst) {
   const std::uint64_t last = network_.file.size() - 100;
   const std::string tail = network_.file.substr(last);
   const auto upload_but_not_finish = [&](ArtifactStore& store) {
@@ -183,7 +183,7 @@ TEST_F(ArtifactStoreTest, TakesADuplicateChunkAsDone) {
   EXPECT_EQ(again->have_bytes, 1'000U);
 }
 
-TEST_F(ArtifactStoreTest, RefusesGapsOverlapsAndOverflowingOffsets) {
+TEST_F(ArtifactStoreTest, F36RefusesGapsOverlapsAndOverflowingOffsets) {
   ArtifactStore store = Open();
   EXPECT_EQ(store.Append(network_.sha256, 0, "x").status().code(), StatusCode::kInvalidArgument);
   const std::uint64_t total = network_.file.size();
@@ -199,7 +199,7 @@ TEST_F(ArtifactStoreTest, RefusesGapsOverlapsAndOverflowingOffsets) {
   EXPECT_EQ(Prepare(store, network_)->have_bytes, 1'000U);
 }
 
-TEST_F(ArtifactStoreTest, DropsBytesThatDoNotHaveTheirHash) {
+TEST_F(ArtifactStoreTest, F36DropsBytesThatDoNotHaveTheirHash) {
   ArtifactStore store = Open();
   TestNetwork wrong = network_;
   wrong.file[wrong.file.size() / 2] ^= 1;
@@ -275,7 +275,7 @@ TEST_F(ArtifactStoreTest, RefusesAnUploadWhileJobsNeedAllThatIsHere) {
 }
 
 // What a power cut can leave: the name without the bytes.
-TEST_F(ArtifactStoreTest, TellsADamagedFileFromANetworkAndTakesItAgain) {
+TEST_F(ArtifactStoreTest, F13TellsADamagedFileFromANetworkAndTakesItAgain) {
   for (const char* kind : {"empty", "cut off", "one bit"}) {
     SCOPED_TRACE(kind);
     ArtifactStore store = Open();

@@ -2,6 +2,7 @@
 // agents and worker.
 #pragma once
 
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -28,24 +29,30 @@ class CoreDriver {
     return config;
   }
 
-  // Steps, stores epochs at once, and keeps the actions that are left.
+  // Steps, stores epochs and draining at once, and keeps the actions that are left.
   std::vector<Action> Step(const Event& event) {
     std::vector<Action> kept;
     for (Action& action : core.Step(event, now)) {
+      std::vector<Action> next;
       if (const auto* store = std::get_if<StoreEpoch>(&action)) {
         stored_epochs.push_back(store->epoch);
-        for (Action& next : core.Step(EpochStored{store->epoch, Status()}, now)) {
-          kept.push_back(std::move(next));
-        }
+        next = Step(EpochStored{store->epoch, Status()});
+      } else if (std::holds_alternative<StoreDrain>(action)) {
+        next = Step(DrainStored{Status()});
       } else {
         kept.push_back(std::move(action));
       }
+      for (Action& one : next) kept.push_back(std::move(one));
     }
     return kept;
   }
 
   std::vector<Action> Deliver(const std::string& user, Message message) {
-    return Step(MessageReceived{{"route-" + user, user}, std::move(message), {}});
+    const auto role = roles.find(user);
+    return Step(
+        MessageReceived{{"route-" + user, user, role == roles.end() ? v1::AGENT : role->second},
+                        std::move(message),
+                        {}});
   }
 
   std::vector<Action> PassTime(Milliseconds time) {
@@ -70,11 +77,15 @@ class CoreDriver {
     return message;
   }
 
-  v1::Envelope AskForLease(const std::string& user, const std::string& session_id) {
+  Message LeaseRequest(const std::string& user, const std::string& session_id) {
     Message request = Request(session_id);
     request.envelope.mutable_lease_request()->set_ttl_ms(30'000);
     request.envelope.mutable_lease_request()->set_holder(user + "'s study");
-    return OnlyReply(Deliver(user, std::move(request)));
+    return request;
+  }
+
+  v1::Envelope AskForLease(const std::string& user, const std::string& session_id) {
+    return OnlyReply(Deliver(user, LeaseRequest(user, session_id)));
   }
 
   // A session of `user` that holds the lease.
@@ -141,6 +152,7 @@ class CoreDriver {
 
   DaemonCore core;
   Milliseconds now{1'000};
+  std::map<std::string, v1::Role> roles;  // Of those who are no agents.
   std::vector<std::uint64_t> stored_epochs;
   std::uint64_t last_request_id = 1;
 };

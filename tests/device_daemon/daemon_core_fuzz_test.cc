@@ -137,7 +137,7 @@ class RandomHistory {
   std::set<JobId> started_jobs_;
 };
 
-TEST(DaemonCoreFuzzTest, KeepsItsInvariantsInRandomHistories) {
+TEST(DaemonCoreFuzzTest, F31KeepsItsInvariantsInRandomHistories) {
   int jobs_started = 0;
   for (std::uint32_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

@@ -87,7 +87,7 @@ TEST(DaemonCoreTest, AnswersUnparsableFramesWithAnError) {
             StatusCode::kDataCorrupt);
 }
 
-TEST(DaemonCoreTest, AnswersWhereTheLatestMessageCameFrom) {
+TEST(DaemonCoreTest, F24AnswersWhereTheLatestMessageCameFrom) {
   CoreDriver driver;
   const std::string session = driver.SayHello(kAlice);
   Message ping = driver.Request(session);
@@ -139,7 +139,7 @@ TEST(DaemonCoreTest, RenewsTheLeaseWithAnyMessageOfItsHolder) {
   }
 }
 
-TEST(DaemonCoreTest, FencesTheOldHolderAfterExpiry) {
+TEST(DaemonCoreTest, F9FencesTheOldHolderAfterExpiry) {
   CoreDriver driver;
   const std::string alice = driver.Connect(kAlice);
   Message late = driver.MeasureRequest(alice, 'm');
@@ -192,6 +192,47 @@ TEST(DaemonCoreTest, HandsChunksToTheStoreAndReportsItsAnswer) {
   EXPECT_EQ(reply.artifact_status().have_bytes(), 10U);
   EXPECT_TRUE(reply.artifact_status().complete());
   EXPECT_EQ(reply.request_id(), chunk.envelope.request_id());
+}
+
+// Each is answered with the Error that belongs to it, and the next request works.
+TEST(DaemonCoreTest, F32AnswersStrangeEnvelopesWithAnErrorAndGoesOn) {
+  CoreDriver driver;
+  const std::string alice = driver.Connect(kAlice);
+  const auto error_of = [&](Message message) {
+    return CoreDriver::ErrorOf(driver.Deliver(kAlice, std::move(message)));
+  };
+  EXPECT_EQ(error_of(driver.Request(alice)), StatusCode::kInvalidArgument);  // No body.
+  Message unknown = driver.Request(alice);
+  // Field 99 of the envelope, a text: a body of a later version, or a field that it knows.
+  ASSERT_TRUE(
+      unknown.envelope.MergeFromString("\x9A\x06\x03"
+                                       "new"));
+  EXPECT_EQ(error_of(unknown), StatusCode::kInvalidArgument);
+  Message known = driver.Request(alice);
+  known.envelope.mutable_ping();
+  ASSERT_TRUE(
+      known.envelope.MergeFromString("\x9A\x06\x03"
+                                     "new"));
+  EXPECT_EQ(error_of(known), StatusCode::kOk);
+  Message tier = driver.MeasureRequest(alice, 'm');
+  tier.envelope.mutable_measure_request()->mutable_spec()->set_tier(
+      static_cast<v1::MeasureSpec::Tier>(77));
+  EXPECT_EQ(error_of(tier), StatusCode::kInvalidArgument);
+  Message session = driver.MeasureRequest(std::string(kSessionIdBytes, 'x'), 'm');
+  EXPECT_EQ(error_of(session), StatusCode::kNotFound);
+  Message replayed = driver.MeasureRequest(alice, 'm');
+  replayed.envelope.set_request_id(2);
+  EXPECT_EQ(error_of(replayed), StatusCode::kInvalidArgument);
+  Message epoch = driver.MeasureRequest(alice, 'm');
+  epoch.envelope.set_lease_epoch(99);
+  EXPECT_EQ(error_of(epoch), StatusCode::kAborted);
+  for (const char id : {'a', 'b'}) {
+    Message deadline = driver.MeasureRequest(alice, id);
+    deadline.envelope.set_deadline_ms(id == 'a' ? 0 : std::numeric_limits<std::uint32_t>::max());
+    const auto started = CoreDriver::Of<StartJob>(driver.Deliver(kAlice, std::move(deadline)));
+    ASSERT_EQ(started.size(), 1U);
+    driver.Step(WorkerAnswered{started[0].job, CoreDriver::MeasureReply(id)});
+  }
 }
 
 TEST(DaemonCoreTest, BoundsItsSessionsAndKeepsTheHolder) {

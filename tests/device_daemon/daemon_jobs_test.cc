@@ -48,6 +48,11 @@ TEST_F(DaemonJobsTest, RefusesAMeasureIdWithOtherContent) {
       [](auto& m) { m.set_golden_logits(0, "4321"); },
       [](auto& m) { m.set_network_sha256(0, std::string(kSha256Bytes, 'o')); },
       [](auto& m) {
+        v1::NamedOutput& output = *m.add_golden_outputs()->add_outputs();
+        output.set_name("scores");
+        output.set_num_values(1);
+      },
+      [](auto& m) {
         m.add_network_sha256(std::string(kSha256Bytes, 'o'));
         m.add_golden_logits("4321");
       }};
@@ -73,15 +78,6 @@ TEST_F(DaemonJobsTest, ForgetsAcknowledgedResultsOfTheirOwnerOnly) {
   ack.envelope.set_request_id(++driver_.last_request_id);
   driver_.Deliver(kAlice, ack);
   Start(driver_.MeasureRequest(alice_, 'm'));  // Unknown again: runs.
-}
-
-TEST_F(DaemonJobsTest, BoundsTheResultsItKeeps) {
-  for (int i = 0; i <= static_cast<int>(JobLedger::kMaxFinished); ++i) {
-    const char id = static_cast<char>(i + 1);
-    const JobId job = Start(driver_.MeasureRequest(alice_, id));
-    driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply(id)});
-  }
-  Start(driver_.MeasureRequest(alice_, 1));  // The oldest was dropped.
 }
 
 TEST_F(DaemonJobsTest, LetsOneMeasurementWaitAndStartsItNext) {

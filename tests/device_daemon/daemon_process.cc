@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -80,9 +81,10 @@ ProgramEnd RunBitpilotd(const std::vector<std::string>& arguments) {
 }
 
 DaemonProcess::DaemonProcess(const std::vector<std::string>& more_arguments,
-                             const std::string& listen) {
+                             const std::string& listen, const std::string& more_agents) {
   EXPECT_TRUE(GenerateDaemonKeys(keys_folder(), false).ok());
-  std::ofstream(AuthorizedAgentsPath(keys_folder())) << "test " << agent_keys_.public_key << "\n";
+  std::ofstream(AuthorizedAgentsPath(keys_folder())) << "test " << agent_keys_.public_key << "\n"
+                                                     << more_agents;
   arguments_ = {"serve", "--listen", listen, "--keys", keys_folder(), "--json"};
   arguments_.insert(arguments_.end(), more_arguments.begin(), more_arguments.end());
   Start();
@@ -118,6 +120,10 @@ std::string DaemonProcess::Log() const { return ReadAll(folder_ / "err"); }
 
 bool DaemonProcess::WaitForLog(const std::string& text) const {
   return WaitUntil([&] { return Log().find(text) != std::string::npos; });
+}
+
+bool DaemonProcess::WaitForFileInStore(const std::string& path) const {
+  return WaitUntil([&] { return std::filesystem::exists(keys_folder() + "/store/" + path); });
 }
 
 pid_t DaemonProcess::WorkerPid() const {

@@ -27,9 +27,10 @@ ProgramEnd RunBitpilotd(const std::vector<std::string>& arguments);
 class DaemonProcess {
  public:
   // Starts `serve --listen LISTEN --json` with a fresh key folder that lists `agent_keys()`, and
-  // waits for its ready line.
+  // waits for its ready line. more_agents: lines that are listed, too.
   explicit DaemonProcess(const std::vector<std::string>& more_arguments = {},
-                         const std::string& listen = "tcp://127.0.0.1:0");
+                         const std::string& listen = "tcp://127.0.0.1:0",
+                         const std::string& more_agents = "");
   // Ends it with SIGTERM.
   ~DaemonProcess();
   DaemonProcess(const DaemonProcess&) = delete;
@@ -48,6 +49,8 @@ class DaemonProcess {
   pid_t WorkerPid() const;
   // Ends it with a signal and returns its exit code, or minus the signal that ended it.
   int Stop(int signal);
+  // Waits until `path`, of its store folder, is there; false after some seconds.
+  bool WaitForFileInStore(const std::string& path) const;
   // Starts it again with the same keys and store, on a new port.
   void Restart();
 

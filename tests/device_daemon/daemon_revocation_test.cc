@@ -12,7 +12,9 @@ namespace {
 class DaemonRevocationTest : public testing::Test {
  protected:
   std::vector<Action> Authorize(const std::set<std::string>& users) {
-    return driver_.Step(AgentsReplaced{users});
+    AgentsReplaced replaced;
+    for (const std::string& user : users) replaced.roles[user] = v1::AGENT;
+    return driver_.Step(replaced);
   }
   static std::vector<Send> Sent(const std::vector<Action>& actions) {
     return CoreDriver::Of<Send>(actions);
@@ -57,7 +59,7 @@ TEST_F(DaemonRevocationTest, StopsTheRunningJobAndTellsNobodyHowItEnded) {
     CoreDriver driver;
     const std::string alice = driver.Connect(kAlice);
     driver.Deliver(kAlice, driver.MeasureRequest(alice, 'a'));
-    const std::vector<Action> revoked = driver.Step(AgentsReplaced{{kBob}});
+    const std::vector<Action> revoked = driver.Step(AgentsReplaced{{{kBob, v1::AGENT}}});
     ASSERT_EQ(CoreDriver::Of<StopJob>(revoked).size(), 1U);
     EXPECT_EQ(CoreDriver::Of<StopJob>(revoked)[0].job, 1U);
     EXPECT_TRUE(Sent(revoked).empty());
@@ -66,7 +68,7 @@ TEST_F(DaemonRevocationTest, StopsTheRunningJobAndTellsNobodyHowItEnded) {
                                     : Event(WorkerFailed{1, v1::CRASH, "ended by signal 15"});
     EXPECT_TRUE(Sent(driver.Step(end)).empty());
     // Not even after the agent was admitted again: the measurement is a new one.
-    driver.Step(AgentsReplaced{{kAlice}});
+    driver.Step(AgentsReplaced{{{kAlice, v1::AGENT}}});
     const std::string again = driver.Connect(kAlice);
     const v1::Envelope reply =
         CoreDriver::OnlyReply(driver.Deliver(kAlice, driver.MeasureRequest(again, 'a')));
@@ -129,7 +131,7 @@ TEST_F(DaemonRevocationTest, GivesNoLeaseWhoseEpochWasBeingStored) {
     const auto stores = CoreDriver::Of<StoreEpoch>(
         driver.core.Step(MessageReceived{{"route-alice", kAlice}, request, {}}, driver.now));
     ASSERT_EQ(stores.size(), 1U);
-    driver.Step(AgentsReplaced{{kBob}});
+    driver.Step(AgentsReplaced{{{kBob, v1::AGENT}}});
     Message next = driver.Request(bob);
     next.envelope.mutable_lease_request()->set_ttl_ms(30'000);
     const auto again = CoreDriver::Of<StoreEpoch>(

@@ -111,7 +111,7 @@ TEST(KeysTest, ReadsAgentsBesideCommentsAndEmptyLines) {
   const std::string two = MakeCurveKeys().public_key;
   const AgentList list =
       ParseAgentList("# lab\n\nlaptop " + one + "\n  desk\t" + two + "  \n#" + one + "\n");
-  EXPECT_EQ(list.agents, (AuthorizedAgents{{one, "laptop"}, {two, "desk"}}));
+  EXPECT_EQ(list.agents, (AuthorizedAgents{{one, {"laptop"}}, {two, {"desk"}}}));
   EXPECT_TRUE(list.problems.empty());
 }
 
@@ -126,7 +126,7 @@ TEST(KeysTest, ReadsFilesThatAnEditorPutAByteOrderMarkBefore) {
   const std::string key = MakeCurveKeys().public_key;
   const AgentList list = ParseAgentList("\xef\xbb\xbflaptop " + key + "\r\n");
   EXPECT_TRUE(list.problems.empty());
-  EXPECT_EQ(list.agents, (AuthorizedAgents{{key, "laptop"}}));
+  EXPECT_EQ(list.agents, (AuthorizedAgents{{key, {"laptop"}}}));
 }
 
 TEST(KeysTest, NamesALineThatIsWrongAndKeepsTheOthers) {
@@ -135,7 +135,7 @@ TEST(KeysTest, NamesALineThatIsWrongAndKeepsTheOthers) {
   for (const std::string& line : {std::string("laptop"), "laptop " + key.substr(1),
                                   "laptop " + key + " more", "laptop \x01\x02" + key.substr(2)}) {
     const AgentList list = ParseAgentList("# first\n" + line + "\ndesk " + other);
-    EXPECT_EQ(list.agents, (AuthorizedAgents{{other, "desk"}})) << line;
+    EXPECT_EQ(list.agents, (AuthorizedAgents{{other, {"desk"}}})) << line;
     ASSERT_EQ(list.problems.size(), 1U) << line;
     EXPECT_NE(list.problems[0].find("line 2 admits nobody"), std::string::npos) << list.problems[0];
   }
@@ -144,7 +144,7 @@ TEST(KeysTest, NamesALineThatIsWrongAndKeepsTheOthers) {
 TEST(KeysTest, NamesAKeyThatIsListedTwice) {
   const std::string key = MakeCurveKeys().public_key;
   const AgentList list = ParseAgentList("a " + key + "\nb " + key);
-  EXPECT_EQ(list.agents, (AuthorizedAgents{{key, "a"}}));
+  EXPECT_EQ(list.agents, (AuthorizedAgents{{key, {"a"}}}));
   ASSERT_EQ(list.problems.size(), 1U);
   EXPECT_NE(list.problems[0].find("line 2"), std::string::npos) << list.problems[0];
 }

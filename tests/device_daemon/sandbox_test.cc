@@ -206,6 +206,19 @@ TEST_F(SandboxTest, StartsNoProgramAndOpensNoSocket) {
   EXPECT_FALSE(SucceedsInside(store_, all_, run_program));
 }
 
+TEST_F(SandboxTest, F3StartsNoProcess) {
+  if (!all_.has_seccomp) GTEST_SKIP() << "this kernel has no seccomp filters";
+  if (kSanitized) GTEST_SKIP() << "sanitizers run without the filter";
+  const auto fork_once = [] {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    if (child > 0) waitpid(child, nullptr, 0);
+    return child > 0;
+  };
+  EXPECT_TRUE(SucceedsInside(store_, none_, fork_once));
+  EXPECT_FALSE(SucceedsInside(store_, all_, fork_once));
+}
+
 // With everything that the kernel has, and with nothing but what every kernel has.
 TEST_F(SandboxTest, SeesNothingOfTheDaemonsMemory) {
   const HiddenProcess daemon;

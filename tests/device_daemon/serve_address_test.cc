@@ -17,7 +17,7 @@ bool HasIpv6() {
 
 std::string PortOf(const std::string& endpoint) { return endpoint.substr(endpoint.rfind(':')); }
 
-TEST(ServeAddressTest, ServesAtIpv6Addresses) {
+TEST(ServeAddressTest, F27ServesAtIpv6Addresses) {
   if (!HasIpv6()) GTEST_SKIP() << "this machine has no ::1";
   for (const char* listen : {"tcp://[::1]:0", "tcp://[::]:0"}) {
     const DaemonProcess daemon({}, listen);
@@ -37,7 +37,7 @@ TEST(ServeAddressTest, ServesIpv4AgentsAtTheIpv6Wildcard) {
   EXPECT_EQ(agent.Connect(), 1U);
 }
 
-TEST(ServeAddressTest, ServesAtAName) {
+TEST(ServeAddressTest, F27ServesAtAName) {
   const DaemonProcess daemon({}, "tcp://localhost:0");
   TestAgent agent("tcp://127.0.0.1" + PortOf(daemon.endpoint()), daemon.public_key(),
                   daemon.agent_keys());

@@ -54,7 +54,7 @@ int ConnectRaw(const std::string& endpoint, const std::string& bytes) {
   return descriptor;
 }
 
-TEST(ServeKeysTest, RefusesStrangersAndKeepsServing) {
+TEST(ServeKeysTest, F34RefusesStrangersAndKeepsServing) {
   DaemonProcess daemon;
   TestAgent stranger(daemon.endpoint(), daemon.public_key(), MakeCurveKeys());
   ExpectRefused(stranger);
@@ -72,12 +72,14 @@ TEST(ServeKeysTest, RefusesStrangersAndKeepsServing) {
   EXPECT_EQ(agent.Connect(), 1U);
 }
 
-TEST(ServeKeysTest, SurvivesBytesThatAreNotZeroMq) {
+TEST(ServeKeysTest, F30SurvivesBytesThatAreNotZeroMq) {
   DaemonProcess daemon;
   std::vector<int> idlers;
   for (const std::string& bytes :
        {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1'000, '\xFF'), std::string(1, '\x01'),
-        std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03", 11)}) {
+        std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03", 11),
+        // ZMTP 1 and 2, which know no CURVE.
+        std::string("\x01\x00", 2), std::string("\xFF\0\0\0\0\0\0\0\x01\x7F\x01\x05\0\0", 14)}) {
     idlers.push_back(ConnectRaw(daemon.endpoint(), bytes));
   }
   TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());

@@ -41,7 +41,7 @@ class ServeRevocationTest : public testing::Test {
   const CurveKeys successor_keys_ = MakeCurveKeys();
 };
 
-TEST_F(ServeRevocationTest, CutsOffAnAgentThatWasTakenOffTheList) {
+TEST_F(ServeRevocationTest, F34CutsOffAnAgentThatWasTakenOffTheList) {
   ASSERT_EQ(agent_.Connect(), 1U);
   Authorize("successor " + successor_keys_.public_key + "\n", 1);
   ExpectSilence(agent_);

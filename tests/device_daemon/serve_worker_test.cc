@@ -65,7 +65,7 @@ constexpr int kFatalSignals[] = {SIGKILL, SIGABRT};
 constexpr int kFatalSignals[] = {SIGKILL, SIGSEGV, SIGABRT};
 #endif
 
-TEST_F(ServeWorkerTest, ReportsTheSignalThatEndedTheWorker) {
+TEST_F(ServeWorkerTest, F1ReportsTheSignalThatEndedTheWorkerAndKeepsTheLease) {
   for (const int signal : kFatalSignals) {
     const char id = static_cast<char>(signal);
     Signal(StartLongMeasurement(id), signal);
@@ -79,13 +79,13 @@ TEST_F(ServeWorkerTest, ReportsTheSignalThatEndedTheWorker) {
 }
 
 // A stopped process does not die of SIGTERM, so this also needs the SIGKILL that follows.
-TEST_F(ServeWorkerTest, EndsAWorkerThatHangs) {
+TEST_F(ServeWorkerTest, F2EndsAWorkerThatHangs) {
   Signal(StartLongMeasurement('h', /*deadline_ms=*/1'000), SIGSTOP);
   EXPECT_EQ(agent_.ReceiveResult().status(), v1::TIMED_OUT);
   ExpectNextMeasurementWorks('n');
 }
 
-TEST_F(ServeWorkerTest, AnswersPingsWhileTheWorkerIsStopped) {
+TEST_F(ServeWorkerTest, F2AnswersPingsWhileTheWorkerIsStopped) {
   const pid_t worker = StartLongMeasurement('p', /*deadline_ms=*/2'000);
   Signal(worker, SIGSTOP);
   Message ping = agent_.Request();
@@ -122,7 +122,7 @@ TEST_F(ServeWorkerTest, EndsTheWorkerWithTheDaemon) {
   EXPECT_TRUE(WaitUntilGone(worker));
 }
 
-TEST(ServeWorkerMemoryTest, ReportsANetworkThatDoesNotFit) {
+TEST(ServeWorkerMemoryTest, F4ReportsANetworkThatDoesNotFit) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the memory limit is not set under sanitizers";
 #endif

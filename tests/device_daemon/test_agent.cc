@@ -22,15 +22,24 @@ TestAgent::TestAgent(const std::string& endpoint, const std::string& server_key,
   });
 }
 
-std::uint64_t TestAgent::Connect() {
+std::uint64_t TestAgent::Connect(v1::LeaseRequest::Kind kind) {
+  return SayHello() ? AskForLease(kind) : 0;
+}
+
+bool TestAgent::SayHello() {
   Message hello;
   hello.envelope.set_request_id(++request_id_);
   hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
   const Message ack = Ask(hello);
-  session_id_ = ack.envelope.hello_ack().session_id();
-  capabilities_ = ack.envelope.hello_ack().capabilities();
+  hello_ = ack.envelope.hello_ack();
+  session_id_ = hello_.session_id();
+  return !session_id_.empty();
+}
+
+std::uint64_t TestAgent::AskForLease(v1::LeaseRequest::Kind kind) {
   Message lease = Request();
   lease.envelope.mutable_lease_request()->set_ttl_ms(60'000);
+  lease.envelope.mutable_lease_request()->set_kind(kind);
   epoch_ = Ask(lease).envelope.lease_grant().epoch();
   return epoch_;
 }

@@ -21,7 +21,11 @@ class TestAgent {
             const std::optional<CurveKeys>& keys);
 
   // Hello and a lease; the epoch, or 0 if either was not granted.
-  std::uint64_t Connect();
+  std::uint64_t Connect(v1::LeaseRequest::Kind kind = v1::LeaseRequest::RESERVATION);
+  // False if no session was opened.
+  bool SayHello();
+  // A lease of the session, as in Connect().
+  std::uint64_t AskForLease(v1::LeaseRequest::Kind kind);
   // True if the whole file is on the board.
   bool Upload(const TestNetwork& network);
 
@@ -41,7 +45,8 @@ class TestAgent {
   v1::MeasureResult ReceiveResult();
 
   const std::string& pixels() const { return pixels_; }
-  const v1::DeviceCapabilities& capabilities() const { return capabilities_; }
+  const v1::HelloAck& hello() const { return hello_; }
+  const v1::DeviceCapabilities& capabilities() const { return hello_.capabilities(); }
 
  private:
   boost::asio::io_context io_;
@@ -51,7 +56,7 @@ class TestAgent {
   std::string session_id_;
   std::uint64_t epoch_ = 0;
   std::uint64_t request_id_ = 0;
-  v1::DeviceCapabilities capabilities_;
+  v1::HelloAck hello_;
   std::string pixels_ = RandomPixels(3 * 32 * 32, 7);
 };
 

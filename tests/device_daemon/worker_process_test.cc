@@ -1,8 +1,12 @@
 // The daemon's end of a worker, with shell scripts for workers.
 #include "device_daemon/worker/worker_process.h"
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +14,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <boost/asio/steady_timer.hpp>
 
 #include "kernels/base/file_io.h"
 #include "tests/device_daemon/temporary_folder.h"
@@ -82,6 +87,98 @@ TEST_F(WorkerProcessTest, TellsEveryNewWorkerWhatEarlierOnesSaw) {
   const std::vector<Message> second = Received("second");
   ASSERT_EQ(second.size(), 2U);
   EXPECT_EQ(second[0].envelope.board_baseline().canary_ns(), 123'456.0);
+}
+
+// Runs `script` as the worker of a job until that ended; `during` runs once after `delay`.
+struct JobEnd {
+  std::optional<daemon::WorkerFailed> failed;
+  bool answered = false;
+};
+JobEnd RunWorker(const std::string& script, std::chrono::milliseconds delay,
+                 const std::function<void(WorkerProcess&)>& during) {
+  JobEnd end;
+  boost::asio::io_context io;
+  WorkerMemory memory{[] { return v1::BoardBaseline(); }, [](const v1::BoardBaseline&) {}};
+  WorkerProcess worker(io, {"/bin/sh", {"-c", script}}, memory, [&](const daemon::Event& event) {
+    if (const auto* failed = std::get_if<daemon::WorkerFailed>(&event)) end.failed = *failed;
+    end.answered = std::holds_alternative<daemon::WorkerAnswered>(event);
+    io.stop();
+  });
+  Message request;
+  request.envelope.mutable_infer_request()->set_num_images(1);
+  worker.Start(/*job=*/1, request);
+  boost::asio::steady_timer timer(io, delay);
+  timer.async_wait([&](const boost::system::error_code&) { during(worker); });
+  io.run_for(kLongestJob);
+  return end;
+}
+
+// Whether the process runs: a zombie that waits for its parent does not.
+bool Runs(pid_t pid) {
+  const Result<std::string> stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
+  return stat.ok() && stat->find(") Z ") == std::string::npos;
+}
+
+bool EndsSoon(pid_t pid) {
+  for (int i = 0; i < 1'000 && Runs(pid); ++i) usleep(5'000);
+  return !Runs(pid);
+}
+
+class LeakedChildTest : public WorkerProcessTest {
+ protected:
+  // The process id that a script wrote to the file, once it is there.
+  pid_t ChildIn(const std::string& file) {
+    for (int i = 0; i < 1'000; ++i) {
+      const Result<std::string> text = ReadFile(folder_ / file);
+      if (text.ok() && text->ends_with('\n')) return std::stoi(*text);
+      usleep(5'000);
+    }
+    return 0;
+  }
+};
+
+TEST_F(LeakedChildTest, F3LeavesNoChildOfAWorkerThatIsStopped) {
+  const std::string script =
+      "trap '' TERM; (trap '' TERM; sleep 600) & echo $! > " + (folder_ / "child") + "; wait";
+  pid_t child = 0;
+  const JobEnd end = RunWorker(script, std::chrono::milliseconds{1}, [&](WorkerProcess& worker) {
+    child = ChildIn("child");
+    worker.Stop(1);
+  });
+  ASSERT_TRUE(end.failed);
+  ASSERT_GT(child, 0);
+  EXPECT_TRUE(EndsSoon(child));
+}
+
+TEST_F(LeakedChildTest, F3LeavesNoChildOfAWorkerThatEndsByItself) {
+  const JobEnd end = RunWorker("sleep 600 & echo $! > " + (folder_ / "child") + "; exit 3",
+                               std::chrono::milliseconds{1}, [](WorkerProcess&) {});
+  ASSERT_TRUE(end.failed);
+  EXPECT_EQ(end.failed->status, v1::CRASH);
+  const pid_t child = ChildIn("child");
+  ASSERT_GT(child, 0);
+  EXPECT_TRUE(EndsSoon(child));
+}
+
+TEST_F(WorkerProcessTest, F5CallsGarbageAProtocolError) {
+  // Impossible numbers of frames, an impossible size, frames that are no message.
+  for (const char* said :
+       {"\\377\\377\\377\\377", "\\000\\000\\000\\000", "\\001\\000\\000\\000\\377\\377\\377\\377",
+        "\\001\\000\\000\\000\\003\\000\\000\\000abc"}) {
+    const JobEnd end = RunWorker("printf '" + std::string(said) + "' >&3; sleep 600",
+                                 std::chrono::milliseconds{1}, [](WorkerProcess&) {});
+    ASSERT_TRUE(end.failed) << said;
+    EXPECT_EQ(end.failed->status, v1::PROTOCOL_ERROR) << said;
+  }
+}
+
+// Half a message, and then nothing: a worker that died.
+TEST_F(WorkerProcessTest, F5CallsHalfAMessageOfADeadWorkerACrash) {
+  const JobEnd end = RunWorker("printf '\\002\\000\\000' >&3; kill -9 $$",
+                               std::chrono::milliseconds{1}, [](WorkerProcess&) {});
+  ASSERT_TRUE(end.failed);
+  EXPECT_EQ(end.failed->status, v1::CRASH);
+  EXPECT_NE(end.failed->detail.find("signal 9"), std::string::npos) << end.failed->detail;
 }
 
 }  // namespace

@@ -14,10 +14,10 @@ std::vector<std::string> Request() {
   return {"1.0", "42", "bitpilot", "192.0.2.7", "", "CURVE", kRawKey};
 }
 
-AuthorizedAgents Agents() { return {{EncodeZ85(kRawKey), "laptop"}}; }
+AuthorizedAgents Agents() { return {{EncodeZ85(kRawKey), {"laptop"}}}; }
 
 TEST(DecideZapTest, AcceptsAListedKeyAndMakesItTheUserId) {
-  const ZapDecision decision = DecideZap(Request(), Agents());
+  const ZapDecision decision = DecideZap(Request(), Agents(), std::nullopt);
   EXPECT_TRUE(decision.accepted);
   EXPECT_EQ(decision.reply,
             (std::vector<std::string>{"1.0", "42", "200", "OK", EncodeZ85(kRawKey), ""}));
@@ -42,7 +42,7 @@ TEST(DecideZapTest, RefusesEverythingElse) {
   requests.push_back(Request());
   requests.back().push_back("more");
   for (const std::vector<std::string>& request : requests) {
-    const ZapDecision decision = DecideZap(request, Agents());
+    const ZapDecision decision = DecideZap(request, Agents(), std::nullopt);
     EXPECT_FALSE(decision.accepted);
     ASSERT_EQ(decision.reply.size(), 6U);
     EXPECT_EQ(decision.reply[2], "400");
@@ -52,7 +52,7 @@ TEST(DecideZapTest, RefusesEverythingElse) {
 }
 
 TEST(DecideZapTest, RefusesAllWhenNobodyIsListed) {
-  EXPECT_FALSE(DecideZap(Request(), {}).accepted);
+  EXPECT_FALSE(DecideZap(Request(), {}, std::nullopt).accepted);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -34,6 +35,8 @@ void RunUntil(boost::asio::io_context& io, milliseconds limit, Done done) {
     io.run_for(milliseconds{5});
   }
 }
+
+std::optional<Day> Today() { return Day{std::chrono::year{2027} / 1 / 31}; }
 
 class ZmqSocketTest : public testing::Test {
  protected:
@@ -107,7 +110,7 @@ TEST_F(ZmqSocketTest, NeverStallsWithAParkedReaderAndAConcurrentSender) {
   EXPECT_EQ(received, kMessages);
 }
 
-TEST_F(ZmqSocketTest, LetsNobodyInWhileNoGateAnswers) {
+TEST_F(ZmqSocketTest, F34LetsNobodyInWhileNoGateAnswers) {
   const auto server = MakeServer();
   const auto client = MakeClient(*server, server_keys_.public_key, alice_);
   ASSERT_TRUE(client->Send({"hello"}).ok());
@@ -115,8 +118,8 @@ TEST_F(ZmqSocketTest, LetsNobodyInWhileNoGateAnswers) {
   EXPECT_TRUE(arrived_.empty());
 }
 
-TEST_F(ZmqSocketTest, LetsInListedKeysOnlyAndNamesThem) {
-  Gate gate(io_, context_, {{alice_.public_key, "alice"}}, [](const std::string&) {});
+TEST_F(ZmqSocketTest, F34LetsInListedKeysOnlyAndNamesThem) {
+  Gate gate(io_, context_, {{alice_.public_key, {"alice"}}}, Today, [](const std::string&) {});
   ASSERT_TRUE(gate.Open().ok());
   const auto server = MakeServer();
   const auto alice = MakeClient(*server, server_keys_.public_key, alice_);
@@ -135,9 +138,10 @@ TEST_F(ZmqSocketTest, LetsInListedKeysOnlyAndNamesThem) {
   EXPECT_TRUE(failures_[0].peer_address.starts_with("127.0.0.1:")) << failures_[0].peer_address;
 }
 
-TEST_F(ZmqSocketTest, LetsNobodyInAfterTheGateIsGone) {
-  auto gate = std::make_unique<Gate>(io_, context_, AuthorizedAgents{{alice_.public_key, "alice"}},
-                                     [](const std::string&) {});
+TEST_F(ZmqSocketTest, F34LetsNobodyInAfterTheGateIsGone) {
+  auto gate =
+      std::make_unique<Gate>(io_, context_, AuthorizedAgents{{alice_.public_key, {"alice"}}}, Today,
+                             [](const std::string&) {});
   ASSERT_TRUE(gate->Open().ok());
   const auto server = MakeServer();
   const auto before = MakeClient(*server, server_keys_.public_key, alice_);
@@ -150,18 +154,39 @@ TEST_F(ZmqSocketTest, LetsNobodyInAfterTheGateIsGone) {
   EXPECT_EQ(arrived_, std::set<std::string>{alice_.public_key + " before"});
 }
 
+// The last day of a key is judged when its peer connects: a clock that jumps ends no connection.
+TEST_F(ZmqSocketTest, F14KeepsAConnectionWhenTheClockJumpsAndTakesNoNewOne) {
+  Day today = *Today();
+  Gate gate(
+      io_, context_, {{alice_.public_key, {"alice", v1::AGENT, today}}},
+      [&]() -> std::optional<Day> { return today; }, [](const std::string&) {});
+  ASSERT_TRUE(gate.Open().ok());
+  const auto server = MakeServer();
+  const auto before = MakeClient(*server, server_keys_.public_key, alice_);
+  ASSERT_TRUE(before->Send({"before"}).ok());
+  RunUntil(io_, kPatience, [&] { return !arrived_.empty(); });
+  today += std::chrono::days{366};
+  const auto after = MakeClient(*server, server_keys_.public_key, alice_);
+  ASSERT_TRUE(after->Send({"after"}).ok());
+  ASSERT_TRUE(before->Send({"still"}).ok());
+  RunUntil(io_, kPatience, [&] { return arrived_.size() > 1; });
+  RunUntil(io_, kQuiet, [&] { return arrived_.size() > 2; });
+  EXPECT_EQ(arrived_,
+            (std::set<std::string>{alice_.public_key + " before", alice_.public_key + " still"}));
+}
+
 TEST_F(ZmqSocketTest, PassesItsOwnSelfTest) {
-  Gate gate(io_, context_, {{alice_.public_key, "alice"}}, [](const std::string&) {});
+  Gate gate(io_, context_, {{alice_.public_key, {"alice"}}}, Today, [](const std::string&) {});
   ASSERT_TRUE(gate.Open().ok());
   const Status status = TestGate(io_, context_, gate);
   EXPECT_TRUE(status.ok()) << status.message();
-  EXPECT_TRUE(gate.IsAuthorized(alice_.public_key));  // The list is the old one again.
+  EXPECT_NE(gate.Find(alice_.public_key), nullptr);  // The list is the old one again.
 }
 
 // The self-test's own key is not let in either: an error, never a daemon that serves nobody or
 // everybody.
 TEST_F(ZmqSocketTest, FailsItsSelfTestWithoutAWorkingGate) {
-  Gate closed(io_, context_, {{alice_.public_key, "alice"}}, [](const std::string&) {});
+  Gate closed(io_, context_, {{alice_.public_key, {"alice"}}}, Today, [](const std::string&) {});
   EXPECT_EQ(TestGate(io_, context_, closed).code(), StatusCode::kInternal);
 }
 

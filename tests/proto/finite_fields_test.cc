@@ -104,7 +104,17 @@ Message HelloReply(v1::EnergyTier tier) {
   return reply;
 }
 
+Message StatusReply() {
+  Message reply;
+  reply.envelope.mutable_board_status()->set_state("READY");
+  return reply;
+}
+
 Message Damaged(Message reply, const NumberField& field, double value) {
+  if (field.message == "BoardStatus") {
+    AppendDouble(*reply.envelope.mutable_board_status(), field.number, value);
+    return reply;
+  }
   if (field.message == "EnergyCapability") {
     AppendDouble(*reply.envelope.mutable_hello_ack()->mutable_capabilities()->mutable_energy(),
                  field.number, value);
@@ -133,6 +143,7 @@ TEST(ValidateReplyTest, RefusesNumbersThatAreNotFiniteInEveryField) {
       {"OperationTime", {MeasuredReply()}},
       {"EnergyMeasurement", {MeasuredReply()}},
       {"Conditions", {MeasuredReply()}},
+      {"BoardStatus", {StatusReply()}},
       {"EnergyCapability", {HelloReply(v1::METER_EXTERNAL), HelloReply(v1::MODEL_TABLE)}}};
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   int num_fields = 0;

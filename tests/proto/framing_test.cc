@@ -161,7 +161,7 @@ TEST(FramingTest, IgnoresUnknownFields) {
 }
 
 // Whatever the bytes, decoding returns. What it accepts can be encoded again.
-TEST(FramingTest, SurvivesMutatedBytes) {
+TEST(FramingTest, F31SurvivesMutatedBytes) {
   std::mt19937 random(20'261'120);
   const std::vector<std::vector<std::string>> seeds = {EncodeMessage(PingMessage()),
                                                        EncodeMessage(ChunkMessage())};

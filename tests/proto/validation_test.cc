@@ -125,6 +125,25 @@ TEST(ValidateRequestTest, RefusesGoldenLogitsThatAreNotParallelOrNotFloats) {
   EXPECT_EQ(CodeOf(odd), StatusCode::kInvalidArgument);
 }
 
+TEST(ValidateRequestTest, RefusesGoldenOutputsThatDoNotFitTheirLogits) {
+  Message message = MeasureRequest();  // ten logits
+  v1::MeasureRequest& measure = *message.envelope.mutable_measure_request();
+  const auto add = [](v1::NamedOutputs& outputs, const std::string& name, std::uint32_t values) {
+    outputs.add_outputs()->set_name(name);
+    outputs.mutable_outputs(outputs.outputs_size() - 1)->set_num_values(values);
+  };
+  v1::NamedOutputs& outputs = *measure.add_golden_outputs();
+  add(outputs, "boxes", 4);
+  EXPECT_EQ(CodeOf(message), StatusCode::kInvalidArgument);
+  add(outputs, "scores", 6);
+  EXPECT_EQ(CodeOf(message), StatusCode::kOk);
+  outputs.mutable_outputs(1)->clear_name();
+  EXPECT_EQ(CodeOf(message), StatusCode::kInvalidArgument);
+  outputs.mutable_outputs(1)->set_name("scores");
+  *measure.add_golden_outputs() = outputs;
+  EXPECT_EQ(CodeOf(message), StatusCode::kInvalidArgument);
+}
+
 TEST(ValidateRequestTest, NamesADamagedChunk) {
   Message message = ChunkRequest("bytes");
   EXPECT_TRUE(ValidateRequest(message).ok());
@@ -244,6 +263,21 @@ TEST(ValidateReplyTest, RefusesLogitsThatAreNotFinite) {
 }
 
 // 2^31 images of 2^31 classes at 4 bytes would be 2^64 bytes, which wraps to none.
+TEST(ValidateReplyTest, RefusesOutputsThatAreNotTheLogits) {
+  Message reply;
+  v1::InferResult& result = *reply.envelope.mutable_infer_result();
+  result.set_num_images(2);
+  result.set_num_classes(3);
+  reply.raw = std::string(2 * 3 * sizeof(float), '\0');
+  EXPECT_TRUE(ValidateReply(reply).ok());  // of a daemon that knows one output only
+  result.add_outputs()->set_name("boxes");
+  result.mutable_outputs(0)->set_num_values(2);
+  EXPECT_EQ(ValidateReply(reply).code(), StatusCode::kInvalidArgument);
+  result.add_outputs()->set_name("scores");
+  result.mutable_outputs(1)->set_num_values(1);
+  EXPECT_TRUE(ValidateReply(reply).ok());
+}
+
 TEST(ValidateReplyTest, RefusesLogitsWhoseSizeOverflows) {
   Message message;
   message.envelope.mutable_infer_result()->set_num_images(1U << 31);

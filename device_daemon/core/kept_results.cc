@@ -1,0 +1,106 @@
+#include "device_daemon/core/kept_results.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bitpilot::daemon {
+
+template <typename Condition>
+void KeptResults::DropIf(const Condition& condition) {
+  std::erase_if(results_, [&](const One& one) {
+    if (!condition(one)) return false;
+    size_bytes_ -= one.size_bytes;
+    if (one.is_stored) dropped_.push_back(one.measure_id());
+    return true;
+  });
+}
+
+void KeptResults::Insert(One one) {
+  const std::string measure_id = one.measure_id();
+  DropIf([&](const One& other) { return other.measure_id() == measure_id; });
+  one.size_bytes = one.kept.ByteSizeLong();
+  size_bytes_ += one.size_bytes;
+  results_.push_back(std::move(one));
+  while (results_.size() > 1 && (results_.size() > kMaxResults || size_bytes_ > kMaxBytes)) {
+    if (results_.front().is_stored) dropped_.push_back(results_.front().measure_id());
+    size_bytes_ -= results_.front().size_bytes;
+    results_.pop_front();
+  }
+}
+
+void KeptResults::Load(v1::KeptResult kept, std::chrono::milliseconds now) {
+  Insert({.kept = std::move(kept), .since = now, .store_at = {}, .send_at = {}, .is_stored = true});
+}
+
+void KeptResults::Add(v1::KeptResult kept, std::chrono::milliseconds now) {
+  Insert({.kept = std::move(kept), .since = now, .store_at = now + kStoreDelay, .send_at = {}});
+}
+
+KeptResults::One* KeptResults::FindOne(const std::string& measure_id) {
+  const auto found = std::find_if(results_.begin(), results_.end(),
+                                  [&](const One& one) { return one.measure_id() == measure_id; });
+  return found == results_.end() ? nullptr : &*found;
+}
+
+const v1::KeptResult* KeptResults::Find(const std::string& measure_id) const {
+  const One* one = const_cast<KeptResults*>(this)->FindOne(measure_id);
+  return one == nullptr ? nullptr : &one->kept;
+}
+
+void KeptResults::Forget(const std::string& measure_id, const std::string& user_id) {
+  DropIf([&](const One& one) {
+    return one.measure_id() == measure_id && one.kept.user_id() == user_id;
+  });
+}
+
+void KeptResults::KeepUsers(const std::set<std::string>& user_ids) {
+  DropIf([&](const One& one) { return !user_ids.contains(one.kept.user_id()); });
+}
+
+void KeptResults::NoteNotSent(const std::string& measure_id, std::chrono::milliseconds now) {
+  One* one = FindOne(measure_id);
+  if (one != nullptr && one->resends < kMaxResends) one->send_at = now + kResendPause;
+}
+
+void KeptResults::Expire(std::chrono::milliseconds now) {
+  DropIf([&](const One& one) { return now - one.since >= kLongestKept; });
+}
+
+std::vector<std::string> KeptResults::TakeDueToStore(std::chrono::milliseconds now) {
+  std::vector<std::string> due;
+  for (One& one : results_) {
+    if (!one.store_at || now < *one.store_at) continue;
+    one.store_at.reset();
+    one.is_stored = true;
+    due.push_back(one.measure_id());
+  }
+  return due;
+}
+
+std::vector<std::string> KeptResults::TakeDueToSend(std::chrono::milliseconds now) {
+  std::vector<std::string> due;
+  for (One& one : results_) {
+    if (!one.send_at || now < *one.send_at) continue;
+    one.send_at.reset();
+    ++one.resends;
+    due.push_back(one.measure_id());
+  }
+  return due;
+}
+
+std::vector<std::string> KeptResults::TakeDroppedFromDisk() { return std::exchange(dropped_, {}); }
+
+std::optional<std::chrono::milliseconds> KeptResults::NextDeadline() const {
+  std::optional<std::chrono::milliseconds> next;
+  const auto consider = [&](std::chrono::milliseconds when) {
+    next = std::min(next.value_or(when), when);
+  };
+  for (const One& one : results_) {
+    consider(one.since + kLongestKept);
+    if (one.store_at) consider(*one.store_at);
+    if (one.send_at) consider(*one.send_at);
+  }
+  return next;
+}
+
+}  // namespace bitpilot::daemon

@@ -1,0 +1,93 @@
+#include "device_daemon/server/outward_link.h"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+
+namespace bitpilot {
+
+using std::chrono::milliseconds;
+
+OutwardLink::OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys,
+                         Endpoint agent, std::size_t max_frame_bytes, Handlers handlers)
+    : io_(io),
+      context_(context),
+      own_keys_(std::move(own_keys)),
+      agent_(std::move(agent)),
+      max_frame_bytes_(max_frame_bytes),
+      handlers_(std::move(handlers)),
+      timer_(io),
+      ipv6_(agent_.is_ipv6()) {}
+
+void OutwardLink::Expect(const std::optional<std::string>& public_key) {
+  if (public_key == expected_) return;
+  expected_ = public_key;
+  socket_.reset();
+  is_up_ = false;
+  pause_ = kFirstPause;
+  timer_.cancel();
+  if (expected_) Open();
+}
+
+Status OutwardLink::TryToOpen() {
+  socket_ = std::make_unique<ZmqSocket>(io_, context_, ZmqSocketKind::kDealer);
+  BITPILOT_RETURN_IF_ERROR(socket_->SecureAsClient(*expected_, own_keys_));
+  BITPILOT_RETURN_IF_ERROR(socket_->LimitPeers(max_frame_bytes_));
+  // Not within the handler, which runs in the middle of the socket's own work.
+  BITPILOT_RETURN_IF_ERROR(socket_->OnLink([this, attempt = ++attempt_](LinkEvent event) {
+    boost::asio::post(io_, [this, attempt, event] {
+      if (socket_ && attempt == attempt_) OnLink(event);
+    });
+  }));
+  socket_->OnMessage([this](ZmqMessage message) {
+    if (is_up_) handlers_.on_message(std::move(message));
+  });
+  return socket_->ConnectOnce(agent_, ipv6_);
+}
+
+void OutwardLink::Open() {
+  const Status status = TryToOpen();
+  if (!status.ok()) return EndAttempt(status.message());
+  timer_.expires_after(kAttemptLimit);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !is_up_) EndAttempt("nobody answers");
+  });
+}
+
+void OutwardLink::OnLink(LinkEvent event) {
+  if (event == LinkEvent::kRefused) {
+    return EndAttempt(
+        "it has another key than the agent that is expected, or refuses this board's");
+  }
+  if (event == LinkEvent::kDown) return EndAttempt(is_up_ ? "it went away" : "nobody answers");
+  is_up_ = true;
+  pause_ = kFirstPause;
+  last_trouble_.clear();
+  timer_.cancel();
+  handlers_.on_up();
+}
+
+void OutwardLink::EndAttempt(const std::string& why) {
+  if (why != last_trouble_) {
+    handlers_.on_trouble(ToString(agent_) + ": " + why + "; trying again");
+  }
+  last_trouble_ = why;
+  socket_.reset();
+  is_up_ = false;
+  // A name may have addresses of both kinds, and listen at one.
+  const bool is_name = agent_.host.find_first_not_of("0123456789.") != std::string::npos;
+  if (is_name && !agent_.is_ipv6()) ipv6_ = !ipv6_;
+  const auto permille = static_cast<int>(jitter_() % 401) + 800;
+  timer_.expires_after(pause_ * permille / 1000);
+  pause_ = std::min(2 * pause_, kLongestPause);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && expected_) Open();
+  });
+}
+
+Status OutwardLink::Send(const std::vector<std::string>& frames) {
+  if (!is_up_) return {StatusCode::kUnavailable, ToString(agent_) + " is not there"};
+  return socket_->Send(frames);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,74 @@
+// The link of a board that connects to its agent (`serve --connect`), as from behind a NAT. The agent is
+// CURVE's server here; this side expects its public key and talks to nobody else.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>  // Boost 1.74's Asio uses std::exchange without including it.
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "device_daemon/server/zmq_socket.h"
+#include "kernels/base/status.h"
+#include "proto/endpoint.h"
+
+namespace bitpilot {
+
+// Connects, and again with growing pauses whenever the link ends, for as long as it lives. Not
+// thread-safe: use it where the io_context runs.
+class OutwardLink {
+ public:
+  // An attempt that came to nothing by then is given up.
+  static constexpr std::chrono::milliseconds kAttemptLimit{5'000};
+  static constexpr std::chrono::milliseconds kFirstPause{500};
+  static constexpr std::chrono::milliseconds kLongestPause{30'000};
+
+  struct Handlers {
+    std::function<void()> on_up;  // The agent is there: the board is to announce itself.
+    std::function<void(ZmqMessage)> on_message;
+    std::function<void(const std::string&)> on_trouble;  // A line for the log, when it is news.
+  };
+
+  OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys, Endpoint agent,
+              std::size_t max_frame_bytes, Handlers handlers);
+
+  // Whom to expect from now on; nothing: nobody, and a link that is there ends.
+  void Expect(const std::optional<std::string>& public_key);
+  const std::optional<std::string>& expected() const { return expected_; }
+
+  // Errors: kUnavailable if there is no link, or as ZmqSocket::Send().
+  Status Send(const std::vector<std::string>& frames);
+
+  const Endpoint& agent() const { return agent_; }
+
+ private:
+  void Open();
+  Status TryToOpen();
+  void OnLink(LinkEvent event);
+  void EndAttempt(const std::string& why);
+
+  boost::asio::io_context& io_;
+  ZmqContext& context_;
+  const CurveKeys own_keys_;
+  const Endpoint agent_;
+  const std::size_t max_frame_bytes_;
+  Handlers handlers_;
+  boost::asio::steady_timer timer_;
+  std::optional<std::string> expected_;
+  std::unique_ptr<ZmqSocket> socket_;
+  std::uint64_t attempt_ = 0;  // Events of earlier ones may still come.
+  bool is_up_ = false;
+  bool ipv6_ = false;
+  std::chrono::milliseconds pause_ = kFirstPause;
+  std::minstd_rand jitter_{std::random_device{}()};
+  std::string last_trouble_;
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,148 @@
+// A board that connects to its agent, with an agent of a router and its own gate.
+#include "device_daemon/server/outward_link.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "device_daemon/server/gate.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+// An agent's end: CURVE's server, whose allow-list has the board's key.
+class ListeningAgent {
+ public:
+  ListeningAgent(boost::asio::io_context& io, const CurveKeys& keys, const std::string& board_key,
+                 const std::string& endpoint = "tcp://127.0.0.1:0")
+      : gate_(
+            io, context_, {{board_key, {"board"}}}, [] { return std::nullopt; },
+            [](const std::string&) {}),
+        router_(io, context_, ZmqSocketKind::kRouter) {
+    EXPECT_TRUE(gate_.Open().ok());
+    EXPECT_TRUE(router_.SecureAsServer(keys.secret_key).ok());
+    EXPECT_TRUE(router_.LimitPeers(1 << 20).ok());
+    EXPECT_TRUE(router_.Bind(endpoint).ok());
+    router_.OnMessage([this](ZmqMessage message) { received_.push_back(std::move(message)); });
+  }
+
+  Endpoint endpoint() const {
+    return ParseEndpoint(router_.bound_endpoint(), EndpointUse::kConnect).value();
+  }
+  const std::vector<ZmqMessage>& received() const { return received_; }
+  void Answer(const std::string& text) {
+    EXPECT_TRUE(router_.Send({received_.back().frames[0], text}).ok());
+  }
+
+ private:
+  ZmqContext context_;
+  Gate gate_;
+  ZmqSocket router_;
+  std::vector<ZmqMessage> received_;
+};
+
+class OutwardLinkTest : public testing::Test {
+ protected:
+  OutwardLink::Handlers Handlers() {
+    OutwardLink::Handlers handlers;
+    handlers.on_up = [this] {
+      ++ups_;
+      EXPECT_TRUE(link_->Send({"here I am"}).ok());
+    };
+    handlers.on_message = [this](ZmqMessage message) {
+      answers_.push_back(message.frames.front());
+    };
+    handlers.on_trouble = [this](const std::string& line) { troubles_.push_back(line); };
+    return handlers;
+  }
+
+  void ConnectTo(const Endpoint& agent, const std::string& expected) {
+    link_ = std::make_unique<OutwardLink>(io_, context_, board_, agent, 1 << 20, Handlers());
+    link_->Expect(expected);
+  }
+
+  template <typename Done>
+  bool RunUntil(milliseconds limit, Done done) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!done() && std::chrono::steady_clock::now() < end) {
+      io_.restart();
+      io_.run_for(milliseconds{5});
+    }
+    return done();
+  }
+
+  static constexpr milliseconds kPatience{20'000};
+  boost::asio::io_context io_;
+  ZmqContext context_;
+  const CurveKeys board_ = MakeCurveKeys();
+  const CurveKeys agent_ = MakeCurveKeys();
+  int ups_ = 0;
+  std::vector<std::string> answers_;
+  std::vector<std::string> troubles_;
+  std::unique_ptr<OutwardLink> link_;
+};
+
+TEST_F(OutwardLinkTest, AnnouncesTheBoardByItsKeyAndTakesAnswers) {
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  ConnectTo(agent.endpoint(), agent_.public_key);
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !agent.received().empty(); }));
+  EXPECT_EQ(agent.received()[0].user_id, board_.public_key);
+  EXPECT_EQ(agent.received()[0].frames.back(), "here I am");
+  agent.Answer("hello");
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !answers_.empty(); }));
+  EXPECT_EQ(answers_[0], "hello");
+  EXPECT_TRUE(troubles_.empty());
+}
+
+TEST_F(OutwardLinkTest, F34TalksToNobodyWithAnotherKeyThanItsAgents) {
+  ListeningAgent impostor(io_, MakeCurveKeys(), board_.public_key);
+  ConnectTo(impostor.endpoint(), agent_.public_key);
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  EXPECT_NE(troubles_[0].find("another key than the agent that is expected"), std::string::npos)
+      << troubles_[0];
+  RunUntil(milliseconds{700}, [&] { return ups_ > 0; });
+  EXPECT_EQ(ups_, 0);
+  EXPECT_TRUE(impostor.received().empty());
+  EXPECT_FALSE(link_->Send({"anything"}).ok());
+  EXPECT_EQ(troubles_.size(), 1U);  // Said once, however often it tries.
+}
+
+TEST_F(OutwardLinkTest, F34IsRefusedByAnAgentThatDoesNotKnowTheBoard) {
+  ListeningAgent agent(io_, agent_, MakeCurveKeys().public_key);
+  ConnectTo(agent.endpoint(), agent_.public_key);
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  EXPECT_EQ(ups_, 0);
+  EXPECT_TRUE(agent.received().empty());
+}
+
+TEST_F(OutwardLinkTest, ConnectsAgainWhenItsAgentIsBack) {
+  auto agent = std::make_unique<ListeningAgent>(io_, agent_, board_.public_key);
+  const Endpoint endpoint = agent->endpoint();
+  ConnectTo(endpoint, agent_.public_key);
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+  agent.reset();
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  agent = std::make_unique<ListeningAgent>(io_, agent_, board_.public_key, ToString(endpoint));
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return ups_ == 2 && !agent->received().empty(); }));
+}
+
+TEST_F(OutwardLinkTest, LeavesAnAgentThatIsNotListedAnyMore) {
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  ConnectTo(agent.endpoint(), agent_.public_key);
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !agent.received().empty(); }));
+  link_->Expect(std::nullopt);
+  EXPECT_EQ(link_->Send({"anything"}).code(), StatusCode::kUnavailable);
+  agent.Answer("are you there?");
+  RunUntil(milliseconds{700}, [&] { return !answers_.empty() || ups_ > 1; });
+  EXPECT_TRUE(answers_.empty());
+  EXPECT_EQ(ups_, 1);
+}
+
+}  // namespace
+}  // namespace bitpilot
