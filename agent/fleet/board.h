@@ -20,10 +20,12 @@ namespace bitpilot {
 
 // Where a board is and whom to trust there.
 struct BoardAddress {
-  std::string name;        // for people and studies
-  std::string endpoint;    // "tcp://192.0.2.7:7777"
-  std::string public_key;  // the daemon's CURVE key, Z85
-  std::string listed_at;   // "fleet.toml:4", for messages; empty if no file lists it
+  std::string name;                    // for people and studies
+  std::string endpoint;                // "tcp://192.0.2.7:7777"
+  std::string public_key;              // the daemon's CURVE key, Z85
+  std::string listed_at;               // "fleet.toml:4", for messages; empty if no file lists it
+  std::vector<std::string> tags = {};  // the classes that it belongs to
+  std::string power_cycle = {};        // a command that switches it off and on; empty: none
 };
 
 // The agent's own CURVE key pair, Z85.

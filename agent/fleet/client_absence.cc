@@ -36,8 +36,10 @@ void ClientCore::NoticeAbsence() {
   const std::optional<Instant> due = NoticeAt();
   if (!due || now_ < *due) return;
   away_noticed_ = true;
-  actions_.emplace_back(
-      BoardNotice{DescribeAbsence() + ": waiting up to " + Seconds(GiveUpAt() - now_) + " for it"});
+  const milliseconds left = GiveUpAt() - now_;
+  actions_.emplace_back(BoardNotice{DescribeAbsence() + ": waiting " +
+                                    (left > kForever / 2 ? "" : "up to " + Seconds(left) + " ") +
+                                    "for it"});
 }
 
 void ClientCore::EndAbsence() {

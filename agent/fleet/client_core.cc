@@ -61,6 +61,7 @@ std::vector<Action> ClientCore::Step(Event event, Instant now) {
   actions_.clear();
   std::visit([this](auto& e) { Handle(e); }, event);
   RunTimers();
+  SendWhatIsOwed();
   SendNextJobRequest();
   return std::move(actions_);
 }
@@ -119,9 +120,10 @@ void ClientCore::Handle(JobSubmitted& event) {
   FleetJob job(std::move(event.request));
   if (phase_ == Phase::kEnded) {
     job.Fail(failure_);
-    actions_.emplace_back(JobFinished{job.TakeResult()});
+    actions_.emplace_back(JobFinished{job.TakeResult(), job.measure_id()});
     return;
   }
+  unrecorded_.erase(job.measure_id());  // it is wanted again
   jobs_.push_back(std::move(job));
 }
 
@@ -129,15 +131,17 @@ void ClientCore::Handle(JobCancelled& event) {
   const auto found = std::find_if(jobs_.begin(), jobs_.end(),
                                   [&](const FleetJob& job) { return job.id() == event.id; });
   if (found == jobs_.end()) return;
-  if (found == jobs_.begin()) {
-    awaited_request_id_ = 0;
-    if (phase_ == Phase::kReady && found->measuring()) {
-      Message cancel;
-      cancel.envelope.mutable_measure_cancel()->set_measure_id(found->measure_id());
-      Send(std::move(cancel));
-    }
+  if (found == jobs_.begin()) awaited_request_id_ = 0;
+  if (found->was_asked_for()) {
+    Owe(abandoned_, found->measure_id());
+    unrecorded_.insert(found->measure_id());
   }
   jobs_.erase(found);
+}
+
+void ClientCore::Handle(ResultRecorded& event) {
+  if (unrecorded_.erase(event.measure_id) == 0) return;
+  Owe(recorded_, event.measure_id);
 }
 
 void ClientCore::Handle(CloseRequested&) {
@@ -150,6 +154,7 @@ void ClientCore::Handle(CloseRequested&) {
     JobCancelled cancelled{jobs_.front().id()};
     Handle(cancelled);
   }
+  SendWhatIsOwed();
   Message release;
   release.envelope.mutable_lease_release();
   Send(std::move(release));
@@ -202,6 +207,26 @@ void ClientCore::RunReadyTimers() {
 
 // ---- Jobs
 
+void ClientCore::Owe(std::deque<std::string>& ids, const std::string& measure_id) {
+  ids.push_back(measure_id);
+  if (ids.size() > kMaxOwedIds) ids.pop_front();
+}
+
+// A board that measures is not disturbed.
+void ClientCore::SendWhatIsOwed() {
+  if (phase_ != Phase::kReady || (!jobs_.empty() && jobs_.front().measuring())) return;
+  for (const std::string& measure_id : std::exchange(abandoned_, {})) {
+    Message cancel;
+    cancel.envelope.mutable_measure_cancel()->set_measure_id(measure_id);
+    Send(std::move(cancel));
+  }
+  for (const std::string& measure_id : std::exchange(recorded_, {})) {
+    Message ack;
+    ack.envelope.mutable_result_ack()->set_measure_id(measure_id);
+    Send(std::move(ack));
+  }
+}
+
 bool ClientCore::JobWaitsToSend() const {
   return phase_ == Phase::kReady && !jobs_.empty() && awaited_request_id_ == 0 &&
          !jobs_.front().measuring();
@@ -222,7 +247,8 @@ void ClientCore::SendNextJobRequest() {
 
 void ClientCore::FinishJobIfDone() {
   if (jobs_.empty() || !jobs_.front().finished()) return;
-  actions_.emplace_back(JobFinished{jobs_.front().TakeResult()});
+  if (jobs_.front().was_asked_for()) unrecorded_.insert(jobs_.front().measure_id());
+  actions_.emplace_back(JobFinished{jobs_.front().TakeResult(), jobs_.front().measure_id()});
   jobs_.pop_front();
   awaited_request_id_ = 0;
   eta_noticed_ = false;
@@ -242,6 +268,7 @@ void ClientCore::OnLeaseGrant(const v1::LeaseGrant& grant) {
   phase_ = Phase::kReady;
   if (!was_ready_) actions_.emplace_back(BoardReady{*info_});
   was_ready_ = true;
+  actions_.emplace_back(BoardBack{});
 }
 
 void ClientCore::OpenNewLink() {
@@ -282,6 +309,7 @@ void ClientCore::LoseSession(const std::string& reason) {
   held_by_other_ = false;
   if (!away_since_.has_value()) away_since_ = now_;
   actions_.emplace_back(CloseLink{});
+  actions_.emplace_back(BoardAway{reason, false});
   EnterPhase(Phase::kPausing, Jitter(pause_, &jitter_state_));
   pause_ = std::min(2 * pause_, kLongestPause);
   awaited_request_id_ = 0;
@@ -306,7 +334,7 @@ void ClientCore::End() {
   phase_ = Phase::kEnded;
   for (FleetJob& job : jobs_) {
     job.Fail(failure_);
-    actions_.emplace_back(JobFinished{job.TakeResult()});
+    actions_.emplace_back(JobFinished{job.TakeResult(), job.measure_id()});
   }
   jobs_.clear();
   actions_.emplace_back(CloseLink{});

@@ -17,7 +17,11 @@
 //     three times as long as the board announced (15 s at least). Progress extends that, each time
 //     by as long as the board says that it may be silent: one that advances is slow, not lost, and
 //     ends what hangs itself. So with an inference while the board answers pings that it infers.
-//   - Every result is acknowledged, also a duplicate or an unwanted one, which is then dropped.
+//   - A result is acknowledged once whoever submitted its job says that it is recorded
+//     (ResultRecorded), never before: the board keeps it until then. So with a cancelled job, which
+//     is recorded as given up. A result that is known from nowhere is a late copy of such a one.
+//     Acknowledgements wait while the board measures.
+//   - A job that is cancelled while the board is away is cancelled there when the board is back.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
 //     its numbers must not be mixed with the earlier ones.
 #pragma once
@@ -26,6 +30,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -40,6 +45,10 @@ namespace bitpilot {
 // A reading of any monotonic clock.
 using Instant = std::chrono::milliseconds;
 
+// A wait without an end, as a duration that still can be added to a time.
+inline constexpr std::chrono::milliseconds kForever = std::chrono::hours{24 * 365 * 100};
+
+// The waits may be kForever: then absence never fails the board.
 struct ClientOptions {
   std::string board_name;  // for messages, with the endpoint
   std::string endpoint;
@@ -76,13 +85,18 @@ struct GarbageReceived {
 struct JobSubmitted {
   JobRequest request;
 };
-struct JobCancelled {
+struct JobCancelled {  // ResultRecorded follows, unless nobody cares what its board does with it
   JobId id = 0;
+};
+// The result of this id is where it cannot get lost any more.
+struct ResultRecorded {
+  std::string measure_id;
 };
 struct CloseRequested {};
 struct TimePassed {};
 using Event = std::variant<Started, LinkUp, LinkDown, LinkRefused, LinkImpossible, MessageReceived,
-                           GarbageReceived, JobSubmitted, JobCancelled, CloseRequested, TimePassed>;
+                           GarbageReceived, JobSubmitted, JobCancelled, ResultRecorded,
+                           CloseRequested, TimePassed>;
 
 // ---- Actions
 struct OpenLink {};  // a new one; LinkUp, LinkDown or LinkRefused follows
@@ -96,6 +110,13 @@ struct BoardReady {  // once, when the first lease is granted
 struct BoardFailed {  // for good; every job has finished, later ones finish at once
   Status status;
 };
+// There is no lease any more, or none yet because another agent has it. Jobs stay and go on when the
+// board is back.
+struct BoardAway {
+  std::string why;
+  bool held_by_other = false;
+};
+struct BoardBack {};  // there is a lease, the first one included
 // For whoever waits: the board is away since three seconds and how long it may stay so, or it came
 // back from such an absence; or its measurement takes minutes.
 struct BoardNotice {
@@ -103,13 +124,18 @@ struct BoardNotice {
 };
 struct JobFinished {
   JobResult result;
+  std::string measure_id;  // empty for an inference
 };
 struct Closed {};
-using Action = std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed, BoardNotice,
-                            JobFinished, Closed>;
+using Action = std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed, BoardAway,
+                            BoardBack, BoardNotice, JobFinished, Closed>;
 
 class ClientCore {
  public:
+  // Ids of results to acknowledge and of jobs to cancel that are kept for a board that is away; the
+  // oldest are dropped then, as the board itself drops results.
+  static constexpr std::size_t kMaxOwedIds = 64;
+
   explicit ClientCore(ClientOptions options);
 
   // REQUIRES: `now` never goes back; the first event is Started.
@@ -117,6 +143,9 @@ class ClientCore {
 
   // When TimePassed is due if nothing else happens before; nothing is due in the end states.
   std::optional<Instant> NextWakeup() const;
+
+  // How the board is called in messages: "board 'rpi5-a' at tcp://192.0.2.7:7777".
+  std::string BoardLabel() const;
 
  private:
   enum class Phase {
@@ -141,6 +170,7 @@ class ClientCore {
   void Handle(GarbageReceived& event);
   void Handle(JobSubmitted& event);
   void Handle(JobCancelled& event);
+  void Handle(ResultRecorded& event);
   void Handle(CloseRequested&);
   void Handle(TimePassed&) {}
 
@@ -156,6 +186,8 @@ class ClientCore {
   void RunTimers();
   void RunReadyTimers();
   void SendNextJobRequest();
+  static void Owe(std::deque<std::string>& ids, const std::string& measure_id);
+  void SendWhatIsOwed();
   void FinishJobIfDone();
 
   void OpenNewLink();
@@ -175,7 +207,6 @@ class ClientCore {
   void EndAbsence();
   std::string DescribeAbsence() const;
   Status AwayStatus() const;
-  std::string BoardLabel() const;
 
   const ClientOptions options_;
   Phase phase_ = Phase::kNew;
@@ -212,6 +243,12 @@ class ClientCore {
   Instant reply_deadline_{0};
   bool eta_noticed_ = false;  // a notice said that the first job takes long
   Instant resume_at_{0};      // a busy board is asked again then
+
+  // Measure ids.
+  std::set<std::string> unrecorded_;  // of jobs that finished, or were cancelled
+  std::deque<std::string> recorded_;  // to acknowledge
+  std::deque<std::string>
+      abandoned_;  // to cancel: their jobs were cancelled while the board was away
 };
 
 }  // namespace bitpilot

@@ -140,6 +140,7 @@ void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
     held_by_other_ = true;
   }
   if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());
+  actions_.emplace_back(BoardAway{last_loss_, held_by_other_});
   EnterPhase(Phase::kHeld,
              std::clamp(milliseconds(denied.retry_after_ms()), kMinLeaseRetry, kMaxLeaseRetry));
 }
@@ -147,10 +148,12 @@ void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
 void ClientCore::OnMeasureResult(const Message& message, const Status& validity) {
   const std::string& measure_id = message.envelope.measure_result().measure_id();
   if (phase_ != Phase::kReady || measure_id.size() != kMeasureIdBytes) return;
-  Message ack;
-  ack.envelope.mutable_result_ack()->set_measure_id(measure_id);
-  Send(std::move(ack));
-  if (jobs_.empty() || jobs_.front().measure_id() != measure_id) return;
+  // One that came twice is acknowledged when it is recorded.
+  if (unrecorded_.contains(measure_id)) return;
+  if (jobs_.empty() || jobs_.front().measure_id() != measure_id) {
+    Owe(recorded_, measure_id);  // nobody wants it
+    return;
+  }
   if (validity.ok()) {
     jobs_.front().OnReply(message);
   } else {

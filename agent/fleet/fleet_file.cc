@@ -31,6 +31,8 @@ class FleetParser {
   }
   Status CheckKeys(const toml::table& table, std::initializer_list<std::string_view> known) const;
   Result<std::string> Text(const toml::table& table, std::string_view key) const;
+  // Of an entry that may be missing.
+  Result<std::vector<std::string>> Tags(const toml::table& table) const;
   Result<BoardAddress> ParseBoard(const toml::table& table) const;
   // where: of `board`.
   Status CheckDiffer(const BoardAddress& earlier, const BoardAddress& board,
@@ -73,8 +75,27 @@ bool IsName(std::string_view name) {
   });
 }
 
+Result<std::vector<std::string>> FleetParser::Tags(const toml::table& table) const {
+  std::vector<std::string> tags;
+  const toml::node* node = table.get("tags");
+  if (node == nullptr) return tags;
+  const toml::array* list = node->as_array();
+  const char* const expected = "'tags' is a list of names, like [\"pi5\", \"lab\"]";
+  if (list == nullptr) return Error(node->source(), expected);
+  for (const toml::node& one : *list) {
+    const toml::value<std::string>* tag = one.as_string();
+    if (tag == nullptr || tag->get().empty() || !IsName(tag->get())) {
+      return Error(one.source(),
+                   std::string(expected) + "; a name has letters, digits, '-', '_' and '.'");
+    }
+    if (std::find(tags.begin(), tags.end(), tag->get()) == tags.end()) tags.push_back(tag->get());
+  }
+  return tags;
+}
+
 Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
-  BITPILOT_RETURN_IF_ERROR(CheckKeys(table, {"name", "endpoint", "public_key"}));
+  BITPILOT_RETURN_IF_ERROR(
+      CheckKeys(table, {"name", "endpoint", "public_key", "tags", "power_cycle"}));
   BoardAddress board;
   const std::pair<const char*, std::string*> fields[] = {
       {"name", &board.name}, {"endpoint", &board.endpoint}, {"public_key", &board.public_key}};
@@ -82,6 +103,14 @@ Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
     Result<std::string> text = Text(table, key);
     if (!text.ok()) return text.status();
     *target = std::move(text).value();
+  }
+  Result<std::vector<std::string>> tags = Tags(table);
+  if (!tags.ok()) return tags.status();
+  board.tags = std::move(tags).value();
+  if (table.contains("power_cycle")) {
+    Result<std::string> command = Text(table, "power_cycle");
+    if (!command.ok()) return command.status();
+    board.power_cycle = std::move(command).value();
   }
   if (!IsName(board.name)) {
     return Error(table.get("name")->source(),

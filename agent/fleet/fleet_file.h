@@ -6,6 +6,9 @@
 //   name = "rpi5-a"                   # letters, digits, '-', '_', '.'
 //   endpoint = "tcp://192.0.2.7:7777" # or a name, or "tcp://[2001:db8::7]:7777"
 //   public_key = "..."                # the daemon's, 40 characters: `bitpilotd keygen` prints it
+//   tags = ["pi5"]                    # optional: the classes that it belongs to
+//   power_cycle = "usb-power pi5-a"   # optional: a shell command that switches it off and on when it
+//                                     # stays away; BITPILOT_BOARD is its name
 #pragma once
 
 #include <string>

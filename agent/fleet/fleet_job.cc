@@ -126,6 +126,7 @@ FleetJob::Next FleetJob::WriteMeasure(const FrameLimits& limits, Message* reques
   }
   const bool fits = FitsFrames(*request) && (!NeedsRawPixels(*request) ||
                                              input.golden_pixels.size() <= limits.max_raw_bytes);
+  was_asked_for_ = was_asked_for_ || fits;
   if (fits) return Next::kSend;
   return RefuseAsTooLarge("an image of " + std::to_string(input.golden_pixels.size()) +
                           " bytes and the outputs of " + std::to_string(request_.artifacts.size()) +

@@ -111,6 +111,8 @@ class FleetJob {
   bool inferring() const { return stage_ == Stage::kRun && !is_measure(); }
   // True from MeasureAccepted on: the board must not be disturbed.
   bool measuring() const { return stage_ == Stage::kMeasuring; }
+  // True once the board may know of the measurement: it may run, or have a result.
+  bool was_asked_for() const { return was_asked_for_; }
   // How long the board says that the measurement takes.
   std::uint32_t eta_ms() const { return eta_ms_; }
   // Empty for an inference.
@@ -150,6 +152,7 @@ class FleetJob {
   std::size_t best_progress_ = 0;  // most bytes and images the board ever had of this job
   std::size_t images_sent_ = 0;    // in the InferRequest under way
   std::uint32_t eta_ms_ = 0;
+  bool was_asked_for_ = false;
   int losses_ = 0;          // sessions lost since the last progress
   int refused_chunks_ = 0;  // since the last progress
 };

@@ -2,35 +2,40 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <random>
-#include <thread>
 #include <utility>
 #include <variant>
 
+#include "agent/fleet/fleet_driver.h"
+#include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
-#include "agent/fleet/measure_retries.h"
 #include "kernels/base/check.h"
 #include "kernels/base/host_name.h"
 
 namespace bitpilot {
 namespace {
 
+fleet::FleetOptions OptionsOfOne() {
+  fleet::FleetOptions options;
+  options.health_check = HealthCheckRequest();
+  // Absence has its own limit (BoardOptions). This one is for a board that fails its health checks.
+  options.max_wait = options.retries.unfit_wait;
+  return options;
+}
+
 class LeasedBoard : public Board {
  public:
-  LeasedBoard(ClientOptions client, const AgentKeys& keys, BoardThread::Locate locate,
-              const BoardOptions& options)
+  LeasedBoard(FleetBoard board, const BoardOptions& options)
       : stop_(options.stop),
-        listed_name_(client.board_name),
-        retries_(RetriesOf(client.board_name, options)),
-        thread_(std::move(client), keys, std::move(locate), options.notice) {}
+        listed_name_(board.client.board_name),
+        fleet_(OptionsOfOne(), options.notice),
+        id_(fleet_.AddBoard(std::move(board))) {}
 
   Status WaitUntilReady() {
-    Result<BoardInfo> info = thread_.WaitUntilReady(stop_);
+    Result<BoardInfo> info = fleet_.WaitUntilReady(id_, stop_);
     if (!info.ok()) return info.status();
     info_ = std::move(info).value();
     return Status();
@@ -43,9 +48,8 @@ class LeasedBoard : public Board {
                                                 std::span<const std::uint8_t> images) override {
     Result<JobRequest> request = MakeInferRequest(network, images);
     if (!request.ok()) return request.status();
-    Result<JobResult> result = thread_.Wait(thread_.Submit(std::move(request).value()), stop_);
+    Result<JobResult> result = WaitFor(Submit(std::move(request).value()));
     if (!result.ok()) return result.status();
-    if (!result->status.ok()) return result->status;
     return std::move(result->logits);
   }
 
@@ -60,62 +64,40 @@ class LeasedBoard : public Board {
     }
     Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
     if (!request.ok()) return request.status();
-    request_ = std::move(request).value();
-    started_ = thread_.Submit(request_);
+    started_ = Submit(std::move(request).value());
     return {};
   }
 
   Result<Measurement> FinishMeasure() override {
     BITPILOT_CHECK(started_.has_value());
-    const JobId first = *std::exchange(started_, std::nullopt);
-    return MeasureWithRetries(
-        [&](Attempt attempt) {
-          return WaitForMeasurement(attempt == Attempt::kFirst ? first : SubmitAgain(attempt));
-        },
-        retries_);
+    Result<JobResult> result = WaitFor(*std::exchange(started_, std::nullopt));
+    if (!result.ok()) return result.status();
+    return std::move(result->measurement);
   }
 
  private:
-  static RetryOptions RetriesOf(const std::string& name, const BoardOptions& options) {
-    RetryOptions retries;
-    retries.board_name = name;
-    retries.now = [] {
-      return std::chrono::duration_cast<Instant>(
-          std::chrono::steady_clock::now().time_since_epoch());
-    };
-    retries.pause = [stop = options.stop](std::chrono::milliseconds time) -> Status {
-      constexpr std::chrono::milliseconds kPoll{100};
-      for (auto left = time; left.count() > 0; left -= kPoll) {
-        if (stop && stop()) return {StatusCode::kAborted, "stopped while waiting for the board"};
-        std::this_thread::sleep_for(std::min(left, kPoll));
-      }
-      return {};
-    };
-    retries.notice = options.notice;
-    return retries;
+  JobId Submit(JobRequest request) {
+    fleet::JobSpec job;
+    job.request = std::move(request);
+    job.only_on = id_;
+    return fleet_.Submit(std::move(job));
   }
 
-  JobId SubmitAgain(Attempt attempt) {
-    if (attempt == Attempt::kAnother) {
-      std::get<MeasureInput>(request_.input).measure_id = NewMeasureId();
-    }
-    return thread_.Submit(request_);
-  }
-
-  Result<Measurement> WaitForMeasurement(JobId id) {
-    Result<JobResult> result = thread_.Wait(id, stop_);
-    if (!result.ok()) return result.status();
-    if (!result->status.ok()) return result->status;
-    return std::move(result->measurement);
+  // The caller has the result then, and its board may forget it.
+  Result<JobResult> WaitFor(JobId id) {
+    Result<fleet::JobEnded> ended = fleet_.Wait(id, stop_);
+    if (!ended.ok()) return ended.status();
+    fleet_.Record(*ended);
+    if (!ended->result.status.ok()) return ended->result.status;
+    return std::move(ended->result);
   }
 
   const std::function<bool()> stop_;
   const std::string listed_name_;
-  const RetryOptions retries_;
   BoardInfo info_;
-  JobRequest request_;  // of the measurement that was started
   std::optional<JobId> started_;
-  BoardThread thread_;
+  FleetDriver fleet_;
+  const fleet::BoardId id_;
 };
 
 // What another agent reads that asks for the lease: host and process.
@@ -123,30 +105,50 @@ std::string HolderName() {
   return "bitpilot, process " + std::to_string(getpid()) + " on " + HostName();
 }
 
-}  // namespace
+FleetBoard BoardOf(const std::string& name, const std::string& endpoint, const AgentKeys& keys,
+                   const BoardOptions& options) {
+  FleetBoard board;
+  board.keys = keys;
+  board.client.board_name = name;
+  board.client.endpoint = endpoint;
+  board.client.agent_build = "bitpilot " BITPILOT_VERSION;
+  board.client.holder = HolderName();
+  board.client.connect_timeout = options.connect_timeout;
+  board.client.reconnect_timeout = options.reconnect_timeout;
+  board.client.lease_wait = options.lease_wait;
+  board.client.jitter_seed = std::random_device{}();
+  return board;
+}
 
-Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
-                                         const AgentKeys& keys, BoardThread::Locate locate,
-                                         const BoardOptions& options) {
-  ClientOptions client;
-  client.board_name = name;
-  client.endpoint = endpoint;
-  client.agent_build = "bitpilot " BITPILOT_VERSION;
-  client.holder = HolderName();
-  client.connect_timeout = options.connect_timeout;
-  client.reconnect_timeout = options.reconnect_timeout;
-  client.lease_wait = options.lease_wait;
-  client.jitter_seed = std::random_device{}();
-  auto board = std::make_unique<LeasedBoard>(std::move(client), keys, std::move(locate), options);
+Result<std::unique_ptr<Board>> Open(FleetBoard description, const BoardOptions& options) {
+  if (!description.power_cycle.empty()) {
+    // It must have the time to boot.
+    const fleet::FleetOptions waits = OptionsOfOne();
+    description.client.reconnect_timeout +=
+        waits.power_cycle_after + waits.max_power_cycles * waits.boot_time;
+  }
+  auto board = std::make_unique<LeasedBoard>(std::move(description), options);
   BITPILOT_RETURN_IF_ERROR(board->WaitUntilReady());
   return std::unique_ptr<Board>(std::move(board));
 }
 
+}  // namespace
+
+Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
+                                         const AgentKeys& keys, BoardLocator::Locate locate,
+                                         const BoardOptions& options) {
+  FleetBoard board = BoardOf(name, endpoint, keys, options);
+  board.locate = std::move(locate);
+  return Open(std::move(board), options);
+}
+
 Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
                                             const BoardOptions& options) {
-  return OpenBoard(
-      address.name, address.endpoint, keys, [address] { return Result<BoardAddress>(address); },
-      options);
+  FleetBoard board = BoardOf(address.name, address.endpoint, keys, options);
+  board.address = address;
+  board.tags = address.tags;
+  board.power_cycle = address.power_cycle;
+  return Open(std::move(board), options);
 }
 
 }  // namespace bitpilot

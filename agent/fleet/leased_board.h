@@ -1,11 +1,11 @@
-// OpenBoard: the Board that ConnectBoard and StartLocalBoard share.
+// OpenBoard: the Board that ConnectBoard and StartLocalBoard share: a fleet of one.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "agent/fleet/board.h"
-#include "agent/fleet/board_thread.h"
+#include "agent/fleet/board_locator.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -17,7 +17,7 @@ namespace bitpilot {
 //
 // Errors: as ConnectBoard, and what `locate` returns.
 Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
-                                         const AgentKeys& keys, BoardThread::Locate locate,
+                                         const AgentKeys& keys, BoardLocator::Locate locate,
                                          const BoardOptions& options);
 
 }  // namespace bitpilot

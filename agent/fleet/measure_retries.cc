@@ -1,8 +1,7 @@
 #include "agent/fleet/measure_retries.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <utility>
 
 #include "kernels/base/number_text.h"
 
@@ -41,57 +40,63 @@ bool IsUnfit(MeasureStatus status) {
   return status == MeasureStatus::kThermalAbort || status == MeasureStatus::kPowerAbort;
 }
 
-std::string Describe(const Measurement& measurement) {
+std::string DescribeFailure(const Measurement& measurement) {
   return std::string(ToString(measurement.status)) +
          (measurement.detail.empty() ? "" : ": " + measurement.detail);
 }
 
-Status Unavailable(const RetryOptions& options, const Measurement& last, const std::string& what) {
-  return {StatusCode::kUnavailable, "board '" + options.board_name + "' " + what +
-                                        "; the last: " + Describe(last) +
-                                        ". That is no result of what was measured: see to the "
-                                        "board, then go on"};
+RetryVerdict GiveUp(const std::string& board_name, const Measurement& last,
+                    const std::string& what) {
+  RetryVerdict verdict;
+  verdict.what = RetryVerdict::What::kGiveUp;
+  verdict.failure = {StatusCode::kUnavailable, "board '" + board_name + "' " + what +
+                                                   "; the last: " + DescribeFailure(last) +
+                                                   ". That is no result of what was measured: see "
+                                                   "to the board, then go on"};
+  return verdict;
+}
+
+RetryVerdict Again(RetryVerdict::What what, Attempt again) {
+  RetryVerdict verdict;
+  verdict.what = what;
+  verdict.again = again;
+  return verdict;
 }
 
 }  // namespace
 
-Result<Measurement> MeasureWithRetries(const std::function<Result<Measurement>(Attempt)>& measure,
-                                       const RetryOptions& options) {
-  std::map<MeasureStatus, int> failures;
-  std::optional<Instant> unfit_since;
-  Attempt attempt = Attempt::kFirst;
-  for (;;) {
-    Result<Measurement> measurement = measure(attempt);
-    if (!measurement.ok()) return measurement;
-    if (IsUnfit(measurement->status)) {
-      if (!unfit_since) {
-        unfit_since = options.now();
-        if (options.notice) {
-          options.notice("board '" + options.board_name + "' is not fit to measure (" +
-                         Describe(*measurement) + "): asking again for up to " +
-                         std::to_string(options.unfit_wait.count() / 60'000) + " min");
-        }
-      }
-      const std::chrono::milliseconds left = *unfit_since + options.unfit_wait - options.now();
-      if (left.count() <= 0) {
-        return Unavailable(options, *measurement,
-                           "was not fit to measure for " +
-                               std::to_string(options.unfit_wait.count() / 60'000) + " min");
-      }
-      const Status paused = options.pause(std::min(options.unfit_pause, left));
-      if (!paused.ok()) return paused;
-      attempt = Attempt::kAnother;
-      continue;
-    }
-    const std::optional<Rule> rule = RuleFor(measurement->status);
-    if (!rule) return measurement;
-    const int failed = ++failures[measurement->status];
-    if (failed > rule->retries) {
-      if (rule->owner == Owner::kCandidate) return measurement;
-      return Unavailable(options, *measurement, "failed to measure " + Counted(failed, "time"));
-    }
-    attempt = rule->again;
+RetryVerdict MeasureRetries::After(const Measurement& measurement, const std::string& board_name,
+                                   bool can_go_elsewhere, Instant now) {
+  const MeasureStatus status = measurement.status;
+  if (IsUnfit(status)) return WhenFit(measurement, board_name, now);
+  if (status == MeasureStatus::kWrongOutput) {
+    const bool is_first = ++failures_[status] == 1;
+    if (!is_first || !can_go_elsewhere) return {};
+    return Again(RetryVerdict::What::kElsewhere, Attempt::kAnother);
   }
+  const std::optional<Rule> rule = RuleFor(status);
+  if (!rule) return {};
+  const int failed = ++failures_[status];
+  if (failed <= rule->retries) return Again(RetryVerdict::What::kAgain, rule->again);
+  if (rule->owner == Owner::kCandidate) return {};
+  return GiveUp(board_name, measurement, "failed to measure " + Counted(failed, "time"));
+}
+
+RetryVerdict MeasureRetries::WhenFit(const Measurement& measurement, const std::string& board_name,
+                                     Instant now) {
+  const std::string minutes = std::to_string(options_.unfit_wait.count() / 60'000) + " min";
+  RetryVerdict verdict = Again(RetryVerdict::What::kWhenFit, Attempt::kAnother);
+  if (!unfit_since_) {
+    unfit_since_ = now;
+    verdict.notice = "board '" + board_name + "' is not fit to measure (" +
+                     DescribeFailure(measurement) + "): asking again for up to " + minutes;
+  }
+  const std::chrono::milliseconds left = *unfit_since_ + options_.unfit_wait - now;
+  if (left.count() <= 0) {
+    return GiveUp(board_name, measurement, "was not fit to measure for " + minutes);
+  }
+  verdict.pause = std::min(options_.unfit_pause, left);
+  return verdict;
 }
 
 }  // namespace bitpilot

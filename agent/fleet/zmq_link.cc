@@ -1,6 +1,7 @@
 #include "agent/fleet/zmq_link.h"
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kZ85KeyLength = 40;
 constexpr int kMaxMessageBytes = 8 << 20;
 constexpr int kHighWaterMark = 64;
+// A link has a DEALER and both ends of its monitor, and a margin for links that are being closed.
+constexpr int kSocketsPerLink = 3;
+constexpr int kMostLinks = 4096;
+constexpr int kDescriptorsPerLink = 6;
+constexpr int kOtherDescriptors = 256;
 // Of all addresses of a host together: less than ClientCore waits for a link.
 constexpr std::chrono::milliseconds kConnectBudget{1800};
 
@@ -74,24 +80,38 @@ std::optional<Event> ToLinkEvent(std::uint16_t event) {
 
 }  // namespace
 
-struct ZmqLink::Impl {
+struct ZmqHub::Impl {
   zmq::context_t context{1};
+  int wake_fd = -1;
+  std::vector<ZmqLink*> links;
+  std::uint64_t num_sockets = 0;  // that were ever opened
+
+  // Many boards need more descriptors than a shell grants at first.
+  void AllowDescriptors() const {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t wanted =
+        std::min<rlim_t>(limit.rlim_max, kOtherDescriptors + kDescriptorsPerLink * links.size());
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+};
+
+struct ZmqLink::Impl {
+  ZmqHub::Impl& hub;
   zmq::socket_t socket;
   zmq::socket_t monitor;
   std::deque<std::vector<std::string>> unsent;
-  int wake_fd = -1;
-  std::uint64_t num_sockets = 0;  // that were ever opened
-
-  Resolver resolve;
   std::string server_key;
   AgentKeys keys;
   std::vector<Endpoint> addresses;  // Of the host, the first one to try first.
   std::size_t tried = 0;            // Of them, the one under way included.
   bool is_up = false;
-  Clock::time_point give_up_at;         // The present address, if there are others.
-  std::string begin_with;               // The host to begin with at the next Open().
-  std::optional<Event> cannot_resolve;  // Told by the next Next().
+  Clock::time_point give_up_at;  // The present address, if there are others.
+  std::string begin_with;        // The host to begin with at the next Open().
 
+  explicit Impl(ZmqHub::Impl& of) : hub(of) {}
   void Connect(const Endpoint& address);
   void CloseSockets();
   bool HasMoreAddresses() const { return !is_up && tried < addresses.size(); }
@@ -104,18 +124,18 @@ struct ZmqLink::Impl {
 
 // Throws zmq::error_t.
 void ZmqLink::Impl::Connect(const Endpoint& address) {
-  socket = zmq::socket_t(context, zmq::socket_type::dealer);
+  socket = zmq::socket_t(hub.context, zmq::socket_type::dealer);
   SetOptions(socket);
   socket.set(zmq::sockopt::ipv6, address.is_ipv6());
   socket.set(zmq::sockopt::curve_serverkey, server_key);
   socket.set(zmq::sockopt::curve_publickey, keys.public_key);
   socket.set(zmq::sockopt::curve_secretkey, keys.secret_key);
   // A name of its own: the last socket's is free only when libzmq has got around to closing it.
-  const std::string monitor_endpoint = "inproc://monitor-" + std::to_string(++num_sockets);
+  const std::string monitor_endpoint = "inproc://monitor-" + std::to_string(++hub.num_sockets);
   if (zmq_socket_monitor(socket.handle(), monitor_endpoint.c_str(), ZMQ_EVENT_ALL) != 0) {
     throw zmq::error_t();
   }
-  monitor = zmq::socket_t(context, zmq::socket_type::pair);
+  monitor = zmq::socket_t(hub.context, zmq::socket_type::pair);
   monitor.set(zmq::sockopt::linger, 0);
   monitor.connect(monitor_endpoint);
   socket.connect(ToString(address));
@@ -194,39 +214,78 @@ std::optional<Event> ZmqLink::Impl::NextMonitorEvent() {
   return std::nullopt;
 }
 
-ZmqLink::ZmqLink(Resolver resolve) : impl_(std::make_unique<Impl>()) {
-  impl_->resolve = std::move(resolve);
+ZmqHub::ZmqHub() : impl_(std::make_unique<Impl>()) {
+  zmq_ctx_set(impl_->context.handle(), ZMQ_MAX_SOCKETS, kSocketsPerLink * kMostLinks);
   impl_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   BITPILOT_CHECK(impl_->wake_fd >= 0);
 }
 
-ZmqLink::~ZmqLink() {
-  Close();
+ZmqHub::~ZmqHub() {
+  BITPILOT_CHECK(impl_->links.empty());
   close(impl_->wake_fd);
 }
 
-Status ZmqLink::Open(const BoardAddress& address, const AgentKeys& keys) {
+std::vector<ZmqLink*> ZmqHub::Wait(std::chrono::milliseconds timeout) {
+  std::vector<zmq::pollitem_t> items{{nullptr, impl_->wake_fd, ZMQ_POLLIN, 0}};
+  std::vector<ZmqLink*> polled;
+  for (ZmqLink* link : impl_->links) {
+    ZmqLink::Impl& one = *link->impl_;
+    if (!one.socket) continue;
+    if (one.HasMoreAddresses()) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(one.give_up_at - Clock::now());
+      timeout = std::clamp(left, std::chrono::milliseconds{0}, timeout);
+    }
+    const auto events = static_cast<short>(ZMQ_POLLIN | (one.unsent.empty() ? 0 : ZMQ_POLLOUT));
+    items.push_back({one.socket.handle(), 0, events, 0});
+    items.push_back({one.monitor.handle(), 0, ZMQ_POLLIN, 0});
+    polled.push_back(link);
+  }
+  // A signal ends the wait early, which costs nothing.
+  zmq_poll(items.data(), static_cast<int>(items.size()), timeout.count());
+  std::uint64_t wakes = 0;
+  while (read(impl_->wake_fd, &wakes, sizeof(wakes)) > 0) {
+  }
+  std::vector<ZmqLink*> ready;
+  for (std::size_t i = 0; i < polled.size(); ++i) {
+    ZmqLink::Impl& one = *polled[i]->impl_;
+    const bool is_late = one.HasMoreAddresses() && Clock::now() >= one.give_up_at;
+    if (items[2 * i + 1].revents != 0 || items[2 * i + 2].revents != 0 || is_late) {
+      ready.push_back(polled[i]);
+    }
+  }
+  return ready;
+}
+
+void ZmqHub::Wake() {
+  const std::uint64_t one = 1;
+  // Fails only if the counter is full; then the wait ends anyway.
+  [[maybe_unused]] const ssize_t written = write(impl_->wake_fd, &one, sizeof(one));
+}
+
+ZmqLink::ZmqLink(ZmqHub& hub) : impl_(std::make_unique<Impl>(*hub.impl_)) {
+  impl_->hub.links.push_back(this);
+  impl_->hub.AllowDescriptors();
+}
+
+ZmqLink::~ZmqLink() {
   Close();
-  if (!IsKey(address.public_key)) {
-    return InvalidArgument("public_key of board '" + address.name +
-                           "' must be 40 characters of Z85, got '" + address.public_key + "'");
+  std::erase(impl_->hub.links, this);
+}
+
+Status ZmqLink::Open(const BoardAddress& board, std::vector<Endpoint> addresses,
+                     const AgentKeys& keys) {
+  Close();
+  BITPILOT_CHECK(!addresses.empty());
+  if (!IsKey(board.public_key)) {
+    return InvalidArgument("public_key of board '" + board.name +
+                           "' must be 40 characters of Z85, got '" + board.public_key + "'");
   }
   if (!IsKey(keys.public_key) || !IsKey(keys.secret_key)) {
     return InvalidArgument("the agent's keys must be 40 characters of Z85 each");
   }
-  const Result<Endpoint> endpoint = ParseEndpoint(address.endpoint, EndpointUse::kConnect);
-  if (!endpoint.ok()) {
-    return endpoint.status().WithContext("endpoint of board '" + address.name + "'");
-  }
-  impl_->server_key = address.public_key;
+  impl_->server_key = board.public_key;
   impl_->keys = keys;
-  Result<std::vector<Endpoint>> addresses = impl_->resolve(*endpoint);
-  if (!addresses.ok()) {
-    // A name service may come back, and so may a board that announces its own name.
-    impl_->cannot_resolve = LinkDown{addresses.status().message()};
-    return {};
-  }
-  impl_->addresses = std::move(*addresses);
+  impl_->addresses = std::move(addresses);
   const auto first =
       std::find_if(impl_->addresses.begin(), impl_->addresses.end(),
                    [this](const Endpoint& one) { return one.host == impl_->begin_with; });
@@ -237,8 +296,8 @@ Status ZmqLink::Open(const BoardAddress& address, const AgentKeys& keys) {
     impl_->TryNextAddress();
   } catch (const zmq::error_t& error) {
     Close();
-    return InvalidArgument("cannot connect to endpoint '" + address.endpoint + "' of board '" +
-                           address.name + "': " + error.what());
+    return InvalidArgument("cannot connect to endpoint '" + board.endpoint + "' of board '" +
+                           board.name + "': " + error.what());
   }
   return {};
 }
@@ -249,7 +308,6 @@ void ZmqLink::Close() {
   impl_->addresses.clear();
   impl_->tried = 0;
   impl_->is_up = false;
-  impl_->cannot_resolve.reset();
 }
 
 void ZmqLink::Send(const Message& message) {
@@ -259,37 +317,11 @@ void ZmqLink::Send(const Message& message) {
 }
 
 std::optional<Event> ZmqLink::Next() {
-  if (!impl_->socket) return std::exchange(impl_->cannot_resolve, std::nullopt);
+  if (!impl_->socket) return std::nullopt;
   impl_->Flush();
   // Messages first: a board's last words count even if its connection is gone.
   if (std::optional<Event> event = impl_->NextMessage()) return event;
   return impl_->NextLinkEvent();
-}
-
-void ZmqLink::Wait(std::chrono::milliseconds timeout) {
-  if (impl_->cannot_resolve) return;
-  if (impl_->HasMoreAddresses()) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(impl_->give_up_at - Clock::now());
-    timeout = std::clamp(left, std::chrono::milliseconds{0}, timeout);
-  }
-  std::vector<zmq::pollitem_t> items{{nullptr, impl_->wake_fd, ZMQ_POLLIN, 0}};
-  if (impl_->socket) {
-    const auto events = static_cast<short>(ZMQ_POLLIN | (impl_->unsent.empty() ? 0 : ZMQ_POLLOUT));
-    items.push_back({impl_->socket.handle(), 0, events, 0});
-    items.push_back({impl_->monitor.handle(), 0, ZMQ_POLLIN, 0});
-  }
-  // A signal ends the wait early, which costs nothing.
-  zmq_poll(items.data(), static_cast<int>(items.size()), timeout.count());
-  std::uint64_t wakes = 0;
-  while (read(impl_->wake_fd, &wakes, sizeof(wakes)) > 0) {
-  }
-}
-
-void ZmqLink::Wake() {
-  const std::uint64_t one = 1;
-  // Fails only if the counter is full; then the wait ends anyway.
-  [[maybe_unused]] const ssize_t written = write(impl_->wake_fd, &one, sizeof(one));
 }
 
 AgentKeys GenerateCurveKeys() {

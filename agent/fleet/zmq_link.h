@@ -1,9 +1,8 @@
-// ZmqLink: the agent's end of one encrypted connection to a board, and the only user of ZeroMQ in
-// the agent. zmq.hpp stays in zmq_link.cc.
+// ZmqHub and ZmqLink: the agent's ends of its encrypted connections to boards, and the only user of
+// ZeroMQ in the agent. zmq.hpp stays in zmq_link.cc.
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -16,30 +15,53 @@
 
 namespace bitpilot {
 
+class ZmqLink;
+
+// The one ZeroMQ context of a fleet, and the one wait for all of its links.
+//
+// Not thread-safe: belongs to one thread, except Wake(). Outlives its links.
+class ZmqHub {
+ public:
+  ZmqHub();
+  ~ZmqHub();
+  ZmqHub(const ZmqHub&) = delete;
+  ZmqHub& operator=(const ZmqHub&) = delete;
+
+  // Waits until a link has something to tell, Wake() is called, or `timeout` has passed. Returns the
+  // links whose Next() may have something.
+  std::vector<ZmqLink*> Wait(std::chrono::milliseconds timeout);
+
+  // Ends a Wait() of the hub's thread, or the next one. May be called from any thread.
+  void Wake();
+
+ private:
+  friend class ZmqLink;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 // A DEALER socket with CURVE, without a routing id (a rebooted board would ignore a known one). It
 // never reconnects by itself: ClientCore decides when a new link is opened, because a new
 // connection needs the lease again.
 //
-// A name may have several addresses, of which the board listens at one: they are tried one after
-// the other, and only the last one's failure is told. A link that is opened again begins with the
+// A board may have several addresses, of which it listens at one: they are tried one after the
+// other, and only the last one's failure is told. A link that is opened again begins with the
 // address that worked, or with the next one if none did.
-//
-// Not thread-safe: belongs to one thread, except Wake().
 class ZmqLink {
  public:
-  using Resolver = std::function<Result<std::vector<Endpoint>>(const Endpoint&)>;
-
-  explicit ZmqLink(Resolver resolve = ResolveEndpoint);
+  explicit ZmqLink(ZmqHub& hub);
   ~ZmqLink();
   ZmqLink(const ZmqLink&) = delete;
   ZmqLink& operator=(const ZmqLink&) = delete;
 
   // Starts to connect, after closing what was open. LinkUp, LinkDown or LinkRefused follows from
-  // Next(); LinkDown also if the host's name is unknown now.
+  // Next().
+  //
+  // board: its endpoint is for messages. addresses: of its host, at least one.
   //
   // Errors:
-  //   kInvalidArgument  the endpoint or a key cannot be read.
-  Status Open(const BoardAddress& address, const AgentKeys& keys);
+  //   kInvalidArgument  an address or a key cannot be read.
+  Status Open(const BoardAddress& board, std::vector<Endpoint> addresses, const AgentKeys& keys);
 
   // Drops what was not sent and what was not read.
   void Close();
@@ -50,13 +72,8 @@ class ZmqLink {
   // The next thing that happened on the link, or nothing.
   std::optional<Event> Next();
 
-  // Waits until Next() has something, Wake() is called, or `timeout` has passed.
-  void Wait(std::chrono::milliseconds timeout);
-
-  // Ends a Wait() of the link's thread, or the next one. May be called from any thread.
-  void Wake();
-
  private:
+  friend class ZmqHub;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

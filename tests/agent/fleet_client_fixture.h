@@ -56,6 +56,7 @@ class ClientCoreTest : public testing::Test {
   void Use(const ClientOptions& options) { core_ = std::make_unique<ClientCore>(options); }
 
   void Step(Event event) {
+    std::vector<std::string> finished_ids;
     for (Action& action : core_->Step(std::move(event), now_)) {
       if (std::holds_alternative<OpenLink>(action)) {
         ++links_;
@@ -64,6 +65,7 @@ class ClientCoreTest : public testing::Test {
         to_board_.push_back(std::move(send->message));
       } else if (auto* finished = std::get_if<JobFinished>(&action)) {
         results_.push_back(std::move(finished->result));
+        finished_ids.push_back(finished->measure_id);
       } else if (auto* failed = std::get_if<BoardFailed>(&action)) {
         failure_ = failed->status;
       } else if (auto* notice = std::get_if<BoardNotice>(&action)) {
@@ -74,6 +76,8 @@ class ClientCoreTest : public testing::Test {
         closed_ = true;
       }
     }
+    if (!records_at_once_) return;
+    for (const std::string& id : finished_ids) Step(ResultRecorded{id});
   }
 
   // Carries messages both ways until nothing moves.
@@ -120,6 +124,7 @@ class ClientCoreTest : public testing::Test {
   std::vector<JobResult> results_;
   std::vector<std::string> notices_;
   Status failure_;
+  bool records_at_once_ = true;
   int links_ = 0;
   int num_ready_ = 0;
   bool closed_ = false;

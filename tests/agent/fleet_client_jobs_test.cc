@@ -151,6 +151,69 @@ TEST_F(ClientCoreTest, AcknowledgesADuplicateResultAndDropsIt) {
   EXPECT_EQ(CountSent(BodyCase::kResultAck), 2);
 }
 
+TEST_F(ClientCoreTest, AcknowledgesAResultOnlyWhenItIsRecorded) {
+  records_at_once_ = false;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  now_ += milliseconds(2000);
+  const std::vector<Message> result = board_.Advance(now_);
+  Step(MessageReceived{result[0]});
+  Step(MessageReceived{result[0]});
+  ASSERT_EQ(results_.size(), 1U);
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 0) << "a crash now would lose it";
+  Step(ResultRecorded{std::string(16, 'B')});
+  Step(ResultRecorded{std::string(16, 'B')});
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 1);
+}
+
+TEST_F(ClientCoreTest, AcknowledgesWhatWasRecordedWhileTheBoardWasAway) {
+  records_at_once_ = false;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Pass(milliseconds(2000));
+  ASSERT_EQ(results_.size(), 1U);
+  Step(LinkDown{"cable"});
+  Step(ResultRecorded{std::string(16, 'B')});
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 0);
+  Pass(milliseconds(200));
+  Step(LinkUp{});
+  Exchange();
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 1);
+}
+
+TEST_F(ClientCoreTest, DoesNotDisturbAMeasurementWithAnAcknowledgement) {
+  records_at_once_ = false;
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Pass(milliseconds(2000));
+  Step(JobSubmitted{MeasureRequestOf(2)});
+  Exchange();
+  Step(ResultRecorded{std::string(16, 'B')});
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 0);
+  Pass(milliseconds(2000));
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 1);
+}
+
+// Its board would measure for nobody otherwise, and keep the result.
+TEST_F(ClientCoreTest, CancelsOnAReturningBoardWhatWasCancelledMeanwhile) {
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1)});
+  Exchange();
+  Step(LinkDown{"cable"});
+  Step(JobCancelled{1});
+  EXPECT_EQ(CountSent(BodyCase::kMeasureCancel), 0);
+  Pass(milliseconds(200));
+  Step(LinkUp{});
+  Exchange();
+  EXPECT_EQ(CountSent(BodyCase::kMeasureCancel), 1);
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 0) << "who asks again must not have it run again";
+  Step(ResultRecorded{std::string(16, 'B')});
+  EXPECT_EQ(CountSent(BodyCase::kResultAck), 1);
+}
+
 TEST_F(ClientCoreTest, DropsTheResultOfACancelledJob) {
   Connect();
   Step(JobSubmitted{MeasureRequestOf(1)});

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace bitpilot {
 namespace {
@@ -40,6 +41,19 @@ TEST(ParseFleetFileTest, ReadsBoardsInOrder) {
   EXPECT_EQ(fleet->boards[1].name, "rpi5-b");
 }
 
+TEST(ParseFleetFileTest, ReadsClassesAndThePowerCycleOfABoard) {
+  const Result<Fleet> fleet = ParseFleetFile(
+      "keys = \"mine\"\n" + Board("rpi5-a", "tcp://192.0.2.7:7777") +
+          "tags = [\"pi5\", \"lab\", \"pi5\"]\npower_cycle = \"usb-power rpi5-a\"\n" +
+          Board("rpi5-b", "tcp://192.0.2.8:7777"),
+      "lab/fleet.toml");
+  ASSERT_TRUE(fleet.ok()) << fleet.status().message();
+  EXPECT_EQ(fleet->boards[0].tags, (std::vector<std::string>{"pi5", "lab"}));
+  EXPECT_EQ(fleet->boards[0].power_cycle, "usb-power rpi5-a");
+  EXPECT_TRUE(fleet->boards[1].tags.empty());
+  EXPECT_TRUE(fleet->boards[1].power_cycle.empty());
+}
+
 TEST(ParseFleetFileTest, KeepsAnAbsoluteKeyFolder) {
   const Result<Fleet> fleet = ParseFleetFile(
       "keys = \"/etc/bitpilot\"\n" + Board("a", "tcp://127.0.0.1:1"), "lab/fleet.toml");
@@ -72,6 +86,9 @@ TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
   ExpectError(keys + Board("a", "tcp://::1:7777"), "lab/fleet.toml:4:", "brackets");
   ExpectError(keys + Board("a", "tcp://192.0.2.7:7", "short"),
               "lab/fleet.toml:5:", "40 characters");
+  ExpectError(keys + good + "tags = \"pi5\"\n", "lab/fleet.toml:6:", "'tags' is a list of names");
+  ExpectError(keys + good + "tags = [\"pi 5\"]\n", "lab/fleet.toml:6:", "letters, digits");
+  ExpectError(keys + good + "power_cycle = \"\"\n", "lab/fleet.toml:6:", "'power_cycle'");
   ExpectError(keys + good + Board("a", "tcp://127.0.0.1:2"),
               "lab/fleet.toml:6:", "'a' has the name of another (lab/fleet.toml:4)");
   ExpectError(keys + good + Board("b", "tcp://127.0.0.1:1"), "lab/fleet.toml:6:",

@@ -210,6 +210,12 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
   result->set_measure_id(request.measure_id());
   result->set_status(v1::OK);
   result->set_source("measured");
+  if (num_next_status > 0) {
+    --num_next_status;
+    result->set_status(next_status);
+    running_ = std::move(running);
+    return reply;
+  }
   for (const std::string& sha256 : request.network_sha256()) {
     v1::NetworkMeasurement* network = result->add_networks();
     network->set_network_sha256(sha256);

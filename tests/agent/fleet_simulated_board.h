@@ -55,6 +55,8 @@ class SimulatedBoard {
   std::chrono::milliseconds infer_takes{0};
   std::uint64_t store_bytes = 0;  // said in HelloAck
   std::uint32_t protocol_minor = kProtocolMinor;
+  v1::MeasureStatus next_status = v1::OK;  // of so many measurements, instead of numbers
+  int num_next_status = 0;
   int damaged_files = 0;  // so many measurements find a file damaged
 
  private:

@@ -4,6 +4,10 @@ bitpilot_add_test(fleet_protocol_test
           fleet_simulated_board.cc fleet_simulation_test.cc
           measure_retries_test.cc
   DEPS bitpilot::fleet)
+bitpilot_add_test(fleet_core_test
+  LABEL agent
+  SOURCES fleet_core_test.cc fleet_health_test.cc fleet_simulated_board.cc job_queue_test.cc power_hook_test.cc
+  DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_files_test
   LABEL agent
   SOURCES board_conditions_test.cc fleet_file_test.cc fleet_job_requests_test.cc fleet_keys_test.cc

@@ -13,37 +13,37 @@ namespace {
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using What = RetryVerdict::What;
 
 class MeasureRetriesTest : public testing::Test {
  protected:
-  MeasureRetriesTest() {
-    options_.board_name = "bench";
-    options_.now = [this] { return now_; };
-    options_.pause = [this](milliseconds time) {
-      now_ += time;
-      return pause_status_;
-    };
-    options_.notice = [this](const std::string& text) { notices_.push_back(text); };
-  }
-
-  // A board that answers with one status after the other; the last one for ever.
-  Result<Measurement> Measure(std::deque<MeasureStatus> answers) {
+  // A board that answers with one status after the other, the last one for ever, until a verdict
+  // ends the measurement. Returns that verdict; `last_` is the status before it.
+  RetryVerdict Measure(std::deque<MeasureStatus> answers, bool can_go_elsewhere = false) {
+    MeasureRetries retries(options_);
     attempts_.clear();
-    const auto measure = [&](Attempt attempt) -> Result<Measurement> {
-      attempts_.push_back(attempt);
+    num_asked_ = 0;
+    for (;;) {
       Measurement measurement;
-      measurement.status = answers.front();
+      measurement.status = last_ = answers.front();
       measurement.detail = "as the board says";
       if (answers.size() > 1) answers.pop_front();
-      return measurement;
-    };
-    return MeasureWithRetries(measure, options_);
+      ++num_asked_;
+      const RetryVerdict verdict = retries.After(measurement, "bench", can_go_elsewhere, now_);
+      if (!verdict.notice.empty()) notices_.push_back(verdict.notice);
+      if (verdict.what == What::kAnswer || verdict.what == What::kGiveUp) return verdict;
+      attempts_.push_back(verdict.again);
+      was_sent_elsewhere_ = verdict.what == What::kElsewhere;
+      now_ += verdict.pause;
+    }
   }
 
   RetryOptions options_;
   Instant now_{5'000};
-  Status pause_status_;
-  std::vector<Attempt> attempts_;
+  MeasureStatus last_ = MeasureStatus::kOk;
+  int num_asked_ = 0;
+  bool was_sent_elsewhere_ = false;
+  std::vector<Attempt> attempts_;  // after the first
   std::vector<std::string> notices_;
 };
 
@@ -51,39 +51,51 @@ TEST_F(MeasureRetriesTest, AsksOnceForWhatIsAnAnswer) {
   for (const MeasureStatus status :
        {MeasureStatus::kOk, MeasureStatus::kNoisy, MeasureStatus::kUnsupported,
         MeasureStatus::kRejected, MeasureStatus::kWrongOutput}) {
-    const Result<Measurement> answer = Measure({status});
-    ASSERT_TRUE(answer.ok()) << answer.status().message();
-    EXPECT_EQ(answer->status, status);
-    EXPECT_THAT(attempts_, ElementsAre(Attempt::kFirst));
+    EXPECT_EQ(Measure({status}).what, What::kAnswer);
+    EXPECT_EQ(num_asked_, 1) << ToString(status);
   }
+}
+
+TEST_F(MeasureRetriesTest, AsksASecondBoardWhetherAnOutputIsWrong) {
+  const MeasureStatus wrong = MeasureStatus::kWrongOutput;
+  EXPECT_EQ(Measure({wrong, MeasureStatus::kOk}, /*can_go_elsewhere=*/true).what, What::kAnswer);
+  EXPECT_TRUE(was_sent_elsewhere_);
+  EXPECT_EQ(last_, MeasureStatus::kOk);
+  EXPECT_EQ(Measure({wrong}, /*can_go_elsewhere=*/true).what, What::kAnswer);
+  EXPECT_EQ(last_, wrong);
+  EXPECT_EQ(num_asked_, 2);
 }
 
 TEST_F(MeasureRetriesTest, GivesACrashASecondChanceAndThenTakesItForTheCandidates) {
   for (const MeasureStatus status : {MeasureStatus::kCrash, MeasureStatus::kOutOfMemory}) {
-    EXPECT_EQ(Measure({status, MeasureStatus::kOk})->status, MeasureStatus::kOk);
-    EXPECT_THAT(attempts_, ElementsAre(Attempt::kFirst, Attempt::kAnother));
-    EXPECT_EQ(Measure({status})->status, status);
-    EXPECT_EQ(attempts_.size(), 2U);
+    EXPECT_EQ(Measure({status, MeasureStatus::kOk}).what, What::kAnswer);
+    EXPECT_EQ(last_, MeasureStatus::kOk);
+    EXPECT_THAT(attempts_, ElementsAre(Attempt::kAnother));
+    EXPECT_EQ(Measure({status}).what, What::kAnswer);
+    EXPECT_EQ(last_, status);
+    EXPECT_EQ(num_asked_, 2);
   }
 }
 
 TEST_F(MeasureRetriesTest, TakesAWorkerThatHangsThreeTimesForTheCandidates) {
   const MeasureStatus hang = MeasureStatus::kTimedOut;
-  EXPECT_EQ(Measure({hang, hang, MeasureStatus::kNoisy})->status, MeasureStatus::kNoisy);
-  EXPECT_EQ(Measure({hang})->status, hang);
-  EXPECT_EQ(attempts_.size(), 3U);
+  EXPECT_EQ(Measure({hang, hang, MeasureStatus::kNoisy}).what, What::kAnswer);
+  EXPECT_EQ(last_, MeasureStatus::kNoisy);
+  EXPECT_EQ(Measure({hang}).what, What::kAnswer);
+  EXPECT_EQ(num_asked_, 3);
 }
 
 TEST_F(MeasureRetriesTest, NeverTakesALostBoardForAPropertyOfTheCandidate) {
   const MeasureStatus lost = MeasureStatus::kLost;
-  EXPECT_EQ(Measure({lost, lost, MeasureStatus::kOk})->status, MeasureStatus::kOk);
-  EXPECT_THAT(attempts_, ElementsAre(Attempt::kFirst, Attempt::kSame, Attempt::kSame));
+  EXPECT_EQ(Measure({lost, lost, MeasureStatus::kOk}).what, What::kAnswer);
+  EXPECT_THAT(attempts_, ElementsAre(Attempt::kSame, Attempt::kSame));
   for (const MeasureStatus status :
        {lost, MeasureStatus::kCancelled, MeasureStatus::kProtocolError}) {
-    const Result<Measurement> gone = Measure({status});
-    EXPECT_EQ(gone.status().code(), StatusCode::kUnavailable);
-    EXPECT_THAT(gone.status().message(), HasSubstr("'bench'"));
-    EXPECT_THAT(gone.status().message(), HasSubstr("as the board says"));
+    const RetryVerdict gone = Measure({status});
+    EXPECT_EQ(gone.what, What::kGiveUp);
+    EXPECT_EQ(gone.failure.code(), StatusCode::kUnavailable);
+    EXPECT_THAT(gone.failure.message(), HasSubstr("'bench'"));
+    EXPECT_THAT(gone.failure.message(), HasSubstr("as the board says"));
   }
 }
 
@@ -91,8 +103,8 @@ TEST_F(MeasureRetriesTest, WaitsUntilAHotBoardIsFit) {
   std::deque<MeasureStatus> answers(100, MeasureStatus::kThermalAbort);
   answers.insert(answers.end(), 50, MeasureStatus::kPowerAbort);
   answers.push_back(MeasureStatus::kOk);
-  EXPECT_EQ(Measure(answers)->status, MeasureStatus::kOk);
-  EXPECT_EQ(attempts_.size(), 151U);
+  EXPECT_EQ(Measure(answers).what, What::kAnswer);
+  EXPECT_EQ(num_asked_, 151);
   EXPECT_EQ(now_, Instant{5'000} + 150 * options_.unfit_pause);
   ASSERT_EQ(notices_.size(), 1U);
   EXPECT_THAT(notices_[0], HasSubstr("THERMAL_ABORT: as the board says"));
@@ -100,15 +112,10 @@ TEST_F(MeasureRetriesTest, WaitsUntilAHotBoardIsFit) {
 }
 
 TEST_F(MeasureRetriesTest, GivesUpOnABoardThatStaysHot) {
-  const Result<Measurement> hot = Measure({MeasureStatus::kThermalAbort});
-  EXPECT_EQ(hot.status().code(), StatusCode::kUnavailable);
-  EXPECT_THAT(hot.status().message(), HasSubstr("30 min"));
+  const RetryVerdict hot = Measure({MeasureStatus::kThermalAbort});
+  EXPECT_EQ(hot.failure.code(), StatusCode::kUnavailable);
+  EXPECT_THAT(hot.failure.message(), HasSubstr("30 min"));
   EXPECT_EQ(now_, Instant{5'000} + options_.unfit_wait);
-}
-
-TEST_F(MeasureRetriesTest, EndsTheWaitWhenTheUserStops) {
-  pause_status_ = {StatusCode::kAborted, "stopped"};
-  EXPECT_EQ(Measure({MeasureStatus::kPowerAbort}).status().code(), StatusCode::kAborted);
 }
 
 }  // namespace

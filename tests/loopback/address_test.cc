@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +15,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "agent/fleet/board_locator.h"
 #include "agent/fleet/zmq_link.h"
 #include "tests/loopback/test_networks.h"
 
@@ -74,38 +78,68 @@ class SilentPort {
 // A port at which nothing listens.
 std::uint16_t ClosedPort() { return SilentPort().port(); }
 
-ZmqLink::Resolver Always(const std::vector<Endpoint>& addresses) {
-  return [addresses](const Endpoint&) { return Result<std::vector<Endpoint>>(addresses); };
+// Where a board is, by its name or address.
+Result<BoardPlace> PlaceOf(const BoardAddress& board, BoardLocator::Resolver resolve) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool has_answer = false;
+  BoardLocator locator(
+      [&] {
+        const std::lock_guard<std::mutex> lock(mutex);
+        has_answer = true;
+        changed.notify_all();
+      },
+      std::move(resolve));
+  locator.Ask(1, [board] { return Result<BoardAddress>(board); });
+  std::unique_lock<std::mutex> lock(mutex);
+  changed.wait(lock, [&] { return has_answer; });
+  return locator.TakeAnswer()->place;
 }
 
+// A link and the hub that it needs.
+struct HubAndLink {
+  ZmqHub hub;
+  ZmqLink link{hub};
+
+  Status Open(const BoardAddress& board, const std::vector<Endpoint>& addresses) {
+    return link.Open(board, addresses, GenerateCurveKeys());
+  }
+};
+
 // The first thing that happens on the link; nothing if that takes more than ten seconds.
-std::optional<Event> FirstEvent(ZmqLink& link) {
+std::optional<Event> FirstEvent(HubAndLink& one) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (std::chrono::steady_clock::now() < end) {
-    if (std::optional<Event> event = link.Next()) return event;
-    link.Wait(std::chrono::milliseconds(100));
+    if (std::optional<Event> event = one.link.Next()) return event;
+    one.hub.Wait(std::chrono::milliseconds(100));
   }
   return std::nullopt;
 }
 
-bool ComesUp(ZmqLink& link) {
-  const std::optional<Event> event = FirstEvent(link);
+bool ComesUp(HubAndLink& one) {
+  const std::optional<Event> event = FirstEvent(one);
   return event && std::holds_alternative<LinkUp>(*event);
 }
 
 TEST(AddressTest, ReachesABoardAtAnIpv6Address) {
   const Listener board("::1");
   if (board.port() == 0) GTEST_SKIP() << "this machine has no ::1";
-  ZmqLink link;
-  ASSERT_TRUE(link.Open(board.Address("::1"), GenerateCurveKeys()).ok());
-  EXPECT_TRUE(ComesUp(link));
+  HubAndLink one;
+  const Result<BoardPlace> place = BoardLocator::PlaceOfAddress(board.Address("::1"));
+  ASSERT_TRUE(place.ok()) << place.status().message();
+  ASSERT_TRUE(one.Open(place->board, place->addresses).ok());
+  EXPECT_TRUE(ComesUp(one));
 }
 
 TEST(AddressTest, ReachesABoardByName) {
   const Listener board("127.0.0.1");
-  ZmqLink link;
-  ASSERT_TRUE(link.Open(board.Address("localhost"), GenerateCurveKeys()).ok());
-  EXPECT_TRUE(ComesUp(link));
+  HubAndLink one;
+  EXPECT_EQ(BoardLocator::PlaceOfAddress(board.Address("localhost")).status().code(),
+            StatusCode::kNotFound);
+  const Result<BoardPlace> place = PlaceOf(board.Address("localhost"), ResolveEndpoint);
+  ASSERT_TRUE(place.ok()) << place.status().message();
+  ASSERT_TRUE(one.Open(place->board, place->addresses).ok());
+  EXPECT_TRUE(ComesUp(one));
 }
 
 // localhost is both ::1 and 127.0.0.1 on many machines, and a board listens at one of them.
@@ -114,57 +148,63 @@ TEST(AddressTest, TriesEveryAddressOfAName) {
   const Endpoint here{"127.0.0.1", board.port()};
   for (const Endpoint& other :
        {Endpoint{"::1", board.port()}, Endpoint{"127.0.0.1", ClosedPort()}}) {
-    ZmqLink link(Always({other, here}));
-    ASSERT_TRUE(link.Open(board.Address("name"), GenerateCurveKeys()).ok());
-    EXPECT_TRUE(ComesUp(link)) << ToString(other);
+    HubAndLink one;
+    ASSERT_TRUE(one.Open(board.Address("name"), {other, here}).ok());
+    EXPECT_TRUE(ComesUp(one)) << ToString(other);
   }
 }
 
 TEST(AddressTest, TriesTheNextAddressWhenOneSaysNothing) {
   const Listener board("127.0.0.1");
   const SilentPort silent;
-  ZmqLink link(Always({{"127.0.0.1", silent.port()}, {"127.0.0.1", board.port()}}));
-  ASSERT_TRUE(link.Open(board.Address("name"), GenerateCurveKeys()).ok());
-  EXPECT_TRUE(ComesUp(link));
+  HubAndLink one;
+  ASSERT_TRUE(
+      one.Open(board.Address("name"), {{"127.0.0.1", silent.port()}, {"127.0.0.1", board.port()}})
+          .ok());
+  EXPECT_TRUE(ComesUp(one));
 }
 
 // At one of a name's addresses may be somebody else.
 TEST(AddressTest, TriesTheNextAddressWhenAnotherDaemonAnswers) {
   const Listener board("127.0.0.1");
   const Listener other("127.0.0.1");
-  ZmqLink link(Always({{"127.0.0.1", other.port()}, {"127.0.0.1", board.port()}}));
-  ASSERT_TRUE(link.Open(board.Address("name"), GenerateCurveKeys()).ok());
-  EXPECT_TRUE(ComesUp(link));
+  HubAndLink one;
+  ASSERT_TRUE(
+      one.Open(board.Address("name"), {{"127.0.0.1", other.port()}, {"127.0.0.1", board.port()}})
+          .ok());
+  EXPECT_TRUE(ComesUp(one));
 }
 
 TEST(AddressTest, TellsOfFailureOnceEveryAddressHasFailed) {
   const Listener board("127.0.0.1");
-  ZmqLink link(Always({{"127.0.0.1", ClosedPort()}, {"127.0.0.2", ClosedPort()}}));
-  ASSERT_TRUE(link.Open(board.Address("name"), GenerateCurveKeys()).ok());
-  const std::optional<Event> event = FirstEvent(link);
+  HubAndLink one;
+  ASSERT_TRUE(
+      one.Open(board.Address("name"), {{"127.0.0.1", ClosedPort()}, {"127.0.0.2", ClosedPort()}})
+          .ok());
+  const std::optional<Event> event = FirstEvent(one);
   ASSERT_TRUE(event && std::holds_alternative<LinkDown>(*event));
   // Nothing follows: a second LinkDown would be taken for one of the next link.
-  link.Wait(std::chrono::milliseconds(300));
-  EXPECT_FALSE(link.Next().has_value());
+  one.hub.Wait(std::chrono::milliseconds(300));
+  EXPECT_FALSE(one.link.Next().has_value());
 }
 
 // A board that announces its own name takes it along when it is switched off.
 TEST(AddressTest, TakesAnUnknownNameForABoardThatIsAway) {
   const Listener board("127.0.0.1");
-  bool known = false;
-  ZmqLink link([&](const Endpoint& name) -> Result<std::vector<Endpoint>> {
+  std::atomic<bool> is_known = false;
+  const auto resolve = [&](const Endpoint& name) -> Result<std::vector<Endpoint>> {
     EXPECT_EQ(name.host, "rpi5-a.local");
-    if (known) return std::vector<Endpoint>{{"127.0.0.1", name.port}};
+    if (is_known) return std::vector<Endpoint>{{"127.0.0.1", name.port}};
     return Status(StatusCode::kNotFound, "unknown host 'rpi5-a.local'");
-  });
-  const AgentKeys keys = GenerateCurveKeys();
-  ASSERT_TRUE(link.Open(board.Address("rpi5-a.local"), keys).ok());
-  const std::optional<Event> event = FirstEvent(link);
-  ASSERT_TRUE(event && std::holds_alternative<LinkDown>(*event));
-  EXPECT_EQ(std::get<LinkDown>(*event).reason, "unknown host 'rpi5-a.local'");
-  known = true;
-  ASSERT_TRUE(link.Open(board.Address("rpi5-a.local"), keys).ok());
-  EXPECT_TRUE(ComesUp(link));
+  };
+  const BoardAddress address = board.Address("rpi5-a.local");
+  EXPECT_EQ(PlaceOf(address, resolve).status().message(), "unknown host 'rpi5-a.local'");
+  is_known = true;
+  const Result<BoardPlace> place = PlaceOf(address, resolve);
+  ASSERT_TRUE(place.ok()) << place.status().message();
+  HubAndLink one;
+  ASSERT_TRUE(one.Open(place->board, place->addresses).ok());
+  EXPECT_TRUE(ComesUp(one));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
-#include "agent/fleet/board_thread.h"
+#include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/zmq_link.h"
 #include "tests/loopback/test_networks.h"
@@ -120,21 +120,24 @@ TEST_F(MeasureTest, RefusesInvalidNetworksBeforeSendingThem) {
 TEST(GoldenOutputTest, AWrongOutputIsReportedAndNothingIsTimed) {
   const AgentKeys keys = GenerateCurveKeys();
   const RunningDaemon daemon = StartDaemon(keys);
-  ClientOptions options;
-  options.board_name = "local";
-  BoardThread thread(options, keys, [&] { return Result<BoardAddress>(daemon.address); },
-                     /*notice=*/{});
-  ASSERT_TRUE(thread.WaitUntilReady({}).ok());
+  FleetDriver fleet({}, /*notice=*/{});
+  FleetBoard board;
+  board.client.board_name = "local";
+  board.keys = keys;
+  board.address = daemon.address;
+  ASSERT_TRUE(fleet.WaitUntilReady(fleet.AddBoard(board), {}).ok());
   const Network network = SmallNetwork(7);
   MeasureJob job;
   job.networks = {&network};
   Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
   ASSERT_TRUE(request.ok());
   std::get<MeasureInput>(request->input).golden_logits[0][5] ^= 1;
-  const Result<JobResult> result = thread.Wait(thread.Submit(*request), {});
-  ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->measurement.status, MeasureStatus::kWrongOutput);
-  EXPECT_TRUE(result->measurement.networks.empty());
+  fleet::JobSpec spec;
+  spec.request = *request;
+  const Result<fleet::JobEnded> ended = fleet.Wait(fleet.Submit(spec), {});
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->result.measurement.status, MeasureStatus::kWrongOutput);
+  EXPECT_TRUE(ended->result.measurement.networks.empty());
 }
 
 }  // namespace

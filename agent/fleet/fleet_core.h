@@ -1,0 +1,183 @@
+// FleetCore: an agent's side of many boards, as a pure state machine.
+//
+//   Step(event, now) -> actions
+//
+// One ClientCore a board does the talking; this class decides what each board works on. No sockets,
+// clocks, threads or randomness inside, so that a simulator can drive it through any history
+// (tests/simulation). Laws:
+//
+//   Jobs       A job is given to one board at a time and ends once, with one JobEnded. It owns its
+//              network files. At most FleetOptions::max_jobs are kept; more end at once with
+//              kResourceExhausted.
+//   Classes    A job runs on boards of its class alone. Boards of a class are alike but for their
+//              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
+//              out of it and named, never mixed in; one that no class has is given back. The class takes after FleetOptions::expected or
+//              its first board.
+//   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
+//              the one that rested longest. So a slow board is given fewer jobs, not none.
+//   Attempts   What failed is tried again as agent/fleet/measure_retries.h says. Attempts of a job
+//              are numbered; each has the measure id AttemptId() or, repeated on the board that may
+//              know it, the id of the one before. An id that was given up on a board is never used
+//              there again. A result is acknowledged to its board after AttemptRecorded.
+//   Absence    A board's job waits for it as long as no other board of the class is idle; from
+//              move_after on any may take it, which counts as a LOST attempt. All boards away is no
+//              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
+//              at once. Ends of this kind are kUnavailable: they say nothing of the candidate.
+//   Quarantine Several failures in a row of different networks quarantine a board, as does an output
+//              that another board of the class got right. A passed health check or an order
+//              releases it.
+//   Power      A board that stays away, or fails its health check, is power-cycled, at most
+//              max_power_cycles times.
+//   Order      Everything follows from the events and their times.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/fleet/board_health.h"
+#include "agent/fleet/client_core.h"
+#include "agent/fleet/fleet_events.h"
+#include "agent/fleet/job_queue.h"
+#include "agent/fleet/measure_retries.h"
+
+namespace bitpilot::fleet {
+
+// A board, for people.
+struct BoardReport {
+  BoardId id = 0;
+  std::string name;
+  BoardState state = BoardState::kConnecting;
+  std::string why;  // of a state that needs a reason
+  std::vector<std::string> classes;
+  std::optional<JobId> job;
+  int attempts = 0;  // that ended on it
+  int failures = 0;  // of them, with neither numbers nor an answer that is the candidate's own
+  int power_cycles = 0;
+};
+
+class FleetCore {
+ public:
+  explicit FleetCore(FleetOptions options);
+  ~FleetCore();
+
+  // REQUIRES: `now` never goes back.
+  std::vector<Action> Step(Event event, Instant now);
+
+  // When TimePassed is due if nothing else happens before.
+  std::optional<Instant> NextWakeup() const;
+
+  std::vector<BoardReport> Boards() const;
+  // Jobs that wait, run, or have ended and are not recorded.
+  std::size_t num_jobs() const { return jobs_.size(); }
+  std::size_t num_waiting() const { return queue_.size(); }
+
+ private:
+  struct Board;
+  struct Job;
+  // Jobs that wait for a lane, and since when no board of it works.
+  struct LaneUse {
+    int jobs = 0;
+    std::optional<Instant> without_since;
+    bool was_told = false;
+  };
+
+  // One overload an event.
+  void Handle(BoardAdded& event);
+  void Handle(BoardRemoved& event);
+  void Handle(BoardOrdered& event);
+  void Handle(LinkEvent& event);
+  void Handle(PowerCycled& event);
+  void Handle(JobAdded& event);
+  void Handle(JobDropped& event);
+  void Handle(AttemptRecorded& event);
+  void Handle(CloseRequested& event);
+  void Handle(TimePassed&) {}
+
+  // Jobs (fleet_jobs.cc).
+  void OnJobFinished(Board& board, JobResult result);
+  void OnMeasured(Board& board, Job& job, JobResult result);
+  void EndAttempt(Job& job, const Board& board, MeasureStatus status, const std::string& detail,
+                  Attempt again);
+  void TakeNewId(Job& job) const;
+  // A job that its board does not go on with. False if that was one loss too many: then it has ended.
+  bool EndLostAttempt(Job& job, const Board& board, const std::string& detail);
+  void EndJob(Job& job, JobResult result, const Board* board);
+  void EndJobsOf(const Lane& lane, const Status& failure);
+  void Wait(Job& job);
+  void TakeBack(Board& board);
+  // Another board than `board` can measure it now.
+  bool CanGoElsewhere(const Job& job, const Board* board) const;
+  void Forget(JobId id);
+
+  // Boards (fleet_boards.cc).
+  void StepClient(Board& board, bitpilot::Event event);
+  void On(Board& board, const BoardReady& action);
+  void On(Board& board, const BoardAway& action);
+  void On(Board& board, const BoardBack&);
+  void On(Board& board, const BoardFailed& action);
+  void StartClient(Board& board);
+  void Quarantine(Board& board, const std::string& why);
+  void StartCheck(Board& board);
+  void OnCheckEnded(Board& board, const JobResult& result);
+  void CutPowerOf(Board& board, const std::string& why);
+  std::pair<BoardState, std::string> StateOf(const Board& board) const;
+  std::string Label(const Board& board) const;
+
+  // Time and order (fleet_schedule.cc).
+  void RunTimers();
+  void RunTimersOf(Board& board);
+  void Schedule();
+  void RefreshTouched();
+  void Refresh(Board& board);
+  void GiveNext(Board& board);
+  void Give(Board& board, Job& job);
+  std::optional<Instant> WakeupOf(const Board& board) const;
+  bool MayCutPower(const Board& board) const;
+  Instant PowerCycleAt(const Board& board) const;
+  bool CanWork(const Board& board) const;
+  // The board may try a job again, as soon as it is there.
+  static bool MayGoOn(const Board& board);
+  bool IsIdle(const Board& board) const;
+  // No class has it.
+  bool IsLeftOut(const Board& board) const;
+  // A job asks for this very board.
+  bool IsWanted(const Board& board) const;
+  bool Serves(const Board& board, const Lane& lane) const;
+  void CheckLanes();
+  void CheckLane(const Lane& lane, LaneUse& use);
+  void CheckSecondOpinions();
+  std::string DescribeBoardsOf(const Lane& lane) const;
+
+  void Touch(const Board& board);
+  Board* Find(BoardId id);
+
+  const FleetOptions options_;
+  Instant now_{0};
+  std::vector<Action> actions_;  // of the step under way
+  bool is_closing_ = false;
+  bool is_closed_ = false;
+
+  std::map<BoardId, std::unique_ptr<Board>> boards_;
+  std::map<std::string, BoardInfo> class_infos_;
+  std::set<BoardId> touched_;
+  std::set<std::pair<std::uint64_t, BoardId>> idle_;  // by last use
+  std::set<std::pair<Instant, BoardId>> wakeups_;
+  std::uint64_t uses_ = 0;
+  JobId last_check_ = 0;
+
+  std::map<JobId, std::unique_ptr<Job>> jobs_;
+  JobQueue queue_;
+  std::uint64_t places_ = 0;
+  bool has_new_work_ = false;
+  std::map<Lane, LaneUse> lanes_;
+  bool lanes_changed_ = false;
+  std::set<JobId> second_opinions_;  // whose output was wrong on one board
+};
+
+}  // namespace bitpilot::fleet

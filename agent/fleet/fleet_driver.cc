@@ -1,0 +1,328 @@
+#include "agent/fleet/fleet_driver.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kStopPoll{100};
+constexpr milliseconds kLongestPoll{1000};
+constexpr int kEventsARound = 64;
+// While a power-cycle command runs.
+constexpr milliseconds kHookPoll{100};
+
+Instant SteadyNow() {
+  return std::chrono::duration_cast<milliseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
+}
+
+Status StoppedWaiting() { return {StatusCode::kAborted, "stopped while waiting for the board"}; }
+
+}  // namespace
+
+FleetDriver::FleetDriver(fleet::FleetOptions options, Notice notice)
+    : core_(std::move(options)),
+      notice_(std::move(notice)),
+      locator_([this] { hub_.Wake(); }),
+      thread_([this] { Run(); }) {}
+
+FleetDriver::~FleetDriver() {
+  Post(fleet::CloseRequested{});
+  thread_.join();
+}
+
+// ---- Callers
+
+fleet::BoardId FleetDriver::AddBoard(FleetBoard board) {
+  fleet::BoardSpec spec;
+  spec.client = board.client;
+  spec.tags = board.tags;
+  spec.has_power_cycle = !board.power_cycle.empty();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    spec.id = ++last_board_;
+    added_.emplace(spec.id, std::move(board));
+    known_[spec.id];
+  }
+  const fleet::BoardId id = spec.id;
+  Post(fleet::BoardAdded{std::move(spec)});
+  return id;
+}
+
+void FleetDriver::RemoveBoard(fleet::BoardId board) { Post(fleet::BoardRemoved{board}); }
+
+void FleetDriver::Give(fleet::BoardId board, fleet::Order order, const std::string& why) {
+  Post(fleet::BoardOrdered{board, order, why});
+}
+
+Result<BoardInfo> FleetDriver::WaitUntilReady(fleet::BoardId board, const Stop& stop) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const Known& known = known_.at(board);
+  const bool is_known = WaitFor(
+      lock, [&known] { return known.info || known.failure; }, stop);
+  if (!is_known) return StoppedWaiting();
+  if (!known.info) return *known.failure;
+  return *known.info;
+}
+
+JobId FleetDriver::Submit(fleet::JobSpec job) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    job.request.id = ++last_job_;
+    awaited_.insert(job.request.id);
+  }
+  const JobId id = job.request.id;
+  Post(fleet::JobAdded{std::move(job)});
+  return id;
+}
+
+Result<fleet::JobEnded> FleetDriver::Wait(JobId id, const Stop& stop) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  BITPILOT_CHECK(awaited_.contains(id));
+  if (!WaitFor(
+          lock, [this, id] { return ended_.contains(id); }, stop)) {
+    lock.unlock();
+    Cancel(id);
+    return StoppedWaiting();
+  }
+  awaited_.erase(id);
+  return std::move(ended_.extract(id).mapped());
+}
+
+void FleetDriver::Record(const fleet::JobEnded& ended) {
+  Post(fleet::AttemptRecorded{ended.result.id, ended.attempt});
+}
+
+void FleetDriver::Cancel(JobId id) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    awaited_.erase(id);
+    ended_.erase(id);
+  }
+  Post(fleet::JobDropped{id});
+}
+
+std::vector<fleet::BoardReport> FleetDriver::Boards() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  reports_.reset();
+  wants_reports_ = true;
+  hub_.Wake();
+  changed_.wait(lock, [this] { return reports_.has_value(); });
+  return *reports_;
+}
+
+bool FleetDriver::WaitFor(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
+                          const Stop& stop) {
+  for (;;) {
+    const bool is_done = changed_.wait_for(lock, kStopPoll, done);
+    const std::vector<std::string> notices = std::exchange(notices_, {});
+    lock.unlock();
+    for (const std::string& text : notices) {
+      if (notice_) notice_(text);
+    }
+    const bool stopped = !is_done && stop && stop();
+    lock.lock();
+    if (is_done || stopped) return is_done;
+  }
+}
+
+void FleetDriver::Post(fleet::Event event) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    posted_.push_back(std::move(event));
+  }
+  hub_.Wake();
+}
+
+std::optional<fleet::Event> FleetDriver::TakePosted() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (posted_.empty()) return std::nullopt;
+  fleet::Event event = std::move(posted_.front());
+  posted_.pop_front();
+  return event;
+}
+
+// ---- The fleet's thread
+
+void FleetDriver::Run() {
+  while (!is_closed_) {
+    while (std::optional<fleet::Event> event = TakePosted()) Step(std::move(*event));
+    TakeAnswers();
+    LookAfterHooks();
+    TellReports();
+    const std::optional<Instant> wakeup = core_.NextWakeup();
+    if (wakeup && *wakeup <= SteadyNow()) Step(fleet::TimePassed{});
+    if (!is_closed_) TakeLinkEvents(hub_.Wait(TimeToWait()));
+  }
+  driven_.clear();
+}
+
+milliseconds FleetDriver::TimeToWait() const {
+  milliseconds time = kLongestPoll;
+  if (const std::optional<Instant> wakeup = core_.NextWakeup()) {
+    time = std::clamp(*wakeup - SteadyNow(), milliseconds{0}, time);
+  }
+  const bool has_hook = std::any_of(driven_.begin(), driven_.end(), [](const auto& one) {
+    return one.second.power_hook != nullptr;
+  });
+  return has_hook ? std::min(time, kHookPoll) : time;
+}
+
+void FleetDriver::Step(fleet::Event event) {
+  if (const auto* added = std::get_if<fleet::BoardAdded>(&event)) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Driven& driven = driven_[added->spec.id];
+    driven.board = std::move(added_.extract(added->spec.id).mapped());
+    driven.link = std::make_unique<ZmqLink>(hub_);
+    boards_of_links_[driven.link.get()] = added->spec.id;
+  }
+  own_events_.push_back(std::move(event));
+  StepOwnEvents();
+}
+
+void FleetDriver::StepOwnEvents() {
+  while (!own_events_.empty()) {
+    fleet::Event next = std::move(own_events_.front());
+    own_events_.pop_front();
+    for (fleet::Action& action : core_.Step(std::move(next), SteadyNow())) {
+      std::visit([this](auto& one) { Do(one); }, action);
+    }
+  }
+}
+
+void FleetDriver::TellReports() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!std::exchange(wants_reports_, false)) return;
+  reports_ = core_.Boards();
+  changed_.notify_all();
+}
+
+void FleetDriver::TakeLinkEvents(const std::vector<ZmqLink*>& links) {
+  for (ZmqLink* link : links) {
+    const auto board = boards_of_links_.find(link);
+    if (board == boards_of_links_.end()) continue;  // it is gone since
+    const fleet::BoardId id = board->second;
+    // What is left of a board that floods us waits for the next round: others come first.
+    for (int i = 0; i < kEventsARound && driven_.contains(id); ++i) {
+      std::optional<Event> event = link->Next();
+      if (!event) break;
+      Step(fleet::LinkEvent{id, std::move(*event)});
+    }
+  }
+}
+
+void FleetDriver::TakeAnswers() {
+  while (std::optional<BoardLocator::Answer> answer = locator_.TakeAnswer()) {
+    for (auto& [id, driven] : driven_) {
+      if (driven.question != answer->question) continue;
+      driven.question = 0;
+      Connect(id, driven, answer->place, answer->is_final);
+      break;
+    }
+    StepOwnEvents();
+  }
+}
+
+void FleetDriver::LookAfterHooks() {
+  std::vector<fleet::Event> ended;
+  for (auto& [id, driven] : driven_) {
+    if (!driven.power_hook) continue;
+    std::optional<Status> status = driven.power_hook->Ended(SteadyNow());
+    if (!status) continue;
+    driven.power_hook.reset();
+    ended.emplace_back(fleet::PowerCycled{id, std::move(*status)});
+  }
+  for (fleet::Event& event : ended) Step(std::move(event));
+}
+
+void FleetDriver::Do(fleet::LinkAction& action) {
+  Driven& driven = driven_.at(action.board);
+  if (std::holds_alternative<OpenLink>(action.action)) {
+    OpenLinkOf(action.board, driven);
+  } else if (std::holds_alternative<CloseLink>(action.action)) {
+    driven.question = 0;
+    driven.link->Close();
+  } else {
+    driven.link->Send(std::get<SendMessage>(action.action).message);
+  }
+}
+
+void FleetDriver::OpenLinkOf(fleet::BoardId id, Driven& driven) {
+  driven.question = 0;
+  if (driven.board.address) {
+    const Result<BoardPlace> place = BoardLocator::PlaceOfAddress(*driven.board.address);
+    if (place.status().code() != StatusCode::kNotFound) return Connect(id, driven, place, true);
+  }
+  driven.question = ++num_questions_;
+  locator_.Ask(driven.question,
+               driven.board.address
+                   ? [address = *driven.board.address] { return Result<BoardAddress>(address); }
+                   : driven.board.locate);
+}
+
+void FleetDriver::Connect(fleet::BoardId id, Driven& driven, const Result<BoardPlace>& place,
+                          bool is_final) {
+  Status status = place.status();
+  if (place.ok()) {
+    status = driven.link->Open(place->board, place->addresses, driven.board.keys);
+    is_final = true;
+  }
+  if (status.ok()) return;
+  if (is_final) {
+    own_events_.emplace_back(fleet::LinkEvent{id, LinkImpossible{std::move(status)}});
+  } else {
+    own_events_.emplace_back(fleet::LinkEvent{id, LinkDown{status.message()}});
+  }
+}
+
+// Nobody but this process's log is told of attempts yet, so there is nothing to wait for.
+void FleetDriver::Do(fleet::AttemptEnded& action) {
+  own_events_.emplace_back(fleet::AttemptRecorded{action.job, action.attempt});
+}
+
+void FleetDriver::Do(fleet::JobEnded& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const JobId id = action.result.id;
+  if (!awaited_.contains(id)) return;
+  ended_.emplace(id, std::move(action));
+  changed_.notify_all();
+}
+
+void FleetDriver::Do(fleet::BoardChanged& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Known& known = known_[action.board];
+  known.failure.reset();
+  if (!action.failure.ok()) known.failure = std::move(action.failure);
+  changed_.notify_all();
+}
+
+void FleetDriver::Do(fleet::BoardDescribed& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  known_[action.board].info = std::move(action.info);
+  changed_.notify_all();
+}
+
+void FleetDriver::Do(fleet::CutPower& action) {
+  Driven& driven = driven_.at(action.board);
+  driven.power_hook = std::make_unique<PowerHook>(driven.board.power_cycle,
+                                                  driven.board.client.board_name, SteadyNow());
+}
+
+void FleetDriver::Do(fleet::Notice& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  notices_.push_back(std::move(action.text));
+}
+
+void FleetDriver::Do(fleet::BoardGone& action) {
+  const auto found = driven_.find(action.board);
+  boards_of_links_.erase(found->second.link.get());
+  driven_.erase(found);
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,149 @@
+// FleetDriver: runs FleetCore over ZeroMQ: one thread and one context for all boards, so that boards work
+// while their callers train. (A second thread only looks up where boards are, board_locator.h.)
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/fleet/board_locator.h"
+#include "agent/fleet/fleet_core.h"
+#include "agent/fleet/power_hook.h"
+#include "agent/fleet/zmq_link.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+// A board of a fleet.
+struct FleetBoard {
+  ClientOptions client;
+  std::vector<std::string> tags;  // its classes
+  AgentKeys keys;
+  // Where it is, now and after every loss; a failure is final. Called on the locator's thread, unless
+  // `address` says it.
+  BoardLocator::Locate locate;
+  std::optional<BoardAddress> address;
+  std::string power_cycle;  // a shell command that switches it off and on; empty: none
+};
+
+// All methods may be called from any thread; callers never touch a socket.
+class FleetDriver {
+ public:
+  // Polled ten times a second in all waits; may be empty.
+  using Stop = std::function<bool()>;
+  // Told, by a thread that waits, what people should know; may be empty.
+  using Notice = std::function<void(const std::string&)>;
+
+  FleetDriver(fleet::FleetOptions options, Notice notice);
+  // Gives the leases back, if that takes less than half a second, and ends the threads.
+  ~FleetDriver();
+  FleetDriver(const FleetDriver&) = delete;
+  FleetDriver& operator=(const FleetDriver&) = delete;
+
+  fleet::BoardId AddBoard(FleetBoard board);
+  // Its job goes to another board.
+  void RemoveBoard(fleet::BoardId board);
+  void Give(fleet::BoardId board, fleet::Order order, const std::string& why = "");
+
+  // Waits for a board's first lease.
+  //
+  // Errors: as ConnectBoard; kAborted if `stop` returned true.
+  Result<BoardInfo> WaitUntilReady(fleet::BoardId board, const Stop& stop);
+
+  // Queues a job; its id is assigned here.
+  JobId Submit(fleet::JobSpec job);
+
+  // Waits for a submitted job and takes its result; each can be waited for once. When stopped, the
+  // job is cancelled.
+  //
+  // Errors: kAborted if `stop` returned true. Failures of the job are in its result.
+  Result<fleet::JobEnded> Wait(JobId id, const Stop& stop);
+
+  // The result is where it cannot get lost: its board may forget it.
+  void Record(const fleet::JobEnded& ended);
+
+  // Drops a submitted job that nobody will wait for.
+  void Cancel(JobId id);
+
+  std::vector<fleet::BoardReport> Boards();
+
+ private:
+  // What the fleet's thread keeps of a board.
+  struct Driven {
+    FleetBoard board;
+    std::unique_ptr<ZmqLink> link;
+    std::uint64_t question = 0;  // to the locator, whose answer is awaited; 0: none
+    std::unique_ptr<PowerHook> power_hook;
+  };
+  // What callers know of one.
+  struct Known {
+    std::optional<BoardInfo> info;
+    std::optional<Status> failure;
+  };
+
+  void Run();
+  void Step(fleet::Event event);
+  void StepOwnEvents();
+  void Post(fleet::Event event);
+  std::optional<fleet::Event> TakePosted();
+  void TakeAnswers();
+  void TakeLinkEvents(const std::vector<ZmqLink*>& links);
+  void LookAfterHooks();
+  void TellReports();
+  std::chrono::milliseconds TimeToWait() const;
+  bool WaitFor(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
+               const Stop& stop);
+
+  // One overload an action.
+  void Do(fleet::LinkAction& action);
+  void Do(fleet::AttemptEnded& action);
+  void Do(fleet::JobEnded& action);
+  void Do(fleet::BoardChanged& action);
+  void Do(fleet::BoardDescribed& action);
+  void Do(fleet::CutPower& action);
+  void Do(fleet::Notice& action);
+  void Do(fleet::BoardGone& action);
+  void Do(fleet::FleetClosed&) { is_closed_ = true; }
+  void OpenLinkOf(fleet::BoardId id, Driven& driven);
+  void Connect(fleet::BoardId id, Driven& driven, const Result<BoardPlace>& place, bool is_final);
+
+  // Of the fleet's thread. The hub outlives the links, and the locator may wake it to the end.
+  ZmqHub hub_;
+  fleet::FleetCore core_;
+  std::map<fleet::BoardId, Driven> driven_;
+  std::map<const ZmqLink*, fleet::BoardId> boards_of_links_;
+  std::uint64_t num_questions_ = 0;
+  std::deque<fleet::Event> own_events_;  // that actions cause
+  bool is_closed_ = false;
+
+  const Notice notice_;
+
+  // Shared.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<fleet::Event> posted_;
+  std::map<fleet::BoardId, FleetBoard> added_;  // that the fleet's thread has not taken yet
+  std::vector<std::string> notices_;            // that nobody was told yet
+  std::map<fleet::BoardId, Known> known_;
+  std::optional<std::vector<fleet::BoardReport>> reports_;
+  bool wants_reports_ = false;
+  std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled
+  std::map<JobId, fleet::JobEnded> ended_;
+  JobId last_job_ = 0;
+  fleet::BoardId last_board_ = 0;
+
+  BoardLocator locator_;
+  std::thread thread_;
+};
+
+}  // namespace bitpilot

@@ -1,0 +1,188 @@
+// Everything that can happen to a fleet, and everything that it can do.
+//
+// FleetCore::Step() maps the one to the other; agent/fleet/fleet_driver.h carries out the actions.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "agent/fleet/client_core.h"
+#include "agent/fleet/fleet_job.h"
+#include "agent/fleet/measure_retries.h"
+#include "kernels/base/status.h"
+
+// A namespace of its own: one board's core has events of the same names.
+namespace bitpilot::fleet {
+
+using BoardId = std::uint32_t;
+
+struct BoardSpec {
+  BoardId id = 0;  // never used again in this fleet
+  ClientOptions client;
+  std::vector<std::string> tags;  // its classes, beside "", which has every board
+  bool has_power_cycle = false;   // CutPower can be carried out
+};
+
+struct JobSpec {
+  // request.id is never used again in this fleet. Of a measurement, measure_id is what the ids of its
+  // attempts derive from (AttemptId()), and never used for another one anywhere. The job owns
+  // its network files.
+  JobRequest request;
+  std::string class_tag;           // boards with this tag may run it
+  std::optional<BoardId> only_on;  // this board alone; class_tag is not read then
+  int priority = 0;                // the higher one goes first
+  std::string stream;              // streams of equal priority take turns
+  // Of a measurement that another run of the agent began: how many of its attempts are recorded.
+  int first_attempt = 0;
+};
+
+// The measure id of a job's attempt; the first one has the job's own.
+//
+// job_id: 16 bytes.
+std::string AttemptId(const std::string& job_id, int attempt);
+
+enum class BoardState {
+  kConnecting,   // was not reached yet
+  kReady,        // idle
+  kBusy,         // runs a job
+  kResting,      // too hot, or short of power: asked again in a moment
+  kHeld,         // leased to another agent
+  kAway,         // was lost, and is tried again
+  kQuarantined,  // failed too often, until a health check passes
+  kChecking,     // the health check runs
+  kDraining,     // takes no new job, by order
+  kLeftOut,      // unlike the other boards of its classes
+  kFailed,       // refused for good, or until it is tried again
+  kLeaving,      // was removed
+};
+std::string_view ToString(BoardState state);
+
+struct FleetOptions {
+  // Jobs that wait, run, or have ended and are not recorded. More are refused.
+  std::size_t max_jobs = 4096;
+  RetryOptions retries;
+  // A job of a board that is away for so long is given to another one.
+  std::chrono::milliseconds move_after{20'000};
+  // How long a class with jobs may be without a board that works before its jobs end with
+  // kUnavailable.
+  std::chrono::milliseconds max_wait = kForever;
+  // A board that failed for good is tried anew after so long; nothing: never.
+  std::optional<std::chrono::milliseconds> retry_failed_after;
+
+  // CRASH, TIMED_OUT and WRONG_OUTPUT in a row, of so many different networks, quarantine a board.
+  // 0: never.
+  int quarantine_after = 3;
+  // A measurement that a sound board passes: OK or NOISY releases it. Nothing: only an order does.
+  std::optional<JobRequest> health_check;
+  std::chrono::milliseconds check_pause{10'000};  // doubles with every failure
+  std::chrono::milliseconds longest_check_pause{1'800'000};
+
+  // A board that is away for so long is power-cycled, and again after each boot_time, but at most
+  // max_power_cycles times until somebody releases it by order.
+  std::chrono::milliseconds power_cycle_after{120'000};
+  std::chrono::milliseconds boot_time{120'000};
+  int max_power_cycles = 3;
+
+  // What boards of a class must be like; classes that are not named take after their first board.
+  std::map<std::string, BoardInfo> expected;
+};
+
+// ----------------------------------------------------------------------------------------------------
+// events
+
+struct BoardAdded {
+  BoardSpec spec;
+};
+struct BoardRemoved {  // its job goes to another board, its lease is given back
+  BoardId board = 0;
+};
+enum class Order { kDrain, kUndrain, kQuarantine, kRelease };
+struct BoardOrdered {
+  BoardId board = 0;
+  Order order = Order::kDrain;
+  std::string why;  // of kQuarantine
+};
+// Something happened on a board's link: LinkUp, LinkDown, LinkRefused, LinkImpossible,
+// MessageReceived or GarbageReceived.
+struct LinkEvent {
+  BoardId board = 0;
+  bitpilot::Event event;
+};
+struct PowerCycled {  // CutPower was carried out, or failed
+  BoardId board = 0;
+  Status status;
+};
+struct JobAdded {
+  JobSpec job;
+};
+struct JobDropped {  // nobody wants it any more: nothing more is heard of it
+  JobId job = 0;
+};
+// What AttemptEnded or JobEnded told is where it cannot get lost any more.
+struct AttemptRecorded {
+  JobId job = 0;
+  int attempt = 0;
+};
+struct CloseRequested {};
+struct TimePassed {};
+
+using Event = std::variant<BoardAdded, BoardRemoved, BoardOrdered, LinkEvent, PowerCycled, JobAdded,
+                           JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
+
+// ----------------------------------------------------------------------------------------------------
+// actions
+
+// OpenLink, CloseLink or SendMessage of a board's link.
+struct LinkAction {
+  BoardId board = 0;
+  bitpilot::Action action;
+};
+// An attempt failed, and another one follows.
+struct AttemptEnded {
+  JobId job = 0;
+  int attempt = 0;
+  std::string measure_id;
+  BoardId board = 0;
+  MeasureStatus status = MeasureStatus::kLost;
+  std::string detail;
+};
+// The job's only result.
+struct JobEnded {
+  JobResult result;  // .status kUnavailable: no board could do it, which says nothing of it
+  int attempt = 0;
+  std::string measure_id;        // of the attempt; empty for an inference
+  std::optional<BoardId> board;  // that gave the result or had the job last; nothing if none did
+};
+struct BoardChanged {
+  BoardId board = 0;
+  BoardState state = BoardState::kConnecting;
+  std::string why;
+  Status failure;  // of kFailed
+};
+// The board's description, when its first lease is granted and whenever it differs.
+struct BoardDescribed {
+  BoardId board = 0;
+  BoardInfo info;
+};
+struct CutPower {  // run the board's power-cycle command; PowerCycled follows
+  BoardId board = 0;
+};
+struct Notice {  // for people
+  std::string text;
+};
+struct BoardGone {  // after BoardRemoved: its link is closed
+  BoardId board = 0;
+};
+struct FleetClosed {};
+
+using Action = std::variant<LinkAction, AttemptEnded, JobEnded, BoardChanged, BoardDescribed,
+                            CutPower, Notice, BoardGone, FleetClosed>;
+
+}  // namespace bitpilot::fleet

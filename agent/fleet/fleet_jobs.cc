@@ -1,0 +1,216 @@
+// FleetCore's part that deals with jobs, their attempts and results.
+#include <string>
+#include <utility>
+
+#include "agent/fleet/fleet_core.h"
+#include "agent/fleet/fleet_state.h"
+#include "kernels/base/check.h"
+
+namespace bitpilot::fleet {
+namespace {
+
+// Sessions that an inference may lose, each of them after ClientCore's own retries.
+constexpr int kMaxInferenceLosses = 2;
+
+// The board, or the way to it, is at fault.
+bool IsBoardFailure(MeasureStatus status) {
+  switch (status) {
+    case MeasureStatus::kOk:
+    case MeasureStatus::kNoisy:
+    case MeasureStatus::kUnsupported:
+    case MeasureStatus::kRejected:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+void FleetCore::Wait(Job& job) {
+  job.on.reset();
+  job.is_given = false;
+  queue_.Add(job.entry);
+  has_new_work_ = true;
+}
+
+void FleetCore::Forget(JobId id) {
+  queue_.Remove(id);
+  second_opinions_.erase(id);
+  jobs_.erase(id);
+}
+
+// Of a board that will not go on with its job.
+void FleetCore::TakeBack(Board& board) {
+  Touch(board);
+  if (!board.job) return;
+  Job& job = *jobs_.at(*board.job);
+  board.job.reset();
+  queue_.Remove(job.id());
+  if (job.is_given) {
+    StepClient(board, JobCancelled{job.id()});
+    EndAttempt(job, board, MeasureStatus::kLost, "the board takes no more work", Attempt::kAnother);
+  }
+  Wait(job);
+}
+
+void FleetCore::EndAttempt(Job& job, const Board& board, MeasureStatus status,
+                           const std::string& detail, Attempt again) {
+  if (!job.is_measurement()) return;
+  job.owed[job.attempt] = {board.spec.id, job.measure_id};
+  actions_.emplace_back(
+      AttemptEnded{job.id(), job.attempt, job.measure_id, board.spec.id, status, detail});
+  ++job.attempt;
+  if (again == Attempt::kAnother) TakeNewId(job);
+}
+
+void FleetCore::TakeNewId(Job& job) const {
+  job.measure_id =
+      AttemptId(std::get<MeasureInput>(job.spec.request.input).measure_id, job.attempt);
+  job.id_known_to.reset();
+}
+
+bool FleetCore::EndLostAttempt(Job& job, const Board& board, const std::string& detail) {
+  JobResult given_up;
+  given_up.id = job.id();
+  if (!job.is_measurement()) {
+    if (++job.losses <= kMaxInferenceLosses) return true;
+    given_up.status = {StatusCode::kUnavailable, Label(board) + ": " + detail};
+    EndJob(job, std::move(given_up), &board);
+    return false;
+  }
+  Measurement lost;
+  lost.status = MeasureStatus::kLost;
+  lost.detail = detail;
+  const RetryVerdict verdict = job.retries.After(lost, board.spec.client.board_name, true, now_);
+  if (verdict.what == RetryVerdict::What::kGiveUp) {
+    given_up.status = verdict.failure;
+    EndJob(job, std::move(given_up), &board);
+    return false;
+  }
+  EndAttempt(job, board, lost.status, detail, Attempt::kAnother);
+  return true;
+}
+
+void FleetCore::OnJobFinished(Board& board, JobResult result) {
+  Touch(board);
+  if (result.id >= kCheckIds) return OnCheckEnded(board, result);
+  if (board.job != result.id) return;  // it was taken back while the client ended
+  Job& job = *jobs_.at(result.id);
+  board.job.reset();
+  job.on.reset();
+  queue_.Remove(job.id());
+  ++board.attempts;
+  if (result.status.ok() && job.is_measurement()) {
+    return OnMeasured(board, job, std::move(result));
+  }
+  if (result.status.ok()) return EndJob(job, std::move(result), &board);
+  ++board.failures;
+  const bool is_board_gone = board.failure.has_value() || board.is_closing;
+  if (!is_board_gone && result.status.code() != StatusCode::kUnavailable) {
+    return EndJob(job, std::move(result), &board);
+  }
+  if (EndLostAttempt(job, board, result.status.message())) Wait(job);
+}
+
+void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
+  const Measurement& measurement = result.measurement;
+  if (IsBoardFailure(measurement.status)) ++board.failures;
+  board.health.OnAttempt(measurement.status, job.networks, options_);
+  const RetryVerdict verdict = job.retries.After(measurement, board.spec.client.board_name,
+                                                 CanGoElsewhere(job, &board), now_);
+  if (!verdict.notice.empty()) actions_.emplace_back(Notice{verdict.notice});
+  const auto end_attempt = [&](Attempt again) {
+    EndAttempt(job, board, measurement.status, measurement.detail, again);
+  };
+  switch (verdict.what) {
+    case RetryVerdict::What::kAnswer:
+      if (job.wrong_output && HasNumbers(measurement.status)) {
+        for (const BoardId wrong : job.entry.avoids) {
+          if (Board* other = Find(wrong)) {
+            Quarantine(*other,
+                       "its output differs from the host's, " + Label(board) + "'s does not");
+          }
+        }
+      }
+      EndJob(job, std::move(result), &board);
+      break;
+    case RetryVerdict::What::kGiveUp:
+      result.status = verdict.failure;
+      EndJob(job, std::move(result), &board);
+      break;
+    case RetryVerdict::What::kAgain:
+      end_attempt(verdict.again);
+      if (!MayGoOn(board)) {
+        Wait(job);
+        break;
+      }
+      job.on = board.spec.id;
+      job.is_given = false;
+      board.job = job.id();
+      break;
+    case RetryVerdict::What::kElsewhere:
+      end_attempt(verdict.again);
+      job.entry.avoids.insert(board.spec.id);
+      job.wrong_output = std::move(result);
+      second_opinions_.insert(job.id());
+      lanes_changed_ = true;
+      Wait(job);
+      break;
+    case RetryVerdict::What::kWhenFit:
+      end_attempt(verdict.again);
+      board.resting_until = now_ + verdict.pause;
+      Wait(job);
+      break;
+  }
+  if (board.health.must_be_quarantined(options_)) {
+    Quarantine(board, std::to_string(board.health.failures()) +
+                          " different networks failed in a row, the last with " +
+                          board.health.last_failure());
+  }
+}
+
+bool FleetCore::CanGoElsewhere(const Job& job, const Board* board) const {
+  for (const auto& [id, other] : boards_) {
+    if (other.get() != board && !job.entry.avoids.contains(id) && CanWork(*other) &&
+        Serves(*other, job.entry.lane)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void FleetCore::EndJob(Job& job, JobResult result, const Board* board) {
+  BITPILOT_CHECK(!job.has_ended);
+  job.has_ended = true;
+  job.on.reset();
+  --lanes_.at(job.entry.lane).jobs;
+  second_opinions_.erase(job.id());
+  std::optional<BoardId> from;
+  if (board != nullptr) from = board->spec.id;
+  job.owed[job.attempt] = {from, job.measure_id};
+  actions_.emplace_back(JobEnded{std::move(result), job.attempt, job.measure_id, from});
+  job.spec.request.artifacts.clear();
+  std::visit([](auto& input) { input = {}; }, job.spec.request.input);
+}
+
+void FleetCore::EndJobsOf(const Lane& lane, const Status& failure) {
+  for (const auto& [id, job] : jobs_) {
+    if (job->has_ended || job->entry.lane != lane) continue;
+    queue_.Remove(id);
+    const Board* last = nullptr;
+    if (job->on) {
+      Board& board = *boards_.at(*job->on);
+      board.job.reset();
+      Touch(board);
+      if (job->is_given) StepClient(board, JobCancelled{id});
+      if (job->is_given) last = &board;
+    }
+    JobResult result;
+    result.id = id;
+    result.status = failure;
+    EndJob(*job, std::move(result), last);
+  }
+}
+
+}  // namespace bitpilot::fleet

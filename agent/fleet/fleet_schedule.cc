@@ -1,0 +1,311 @@
+// FleetCore's part that deals with time and with who gets what.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "agent/fleet/fleet_core.h"
+#include "agent/fleet/fleet_state.h"
+
+namespace bitpilot::fleet {
+namespace {
+
+// A class without a board for less is not worth a word.
+constexpr std::chrono::milliseconds kTellLaneAfter{3000};
+
+std::string SecondsOf(std::chrono::milliseconds time) {
+  return std::to_string((time.count() + 500) / 1000) + " s";
+}
+
+}  // namespace
+
+// ---- Time
+
+std::optional<Instant> FleetCore::NextWakeup() const {
+  std::optional<Instant> next;
+  const auto consider = [&](Instant when) { next = std::min(next.value_or(when), when); };
+  if (!wakeups_.empty()) consider(wakeups_.begin()->first);
+  for (const auto& [lane, use] : lanes_) {
+    if (use.jobs == 0 || !use.without_since) continue;
+    if (!use.was_told) consider(*use.without_since + kTellLaneAfter);
+    consider(*use.without_since + options_.max_wait);
+  }
+  return next;
+}
+
+void FleetCore::RunTimers() {
+  std::vector<BoardId> due;
+  for (const auto& [when, id] : wakeups_) {
+    if (when > now_) break;
+    due.push_back(id);
+  }
+  for (const BoardId id : due) {
+    if (Board* board = Find(id)) RunTimersOf(*board);
+  }
+}
+
+void FleetCore::RunTimersOf(Board& board) {
+  Touch(board);
+  const std::optional<Instant> client = board.client->NextWakeup();
+  if (client && *client <= now_) StepClient(board, bitpilot::TimePassed{});
+  if (is_closing_ || board.is_closing) return;
+  if (board.failure && options_.retry_failed_after &&
+      now_ >= board.failed_at + *options_.retry_failed_after) {
+    return StartClient(board);
+  }
+  if (!board.is_held && MayCutPower(board) && now_ >= PowerCycleAt(board)) {
+    CutPowerOf(board, "it has not answered for " + SecondsOf(now_ - board.away_since));
+  }
+  const bool is_stranded = board.job && !board.is_held && !queue_.Contains(*board.job);
+  if (is_stranded && now_ >= board.away_since + options_.move_after) {
+    Job& job = *jobs_.at(*board.job);
+    if (!job.is_given) return TakeBack(board);
+    queue_.Add(job.entry);  // the board, if it comes back first, goes on with it
+    has_new_work_ = true;
+  }
+  if (board.health.is_quarantined() && board.is_held && !board.job && !board.check &&
+      options_.health_check && now_ >= board.health.check_at()) {
+    StartCheck(board);
+  }
+}
+
+bool FleetCore::MayCutPower(const Board& board) const {
+  return board.spec.has_power_cycle && !board.failure && !board.is_held_by_other &&
+         !board.is_draining && board.health.power_cycles < options_.max_power_cycles;
+}
+
+Instant FleetCore::PowerCycleAt(const Board& board) const {
+  return std::max(board.away_since + options_.power_cycle_after, board.health.next_power_cycle);
+}
+
+std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
+  std::optional<Instant> next = board.client->NextWakeup();
+  const auto consider = [&](Instant when) { next = std::min(next.value_or(when), when); };
+  if (is_closing_ || board.is_closing) return next;
+  if (board.failure) {
+    if (options_.retry_failed_after) consider(board.failed_at + *options_.retry_failed_after);
+    return next;
+  }
+  if (!board.is_held) {
+    if (MayCutPower(board)) consider(PowerCycleAt(board));
+    if (board.job && !queue_.Contains(*board.job)) consider(board.away_since + options_.move_after);
+    return next;
+  }
+  if (board.resting_until > now_) consider(board.resting_until);
+  if (board.health.is_quarantined() && !board.job && !board.check && options_.health_check) {
+    consider(board.health.check_at());
+  }
+  return next;
+}
+
+// ---- Who works
+
+bool FleetCore::CanWork(const Board& board) const { return board.is_held && MayGoOn(board); }
+
+bool FleetCore::MayGoOn(const Board& board) {
+  return !board.failure && !board.is_leaving && !board.is_draining && !board.is_closing &&
+         !board.health.is_quarantined();
+}
+
+bool FleetCore::IsIdle(const Board& board) const {
+  return CanWork(board) && !board.check && now_ >= board.resting_until &&
+         (!board.job || !jobs_.at(*board.job)->is_given);
+}
+
+bool FleetCore::IsLeftOut(const Board& board) const {
+  return board.info.has_value() && board.lanes.size() == 1;
+}
+
+bool FleetCore::IsWanted(const Board& board) const {
+  const auto own = lanes_.find(Lane{"", board.spec.id});
+  return own != lanes_.end() && own->second.jobs > 0;
+}
+
+bool FleetCore::Serves(const Board& board, const Lane& lane) const {
+  return std::find(board.lanes.begin(), board.lanes.end(), lane) != board.lanes.end();
+}
+
+void FleetCore::Schedule() {
+  do {
+    const bool is_for_all = std::exchange(has_new_work_, false);
+    const std::set<BoardId> touched = touched_;
+    RefreshTouched();
+    if (is_closing_) continue;
+    std::vector<BoardId> candidates;
+    for (const auto& [use, id] : idle_) {
+      if (is_for_all || touched.contains(id)) candidates.push_back(id);
+    }
+    for (const BoardId id : candidates) {
+      if (Board* board = Find(id); board != nullptr && IsIdle(*board)) GiveNext(*board);
+    }
+  } while (!touched_.empty() || has_new_work_);
+}
+
+void FleetCore::RefreshTouched() {
+  for (const BoardId id : std::exchange(touched_, {})) {
+    Board* board = Find(id);
+    if (board == nullptr) continue;
+    Refresh(*board);
+    if (!board->is_leaving || !(board->is_link_closed || board->failure)) continue;
+    if (board->wakeup) wakeups_.erase({*board->wakeup, id});
+    boards_.erase(id);
+    lanes_changed_ = true;
+    actions_.emplace_back(BoardGone{id});
+  }
+  if (!is_closing_ || is_closed_) return;
+  is_closed_ = std::all_of(boards_.begin(), boards_.end(), [](const auto& one) {
+    return one.second->is_link_closed || one.second->failure;
+  });
+  if (is_closed_) actions_.emplace_back(FleetClosed{});
+}
+
+// What follows from a board's state, and what others know of it.
+void FleetCore::Refresh(Board& board) {
+  const bool is_at_rest = !board.job && !board.check && !board.is_leaving && !is_closing_;
+  // Who has no use for a board does not keep it from others.
+  const bool is_useless = board.is_draining || (IsLeftOut(board) && !IsWanted(board));
+  if (is_useless && is_at_rest && !board.is_closing && !board.failure) {
+    board.is_closing = true;
+    StepClient(board, bitpilot::CloseRequested{});
+  } else if (!is_useless && is_at_rest && board.is_link_closed) {
+    StartClient(board);
+  }
+  auto [state, why] = StateOf(board);
+  if (state != board.told_state || why != board.told_why) {
+    board.told_state = state;
+    board.told_why = why;
+    actions_.emplace_back(
+        BoardChanged{board.spec.id, state, std::move(why), board.failure.value_or(Status())});
+  }
+  const bool can_work = CanWork(board);
+  lanes_changed_ = lanes_changed_ || can_work != board.could_work ||
+                   board.failure.has_value() != board.had_failed;
+  board.could_work = can_work;
+  board.had_failed = board.failure.has_value();
+  const bool is_idle = IsIdle(board);
+  if (board.was_idle) idle_.erase({board.last_use, board.spec.id});
+  if (is_idle) idle_.insert({board.last_use, board.spec.id});
+  board.was_idle = is_idle;
+  const std::optional<Instant> wakeup = WakeupOf(board);
+  if (wakeup == board.wakeup) return;
+  if (board.wakeup) wakeups_.erase({*board.wakeup, board.spec.id});
+  if (wakeup) wakeups_.insert({*wakeup, board.spec.id});
+  board.wakeup = wakeup;
+}
+
+void FleetCore::GiveNext(Board& board) {
+  if (board.job) return Give(board, *jobs_.at(*board.job));
+  while (const std::optional<JobId> id = queue_.Take(board.lanes, board.spec.id)) {
+    Job& job = *jobs_.at(*id);
+    if (job.on) {
+      Board& lost = *boards_.at(*job.on);
+      lost.job.reset();
+      StepClient(lost, JobCancelled{*id});
+      if (!EndLostAttempt(job, lost, "was away for " + SecondsOf(now_ - lost.away_since))) continue;
+    }
+    return Give(board, job);
+  }
+}
+
+void FleetCore::Give(Board& board, Job& job) {
+  Touch(board);
+  if (board.was_idle) idle_.erase({board.last_use, board.spec.id});
+  board.was_idle = false;
+  board.last_use = ++uses_;
+  board.job = job.id();
+  job.on = board.spec.id;
+  job.is_given = true;
+  // The last attempt's id is for the board that may know it alone.
+  if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
+  job.id_known_to = board.spec.id;
+  JobRequest request = job.spec.request;
+  if (job.is_measurement()) std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+  StepClient(board, JobSubmitted{std::move(request)});
+}
+
+// ---- Lanes without a board
+
+void FleetCore::CheckLanes() {
+  const bool changed = std::exchange(lanes_changed_, false);
+  if (changed) CheckSecondOpinions();
+  std::vector<Lane> lanes;
+  for (const auto& [lane, use] : lanes_) {
+    if (use.jobs > 0 && (changed || use.without_since)) lanes.push_back(lane);
+  }
+  for (const Lane& lane : lanes) CheckLane(lane, lanes_.at(lane));
+}
+
+void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
+  int members = 0;
+  int hopeless = 0;
+  bool works = false;
+  const Board* last_failed = nullptr;
+  for (const auto& [id, board] : boards_) {
+    const bool may_serve = board->info
+                               ? Serves(*board, lane)
+                               : lane.only_on == id || lane.tag.empty() ||
+                                     std::find(board->spec.tags.begin(), board->spec.tags.end(),
+                                               lane.tag) != board->spec.tags.end();
+    if (!may_serve || (lane.only_on && lane.only_on != id) || board->is_leaving) continue;
+    ++members;
+    works = works || CanWork(*board);
+    if (!board->failure || options_.retry_failed_after) continue;
+    ++hopeless;
+    if (last_failed == nullptr || board->failed_at >= last_failed->failed_at) {
+      last_failed = board.get();
+    }
+  }
+  const std::string name = lane.tag.empty() ? "this fleet" : "class '" + lane.tag + "'";
+  if (works) {
+    if (use.was_told) actions_.emplace_back(Notice{name + " has a board again"});
+    use.without_since.reset();
+    use.was_told = false;
+    return;
+  }
+  if (!use.without_since) use.without_since = now_;
+  if (members > 0 && members == hopeless) {
+    if (members == 1) return EndJobsOf(lane, *last_failed->failure);
+    return EndJobsOf(
+        lane, {StatusCode::kUnavailable, name + " has no board left: " + DescribeBoardsOf(lane)});
+  }
+  if (now_ >= *use.without_since + options_.max_wait) {
+    const std::string what =
+        lane.only_on ? "a board could not be used for " : name + " had no board that works for ";
+    return EndJobsOf(lane, {StatusCode::kUnavailable,
+                            what + SecondsOf(options_.max_wait) + ": " + DescribeBoardsOf(lane)});
+  }
+  if (use.was_told || now_ < *use.without_since + kTellLaneAfter) return;
+  use.was_told = true;
+  // A single board says itself what is wrong with it.
+  if (members == 1) return;
+  const bool is_bounded = options_.max_wait < kForever;
+  actions_.emplace_back(
+      Notice{name + " has no board that works now: " + DescribeBoardsOf(lane) + "; waiting " +
+             (is_bounded ? "up to " + SecondsOf(options_.max_wait) + " " : "") + "for one"});
+}
+
+std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
+  std::string text;
+  for (const auto& [id, board] : boards_) {
+    const bool is_member = lane.only_on == id || (!lane.only_on && Serves(*board, lane)) ||
+                           (!lane.only_on && !board->info);
+    if (!is_member) continue;
+    const auto [state, why] = StateOf(*board);
+    text += (text.empty() ? "'" : ", '") + board->spec.client.board_name + "' is " +
+            std::string(ToString(state)) + (why.empty() ? "" : " (" + why + ")");
+  }
+  return text.empty() ? "none is listed" : text;
+}
+
+// A job whose output was wrong on one board, and no other can look at it any more.
+void FleetCore::CheckSecondOpinions() {
+  const std::set<JobId> asked = second_opinions_;
+  for (const JobId id : asked) {
+    Job& job = *jobs_.at(id);
+    if (job.on || CanGoElsewhere(job, nullptr)) continue;
+    JobResult result = std::move(*job.wrong_output);
+    queue_.Remove(id);
+    EndJob(job, std::move(result), Find(*job.entry.avoids.begin()));
+  }
+}
+
+}  // namespace bitpilot::fleet

@@ -1,0 +1,79 @@
+// What FleetCore keeps of each board and job.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/fleet/fleet_core.h"
+
+namespace bitpilot::fleet {
+
+// Ids of health checks: no job that is added has one.
+inline constexpr JobId kCheckIds = JobId{1} << 63;
+
+struct FleetCore::Board {
+  BoardSpec spec;
+  std::unique_ptr<ClientCore> client;
+  int num_clients = 0;
+  bool is_link_closed = false;  // the client has ended in order
+  bool is_closing = false;      // and was asked to
+
+  std::optional<BoardInfo> info;
+  std::vector<Lane> lanes;  // that it serves; its own alone before it is known
+  std::string left_out_why;
+
+  bool is_held = false;  // there is a lease
+  bool is_held_by_other = false;
+  Instant away_since{0};
+  std::string away_why;
+  std::optional<Status> failure;
+  Instant failed_at{0};
+  bool is_draining = false;
+  bool is_leaving = false;
+
+  std::optional<JobId> job;  // runs, or goes on as soon as the board can
+  std::optional<JobId> check;
+  Instant resting_until{0};
+  BoardHealth health;
+  std::uint64_t last_use = 0;
+  int attempts = 0;
+  int failures = 0;
+
+  // As of the last Refresh().
+  BoardState told_state = BoardState::kConnecting;
+  std::string told_why;
+  bool could_work = false;
+  bool had_failed = false;
+  bool was_idle = false;
+  std::optional<Instant> wakeup;
+};
+
+struct FleetCore::Job {
+  // What is told of an attempt and not recorded.
+  struct Owed {
+    std::optional<BoardId> board;
+    std::string measure_id;
+  };
+
+  JobSpec spec;
+  JobQueue::Entry entry;
+  MeasureRetries retries;
+  int attempt = 0;
+  std::string measure_id;                 // of the attempt; empty for an inference
+  std::optional<BoardId> id_known_to;     // the board that was asked under this id
+  std::string networks;                   // hashes of what is measured
+  std::optional<BoardId> on;              // of its board
+  bool is_given = false;                  // the board's client has it
+  int losses = 0;                         // of an inference
+  std::optional<JobResult> wrong_output;  // of the board that the job avoids
+  bool has_ended = false;
+  std::map<int, Owed> owed;
+
+  JobId id() const { return spec.request.id; }
+  bool is_measurement() const { return std::holds_alternative<MeasureInput>(spec.request.input); }
+};
+
+}  // namespace bitpilot::fleet

@@ -1,0 +1,65 @@
+#include "agent/fleet/power_hook.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <vector>
+
+#include "kernels/base/quoted.h"
+
+namespace bitpilot {
+
+PowerHook::PowerHook(const std::string& command, const std::string& board_name, Instant now)
+    : command_(command), started_(now) {
+  std::string shell = "/bin/sh";
+  std::string flag = "-c";
+  std::string text = command;
+  char* arguments[] = {shell.data(), flag.data(), text.data(), nullptr};
+  std::string board = "BITPILOT_BOARD=" + board_name;
+  std::vector<char*> environment;
+  for (char** one = environ; *one != nullptr; ++one) environment.push_back(*one);
+  environment.push_back(board.data());
+  environment.push_back(nullptr);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  const int error =
+      posix_spawn(&pid_, shell.c_str(), nullptr, &attributes, arguments, environment.data());
+  posix_spawnattr_destroy(&attributes);
+  if (error == 0) return;
+  pid_ = -1;
+  start_failure_ = {StatusCode::kInternal,
+                    "cannot run " + Quoted(command) + ": " + std::strerror(error)};
+}
+
+PowerHook::~PowerHook() { Kill(); }
+
+void PowerHook::Kill() {
+  if (pid_ < 0) return;
+  kill(-pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+std::optional<Status> PowerHook::Ended(Instant now) {
+  if (pid_ < 0) return start_failure_;
+  int ending = 0;
+  if (waitpid(pid_, &ending, WNOHANG) == pid_) {
+    pid_ = -1;
+    if (WIFEXITED(ending) && WEXITSTATUS(ending) == 0) return Status();
+    const std::string how = WIFEXITED(ending) ? "exit code " + std::to_string(WEXITSTATUS(ending))
+                                              : "signal " + std::to_string(WTERMSIG(ending));
+    return Status(StatusCode::kInternal, Quoted(command_) + " ended with " + how);
+  }
+  if (now < started_ + kLimit) return std::nullopt;
+  Kill();
+  return Status(StatusCode::kTimeout, Quoted(command_) + " took longer than " +
+                                          std::to_string(kLimit.count() / 1000) +
+                                          " s and was killed");
+}
+
+}  // namespace bitpilot

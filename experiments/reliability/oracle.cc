@@ -1,0 +1,156 @@
+#include "experiments/reliability/oracle.h"
+
+#include "kernels/base/sha256.h"
+
+namespace bitpilot::simulation {
+namespace {
+
+std::string Short(const std::string& id) { return BytesToHex(id).substr(0, 8); }
+
+std::string BoardName(int board) { return "board " + std::to_string(board); }
+
+}  // namespace
+
+void Oracle::Break(const std::string& law, const std::string& how) {
+  if (!violation_) violation_ = law + ": " + how;
+}
+
+void Oracle::OnBoardStarted(int board, int boot) {
+  BoardState& state = boards_[board];
+  state.boot = boot;
+  state.lease.reset();
+  state.users.clear();
+  state.last_request_ids.clear();
+  state.executed.clear();
+  state.running_session.reset();
+}
+
+void Oracle::OnLeaseGranted(int board, const std::string& session, const std::string& user,
+                            std::uint64_t epoch, Time ttl, Time now) {
+  BoardState& state = boards_[board];
+  const auto [known, is_new] = state.epochs.try_emplace(epoch, session);
+  if (!is_new) {
+    Break("one lease an epoch", BoardName(board) + " gave epoch " + std::to_string(epoch) +
+                                    " to a second session of " + user);
+  }
+  if (state.lease && state.lease->session != session && now < state.lease->certain_until) {
+    Break("one lease an epoch", BoardName(board) + " gave a lease to " + user + " while " +
+                                    state.lease->user + " has one");
+  }
+  state.users[session] = user;
+  state.lease = Lease{session, user, ttl, now + ttl, now + ttl};
+}
+
+void Oracle::OnSessionMessage(int board, const std::string& session, std::uint64_t request_id,
+                              Time now) {
+  BoardState& state = boards_[board];
+  std::uint64_t& last = state.last_request_ids[session];
+  if (request_id <= last) return;  // a late one or a copy, which renews nothing
+  last = request_id;
+  if (!state.lease || state.lease->session != session) return;
+  Lease& lease = *state.lease;
+  if (now < lease.certain_until) lease.certain_until = now + lease.ttl;
+  if (now <= lease.possible_until) lease.possible_until = now + lease.ttl;
+}
+
+void Oracle::OnLeaseReleased(int board, const std::string& session) {
+  BoardState& state = boards_[board];
+  if (state.lease && state.lease->session == session) state.lease.reset();
+}
+
+std::uint64_t Oracle::OnExecutionStarted(int board, const std::string& session, Execution execution,
+                                         bool is_measurement, Time now) {
+  BoardState& state = boards_[board];
+  if (is_measurement && !state.executed.insert(execution.measure_id).second) {
+    Break("one execution a boot",
+          BoardName(board) + " executes " + Short(execution.measure_id) + " a second time");
+  }
+  if (state.running_session) {
+    Break("no execution without lease", BoardName(board) + " runs two jobs at once");
+  }
+  const auto user = state.users.find(session);
+  if (user == state.users.end() || !state.lease || state.lease->user != user->second ||
+      now > state.lease->possible_until) {
+    Break(
+        "no execution without lease",
+        BoardName(board) + " starts a job of " +
+            (user == state.users.end() ? "a session without a lease" : user->second) +
+            (state.lease ? ", the lease is " + state.lease->user + "'s" : ", nobody has a lease"));
+  }
+  state.running_session = session;
+  executions_.push_back(std::move(execution));
+  return executions_.size() - 1;
+}
+
+void Oracle::OnExecutionEnded(int board, Time now) {
+  BoardState& state = boards_[board];
+  // The lease of whose job runs does not end.
+  const auto user =
+      state.running_session ? state.users.find(*state.running_session) : state.users.end();
+  if (user != state.users.end() && state.lease && state.lease->user == user->second) {
+    state.lease->possible_until = now + state.lease->ttl;
+  }
+  state.running_session.reset();
+}
+
+void Oracle::OnAcknowledged(int board, const std::string& measure_id) {
+  if (not_recorded_.contains(measure_id)) return;
+  acknowledged_.insert(measure_id);
+  if (durable_.contains(measure_id)) return;
+  Break("nothing acknowledged is lost", "the acknowledgement of " + Short(measure_id) +
+                                            " reaches " + BoardName(board) +
+                                            ", and no study has it");
+}
+
+void Oracle::OnRecorded(const Record& record) {
+  const std::string job =
+      "job " + std::to_string(record.job) + " of agent " + std::to_string(record.agent);
+  if (!recorded_.insert({record.measure_id, record.attempt}).second) {
+    Break("recorded once", "attempt " + std::to_string(record.attempt) + " of " + job + ", " +
+                               Short(record.measure_id) + ", is recorded twice");
+  }
+  if (record.is_end && !ended_.insert({record.agent, record.job}).second) {
+    Break("recorded once", "the end of " + job + " is recorded twice");
+  }
+  durable_.insert(record.measure_id);
+  if (!record.execution) return;
+  const bool is_known = *record.execution < executions_.size();
+  const Execution* execution = is_known ? &executions_[*record.execution] : nullptr;
+  if (execution == nullptr || execution->measure_id != record.measure_id ||
+      execution->board != record.board || execution->networks != record.networks) {
+    Break("numbers are measured", "the numbers of " + job +
+                                      " are not those of an execution of it on " +
+                                      BoardName(record.board));
+  }
+  const auto known = classes_.try_emplace({record.agent, record.class_tag}, record.isa).first;
+  if (known->second != record.isa) {
+    Break("classes stay apart", "class '" + record.class_tag + "' of agent " +
+                                    std::to_string(record.agent) + " has numbers of '" +
+                                    known->second + "' and of '" + record.isa + "'");
+  }
+}
+
+void Oracle::OnRecordLost(int agent, const std::string& measure_id) {
+  durable_.erase(measure_id);
+  if (acknowledged_.contains(measure_id)) {
+    Break("nothing acknowledged is lost", "agent " + std::to_string(agent) + " has lost " +
+                                              Short(measure_id) + ", which it acknowledged");
+  }
+}
+
+void Oracle::OnPowerCut(int agent, int board, int max_power_cycles) {
+  const int cuts = ++power_cuts_[{agent, board}];
+  if (cuts > max_power_cycles) {
+    Break("bounded power cycles", "agent " + std::to_string(agent) + " power-cycles " +
+                                      BoardName(board) + " for the " + std::to_string(cuts) +
+                                      "th time");
+  }
+}
+
+void Oracle::OnQueue(const std::string& what, std::size_t size, std::size_t limit) {
+  if (size <= limit) return;
+  Break("bounded queues",
+        what + " holds " + std::to_string(size) + ", expected at most " + std::to_string(limit));
+}
+
+}  // namespace bitpilot::simulation

@@ -1,0 +1,118 @@
+// Oracle: sees everything that happens in a simulated world and says which law was broken first.
+//
+// It knows nothing of how the cores work; every law is checked from messages, executions and records
+// alone. The laws:
+//
+//   one lease an epoch       No board gives one epoch to two sessions, and no lease to one while
+//                            another one's is alive.
+//   no execution without lease
+//                            A job starts only for a user whose lease is alive, and one at a time.
+//   one execution a boot     A measure id is executed at most once between two starts of a board.
+//   recorded once            (measure id, attempt) is recorded at most once, and so is the end of a job.
+//   nothing acknowledged is lost
+//                            When an acknowledgement reaches a board, the study has the attempt on
+//                            its disk, and keeps it.
+//   numbers are measured     What is recorded was executed, by that board, for that job's networks.
+//   classes stay apart       All numbers of a class in a study come from boards that are alike.
+//   bounded queues           Jobs in the agent's core, messages on the way, sessions: bounded.
+//   bounded power cycles     At most max_power_cycles a board, from when it joined an agent's fleet.
+//   progress                 Once faults have stopped, every job gets its result in time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bitpilot::simulation {
+
+using Time = std::chrono::milliseconds;
+
+struct Execution {
+  std::string measure_id;
+  int board = 0;
+  int boot = 0;
+  std::vector<std::string> networks;
+};
+
+class Oracle {
+ public:
+  // The law that was broken first and how; nothing as long as all hold.
+  const std::optional<std::string>& violation() const { return violation_; }
+  void Break(const std::string& law, const std::string& how);
+
+  // ---- Boards
+  void OnBoardStarted(int board, int boot);
+  void OnLeaseGranted(int board, const std::string& session, const std::string& user,
+                      std::uint64_t epoch, Time ttl, Time now);
+  // A message of a session has reached the board, which has done nothing about it yet.
+  void OnSessionMessage(int board, const std::string& session, std::uint64_t request_id, Time now);
+  void OnLeaseReleased(int board, const std::string& session);
+  // Nobody has a lease then: its holder had asked for another one.
+  void OnEpochNotStored(int board) { boards_[board].lease.reset(); }
+  // Returns the number by which the execution is known.
+  std::uint64_t OnExecutionStarted(int board, const std::string& session, Execution execution,
+                                   bool is_measurement, Time now);
+  void OnExecutionEnded(int board, Time now);
+  void OnAcknowledged(int board, const std::string& measure_id);
+
+  // ---- Agents
+  // What the study has on its disk. job: the study's own name of it.
+  struct Record {
+    int agent = 0;
+    int job = 0;
+    int attempt = 0;
+    std::string measure_id;
+    bool is_end = false;
+    // Of one with numbers.
+    std::optional<std::uint64_t> execution;
+    int board = -1;
+    std::string isa;
+    std::string class_tag;
+    std::vector<std::string> networks;
+  };
+  void OnRecorded(const Record& record);
+  // Nobody waits for this job's results any more.
+  void OnDropped(const std::string& measure_id) { not_recorded_.insert(measure_id); }
+  void OnRecordLost(int agent, const std::string& measure_id);
+  void OnBoardAdded(int agent, int board) { power_cuts_.erase({agent, board}); }
+  void OnPowerCut(int agent, int board, int max_power_cycles);
+  void OnQueue(const std::string& what, std::size_t size, std::size_t limit);
+
+  int num_executions() const { return static_cast<int>(executions_.size()); }
+
+ private:
+  struct Lease {
+    std::string session;
+    std::string user;
+    Time ttl{0};
+    // A board may renew a lease while the holder's job runs. So much is known of its end:
+    Time certain_until{0};
+    Time possible_until{0};
+  };
+  struct BoardState {
+    int boot = 0;
+    std::map<std::uint64_t, std::string> epochs;  // ever granted: to which session
+    std::optional<Lease> lease;
+    std::map<std::string, std::string> users;  // of sessions
+    std::map<std::string, std::uint64_t> last_request_ids;
+    std::set<std::string> executed;  // measure ids of this boot
+    std::optional<std::string> running_session;
+  };
+  std::map<int, BoardState> boards_;
+  std::vector<Execution> executions_;
+  std::set<std::pair<std::string, int>> recorded_;  // (measure id, attempt)
+  std::set<std::pair<int, int>> ended_;             // (agent, job)
+  std::set<std::string> durable_;                   // measure ids in studies
+  std::set<std::string> acknowledged_;
+  std::set<std::string> not_recorded_;                          // that no study ever records
+  std::map<std::pair<int, std::string>, std::string> classes_;  // (agent, class): isa
+  std::map<std::pair<int, int>, int> power_cuts_;               // (agent, board), of this life
+  std::optional<std::string> violation_;
+};
+
+}  // namespace bitpilot::simulation

@@ -1,0 +1,89 @@
+#include "experiments/reliability/scenario.h"
+
+#include "experiments/reliability/sim_random.h"
+
+namespace bitpilot::simulation {
+
+std::string_view ToString(PlantedBug bug) {
+  switch (bug) {
+    case PlantedBug::kNone:
+      return "none";
+    case PlantedBug::kBoardForgetsEpochs:
+      return "board-forgets-epochs";
+    case PlantedBug::kBoardGrantsAHeldLease:
+      return "board-grants-a-held-lease";
+    case PlantedBug::kBoardRunsWithoutLease:
+      return "board-runs-without-lease";
+    case PlantedBug::kBoardRunsADuplicate:
+      return "board-runs-a-duplicate";
+    case PlantedBug::kBoardRunsTwoJobsAtOnce:
+      return "board-runs-two-jobs-at-once";
+    case PlantedBug::kBoardMeasuresAnotherNetwork:
+      return "board-measures-another-network";
+    case PlantedBug::kAgentRecordsTwice:
+      return "agent-records-twice";
+    case PlantedBug::kAgentAcknowledgesEarly:
+      return "agent-acknowledges-early";
+    case PlantedBug::kAgentLosesItsLastRecord:
+      return "agent-loses-its-last-record";
+    case PlantedBug::kAgentMixesUpJobs:
+      return "agent-mixes-up-jobs";
+    case PlantedBug::kAgentInventsNumbers:
+      return "agent-invents-numbers";
+    case PlantedBug::kAgentMixesClasses:
+      return "agent-mixes-classes";
+    case PlantedBug::kAgentKeepsEveryJob:
+      return "agent-keeps-every-job";
+    case PlantedBug::kAgentIgnoresTime:
+      return "agent-ignores-time";
+    case PlantedBug::kAgentForgetsALostBoard:
+      return "agent-forgets-a-lost-board";
+    case PlantedBug::kAgentCutsPowerForEver:
+      return "agent-cuts-power-for-ever";
+  }
+  return "unknown";
+}
+
+// A third of the seeds has every fault, the others some, each at a rate of its own.
+Scenario ScenarioOf(std::uint64_t seed) {
+  SimRandom random(seed * 0x2545f4914f6cdd1dULL + 1);
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.num_agents = random.Permille(400) ? 2 : 1;
+  scenario.jobs_per_agent = random.Between(4, 10);
+  scenario.has_large_files = random.Permille(60);
+  const int num_boards = random.Between(1, 4);
+  for (int i = 0; i < num_boards; ++i) {
+    // An agent keeps the boards that it holds: two that need boards of two classes each could wait for
+    // each other.
+    const bool is_small = scenario.num_agents == 1 && random.Permille(300);
+    const std::string tag = is_small ? "small" : "big";
+    scenario.boards.push_back({tag, tag});
+  }
+  // One that does not belong, beside others that do.
+  if (num_boards >= 2 && random.Permille(300)) {
+    scenario.boards.push_back({scenario.boards.front().tag, "odd"});
+  }
+  const bool has_all = random.Permille(333);
+  const auto rate = [&](int highest) {
+    return has_all || random.Permille(450) ? random.Between(1, highest) : 0;
+  };
+  Faults& faults = scenario.faults;
+  faults.dropped = rate(60);
+  faults.doubled = rate(200);
+  faults.delayed = rate(150);
+  faults.broken = rate(60);
+  faults.partitioned = rate(25);
+  faults.board_crashes = rate(30);
+  faults.board_hangs = rate(15);
+  faults.agent_crashes = rate(30);
+  faults.agent_freezes = rate(10);
+  faults.leaves = rate(15);
+  faults.worker_failures = rate(250);
+  faults.slow_boards = rate(15);
+  scenario.faults_end = random.Time(30'000, 120'000);
+  scenario.end = scenario.faults_end + std::chrono::minutes(60);
+  return scenario;
+}
+
+}  // namespace bitpilot::simulation

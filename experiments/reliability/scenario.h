@@ -1,0 +1,74 @@
+// Scenario: what a seed's run is like.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bitpilot::simulation {
+
+// Bugs that a simulator is worth having for. Each is planted where a core meets the world, and does
+// what a core with that bug would do.
+enum class PlantedBug {
+  kNone,
+  kBoardForgetsEpochs,           // its disk does not keep what StoreEpoch asked for
+  kBoardGrantsAHeldLease,        // with the present epoch, to whoever asks
+  kBoardRunsWithoutLease,        // a job that waited, although its lease is released
+  kBoardRunsADuplicate,          // a measure id that runs or has finished, again
+  kBoardRunsTwoJobsAtOnce,       // does not wait for the worker
+  kBoardMeasuresAnotherNetwork,  // and answers under the name of the one asked for
+  kAgentRecordsTwice,            // one result, as two observations
+  kAgentAcknowledgesEarly,       // before the observation is on the disk
+  kAgentLosesItsLastRecord,      // a commit that was not durable
+  kAgentMixesUpJobs,             // writes a result to another job
+  kAgentInventsNumbers,          // for a measurement that no board made
+  kAgentMixesClasses,            // takes every board for one of the class
+  kAgentKeepsEveryJob,           // a queue without a bound
+  kAgentIgnoresTime,             // never runs a timer
+  kAgentForgetsALostBoard,       // never connects to it again
+  kAgentCutsPowerForEver,
+};
+inline constexpr int kNumBugs = static_cast<int>(PlantedBug::kAgentCutsPowerForEver);
+std::string_view ToString(PlantedBug bug);
+
+// Rates are permille of messages, or of boards and agents each second.
+struct Faults {
+  int dropped = 0;
+  int doubled = 0;
+  int delayed = 0;      // by up to 4 s; later ones overtake
+  int broken = 0;       // links
+  int partitioned = 0;  // links, for up to 40 s, one way or both
+  int board_crashes = 0;
+  int board_hangs = 0;  // for up to 60 s; every other one is a real hang, which only power ends
+  int agent_crashes = 0;
+  int agent_freezes = 0;
+  int leaves = 0;           // boards taken off the fleet for a while
+  int worker_failures = 0;  // of jobs: crash, hang, heat, wrong output
+  int slow_boards = 0;      // per second: a board takes ten times as long for a while
+};
+
+struct Scenario {
+  std::uint64_t seed = 0;
+  int num_agents = 1;
+  int jobs_per_agent = 8;
+  std::size_t max_jobs = 64;
+  // For each board: its class and what its CPU says that it is. A board of class "x" that is not an
+  // "x" must be left out.
+  struct Board {
+    std::string tag;
+    std::string isa;
+  };
+  std::vector<Board> boards;
+  Faults faults;
+  std::chrono::milliseconds faults_end{0};
+  // All jobs must have their results by then.
+  std::chrono::milliseconds end{0};
+  bool has_large_files = false;
+};
+
+Scenario ScenarioOf(std::uint64_t seed);
+
+}  // namespace bitpilot::simulation

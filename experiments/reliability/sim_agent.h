@@ -1,0 +1,96 @@
+// SimAgent: an agent of the simulated world: the real FleetCore, with a study whose commits take time
+// and may be cut off by a crash.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/fleet/fleet_core.h"
+#include "experiments/reliability/oracle.h"
+#include "experiments/reliability/scenario.h"
+#include "experiments/reliability/study.h"
+
+namespace bitpilot::simulation {
+
+class World;
+
+class SimAgent {
+ public:
+  static constexpr int kMaxPowerCycles = 3;
+
+  SimAgent(World& world, int index, Study study);
+  ~SimAgent();
+  SimAgent(const SimAgent&) = delete;
+  SimAgent& operator=(const SimAgent&) = delete;
+
+  void Start();
+  // Killed: what is not on the disk is gone.
+  void Crash();
+  // Stopped as by SIGSTOP: what arrives is handled later.
+  void Freeze(std::chrono::milliseconds time);
+  void LeaveBoard(int board, std::chrono::milliseconds time);
+
+  void OnLink(int board, bitpilot::Event event);
+
+  bool is_running() const { return core_ != nullptr; }
+  bool is_done() const { return num_open_ == 0 && is_closed_; }
+  // Goes up with every start.
+  int life() const { return life_; }
+  std::string DescribeOpenJobs() const;
+
+ private:
+  // A job in the core: the study's number of it.
+  struct Submitted {
+    int job = 0;
+    bool is_measurement = false;
+  };
+
+  void Step(fleet::Event event);
+  void ArmTimer();
+  void AddBoard(int board);
+  void Submit(int job);
+
+  // One overload an action.
+  void Do(fleet::LinkAction& action);
+  void Do(fleet::AttemptEnded& action);
+  void Do(fleet::JobEnded& action);
+  void Do(fleet::BoardChanged&) {}
+  void Do(fleet::BoardDescribed& action) { infos_[action.board] = action.info; }
+  void Do(fleet::CutPower& action);
+  void Do(fleet::Notice& action);
+  void Do(fleet::BoardGone& action) { boards_of_.erase(action.board); }
+  void Do(fleet::FleetClosed&) { is_closed_ = true; }
+
+  // Writes a record, which is on the disk a moment later, and goes on.
+  void Commit(JobId id, Oracle::Record record, bool counts_as_end);
+  void OnCommitted(JobId id, const Oracle::Record& record);
+  Oracle::Record RecordOf(const fleet::JobEnded& action, const Submitted& submitted) const;
+
+  World& world_;
+  const int index_;
+  Study study_;
+  std::string last_measure_id_;  // of the last record
+  int num_open_ = 0;
+  int life_ = 0;
+
+  // Gone with a crash.
+  std::unique_ptr<fleet::FleetCore> core_;
+  std::map<JobId, Submitted> submitted_;
+  std::map<fleet::BoardId, int> boards_of_;
+  std::map<fleet::BoardId, BoardInfo> infos_;
+  JobId last_job_ = 0;
+  fleet::BoardId last_board_ = 0;
+  std::set<fleet::BoardId> opened_;   // whose link was opened
+  std::set<fleet::BoardId> leaving_;  // that were removed
+  std::string health_network_;
+  bool is_closed_ = false;
+  std::chrono::milliseconds frozen_until_{0};
+  std::optional<std::chrono::milliseconds> timer_at_;
+};
+
+}  // namespace bitpilot::simulation

@@ -1,0 +1,324 @@
+#include "experiments/reliability/sim_board.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "experiments/reliability/world.h"
+#include "proto/validation.h"
+
+namespace bitpilot::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kForAYear{31'536'000'000};
+
+std::string BootId(SimRandom& random) {
+  std::string id;
+  while (id.size() < kSessionIdBytes) {
+    const std::uint64_t bits = random.Next();
+    id.append(reinterpret_cast<const char*>(&bits), sizeof bits);
+  }
+  return id;
+}
+
+std::vector<std::string> NetworksOf(const v1::Envelope& envelope) {
+  if (envelope.has_infer_request()) return {envelope.infer_request().network_sha256()};
+  const auto& networks = envelope.measure_request().network_sha256();
+  return {networks.begin(), networks.end()};
+}
+
+}  // namespace
+
+SimBoard::SimBoard(World& world, int index, const Scenario::Board& description)
+    : world_(world), index_(index), description_(description) {}
+
+SimBoard::~SimBoard() = default;
+
+void SimBoard::Start() {
+  if (is_up()) return;
+  daemon::CoreConfig config;
+  config.boot_id = BootId(world_.random());
+  config.last_epoch = epoch_;
+  config.capabilities.set_name("board " + std::to_string(index_));
+  config.capabilities.set_isa(world_.bug() == PlantedBug::kAgentMixesClasses ? description_.tag
+                                                                             : description_.isa);
+  config.capabilities.set_backend("kernels");
+  core_ = std::make_unique<daemon::DaemonCore>(std::move(config));
+  ++boot_;
+  hangs_until_ = milliseconds{0};
+  timer_at_.reset();
+  world_.oracle().OnBoardStarted(index_, boot_);
+}
+
+void SimBoard::Crash() {
+  if (!is_up()) return;
+  core_.reset();
+  worker_.reset();
+  ++num_workers_;
+  world_.DropConnectionsOf(index_);
+  // What was being written may be gone, and so may a file whose last blocks were not on the disk.
+  for (auto file = files_.begin(); file != files_.end();) {
+    const bool is_lost = world_.random().Permille(file->second.is_complete ? 50 : 400);
+    file = is_lost ? files_.erase(file) : std::next(file);
+  }
+}
+
+void SimBoard::Hang(std::optional<milliseconds> time) {
+  if (is_up()) hangs_until_ = world_.now() + time.value_or(kForAYear);
+}
+
+void SimBoard::SlowDown(milliseconds time) { slow_until_ = world_.now() + time; }
+
+void SimBoard::CyclePower() {
+  Crash();
+  world_.After(world_.random().Time(500, 5'000), [this] { Start(); });
+}
+
+bool SimBoard::IsHanging() const { return world_.now() < hangs_until_; }
+
+void SimBoard::Receive(const std::string& connection, const std::string& user, Message message) {
+  if (!is_up()) return;
+  if (IsHanging()) {
+    // It is in the socket's buffer.
+    world_.At(hangs_until_, [this, connection, user, message = std::move(message), boot = boot_] {
+      if (boot == boot_) Receive(connection, user, message);
+    });
+    return;
+  }
+  const v1::Envelope& envelope = message.envelope;
+  Oracle& oracle = world_.oracle();
+  if (!envelope.has_hello()) {
+    oracle.OnSessionMessage(index_, envelope.session_id(), envelope.request_id(), world_.now());
+  }
+  if (envelope.has_result_ack()) {
+    oracle.OnAcknowledged(index_, envelope.result_ack().measure_id());
+  }
+  daemon::MessageReceived event{{connection, user}, message, {}};
+  for (const std::string& sha256 : NetworksOf(envelope)) {
+    const auto file = files_.find(sha256);
+    if (file == files_.end() || !file->second.is_complete) event.missing_sha256.push_back(sha256);
+  }
+  Feed(event);
+}
+
+void SimBoard::Feed(const daemon::Event& event) {
+  std::vector<daemon::Action> actions = core_->Step(event, world_.now());
+  const int boot = boot_;
+  for (const daemon::Action& action : actions) {
+    std::visit([this](const auto& one) { Do(one); }, action);
+    if (boot != boot_ || !is_up()) return;
+  }
+  if (const auto* received = std::get_if<daemon::MessageReceived>(&event)) {
+    PlayBugs(received->message, actions);
+  }
+  ArmTimer();
+}
+
+void SimBoard::ArmTimer() {
+  const std::optional<milliseconds> deadline = core_->NextDeadline();
+  if (!deadline || (timer_at_ && *timer_at_ <= *deadline)) return;
+  timer_at_ = *deadline;
+  world_.At(std::max(*deadline, hangs_until_), [this, at = *deadline, boot = boot_] {
+    if (boot != boot_ || !is_up() || timer_at_ != at) return;
+    timer_at_.reset();
+    if (IsHanging())
+      return world_.At(hangs_until_, [this, boot] {
+        if (boot == boot_ && is_up()) Feed(daemon::TimePassed{});
+      });
+    Feed(daemon::TimePassed{});
+  });
+}
+
+void SimBoard::Do(const daemon::Send& send) {
+  const v1::Envelope& envelope = send.message.envelope;
+  Oracle& oracle = world_.oracle();
+  Message message = send.message;
+  if (envelope.has_lease_denied() && world_.bug() == PlantedBug::kBoardGrantsAHeldLease) {
+    message.envelope.mutable_lease_grant()->set_epoch(epoch_);
+    message.envelope.mutable_lease_grant()->set_ttl_ms(30'000);
+  }
+  if (message.envelope.has_lease_grant()) {
+    oracle.OnLeaseGranted(index_, envelope.session_id(), world_.UserOf(send.routing_id),
+                          message.envelope.lease_grant().epoch(),
+                          milliseconds(message.envelope.lease_grant().ttl_ms()), world_.now());
+  }
+  if (envelope.has_lease_released()) {
+    oracle.OnLeaseReleased(index_, envelope.session_id());
+    if (world_.bug() == PlantedBug::kBoardRunsWithoutLease && last_measure_) {
+      RunAgainstTheRules(*last_measure_, /*is_measurement=*/false);
+    }
+  }
+  world_.ToAgent(index_, send.routing_id, std::move(message));
+}
+
+void SimBoard::Do(const daemon::StoreEpoch& store) {
+  if (world_.bug() != PlantedBug::kBoardForgetsEpochs) epoch_ = store.epoch;
+  // The disk may be full.
+  const bool fails = world_.has_faults() && world_.random().Permille(20);
+  if (fails) world_.oracle().OnEpochNotStored(index_);
+  Feed(daemon::EpochStored{
+      store.epoch, fails ? Status(StatusCode::kResourceExhausted, "no space left") : Status()});
+}
+
+void SimBoard::Do(const daemon::PrepareArtifact& prepare) {
+  File& file = files_[prepare.request.sha256];
+  if (!file.is_complete) file.total_bytes = prepare.total_bytes;
+  Feed(daemon::ArtifactAnswered{prepare.request, ArtifactState{file.have_bytes, file.is_complete}});
+}
+
+void SimBoard::Do(const daemon::AppendArtifact& append) {
+  const auto answer = [&](Result<ArtifactState> state) {
+    Feed(daemon::ArtifactAnswered{append.request, std::move(state)});
+  };
+  const auto found = files_.find(append.request.sha256);
+  if (found == files_.end()) return answer(InvalidArgument("a chunk that nobody announced"));
+  File& file = found->second;
+  const std::uint64_t end = append.offset + append.bytes.size();
+  if (!file.is_complete && append.offset == file.have_bytes && end <= file.total_bytes) {
+    file.have_bytes = end;
+    file.is_complete = end == file.total_bytes;
+  } else if (!file.is_complete && append.offset > file.have_bytes) {
+    return answer(InvalidArgument("a chunk that leaves a gap"));
+  }
+  answer(ArtifactState{file.have_bytes, file.is_complete});
+}
+
+// ---- The worker
+
+void SimBoard::Do(const daemon::StartJob& start) {
+  if (world_.bug() == PlantedBug::kBoardRunsTwoJobsAtOnce && world_.random().Permille(200)) {
+    RunAgainstTheRules(start.request, /*is_measurement=*/false);
+  }
+  worker_ = Worker{start.job, start.request, ++num_workers_, 0};
+  RunWorker();
+}
+
+void SimBoard::RunWorker() {
+  Worker& worker = *worker_;
+  const v1::Envelope& envelope = worker.request.envelope;
+  SimRandom& random = world_.random();
+  Execution execution{envelope.measure_request().measure_id(), index_, boot_, NetworksOf(envelope)};
+  if (world_.bug() == PlantedBug::kBoardMeasuresAnotherNetwork && random.Permille(100)) {
+    execution.networks.front()[0] ^= 1;
+  }
+  worker.execution =
+      world_.oracle().OnExecutionStarted(index_, envelope.session_id(), std::move(execution),
+                                         envelope.has_measure_request(), world_.now());
+  milliseconds takes = random.Time(50, 1'500);
+  if (world_.now() < slow_until_) takes *= 10;
+  const std::uint64_t number = worker.number;
+  const bool fails = world_.has_faults() && random.Permille(world_.faults().worker_failures);
+  const int kind = random.Below(3);
+  if (fails && kind == 0) return;  // silent for ever: the core stops it
+  ReportProgress(number, world_.now() + takes);
+  world_.After(takes, [this, number, crashes = fails && kind == 1, boot = boot_] {
+    if (boot != boot_ || !worker_ || worker_->number != number) return;
+    if (!crashes) return FinishWorker(number);
+    const daemon::JobId job = worker_->job;
+    EndWorker();
+    Feed(daemon::WorkerFailed{job, v1::CRASH, "signal 11"});
+  });
+}
+
+void SimBoard::ReportProgress(std::uint64_t worker, milliseconds end) {
+  const milliseconds next = world_.now() + milliseconds(4'000);
+  if (next >= end) return;
+  world_.At(next, [this, worker, end, boot = boot_] {
+    if (boot != boot_ || !worker_ || worker_->number != worker) return;
+    if (!IsHanging()) Feed(daemon::WorkerProgressed{worker_->job, "timing", 1, end - world_.now()});
+    ReportProgress(worker, end);
+  });
+}
+
+void SimBoard::FinishWorker(std::uint64_t number) {
+  // A daemon that hangs reads its worker's answer later.
+  if (IsHanging()) {
+    return world_.At(hangs_until_, [this, number, boot = boot_] {
+      if (boot == boot_ && worker_ && worker_->number == number) FinishWorker(number);
+    });
+  }
+  v1::MeasureStatus status = v1::OK;
+  SimRandom& random = world_.random();
+  if (world_.has_faults() && random.Permille(world_.faults().worker_failures / 2)) {
+    constexpr v1::MeasureStatus kStatuses[] = {v1::NOISY, v1::THERMAL_ABORT, v1::POWER_ABORT,
+                                               v1::WRONG_OUTPUT, v1::OUT_OF_MEMORY};
+    status = kStatuses[random.Below(std::size(kStatuses))];
+  }
+  const daemon::JobId job = worker_->job;
+  Message answer = AnswerOf(*worker_, status);
+  EndWorker();
+  Feed(daemon::WorkerAnswered{job, std::move(answer)});
+}
+
+void SimBoard::EndWorker() {
+  worker_.reset();
+  world_.oracle().OnExecutionEnded(index_, world_.now());
+}
+
+Message SimBoard::AnswerOf(const Worker& worker, v1::MeasureStatus status) const {
+  Message message;
+  const v1::Envelope& request = worker.request.envelope;
+  if (request.has_infer_request()) {
+    const std::uint32_t images = request.infer_request().num_images();
+    message.envelope.mutable_infer_result()->set_num_images(images);
+    message.envelope.mutable_infer_result()->set_num_classes(1);
+    const auto logit = static_cast<float>(worker.execution);
+    for (std::uint32_t i = 0; i < images; ++i) {
+      message.raw.append(reinterpret_cast<const char*>(&logit), sizeof logit);
+    }
+    return message;
+  }
+  v1::MeasureResult& result = *message.envelope.mutable_measure_result();
+  result.set_measure_id(request.measure_request().measure_id());
+  result.set_status(status);
+  if (status != v1::OK && status != v1::NOISY) return message;
+  for (const std::string& sha256 : request.measure_request().network_sha256()) {
+    v1::NetworkMeasurement& network = *result.add_networks();
+    const double latency_ns = LatencyOf(worker.execution);
+    network.set_network_sha256(sha256);
+    network.set_latency_median_ns(latency_ns);
+    network.set_latency_low_ns(latency_ns);
+    network.set_latency_high_ns(latency_ns);
+    network.set_confidence(0.96);
+    network.add_window_ns(latency_ns);
+    network.add_window_cpu_ns(latency_ns);
+  }
+  return message;
+}
+
+void SimBoard::Do(const daemon::StopJob& stop) {
+  world_.After(world_.random().Time(10, 1'000), [this, stop, boot = boot_] {
+    if (boot != boot_ || !worker_ || worker_->job != stop.job) return;
+    EndWorker();
+    Feed(daemon::WorkerFailed{stop.job, v1::CRASH, "killed"});
+  });
+}
+
+// ---- Planted bugs
+
+void SimBoard::PlayBugs(const Message& request, const std::vector<daemon::Action>& actions) {
+  if (!request.envelope.has_measure_request()) return;
+  last_measure_ = request;
+  if (world_.bug() != PlantedBug::kBoardRunsADuplicate) return;
+  for (const daemon::Action& action : actions) {
+    const auto* send = std::get_if<daemon::Send>(&action);
+    if (send == nullptr) continue;
+    const v1::Envelope& reply = send->message.envelope;
+    const bool is_known = reply.has_measure_result() || reply.measure_accepted().duplicate();
+    if (is_known) return RunAgainstTheRules(request, /*is_measurement=*/true);
+  }
+}
+
+// As a core would that told its worker so.
+void SimBoard::RunAgainstTheRules(const Message& request, bool is_measurement) {
+  const v1::Envelope& envelope = request.envelope;
+  world_.oracle().OnExecutionStarted(
+      index_, envelope.session_id(),
+      {envelope.measure_request().measure_id(), index_, boot_, NetworksOf(envelope)},
+      is_measurement, world_.now());
+}
+
+}  // namespace bitpilot::simulation
