@@ -169,6 +169,7 @@ TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
         {"evaluate", "--model", "resnet8", "--bits", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--calibration", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--fleet", file},
+        {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "local", "--versus", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "model:mpic_resnet8",
          "--compare", file},
         {"train", "--model", "resnet8", "--bits", file, "-o", "x"},
