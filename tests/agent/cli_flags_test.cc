@@ -221,7 +221,10 @@ TEST_F(CliFlagsTest, PrintsJsonWhateverBytesItIsGiven) {
       {"report", "none.db", "--output", "x.html"},
       {"replay", "none.db", "--verify"},
       {"log", "verify", "none.db"},
-      {"fleet", "keygen", "--keys", "none/keys"}};
+      {"fleet", "keygen", "--keys", "none/keys"},
+      {"fleet", "add", "none.db", "--endpoint", "odd"},
+      {"fleet", "list"},
+      {"fleet", "check"}};
   ASSERT_EQ(plain.size(), leaves_.size()) << "add the new command";
   for (const auto& [names, command] : leaves_) {
     const auto base = std::find_if(plain.begin(), plain.end(), [&](const auto& arguments) {

@@ -242,7 +242,10 @@ TEST_F(EarlyChecksProgramTest, EveryCommandsHelpIsThatOfTheAgent) {
                                    {"log"},
                                    {"log", "verify"},
                                    {"fleet"},
-                                   {"fleet", "keygen"}}) {
+                                   {"fleet", "add"},
+                                   {"fleet", "check"},
+                                   {"fleet", "keygen"},
+                                   {"fleet", "list"}}) {
     Arguments here = command;
     here.emplace_back("--help");
     Arguments there = here;
