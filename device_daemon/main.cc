@@ -144,7 +144,7 @@ void AddBench(CLI::App& app, BenchOptions& options) {
       "--versus", options.versus,
       "Instead compare it with this one, in interleaved rounds: a network file, a network above "
       "(resnet20:w4a8), or widths of the same one (w8a8). Two copies of --network are compared "
-      "before that, alike. Half a minute to two. Exit code 3: --network is slower; 4: no verdict, "
+      "before that, alike. Half a minute or more. Exit code 3: --network is slower; 4: no verdict, "
       "as the "
       "two copies were told apart");
   versus->excludes(layers)->excludes("--table");

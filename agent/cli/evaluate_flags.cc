@@ -58,7 +58,7 @@ CLI::App* AddEvaluateFlags(CLI::App& app, EvaluateFlags& flags) {
       "--versus", flags.versus,
       "Which of two is faster on that board: --bits or this, widths of the same network (w8a8 or a "
       "JSON file) or a network file (.bpnet) of the same task. Interleaved rounds; two copies of "
-      "--bits are compared before that, alike. Half a minute to two; with --energy several. Exit "
+      "--bits are compared before that, alike. Half a minute or more; with --energy several. Exit "
       "code 3: "
       "--bits is slower; 4: no verdict, as the two copies were told apart");
   command

@@ -38,6 +38,7 @@ VersusBlock ToBlock(const BoardComparison& comparison, const VersusTurn& turn) {
   block.times_ns = {Times(measurement.networks.front()), Times(measurement.networks.back())};
   block.wall_ns = {measurement.networks.front().window_ns, measurement.networks.back().window_ns};
   AddEnergies(comparison.with_energy, block);
+  block.tried = comparison.comparisons();
   if (measurement.status == MeasureStatus::kNoisy) block.disturbance = measurement.detail;
   return WithAFirst(std::move(block), turn);
 }
@@ -67,7 +68,7 @@ Result<BoardVersus> CompareVersusOnBoard(Board& board, const VersusJob& job) {
     request.tier = Tier::kAudit;
     request.window_doublings = job.is_long ? kVersusAuditDoublings : 0;
     request.energy = job.energy;
-    Result<BoardComparison> compared = CompareOnBoard(board, request, job.notice);
+    Result<BoardComparison> compared = CompareOnBoard(board, request, job.notice, turn.max_tries);
     if (!compared.ok()) return compared.status().WithContext(name);
     VersusBlock block = ToBlock(*compared, turn);
     const auto& measured = compared->measurement.networks;

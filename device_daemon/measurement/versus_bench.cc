@@ -63,7 +63,8 @@ Result<VersusBlock> BenchVersusBlock(const Network& a, const Network& b, const V
   for (int tried = 1;; ++tried) {
     Result<VersusBlock> block = TimeOnce(*first, *second, plan, isa, choices, clock, progress);
     if (!block.ok()) return block.status();
-    if (block->disturbance.empty() || tried == kVersusTries) {
+    if (block->disturbance.empty() || tried >= turn.max_tries) {
+      block->tried = tried;
       return WithAFirst(std::move(*block), turn);
     }
   }

@@ -11,7 +11,7 @@
 namespace bitpilot {
 
 // Compiles A and B (or two copies of A) in the order of `turn` and times them in interleaved rounds of
-// an AUDIT; again while they are NOISY, at most kVersusTries times. Runs on the calling thread, whose
+// an AUDIT; again while they are NOISY, as often as the turn allows. Runs on the calling thread, whose
 // affinity stays as it is.
 //
 // choices: of kernels, the same for all blocks of a comparison.

@@ -23,7 +23,8 @@ VersusBlock SimulateBlock(double ratio, const VersusMachine& machine, const Vers
     const Trial trial =
         RunTrial(v1::MeasureSpec::AUDIT, placed, machine.noise, machine.scale, random);
     seconds += trial.seconds;
-    if (trial.noisy() && tried < kVersusTries) continue;
+    if (trial.noisy() && tried < turn.max_tries) continue;
+    block.tried = tried;
     block.times_ns = {trial.series[0].cpu_ns, trial.series[1].cpu_ns};
     return WithAFirst(std::move(block), turn);
   }

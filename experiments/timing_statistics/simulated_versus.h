@@ -29,8 +29,8 @@ struct VersusClaims {
   double seconds = 0.0;          // of the machine, in all
 };
 
-// Compares A, which takes `ratio` times as long as B. A block that is NOISY is measured again, at most
-// three times in all, as the product does.
+// Compares A, which takes `ratio` times as long as B. A block that is NOISY is measured again, as the
+// product does.
 VersusClaims CountVersusClaims(double ratio, const VersusMachine& machine, int comparisons,
                                std::uint64_t seed);
 

@@ -1,5 +1,6 @@
 #include "kernels/base/versus.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -63,9 +64,11 @@ Result<VersusBlocks> MeasureVersus(
   VersusBlocks blocks;
   for (const bool same : {true, false}) {
     std::vector<VersusBlock>& measured = same ? blocks.same : blocks.different;
+    int repeats_left = kVersusRepeats;
     for (int block = 0; block < kVersusBlocks; ++block) {
-      Result<VersusBlock> one = measure({same, block});
+      Result<VersusBlock> one = measure({same, block, std::min(kVersusTries, 1 + repeats_left)});
       if (!one.ok()) return one.status();
+      repeats_left -= one->tried - 1;
       measured.push_back(std::move(*one));
     }
     if (same) on_same(blocks.same);

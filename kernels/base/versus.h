@@ -27,13 +27,17 @@ inline constexpr int kVersusBlocks = 6;
 // (MeasureSpec::window_doublings).
 inline constexpr int kVersusAuditDoublings = 2;
 
-// A block that is NOISY is measured again, at most so many times in all.
+// A block that is NOISY is measured again, so that it is measured so many times at most; all blocks of
+// two copies together, and all of A and B, at most kVersusRepeats times: on a machine that stays
+// disturbed, little comes of repeats.
 inline constexpr int kVersusTries = 3;
+inline constexpr int kVersusRepeats = 3;
 
 // What is measured next.
 struct VersusTurn {
   bool same = false;  // a copy of A and another one; else A and B
   int block = 0;      // 0..kVersusBlocks - 1
+  int max_tries = 1;  // how often it may be measured until it is not NOISY; the last one counts
   bool second_first() const { return block % 2 == 1; }
 };
 
@@ -45,6 +49,7 @@ struct VersusBlock {
   std::string energy_source;     // that measured them; empty without
   std::string no_energy_reason;  // where it was to measure energy and could not
   std::string disturbance;       // why the block is NOISY; else empty
+  int tried = 1;                 // how often it was measured
 };
 
 struct VersusBlocks {

@@ -89,6 +89,14 @@ TEST_F(BoardVersusTest, MeasuresANoisyBlockAgainAndSaysWhatStayedNoisy) {
             "1 of 12 blocks stayed NOISY, the last: network 0: latency stepped by 5.0 %");
 }
 
+TEST_F(BoardVersusTest, RepeatsFewBlocksOnABoardThatStaysDisturbed) {
+  ScriptedBoard board(std::deque<MeasureStatus>(2 * (kVersusBlocks + kVersusRepeats), kDisturbed));
+  const Result<BoardVersus> result = Compare(board);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(board.jobs().size(), std::size_t{2 * (kVersusBlocks + kVersusRepeats)});
+  EXPECT_THAT(DescribeDisturbances(result->blocks), HasSubstr("12 of 12 blocks stayed NOISY"));
+}
+
 TEST_F(BoardVersusTest, MeasuresEnergyInEveryBlock) {
   ScriptedBoard board(FineBlocks(2 * kVersusBlocks));
   job_.energy = true;

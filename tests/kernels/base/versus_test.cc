@@ -74,6 +74,19 @@ TEST(MeasureVersusTest, PassesAFailureOn) {
   EXPECT_EQ(asked, 3);
 }
 
+// The first two blocks of a kind take what repeats there are.
+TEST(MeasureVersusTest, LetsFewBlocksBeMeasuredAgain) {
+  std::vector<int> tries;
+  const auto measure = [&](const VersusTurn& turn) -> Result<VersusBlock> {
+    tries.push_back(turn.max_tries);
+    VersusBlock block;
+    block.tried = turn.max_tries;
+    return block;
+  };
+  ASSERT_TRUE(MeasureVersus(measure, [](const std::vector<VersusBlock>&) {}).ok());
+  EXPECT_THAT(tries, ElementsAre(3, 2, 1, 1, 1, 1, 3, 2, 1, 1, 1, 1));
+}
+
 TEST(VersusTest, KnowsWhichIsWhichInBothOrders) {
   const VersusBlocks blocks = MeasureAll(0.75);
   EXPECT_EQ(JudgeTimes(blocks).speed, Speed::kFaster);
