@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <regex>
+#include <optional>
 #include <system_error>
 
 #include "kernels/base/network_file.h"
@@ -12,7 +12,19 @@ namespace bitpilot {
 namespace {
 
 constexpr std::uint64_t kWeightSeed = 1;  // any: times do not depend on the data
-constexpr char kWidths[] = "w([1-8])a([1-8])";
+
+struct Widths {
+  int weights = 8;
+  int activations = 8;
+};
+
+// "w4a8"; nullopt for any other text. Without std::regex, which would make the program much larger.
+std::optional<Widths> ParseWidths(const std::string& text) {
+  const auto is_width = [](char c) { return c >= '1' && c <= '8'; };
+  if (text.size() != 4 || text[0] != 'w' || text[2] != 'a') return std::nullopt;
+  if (!is_width(text[1]) || !is_width(text[3])) return std::nullopt;
+  return Widths{text[1] - '0', text[3] - '0'};
+}
 
 bool IsThere(const std::string& path) {
   std::error_code error;
@@ -38,18 +50,17 @@ Result<Network> LoadBenchNetwork(const BenchNetworkChoice& choice, const std::st
     return network;
   }
   const std::string bits = choice.bits.empty() ? "w8a8" : choice.bits;
-  std::smatch match;
-  if (!std::regex_match(bits, match, std::regex(kWidths))) {
+  const std::optional<Widths> widths = ParseWidths(bits);
+  if (!widths) {
     return InvalidArgument(bits_flag + ": expected w1a1 ... w8a8, e.g. w4a8, got \"" + bits + "\"");
   }
-  return RandomNetwork(*topology,
-                       UniformAssignment(*topology, std::stoi(match[1]), std::stoi(match[2])),
-                       kWeightSeed);
+  return RandomNetwork(
+      *topology, UniformAssignment(*topology, widths->weights, widths->activations), kWeightSeed);
 }
 
 Result<BenchNetworkChoice> ParseVersus(const std::string& text, const BenchNetworkChoice& a) {
   if (IsThere(text)) return BenchNetworkChoice{text, ""};
-  if (std::regex_match(text, std::regex(kWidths))) {
+  if (ParseWidths(text)) {
     if (StandardTopology(a.name).ok()) return BenchNetworkChoice{a.name, text};
     return InvalidArgument("--versus " + text +
                            ": widths alone are those of a named network, and " + a.name +
