@@ -154,6 +154,16 @@ void AddBench(CLI::App& app, BenchOptions& options) {
                  "Instead print a cost table of every layer at every width, for --backend "
                  "model:FILE and searches with --device model:FILE")
       ->excludes(layers);
+  CLI::Option* versus = bench->add_option(
+      "--versus", options.versus,
+      "Instead compare it with this one, in interleaved rounds: a network file, a network above "
+      "(resnet20:w4a8), or widths of the same one (w8a8). Two copies of --network are compared "
+      "before that, alike. Half a minute or more. Exit code 3: --network is slower; 4: no verdict, "
+      "as the "
+      "two copies were told apart");
+  versus->excludes(layers)->excludes("--table");
+  bench->add_flag("--audit", options.audit, "Of --versus: windows four times as long")
+      ->needs(versus);
   bench->add_flag("--json", options.json, kJsonHelp);
 }
 
@@ -185,7 +195,8 @@ int RunCommand(int argc, char** argv) {
       "bitpilotd"};
   app.set_version_flag("--version", DaemonBuild());
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 done, 1 failed, 2 usage.");
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 usage; of bench --versus also 3 slower, 4 no verdict.");
   ServeOptions serve;
   KeygenOptions keygen;
   CheckOptions check;

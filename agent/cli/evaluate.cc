@@ -10,6 +10,7 @@
 #include "agent/cli/context_json.h"
 #include "agent/cli/evaluate_flags.h"
 #include "agent/cli/evaluate_output.h"
+#include "agent/cli/evaluate_versus.h"
 #include "agent/cli/search_display.h"
 #include "agent/device/board_choice.h"
 #include "agent/model/bit_spec.h"
@@ -53,6 +54,11 @@ Status Quantize(QuantizedModel& model, const EvaluateFlags& flags,
 // Standard output has one line, the result, also with --json: files of it are read again.
 void ShowNotice(const std::string& text) { SearchDisplay(/*json=*/false).OnNotice(text); }
 
+// The board, as the user named it.
+std::string DeviceName(const EvaluateFlags& flags, const Board& board) {
+  return flags.board.fleet.empty() ? flags.board.device : board.listed_name();
+}
+
 // Latency on the board, interleaved with uniform 8 bit of the same weights.
 Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
                  const EvaluateFlags& flags, Json& line) {
@@ -65,8 +71,7 @@ Status MeasureOn(Board& board, const Network& network, QuantizedModel& model,
   job.energy = flags.energy;
   const Result<BoardComparison> comparison = CompareOnBoard(board, job, ShowNotice);
   if (!comparison.ok()) return comparison.status();
-  AddBoardComparison(flags.board.fleet.empty() ? flags.board.device : board.listed_name(),
-                     board.info(), *comparison, line);
+  AddBoardComparison(DeviceName(flags, board), board.info(), *comparison, line);
   return Status();
 }
 
@@ -86,18 +91,50 @@ Json Describe(const EvaluateFlags& flags, const ImageDataset& data, const Evalua
 }
 
 // The integer network's answers: the board's where there is one, else this host's.
-Result<Json> RunInteger(const EvaluateFlags& flags, const ImageDataset& data,
-                        const Network& network, Board* board) {
-  const auto infer = [&](std::span<const std::uint8_t> pixels) {
+Result<Evaluation> RunInteger(const ImageDataset& data, const Network& network, Board* board) {
+  if (board == nullptr) return EvaluateInteger(network, data);
+  return EvaluateInteger(network, data, [&](std::span<const std::uint8_t> pixels) {
     return board->Infer(network, pixels);
-  };
-  const Result<Evaluation> evaluation =
-      board ? EvaluateInteger(network, data, infer) : EvaluateInteger(network, data);
-  if (!evaluation.ok()) return evaluation.status();
-  return Describe(flags, data, *evaluation, board ? "integer, on the board" : "integer");
+  });
 }
 
-Result<Json> Evaluate(const EvaluateFlags& flags) {
+std::string ArithmeticOf(const EvaluateFlags& flags) {
+  if (!flags.integer) return "fake-quantized";
+  return flags.has_board() ? "integer, on the board" : "integer";
+}
+
+// B of --versus, with its accuracy in the arithmetic of A's. A network file has only integer
+// arithmetic: beside the other one its accuracy is left out.
+Result<VersusOther> PrepareVersus(const EvaluateFlags& flags, const EvaluateInputs& inputs,
+                                  const ImageDataset& data, QuantizedModel& model, Board* board) {
+  VersusOther other;
+  if (inputs.versus_network) {
+    other.network = *inputs.versus_network;
+  } else {
+    BITPILOT_RETURN_IF_ERROR(Quantize(model, flags, *inputs.versus_assignment));
+    other.network = model.Export();
+  }
+  if (flags.integer) {
+    Result<Evaluation> evaluation = RunInteger(data, other.network, board);
+    if (!evaluation.ok()) return evaluation.status().WithContext("--versus " + flags.versus);
+    other.evaluation = std::move(*evaluation);
+  } else if (!inputs.versus_network) {
+    other.evaluation = model.Evaluate(data);
+  }
+  return other;
+}
+
+Status StoppedBeforeMeasuring() {
+  return Status(StatusCode::kAborted, "stopped before the latency was measured");
+}
+
+// The result's line, and the exit code for it.
+struct EvaluateEnd {
+  Json line;
+  int exit_code = kExitDone;
+};
+
+Result<EvaluateEnd> Evaluate(const EvaluateFlags& flags) {
   const Result<EvaluateInputs> inputs = CheckEvaluate(flags, Pipes::kRead);
   if (!inputs.ok()) return inputs.status();
   const ModelDefinition& definition = inputs->definition;
@@ -118,38 +155,51 @@ Result<Json> Evaluate(const EvaluateFlags& flags) {
   Result<QuantizedModel> model =
       QuantizedModel::Create(definition, inputs->weights, /*seed=*/1, ShowNotice);
   if (!model.ok()) return model.status();
-  if (!assignment) return Describe(flags, *data, model->EvaluateFloat(*data), "float32");
+  if (!assignment) {
+    return EvaluateEnd{Describe(flags, *data, model->EvaluateFloat(*data), "float32")};
+  }
 
   BITPILOT_RETURN_IF_ERROR(Quantize(*model, flags, *assignment));
   const Network network = model->Export();
   if (!flags.export_file.empty())
     BITPILOT_RETURN_IF_ERROR(WriteNetworkFile(flags.export_file, network));
-  Result<Json> line = flags.integer
-                          ? RunInteger(flags, *data, network, board.get())
-                          : Describe(flags, *data, model->Evaluate(*data), "fake-quantized");
-  if (!line.ok()) return line;
-  (*line)["weight_bytes"] = WeightBytes(definition.topology, *assignment);
-  (*line)["assignment"] = AssignmentToJson(definition.topology, *assignment);
-  if (StopRequested())
-    return Status(StatusCode::kAborted, "stopped before the latency was measured");
-  if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, *line));
-  if (!flags.compare.empty()) {
-    BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, inputs->earlier, *line));
+  const Result<Evaluation> evaluation =
+      flags.integer ? RunInteger(*data, network, board.get()) : model->Evaluate(*data);
+  if (!evaluation.ok()) return evaluation.status();
+  EvaluateEnd end{Describe(flags, *data, *evaluation, ArithmeticOf(flags))};
+  Json& line = end.line;
+  line["weight_bytes"] = WeightBytes(definition.topology, *assignment);
+  line["assignment"] = AssignmentToJson(definition.topology, *assignment);
+  if (StopRequested()) return StoppedBeforeMeasuring();
+  if (!flags.versus.empty()) {
+    const Result<VersusOther> other = PrepareVersus(flags, *inputs, *data, *model, board.get());
+    if (!other.ok()) return other.status();
+    if (StopRequested()) return StoppedBeforeMeasuring();
+    AddOther(*other, *evaluation, *data, flags.versus, line);
+    const Result<int> exit_code = AddVersus(*board, DeviceName(flags, *board), flags, network,
+                                            other->network, ShowNotice, line);
+    if (!exit_code.ok()) return exit_code.status();
+    end.exit_code = *exit_code;
+    return end;
   }
-  return line;
+  if (board) BITPILOT_RETURN_IF_ERROR(MeasureOn(*board, network, *model, flags, line));
+  if (!flags.compare.empty()) {
+    BITPILOT_RETURN_IF_ERROR(CompareWithEarlier(flags.compare, inputs->earlier, line));
+  }
+  return end;
 }
 
 int RunEvaluateCommand(const EvaluateFlags& flags) {
   // A board is given back; without one there is nothing to save.
   if (flags.has_board()) StopOnSignals();
-  const Result<Json> line = Evaluate(flags);
-  if (!line.ok()) return Fail(line.status(), flags.json);
+  const Result<EvaluateEnd> end = Evaluate(flags);
+  if (!end.ok()) return Fail(end.status(), flags.json);
   if (flags.json) {
-    PrintJson(*line);
-  } else {
-    PrintEvaluation(*line);
+    PrintJson(end->line);
+  } else if (flags.versus.empty()) {
+    PrintEvaluation(end->line);
   }
-  return kExitDone;
+  return end->exit_code;
 }
 
 }  // namespace

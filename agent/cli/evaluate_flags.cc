@@ -6,6 +6,8 @@
 #include "agent/model/bit_spec.h"
 #include "agent/model/sample_data.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/network_file.h"
+#include "kernels/base/versus.h"
 
 namespace bitpilot {
 
@@ -52,11 +54,62 @@ CLI::App* AddEvaluateFlags(CLI::App& app, EvaluateFlags& flags) {
       "--compare", flags.compare,
       "What an earlier `evaluate --device D --json` printed: says whether its latency "
       "was measured under the same fingerprint");
+  CLI::Option* versus = command->add_option(
+      "--versus", flags.versus,
+      "Which of two is faster on that board: --bits or this, widths of the same network (w8a8 or a "
+      "JSON file) or a network file (.bpnet) of the same task. Interleaved rounds; two copies of "
+      "--bits are compared before that, alike. Half a minute or more; with --energy several. Exit "
+      "code 3: "
+      "--bits is slower; 4: no verdict, as the two copies were told apart");
+  command
+      ->add_flag("--audit", flags.audit,
+                 "Of --versus: windows four times as long, for figures that are published")
+      ->needs(versus);
   command->add_option("--export", flags.export_file,
                       "Write the integer network (.bpnet), e.g. for bitpilotd run");
   AddJsonFlag(*command, flags.json);
   return command;
 }
+
+namespace {
+
+// What contradicts --versus.
+Status CheckVersusFlags(const EvaluateFlags& flags) {
+  if (flags.versus.empty()) return {};
+  if (flags.bits.empty() || !flags.has_board()) {
+    return InvalidArgument(
+        "--versus needs --bits and --device, or --fleet: two integer networks are compared on a "
+        "board");
+  }
+  if (!flags.compare.empty()) {
+    return InvalidArgument(
+        "--versus and --compare: what an earlier run measured was not interleaved with this one; "
+        "leave one of them out");
+  }
+  if (flags.board.fleet.empty() && flags.board.device.starts_with("model:")) {
+    return InvalidArgument("--versus needs a board that measures: --device " + flags.board.device +
+                           " answers from a table, in which nothing is measured");
+  }
+  return {};
+}
+
+// What --versus names: widths of `definition`, or a network file.
+Status ReadVersus(const EvaluateFlags& flags, const ModelDefinition& definition,
+                  EvaluateInputs& inputs) {
+  if (!flags.versus.ends_with(".bpnet")) {
+    Result<BitAssignment> parsed = ParseBitSpec(flags.versus, definition.topology, "--versus");
+    if (!parsed.ok()) return parsed.status();
+    inputs.versus_assignment = std::move(*parsed);
+    return {};
+  }
+  Result<Network> network = ReadNetworkFile(flags.versus);
+  if (!network.ok()) return network.status().AsCorruptInput().WithContext("--versus");
+  inputs.versus_network = std::move(*network);
+  return CheckOneTask(definition.topology, inputs.versus_network->topology)
+      .WithContext("--versus " + flags.versus);
+}
+
+}  // namespace
 
 Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes) {
   const auto is_left = [pipes](const std::string& path) {
@@ -72,6 +125,7 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes) {
       (flags.board.fast || !flags.board.cpu.empty() || !flags.board.board.empty())) {
     return InvalidArgument("--fast and --cpu need --device, and --board needs --fleet");
   }
+  BITPILOT_RETURN_IF_ERROR(CheckVersusFlags(flags));
   if (flags.bits.empty() && !flags.calibration.empty()) {
     return InvalidArgument("--calibration needs --bits: the float network is not calibrated");
   }
@@ -88,11 +142,15 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes) {
     if (!parsed.ok()) return parsed.status();
     assignment = std::move(*parsed);
   }
+  EvaluateInputs inputs;
+  if (!flags.versus.empty() && !is_left(flags.versus)) {
+    BITPILOT_RETURN_IF_ERROR(ReadVersus(flags, *definition, inputs));
+  }
   if (flags.has_board()) BITPILOT_RETURN_IF_ERROR(CheckBoardChoice(flags.board).status());
   if (!flags.export_file.empty()) {
     BITPILOT_RETURN_IF_ERROR(CheckOutput("--export", flags.export_file,
-                                         {flags.weights, flags.data, flags.bits, flags.compare,
-                                          flags.calibration, flags.board.fleet}));
+                                         {flags.weights, flags.data, flags.bits, flags.versus,
+                                          flags.compare, flags.calibration, flags.board.fleet}));
   }
   nlohmann::json earlier;
   if (!flags.compare.empty() && !is_left(flags.compare)) {
@@ -110,8 +168,11 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes) {
   if (!flags.calibration.empty() && flags.calibration != "sample") {
     BITPILOT_RETURN_IF_ERROR(CheckIsThere(flags.calibration).WithContext("--calibration"));
   }
-  return EvaluateInputs{std::move(*definition), std::move(assignment), std::move(earlier),
-                        std::move(*weights)};
+  inputs.definition = std::move(*definition);
+  inputs.assignment = std::move(assignment);
+  inputs.earlier = std::move(earlier);
+  inputs.weights = std::move(*weights);
+  return inputs;
 }
 
 }  // namespace bitpilot

@@ -10,6 +10,7 @@
 #include "agent/device/board_choice.h"
 #include "agent/model/model_definition.h"
 #include "kernels/base/bit_assignment.h"
+#include "kernels/base/network.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -25,6 +26,8 @@ struct EvaluateFlags {
   std::string meter;
   std::string export_file;
   std::string compare;
+  std::string versus;
+  bool audit = false;
   bool energy = false;
   bool integer = false;
   bool json = false;
@@ -37,8 +40,11 @@ CLI::App* AddEvaluateFlags(CLI::App& app, EvaluateFlags& flags);
 struct EvaluateInputs {
   ModelDefinition definition;
   std::optional<BitAssignment> assignment;  // of --bits
-  nlohmann::json earlier;                   // of --compare
-  std::string weights;                      // the file
+  // Of --versus, widths of the same network or a network file.
+  std::optional<BitAssignment> versus_assignment;
+  std::optional<Network> versus_network;
+  nlohmann::json earlier;  // of --compare
+  std::string weights;     // the file
 };
 
 // Flags first, then small files, then whether large ones are there.

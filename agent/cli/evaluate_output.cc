@@ -128,7 +128,7 @@ void AddBoardComparison(const std::string& device, const BoardInfo& board,
   AddEnergyOf(comparison.with_energy, line);
 }
 
-void PrintEvaluation(const Json& line) {
+void PrintAccuracy(const Json& line) {
   std::printf("%s, %s arithmetic%s: %lld of %lld right, accuracy %.4f (%.4f..%.4f), loss %.4f\n",
               line["model"].get<std::string>().c_str(),
               line["arithmetic"].get<std::string>().c_str(),
@@ -138,6 +138,10 @@ void PrintEvaluation(const Json& line) {
               line["accuracy_high"].get<double>(), line["loss"].get<double>());
   if (line.contains("weight_bytes"))
     std::printf("packed weights: %lld bytes\n", line["weight_bytes"].get<long long>());
+}
+
+void PrintEvaluation(const Json& line) {
+  PrintAccuracy(line);
   if (!line.contains("latency_median_ns")) return;
   const std::string isa = line["isa"].is_null() ? "" : " (" + line["isa"].get<std::string>() + ")";
   std::printf("%s latency on %s%s: %.2f us (%.2f..%.2f), %.3fx of uniform 8 bit (%.3f..%.3f)\n",

@@ -18,6 +18,9 @@ namespace bitpilot {
 void AddBoardComparison(const std::string& device, const BoardInfo& board,
                         const BoardComparison& comparison, nlohmann::json& line);
 
+// Accuracy and size of the result line for people, on standard output.
+void PrintAccuracy(const nlohmann::json& line);
+
 // The result line for people, on standard output.
 void PrintEvaluation(const nlohmann::json& line);
 

@@ -26,7 +26,9 @@ int RunCommand(int argc, char** argv, void (*add_commands)(CLI::App&, int&)) {
   app.set_version_flag("--version", BITPILOT_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 done, 1 failed, 2 usage, 3 a budget was not met.\n"
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 a budget was not met; of evaluate --versus 3 "
+      "slower, "
+      "4 no verdict.\n"
       "Start here: bitpilot search --model resnet8 --data sample --study runs/first.db");
   int exit_code = kExitDone;
   add_commands(app, exit_code);

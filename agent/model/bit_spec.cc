@@ -138,11 +138,12 @@ Result<BitAssignment> ParseCanonicalAssignment(const Topology& topology, std::st
   return WidthsFromJson(topology, json, "assignment");
 }
 
-Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topology) {
+Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topology,
+                                   const std::string& flag) {
   if (const auto uniform = ParseUniform(spec)) {
     const auto [weights, activations] = *uniform;
     if (weights < 1 || weights > 8 || activations < 1 || activations > 8) {
-      return InvalidArgument("--bits " + spec + ": widths must be in 1..8");
+      return InvalidArgument(flag + " " + spec + ": widths must be in 1..8");
     }
     return UniformAssignment(topology, weights, activations);
   }
@@ -152,7 +153,7 @@ Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topo
     const bool is_form = text.status().code() == StatusCode::kNotFound &&
                          spec.find_first_of("./") == std::string::npos;
     return Status(is_form ? StatusCode::kInvalidArgument : text.status().code(),
-                  "--bits " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable " +
+                  flag + " " + spec + ": neither of the form w4a4 (widths 1..8) nor a readable " +
                       "JSON file: " + text.status().message());
   }
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);

@@ -31,7 +31,10 @@ namespace bitpilot {
 //   kPermissionDenied a file that may not be read.
 //   kDataCorrupt      a folder, or a file with a width outside 1..8, a wrong length or name: names
 //                     the layer or tensor.
-Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topology);
+//
+// flag: that gave it, for messages.
+Result<BitAssignment> ParseBitSpec(const std::string& spec, const Topology& topology,
+                                   const std::string& flag = "--bits");
 
 // The JSON object above for `assignment`.
 nlohmann::json AssignmentToJson(const Topology& topology, const BitAssignment& assignment);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/results/repeated_comparison.h"
-
 namespace bitpilot {
 namespace {
 
@@ -16,7 +14,8 @@ bool KnowsEnergy(const Measurement& measurement) {
 }  // namespace
 
 Result<BoardComparison> CompareOnBoard(Board& board, const MeasureJob& job,
-                                       const std::function<void(const std::string&)>& notice) {
+                                       const std::function<void(const std::string&)>& notice,
+                                       int max_comparisons) {
   BoardComparison result;
   RepeatedComparison repeated;
   repeated.energy = job.energy;
@@ -35,7 +34,8 @@ Result<BoardComparison> CompareOnBoard(Board& board, const MeasureJob& job,
     return ComparisonVerdict{result.measurement.status == MeasureStatus::kNoisy,
                              result.measurement.detail, KnowsEnergy(result.measurement)};
   };
-  repeated.goes_on = [&](int, const std::string& text) {
+  repeated.goes_on = [&](int next, const std::string& text) {
+    if (next > max_comparisons) return false;
     result.disturbances.push_back(result.measurement.detail);
     notice(text);
     return true;

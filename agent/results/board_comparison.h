@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/results/repeated_comparison.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -22,8 +23,11 @@ struct BoardComparison {
 // Measures `job` once, and again while that is NOISY, as the end of a search does
 // (agent/results/repeated_comparison.h). `notice` hears of every repetition.
 //
+// max_comparisons: at most so many in all, from 1 on; kMaxComparisons is the most.
+//
 // Errors: the board's, and kUnavailable with the board's verdict if that is one without numbers.
 Result<BoardComparison> CompareOnBoard(Board& board, const MeasureJob& job,
-                                       const std::function<void(const std::string&)>& notice);
+                                       const std::function<void(const std::string&)>& notice,
+                                       int max_comparisons = kMaxComparisons);
 
 }  // namespace bitpilot

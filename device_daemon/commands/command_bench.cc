@@ -2,7 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <regex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -11,55 +11,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include "device_daemon/commands/bench_network.h"
+#include "device_daemon/commands/bench_versus.h"
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/measurement/board_table.h"
 #include "device_daemon/measurement/network_bench.h"
 #include "device_daemon/server/machine_turn.h"
-#include "kernels/base/network_file.h"
-#include "kernels/base/standard_networks.h"
+#include "kernels/base/versus.h"
 #include "kernels/compiled_network.h"
 #include "kernels/runtime/kernel_build_id.h"
 #include "proto/phases.h"
 
 namespace bitpilot {
 namespace {
-
-constexpr std::uint64_t kWeightSeed = 1;  // any: times do not depend on the data
-
-struct Widths {
-  int weights = 8;
-  int activations = 8;
-};
-
-Result<Widths> ParseWidths(const std::string& text) {
-  std::smatch match;
-  if (std::regex_match(text, match, std::regex("w([1-8])a([1-8])"))) {
-    return Widths{std::stoi(match[1]), std::stoi(match[2])};
-  }
-  return InvalidArgument("--bits: expected w1a1 ... w8a8, e.g. w4a8, got \"" + text + "\"");
-}
-
-// A network by name, with random weights; or a network file, which has its own widths.
-Result<Network> LoadNetwork(const BenchOptions& options) {
-  const Result<Topology> topology = StandardTopology(options.network);
-  if (!topology.ok()) {
-    std::error_code error;
-    if (!std::filesystem::exists(options.network, error)) {
-      return topology.status().WithContext("--network " + options.network +
-                                           ": neither a file nor a known network");
-    }
-    if (!options.bits.empty()) {
-      return InvalidArgument("--bits: " + options.network + " is a file, which has its own widths");
-    }
-    Result<Network> network = ReadNetworkFile(options.network);
-    if (!network.ok()) return network.status().AsCorruptInput();
-    return network;
-  }
-  const Result<Widths> widths = ParseWidths(options.bits.empty() ? "w8a8" : options.bits);
-  if (!widths.ok()) return widths.status();
-  return RandomNetwork(
-      *topology, UniformAssignment(*topology, widths->weights, widths->activations), kWeightSeed);
-}
 
 nlohmann::ordered_json ResultLine(const BenchOptions& options, const Network& network, Isa isa,
                                   const CpuCore& core, const NetworkBench& bench) {
@@ -172,15 +136,33 @@ void WaitForTurn(MachineTurn& turn) {
   if (!turn.problem().empty()) std::fprintf(stderr, "bitpilotd: %s\n", turn.problem().c_str());
 }
 
-Status Bench(const BenchOptions& options) {
+// B of --versus; nullopt without.
+Result<std::optional<Network>> LoadVersus(const BenchOptions& options, const Network& a) {
+  if (options.versus.empty()) return std::optional<Network>();
+  const Result<BenchNetworkChoice> choice =
+      ParseVersus(options.versus, {options.network, options.bits});
+  if (!choice.ok()) return choice.status();
+  Result<Network> b = LoadBenchNetwork(*choice, "--versus", "--versus " + options.versus);
+  if (!b.ok()) return b.status();
+  BITPILOT_RETURN_IF_ERROR(
+      CheckOneTask(a.topology, b->topology).WithContext("--versus " + options.versus));
+  return std::optional<Network>(std::move(*b));
+}
+
+// Returns the exit code.
+Result<int> Bench(const BenchOptions& options) {
   const Result<Isa> isa = ChooseIsa(options.isa);
   if (!isa.ok()) return isa.status().WithContext("--isa");
-  const Result<Network> network = LoadNetwork(options);
+  const Result<Network> network =
+      LoadBenchNetwork({options.network, options.bits}, "--network", "--bits");
   if (!network.ok()) return network.status();
+  const Result<std::optional<Network>> versus = LoadVersus(options, *network);
+  if (!versus.ok()) return versus.status();
   const Result<CpuCore> core = PinToChosenCore(options.cpu);
   if (!core.ok()) return core.status();
   MachineTurn turn;
   WaitForTurn(turn);
+  if (*versus) return BenchVersus(options, *network, **versus, *isa, *core);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto show = [terminal](const Progress& progress) {
     if (!terminal) return;
@@ -190,7 +172,8 @@ Status Bench(const BenchOptions& options) {
   if (options.table) {
     Status printed = PrintTable(options, *network, *isa, *core, show);
     if (terminal) std::fprintf(stderr, "\r\033[K");
-    return printed;
+    if (!printed.ok()) return printed;
+    return 0;
   }
   const Result<NetworkBench> bench = BenchNetwork(*network, *isa, SystemMeasureClock(), show);
   if (terminal) std::fprintf(stderr, "\r\033[K");
@@ -200,14 +183,14 @@ Status Bench(const BenchOptions& options) {
   } else {
     PrintForPeople(options, *network, *isa, *core, *bench);
   }
-  return {};
+  return 0;
 }
 
 }  // namespace
 
 int RunBench(const BenchOptions& options) {
-  const Status status = Bench(options);
-  return status.ok() ? 0 : ReportFailure(status, options.json);
+  const Result<int> exit_code = Bench(options);
+  return exit_code.ok() ? *exit_code : ReportFailure(exit_code.status(), options.json);
 }
 
 }  // namespace bitpilot

@@ -1,7 +1,7 @@
 // bitpilotd's subcommands, one file each; main.cc only parses the command line.
 //
 // Each returns the program's exit code: 0 done, 1 failed (with one line on standard error), 2 wrong
-// usage.
+// usage; RunBench() also those of a comparison (kernels/base/versus.h).
 #pragma once
 
 #include <cstdint>
@@ -68,10 +68,12 @@ int RunNetwork(const RunOptions& options);
 struct BenchOptions {
   std::string network = "resnet20";  // a standard network's name, or a network file
   std::string bits;                  // "w4a8" for a named network; empty: w8a8
+  std::string versus;                // what to compare it with (bench_network.h), or empty
   std::string isa;
   std::string cpu;  // As ServeOptions::cpu.
   bool layers = false;
   bool table = false;
+  bool audit = false;  // of `versus`
   bool json = false;
 };
 int RunBench(const BenchOptions& options);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 
+#include "device_daemon/measurement/bench_pixels.h"
 #include "device_daemon/measurement/disturbance.h"
 #include "device_daemon/measurement/operation_timer.h"
 #include "kernels/compiled_network.h"
@@ -16,18 +17,6 @@ constexpr int kColdRuns = 15;
 constexpr std::size_t kEvictionBytes = std::size_t{64} << 20;
 constexpr std::size_t kCacheLineBytes = 64;
 constexpr int kPeakRounds = 2000;
-constexpr std::uint32_t kImageSeed = 1;
-
-// Bytes that use the whole range: times do not depend on them.
-std::vector<std::uint8_t> SomePixels(std::size_t num_bytes) {
-  std::vector<std::uint8_t> pixels(num_bytes);
-  std::uint32_t state = kImageSeed;
-  for (std::uint8_t& pixel : pixels) {
-    state = state * 1664525U + 1013904223U;
-    pixel = static_cast<std::uint8_t>(state >> 24);
-  }
-  return pixels;
-}
 
 // Fills the caches with other data: writes, so that no page is shared and every line is owned.
 void EvictCaches(std::vector<std::uint8_t>& memory) {
@@ -57,7 +46,7 @@ Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock&
   Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {isa, &choices});
   if (!compiled.ok()) return compiled.status();
   const std::vector<std::uint8_t> pixels =
-      SomePixels(static_cast<std::size_t>(network.input_bytes()));
+      BenchPixels(static_cast<std::size_t>(network.input_bytes()));
   std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
   const double plan_ns = static_cast<double>(clock.WallNs() - plan_start_ns);
   const std::function<void()> inference = [&] { compiled->Run(pixels, logits); };

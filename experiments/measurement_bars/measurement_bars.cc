@@ -13,6 +13,7 @@
 #include "agent/device/local_board.h"
 #include "agent/fleet/board.h"
 #include "experiments/measurement_bars/busy_core.h"
+#include "experiments/slower_network.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network.h"
 #include "kernels/base/round_comparison.h"
@@ -36,15 +37,6 @@ Topology ResNet20() {
 Network Uniform(int bits, std::uint64_t seed) {
   const Topology topology = ResNet20();
   return RandomNetwork(topology, UniformAssignment(topology, bits, bits), seed);
-}
-
-// ResNet-20 with `extra` more channels inside block `block` ("layer3.1"): slower by a few percent.
-Network Widened(const std::string& block, int extra) {
-  Topology topology = ResNet20();
-  for (Operation& operation : topology.operations) {
-    if (operation.name == block + ".conv1") operation.out_channels += extra;
-  }
-  return RandomNetwork(topology, UniformAssignment(topology, 8, 8), 1);
 }
 
 Measurement MeasureOrExit(Board& board, const std::vector<const Network*>& networks, Tier tier) {
@@ -151,41 +143,13 @@ void PrintIdentical(Board& board) {
   std::printf("\nsaid no difference: %d of %d\n", same, kRuns);
 }
 
-struct Slower {
-  Network network;
-  std::string name;
-  double ratio;
-};
-
-// The widened network that is closest to 3 % slower than `base`, by the medians of three
-// interleaved STANDARDs' ratios.
-Slower FindThreePercentSlower(Board& board, const Network& base) {
-  constexpr int kLooks = 3;
-  std::vector<Slower> all;
-  for (const char* block : {"layer2.1", "layer3.1", "layer3.2"}) {
-    for (const int extra : {8, 12, 16}) {
-      all.push_back({Widened(block, extra), block + (" +" + std::to_string(extra)), 0.0});
-    }
-  }
-  std::vector<const Network*> networks{&base};
-  for (const Slower& one : all) networks.push_back(&one.network);
-  std::vector<std::vector<double>> ratios(all.size());
-  for (int look = 0; look < kLooks; ++look) {
-    const Measurement measurement = MeasureOrExit(board, networks, Tier::kStandard);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const NetworkMeasurement& one = measurement.networks[i + 1];
-      ratios[i].push_back(
-          RatioOfRounds(one.window_cpu_ns, measurement.networks.front().window_cpu_ns).median);
-    }
-  }
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i].ratio = Median(ratios[i]);
-    std::printf("%s: %.4f\n", all[i].name.c_str(), all[i].ratio);
-  }
-  std::fflush(stdout);
-  return *std::min_element(all.begin(), all.end(), [](const Slower& a, const Slower& b) {
-    return std::abs(a.ratio - 1.03) < std::abs(b.ratio - 1.03);
-  });
+// The network that is closest to 3 % slower than `base`.
+SlowerNetwork FindThreePercentSlower(Board& board, const Network& base) {
+  Result<SlowerNetwork> slower =
+      FindSlowerNetwork(board, base, {"layer2.1", "layer3.1", "layer3.2"}, {8, 12, 16}, 1.03);
+  if (slower.ok()) return std::move(*slower);
+  std::fprintf(stderr, "%s\n", slower.status().message().c_str());
+  std::exit(1);
 }
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
@@ -196,7 +160,7 @@ void PrintDetection(Board& board) {
   constexpr int kRuns = 60;
   const BusyCore busy;
   const Network base = Uniform(8, 1);
-  const Slower slower = FindThreePercentSlower(board, base);
+  const SlowerNetwork slower = FindThreePercentSlower(board, base);
   int found = 0;
   int noisy = 0;
   double longest_s = 0.0;
@@ -213,8 +177,8 @@ void PrintDetection(Board& board) {
   std::printf(
       "| slower by | AUDITs | said slower | NOISY | longest, end to end |\n"
       "|---|---|---|---|---|\n");
-  std::printf("| %.1f %% (%s) | %d | %d | %d | %.2f s |\n", (Median(ratios) - 1) * 100,
-              slower.name.c_str(), kRuns, found, noisy, longest_s);
+  std::printf("| %.1f %% (%s +%d) | %d | %d | %d | %.2f s |\n", (Median(ratios) - 1) * 100,
+              slower.block.c_str(), slower.extra, kRuns, found, noisy, longest_s);
 }
 
 // Every measurement has a network that the board has not seen: packing and upload count.

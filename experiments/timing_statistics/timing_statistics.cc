@@ -7,6 +7,8 @@
 
 #include "experiments/timing_statistics/simulated_steps.h"
 #include "experiments/timing_statistics/simulated_trials.h"
+#include "experiments/timing_statistics/simulated_versus.h"
+#include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
 namespace {
@@ -89,6 +91,40 @@ void PrintClaims(int trials) {
   }
 }
 
+void PrintVersus(int trials) {
+  const int comparisons = std::max(20, trials / 100);
+  const auto share = [comparisons](int count) { return static_cast<double>(count) / comparisons; };
+  std::printf("\nA against B, %d comparisons a cell\n\n", comparisons);
+  std::printf(
+      "| noise | scale | second in a block | place | equal: no difference | covers | 1.8 %% "
+      "slower: "
+      "found | covers | 1.8 %% faster: found | said to be found, median | of that size: found |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n");
+  for (const Noise& noise : AllNoises()) {
+    for (const VersusMachine& machine : {VersusMachine{noise, 0.003, 0.0, 0.0},
+                                         {noise, 0.01, 0.0, 0.0},
+                                         {noise, 0.01, 0.008, 0.0},
+                                         {noise, 0.01, 0.0, 0.004},
+                                         {noise, 0.02, 0.0, 0.0}}) {
+      const VersusClaims equal = CountVersusClaims(1.0, machine, comparisons, 8);
+      const VersusClaims slower = CountVersusClaims(1.018, machine, comparisons, 9);
+      const VersusClaims faster = CountVersusClaims(0.982, machine, comparisons, 10);
+      std::printf("| %s | %.1f %% | %.1f %% | %.1f %% | %.3f | %.3f | %.3f | %.3f | %.3f",
+                  noise.name.c_str(), machine.scale * 100, machine.second * 100,
+                  machine.place * 100, share(equal.no_difference), share(equal.covered),
+                  share(slower.slower), share(slower.covered), share(faster.faster));
+      if (equal.smallest.empty()) {
+        std::printf(" | none | |\n");
+      } else {
+        const double stated = Median(equal.smallest);
+        const VersusClaims found = CountVersusClaims(1.0 + stated, machine, comparisons, 11);
+        std::printf(" | %.2f %% | %.3f |\n", stated * 100, share(found.slower));
+      }
+      std::fflush(stdout);
+    }
+  }
+}
+
 void PrintSteps(int trials) {
   const int searches = std::max(1, trials / 500);
   std::printf("\nSteps of %d searches a cell, measured again where they are NOISY\n\n", searches);
@@ -125,6 +161,7 @@ int Main(int argc, char** argv) {
   PrintCoverage(trials);
   PrintFlags(trials);
   PrintClaims(trials);
+  PrintVersus(trials);
   PrintSteps(trials);
   return 0;
 }

@@ -9,9 +9,6 @@
 namespace bitpilot {
 namespace {
 
-constexpr double kSignificance = 0.01;
-constexpr double kSmallestDifference = 0.01;
-
 std::vector<double> Ratios(std::span<const double> candidate_ns,
                            std::span<const double> reference_ns) {
   std::vector<double> ratios;
@@ -58,8 +55,8 @@ RoundComparison CompareRounds(std::span<const double> candidate_ns,
     comparison.rounds_slower += ratio > 1.0;
   }
   comparison.p_value = SignTestPValue(comparison.rounds_faster, comparison.rounds_slower);
-  const bool significant = comparison.p_value * num_comparisons < kSignificance;
-  if (significant && std::abs(comparison.ratio.median - 1.0) > kSmallestDifference) {
+  const bool significant = comparison.p_value * num_comparisons < kClaimSignificance;
+  if (significant && std::abs(comparison.ratio.median - 1.0) > kClaimDifference) {
     comparison.speed =
         comparison.rounds_faster > comparison.rounds_slower ? Speed::kFaster : Speed::kSlower;
   }

@@ -25,6 +25,11 @@ std::span<const double> TimesToCompare(std::span<const double> wall_ns,
 MedianInterval RatioOfRounds(std::span<const double> candidate_ns,
                              std::span<const double> reference_ns);
 
+// What CompareRounds() asks of a difference: that equally fast networks would split the rounds so
+// unevenly more seldom than so, and that the ratio is further than so from 1.
+inline constexpr double kClaimSignificance = 0.01;
+inline constexpr double kClaimDifference = 0.01;
+
 enum class Speed : std::uint8_t { kNoDifference, kFaster, kSlower };
 
 // "no difference", "faster", "slower".

@@ -169,6 +169,7 @@ TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
         {"evaluate", "--model", "resnet8", "--bits", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--calibration", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--fleet", file},
+        {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "local", "--versus", file},
         {"evaluate", "--model", "resnet8", "--bits", "w4a4", "--device", "model:mpic_resnet8",
          "--compare", file},
         {"train", "--model", "resnet8", "--bits", file, "-o", "x"},
@@ -220,7 +221,10 @@ TEST_F(CliFlagsTest, PrintsJsonWhateverBytesItIsGiven) {
       {"report", "none.db", "--output", "x.html"},
       {"replay", "none.db", "--verify"},
       {"log", "verify", "none.db"},
-      {"fleet", "keygen", "--keys", "none/keys"}};
+      {"fleet", "keygen", "--keys", "none/keys"},
+      {"fleet", "add", "none.db", "--endpoint", "odd"},
+      {"fleet", "list"},
+      {"fleet", "check"}};
   ASSERT_EQ(plain.size(), leaves_.size()) << "add the new command";
   for (const auto& [names, command] : leaves_) {
     const auto base = std::find_if(plain.begin(), plain.end(), [&](const auto& arguments) {

@@ -11,7 +11,7 @@ set_tests_properties(bitpilot_starts_without_libtorch PROPERTIES LABELS agent)
 
 # Programs that do not load LibTorch.
 bitpilot_add_test(light_program_test LABEL agent
-  SOURCES early_checks_program_test.cc keygen_program_test.cc program.cc readme_test.cc
+  SOURCES early_checks_program_test.cc fleet_boards_program_test.cc keygen_program_test.cc program.cc readme_test.cc
   DEPS bitpilot::fleet bitpilot::model nlohmann_json::nlohmann_json)
 add_dependencies(light_program_test bitpilot bitpilot-agent bitpilotd)
 

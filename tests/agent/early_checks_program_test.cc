@@ -11,6 +11,7 @@
 
 #include "agent/model/bit_spec.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/network_file.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/text_file.h"
 #include "tests/agent/program.h"
@@ -55,6 +56,10 @@ class EarlyChecksProgramTest : public testing::Test {
     std::filesystem::copy_file(ProgramPath("bitpilot"), folder_ / "bitpilot");
     std::ofstream(folder_ / "bad.toml") << "keys = \n";
     std::ofstream(folder_ / "bad.json") << "{}";
+    std::ofstream(folder_ / "bad.bpnet") << "{}";
+    const Topology other = StandardTopology("mobilenet-v1-025").value();
+    const Network network = RandomNetwork(other, UniformAssignment(other, 8, 8), 1);
+    EXPECT_TRUE(WriteNetworkFile(folder_ / "other.bpnet", network).ok());
   }
 
   ProgramResult Run(Arguments arguments) const {
@@ -87,6 +92,19 @@ TEST_F(EarlyChecksProgramTest, RefusesWhatIsWrongBeforeTheAgentStarts) {
                 {"--bits", "w4a4", "--device", "local", "--compare", folder_ / "bad.json"}, 1,
                 "bad.json");
   ExpectRefused(evaluate, {"--bits", "w4a4", "--export", folder_ / "none/x"}, 1, "--export");
+  const Arguments versus = {"evaluate", "--model", "resnet8",  "--data", "nowhere",
+                            "--bits",   "w4a4",    "--device", "local"};
+  ExpectRefused(evaluate, {"--bits", "w4a4", "--versus", "w8a8"}, 2, "--versus needs --bits and");
+  ExpectRefused(evaluate, {"--device", "local", "--versus", "w8a8"}, 2, "--versus needs --bits");
+  ExpectRefused(evaluate, {"--bits", "w4a4", "--device", "local", "--audit"}, 2, "--versus");
+  ExpectRefused(evaluate, {"--bits", "w4a4", "--device", "model:mpic_resnet8", "--versus", "w8a8"},
+                2, "--versus needs a board that measures");
+  ExpectRefused(versus, {"--versus", "w9a9"}, 2, "--versus w9a9");
+  ExpectRefused(versus, {"--versus", folder_ / "bad.json"}, 1, "bad.json: expected");
+  ExpectRefused(versus, {"--versus", folder_ / "bad.bpnet"}, 1, "--versus");
+  ExpectRefused(versus, {"--versus", folder_ / "none.bpnet"}, 1, "none.bpnet");
+  ExpectRefused(versus, {"--versus", folder_ / "other.bpnet"}, 2, "of different tasks");
+  ExpectRefused(versus, {"--versus", "w8a8", "--compare", folder_ / "bad.json"}, 2, "--compare");
   ExpectRefused(evaluate, {"--integer"}, 2, "need --bits");
   ExpectRefused(evaluate, {}, 1, "--data");
 
@@ -147,6 +165,7 @@ TEST_F(EarlyChecksProgramTest, LeavesToTheAgentWhatCanBeReadOnlyOnce) {
   for (const auto& [command, flags] : std::vector<std::pair<Arguments, Arguments>>{
            {evaluate, {"--bits", pipe.path()}},
            {evaluate, {"--bits", "w4a4", "--device", "local", "--compare", pipe.path()}},
+           {evaluate, {"--bits", "w4a4", "--device", "local", "--versus", pipe.path()}},
            {evaluate, {"--bits", "w4a4", "--fleet", pipe.path()}},
            {evaluate, {"--bits", "w4a4", "--device", "model:" + pipe.path()}},
            {{"train", "--model", "resnet8", "-o", folder_ / "x"}, {"--bits", pipe.path()}},
@@ -223,7 +242,10 @@ TEST_F(EarlyChecksProgramTest, EveryCommandsHelpIsThatOfTheAgent) {
                                    {"log"},
                                    {"log", "verify"},
                                    {"fleet"},
-                                   {"fleet", "keygen"}}) {
+                                   {"fleet", "add"},
+                                   {"fleet", "check"},
+                                   {"fleet", "keygen"},
+                                   {"fleet", "list"}}) {
     Arguments here = command;
     here.emplace_back("--help");
     Arguments there = here;

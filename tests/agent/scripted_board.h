@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,8 +38,10 @@ class ScriptedBoard final : public Board {
     const double latency_ns = 1e5 + 1e3 * static_cast<double>(jobs_.size());
     for (std::size_t i = 0; i < job.networks.size(); ++i) {
       NetworkMeasurement network;
-      network.latency_median_ns = network.latency_low_ns = network.latency_high_ns = latency_ns;
-      network.window_ns = network.window_cpu_ns = std::vector<double>(24, latency_ns);
+      const auto own = latency_ns_.find(job.networks[i]);
+      const double time_ns = own == latency_ns_.end() ? latency_ns : own->second;
+      network.latency_median_ns = network.latency_low_ns = network.latency_high_ns = time_ns;
+      network.window_ns = network.window_cpu_ns = std::vector<double>(24, time_ns);
       if (gives_energy) {
         network.energy =
             EnergyReading{MeasuredEnergy::Create(EnergySensor::kMeterExternal, "meter:known",
@@ -61,12 +64,16 @@ class ScriptedBoard final : public Board {
   const std::vector<MeasureJob>& jobs() const { return jobs_; }
   // Of the comparisons, the first whose energy phase succeeds.
   void set_energy_from(int comparison) { energy_from_ = comparison; }
+  // A network that takes so long in every comparison.
+  void set_latency_ns(const Network& network, double ns) { latency_ns_[&network] = ns; }
+  BoardInfo& mutable_info() { return info_; }
   void set_max_networks(int networks) { info_.limits.max_networks = networks; }
 
  private:
   BoardInfo info_;
   std::deque<MeasureStatus> verdicts_;
   std::vector<MeasureJob> jobs_;
+  std::map<const Network*, double> latency_ns_;
   int energy_from_ = 1;
 };
 

@@ -424,6 +424,32 @@ TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
   EXPECT_EQ(measured["disturbances"], Json::array());
 }
 
+// Widths so far apart that no disturbance hides which is faster; where the machine tells two copies of
+// one network apart, there is no verdict, and that is said.
+TEST_F(SearchProgramTest, SaysWhichOfTwoNetworksIsFasterOnABoard) {
+  const ProgramResult result =
+      Run({"evaluate", "--model", "resnet8", "--data", FewImages(), "--bits", "w8a8", "--versus",
+           "w1a1", "--integer", "--device", "local:scalar", "--json"});
+  const std::vector<std::string> lines = LinesOfType(result.out, "result");
+  ASSERT_EQ(lines.size(), 1U) << result.err;
+  const Json line = Json::parse(lines.front());
+  EXPECT_EQ(line["images"], 40);
+  EXPECT_EQ(line["source"], "measured");
+  EXPECT_EQ(line["b"]["versus"], "w1a1");
+  EXPECT_LT(line["b"]["weight_bytes"], line["weight_bytes"]);
+  EXPECT_NEAR(line["b"]["accuracy_difference"].get<double>(),
+              line["accuracy"].get<double>() - line["b"]["accuracy"].get<double>(), 1e-12);
+  EXPECT_GT(line["latency_median_ns"], line["b"]["latency_median_ns"]);
+  const Json& versus = line["versus"];
+  EXPECT_GT(versus["ratio_low"], 1.0);
+  EXPECT_GE(versus["same"]["rounds"], 144);
+  const bool told_apart = versus["same"]["told_apart"];
+  EXPECT_EQ(versus["verdict"], told_apart ? Json(nullptr) : Json("slower"));
+  EXPECT_EQ(result.exit_code, told_apart ? 4 : 3);
+  EXPECT_TRUE(line["energy_versus"].is_null()) << "it was not asked for";
+  EXPECT_THAT(result.err, HasSubstr("two copies of A, block 1 of 6"));
+}
+
 TEST_F(SearchProgramTest, SaysWhetherAnEarlierLatencyMayBeComparedWith) {
   const std::vector<std::string> evaluate = {"evaluate",  "--model",  "resnet8",        "--data",
                                              FewImages(), "--bits",   "w4a4",           "--json",

@@ -2,12 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/base/cost_table.h"
+#include "kernels/base/network_file.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/cpu/isa.h"
 #include "tests/device_daemon/daemon_process.h"
+#include "tests/device_daemon/temporary_folder.h"
 
 namespace bitpilot {
 namespace {
@@ -61,6 +67,59 @@ TEST(BenchCommandTest, PrintsTheBoardsCostTable) {
     EXPECT_GT(cost->latency_ns, 0.0);
     EXPECT_FALSE(cost->energy.has_value()) << "nothing measured any";
   }
+}
+
+// Widths so far apart that no disturbance hides which is faster; where the machine tells two copies of
+// one network apart, there is no verdict, and that is said.
+TEST(BenchCommandTest, SaysWhichOfTwoNetworksIsFaster) {
+  const ProgramEnd end = RunBitpilotd({"bench", "--network", "resnet8", "--bits", "w8a8", "--isa",
+                                       "scalar", "--versus", "w1a1", "--json"});
+  const Json line = Json::parse(end.standard_output, nullptr, /*allow_exceptions=*/false);
+  ASSERT_EQ(line.value("type", ""), "result") << end.standard_error;
+  EXPECT_EQ(line["a"]["network"], "resnet8");
+  EXPECT_NE(line["a"]["widths"], line["b"]["widths"]);
+  EXPECT_GT(line["a"]["latency_median_ns"], line["b"]["latency_median_ns"]);
+  const Json& versus = line["versus"];
+  EXPECT_GE(versus["rounds"], 144);
+  EXPECT_GE(versus["same"]["rounds"], 144);
+  EXPECT_GT(versus["ratio_low"], 1.0);
+  EXPECT_LE(versus["ratio_low"], versus["ratio"]);
+  EXPECT_LE(versus["ratio"], versus["ratio_high"]);
+  if (versus["same"]["told_apart"] == true) {
+    EXPECT_TRUE(versus["verdict"].is_null());
+    EXPECT_EQ(end.exit_code, 4);
+  } else {
+    EXPECT_EQ(versus["verdict"], "slower");
+    EXPECT_EQ(end.exit_code, 3);
+  }
+}
+
+TEST(BenchCommandTest, RefusesWhatCannotBeComparedBeforeItMeasures) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "net.bpnet";
+  const Topology topology = StandardTopology("resnet8").value();
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 4, 4), 1);
+  ASSERT_TRUE(WriteNetworkFile(file, network).ok());
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--network", "resnet8", "--versus", "resnet9"}, "resnet9"},
+      {{"--network", "resnet8", "--versus", "resnet8:w9a1"}, "w9a1"},
+      {{"--network", "resnet8", "--versus", "mobilenet-v2"}, "of different tasks"},
+      {{"--network", file, "--versus", "w4a4"}, "widths alone are those of a named network"},
+      {{"--network", "resnet8", "--versus", "w4a4", "--table"}, "--table"},
+      {{"--network", "resnet8", "--versus", "w4a4", "--layers"}, "--layers"},
+      {{"--network", "resnet8", "--audit"}, "--versus"}};
+  for (const auto& [flags, message] : cases) {
+    std::vector<std::string> arguments = {"bench"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const ProgramEnd end = RunBitpilotd(arguments);
+    EXPECT_EQ(end.exit_code, 2) << testing::PrintToString(arguments);
+    EXPECT_THAT(end.standard_error, HasSubstr(message));
+    EXPECT_EQ(end.standard_output, "") << testing::PrintToString(arguments);
+  }
+  std::ofstream(file) << "odd";
+  const ProgramEnd odd = RunBitpilotd({"bench", "--network", "resnet8", "--versus", file});
+  EXPECT_EQ(odd.exit_code, 1);
+  EXPECT_THAT(odd.standard_error, HasSubstr("net.bpnet"));
 }
 
 TEST(BenchCommandTest, ExplainsBadInput) {

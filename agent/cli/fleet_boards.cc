@@ -1,0 +1,293 @@
+#include "agent/cli/fleet_boards.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/command.h"
+#include "agent/cli/fleet_lines.h"
+#include "agent/fleet/board.h"
+#include "agent/fleet/fleet_file.h"
+#include "agent/fleet/keys.h"
+#include "kernels/base/file_io.h"
+#include "kernels/base/home_folder.h"
+#include "kernels/base/joined.h"
+#include "kernels/base/shell_word.h"
+#include "kernels/base/text_file.h"
+#include "proto/endpoint.h"
+
+namespace bitpilot {
+namespace {
+
+using Json = nlohmann::json;
+
+struct FleetFlags {
+  std::string file = "fleet.toml";
+  bool json = false;
+};
+
+struct AddFlags : FleetFlags {
+  std::string name;
+  std::string endpoint;
+  std::string public_key;
+  std::string keys = "keys";
+};
+
+struct CheckFlags : FleetFlags {
+  std::vector<std::string> boards;
+};
+
+// What is there of the fleet file; nullopt if there is none.
+Result<std::optional<std::string>> ReadExisting(const std::string& file) {
+  Result<std::string> text = ReadTextFile(file);
+  if (text.ok()) return std::optional<std::string>(std::move(*text));
+  if (text.status().code() == StatusCode::kNotFound) return std::optional<std::string>();
+  return text.status();
+}
+
+// `existing`, or a file that begins with the keys, and the new board below.
+std::string WithBoard(const AddFlags& flags, const std::optional<std::string>& existing) {
+  const std::string begin = "keys = " + TomlText(AbsolutePath(ExpandHome(flags.keys))) + "\n";
+  std::string text = existing.value_or(begin);
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text + "\n" + BoardLines({flags.name, flags.endpoint, flags.public_key, ""});
+}
+
+// The three commands that make a board known to this agent, and this agent to the board.
+struct EnrollCommands {
+  std::string on_board_keys;
+  std::string on_board_serve;
+  std::string here;
+};
+
+EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys) {
+  const Result<Endpoint> endpoint = ParseEndpoint(flags.endpoint, EndpointUse::kConnect);
+  const std::string port = std::to_string(endpoint.ok() ? endpoint->port : 7777);
+  std::string here =
+      "bitpilot fleet add " + ShellWord(flags.name) + " --endpoint " + ShellWord(flags.endpoint);
+  if (flags.file != FleetFlags().file) here += " --fleet " + ShellWord(flags.file);
+  if (flags.keys != AddFlags().keys) here += " --keys " + ShellWord(flags.keys);
+  return {"bitpilotd keygen --keys board-keys && " + AuthorizeCommand(keys),
+          "bitpilotd serve --listen 'tcp://0.0.0.0:" + port + "' --keys board-keys",
+          here + " --public-key='BOARD_PUBLIC_KEY'"};
+}
+
+// The fleet with the new board; nothing is written.
+//
+// Errors: kInvalidArgument for what the flags say; kDataCorrupt for what is in the file, a board of this
+// name or endpoint among it.
+Result<Fleet> FleetWithBoard(AddFlags flags, const std::optional<std::string>& existing) {
+  // Of a board whose key is not known yet: all the rest can be checked.
+  if (flags.public_key.empty()) flags.public_key = std::string(40, '0');
+  const Result<Fleet> alone = ParseFleetFile(WithBoard(flags, std::nullopt), "fleet add");
+  if (!alone.ok()) return alone.status();
+  Result<Fleet> fleet = ParseFleetFile(WithBoard(flags, existing), flags.file);
+  if (!fleet.ok()) return fleet.status().AsCorruptInput();
+  return fleet;
+}
+
+int PrintEnroll(const AddFlags& flags, const AgentKeys& keys) {
+  const EnrollCommands commands = EnrollCommandsOf(flags, keys);
+  if (flags.json) {
+    PrintJson({{"type", "result"},
+               {"added", false},
+               {"board_commands", {commands.on_board_keys, commands.on_board_serve}},
+               {"here_command", commands.here}});
+    return kExitDone;
+  }
+  std::printf(
+      "1. On the board; it prints the board's public key:\n\n     %s\n\n"
+      "2. On the board, and for as long as it serves:\n\n     %s\n\n"
+      "3. Here, with that key:\n\n     %s\n",
+      commands.on_board_keys.c_str(), commands.on_board_serve.c_str(), commands.here.c_str());
+  return kExitDone;
+}
+
+int RunAdd(const AddFlags& flags) {
+  const Result<std::optional<std::string>> existing = ReadExisting(flags.file);
+  if (!existing.ok()) return Fail(existing.status(), flags.json);
+  const Result<Fleet> fleet = FleetWithBoard(flags, *existing);
+  if (!fleet.ok()) return Fail(fleet.status(), flags.json);
+  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
+  if (!keys.ok()) return Fail(keys.status().AsCorruptInput(), flags.json);
+  if (flags.public_key.empty()) return PrintEnroll(flags, *keys);
+  const Status written = WriteFileAtomically(flags.file, WithBoard(flags, *existing));
+  if (!written.ok()) return Fail(written, flags.json);
+  if (flags.json) {
+    PrintJson({{"type", "result"}, {"added", true}, {"fleet", flags.file}, {"board", flags.name}});
+  } else {
+    std::printf("%s lists %s. Next: bitpilot fleet check --fleet %s --board %s\n",
+                flags.file.c_str(), flags.name.c_str(), ShellWord(flags.file).c_str(),
+                ShellWord(flags.name).c_str());
+  }
+  return kExitDone;
+}
+
+// Lines of columns that are as wide as their widest cell.
+void PrintTable(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const std::vector<std::string>& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const std::vector<std::string>& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line += std::string(widths[i] - row[i].size() + 2, ' ');
+    }
+    std::printf("%s\n", line.c_str());
+  }
+}
+
+int RunList(const FleetFlags& flags) {
+  const Result<Fleet> fleet = ReadFleetFile(flags.file);
+  if (!fleet.ok()) return Fail(fleet.status(), flags.json);
+  Json boards = Json::array();
+  std::vector<std::vector<std::string>> rows = {{"board", "endpoint", "public key", "listed at"}};
+  for (const BoardAddress& board : fleet->boards) {
+    boards.push_back({{"name", board.name},
+                      {"endpoint", board.endpoint},
+                      {"public_key", board.public_key},
+                      {"listed_at", board.listed_at}});
+    rows.push_back({board.name, board.endpoint, board.public_key, board.listed_at});
+  }
+  if (flags.json) {
+    PrintJson({{"type", "result"}, {"keys", fleet->keys_directory}, {"boards", boards}});
+  } else {
+    std::printf("keys: %s\n\n", fleet->keys_directory.c_str());
+    PrintTable(rows);
+  }
+  return kExitDone;
+}
+
+// The boards that --board names, or all.
+Result<std::vector<BoardAddress>> ChosenBoards(const CheckFlags& flags, const Fleet& fleet) {
+  for (const std::string& name : flags.boards) {
+    const bool is_listed =
+        std::any_of(fleet.boards.begin(), fleet.boards.end(),
+                    [&](const BoardAddress& board) { return board.name == name; });
+    if (!is_listed) {
+      return InvalidArgument("--board: " + flags.file + " lists no board \"" + name +
+                             "\", only: " + Joined(fleet.boards, &BoardAddress::name));
+    }
+  }
+  std::vector<BoardAddress> chosen;
+  for (const BoardAddress& board : fleet.boards) {
+    if (flags.boards.empty() ||
+        std::find(flags.boards.begin(), flags.boards.end(), board.name) != flags.boards.end()) {
+      chosen.push_back(board);
+    }
+  }
+  return chosen;
+}
+
+// Whether it answers, trusts this agent, and gives its lease, which is given back at once.
+Result<BoardInfo> CheckBoard(const BoardAddress& address, const AgentKeys& keys) {
+  BITPILOT_RETURN_IF_ERROR(CheckHost(address));
+  BoardOptions options;
+  options.stop = StopRequested;
+  const Result<std::unique_ptr<Board>> board = ConnectBoard(address, keys, options);
+  if (!board.ok()) return board.status();
+  return (*board)->info();
+}
+
+Json BoardJson(const BoardAddress& address, const Result<BoardInfo>& info) {
+  Json object = {{"name", address.name},    {"endpoint", address.endpoint},
+                 {"ok", info.ok()},         {"error", nullptr},
+                 {"isa", nullptr},          {"cpu_model", nullptr},
+                 {"kernel_build", nullptr}, {"daemon_build", nullptr},
+                 {"energy_source", nullptr}};
+  if (!info.ok()) {
+    object["error"] = info.status().message();
+    return object;
+  }
+  object["isa"] = info->isa;
+  object["cpu_model"] = info->cpu_model;
+  object["kernel_build"] = info->kernel_build;
+  object["daemon_build"] = info->daemon_build;
+  if (info->energy.measures()) object["energy_source"] = info->energy.source;
+  return object;
+}
+
+std::string DescribeBoard(const Result<BoardInfo>& info) {
+  if (!info.ok()) return info.status().message();
+  return info->cpu_model + ", " + info->isa + ", kernels " + info->kernel_build + ", " +
+         info->daemon_build +
+         ", energy: " + (info->energy.measures() ? info->energy.source : std::string("none"));
+}
+
+int RunCheck(const CheckFlags& flags) {
+  const Result<Fleet> fleet = ReadFleetFile(flags.file);
+  if (!fleet.ok()) return Fail(fleet.status(), flags.json);
+  const Result<std::vector<BoardAddress>> boards = ChosenBoards(flags, *fleet);
+  if (!boards.ok()) return Fail(boards.status(), flags.json);
+  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
+  if (!keys.ok()) return Fail(keys.status().AsCorruptInput(), flags.json);
+  StopOnSignals();
+  Json list = Json::array();
+  bool all_ok = true;
+  for (const BoardAddress& address : *boards) {
+    const Result<BoardInfo> info = CheckBoard(address, *keys);
+    if (StopRequested()) {
+      return Fail(Status(StatusCode::kAborted, "stopped at board '" + address.name + "'"),
+                  flags.json);
+    }
+    all_ok = all_ok && info.ok();
+    list.push_back(BoardJson(address, info));
+    if (flags.json) continue;
+    std::printf("%s: %s: %s\n", address.name.c_str(), info.ok() ? "ok" : "FAILED",
+                DescribeBoard(info).c_str());
+    std::fflush(stdout);
+  }
+  if (flags.json) PrintJson({{"type", "result"}, {"ok", all_ok}, {"boards", list}});
+  return all_ok ? kExitDone : kExitFailed;
+}
+
+void AddFileFlag(CLI::App& command, FleetFlags& flags) {
+  command.add_option("--fleet", flags.file, "The fleet file")->capture_default_str();
+  AddJsonFlag(command, flags.json);
+}
+
+}  // namespace
+
+void AddFleetBoardCommands(CLI::App& fleet, int& exit_code) {
+  CLI::App* add = fleet.add_subcommand(
+      "add",
+      "Say in three commands how a board is enrolled; with --public-key, add it to the fleet file");
+  const auto add_flags = std::make_shared<AddFlags>();
+  add->add_option("name", add_flags->name, "What --board calls it")->required();
+  add->add_option("--endpoint", add_flags->endpoint,
+                  "How this machine reaches it, e.g. tcp://192.0.2.7:7777")
+      ->required();
+  add->add_option("--public-key", add_flags->public_key,
+                  "What `bitpilotd keygen` printed on the board");
+  add->add_option(
+         "--keys", add_flags->keys,
+         "This agent's keys, of a fleet file that is begun; one that is there names its own")
+      ->capture_default_str();
+  AddFileFlag(*add, *add_flags);
+  add->callback([add_flags, &exit_code] { exit_code = RunAdd(*add_flags); });
+
+  CLI::App* list = fleet.add_subcommand("list", "The boards of the fleet file; asks none of them");
+  const auto list_flags = std::make_shared<FleetFlags>();
+  AddFileFlag(*list, *list_flags);
+  list->callback([list_flags, &exit_code] { exit_code = RunList(*list_flags); });
+
+  CLI::App* check = fleet.add_subcommand(
+      "check",
+      "Connect to the boards, one after the other; exit code 1 if one does not answer, "
+      "does not know this agent or is leased");
+  const auto check_flags = std::make_shared<CheckFlags>();
+  check->add_option("--board", check_flags->boards, "Only this board; repeats");
+  AddFileFlag(*check, *check_flags);
+  check->callback([check_flags, &exit_code] { exit_code = RunCheck(*check_flags); });
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,27 @@
+// Lines of fleet.toml, and commands that are printed for people to paste.
+#pragma once
+
+#include <string>
+
+#include "agent/fleet/board.h"
+
+namespace bitpilot {
+
+// A folder as fleet.toml can name it, wherever that lies.
+std::string AbsolutePath(const std::string& folder);
+
+// `text`, which is UTF-8, as a string of a TOML file, on one line.
+std::string TomlText(const std::string& text);
+
+// The section of a board.
+std::string BoardLines(const BoardAddress& board);
+
+// For a board's shell, beside the folder that `bitpilotd keygen --keys board-keys` made.
+std::string AuthorizeCommand(const AgentKeys& keys);
+
+// For a shell here, before or after boards' lines are appended: puts the `keys` line in front of
+// what is there. A `keys` line that is there stays, and where it is another one the command says so
+// and fails.
+std::string BeginFleetCommand(const std::string& folder);
+
+}  // namespace bitpilot

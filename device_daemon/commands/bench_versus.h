@@ -1,0 +1,19 @@
+// `bitpilotd bench --versus`: what it measures and prints.
+#pragma once
+
+#include "device_daemon/commands/commands.h"
+#include "device_daemon/measurement/cpu_core.h"
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+#include "kernels/cpu/isa.h"
+
+namespace bitpilot {
+
+// Compares `a`, which options.network names, with `b` on the calling thread, and prints the result:
+// what two copies of `a` came to as soon as it is known, except with --json. Returns VersusExitCode().
+//
+// Errors: BenchVersusBlock()'s.
+Result<int> BenchVersus(const BenchOptions& options, const Network& a, const Network& b, Isa isa,
+                        const CpuCore& core);
+
+}  // namespace bitpilot

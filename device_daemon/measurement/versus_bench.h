@@ -1,0 +1,26 @@
+// One block of A against B (kernels/base/versus.h) on this CPU, for `bitpilotd bench --versus`.
+#pragma once
+
+#include "device_daemon/measurement/latency_sampler.h"
+#include "kernels/base/network.h"
+#include "kernels/base/status.h"
+#include "kernels/base/versus.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/runtime/kernel_choices.h"
+
+namespace bitpilot {
+
+// Compiles A and B (or two copies of A) in the order of `turn` and times them in interleaved rounds of
+// an AUDIT; again while they are NOISY, as often as the turn allows. Runs on the calling thread, whose
+// affinity stays as it is.
+//
+// choices: of kernels, the same for all blocks of a comparison.
+// is_long: windows of `--audit`.
+//
+// Errors:
+//   kInvalidArgument, kUnsupported, kResourceExhausted  CompiledNetwork::Create's.
+Result<VersusBlock> BenchVersusBlock(const Network& a, const Network& b, const VersusTurn& turn,
+                                     bool is_long, Isa isa, KernelChoices& choices,
+                                     MeasureClock& clock, const ProgressFunction& progress);
+
+}  // namespace bitpilot

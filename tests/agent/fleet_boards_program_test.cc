@@ -1,0 +1,158 @@
+// bitpilot fleet add, list and check, as users and scripts call them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "kernels/base/text_file.h"
+#include "tests/agent/forked_process.h"
+#include "tests/agent/program.h"
+#include "tests/device_daemon/temporary_folder.h"
+
+namespace bitpilot {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+using Arguments = std::vector<std::string>;
+
+class FleetBoardsProgramTest : public testing::Test {
+ protected:
+  // In the folder, with this build's programs.
+  ProgramResult Shell(const std::string& command) const {
+    const auto folder_of = [](const std::string& program) {
+      return std::filesystem::path(ProgramPath(program)).parent_path().string();
+    };
+    return RunProgram({"/bin/sh", "-c", "cd \"$1\" && PATH=\"$2:$3:$PATH\" && { " + command + "\n}",
+                       "sh", folder_.path(), folder_of("bitpilot"), folder_of("bitpilotd")});
+  }
+  Json Run(const std::string& command, int exit_code = 0) const {
+    const ProgramResult result = Shell("bitpilot fleet " + command + " --json");
+    EXPECT_EQ(result.exit_code, exit_code) << command << '\n' << result.err;
+    return Json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+  }
+  void ExpectRefused(const std::string& command, int exit_code, const std::string& message) const {
+    const ProgramResult result = Shell("bitpilot fleet " + command);
+    EXPECT_EQ(result.exit_code, exit_code) << command;
+    EXPECT_THAT(result.err, HasSubstr(message)) << command;
+    EXPECT_EQ(result.out, "") << command;
+  }
+  std::string Text(const std::string& name) const {
+    const Result<std::string> text = ReadTextFile(folder_ / name);
+    return text.ok() ? *text : "";
+  }
+
+  // The daemon of board-keys on a free port, in `daemon`; returns its endpoint.
+  std::string Serve(std::unique_ptr<ForkedProcess>& daemon) const {
+    const std::string program = ProgramPath("bitpilotd");
+    const std::string keys = folder_ / "board-keys";
+    const std::string ready = folder_ / "ready";
+    daemon = std::make_unique<ForkedProcess>([&](const ForkedProcess::Report&) {
+      const int out = open(ready.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      dup2(out, STDOUT_FILENO);
+      execl(program.c_str(), program.c_str(), "serve", "--listen", "tcp://127.0.0.1:0", "--keys",
+            keys.c_str(), "--exit-with-parent", "--json", nullptr);
+      _exit(1);
+    });
+    for (int tries = 0; tries < 1000; ++tries) {
+      const std::string text = Text("ready");
+      if (text.ends_with("\n")) return Json::parse(text)["endpoint"];
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ADD_FAILURE() << "bitpilotd does not get ready";
+    return "";
+  }
+
+  const TemporaryFolder folder_;
+};
+
+TEST_F(FleetBoardsProgramTest, ThreeCommandsEnrollABoard) {
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const Json before = Run("add bench --endpoint tcp://192.0.2.7:7001");
+  EXPECT_EQ(before["added"], false);
+  EXPECT_EQ(before["board_commands"][1],
+            "bitpilotd serve --listen 'tcp://0.0.0.0:7001' --keys board-keys");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "fleet.toml")) << "it only says what to do";
+  const ProgramResult keys = Shell(before["board_commands"][0]);
+  ASSERT_EQ(keys.exit_code, 0) << keys.err;
+
+  std::unique_ptr<ForkedProcess> daemon;
+  const std::string endpoint = Serve(daemon);
+  std::string public_key = Text("board-keys/daemon.pub");
+  ASSERT_EQ(public_key.size(), 41U);
+  public_key.pop_back();
+  EXPECT_THAT(keys.out, HasSubstr(public_key));
+  std::string here = Run("add bench --endpoint " + endpoint)["here_command"];
+  const std::string placeholder = "BOARD_PUBLIC_KEY";
+  ASSERT_NE(here.find(placeholder), std::string::npos);
+  here.replace(here.find(placeholder), placeholder.size(), public_key);
+  const ProgramResult added = Shell(here);
+  ASSERT_EQ(added.exit_code, 0) << here << added.err;
+  EXPECT_THAT(added.out, HasSubstr("fleet check --fleet fleet.toml --board bench"));
+
+  const Json list = Run("list");
+  ASSERT_EQ(list["boards"].size(), 1U);
+  EXPECT_EQ(list["boards"][0]["name"], "bench");
+  EXPECT_EQ(list["boards"][0]["endpoint"], endpoint);
+  EXPECT_EQ(list["boards"][0]["public_key"], public_key);
+  EXPECT_THAT(Shell("bitpilot fleet list").out, HasSubstr("bench  " + endpoint));
+
+  const Json check = Run("check");
+  EXPECT_EQ(check["ok"], true);
+  EXPECT_EQ(check["boards"][0]["ok"], true);
+  EXPECT_NE(check["boards"][0]["isa"], "");
+  EXPECT_TRUE(check["boards"][0]["error"].is_null());
+  EXPECT_THAT(Shell("bitpilot fleet check --board bench").out, HasSubstr("bench: ok: "));
+
+  daemon.reset();
+  const Json gone = Run("check", 1);
+  EXPECT_EQ(gone["ok"], false);
+  EXPECT_EQ(gone["boards"][0]["ok"], false);
+  EXPECT_THAT(gone["boards"][0]["error"].get<std::string>(), HasSubstr("bench"));
+}
+
+TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
+  const std::string key(40, 'k');
+  ExpectRefused("add a --endpoint tcp://192.0.2.7:7777", 1, "fleet keygen");
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const std::string add_a = "add a --endpoint tcp://192.0.2.7:7777 --public-key=" + key;
+  ExpectRefused("add 'a b' --endpoint tcp://192.0.2.7:7777", 2, "'name' has letters");
+  ExpectRefused("add a --endpoint udp://192.0.2.7:7777", 2, "'endpoint' of board 'a'");
+  ExpectRefused("add a --endpoint tcp://192.0.2.7:7777 --public-key=short", 2, "40 characters");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "fleet.toml"));
+
+  EXPECT_EQ(Run(add_a)["added"], true);
+  const std::string one = Text("fleet.toml") + "# a remark\n";
+  ASSERT_EQ(Shell("echo '# a remark' >> fleet.toml").exit_code, 0);
+  EXPECT_EQ(Run("add b --endpoint tcp://192.0.2.8:7777 --public-key=" + key)["added"], true);
+  EXPECT_TRUE(Text("fleet.toml").starts_with(one));
+  EXPECT_EQ(Run("list")["boards"].size(), 2U);
+
+  const std::string two = Text("fleet.toml");
+  ExpectRefused(add_a, 1, "has the endpoint of 'a'");
+  ExpectRefused("add a --endpoint tcp://192.0.2.9:7777 --public-key=" + key, 1, "has the name");
+  EXPECT_EQ(Text("fleet.toml"), two);
+  ExpectRefused("check --board c", 2, "lists no board \"c\", only: a, b");
+  ExpectRefused("list --fleet none.toml", 1, "none.toml");
+}
+
+// What `bitpilot fleet keygen` says begins the file with the keys alone.
+TEST_F(FleetBoardsProgramTest, AddsTheFirstBoardBelowTheKeys) {
+  const Json keys = Json::parse(Shell("bitpilot fleet keygen --keys keys --json").out);
+  ASSERT_EQ(Shell(keys["begin_fleet_command"]).exit_code, 0);
+  const std::string begin = Text("fleet.toml");
+  EXPECT_EQ(
+      Run("add a --endpoint tcp://192.0.2.7:7777 --public-key=" + std::string(40, 'k'))["added"],
+      true);
+  EXPECT_TRUE(Text("fleet.toml").starts_with(begin));
+}
+
+}  // namespace
+}  // namespace bitpilot
