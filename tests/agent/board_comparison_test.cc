@@ -14,9 +14,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr MeasureStatus kFine = MeasureStatus::kOk;
-constexpr MeasureStatus kDisturbed = MeasureStatus::kNoisy;
-
 class BoardComparisonTest : public testing::Test {
  protected:
   Result<BoardComparison> Compare(ScriptedBoard& board, bool energy = false) {

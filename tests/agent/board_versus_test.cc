@@ -17,9 +17,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr MeasureStatus kFine = MeasureStatus::kOk;
-constexpr MeasureStatus kDisturbed = MeasureStatus::kNoisy;
-
 std::deque<MeasureStatus> FineBlocks(std::size_t count) {
   return std::deque<MeasureStatus>(count, kFine);
 }

@@ -14,6 +14,9 @@
 
 namespace bitpilot {
 
+inline constexpr MeasureStatus kFine = MeasureStatus::kOk;
+inline constexpr MeasureStatus kDisturbed = MeasureStatus::kNoisy;
+
 // Answers with one verdict after the other; networks take 100 us, and 1 us more a comparison.
 class ScriptedBoard final : public Board {
  public:
