@@ -17,7 +17,7 @@ namespace bitpilot {
 // Exit codes of the program; scripts rely on them. Usage: the command line cannot be meant as written.
 // Failed: all else, also files and folders that it names and that are not there, cannot be read or
 // hold something else (Status::AsCorruptInput(), kernels/base/status.h). `evaluate --versus` has two
-// more (kernels/base/versus.h).
+// more (kernels/versus/versus.h).
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;

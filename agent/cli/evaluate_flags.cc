@@ -7,7 +7,7 @@
 #include "agent/model/sample_data.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/network_file.h"
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 
 namespace bitpilot {
 

@@ -11,9 +11,9 @@
 #include "agent/results/accuracy_statistics.h"
 #include "agent/results/board_versus.h"
 #include "kernels/base/bit_assignment.h"
-#include "kernels/base/versus.h"
-#include "kernels/base/versus_fields.h"
-#include "kernels/base/versus_text.h"
+#include "kernels/versus/versus.h"
+#include "kernels/versus/versus_fields.h"
+#include "kernels/versus/versus_text.h"
 
 namespace bitpilot {
 namespace {

@@ -33,7 +33,7 @@ void AddOther(const VersusOther& other, const Evaluation& a, const ImageDataset&
 // Measures and adds to `line`, which has AddOther()'s:
 //   device, isa, source  of the board
 //   latency_median_ns    A's; that of "b" likewise
-//   versus               VersusJson() of times (kernels/base/versus_fields.h)
+//   versus               VersusJson() of times (kernels/versus/versus_fields.h)
 //   energy_versus        the same of gross energies; null without, and then no_energy_reason says why,
 //                        if energy was asked for
 //   kernels              A's

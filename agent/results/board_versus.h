@@ -1,4 +1,4 @@
-// A against B on a board (kernels/base/versus.h), outside any study.
+// A against B on a board (kernels/versus/versus.h), outside any study.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 #include "agent/fleet/board.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 
 namespace bitpilot {
 

@@ -1,7 +1,7 @@
 // bitpilotd's subcommands, one file each; main.cc only parses the command line.
 //
 // Each returns the program's exit code: 0 done, 1 failed (with one line on standard error), 2 wrong
-// usage; RunBench() also those of a comparison (kernels/base/versus.h).
+// usage; RunBench() also those of a comparison (kernels/versus/versus.h).
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-// One block of A against B (kernels/base/versus.h) on this CPU, for `bitpilotd bench --versus`.
+// One block of A against B (kernels/versus/versus.h) on this CPU, for `bitpilotd bench --versus`.
 #pragma once
 
 #include "device_daemon/measurement/latency_sampler.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/runtime/kernel_choices.h"
 

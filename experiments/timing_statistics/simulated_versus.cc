@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 
 namespace bitpilot {
 namespace {

@@ -1,4 +1,4 @@
-// A against B on simulated machines of known truth: the product's own protocol (kernels/base/versus.h)
+// A against B on simulated machines of known truth: the product's own protocol (kernels/versus/versus.h)
 // over the trials of simulated_trials.h.
 #pragma once
 

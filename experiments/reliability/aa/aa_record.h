@@ -7,7 +7,7 @@
 
 #include "agent/fleet/board.h"
 #include "kernels/base/status.h"
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 
 namespace bitpilot {
 

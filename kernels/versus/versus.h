@@ -2,7 +2,7 @@
 //
 //   1. Two copies of A, in kVersusBlocks blocks of interleaved rounds.
 //   2. A and B, likewise.
-//   3. The verdict on B, if the copies were not told apart (kernels/base/paired_blocks.h).
+//   3. The verdict on B, if the copies were not told apart (kernels/versus/paired_blocks.h).
 //
 // Every block compiles its networks anew, and in every other block the second one goes first: what a
 // place in memory or in the order is worth counts for both alike.
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/base/paired_blocks.h"
+#include "kernels/versus/paired_blocks.h"
 #include "kernels/base/status.h"
 #include "kernels/base/topology.h"
 

@@ -1,9 +1,9 @@
 // A against B in `--json`: the same fields in both programs.
 #pragma once
 
-#include "kernels/base/found_difference.h"
-#include "kernels/base/paired_blocks.h"
-#include "kernels/base/versus_text.h"
+#include "kernels/versus/found_difference.h"
+#include "kernels/versus/paired_blocks.h"
+#include "kernels/versus/versus_text.h"
 
 namespace bitpilot {
 

@@ -1,4 +1,4 @@
-#include "kernels/base/found_difference.h"
+#include "kernels/versus/found_difference.h"
 
 #include <gtest/gtest.h>
 

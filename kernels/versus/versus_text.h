@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/base/paired_blocks.h"
-#include "kernels/base/versus.h"
+#include "kernels/versus/paired_blocks.h"
+#include "kernels/versus/versus.h"
 
 namespace bitpilot {
 

@@ -1,4 +1,4 @@
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/base/standard_networks.h"
-#include "kernels/base/versus_fields.h"
-#include "kernels/base/versus_text.h"
+#include "kernels/versus/versus_fields.h"
+#include "kernels/versus/versus_text.h"
 
 namespace bitpilot {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/base/versus.h"
+#include "kernels/versus/versus.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "kernels/base/paired_blocks.h"
+#include "kernels/versus/paired_blocks.h"
 
 #include <gtest/gtest.h>
 

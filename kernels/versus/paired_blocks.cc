@@ -1,11 +1,11 @@
-#include "kernels/base/paired_blocks.h"
+#include "kernels/versus/paired_blocks.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "kernels/base/check.h"
-#include "kernels/base/found_difference.h"
+#include "kernels/versus/found_difference.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {

@@ -40,7 +40,7 @@ struct VersusVerdict {
   // Of A. nullopt if the copies were told apart: then nothing is known of B.
   std::optional<Speed> speed;
   // From here on a difference is found in kStatedPower of comparisons of this length; smaller ones
-  // may be missed. From the copies' rounds (kernels/base/found_difference.h), and not below
+  // may be missed. From the copies' rounds (kernels/versus/found_difference.h), and not below
   // kClaimDifference and what their blocks leave open. nullopt if no size is found so often.
   std::optional<double> smallest_difference;
 };

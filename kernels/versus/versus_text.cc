@@ -1,9 +1,9 @@
-#include "kernels/base/versus_text.h"
+#include "kernels/versus/versus_text.h"
 
 #include <cmath>
 #include <cstdio>
 
-#include "kernels/base/found_difference.h"
+#include "kernels/versus/found_difference.h"
 
 namespace bitpilot {
 namespace {
