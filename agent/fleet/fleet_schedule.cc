@@ -274,9 +274,9 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
                             what + SecondsOf(options_.max_wait) + ": " + DescribeBoardsOf(lane)});
   }
   if (use.was_told || now_ < *use.without_since + kTellLaneAfter) return;
-  use.was_told = true;
   // A single board says itself what is wrong with it.
   if (members == 1) return;
+  use.was_told = true;
   const bool is_bounded = options_.max_wait < kForever;
   actions_.emplace_back(
       Notice{name + " has no board that works now: " + DescribeBoardsOf(lane) + "; waiting " +

@@ -102,7 +102,7 @@ TEST_F(DaemonDeathTest, WhoeverWaitsIsToldOfALostBoardAndOfItsReturn) {
   ASSERT_EQ(kill(daemon_->pid(), SIGKILL), 0);
   const auto logits = (*board)->Infer(network_, RandomImages(network_, 1, 1));
   ASSERT_TRUE(logits.ok()) << logits.status().message();
-  ASSERT_EQ(notices.size(), 2U);
+  ASSERT_EQ(notices.size(), 2U) << testing::PrintToString(notices);
   EXPECT_TRUE(notices[0].starts_with("board 'local' at loopback does not answer")) << notices[0];
   EXPECT_TRUE(notices[1].starts_with("board 'local' at loopback is back after")) << notices[1];
 }
