@@ -215,10 +215,12 @@ void FleetCore::Give(Board& board, Job& job) {
   job.on = board.spec.id;
   job.is_given = true;
   // The last attempt's id is for the board that may know it alone.
-  if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
-  job.id_known_to = board.spec.id;
   JobRequest request = job.spec.request;
-  if (job.is_measurement()) std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+  if (job.is_measurement()) {
+    if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
+    job.id_known_to = board.spec.id;
+    std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+  }
   StepClient(board, JobSubmitted{std::move(request)});
 }
 
