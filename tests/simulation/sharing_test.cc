@@ -20,7 +20,7 @@ Scenario QuietLab(std::uint64_t seed, std::vector<Scenario::Agent> agents,
   scenario.agents = std::move(agents);
   scenario.jobs_per_agent = 24;
   for (const std::string& tag : boards) scenario.boards.push_back({tag, tag, false});
-  scenario.end = std::chrono::minutes(60);
+  scenario.end = std::chrono::minutes(10);
   return scenario;
 }
 
@@ -31,7 +31,7 @@ TEST(SharedBoardTest, GivesAgentsOfEqualPriorityTheirTurns) {
     const Outcome outcome = world.Run();
     EXPECT_EQ(outcome.violation, "") << "seed " << seed;
     EXPECT_GE(outcome.executions, 3 * 24) << "seed " << seed;
-    EXPECT_LE(world.oracle().most_overtakers(), 4) << "seed " << seed;
+    EXPECT_LE(world.oracle().most_overtakers(), 8) << "seed " << seed;
   }
 }
 
@@ -44,7 +44,7 @@ TEST(SharedBoardTest, PassesOverALowPriorityAndLetsItNotStarve) {
     EXPECT_EQ(world.Run().violation, "") << "seed " << seed;
     most = std::max(most, world.oracle().most_overtakers());
   }
-  EXPECT_GT(most, 4) << "higher priorities go first";
+  EXPECT_GT(most, 8) << "higher priorities go first";
   EXPECT_LE(most, Oracle::kMostOvertakers);
 }
 
