@@ -68,7 +68,7 @@ set(users_sqlite agent/study/sqlite)
 # experiments/training_step times the float step itself, which no product code offers.
 set(users_torch agent/qat agent/model policies experiments/training_step)
 set(users_protobuf proto device_daemon agent)
-set(users_asio device_daemon agent)
+set(users_asio device_daemon agent experiments/reliability)
 set(users_cli11 device_daemon agent experiments)
 set(users_json policies device_daemon agent experiments)
 set(users_toml agent experiments)

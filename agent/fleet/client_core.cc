@@ -149,7 +149,8 @@ void ClientCore::Handle(CloseRequested&) {
     actions_.emplace_back(Closed{});
     return;
   }
-  if (phase_ != Phase::kReady) return End();
+  // Who waits for a reservation gives up its place, too.
+  if (phase_ != Phase::kReady && phase_ != Phase::kHeld) return End();
   if (!jobs_.empty()) {
     JobCancelled cancelled{jobs_.front().id()};
     Handle(cancelled);
@@ -251,7 +252,7 @@ void ClientCore::FinishJobIfDone() {
   actions_.emplace_back(JobFinished{jobs_.front().TakeResult(), jobs_.front().measure_id()});
   jobs_.pop_front();
   awaited_request_id_ = 0;
-  eta_noticed_ = false;
+  eta_noticed_ = queue_noticed_ = false;
   resume_at_ = now_;
   next_ping_ = now_ + kPingInterval;
 }
@@ -260,6 +261,7 @@ void ClientCore::FinishJobIfDone() {
 
 void ClientCore::OnLeaseGrant(const v1::LeaseGrant& grant) {
   lease_epoch_ = grant.epoch();
+  has_reservation_ = grant.kind() != v1::LeaseRequest::PER_JOB;
   EndAbsence();
   pause_ = kFirstPause;
   unanswered_pings_ = 0;
@@ -288,8 +290,14 @@ void ClientCore::SayHello() {
 
 void ClientCore::AskForLease() {
   Message request;
-  request.envelope.mutable_lease_request()->set_ttl_ms(kLeaseTtlMs);
-  request.envelope.mutable_lease_request()->set_holder(options_.holder);
+  v1::LeaseRequest& lease = *request.envelope.mutable_lease_request();
+  lease.set_ttl_ms(kLeaseTtlMs);
+  lease.set_holder(options_.holder);
+  if (knows_lease_kinds_) {
+    lease.set_kind(options_.lease == LeaseKind::kPerJob ? v1::LeaseRequest::PER_JOB
+                                                        : v1::LeaseRequest::RESERVATION);
+    lease.set_priority(options_.priority);
+  }
   Send(std::move(request));
   EnterPhase(Phase::kLeasing, kLeaseLimit);
 }

@@ -22,6 +22,9 @@
 //     is recorded as given up. A result that is known from nowhere is a late copy of such a one.
 //     Acknowledgements wait while the board measures.
 //   - A job that is cancelled while the board is away is cancelled there when the board is back.
+//   - The lease is a reservation, by which the board is this agent's alone, or of one job at a time
+//     (LeaseKind): then agents share the board, jobs wait there for their turn, and no wait for other
+//     agents ends a job. An older bitpilotd knows reservations only; it is asked for one then.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
 //     its numbers must not be mixed with the earlier ones.
 #pragma once
@@ -48,12 +51,19 @@ using Instant = std::chrono::milliseconds;
 // A wait without an end, as a duration that still can be added to a time.
 inline constexpr std::chrono::milliseconds kForever = std::chrono::hours{24 * 365 * 100};
 
+enum class LeaseKind {
+  kReservation,  // the board is this agent's alone until it gives it back
+  kPerJob,       // other agents' jobs and this one's take turns
+};
+
 // The waits may be kForever: then absence never fails the board.
 struct ClientOptions {
   std::string board_name;  // for messages, with the endpoint
   std::string endpoint;
   std::string agent_build;
   std::string holder;  // what others see who ask for the lease
+  LeaseKind lease = LeaseKind::kReservation;
+  int priority = 0;  // among the agents of a board, -9 to 9: the higher one goes first
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds reconnect_timeout{60'000};
   std::chrono::milliseconds lease_wait{0};
@@ -147,6 +157,9 @@ class ClientCore {
   // How the board is called in messages: "board 'rpi5-a' at tcp://192.0.2.7:7777".
   std::string BoardLabel() const;
 
+  // While the board is this agent's alone: other agents wait until it is given back.
+  bool has_reservation() const { return phase_ == Phase::kReady && has_reservation_; }
+
  private:
   enum class Phase {
     kNew,
@@ -180,6 +193,8 @@ class ClientCore {
   void OnMeasureResult(const Message& message, const Status& validity);
   void OnMeasureProgress(const v1::MeasureProgress& progress);
   void OnPong(const v1::Pong& pong);
+  // Tells once of a job that so many others go before.
+  void NoticeQueue(std::uint32_t position);
   void OnReplyToJob(const Message& message);
   void OnErrorOfSession(const v1::Envelope& envelope);
 
@@ -218,6 +233,8 @@ class ClientCore {
   // The session.
   std::string session_id_;
   std::uint64_t lease_epoch_ = 0;
+  bool knows_lease_kinds_ = false;
+  bool has_reservation_ = false;
   std::uint64_t last_request_id_ = 0;
   FrameLimits limits_;
   Instant next_ping_{0};
@@ -231,6 +248,7 @@ class ClientCore {
   bool away_noticed_ = false;          // a notice said so
   bool turn_noticed_ = false;          // once is enough, however often it waits
   bool windows_noticed_ = false;       // a notice said that it measures in no longer windows
+  bool queue_noticed_ = false;         // a notice said that the first job waits for other agents
   std::string last_loss_;              // why
   bool held_by_other_ = false;         // the last loss is a lease that another agent holds
   int refused_handshakes_ = 0;         // in a row

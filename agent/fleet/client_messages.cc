@@ -5,6 +5,7 @@
 
 #include "agent/fleet/client_core.h"
 #include "agent/fleet/wire_conversion.h"
+#include "kernels/base/number_text.h"
 #include "proto/phases.h"
 #include "proto/validation.h"
 
@@ -24,12 +25,15 @@ constexpr milliseconds kBusyPause{200};
 // Whoever waits for longer wants to know.
 constexpr milliseconds kLongMeasurement{120'000};
 
-milliseconds MeasureLimit(std::uint32_t eta_ms) {
-  return std::clamp(3 * milliseconds(eta_ms), kMinMeasureLimit, kLongestJob);
-}
-
 milliseconds Announced(std::uint64_t announced_ms) {
   return milliseconds(std::min<std::uint64_t>(announced_ms, kMaxDeadlineMs));
+}
+
+// Jobs of other agents that go first may take longer than the daemon thought; it says so in time.
+milliseconds MeasureLimit(const FleetJob& job) {
+  const milliseconds least =
+      job.queue_position() > 0 ? milliseconds(kQueueSilenceMs) + kReportMargin : kMinMeasureLimit;
+  return std::clamp(3 * milliseconds(job.eta_ms()), least, kLongestJob);
 }
 
 }  // namespace
@@ -117,6 +121,7 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
   limits_.takes_longer_windows = ack.protocol_minor() >= 2;
   limits_.store_bytes = ack.limits().store_bytes();
+  knows_lease_kinds_ = ack.protocol_minor() >= 3;
   if (!limits_.takes_longer_windows && !windows_noticed_) {
     windows_noticed_ = true;
     actions_.emplace_back(
@@ -168,6 +173,7 @@ void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
   if (phase_ != Phase::kReady || jobs_.empty()) return;
   const FleetJob& job = jobs_.front();
   if (!job.measuring() || job.measure_id() != progress.measure_id()) return;
+  if (progress.phase() == kQueuePhase) NoticeQueue(progress.queue_position());
   if (progress.phase() == kTurnPhase && !turn_noticed_) {
     turn_noticed_ = true;
     actions_.emplace_back(BoardNotice{BoardLabel() + " waits for its turn: " + kTurnPhase});
@@ -182,10 +188,17 @@ void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
                   std::to_string((remaining.count() + 59'999) / 60'000) + " min more"});
 }
 
-// The daemon itself ends an inference that hangs.
+void ClientCore::NoticeQueue(std::uint32_t position) {
+  if (position == 0 || queue_noticed_) return;
+  queue_noticed_ = true;
+  actions_.emplace_back(BoardNotice{
+      BoardLabel() + " works for other agents: " + Counted(position, "job") + " before this one"});
+}
+
+// The daemon itself ends an inference that hangs, and begins one that waits for other agents.
 void ClientCore::OnPong(const v1::Pong& pong) {
   if (awaited_request_id_ == 0 || jobs_.empty() || !jobs_.front().inferring()) return;
-  if (pong.state() == "INFERRING") {
+  if (pong.state() == "INFERRING" || pong.state() == "QUEUED") {
     reply_deadline_ = std::max(reply_deadline_, now_ + kMinMeasureLimit);
   }
 }
@@ -196,7 +209,8 @@ void ClientCore::OnReplyToJob(const Message& message) {
   FleetJob& job = jobs_.front();
   switch (job.OnReply(message)) {
     case FleetJob::Next::kWait:
-      reply_deadline_ = now_ + MeasureLimit(job.eta_ms());
+      reply_deadline_ = now_ + MeasureLimit(job);
+      NoticeQueue(job.queue_position());
       break;
     case FleetJob::Next::kRetry:
       resume_at_ = now_ + kBusyPause;

@@ -173,6 +173,7 @@ std::pair<BoardState, std::string> FleetCore::StateOf(const Board& board) const 
   if (board.failure) return {BoardState::kFailed, board.failure->message()};
   if (board.is_draining && !board.job) return {BoardState::kDraining, ""};
   if (IsLeftOut(board) && !board.job) return {BoardState::kLeftOut, board.left_out_why};
+  if (board.is_given_back && !board.job) return {BoardState::kGivenBack, ""};
   if (!board.is_held) {
     if (board.is_held_by_other) return {BoardState::kHeld, board.away_why};
     return {board.info ? BoardState::kAway : BoardState::kConnecting, board.away_why};

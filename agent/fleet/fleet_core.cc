@@ -40,6 +40,8 @@ std::string_view ToString(BoardState state) {
       return "LEFT_OUT";
     case BoardState::kFailed:
       return "FAILED";
+    case BoardState::kGivenBack:
+      return "GIVEN_BACK";
     case BoardState::kLeaving:
       return "LEAVING";
   }
@@ -164,7 +166,10 @@ void FleetCore::Handle(JobAdded& event) {
   jobs_.emplace(job.id(), std::move(added));
   ++lanes_[job.entry.lane].jobs;
   lanes_changed_ = true;
-  if (job.spec.only_on && boards_.contains(*job.spec.only_on)) touched_.insert(*job.spec.only_on);
+  for (const auto& [id, board] : boards_) {
+    const bool is_in_use = !board->idle_since && !board->is_given_back && !board->is_closing;
+    if (!is_in_use && Serves(*board, job.entry.lane)) Touch(*board);
+  }
   Wait(job);
 }
 

@@ -15,6 +15,9 @@
 //              its first board.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
+//   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
+//              and waits for others: agents that reserve boards of two classes cannot lock each other
+//              out (FleetOptions::give_back_after).
 //   Attempts   What failed is tried again as agent/fleet/measure_retries.h says. Attempts of a job
 //              are numbered; each has the measure id AttemptId() or, repeated on the board that may
 //              know it, the id of the one before. An id that was given up on a board is never used
@@ -85,6 +88,7 @@ class FleetCore {
     int jobs = 0;
     std::optional<Instant> without_since;
     bool was_told = false;
+    bool is_held_by_others = false;  // boards of it are, and none works here
   };
 
   // One overload an event.
@@ -151,6 +155,10 @@ class FleetCore {
   bool Serves(const Board& board, const Lane& lane) const;
   void CheckLanes();
   void CheckLane(const Lane& lane, LaneUse& use);
+  // When a reserved board without work is to be given back; nothing if it may stay.
+  std::optional<Instant> GiveBackAt(const Board& board) const;
+  bool HasWorkFor(const Board& board) const;
+  bool IsLockedOut() const;
   void CheckSecondOpinions();
   std::string DescribeBoardsOf(const Lane& lane) const;
 

@@ -32,8 +32,10 @@ struct BoardSpec {
 
 struct JobSpec {
   // request.id is never used again in this fleet. Of a measurement, measure_id is what the ids of its
-  // attempts derive from (AttemptId()), and never used for another one anywhere. The job owns
-  // its network files.
+  // attempts derive from (AttemptId()), and never used for another one anywhere: take a random one
+  // (NewMeasureId()). Boards keep results by it for a day, so one that two studies came to by the same
+  // rule would name both their measurements. A resumed study goes on alike with other ids: what it
+  // consumed is in its log. The job owns its network files.
   JobRequest request;
   std::string class_tag;           // boards with this tag may run it
   std::optional<BoardId> only_on;  // this board alone; class_tag is not read then
@@ -60,6 +62,7 @@ enum class BoardState {
   kDraining,     // takes no new job, by order
   kLeftOut,      // unlike the other boards of its classes
   kFailed,       // refused for good, or until it is tried again
+  kGivenBack,    // reserved, and not needed while other agents wait; taken again when it is
   kLeaving,      // was removed
 };
 std::string_view ToString(BoardState state);
@@ -70,6 +73,10 @@ struct FleetOptions {
   RetryOptions retries;
   // A job of a board that is away for so long is given to another one.
   std::chrono::milliseconds move_after{20'000};
+  // A reserved board without work is given back after so long, if its agent wants leases per job (an
+  // older bitpilotd knows reservations only) or if jobs of another class wait for boards that other
+  // agents hold.
+  std::chrono::milliseconds give_back_after{2'000};
   // How long a class with jobs may be without a board that works before its jobs end with
   // kUnavailable.
   std::chrono::milliseconds max_wait = kForever;

@@ -146,6 +146,7 @@ FleetJob::Next FleetJob::OnReply(const Message& reply) {
       if (stage_ != Stage::kRun || !is_measure()) return Next::kLost;
       stage_ = Stage::kMeasuring;
       eta_ms_ = envelope.measure_accepted().eta_ms();
+      queue_position_ = envelope.measure_accepted().queue_position();
       return Next::kWait;
     case v1::Envelope::kMeasureResult:
       return OnMeasureResult(envelope.measure_result());
@@ -270,7 +271,7 @@ void FleetJob::Restart() {
   stage_ = Stage::kQuery;
   artifact_ = 0;
   have_bytes_ = 0;
-  eta_ms_ = 0;
+  eta_ms_ = queue_position_ = 0;
 }
 
 void FleetJob::FinishMeasure(MeasureStatus status, std::string detail) {

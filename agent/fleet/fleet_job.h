@@ -115,6 +115,8 @@ class FleetJob {
   bool was_asked_for() const { return was_asked_for_; }
   // How long the board says that the measurement takes.
   std::uint32_t eta_ms() const { return eta_ms_; }
+  // How many jobs the board said that it does first.
+  std::uint32_t queue_position() const { return queue_position_; }
   // Empty for an inference.
   const std::string& measure_id() const;
   // REQUIRES: finished().
@@ -152,6 +154,7 @@ class FleetJob {
   std::size_t best_progress_ = 0;  // most bytes and images the board ever had of this job
   std::size_t images_sent_ = 0;    // in the InferRequest under way
   std::uint32_t eta_ms_ = 0;
+  std::uint32_t queue_position_ = 0;
   bool was_asked_for_ = false;
   int losses_ = 0;          // sessions lost since the last progress
   int refused_chunks_ = 0;  // since the last progress

@@ -91,6 +91,7 @@ std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
     return next;
   }
   if (board.resting_until > now_) consider(board.resting_until);
+  if (const std::optional<Instant> at = GiveBackAt(board)) consider(*at);
   if (board.health.is_quarantined() && !board.job && !board.check && options_.health_check) {
     consider(board.health.check_at());
   }
@@ -118,6 +119,25 @@ bool FleetCore::IsLeftOut(const Board& board) const {
 bool FleetCore::IsWanted(const Board& board) const {
   const auto own = lanes_.find(Lane{"", board.spec.id});
   return own != lanes_.end() && own->second.jobs > 0;
+}
+
+bool FleetCore::HasWorkFor(const Board& board) const {
+  return std::any_of(board.lanes.begin(), board.lanes.end(), [this](const Lane& lane) {
+    const auto use = lanes_.find(lane);
+    return use != lanes_.end() && use->second.jobs > 0;
+  });
+}
+
+bool FleetCore::IsLockedOut() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& one) {
+    return one.second.jobs > 0 && one.second.is_held_by_others;
+  });
+}
+
+std::optional<Instant> FleetCore::GiveBackAt(const Board& board) const {
+  if (!board.idle_since || !board.client->has_reservation()) return std::nullopt;
+  if (board.spec.client.lease != LeaseKind::kPerJob && !IsLockedOut()) return std::nullopt;
+  return *board.idle_since + options_.give_back_after;
 }
 
 bool FleetCore::Serves(const Board& board, const Lane& lane) const {
@@ -161,8 +181,15 @@ void FleetCore::RefreshTouched() {
 // What follows from a board's state, and what others know of it.
 void FleetCore::Refresh(Board& board) {
   const bool is_at_rest = !board.job && !board.check && !board.is_leaving && !is_closing_;
+  const bool is_without_work = board.is_held && is_at_rest && !HasWorkFor(board);
+  if (!is_without_work) board.idle_since.reset();
+  if (is_without_work && !board.idle_since) board.idle_since = now_;
+  const std::optional<Instant> give_back_at = GiveBackAt(board);
+  board.is_given_back =
+      (board.is_given_back && !HasWorkFor(board)) || (give_back_at && now_ >= *give_back_at);
   // Who has no use for a board does not keep it from others.
-  const bool is_useless = board.is_draining || (IsLeftOut(board) && !IsWanted(board));
+  const bool is_useless =
+      board.is_draining || board.is_given_back || (IsLeftOut(board) && !IsWanted(board));
   if (is_useless && is_at_rest && !board.is_closing && !board.failure) {
     board.is_closing = true;
     StepClient(board, bitpilot::CloseRequested{});
@@ -215,10 +242,12 @@ void FleetCore::Give(Board& board, Job& job) {
   job.on = board.spec.id;
   job.is_given = true;
   // The last attempt's id is for the board that may know it alone.
-  if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
-  job.id_known_to = board.spec.id;
   JobRequest request = job.spec.request;
-  if (job.is_measurement()) std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+  if (job.is_measurement()) {
+    if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
+    job.id_known_to = board.spec.id;
+    std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+  }
   StepClient(board, JobSubmitted{std::move(request)});
 }
 
@@ -238,6 +267,7 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
   int members = 0;
   int hopeless = 0;
   bool works = false;
+  bool is_held_by_others = false;
   const Board* last_failed = nullptr;
   for (const auto& [id, board] : boards_) {
     const bool may_serve = board->info
@@ -248,6 +278,7 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
     if (!may_serve || (lane.only_on && lane.only_on != id) || board->is_leaving) continue;
     ++members;
     works = works || CanWork(*board);
+    is_held_by_others = is_held_by_others || board->is_held_by_other;
     if (!board->failure || options_.retry_failed_after) continue;
     ++hopeless;
     if (last_failed == nullptr || board->failed_at >= last_failed->failed_at) {
@@ -255,6 +286,11 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
     }
   }
   const std::string name = lane.tag.empty() ? "this fleet" : "class '" + lane.tag + "'";
+  is_held_by_others = is_held_by_others && !works;
+  if (is_held_by_others != use.is_held_by_others) {
+    use.is_held_by_others = is_held_by_others;
+    for (const auto& [id, board] : boards_) Touch(*board);
+  }
   if (works) {
     if (use.was_told) actions_.emplace_back(Notice{name + " has a board again"});
     use.without_since.reset();

@@ -33,6 +33,8 @@ struct FleetCore::Board {
   Instant failed_at{0};
   bool is_draining = false;
   bool is_leaving = false;
+  bool is_given_back = false;
+  std::optional<Instant> idle_since;  // without work, as of the last Refresh()
 
   std::optional<JobId> job;  // runs, or goes on as soon as the board can
   std::optional<JobId> check;

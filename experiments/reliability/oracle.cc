@@ -1,5 +1,8 @@
 #include "experiments/reliability/oracle.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "kernels/base/sha256.h"
 
 namespace bitpilot::simulation {
@@ -18,27 +21,31 @@ void Oracle::Break(const std::string& law, const std::string& how) {
 void Oracle::OnBoardStarted(int board, int boot) {
   BoardState& state = boards_[board];
   state.boot = boot;
-  state.lease.reset();
+  state.leases.clear();
   state.users.clear();
+  state.priorities.clear();
+  state.waiting.clear();
   state.last_request_ids.clear();
   state.executed.clear();
   state.running_session.reset();
 }
 
-void Oracle::OnLeaseGranted(int board, const std::string& session, const std::string& user,
-                            std::uint64_t epoch, Time ttl, Time now) {
+void Oracle::OnLeaseGranted(int board, const Grant& grant, Time now) {
   BoardState& state = boards_[board];
-  const auto [known, is_new] = state.epochs.try_emplace(epoch, session);
+  const auto [known, is_new] = state.epochs.try_emplace(grant.epoch, grant.session);
   if (!is_new) {
-    Break("one lease an epoch", BoardName(board) + " gave epoch " + std::to_string(epoch) +
-                                    " to a second session of " + user);
+    Break("one lease an epoch", BoardName(board) + " gave epoch " + std::to_string(grant.epoch) +
+                                    " to a second session of " + grant.user);
   }
-  if (state.lease && state.lease->session != session && now < state.lease->certain_until) {
-    Break("one lease an epoch", BoardName(board) + " gave a lease to " + user + " while " +
-                                    state.lease->user + " has one");
+  for (const auto& [session, lease] : state.leases) {
+    const bool are_both = grant.is_reservation && lease.is_reservation;
+    if (!are_both || session == grant.session || now >= lease.certain_until) continue;
+    Break("one lease an epoch", BoardName(board) + " gave a reservation to " + grant.user +
+                                    " while " + lease.user + " has one");
   }
-  state.users[session] = user;
-  state.lease = Lease{session, user, ttl, now + ttl, now + ttl};
+  state.users[grant.session] = grant.user;
+  state.leases[grant.session] =
+      Lease{grant.user, grant.is_reservation, grant.ttl, now + grant.ttl, now + grant.ttl};
 }
 
 void Oracle::OnSessionMessage(int board, const std::string& session, std::uint64_t request_id,
@@ -47,15 +54,70 @@ void Oracle::OnSessionMessage(int board, const std::string& session, std::uint64
   std::uint64_t& last = state.last_request_ids[session];
   if (request_id <= last) return;  // a late one or a copy, which renews nothing
   last = request_id;
-  if (!state.lease || state.lease->session != session) return;
-  Lease& lease = *state.lease;
+  const auto found = state.leases.find(session);
+  if (found == state.leases.end()) return;
+  Lease& lease = found->second;
   if (now < lease.certain_until) lease.certain_until = now + lease.ttl;
   if (now <= lease.possible_until) lease.possible_until = now + lease.ttl;
 }
 
-void Oracle::OnLeaseReleased(int board, const std::string& session) {
+void Oracle::OnAccepted(int board, const std::string& session, const std::string& user,
+                        const std::string& job) {
   BoardState& state = boards_[board];
-  if (state.lease && state.lease->session == session) state.lease.reset();
+  if (state.executed.contains(job)) return;  // it runs
+  const auto [waiting, is_new] = state.waiting.try_emplace(job);
+  if (is_new) waiting->second = {session, user, state.priorities[session], ++num_accepted_, 0};
+  waiting->second.session = session;
+}
+
+void Oracle::CheckLease(int board, const std::string& session, Time now) {
+  const BoardState& state = boards_[board];
+  const auto user = state.users.find(session);
+  if (user == state.users.end()) {
+    return Break("no execution without lease",
+                 BoardName(board) + " starts a job of a session without a lease");
+  }
+  bool has_lease = false;
+  for (const auto& [holder, lease] : state.leases) {
+    if (lease.user == user->second) {
+      // The lease of whose job waits does not end.
+      has_lease = has_lease || now <= lease.possible_until ||
+                  std::any_of(state.waiting.begin(), state.waiting.end(),
+                              [&](const auto& one) { return one.second.session == holder; });
+    } else if (lease.is_reservation && now < lease.certain_until) {
+      return Break("no execution without lease", BoardName(board) + " starts a job of " +
+                                                     user->second + ", and " + lease.user +
+                                                     " has a reservation");
+    }
+  }
+  if (has_lease) return;
+  Break("no execution without lease",
+        BoardName(board) + " starts a job of " + user->second + ", which has no lease");
+}
+
+void Oracle::CheckTurn(int board, const std::string& job, Time now) {
+  BoardState& state = boards_[board];
+  const auto found = state.waiting.find(job);
+  if (found == state.waiting.end()) return;
+  const Waiting next = found->second;
+  state.waiting.erase(found);
+  // With a reservation only its holder's jobs begin.
+  for (const auto& [session, lease] : state.leases) {
+    if (lease.is_reservation) return;
+  }
+  for (auto& [name, other] : state.waiting) {
+    const auto lease = state.leases.find(other.session);
+    if (lease == state.leases.end() || now >= lease->second.certain_until) continue;
+    if (other.priority > next.priority && next.overtaken < kMostOvertakers) {
+      Break("turns in order", BoardName(board) + " starts a job of " + next.user +
+                                  " before one of " + other.user + ", whose priority is higher");
+    }
+    if (other.arrival > next.arrival) continue;
+    most_overtakers_ = std::max(most_overtakers_, ++other.overtaken);
+    if (other.overtaken <= kMostOvertakers) continue;
+    Break("turns in order", BoardName(board) + " passes a job of " + other.user + " over " +
+                                std::to_string(other.overtaken) + " times");
+  }
 }
 
 std::uint64_t Oracle::OnExecutionStarted(int board, const std::string& session, Execution execution,
@@ -65,18 +127,15 @@ std::uint64_t Oracle::OnExecutionStarted(int board, const std::string& session, 
     Break("one execution a boot",
           BoardName(board) + " executes " + Short(execution.measure_id) + " a second time");
   }
+  if (is_measurement && stored_.contains({board, execution.measure_id})) {
+    Break("stored results last", BoardName(board) + " executes " + Short(execution.measure_id) +
+                                     ", whose result it has stored");
+  }
   if (state.running_session) {
     Break("no execution without lease", BoardName(board) + " runs two jobs at once");
   }
-  const auto user = state.users.find(session);
-  if (user == state.users.end() || !state.lease || state.lease->user != user->second ||
-      now > state.lease->possible_until) {
-    Break(
-        "no execution without lease",
-        BoardName(board) + " starts a job of " +
-            (user == state.users.end() ? "a session without a lease" : user->second) +
-            (state.lease ? ", the lease is " + state.lease->user + "'s" : ", nobody has a lease"));
-  }
+  CheckLease(board, session, now);
+  CheckTurn(board, execution.measure_id, now);
   state.running_session = session;
   executions_.push_back(std::move(execution));
   return executions_.size() - 1;
@@ -87,8 +146,10 @@ void Oracle::OnExecutionEnded(int board, Time now) {
   // The lease of whose job runs does not end.
   const auto user =
       state.running_session ? state.users.find(*state.running_session) : state.users.end();
-  if (user != state.users.end() && state.lease && state.lease->user == user->second) {
-    state.lease->possible_until = now + state.lease->ttl;
+  if (user != state.users.end()) {
+    for (auto& [session, lease] : state.leases) {
+      if (lease.user == user->second) lease.possible_until = now + lease.ttl;
+    }
   }
   state.running_session.reset();
 }

@@ -3,11 +3,17 @@
 // It knows nothing of how the cores work; every law is checked from messages, executions and records
 // alone. The laws:
 //
-//   one lease an epoch       No board gives one epoch to two sessions, and no lease to one while
+//   one lease an epoch       No board gives one epoch to two sessions, and no reservation to one while
 //                            another one's is alive.
 //   no execution without lease
-//                            A job starts only for a user whose lease is alive, and one at a time.
+//                            A job starts only for a user whose lease is alive, while nobody else has a
+//                            reservation, and one at a time.
+//   turns in order           Of the jobs of agents that share a board none starts before one of a higher
+//                            priority, unless it was passed over too often; and none is passed over
+//                            by more than kMostOvertakers that came later.
 //   one execution a boot     A measure id is executed at most once between two starts of a board.
+//   stored results last      A measure id whose result a board has stored is not executed there again
+//                            until the result is dropped, whatever becomes of the daemon.
 //   recorded once            (measure id, attempt) is recorded at most once, and so is the end of a job.
 //   nothing acknowledged is lost
 //                            When an acknowledgement reaches a board, the study has the attempt on
@@ -41,19 +47,43 @@ struct Execution {
 
 class Oracle {
  public:
+  static constexpr int kMostOvertakers = 16;
+
   // The law that was broken first and how; nothing as long as all hold.
   const std::optional<std::string>& violation() const { return violation_; }
   void Break(const std::string& law, const std::string& how);
 
   // ---- Boards
   void OnBoardStarted(int board, int boot);
-  void OnLeaseGranted(int board, const std::string& session, const std::string& user,
-                      std::uint64_t epoch, Time ttl, Time now);
+  struct Grant {
+    std::string session;
+    std::string user;
+    std::uint64_t epoch = 0;
+    bool is_reservation = false;
+    Time ttl{0};
+  };
+  void OnLeaseAsked(int board, const std::string& session, int priority) {
+    boards_[board].priorities[session] = priority;
+  }
+  void OnLeaseGranted(int board, const Grant& grant, Time now);
   // A message of a session has reached the board, which has done nothing about it yet.
   void OnSessionMessage(int board, const std::string& session, std::uint64_t request_id, Time now);
-  void OnLeaseReleased(int board, const std::string& session);
-  // Nobody has a lease then: its holder had asked for another one.
-  void OnEpochNotStored(int board) { boards_[board].lease.reset(); }
+  // The session has given it back, or has lost it when the next one's epoch could not be stored.
+  void OnLeaseReleased(int board, const std::string& session) {
+    boards_[board].leases.erase(session);
+  }
+  // A job waits from now on, or waits for another session of its user than before. job: a
+  // measure id, or any name of an inference.
+  void OnAccepted(int board, const std::string& session, const std::string& user,
+                  const std::string& job);
+  // It does not wait any more.
+  void OnAnswered(int board, const std::string& job) { boards_[board].waiting.erase(job); }
+  void OnResultStored(int board, const std::string& measure_id) {
+    stored_.insert({board, measure_id});
+  }
+  void OnResultDropped(int board, const std::string& measure_id) {
+    stored_.erase({board, measure_id});
+  }
   // Returns the number by which the execution is known.
   std::uint64_t OnExecutionStarted(int board, const std::string& session, Execution execution,
                                    bool is_measurement, Time now);
@@ -83,27 +113,44 @@ class Oracle {
   void OnPowerCut(int agent, int board, int max_power_cycles);
   void OnQueue(const std::string& what, std::size_t size, std::size_t limit);
 
+  // How often one job at most was passed over by jobs that came later, while it could have begun.
+  int most_overtakers() const { return most_overtakers_; }
   int num_executions() const { return static_cast<int>(executions_.size()); }
 
  private:
   struct Lease {
-    std::string session;
     std::string user;
+    bool is_reservation = false;
     Time ttl{0};
     // A board may renew a lease while the holder's job runs. So much is known of its end:
     Time certain_until{0};
     Time possible_until{0};
   };
+  struct Waiting {
+    std::string session;
+    std::string user;
+    int priority = 0;
+    std::uint64_t arrival = 0;
+    int overtaken = 0;
+  };
   struct BoardState {
     int boot = 0;
     std::map<std::uint64_t, std::string> epochs;  // ever granted: to which session
-    std::optional<Lease> lease;
-    std::map<std::string, std::string> users;  // of sessions
+    std::map<std::string, Lease> leases;          // by session
+    std::map<std::string, std::string> users;     // of sessions that had one
+    std::map<std::string, int> priorities;        // of sessions that asked for one
+    std::map<std::string, Waiting> waiting;       // jobs
     std::map<std::string, std::uint64_t> last_request_ids;
     std::set<std::string> executed;  // measure ids of this boot
     std::optional<std::string> running_session;
   };
+  void CheckLease(int board, const std::string& session, Time now);
+  void CheckTurn(int board, const std::string& job, Time now);
+
   std::map<int, BoardState> boards_;
+  std::uint64_t num_accepted_ = 0;
+  int most_overtakers_ = 0;
+  std::set<std::pair<int, std::string>> stored_;  // results, by board
   std::vector<Execution> executions_;
   std::set<std::pair<std::string, int>> recorded_;  // (measure id, attempt)
   std::set<std::pair<int, int>> ended_;             // (agent, job)

@@ -18,6 +18,10 @@ std::string_view ToString(PlantedBug bug) {
       return "board-runs-a-duplicate";
     case PlantedBug::kBoardRunsTwoJobsAtOnce:
       return "board-runs-two-jobs-at-once";
+    case PlantedBug::kBoardIgnoresPriorities:
+      return "board-ignores-priorities";
+    case PlantedBug::kBoardLosesStoredResults:
+      return "board-loses-stored-results";
     case PlantedBug::kBoardMeasuresAnotherNetwork:
       return "board-measures-another-network";
     case PlantedBug::kAgentRecordsTwice:
@@ -38,6 +42,8 @@ std::string_view ToString(PlantedBug bug) {
       return "agent-ignores-time";
     case PlantedBug::kAgentForgetsALostBoard:
       return "agent-forgets-a-lost-board";
+    case PlantedBug::kAgentKeepsIdleBoards:
+      return "agent-keeps-idle-boards";
     case PlantedBug::kAgentCutsPowerForEver:
       return "agent-cuts-power-for-ever";
   }
@@ -49,20 +55,20 @@ Scenario ScenarioOf(std::uint64_t seed) {
   SimRandom random(seed * 0x2545f4914f6cdd1dULL + 1);
   Scenario scenario;
   scenario.seed = seed;
-  scenario.num_agents = random.Permille(400) ? 2 : 1;
+  const int num_agents = random.Permille(500) ? 1 : random.Between(2, 3);
+  for (int i = 0; i < num_agents; ++i) {
+    scenario.agents.push_back({random.Permille(350), random.Between(-1, 1)});
+  }
   scenario.jobs_per_agent = random.Between(4, 10);
   scenario.has_large_files = random.Permille(60);
   const int num_boards = random.Between(1, 4);
   for (int i = 0; i < num_boards; ++i) {
-    // An agent keeps the boards that it holds: two that need boards of two classes each could wait for
-    // each other.
-    const bool is_small = scenario.num_agents == 1 && random.Permille(300);
-    const std::string tag = is_small ? "small" : "big";
-    scenario.boards.push_back({tag, tag});
+    const std::string tag = random.Permille(300) ? "small" : "big";
+    scenario.boards.push_back({tag, tag, random.Permille(150)});
   }
   // One that does not belong, beside others that do.
   if (num_boards >= 2 && random.Permille(300)) {
-    scenario.boards.push_back({scenario.boards.front().tag, "odd"});
+    scenario.boards.push_back({scenario.boards.front().tag, "odd", false});
   }
   const bool has_all = random.Permille(333);
   const auto rate = [&](int highest) {

@@ -19,6 +19,8 @@ enum class PlantedBug {
   kBoardRunsWithoutLease,        // a job that waited, although its lease is released
   kBoardRunsADuplicate,          // a measure id that runs or has finished, again
   kBoardRunsTwoJobsAtOnce,       // does not wait for the worker
+  kBoardIgnoresPriorities,       // takes every agent for one of the same rank
+  kBoardLosesStoredResults,      // what StoreResult asked for is not there after a restart
   kBoardMeasuresAnotherNetwork,  // and answers under the name of the one asked for
   kAgentRecordsTwice,            // one result, as two observations
   kAgentAcknowledgesEarly,       // before the observation is on the disk
@@ -29,6 +31,7 @@ enum class PlantedBug {
   kAgentKeepsEveryJob,           // a queue without a bound
   kAgentIgnoresTime,             // never runs a timer
   kAgentForgetsALostBoard,       // never connects to it again
+  kAgentKeepsIdleBoards,         // reserved, while it waits for boards that another one reserves
   kAgentCutsPowerForEver,
 };
 inline constexpr int kNumBugs = static_cast<int>(PlantedBug::kAgentCutsPowerForEver);
@@ -52,7 +55,12 @@ struct Faults {
 
 struct Scenario {
   std::uint64_t seed = 0;
-  int num_agents = 1;
+  // How each agent wants its leases, and its rank among the agents of a board.
+  struct Agent {
+    bool reserves = false;
+    int priority = 0;
+  };
+  std::vector<Agent> agents;
   int jobs_per_agent = 8;
   std::size_t max_jobs = 64;
   // For each board: its class and what its CPU says that it is. A board of class "x" that is not an
@@ -60,6 +68,7 @@ struct Scenario {
   struct Board {
     std::string tag;
     std::string isa;
+    bool is_old = false;  // its daemon knows reservations only
   };
   std::vector<Board> boards;
   Faults faults;

@@ -36,6 +36,7 @@ void SimAgent::Start() {
   options.max_power_cycles =
       world_.bug() == PlantedBug::kAgentCutsPowerForEver ? 1 << 30 : kMaxPowerCycles;
   options.retries.unfit_wait = milliseconds(120'000);
+  if (world_.bug() == PlantedBug::kAgentKeepsIdleBoards) options.give_back_after = kForever;
   options.expected = study_.classes;
   core_ = std::make_unique<fleet::FleetCore>(std::move(options));
   submitted_.clear();
@@ -78,6 +79,9 @@ void SimAgent::AddBoard(int board) {
   spec.client.endpoint = "tcp://192.0.2." + std::to_string(board) + ":7777";
   spec.client.agent_build = "simulated";
   spec.client.holder = "agent " + std::to_string(index_);
+  const Scenario::Agent& agent = world_.scenario().agents[static_cast<std::size_t>(index_)];
+  spec.client.lease = agent.reserves ? LeaseKind::kReservation : LeaseKind::kPerJob;
+  spec.client.priority = agent.priority;
   spec.client.connect_timeout = spec.client.reconnect_timeout = spec.client.lease_wait = kForever;
   spec.client.jitter_seed = world_.random().Next();
   boards_of_[spec.id] = board;

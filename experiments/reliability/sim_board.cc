@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "experiments/reliability/job_name.h"
 #include "experiments/reliability/world.h"
 #include "proto/validation.h"
 
@@ -24,12 +25,6 @@ std::string BootId(SimRandom& random) {
   return id;
 }
 
-std::vector<std::string> NetworksOf(const v1::Envelope& envelope) {
-  if (envelope.has_infer_request()) return {envelope.infer_request().network_sha256()};
-  const auto& networks = envelope.measure_request().network_sha256();
-  return {networks.begin(), networks.end()};
-}
-
 }  // namespace
 
 SimBoard::SimBoard(World& world, int index, const Scenario::Board& description)
@@ -46,6 +41,9 @@ void SimBoard::Start() {
   config.capabilities.set_isa(world_.bug() == PlantedBug::kAgentMixesClasses ? description_.tag
                                                                              : description_.isa);
   config.capabilities.set_backend("kernels");
+  if (world_.bug() != PlantedBug::kBoardLosesStoredResults) {
+    for (const auto& [measure_id, kept] : results_) config.kept_results.push_back(kept);
+  }
   core_ = std::make_unique<daemon::DaemonCore>(std::move(config));
   ++boot_;
   hangs_until_ = milliseconds{0};
@@ -96,6 +94,14 @@ void SimBoard::Receive(const std::string& connection, const std::string& user, M
   if (envelope.has_result_ack()) {
     oracle.OnAcknowledged(index_, envelope.result_ack().measure_id());
   }
+  asking_session_ = envelope.session_id();
+  const int priority = envelope.lease_request().priority();
+  if (envelope.has_lease_request()) {
+    oracle.OnLeaseAsked(index_, envelope.session_id(), priority);
+    if (world_.bug() == PlantedBug::kBoardIgnoresPriorities) {
+      message.envelope.mutable_lease_request()->set_priority(0);
+    }
+  }
   daemon::MessageReceived event{{connection, user}, message, {}};
   for (const std::string& sha256 : NetworksOf(envelope)) {
     const auto file = files_.find(sha256);
@@ -107,13 +113,13 @@ void SimBoard::Receive(const std::string& connection, const std::string& user, M
 void SimBoard::Feed(const daemon::Event& event) {
   std::vector<daemon::Action> actions = core_->Step(event, world_.now());
   const int boot = boot_;
+  const auto* message = std::get_if<daemon::MessageReceived>(&event);
+  if (message != nullptr) WatchQueue(*message, actions);
   for (const daemon::Action& action : actions) {
     std::visit([this](const auto& one) { Do(one); }, action);
     if (boot != boot_ || !is_up()) return;
   }
-  if (const auto* received = std::get_if<daemon::MessageReceived>(&event)) {
-    PlayBugs(received->message, actions);
-  }
+  if (message != nullptr) PlayBugs(message->message, actions);
   ArmTimer();
 }
 
@@ -136,14 +142,21 @@ void SimBoard::Do(const daemon::Send& send) {
   const v1::Envelope& envelope = send.message.envelope;
   Oracle& oracle = world_.oracle();
   Message message = send.message;
+  WatchAnswer(envelope);
+  if (envelope.has_hello_ack() && description_.is_old) {
+    message.envelope.mutable_hello_ack()->set_protocol_minor(2);
+  }
   if (envelope.has_lease_denied() && world_.bug() == PlantedBug::kBoardGrantsAHeldLease) {
     message.envelope.mutable_lease_grant()->set_epoch(epoch_);
+    message.envelope.mutable_lease_grant()->set_kind(v1::LeaseRequest::RESERVATION);
     message.envelope.mutable_lease_grant()->set_ttl_ms(30'000);
   }
   if (message.envelope.has_lease_grant()) {
-    oracle.OnLeaseGranted(index_, envelope.session_id(), world_.UserOf(send.routing_id),
-                          message.envelope.lease_grant().epoch(),
-                          milliseconds(message.envelope.lease_grant().ttl_ms()), world_.now());
+    const v1::LeaseGrant& grant = message.envelope.lease_grant();
+    oracle.OnLeaseGranted(index_,
+                          {envelope.session_id(), world_.UserOf(send.routing_id), grant.epoch(),
+                           grant.kind() != v1::LeaseRequest::PER_JOB, milliseconds(grant.ttl_ms())},
+                          world_.now());
   }
   if (envelope.has_lease_released()) {
     oracle.OnLeaseReleased(index_, envelope.session_id());
@@ -158,9 +171,25 @@ void SimBoard::Do(const daemon::StoreEpoch& store) {
   if (world_.bug() != PlantedBug::kBoardForgetsEpochs) epoch_ = store.epoch;
   // The disk may be full.
   const bool fails = world_.has_faults() && world_.random().Permille(20);
-  if (fails) world_.oracle().OnEpochNotStored(index_);
+  if (fails) world_.oracle().OnLeaseReleased(index_, asking_session_);
   Feed(daemon::EpochStored{
       store.epoch, fails ? Status(StatusCode::kResourceExhausted, "no space left") : Status()});
+}
+
+void SimBoard::Do(const daemon::StoreResult& store) {
+  const bool fails = world_.has_faults() && world_.random().Permille(20);
+  if (!fails) {
+    results_[store.measure_id] = store.kept;
+    world_.oracle().OnResultStored(index_, store.measure_id);
+  }
+  Feed(daemon::ResultStored{
+      store.measure_id,
+      fails ? Status(StatusCode::kResourceExhausted, "no space left") : Status()});
+}
+
+void SimBoard::Do(const daemon::DropResult& drop) {
+  results_.erase(drop.measure_id);
+  world_.oracle().OnResultDropped(index_, drop.measure_id);
 }
 
 void SimBoard::Do(const daemon::PrepareArtifact& prepare) {
@@ -200,7 +229,7 @@ void SimBoard::RunWorker() {
   Worker& worker = *worker_;
   const v1::Envelope& envelope = worker.request.envelope;
   SimRandom& random = world_.random();
-  Execution execution{envelope.measure_request().measure_id(), index_, boot_, NetworksOf(envelope)};
+  Execution execution{JobNameOf(envelope), index_, boot_, NetworksOf(envelope)};
   if (world_.bug() == PlantedBug::kBoardMeasuresAnotherNetwork && random.Permille(100)) {
     execution.networks.front()[0] ^= 1;
   }
@@ -295,30 +324,6 @@ void SimBoard::Do(const daemon::StopJob& stop) {
     EndWorker();
     Feed(daemon::WorkerFailed{stop.job, v1::CRASH, "killed"});
   });
-}
-
-// ---- Planted bugs
-
-void SimBoard::PlayBugs(const Message& request, const std::vector<daemon::Action>& actions) {
-  if (!request.envelope.has_measure_request()) return;
-  last_measure_ = request;
-  if (world_.bug() != PlantedBug::kBoardRunsADuplicate) return;
-  for (const daemon::Action& action : actions) {
-    const auto* send = std::get_if<daemon::Send>(&action);
-    if (send == nullptr) continue;
-    const v1::Envelope& reply = send->message.envelope;
-    const bool is_known = reply.has_measure_result() || reply.measure_accepted().duplicate();
-    if (is_known) return RunAgainstTheRules(request, /*is_measurement=*/true);
-  }
-}
-
-// As a core would that told its worker so.
-void SimBoard::RunAgainstTheRules(const Message& request, bool is_measurement) {
-  const v1::Envelope& envelope = request.envelope;
-  world_.oracle().OnExecutionStarted(
-      index_, envelope.session_id(),
-      {envelope.measure_request().measure_id(), index_, boot_, NetworksOf(envelope)},
-      is_measurement, world_.now());
 }
 
 }  // namespace bitpilot::simulation

@@ -70,6 +70,8 @@ class SimBoard {
   void Do(const daemon::StartJob& start);
   void Do(const daemon::StopJob& stop);
   void Do(const daemon::DropArtifact& drop) { files_.erase(drop.sha256); }
+  void Do(const daemon::StoreResult& store);
+  void Do(const daemon::DropResult& drop);
   template <typename Other>
   void Do(const Other&) {}  // for people
 
@@ -77,6 +79,9 @@ class SimBoard {
   void ReportProgress(std::uint64_t worker, std::chrono::milliseconds end);
   void FinishWorker(std::uint64_t worker);
   void EndWorker();
+  // Tells the oracle of jobs that the core took or answered in this step.
+  void WatchQueue(const daemon::MessageReceived& event, const std::vector<daemon::Action>& actions);
+  void WatchAnswer(const v1::Envelope& envelope);
   Message AnswerOf(const Worker& worker, v1::MeasureStatus status) const;
   // What a board with the planted bug does with a request that its core just answered.
   void PlayBugs(const Message& request, const std::vector<daemon::Action>& actions);
@@ -92,11 +97,13 @@ class SimBoard {
   std::optional<std::chrono::milliseconds> timer_at_;
   std::optional<Worker> worker_;
   std::uint64_t num_workers_ = 0;
+  std::string asking_session_;           // whose message the core handles
   std::optional<Message> last_measure_;  // that was asked for; for planted bugs
 
   // The disk.
   std::uint64_t epoch_ = 0;
   std::map<std::string, File> files_;
+  std::map<std::string, v1::KeptResult> results_;  // by measure id
 };
 
 }  // namespace bitpilot::simulation

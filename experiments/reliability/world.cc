@@ -28,7 +28,7 @@ World::World(const Scenario& scenario, PlantedBug bug, std::ostream* trace)
     tags.insert(scenario.boards[i].tag);
   }
   const std::vector<std::string> classes(tags.begin(), tags.end());
-  for (int i = 0; i < scenario.num_agents; ++i) {
+  for (int i = 0; i < static_cast<int>(scenario.agents.size()); ++i) {
     agents_.push_back(std::make_unique<SimAgent>(
         *this, i,
         MakeStudy(i, scenario.jobs_per_agent, classes, scenario.seed + static_cast<unsigned>(i),
@@ -90,7 +90,7 @@ bool World::IsDone() const {
 // ---- Faults
 
 World::Link World::AnyLink() {
-  return {random_.Below(scenario_.num_agents), random_.Below(num_boards())};
+  return {random_.Below(static_cast<int>(scenario_.agents.size())), random_.Below(num_boards())};
 }
 
 void World::BreakThings() {

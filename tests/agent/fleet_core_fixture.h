@@ -26,12 +26,14 @@ class FleetCoreTest : public testing::Test {
   }
 
   // Boards are called "b1", "b2", ... by their ids.
-  void AddBoard(fleet::BoardId id, const std::string& tag = "pi", bool has_power_cycle = false) {
+  void AddBoard(fleet::BoardId id, const std::string& tag = "pi", bool has_power_cycle = false,
+                LeaseKind lease = LeaseKind::kReservation) {
     fleet::BoardSpec spec;
     spec.id = id;
     spec.client = TestOptions();
     spec.client.board_name = "b" + std::to_string(id);
     spec.client.connect_timeout = spec.client.reconnect_timeout = spec.client.lease_wait = kForever;
+    spec.client.lease = lease;
     spec.tags = {tag};
     spec.has_power_cycle = has_power_cycle;
     Step(fleet::BoardAdded{spec});

@@ -114,7 +114,9 @@ Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   const std::string& session_id = message.envelope.session_id();
   const bool held_by_session =
       !lease_session_.empty() && lease_session_ != session_id && now < lease_end_;
-  if (!held_by.empty() || held_by_session) {
+  const bool is_per_job =
+      protocol_minor >= 3 && message.envelope.lease_request().kind() == v1::LeaseRequest::PER_JOB;
+  if (!is_per_job && (!held_by.empty() || held_by_session)) {
     v1::LeaseDenied* denied = reply.envelope.mutable_lease_denied();
     denied->set_reason(v1::LeaseDenied::HELD);
     denied->set_holder(held_by);
@@ -124,6 +126,10 @@ Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   lease_session_ = session_id;
   lease_end_ = now + kLeaseTtl;
   reply.envelope.mutable_lease_grant()->set_epoch(++epoch_);
+  if (protocol_minor >= 3) {
+    reply.envelope.mutable_lease_grant()->set_kind(is_per_job ? v1::LeaseRequest::PER_JOB
+                                                              : v1::LeaseRequest::RESERVATION);
+  }
   reply.envelope.mutable_lease_grant()->set_ttl_ms(message.envelope.lease_request().ttl_ms());
   return reply;
 }
@@ -184,6 +190,7 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
   v1::MeasureAccepted* accepted = reply.envelope.mutable_measure_accepted();
   accepted->set_measure_id(request.measure_id());
   accepted->set_eta_ms(eta_ms);
+  accepted->set_queue_position(queue_position);
   if (running_.has_value()) {
     const bool same =
         running_->result.envelope.measure_result().measure_id() == request.measure_id();

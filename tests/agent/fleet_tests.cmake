@@ -1,12 +1,13 @@
 bitpilot_add_test(fleet_protocol_test
   LABEL agent
-  SOURCES fleet_client_connection_test.cc fleet_client_jobs_test.cc fleet_client_limits_test.cc
+  SOURCES fleet_client_connection_test.cc fleet_client_jobs_test.cc fleet_client_lease_test.cc
+          fleet_client_limits_test.cc
           fleet_simulated_board.cc fleet_simulation_test.cc
           measure_retries_test.cc
   DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_core_test
   LABEL agent
-  SOURCES fleet_core_test.cc fleet_health_test.cc fleet_simulated_board.cc job_queue_test.cc power_hook_test.cc
+  SOURCES fleet_core_test.cc fleet_health_test.cc fleet_leases_test.cc fleet_simulated_board.cc job_queue_test.cc power_hook_test.cc
   DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_files_test
   LABEL agent
