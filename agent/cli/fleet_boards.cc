@@ -1,6 +1,5 @@
 #include "agent/cli/fleet_boards.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,13 +10,15 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/fleet_choice.h"
 #include "agent/cli/fleet_lines.h"
 #include "agent/fleet/board.h"
+#include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
+#include "agent/fleet/leased_board.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/home_folder.h"
-#include "kernels/base/joined.h"
 #include "kernels/base/shell_word.h"
 #include "kernels/base/text_file.h"
 #include "proto/endpoint.h"
@@ -26,11 +27,6 @@ namespace bitpilot {
 namespace {
 
 using Json = nlohmann::json;
-
-struct FleetFlags {
-  std::string file = "fleet.toml";
-  bool json = false;
-};
 
 struct AddFlags : FleetFlags {
   std::string name;
@@ -41,6 +37,7 @@ struct AddFlags : FleetFlags {
 
 struct CheckFlags : FleetFlags {
   std::vector<std::string> boards;
+  double timeout_s = 5.0;
 };
 
 // What is there of the fleet file; nullopt if there is none.
@@ -129,76 +126,22 @@ int RunAdd(const AddFlags& flags) {
   return kExitDone;
 }
 
-// Lines of columns that are as wide as their widest cell.
-void PrintTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const std::vector<std::string>& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const std::vector<std::string>& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line += std::string(widths[i] - row[i].size() + 2, ' ');
-    }
-    std::printf("%s\n", line.c_str());
-  }
-}
-
-int RunList(const FleetFlags& flags) {
-  const Result<Fleet> fleet = ReadFleetFile(flags.file);
-  if (!fleet.ok()) return Fail(fleet.status(), flags.json);
-  Json boards = Json::array();
-  std::vector<std::vector<std::string>> rows = {{"board", "endpoint", "public key", "listed at"}};
-  for (const BoardAddress& board : fleet->boards) {
-    boards.push_back({{"name", board.name},
-                      {"endpoint", board.endpoint},
-                      {"public_key", board.public_key},
-                      {"listed_at", board.listed_at}});
-    rows.push_back({board.name, board.endpoint, board.public_key, board.listed_at});
-  }
-  if (flags.json) {
-    PrintJson({{"type", "result"}, {"keys", fleet->keys_directory}, {"boards", boards}});
-  } else {
-    std::printf("keys: %s\n\n", fleet->keys_directory.c_str());
-    PrintTable(rows);
-  }
-  return kExitDone;
-}
-
-// The boards that --board names, or all.
-Result<std::vector<BoardAddress>> ChosenBoards(const CheckFlags& flags, const Fleet& fleet) {
-  for (const std::string& name : flags.boards) {
-    const bool is_listed =
-        std::any_of(fleet.boards.begin(), fleet.boards.end(),
-                    [&](const BoardAddress& board) { return board.name == name; });
-    if (!is_listed) {
-      return InvalidArgument("--board: " + flags.file + " lists no board \"" + name +
-                             "\", only: " + Joined(fleet.boards, &BoardAddress::name));
-    }
-  }
-  std::vector<BoardAddress> chosen;
-  for (const BoardAddress& board : fleet.boards) {
-    if (flags.boards.empty() ||
-        std::find(flags.boards.begin(), flags.boards.end(), board.name) != flags.boards.end()) {
-      chosen.push_back(board);
-    }
-  }
-  return chosen;
-}
-
-// Whether it answers, trusts this agent, and gives its lease, which is given back at once.
-Result<BoardInfo> CheckBoard(const BoardAddress& address, const AgentKeys& keys) {
-  BITPILOT_RETURN_IF_ERROR(CheckHost(address));
+// Whether each answers, trusts this agent, and gives its lease, which is given back at the end. All at
+// once.
+std::vector<Result<BoardInfo>> CheckBoards(const ChosenFleet& fleet, double timeout_s) {
   BoardOptions options;
-  options.stop = StopRequested;
-  const Result<std::unique_ptr<Board>> board = ConnectBoard(address, keys, options);
-  if (!board.ok()) return board.status();
-  return (*board)->info();
+  options.connect_timeout = Milliseconds(timeout_s);
+  FleetDriver driver({}, {});
+  std::vector<fleet::BoardId> ids;
+  for (const BoardAddress& address : fleet.boards) {
+    ids.push_back(driver.AddBoard(FleetBoardAt(address, fleet.keys, options)));
+  }
+  std::vector<Result<BoardInfo>> infos;
+  for (const fleet::BoardId id : ids) infos.push_back(driver.WaitUntilReady(id, StopRequested));
+  return infos;
 }
 
-Json BoardJson(const BoardAddress& address, const Result<BoardInfo>& info) {
+Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
   Json object = {{"name", address.name},    {"endpoint", address.endpoint},
                  {"ok", info.ok()},         {"error", nullptr},
                  {"isa", nullptr},          {"cpu_model", nullptr},
@@ -224,35 +167,23 @@ std::string DescribeBoard(const Result<BoardInfo>& info) {
 }
 
 int RunCheck(const CheckFlags& flags) {
-  const Result<Fleet> fleet = ReadFleetFile(flags.file);
+  const Result<ChosenFleet> fleet = ReadChosenFleet(flags, flags.boards, "--board");
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
-  const Result<std::vector<BoardAddress>> boards = ChosenBoards(flags, *fleet);
-  if (!boards.ok()) return Fail(boards.status(), flags.json);
-  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
-  if (!keys.ok()) return Fail(keys.status().AsCorruptInput(), flags.json);
   StopOnSignals();
+  const std::vector<Result<BoardInfo>> infos = CheckBoards(*fleet, flags.timeout_s);
+  if (StopRequested()) return Fail(Status(StatusCode::kAborted, "stopped"), flags.json);
   Json list = Json::array();
   bool all_ok = true;
-  for (const BoardAddress& address : *boards) {
-    const Result<BoardInfo> info = CheckBoard(address, *keys);
-    if (StopRequested()) {
-      return Fail(Status(StatusCode::kAborted, "stopped at board '" + address.name + "'"),
-                  flags.json);
-    }
-    all_ok = all_ok && info.ok();
-    list.push_back(BoardJson(address, info));
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    const BoardAddress& address = fleet->boards[i];
+    all_ok = all_ok && infos[i].ok();
+    list.push_back(CheckedJson(address, infos[i]));
     if (flags.json) continue;
-    std::printf("%s: %s: %s\n", address.name.c_str(), info.ok() ? "ok" : "FAILED",
-                DescribeBoard(info).c_str());
-    std::fflush(stdout);
+    std::printf("%s: %s: %s\n", address.name.c_str(), infos[i].ok() ? "ok" : "FAILED",
+                DescribeBoard(infos[i]).c_str());
   }
   if (flags.json) PrintJson({{"type", "result"}, {"ok", all_ok}, {"boards", list}});
   return all_ok ? kExitDone : kExitFailed;
-}
-
-void AddFileFlag(CLI::App& command, FleetFlags& flags) {
-  command.add_option("--fleet", flags.file, "The fleet file")->capture_default_str();
-  AddJsonFlag(command, flags.json);
 }
 
 }  // namespace
@@ -272,21 +203,17 @@ void AddFleetBoardCommands(CLI::App& fleet, int& exit_code) {
          "--keys", add_flags->keys,
          "This agent's keys, of a fleet file that is begun; one that is there names its own")
       ->capture_default_str();
-  AddFileFlag(*add, *add_flags);
+  AddFleetFlags(*add, *add_flags);
   add->callback([add_flags, &exit_code] { exit_code = RunAdd(*add_flags); });
 
-  CLI::App* list = fleet.add_subcommand("list", "The boards of the fleet file; asks none of them");
-  const auto list_flags = std::make_shared<FleetFlags>();
-  AddFileFlag(*list, *list_flags);
-  list->callback([list_flags, &exit_code] { exit_code = RunList(*list_flags); });
-
-  CLI::App* check = fleet.add_subcommand(
-      "check",
-      "Connect to the boards, one after the other; exit code 1 if one does not answer, "
-      "does not know this agent or is leased");
+  CLI::App* check = fleet.add_subcommand("check",
+                                         "Connect to the boards, all at once, and take their "
+                                         "leases for a moment; exit code 1 if one does "
+                                         "not answer, does not know this agent or is leased");
   const auto check_flags = std::make_shared<CheckFlags>();
   check->add_option("--board", check_flags->boards, "Only this board; repeats");
-  AddFileFlag(*check, *check_flags);
+  AddTimeoutFlag(*check, check_flags->timeout_s);
+  AddFleetFlags(*check, *check_flags);
   check->callback([check_flags, &exit_code] { exit_code = RunCheck(*check_flags); });
 }
 
