@@ -37,7 +37,7 @@ struct AddFlags : FleetFlags {
 
 struct CheckFlags : FleetFlags {
   std::vector<std::string> boards;
-  double timeout_s = 5.0;
+  std::optional<double> timeout_s;
 };
 
 // What is there of the fleet file; nullopt if there is none.
@@ -128,9 +128,10 @@ int RunAdd(const AddFlags& flags) {
 
 // Whether each answers, trusts this agent, and gives its lease, which is given back at the end. All at
 // once.
-std::vector<Result<BoardInfo>> CheckBoards(const ChosenFleet& fleet, double timeout_s) {
+std::vector<Result<BoardInfo>> CheckBoards(const ChosenFleet& fleet,
+                                           const std::optional<double>& timeout_s) {
   BoardOptions options;
-  options.connect_timeout = Milliseconds(timeout_s);
+  options.connect_timeout = PatienceOf(timeout_s).normal;
   FleetDriver driver({}, {});
   std::vector<fleet::BoardId> ids;
   for (const BoardAddress& address : fleet.boards) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/fleet_file.h"
+#include "agent/fleet/fleet_watch.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -22,8 +24,10 @@ struct FleetFlags {
 void AddFleetFlags(CLI::App& command, FleetFlags& flags);
 
 // Registers --timeout: how long to wait for boards that do not answer.
-void AddTimeoutFlag(CLI::App& command, double& seconds);
+void AddTimeoutFlag(CLI::App& command, std::optional<double>& seconds);
 std::chrono::milliseconds Milliseconds(double seconds);
+// As long as --timeout says, for every board; by default as long as each kind of boards needs.
+FleetWatch::Patience PatienceOf(const std::optional<double>& timeout_s);
 
 // The boards with these names, in the file's order; all if there are no names.
 //

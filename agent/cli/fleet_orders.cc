@@ -31,7 +31,7 @@ struct OrderFlags : FleetFlags {
   std::vector<std::string> boards;
   bool all = false;
   std::string reason;
-  double timeout_s = 3.0;
+  std::optional<double> timeout_s;
 };
 
 // What to send to a board that is as `board` says. A drained board has one reason, so a quarantine
@@ -95,7 +95,7 @@ int RunOrder(const OrderFlags& flags) {
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
   StopOnSignals();
   FleetWatch watch(std::move(fleet->boards), fleet->keys);
-  watch.AskAll({}, Milliseconds(flags.timeout_s), StopRequested);
+  watch.AskAll({}, PatienceOf(flags.timeout_s), StopRequested);
   FleetWatch::Questions orders(watch.size());
   std::vector<Status> failures(watch.size());
   for (std::size_t i = 0; i < watch.size(); ++i) {
@@ -107,7 +107,7 @@ int RunOrder(const OrderFlags& flags) {
     if (!order.ok()) failures[i] = order.status();
     if (order.ok()) orders[i] = std::move(*order);
   }
-  if (!StopRequested()) watch.Ask(orders, Milliseconds(flags.timeout_s), StopRequested);
+  if (!StopRequested()) watch.Ask(orders, PatienceOf(flags.timeout_s), StopRequested);
   if (StopRequested()) {
     return Fail(Status(StatusCode::kAborted,
                        "stopped; `bitpilot fleet list` says which boards have the order"),

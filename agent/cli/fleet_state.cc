@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,9 +28,11 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
+constexpr double kTopTimeout = 3.0;  // seconds
+
 struct StateFlags : FleetFlags {
   std::vector<std::string> boards;
-  double timeout_s = 3.0;
+  std::optional<double> timeout_s;
   bool offline = false;     // of list
   double interval_s = 2.0;  // of top
 };
@@ -69,7 +72,7 @@ int PrintOnce(const StateFlags& flags) {
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
   StopOnSignals();
   FleetWatch watch(std::move(fleet->boards), fleet->keys);
-  watch.AskAll({}, Milliseconds(flags.timeout_s), StopRequested);
+  watch.AskAll({}, PatienceOf(flags.timeout_s), StopRequested);
   if (StopRequested()) return Fail(Status(StatusCode::kAborted, "stopped"), flags.json);
   return PrintState(watch, flags.json);
 }
@@ -111,7 +114,9 @@ void WatchOnScreen(FleetWatch& watch, const StateFlags& flags) {
   const std::function<bool()> ends = [&screen] { return StopRequested() || screen.QuitPressed(); };
   while (!ends()) {
     const Clock::time_point next = Clock::now() + Milliseconds(flags.interval_s);
-    watch.AskAll({}, Milliseconds(flags.timeout_s), ends);
+    // A board that connects comes in some later round.
+    const double timeout_s = flags.timeout_s.value_or(kTopTimeout);
+    watch.AskAll({}, {Milliseconds(timeout_s), Milliseconds(timeout_s)}, ends);
     if (ends()) return;
     screen.Draw(Frame(watch));
     while (Clock::now() < next && !ends()) std::this_thread::sleep_for(milliseconds{50});

@@ -4,20 +4,16 @@
 #include <utility>
 #include <variant>
 
+#include "agent/fleet/steady_now.h"
 #include "kernels/base/check.h"
 
 namespace bitpilot {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kStopPoll{100};
+constexpr milliseconds kLongestWait{100};
 constexpr std::size_t kMostLocators = 8;
-
-Instant SteadyNow() {
-  return std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch());
-}
 
 }  // namespace
 
@@ -33,26 +29,35 @@ FleetWatch::FleetWatch(std::vector<BoardAddress> boards, const AgentKeys& keys) 
 
 FleetWatch::~FleetWatch() = default;
 
-void FleetWatch::AskAll(const BoardQuestion& question, milliseconds patience, const Stop& stop) {
+void FleetWatch::AskAll(const BoardQuestion& question, const Patience& patience, const Stop& stop) {
   Ask(Questions(size(), question), patience, stop);
 }
 
-void FleetWatch::Ask(const Questions& questions, milliseconds patience, const Stop& stop) {
+void FleetWatch::Ask(const Questions& questions, const Patience& patience, const Stop& stop) {
   BITPILOT_CHECK(questions.size() == size());
-  const Instant end = SteadyNow() + patience;
+  const Instant begin = SteadyNow();
   TakeLinkEvents(hub_.Wait(milliseconds{0}));  // links that ended since the last question
   for (std::size_t i = 0; i < size(); ++i) {
     if (questions[i]) Do(boards_[i], boards_[i].inquiry.Ask(*questions[i], SteadyNow()));
   }
-  bool stopped = false;
-  while (IsAnyAsking() && SteadyNow() < end && !stopped) {
-    TakeLinkEvents(hub_.Wait(std::clamp(end - SteadyNow(), milliseconds{0}, kStopPoll)));
+  while (IsAnyAsking()) {
+    TakeLinkEvents(hub_.Wait(kLongestWait));
     TakeAnswers();
-    stopped = stop && stop();
+    GiveUpLate(patience, begin, stop && stop());
   }
-  const std::string why =
-      stopped ? "stopped" : "nothing came within " + std::to_string(patience.count()) + " ms";
-  for (Watched& board : boards_) Do(board, board.inquiry.GiveUp(why));
+}
+
+// Boards for which the time is over; all of them if `stopped`.
+void FleetWatch::GiveUpLate(const Patience& patience, Instant begin, bool stopped) {
+  for (Watched& board : boards_) {
+    const bool connects = board.address.connects;
+    const milliseconds limit = connects ? patience.connecting : patience.normal;
+    if (!stopped && SteadyNow() - begin < limit) continue;
+    const std::string in_time = " within " + std::to_string(limit.count()) + " ms";
+    Do(board, board.inquiry.GiveUp(stopped    ? "stopped"
+                                   : connects ? "it did not connect" + in_time
+                                              : "nothing came" + in_time));
+  }
 }
 
 std::optional<milliseconds> FleetWatch::SeenAgo(std::size_t board) const {

@@ -30,14 +30,20 @@ class FleetWatch {
   FleetWatch(const FleetWatch&) = delete;
   FleetWatch& operator=(const FleetWatch&) = delete;
 
+  // How long a question may take.
+  struct Patience {
+    std::chrono::milliseconds normal{3000};
+    std::chrono::milliseconds connecting = kConnectingPatience;  // with a board that connects to us
+  };
+
   // Asks, and waits until each board has answered or failed, or `patience` is over, or `stop` returns
   // true. Connections stay for the next question. What came of it is in View().
   //
   // REQUIRES: questions.size() == size().
-  void Ask(const Questions& questions, std::chrono::milliseconds patience, const Stop& stop);
+  void Ask(const Questions& questions, const Patience& patience, const Stop& stop);
 
   // The same question to all.
-  void AskAll(const BoardQuestion& question, std::chrono::milliseconds patience, const Stop& stop);
+  void AskAll(const BoardQuestion& question, const Patience& patience, const Stop& stop);
 
   std::size_t size() const { return boards_.size(); }
   const BoardAddress& address(std::size_t board) const { return boards_[board].address; }
@@ -59,6 +65,7 @@ class FleetWatch {
   void TakeAnswers();
   void TakeLinkEvents(const std::vector<ZmqLink*>& links);
   bool IsAnyAsking() const;
+  void GiveUpLate(const Patience& patience, Instant begin, bool stopped);
 
   const AgentKeys keys_;
   ZmqHub hub_;  // outlives the links; the locators wake it to the end

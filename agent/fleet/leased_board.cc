@@ -148,6 +148,10 @@ FleetBoard FleetBoardAt(const BoardAddress& address, const AgentKeys& keys,
   board.address = address;
   board.tags = address.tags;
   board.power_cycle = address.power_cycle;
+  if (address.connects) {
+    board.client.connect_timeout += kConnectingPatience;
+    board.client.reconnect_timeout += kConnectingPatience;
+  }
   return board;
 }
 

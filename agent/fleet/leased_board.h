@@ -24,7 +24,7 @@ Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::str
 
 // A board of a fleet file, as FleetDriver::AddBoard() takes it.
 //
-// options: its waits count.
+// options: its waits count; those for a board that connects are longer by kConnectingPatience.
 FleetBoard FleetBoardAt(const BoardAddress& address, const AgentKeys& keys,
                         const BoardOptions& options);
 
