@@ -168,11 +168,9 @@ std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& 
 }
 
 Json ListedBoardJson(const BoardAddress& address) {
-  return {{"name", address.name},
-          {"endpoint", address.endpoint},
-          {"public_key", address.public_key},
-          {"listed_at", address.listed_at},
-          {"tags", address.tags}};
+  return {{"name", address.name},           {"endpoint", address.endpoint},
+          {"connects", address.connects},   {"public_key", address.public_key},
+          {"listed_at", address.listed_at}, {"tags", address.tags}};
 }
 
 Json BoardJson(const BoardAddress& address, const BoardView& view,

@@ -19,8 +19,10 @@
 #include "agent/fleet/leased_board.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/home_folder.h"
+#include "kernels/base/host_name.h"
 #include "kernels/base/shell_word.h"
 #include "kernels/base/text_file.h"
+#include "kernels/base/utf8.h"
 #include "proto/endpoint.h"
 
 namespace bitpilot {
@@ -33,6 +35,8 @@ struct AddFlags : FleetFlags {
   std::string endpoint;
   std::string public_key;
   std::string keys = "keys";
+  bool connects = false;
+  std::string listen = "tcp://0.0.0.0:7776";
 };
 
 struct CheckFlags : FleetFlags {
@@ -48,12 +52,18 @@ Result<std::optional<std::string>> ReadExisting(const std::string& file) {
   return text.status();
 }
 
-// `existing`, or a file that begins with the keys, and the new board below.
+// `existing`, or a file that begins with the keys, and the new board below; flags.listen in front.
 std::string WithBoard(const AddFlags& flags, const std::optional<std::string>& existing) {
   const std::string begin = "keys = " + TomlText(AbsolutePath(ExpandHome(flags.keys))) + "\n";
   std::string text = existing.value_or(begin);
   if (!text.empty() && text.back() != '\n') text += '\n';
-  return text + "\n" + BoardLines({flags.name, flags.endpoint, flags.public_key, ""});
+  BoardAddress board{flags.name, flags.endpoint, flags.public_key, ""};
+  board.connects = flags.connects;
+  if (flags.connects && !flags.listen.empty()) {
+    // In front: what stands below a [[board]] is that board's.
+    text = "listen = " + TomlText(flags.listen) + "\n" + std::string(WithoutByteOrderMark(text));
+  }
+  return text + "\n" + BoardLines(board);
 }
 
 // The three commands that make a board known to this agent, and this agent to the board.
@@ -63,16 +73,28 @@ struct EnrollCommands {
   std::string here;
 };
 
-EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys) {
-  const Result<Endpoint> endpoint = ParseEndpoint(flags.endpoint, EndpointUse::kConnect);
+// How the board serves: where agents reach it, or where it reaches this one.
+std::string ServeCommand(const AddFlags& flags, const std::string& listen) {
+  const Result<Endpoint> endpoint = flags.connects
+                                        ? ParseEndpoint(listen, EndpointUse::kListen)
+                                        : ParseEndpoint(flags.endpoint, EndpointUse::kConnect);
   const std::string port = std::to_string(endpoint.ok() ? endpoint->port : 7777);
-  std::string here =
-      "bitpilot fleet add " + ShellWord(flags.name) + " --endpoint " + ShellWord(flags.endpoint);
+  if (flags.connects) {
+    return "bitpilotd serve --connect " + ShellWord(HostName() + ":" + port) + " --keys board-keys";
+  }
+  return "bitpilotd serve --listen 'tcp://0.0.0.0:" + port + "' --keys board-keys";
+}
+
+// listen: of this fleet.
+EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys,
+                                const std::string& listen) {
+  std::string here = "bitpilot fleet add " + ShellWord(flags.name);
+  here += flags.connects ? " --connects" : " --endpoint " + ShellWord(flags.endpoint);
+  if (flags.connects && listen != AddFlags().listen) here += " --listen " + ShellWord(listen);
   if (flags.file != FleetFlags().file) here += " --fleet " + ShellWord(flags.file);
   if (flags.keys != AddFlags().keys) here += " --keys " + ShellWord(flags.keys);
   return {"bitpilotd keygen --keys board-keys && " + AuthorizeCommand(keys),
-          "bitpilotd serve --listen 'tcp://0.0.0.0:" + port + "' --keys board-keys",
-          here + " --public-key='BOARD_PUBLIC_KEY'"};
+          ServeCommand(flags, listen), here + " --public-key='BOARD_PUBLIC_KEY'"};
 }
 
 // The fleet with the new board; nothing is written.
@@ -82,15 +104,17 @@ EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys) {
 Result<Fleet> FleetWithBoard(AddFlags flags, const std::optional<std::string>& existing) {
   // Of a board whose key is not known yet: all the rest can be checked.
   if (flags.public_key.empty()) flags.public_key = std::string(40, '0');
-  const Result<Fleet> alone = ParseFleetFile(WithBoard(flags, std::nullopt), "fleet add");
+  AddFlags as_first = flags;
+  if (as_first.listen.empty()) as_first.listen = AddFlags().listen;
+  const Result<Fleet> alone = ParseFleetFile(WithBoard(as_first, std::nullopt), "fleet add");
   if (!alone.ok()) return alone.status();
   Result<Fleet> fleet = ParseFleetFile(WithBoard(flags, existing), flags.file);
   if (!fleet.ok()) return fleet.status().AsCorruptInput();
   return fleet;
 }
 
-int PrintEnroll(const AddFlags& flags, const AgentKeys& keys) {
-  const EnrollCommands commands = EnrollCommandsOf(flags, keys);
+int PrintEnroll(const AddFlags& flags, const AgentKeys& keys, const std::string& listen) {
+  const EnrollCommands commands = EnrollCommandsOf(flags, keys, listen);
   if (flags.json) {
     PrintJson({{"type", "result"},
                {"added", false},
@@ -106,14 +130,24 @@ int PrintEnroll(const AddFlags& flags, const AgentKeys& keys) {
   return kExitDone;
 }
 
-int RunAdd(const AddFlags& flags) {
+int RunAdd(AddFlags flags) {
+  if (flags.connects != flags.endpoint.empty()) {
+    return Fail(
+        InvalidArgument("say how this machine reaches the board, --endpoint tcp://HOST:7777, "
+                        "or that the board connects to it, --connects"),
+        flags.json);
+  }
   const Result<std::optional<std::string>> existing = ReadExisting(flags.file);
   if (!existing.ok()) return Fail(existing.status(), flags.json);
+  const Result<std::string> listen = ListenOf(existing->value_or(""), flags.file);
+  if (!listen.ok()) return Fail(listen.status().AsCorruptInput(), flags.json);
+  // The file's own stays.
+  if (!listen->empty()) flags.listen.clear();
   const Result<Fleet> fleet = FleetWithBoard(flags, *existing);
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
   const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
   if (!keys.ok()) return Fail(keys.status().AsCorruptInput(), flags.json);
-  if (flags.public_key.empty()) return PrintEnroll(flags, *keys);
+  if (flags.public_key.empty()) return PrintEnroll(flags, *keys, fleet->listen);
   const Status written = WriteFileAtomically(flags.file, WithBoard(flags, *existing));
   if (!written.ok()) return Fail(written, flags.json);
   if (flags.json) {
@@ -196,8 +230,12 @@ void AddFleetBoardCommands(CLI::App& fleet, int& exit_code) {
   const auto add_flags = std::make_shared<AddFlags>();
   add->add_option("name", add_flags->name, "What --board calls it")->required();
   add->add_option("--endpoint", add_flags->endpoint,
-                  "How this machine reaches it, e.g. tcp://192.0.2.7:7777")
-      ->required();
+                  "How this machine reaches it, e.g. tcp://192.0.2.7:7777");
+  add->add_flag("--connects", add_flags->connects,
+                "Instead: it cannot be reached, as behind a NAT, and connects to this machine");
+  add->add_option("--listen", add_flags->listen,
+                  "Where this machine listens for such boards, of a fleet file that does not say")
+      ->capture_default_str();
   add->add_option("--public-key", add_flags->public_key,
                   "What `bitpilotd keygen` printed on the board");
   add->add_option(

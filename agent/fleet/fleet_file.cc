@@ -24,6 +24,8 @@ class FleetParser {
   explicit FleetParser(std::string path) : path_(std::move(path)) {}
 
   Result<Fleet> Parse(const toml::table& root);
+  // Empty if there is no such entry.
+  Result<std::string> Listen(const toml::table& root) const;
 
  private:
   Status Error(const toml::source_region& where, const std::string& message) const {
@@ -33,7 +35,6 @@ class FleetParser {
   Result<std::string> Text(const toml::table& table, std::string_view key) const;
   // Of an entry that may be missing.
   Result<std::vector<std::string>> Tags(const toml::table& table) const;
-  Result<std::string> Listen(const toml::table& root) const;
   // listen: where boards that connect to this agent do so; empty: nowhere.
   Result<BoardAddress> ParseBoard(const toml::table& table, const std::string& listen) const;
   // The endpoint of a board, of which all else is known, and whether it connects.
@@ -235,11 +236,9 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
   return fleet;
 }
 
-}  // namespace
-
-Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
+Result<toml::table> ParseToml(std::string_view text, const std::string& path) {
   try {
-    return FleetParser(path).Parse(toml::parse(text, path));
+    return toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     return InvalidArgument(path + ":" + std::to_string(error.source().begin.line) +
                            ": not valid TOML: " + std::string(error.description()) +
@@ -247,6 +246,20 @@ Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
                            "then for each board a line [[board]] and below it name, endpoint and "
                            "public_key; `bitpilotd keygen` prints a board's lines");
   }
+}
+
+}  // namespace
+
+Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
+  const Result<toml::table> root = ParseToml(text, path);
+  if (!root.ok()) return root.status();
+  return FleetParser(path).Parse(*root);
+}
+
+Result<std::string> ListenOf(std::string_view text, const std::string& path) {
+  const Result<toml::table> root = ParseToml(text, path);
+  if (!root.ok()) return root.status();
+  return FleetParser(path).Listen(*root);
 }
 
 Status CheckHost(const BoardAddress& board) {

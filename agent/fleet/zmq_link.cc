@@ -29,7 +29,6 @@ constexpr int kOtherDescriptors = 256;
 // Of all addresses of a host together: less than ClientCore waits for a link.
 constexpr std::chrono::milliseconds kConnectBudget{1800};
 
-constexpr std::size_t kZ85KeyLength = 40;
 // How soon a board that does not read is tried again.
 constexpr std::chrono::milliseconds kSendPause{10};
 

@@ -9,7 +9,6 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::size_t kZ85KeyLength = 40;
 constexpr std::size_t kRawKeyLength = 32;
 constexpr int kMaxMessageBytes = 8 << 20;
 constexpr int kHighWaterMark = 64;

@@ -2,6 +2,7 @@
 // included by the sources of this folder alone: headers keep it out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,7 +15,9 @@
 
 namespace bitpilot {
 
-// 40 characters of Z85.
+inline constexpr std::size_t kZ85KeyLength = 40;
+
+// So many characters of Z85.
 bool IsCurveKey(std::string_view key);
 // REQUIRES: raw_key.size() == 32.
 std::string EncodeZ85(const std::string& raw_key);

@@ -215,6 +215,28 @@ TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
   EXPECT_EQ(Run("list --board bench")["boards"].size(), 1U);
 }
 
+TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const Json before = Run("add nat --connects --listen tcp://0.0.0.0:7070");
+  const std::string serve = before["board_commands"][1];
+  EXPECT_THAT(serve, testing::StartsWith("bitpilotd serve --connect "));
+  EXPECT_THAT(serve, HasSubstr(":7070"));
+  EXPECT_THAT(before["here_command"].get<std::string>(),
+              HasSubstr("--connects --listen tcp://0.0.0.0:7070"));
+  const std::string key(39, 'k');
+  EXPECT_EQ(
+      Run("add nat --connects --listen tcp://0.0.0.0:7070 --public-key=" + key + "1")["added"],
+      true);
+  EXPECT_EQ(Run("add other --connects --public-key=" + key + "2")["added"], true);
+  const Json boards = Run("list --offline")["boards"];
+  ASSERT_EQ(boards.size(), 2U);
+  EXPECT_EQ(boards[1]["endpoint"], "tcp://0.0.0.0:7070") << "the file's own listen counts";
+  EXPECT_EQ(boards[1]["connects"], true);
+  ExpectRefused("add third", 2, "--connects");
+  ExpectRefused("add third --connects --endpoint tcp://192.0.2.7:7777", 2, "--connects");
+  ExpectRefused("add third --connects --public-key=" + key + "1", 1, "has the public_key of 'nat'");
+}
+
 // What `bitpilot fleet keygen` says begins the file with the keys alone.
 TEST_F(FleetBoardsProgramTest, AddsTheFirstBoardBelowTheKeys) {
   const Json keys = Json::parse(Shell("bitpilot fleet keygen --keys keys --json").out);
