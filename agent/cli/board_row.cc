@@ -26,7 +26,7 @@ std::string Fixed(double value, int digits, const char* unit) {
 }
 
 // "12 s", "3 min", "5 h"
-std::string Age(milliseconds time) {
+std::string AgeText(milliseconds time) {
   constexpr std::int64_t kMinute = 60;
   constexpr std::int64_t kHour = 60 * kMinute;
   const std::int64_t seconds = time.count() / 1000;
@@ -51,12 +51,12 @@ Measured CountMeasured(const v1::BoardStatus& board) {
   return measured;
 }
 
-std::string Holder(const v1::BoardStatus& board) {
+std::string HolderText(const v1::BoardStatus& board) {
   if (board.holder().empty()) return kNothing;
   return board.holder() + (board.reserved() ? " (reserved)" : "");
 }
 
-std::string Clock(const v1::BoardStatus& board) {
+std::string ClockText(const v1::BoardStatus& board) {
   if (!board.has_clock_mhz()) return kNothing;
   const double measured = board.clock_mhz();
   const bool differs = board.has_claimed_clock_mhz() &&
@@ -66,7 +66,7 @@ std::string Clock(const v1::BoardStatus& board) {
 }
 
 // Of the latest measurement against the beginning of its lease.
-std::string Canary(const v1::BoardStatus& board) {
+std::string CanaryText(const v1::BoardStatus& board) {
   if (!board.has_canary_ns()) return kNothing;
   std::string text = Fixed(board.canary_ns() * 1e-3, 1, " us");
   if (!board.has_canary_lease_ns() || board.canary_lease_ns() <= 0.0) return text;
@@ -76,7 +76,7 @@ std::string Canary(const v1::BoardStatus& board) {
   return text + change;
 }
 
-std::string Note(const BoardView& view) {
+std::string NoteText(const BoardView& view) {
   if (!view.status.ok()) return view.status.message();
   if (!view.board) return "an older bitpilotd, which does not tell: update it";
   if (view.board->draining()) return view.board->drain_reason();
@@ -142,29 +142,29 @@ std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& 
   const std::string classes = address.tags.empty() ? kNothing : Joined(address.tags);
   const std::string kernels =
       view.info ? view.info->isa + " " + view.info->kernel_build : std::string(kNothing);
-  const std::string seen = seen_ago ? Age(*seen_ago) : std::string(kNothing);
+  const std::string seen = seen_ago ? AgeText(*seen_ago) : std::string(kNothing);
   if (!view.board) {
     return {address.name, BoardStateWord(view),
             kNothing,     kNothing,
             classes,      kernels,
             kNothing,     kNothing,
             seen,         kNothing,
-            kNothing,     Note(view)};
+            kNothing,     NoteText(view)};
   }
   const v1::BoardStatus& board = *view.board;
   const Measured measured = CountMeasured(board);
   return {address.name,
           BoardStateWord(view),
-          Holder(board),
+          HolderText(board),
           std::to_string(board.queue_size()),
           classes,
           kernels,
           board.has_temperature_celsius() ? Fixed(board.temperature_celsius(), 1, " C") : kNothing,
-          Clock(board),
+          ClockText(board),
           seen,
           std::to_string(measured.errors) + " of " + std::to_string(measured.all),
-          Canary(board),
-          Note(view)};
+          CanaryText(board),
+          NoteText(view)};
 }
 
 Json ListedBoardJson(const BoardAddress& address) {
