@@ -43,7 +43,9 @@ TEST(StudyFaultsTest, F15ATruncatedLogLeavesTheLastConsistentState) {
     for (const auto& [bytes, count] : acknowledged) {
       // A log that was begun anew is as long as before.
       const bool is_last = bytes == acknowledged.back().first;
-      if (bytes <= size && (!is_last || size == log.size())) EXPECT_GE(events.size(), count);
+      if (bytes <= size && (!is_last || size == log.size())) {
+        EXPECT_GE(events.size(), count);
+      }
     }
     fewest = std::min(fewest, events.size());
   }

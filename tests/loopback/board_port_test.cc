@@ -75,13 +75,14 @@ class BoardPortTest : public testing::Test {
   template <typename Done>
   bool WorkUntil(milliseconds limit, Done done) {
     const auto end = std::chrono::steady_clock::now() + limit;
-    while (!done() && std::chrono::steady_clock::now() < end) {
+    while (std::chrono::steady_clock::now() < end) {
+      if (done()) return true;
       std::vector<zmq::pollitem_t> items;
       port_->AddPollItems(items);
       zmq_poll(items.data(), static_cast<int>(items.size()), 10);
       port_->Work();
     }
-    return done();
+    return false;
   }
   bool HasNews() const { return port_->HasNews(board_.public_key); }
   template <typename Kind>
