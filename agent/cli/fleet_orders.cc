@@ -63,7 +63,7 @@ Result<BoardQuestion> QuestionOf(const OrderFlags& flags, const v1::BoardStatus&
   return Status(StatusCode::kInternal, "no such order");
 }
 
-Status CheckFlags(const OrderFlags& flags) {
+Status CheckOrder(const OrderFlags& flags) {
   if (flags.boards.empty() != flags.all) {
     return InvalidArgument("say which boards are meant: their names, or --all");
   }
@@ -89,7 +89,7 @@ std::string Describe(const BoardView& view) {
 }
 
 int RunOrder(const OrderFlags& flags) {
-  const Status valid = CheckFlags(flags);
+  const Status valid = CheckOrder(flags);
   if (!valid.ok()) return Fail(valid, flags.json);
   Result<ChosenFleet> fleet = ReadChosenFleet(flags, flags.boards, "boards");
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
