@@ -1,6 +1,7 @@
 #include "agent/cli/board_row.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 
@@ -16,6 +17,7 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 constexpr char kNothing[] = "-";
+constexpr std::size_t kBuildCharacters = 12;  // tell builds apart; --json has all of them
 // Beyond it, what cpufreq claims of the clock is said beside what was measured.
 constexpr double kClockTolerance = 0.02;
 
@@ -141,7 +143,8 @@ std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& 
                                   std::optional<milliseconds> seen_ago) {
   const std::string classes = address.tags.empty() ? kNothing : Joined(address.tags);
   const std::string kernels =
-      view.info ? view.info->isa + " " + view.info->kernel_build : std::string(kNothing);
+      view.info ? view.info->isa + " " + view.info->kernel_build.substr(0, kBuildCharacters)
+                : std::string(kNothing);
   const std::string seen = seen_ago ? AgeText(*seen_ago) : std::string(kNothing);
   if (!view.board) {
     return {address.name, BoardStateWord(view),
