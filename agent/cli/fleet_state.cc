@@ -103,6 +103,10 @@ int RunList(const StateFlags& flags) { return flags.offline ? PrintFile(flags) :
 std::vector<std::string> Frame(const FleetWatch& watch) {
   std::vector<std::string> lines = TableLines(Rows(watch));
   lines.emplace_back();
+  // Where it is not cut off with the table's last column.
+  for (std::size_t i = 0; i < watch.size(); ++i) {
+    if (!watch.View(i).status.ok()) lines.push_back(watch.View(i).status.message());
+  }
   lines.emplace_back("q or Ctrl-C ends");
   return lines;
 }
