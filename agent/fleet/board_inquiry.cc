@@ -128,6 +128,7 @@ void BoardInquiry::SayHello() {
 }
 
 void BoardInquiry::SendQuestion() {
+  phase_ = Phase::kAsking;
   const bool is_order = question_.kind != BoardQuestion::Kind::kStatus;
   if (protocol_minor_ < kMinorWithStatus) {
     if (is_order) return Fail(Unsupported(label_ + kOlderDaemon));
@@ -139,7 +140,6 @@ void BoardInquiry::SendQuestion() {
                  label_ + " is drained by administrators only: write the word admin behind this "
                           "agent's key in its authorized_agents"});
   }
-  phase_ = Phase::kAsking;
   Message request;
   if (is_order) {
     v1::DrainRequest& drain = *request.envelope.mutable_drain_request();
