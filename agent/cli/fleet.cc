@@ -8,6 +8,8 @@
 #include "agent/cli/command.h"
 #include "agent/cli/fleet_boards.h"
 #include "agent/cli/fleet_lines.h"
+#include "agent/cli/fleet_orders.h"
+#include "agent/cli/fleet_state.h"
 #include "agent/fleet/keys.h"
 #include "kernels/base/home_folder.h"
 #include "kernels/base/quoted.h"
@@ -64,6 +66,8 @@ void AddFleetCommand(CLI::App& app, int& exit_code) {
   AddJsonFlag(*keygen, flags->json);
   keygen->callback([flags, &exit_code] { exit_code = RunKeygen(*flags); });
   AddFleetBoardCommands(*fleet, exit_code);
+  AddFleetStateCommands(*fleet, exit_code);
+  AddFleetOrderCommands(*fleet, exit_code);
 }
 
 }  // namespace bitpilot

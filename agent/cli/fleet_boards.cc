@@ -1,6 +1,5 @@
 #include "agent/cli/fleet_boards.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,15 +10,19 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/fleet_choice.h"
 #include "agent/cli/fleet_lines.h"
 #include "agent/fleet/board.h"
+#include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
+#include "agent/fleet/leased_board.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/home_folder.h"
-#include "kernels/base/joined.h"
+#include "kernels/base/host_name.h"
 #include "kernels/base/shell_word.h"
 #include "kernels/base/text_file.h"
+#include "kernels/base/utf8.h"
 #include "proto/endpoint.h"
 
 namespace bitpilot {
@@ -27,20 +30,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct FleetFlags {
-  std::string file = "fleet.toml";
-  bool json = false;
-};
-
 struct AddFlags : FleetFlags {
   std::string name;
   std::string endpoint;
   std::string public_key;
   std::string keys = "keys";
+  bool connects = false;
+  std::string listen = "tcp://0.0.0.0:7776";
 };
 
 struct CheckFlags : FleetFlags {
   std::vector<std::string> boards;
+  std::optional<double> timeout_s;
 };
 
 // What is there of the fleet file; nullopt if there is none.
@@ -51,12 +52,18 @@ Result<std::optional<std::string>> ReadExisting(const std::string& file) {
   return text.status();
 }
 
-// `existing`, or a file that begins with the keys, and the new board below.
+// `existing`, or a file that begins with the keys, and the new board below; flags.listen in front.
 std::string WithBoard(const AddFlags& flags, const std::optional<std::string>& existing) {
   const std::string begin = "keys = " + TomlText(AbsolutePath(ExpandHome(flags.keys))) + "\n";
   std::string text = existing.value_or(begin);
   if (!text.empty() && text.back() != '\n') text += '\n';
-  return text + "\n" + BoardLines({flags.name, flags.endpoint, flags.public_key, ""});
+  BoardAddress board{flags.name, flags.endpoint, flags.public_key, ""};
+  board.connects = flags.connects;
+  if (flags.connects && !flags.listen.empty()) {
+    // In front: what stands below a [[board]] is that board's.
+    text = "listen = " + TomlText(flags.listen) + "\n" + std::string(WithoutByteOrderMark(text));
+  }
+  return text + "\n" + BoardLines(board);
 }
 
 // The three commands that make a board known to this agent, and this agent to the board.
@@ -66,16 +73,28 @@ struct EnrollCommands {
   std::string here;
 };
 
-EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys) {
-  const Result<Endpoint> endpoint = ParseEndpoint(flags.endpoint, EndpointUse::kConnect);
+// How the board serves: where agents reach it, or where it reaches this one.
+std::string ServeCommand(const AddFlags& flags, const std::string& listen) {
+  const Result<Endpoint> endpoint = flags.connects
+                                        ? ParseEndpoint(listen, EndpointUse::kListen)
+                                        : ParseEndpoint(flags.endpoint, EndpointUse::kConnect);
   const std::string port = std::to_string(endpoint.ok() ? endpoint->port : 7777);
-  std::string here =
-      "bitpilot fleet add " + ShellWord(flags.name) + " --endpoint " + ShellWord(flags.endpoint);
+  if (flags.connects) {
+    return "bitpilotd serve --connect " + ShellWord(HostName() + ":" + port) + " --keys board-keys";
+  }
+  return "bitpilotd serve --listen 'tcp://0.0.0.0:" + port + "' --keys board-keys";
+}
+
+// listen: of this fleet.
+EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys,
+                                const std::string& listen) {
+  std::string here = "bitpilot fleet add " + ShellWord(flags.name);
+  here += flags.connects ? " --connects" : " --endpoint " + ShellWord(flags.endpoint);
+  if (flags.connects && listen != AddFlags().listen) here += " --listen " + ShellWord(listen);
   if (flags.file != FleetFlags().file) here += " --fleet " + ShellWord(flags.file);
   if (flags.keys != AddFlags().keys) here += " --keys " + ShellWord(flags.keys);
   return {"bitpilotd keygen --keys board-keys && " + AuthorizeCommand(keys),
-          "bitpilotd serve --listen 'tcp://0.0.0.0:" + port + "' --keys board-keys",
-          here + " --public-key='BOARD_PUBLIC_KEY'"};
+          ServeCommand(flags, listen), here + " --public-key='BOARD_PUBLIC_KEY'"};
 }
 
 // The fleet with the new board; nothing is written.
@@ -85,15 +104,17 @@ EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys) {
 Result<Fleet> FleetWithBoard(AddFlags flags, const std::optional<std::string>& existing) {
   // Of a board whose key is not known yet: all the rest can be checked.
   if (flags.public_key.empty()) flags.public_key = std::string(40, '0');
-  const Result<Fleet> alone = ParseFleetFile(WithBoard(flags, std::nullopt), "fleet add");
+  AddFlags as_first = flags;
+  if (as_first.listen.empty()) as_first.listen = AddFlags().listen;
+  const Result<Fleet> alone = ParseFleetFile(WithBoard(as_first, std::nullopt), "fleet add");
   if (!alone.ok()) return alone.status();
   Result<Fleet> fleet = ParseFleetFile(WithBoard(flags, existing), flags.file);
   if (!fleet.ok()) return fleet.status().AsCorruptInput();
   return fleet;
 }
 
-int PrintEnroll(const AddFlags& flags, const AgentKeys& keys) {
-  const EnrollCommands commands = EnrollCommandsOf(flags, keys);
+int PrintEnroll(const AddFlags& flags, const AgentKeys& keys, const std::string& listen) {
+  const EnrollCommands commands = EnrollCommandsOf(flags, keys, listen);
   if (flags.json) {
     PrintJson({{"type", "result"},
                {"added", false},
@@ -109,14 +130,24 @@ int PrintEnroll(const AddFlags& flags, const AgentKeys& keys) {
   return kExitDone;
 }
 
-int RunAdd(const AddFlags& flags) {
+int RunAdd(AddFlags flags) {
+  if (flags.connects != flags.endpoint.empty()) {
+    return Fail(
+        InvalidArgument("say how this machine reaches the board, --endpoint tcp://HOST:7777, "
+                        "or that the board connects to it, --connects"),
+        flags.json);
+  }
   const Result<std::optional<std::string>> existing = ReadExisting(flags.file);
   if (!existing.ok()) return Fail(existing.status(), flags.json);
+  const Result<std::string> listen = ListenOf(existing->value_or(""), flags.file);
+  if (!listen.ok()) return Fail(listen.status().AsCorruptInput(), flags.json);
+  // The file's own stays.
+  if (!listen->empty()) flags.listen.clear();
   const Result<Fleet> fleet = FleetWithBoard(flags, *existing);
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
   const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
   if (!keys.ok()) return Fail(keys.status().AsCorruptInput(), flags.json);
-  if (flags.public_key.empty()) return PrintEnroll(flags, *keys);
+  if (flags.public_key.empty()) return PrintEnroll(flags, *keys, fleet->listen);
   const Status written = WriteFileAtomically(flags.file, WithBoard(flags, *existing));
   if (!written.ok()) return Fail(written, flags.json);
   if (flags.json) {
@@ -129,76 +160,23 @@ int RunAdd(const AddFlags& flags) {
   return kExitDone;
 }
 
-// Lines of columns that are as wide as their widest cell.
-void PrintTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const std::vector<std::string>& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const std::vector<std::string>& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line += std::string(widths[i] - row[i].size() + 2, ' ');
-    }
-    std::printf("%s\n", line.c_str());
-  }
-}
-
-int RunList(const FleetFlags& flags) {
-  const Result<Fleet> fleet = ReadFleetFile(flags.file);
-  if (!fleet.ok()) return Fail(fleet.status(), flags.json);
-  Json boards = Json::array();
-  std::vector<std::vector<std::string>> rows = {{"board", "endpoint", "public key", "listed at"}};
-  for (const BoardAddress& board : fleet->boards) {
-    boards.push_back({{"name", board.name},
-                      {"endpoint", board.endpoint},
-                      {"public_key", board.public_key},
-                      {"listed_at", board.listed_at}});
-    rows.push_back({board.name, board.endpoint, board.public_key, board.listed_at});
-  }
-  if (flags.json) {
-    PrintJson({{"type", "result"}, {"keys", fleet->keys_directory}, {"boards", boards}});
-  } else {
-    std::printf("keys: %s\n\n", fleet->keys_directory.c_str());
-    PrintTable(rows);
-  }
-  return kExitDone;
-}
-
-// The boards that --board names, or all.
-Result<std::vector<BoardAddress>> ChosenBoards(const CheckFlags& flags, const Fleet& fleet) {
-  for (const std::string& name : flags.boards) {
-    const bool is_listed =
-        std::any_of(fleet.boards.begin(), fleet.boards.end(),
-                    [&](const BoardAddress& board) { return board.name == name; });
-    if (!is_listed) {
-      return InvalidArgument("--board: " + flags.file + " lists no board \"" + name +
-                             "\", only: " + Joined(fleet.boards, &BoardAddress::name));
-    }
-  }
-  std::vector<BoardAddress> chosen;
-  for (const BoardAddress& board : fleet.boards) {
-    if (flags.boards.empty() ||
-        std::find(flags.boards.begin(), flags.boards.end(), board.name) != flags.boards.end()) {
-      chosen.push_back(board);
-    }
-  }
-  return chosen;
-}
-
-// Whether it answers, trusts this agent, and gives its lease, which is given back at once.
-Result<BoardInfo> CheckBoard(const BoardAddress& address, const AgentKeys& keys) {
-  BITPILOT_RETURN_IF_ERROR(CheckHost(address));
+// Whether each answers, trusts this agent, and gives its lease, which is given back at the end. All at
+// once.
+std::vector<Result<BoardInfo>> CheckBoards(const ChosenFleet& fleet,
+                                           const std::optional<double>& timeout_s) {
   BoardOptions options;
-  options.stop = StopRequested;
-  const Result<std::unique_ptr<Board>> board = ConnectBoard(address, keys, options);
-  if (!board.ok()) return board.status();
-  return (*board)->info();
+  options.connect_timeout = PatienceOf(timeout_s).normal;
+  FleetDriver driver({}, {});
+  std::vector<fleet::BoardId> ids;
+  for (const BoardAddress& address : fleet.boards) {
+    ids.push_back(driver.AddBoard(FleetBoardAt(address, fleet.keys, options)));
+  }
+  std::vector<Result<BoardInfo>> infos;
+  for (const fleet::BoardId id : ids) infos.push_back(driver.WaitUntilReady(id, StopRequested));
+  return infos;
 }
 
-Json BoardJson(const BoardAddress& address, const Result<BoardInfo>& info) {
+Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
   Json object = {{"name", address.name},    {"endpoint", address.endpoint},
                  {"ok", info.ok()},         {"error", nullptr},
                  {"isa", nullptr},          {"cpu_model", nullptr},
@@ -224,35 +202,23 @@ std::string DescribeBoard(const Result<BoardInfo>& info) {
 }
 
 int RunCheck(const CheckFlags& flags) {
-  const Result<Fleet> fleet = ReadFleetFile(flags.file);
+  const Result<ChosenFleet> fleet = ReadChosenFleet(flags, flags.boards, "--board");
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
-  const Result<std::vector<BoardAddress>> boards = ChosenBoards(flags, *fleet);
-  if (!boards.ok()) return Fail(boards.status(), flags.json);
-  const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
-  if (!keys.ok()) return Fail(keys.status().AsCorruptInput(), flags.json);
   StopOnSignals();
+  const std::vector<Result<BoardInfo>> infos = CheckBoards(*fleet, flags.timeout_s);
+  if (StopRequested()) return Fail(Status(StatusCode::kAborted, "stopped"), flags.json);
   Json list = Json::array();
   bool all_ok = true;
-  for (const BoardAddress& address : *boards) {
-    const Result<BoardInfo> info = CheckBoard(address, *keys);
-    if (StopRequested()) {
-      return Fail(Status(StatusCode::kAborted, "stopped at board '" + address.name + "'"),
-                  flags.json);
-    }
-    all_ok = all_ok && info.ok();
-    list.push_back(BoardJson(address, info));
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    const BoardAddress& address = fleet->boards[i];
+    all_ok = all_ok && infos[i].ok();
+    list.push_back(CheckedJson(address, infos[i]));
     if (flags.json) continue;
-    std::printf("%s: %s: %s\n", address.name.c_str(), info.ok() ? "ok" : "FAILED",
-                DescribeBoard(info).c_str());
-    std::fflush(stdout);
+    std::printf("%s: %s: %s\n", address.name.c_str(), infos[i].ok() ? "ok" : "FAILED",
+                DescribeBoard(infos[i]).c_str());
   }
   if (flags.json) PrintJson({{"type", "result"}, {"ok", all_ok}, {"boards", list}});
   return all_ok ? kExitDone : kExitFailed;
-}
-
-void AddFileFlag(CLI::App& command, FleetFlags& flags) {
-  command.add_option("--fleet", flags.file, "The fleet file")->capture_default_str();
-  AddJsonFlag(command, flags.json);
 }
 
 }  // namespace
@@ -264,29 +230,29 @@ void AddFleetBoardCommands(CLI::App& fleet, int& exit_code) {
   const auto add_flags = std::make_shared<AddFlags>();
   add->add_option("name", add_flags->name, "What --board calls it")->required();
   add->add_option("--endpoint", add_flags->endpoint,
-                  "How this machine reaches it, e.g. tcp://192.0.2.7:7777")
-      ->required();
+                  "How this machine reaches it, e.g. tcp://192.0.2.7:7777");
+  add->add_flag("--connects", add_flags->connects,
+                "Instead: it cannot be reached, as behind a NAT, and connects to this machine");
+  add->add_option("--listen", add_flags->listen,
+                  "Where this machine listens for such boards, of a fleet file that does not say")
+      ->capture_default_str();
   add->add_option("--public-key", add_flags->public_key,
                   "What `bitpilotd keygen` printed on the board");
   add->add_option(
          "--keys", add_flags->keys,
          "This agent's keys, of a fleet file that is begun; one that is there names its own")
       ->capture_default_str();
-  AddFileFlag(*add, *add_flags);
+  AddFleetFlags(*add, *add_flags);
   add->callback([add_flags, &exit_code] { exit_code = RunAdd(*add_flags); });
 
-  CLI::App* list = fleet.add_subcommand("list", "The boards of the fleet file; asks none of them");
-  const auto list_flags = std::make_shared<FleetFlags>();
-  AddFileFlag(*list, *list_flags);
-  list->callback([list_flags, &exit_code] { exit_code = RunList(*list_flags); });
-
-  CLI::App* check = fleet.add_subcommand(
-      "check",
-      "Connect to the boards, one after the other; exit code 1 if one does not answer, "
-      "does not know this agent or is leased");
+  CLI::App* check = fleet.add_subcommand("check",
+                                         "Connect to the boards, all at once, and take their "
+                                         "leases for a moment; exit code 1 if one does "
+                                         "not answer, does not know this agent or is leased");
   const auto check_flags = std::make_shared<CheckFlags>();
   check->add_option("--board", check_flags->boards, "Only this board; repeats");
-  AddFileFlag(*check, *check_flags);
+  AddTimeoutFlag(*check, check_flags->timeout_s);
+  AddFleetFlags(*check, *check_flags);
   check->callback([check_flags, &exit_code] { exit_code = RunCheck(*check_flags); });
 }
 

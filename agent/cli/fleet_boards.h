@@ -1,11 +1,11 @@
-// bitpilot fleet add | list | check: the boards of a fleet file.
+// bitpilot fleet add | check: how boards get into a fleet file, and whether they trust this agent.
 #pragma once
 
 #include <CLI/CLI.hpp>
 
 namespace bitpilot {
 
-// Registers the three below `fleet`. Each sets `exit_code`.
+// Registers both below `fleet`. Each sets `exit_code`.
 void AddFleetBoardCommands(CLI::App& fleet, int& exit_code);
 
 }  // namespace bitpilot

@@ -51,7 +51,9 @@ std::string BeginFleetCommand(const std::string& folder) {
 }
 
 std::string BoardLines(const BoardAddress& board) {
-  return "[[board]]\nname = " + TomlText(board.name) + "\nendpoint = " + TomlText(board.endpoint) +
+  return "[[board]]\nname = " + TomlText(board.name) +
+         (board.connects ? std::string("\nconnects = true")
+                         : "\nendpoint = " + TomlText(board.endpoint)) +
          "\npublic_key = " + TomlText(board.public_key) + "\n";
 }
 

@@ -11,6 +11,7 @@
 #include "agent/cli/final_table.h"
 #include "agent/cli/search_display.h"
 #include "agent/cli/search_flags.h"
+#include "agent/cli/search_metrics.h"
 #include "agent/cli/search_result.h"
 #include "agent/session/search_session.h"
 #include "agent/study/resume_command.h"
@@ -77,14 +78,16 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
 int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
   StopOnSignals();
   SearchDisplay display(flags.json);
+  SearchMetrics metrics(flags.metrics, flags.study, display);
   SearchOptions options;
   options.study_path = flags.study;
-  options.observer = &display;
+  options.observer = flags.metrics.empty() ? static_cast<SearchObserver*>(&display) : &metrics;
   options.stop = StopRequested;
   options.allow_class_change = flags.allow_class_change;
   options.long_audit = flags.audit;
   Result<SearchOutcome> outcome = [&]() -> Result<SearchOutcome> {
     BITPILOT_RETURN_IF_ERROR(CheckSearchStudy(command, flags));
+    BITPILOT_RETURN_IF_ERROR(metrics.Begin());
     if (flags.resume) {
       options.moved = MovedPartsOf(command, flags.values);
       if (command.count("--measurements") > 0) {

@@ -1,6 +1,5 @@
 #include "agent/cli/search_display.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
-#include "kernels/base/utf8.h"
+#include "agent/cli/terminal.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -29,30 +28,10 @@ std::string Format(const char* format, Args... args) {
   return text;
 }
 
-std::size_t TerminalColumns() {
-  constexpr std::size_t kUnknown = 80;
-  winsize size{};
-  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-  return known ? size.ws_col : kUnknown;
-}
-
 std::string Bar(int done, int total) {
   const int filled = total > 0 ? std::clamp(done * kBarWidth / total, 0, kBarWidth) : 0;
   return "[" + std::string(static_cast<std::size_t>(filled), '#') +
          std::string(static_cast<std::size_t>(kBarWidth - filled), '.') + "]";
-}
-
-// At most `columns` characters of `text`, none of which moves the cursor: notes hold what boards said.
-std::string OneLine(const std::string& text, std::size_t columns) {
-  std::string line;
-  std::size_t taken = 0;
-  for (const char byte : ToUtf8(text)) {
-    const auto code = static_cast<unsigned char>(byte);
-    const bool continues = (code & 0xC0U) == 0x80U;  // the character of the byte before
-    if (!continues && taken++ == columns) break;
-    line += code < 0x20U || code == 0x7FU ? ' ' : byte;
-  }
-  return line;
 }
 
 // `done` of `total` items took `elapsed_s`.
@@ -100,7 +79,7 @@ void SearchDisplay::Show(int done, const std::string& note) {
   line += (left.empty() ? "" : " " + left + "  ") + note;
   if (terminal_) {
     // A line that wraps would stay when the next one replaces it.
-    line = OneLine(line, TerminalColumns() - 1);
+    line = OneLine(line, TerminalColumns(STDERR_FILENO) - 1);
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     line_open_ = true;
   } else {

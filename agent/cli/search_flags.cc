@@ -124,12 +124,18 @@ CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags) {
   command->add_flag("--audit", flags.audit,
                     "Compare the front with 8 bit in 100 rounds of 100 ms at the end, for figures "
                     "that are published, instead of 24 to 40 of 20 ms");
+  command->add_option("--metrics", flags.metrics,
+                      "Keep this file up to date for Prometheus' textfile collector (its name ends "
+                      "in .prom): phase, steps by their status, hypervolume");
   AddSearchFlags(*command, flags.values);
   AddJsonFlag(*command, flags.json);
   return command;
 }
 
 Status CheckSearchStudy(const CLI::App& command, const SearchFlags& flags) {
+  if (!flags.metrics.empty()) {
+    BITPILOT_RETURN_IF_ERROR(CheckOutput("--metrics", flags.metrics, {flags.study}));
+  }
   std::error_code error;
   const bool exists = std::filesystem::exists(flags.study, error);
   if (!flags.resume) {

@@ -24,6 +24,7 @@ struct SearchFlags {
   bool resume = false;
   bool allow_class_change = false;
   bool audit = false;
+  std::string metrics;  // a file, or empty
   bool json = false;
 };
 

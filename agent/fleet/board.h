@@ -18,14 +18,20 @@
 
 namespace bitpilot {
 
+// A board that connects to its agent tries again within so long, or sooner (kLongestPause and
+// kAttemptLimit, device_daemon/server/outward_link.h): nobody knows before that it does not come.
+inline constexpr std::chrono::milliseconds kConnectingPatience{45'000};
+
 // Where a board is and whom to trust there.
 struct BoardAddress {
-  std::string name;                    // for people and studies
-  std::string endpoint;                // "tcp://192.0.2.7:7777"
+  std::string name;  // for people and studies
+  // "tcp://192.0.2.7:7777"; of a board that connects to its agent, where this agent listens for it.
+  std::string endpoint;
   std::string public_key;              // the daemon's CURVE key, Z85
   std::string listed_at;               // "fleet.toml:4", for messages; empty if no file lists it
   std::vector<std::string> tags = {};  // the classes that it belongs to
   std::string power_cycle = {};        // a command that switches it off and on; empty: none
+  bool connects = false;               // `bitpilotd serve --connect`, as from behind a NAT
 };
 
 // The agent's own CURVE key pair, Z85.

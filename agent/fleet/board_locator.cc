@@ -46,6 +46,7 @@ std::optional<BoardLocator::Answer> BoardLocator::TakeAnswer() {
 }
 
 Result<BoardPlace> BoardLocator::PlaceOfAddress(const BoardAddress& board) {
+  if (board.connects) return BoardPlace{board, {}};
   const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
   if (!endpoint.ok()) {
     return endpoint.status().WithContext("endpoint of board '" + board.name + "'");

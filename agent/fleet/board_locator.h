@@ -19,7 +19,7 @@ namespace bitpilot {
 
 struct BoardPlace {
   BoardAddress board;
-  std::vector<Endpoint> addresses;  // of its host, at least one
+  std::vector<Endpoint> addresses;  // of its host, at least one; none of a board that connects
 };
 
 // All methods may be called from any thread.
@@ -44,7 +44,8 @@ class BoardLocator {
   void Ask(std::uint64_t question, Locate locate);
   std::optional<Answer> TakeAnswer();
 
-  // The addresses of an endpoint whose host is an address itself: no name service is asked.
+  // The addresses of an endpoint whose host is an address itself, and of a board that connects to this
+  // agent: no name service is asked.
   //
   // Errors: kInvalidArgument as ParseEndpoint(); kNotFound if it is a name.
   static Result<BoardPlace> PlaceOfAddress(const BoardAddress& board);

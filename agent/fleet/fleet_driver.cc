@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/fleet/steady_now.h"
 #include "kernels/base/check.h"
 
 namespace bitpilot {
@@ -16,11 +17,6 @@ constexpr milliseconds kLongestPoll{1000};
 constexpr int kEventsARound = 64;
 // While a power-cycle command runs.
 constexpr milliseconds kHookPoll{100};
-
-Instant SteadyNow() {
-  return std::chrono::duration_cast<milliseconds>(
-      std::chrono::steady_clock::now().time_since_epoch());
-}
 
 Status StoppedWaiting() { return {StatusCode::kAborted, "stopped while waiting for the board"}; }
 

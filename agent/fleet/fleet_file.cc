@@ -24,6 +24,8 @@ class FleetParser {
   explicit FleetParser(std::string path) : path_(std::move(path)) {}
 
   Result<Fleet> Parse(const toml::table& root);
+  // Empty if there is no such entry.
+  Result<std::string> Listen(const toml::table& root) const;
 
  private:
   Status Error(const toml::source_region& where, const std::string& message) const {
@@ -33,7 +35,10 @@ class FleetParser {
   Result<std::string> Text(const toml::table& table, std::string_view key) const;
   // Of an entry that may be missing.
   Result<std::vector<std::string>> Tags(const toml::table& table) const;
-  Result<BoardAddress> ParseBoard(const toml::table& table) const;
+  // listen: where boards that connect to this agent do so; empty: nowhere.
+  Result<BoardAddress> ParseBoard(const toml::table& table, const std::string& listen) const;
+  // The endpoint of a board, of which all else is known, and whether it connects.
+  Status ParseWay(const toml::table& table, const std::string& listen, BoardAddress& board) const;
   // where: of `board`.
   Status CheckDiffer(const BoardAddress& earlier, const BoardAddress& board,
                      const toml::source_region& where) const;
@@ -47,7 +52,9 @@ Status FleetParser::CheckKeys(const toml::table& table,
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
     return Error(key.source(),
                  "unknown key '" + std::string(key.str()) + "'; expected one of " + Joined(known) +
-                     (key.str() == "keys" ? ": 'keys' stands before the first [[board]]" : ""));
+                     (key.str() == "keys" || key.str() == "listen"
+                          ? ": '" + std::string(key.str()) + "' stands before the first [[board]]"
+                          : ""));
   }
   return {};
 }
@@ -55,10 +62,12 @@ Status FleetParser::CheckKeys(const toml::table& table,
 Result<std::string> FleetParser::Text(const toml::table& table, std::string_view key) const {
   const toml::node* node = table.get(key);
   if (node == nullptr) {
-    const char* const what = key == "keys"       ? ": the folder of `bitpilot fleet keygen`"
-                             : key == "endpoint" ? ": where the board listens, tcp://HOST:7777"
-                             : key == "name"     ? ": what --board calls it"
-                                                 : ": what `bitpilotd keygen` printed on the board";
+    const char* const what = key == "keys" ? ": the folder of `bitpilot fleet keygen`"
+                             : key == "endpoint"
+                                 ? ": where the board listens, tcp://HOST:7777; of one that "
+                                   "connects to this agent write connects = true"
+                             : key == "name" ? ": what --board calls it"
+                                             : ": what `bitpilotd keygen` printed on the board";
     return Error(table.source(), "'" + std::string(key) + "' is missing" + what);
   }
   const toml::value<std::string>* text = node->as_string();
@@ -93,17 +102,68 @@ Result<std::vector<std::string>> FleetParser::Tags(const toml::table& table) con
   return tags;
 }
 
-Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
-  BITPILOT_RETURN_IF_ERROR(
-      CheckKeys(table, {"name", "endpoint", "public_key", "tags", "power_cycle"}));
-  BoardAddress board;
-  const std::pair<const char*, std::string*> fields[] = {
-      {"name", &board.name}, {"endpoint", &board.endpoint}, {"public_key", &board.public_key}};
-  for (const auto& [key, target] : fields) {
-    Result<std::string> text = Text(table, key);
-    if (!text.ok()) return text.status();
-    *target = std::move(text).value();
+Result<std::string> FleetParser::Listen(const toml::table& root) const {
+  if (!root.contains("listen")) return std::string();
+  Result<std::string> text = Text(root, "listen");
+  if (!text.ok()) return text.status();
+  const toml::source_region& where = root.get("listen")->source();
+  const Result<Endpoint> endpoint = ParseEndpoint(*text, EndpointUse::kListen);
+  if (!endpoint.ok()) return Error(where, "'listen': " + endpoint.status().message());
+  if (endpoint->port == 0) {
+    return Error(where, "'listen' needs a port above 0: boards connect to it");
   }
+  return text;
+}
+
+Status FleetParser::ParseWay(const toml::table& table, const std::string& listen,
+                             BoardAddress& board) const {
+  const toml::node* connects = table.get("connects");
+  if (connects != nullptr) {
+    const toml::value<bool>* given = connects->as_boolean();
+    if (given == nullptr) return Error(connects->source(), "'connects' is true or false");
+    board.connects = given->get();
+  }
+  if (!board.connects) {
+    Result<std::string> text = Text(table, "endpoint");
+    if (!text.ok()) return text.status();
+    board.endpoint = std::move(*text);
+    const toml::source_region& where = table.get("endpoint")->source();
+    board.listed_at = path_ + ":" + std::to_string(where.begin.line);
+    const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
+    if (endpoint.ok()) return {};
+    return Error(where, "'endpoint' of board '" + board.name + "': " + endpoint.status().message());
+  }
+  board.listed_at = path_ + ":" + std::to_string(connects->source().begin.line);
+  if (table.contains("endpoint")) {
+    return Error(table.get("endpoint")->source(),
+                 "board '" + board.name + "' connects to this agent, so it has no 'endpoint'");
+  }
+  if (listen.empty()) {
+    return Error(connects->source(), "board '" + board.name +
+                                         "' connects to this agent: say where that listens, "
+                                         "listen = \"tcp://0.0.0.0:7776\" before the first "
+                                         "[[board]]");
+  }
+  board.endpoint = listen;
+  return {};
+}
+
+Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table,
+                                             const std::string& listen) const {
+  BITPILOT_RETURN_IF_ERROR(
+      CheckKeys(table, {"name", "endpoint", "connects", "public_key", "tags", "power_cycle"}));
+  BoardAddress board;
+  Result<std::string> name = Text(table, "name");
+  if (!name.ok()) return name.status();
+  board.name = std::move(*name);
+  if (!IsName(board.name)) {
+    return Error(table.get("name")->source(),
+                 "'name' has letters, digits, '-', '_' and '.', got '" + board.name + "'");
+  }
+  BITPILOT_RETURN_IF_ERROR(ParseWay(table, listen, board));
+  Result<std::string> public_key = Text(table, "public_key");
+  if (!public_key.ok()) return public_key.status();
+  board.public_key = std::move(*public_key);
   Result<std::vector<std::string>> tags = Tags(table);
   if (!tags.ok()) return tags.status();
   board.tags = std::move(tags).value();
@@ -112,16 +172,6 @@ Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table) const {
     if (!command.ok()) return command.status();
     board.power_cycle = std::move(command).value();
   }
-  if (!IsName(board.name)) {
-    return Error(table.get("name")->source(),
-                 "'name' has letters, digits, '-', '_' and '.', got '" + board.name + "'");
-  }
-  const toml::source_region& where = table.get("endpoint")->source();
-  const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
-  if (!endpoint.ok()) {
-    return Error(where, "'endpoint' of board '" + board.name + "': " + endpoint.status().message());
-  }
-  board.listed_at = path_ + ":" + std::to_string(where.begin.line);
   if (board.public_key.size() != kKeyLength) {
     return Error(table.get("public_key")->source(),
                  "'public_key' has 40 characters, as `bitpilotd keygen` printed it, got " +
@@ -135,7 +185,12 @@ Status FleetParser::CheckDiffer(const BoardAddress& earlier, const BoardAddress&
   const std::string same_key = earlier.public_key == board.public_key
                                    ? "they have one public_key, so remove one of the two"
                                    : "if they are one board with new keys, remove the earlier one";
-  if (earlier.endpoint == board.endpoint) {
+  if (earlier.connects && board.connects && earlier.public_key == board.public_key) {
+    return Error(where, "board '" + board.name + "' has the public_key of '" + earlier.name +
+                            "' (" + earlier.listed_at +
+                            "): boards that connect are told apart by their keys");
+  }
+  if (earlier.endpoint == board.endpoint && !(earlier.connects && board.connects)) {
     return Error(where, "board '" + board.name + "' has the endpoint of '" + earlier.name + "', " +
                             board.endpoint + " (" + earlier.listed_at + "): " + same_key +
                             "; of two boards whose systems have one name, write the address at "
@@ -151,8 +206,11 @@ Status FleetParser::CheckDiffer(const BoardAddress& earlier, const BoardAddress&
 }
 
 Result<Fleet> FleetParser::Parse(const toml::table& root) {
-  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "board"}));
+  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "listen", "board"}));
   Fleet fleet;
+  Result<std::string> listen = Listen(root);
+  if (!listen.ok()) return listen.status();
+  fleet.listen = std::move(*listen);
   const Result<std::string> keys = Text(root, "keys");
   const toml::node* boards = root.get("board");
   if (boards == nullptr) {
@@ -164,7 +222,7 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
     return Error(boards->source(), "boards are written as [[board]] sections");
   }
   for (const toml::node& node : *list) {
-    Result<BoardAddress> board = ParseBoard(*node.as_table());
+    Result<BoardAddress> board = ParseBoard(*node.as_table(), fleet.listen);
     if (!board.ok()) return board.status();
     for (const BoardAddress& other : fleet.boards) {
       BITPILOT_RETURN_IF_ERROR(CheckDiffer(other, *board, node.source()));
@@ -178,11 +236,9 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
   return fleet;
 }
 
-}  // namespace
-
-Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
+Result<toml::table> ParseToml(std::string_view text, const std::string& path) {
   try {
-    return FleetParser(path).Parse(toml::parse(text, path));
+    return toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     return InvalidArgument(path + ":" + std::to_string(error.source().begin.line) +
                            ": not valid TOML: " + std::string(error.description()) +
@@ -192,7 +248,22 @@ Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
   }
 }
 
+}  // namespace
+
+Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
+  const Result<toml::table> root = ParseToml(text, path);
+  if (!root.ok()) return root.status();
+  return FleetParser(path).Parse(*root);
+}
+
+Result<std::string> ListenOf(std::string_view text, const std::string& path) {
+  const Result<toml::table> root = ParseToml(text, path);
+  if (!root.ok()) return root.status();
+  return FleetParser(path).Listen(*root);
+}
+
 Status CheckHost(const BoardAddress& board) {
+  if (board.connects) return {};
   const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
   const Status status = endpoint.ok() ? ResolveEndpoint(*endpoint).status() : endpoint.status();
   return status.WithContext("board '" + board.name + "'").WithContext(board.listed_at);

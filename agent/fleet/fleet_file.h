@@ -1,12 +1,16 @@
 // The fleet file: the boards that an agent may use.
 //
 //   keys = "keys"                     # folder of the agent's own keys, relative to this file; or ~/keys
+//   listen = "tcp://0.0.0.0:7776"     # only with boards that connect to this agent: where it listens for
+//                                     # them, one bitpilot at a time
 //
 //   [[board]]
 //   name = "rpi5-a"                   # letters, digits, '-', '_', '.'
 //   endpoint = "tcp://192.0.2.7:7777" # or a name, or "tcp://[2001:db8::7]:7777"
 //   public_key = "..."                # the daemon's, 40 characters: `bitpilotd keygen` prints it
 //   tags = ["pi5"]                    # optional: the classes that it belongs to
+//   connects = true                   # instead of an endpoint: the board cannot be reached, as behind a
+//                                     # NAT, and connects to `listen` (`bitpilotd serve --connect`)
 //   power_cycle = "usb-power pi5-a"   # optional: a shell command that switches it off and on when it
 //                                     # stays away; BITPILOT_BOARD is its name
 #pragma once
@@ -22,18 +26,25 @@ namespace bitpilot {
 
 struct Fleet {
   std::string keys_directory;
+  std::string listen;                // for boards that connect; empty: there are none
   std::vector<BoardAddress> boards;  // at least one, in the file's order
 };
 
 // path: names the file in messages and anchors a relative `keys`.
 //
 // Errors:
-//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name or endpoint twice, no
-//                     boards; the message names file, line and key.
+//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name or endpoint twice, two
+//                     boards that connect with one key, no boards; the message names file, line and
+//                     key.
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
 
+// Where the agent of this fleet listens for boards that connect to it; empty if the text does not say.
+//
+// Errors: kInvalidArgument as ParseFleetFile() for text that is not TOML and for that entry.
+Result<std::string> ListenOf(std::string_view text, const std::string& path);
+
 // Looks up the host of a board, so that a name that nobody knows is said before anything is done
-// for that board. Other boards of the file may be switched off, and their names unknown meanwhile.
+// for that board; one that connects to this agent has none. Other boards of the file may be switched off, and their names unknown meanwhile.
 //
 // Errors: kNotFound, kUnavailable as ResolveEndpoint(); names file, line and board.
 Status CheckHost(const BoardAddress& board);

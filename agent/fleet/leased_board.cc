@@ -142,13 +142,22 @@ Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::str
   return Open(std::move(board), options);
 }
 
-Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
-                                            const BoardOptions& options) {
+FleetBoard FleetBoardAt(const BoardAddress& address, const AgentKeys& keys,
+                        const BoardOptions& options) {
   FleetBoard board = BoardOf(address.name, address.endpoint, keys, options);
   board.address = address;
   board.tags = address.tags;
   board.power_cycle = address.power_cycle;
-  return Open(std::move(board), options);
+  if (address.connects) {
+    board.client.connect_timeout += kConnectingPatience;
+    board.client.reconnect_timeout += kConnectingPatience;
+  }
+  return board;
+}
+
+Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
+                                            const BoardOptions& options) {
+  return Open(FleetBoardAt(address, keys, options), options);
 }
 
 }  // namespace bitpilot

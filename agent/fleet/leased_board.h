@@ -1,4 +1,5 @@
-// OpenBoard: the Board that ConnectBoard and StartLocalBoard share: a fleet of one.
+// OpenBoard: the Board that ConnectBoard and StartLocalBoard share: a fleet of one. And what makes a
+// board of a fleet file one of a FleetDriver.
 #pragma once
 
 #include <memory>
@@ -6,6 +7,7 @@
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/board_locator.h"
+#include "agent/fleet/fleet_driver.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -19,5 +21,11 @@ namespace bitpilot {
 Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
                                          const AgentKeys& keys, BoardLocator::Locate locate,
                                          const BoardOptions& options);
+
+// A board of a fleet file, as FleetDriver::AddBoard() takes it.
+//
+// options: its waits count; those for a board that connects are longer by kConnectingPatience.
+FleetBoard FleetBoardAt(const BoardAddress& address, const AgentKeys& keys,
+                        const BoardOptions& options);
 
 }  // namespace bitpilot

@@ -5,18 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <iterator>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
-#include <zmq.hpp>
-#include <zmq_addon.hpp>
 
+#include "agent/fleet/board_port.h"
+#include "agent/fleet/zmq_socket.h"
 #include "kernels/base/check.h"
 
 namespace bitpilot {
@@ -24,9 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kZ85KeyLength = 40;
-constexpr int kMaxMessageBytes = 8 << 20;
-constexpr int kHighWaterMark = 64;
 // A link has a DEALER and both ends of its monitor, and a margin for links that are being closed.
 constexpr int kSocketsPerLink = 3;
 constexpr int kMostLinks = 4096;
@@ -35,29 +29,8 @@ constexpr int kOtherDescriptors = 256;
 // Of all addresses of a host together: less than ClientCore waits for a link.
 constexpr std::chrono::milliseconds kConnectBudget{1800};
 
-bool IsKey(std::string_view key) {
-  std::uint8_t decoded[32];
-  return key.size() == kZ85KeyLength &&
-         zmq_z85_decode(decoded, std::string(key).c_str()) != nullptr;
-}
-
-void SetOptions(zmq::socket_t& socket) {
-  namespace opt = zmq::sockopt;
-  socket.set(opt::linger, 0);
-  // Without it, requests queue up for an absent board, which then executes stale ones.
-  socket.set(opt::immediate, true);
-  socket.set(opt::reconnect_ivl, -1);
-  socket.set(opt::maxmsgsize, std::int64_t{kMaxMessageBytes});
-  socket.set(opt::sndhwm, kHighWaterMark);
-  socket.set(opt::rcvhwm, kHighWaterMark);
-  socket.set(opt::handshake_ivl, 5000);
-  // TCP alone notices a pulled cable after half an hour.
-  socket.set(opt::heartbeat_ivl, 1000);
-  socket.set(opt::heartbeat_timeout, 3000);
-  socket.set(opt::heartbeat_ttl, 5000);
-  socket.set(opt::tcp_keepalive, 1);
-  socket.set(opt::tcp_keepalive_idle, 30);
-}
+// How soon a board that does not read is tried again.
+constexpr std::chrono::milliseconds kSendPause{10};
 
 // What a monitor event means for the protocol; most mean nothing.
 std::optional<Event> ToLinkEvent(std::uint16_t event) {
@@ -83,8 +56,23 @@ std::optional<Event> ToLinkEvent(std::uint16_t event) {
 struct ZmqHub::Impl {
   zmq::context_t context{1};
   int wake_fd = -1;
+  std::unique_ptr<BoardPort>
+      port;  // of boards that connect to this agent; null: there was none yet
   std::vector<ZmqLink*> links;
   std::uint64_t num_sockets = 0;  // that were ever opened
+
+  // The port, which is opened for the first board that connects.
+  Status OpenPort(const std::string& endpoint, const AgentKeys& keys) {
+    if (port && port->endpoint() == endpoint) return {};
+    if (port) {
+      return InvalidArgument("boards connect to one endpoint of an agent, " + port->endpoint() +
+                             ", not also to " + endpoint);
+    }
+    Result<std::unique_ptr<BoardPort>> opened = BoardPort::Open(context, endpoint, keys);
+    if (!opened.ok()) return opened.status();
+    port = std::move(*opened);
+    return {};
+  }
 
   // Many boards need more descriptors than a shell grants at first.
   void AllowDescriptors() const {
@@ -110,11 +98,13 @@ struct ZmqLink::Impl {
   bool is_up = false;
   Clock::time_point give_up_at;  // The present address, if there are others.
   std::string begin_with;        // The host to begin with at the next Open().
+  std::string board_key;  // Of a board that connects to this agent: all of its link is the port's.
 
   explicit Impl(ZmqHub::Impl& of) : hub(of) {}
   void Connect(const Endpoint& address);
   void CloseSockets();
   bool HasMoreAddresses() const { return !is_up && tried < addresses.size(); }
+  bool HasPortNews() const { return !board_key.empty() && hub.port->HasNews(board_key); }
   void TryNextAddress();
   std::optional<Event> NextLinkEvent();
   void Flush();
@@ -125,7 +115,10 @@ struct ZmqLink::Impl {
 // Throws zmq::error_t.
 void ZmqLink::Impl::Connect(const Endpoint& address) {
   socket = zmq::socket_t(hub.context, zmq::socket_type::dealer);
-  SetOptions(socket);
+  SetPeerLimits(socket);
+  // Without it, requests queue up for an absent board, which then executes stale ones.
+  socket.set(zmq::sockopt::immediate, true);
+  socket.set(zmq::sockopt::reconnect_ivl, -1);
   socket.set(zmq::sockopt::ipv6, address.is_ipv6());
   socket.set(zmq::sockopt::curve_serverkey, server_key);
   socket.set(zmq::sockopt::curve_publickey, keys.public_key);
@@ -177,41 +170,28 @@ std::optional<Event> ZmqLink::Impl::NextLinkEvent() {
 }
 
 void ZmqLink::Impl::Flush() {
-  while (socket && !unsent.empty()) {
-    const std::vector<std::string>& frames = unsent.front();
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-      const bool last = i + 1 == frames.size();
-      const zmq::send_flags more = last ? zmq::send_flags::none : zmq::send_flags::sndmore;
-      // Only the first frame can be refused: ZeroMQ takes a message whole or not at all.
-      if (!socket.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait)) return;
-    }
+  while (socket && !unsent.empty() && SendFrames(socket, unsent.front()) == Sent::kAll) {
     unsent.pop_front();
   }
 }
 
 std::optional<Event> ZmqLink::Impl::NextMessage() {
-  std::vector<zmq::message_t> frames;
-  if (!zmq::recv_multipart(socket, std::back_inserter(frames), zmq::recv_flags::dontwait)) {
-    return std::nullopt;
-  }
-  std::vector<std::string_view> views;
-  views.reserve(frames.size());
-  for (const zmq::message_t& frame : frames) views.push_back(frame.to_string_view());
-  Result<Message> message = DecodeMessage(views);
+  const std::vector<zmq::message_t> frames = ReceiveFrames(socket);
+  if (frames.empty()) return std::nullopt;
+  Result<Message> message = DecodeFrames(frames, 0);
   if (!message.ok()) return GarbageReceived{message.status()};
   return MessageReceived{std::move(message).value()};
 }
 
 std::optional<Event> ZmqLink::Impl::NextMonitorEvent() {
-  std::vector<zmq::message_t> frames;
-  while (zmq::recv_multipart(monitor, std::back_inserter(frames), zmq::recv_flags::dontwait)) {
+  for (;;) {
+    const std::vector<zmq::message_t> frames = ReceiveFrames(monitor);
+    if (frames.empty()) return std::nullopt;
     std::uint16_t event = 0;
     BITPILOT_CHECK(frames[0].size() >= sizeof(event));
     std::memcpy(&event, frames[0].data(), sizeof(event));
     if (std::optional<Event> link_event = ToLinkEvent(event)) return link_event;
-    frames.clear();
   }
-  return std::nullopt;
 }
 
 ZmqHub::ZmqHub() : impl_(std::make_unique<Impl>()) {
@@ -240,12 +220,24 @@ std::vector<ZmqLink*> ZmqHub::Wait(std::chrono::milliseconds timeout) {
     items.push_back({one.monitor.handle(), 0, ZMQ_POLLIN, 0});
     polled.push_back(link);
   }
+  if (impl_->port) {
+    impl_->port->AddPollItems(items);
+    if (impl_->port->HasUnsent()) timeout = std::min(timeout, kSendPause);
+  }
+  if (std::any_of(impl_->links.begin(), impl_->links.end(),
+                  [](const ZmqLink* link) { return link->impl_->HasPortNews(); })) {
+    timeout = std::chrono::milliseconds{0};
+  }
   // A signal ends the wait early, which costs nothing.
   zmq_poll(items.data(), static_cast<int>(items.size()), timeout.count());
   std::uint64_t wakes = 0;
   while (read(impl_->wake_fd, &wakes, sizeof(wakes)) > 0) {
   }
+  if (impl_->port) impl_->port->Work();
   std::vector<ZmqLink*> ready;
+  for (ZmqLink* link : impl_->links) {
+    if (link->impl_->HasPortNews()) ready.push_back(link);
+  }
   for (std::size_t i = 0; i < polled.size(); ++i) {
     ZmqLink::Impl& one = *polled[i]->impl_;
     const bool is_late = one.HasMoreAddresses() && Clock::now() >= one.give_up_at;
@@ -269,20 +261,22 @@ ZmqLink::ZmqLink(ZmqHub& hub) : impl_(std::make_unique<Impl>(*hub.impl_)) {
 
 ZmqLink::~ZmqLink() {
   Close();
+  if (!impl_->board_key.empty()) impl_->hub.port->Forget(impl_->board_key);
   std::erase(impl_->hub.links, this);
 }
 
 Status ZmqLink::Open(const BoardAddress& board, std::vector<Endpoint> addresses,
                      const AgentKeys& keys) {
   Close();
-  BITPILOT_CHECK(!addresses.empty());
-  if (!IsKey(board.public_key)) {
+  BITPILOT_CHECK(board.connects || !addresses.empty());
+  if (!IsCurveKey(board.public_key)) {
     return InvalidArgument("public_key of board '" + board.name +
                            "' must be 40 characters of Z85, got '" + board.public_key + "'");
   }
-  if (!IsKey(keys.public_key) || !IsKey(keys.secret_key)) {
+  if (!IsCurveKey(keys.public_key) || !IsCurveKey(keys.secret_key)) {
     return InvalidArgument("the agent's keys must be 40 characters of Z85 each");
   }
+  if (board.connects) return OpenAtPort(board, keys);
   impl_->server_key = board.public_key;
   impl_->keys = keys;
   impl_->addresses = std::move(addresses);
@@ -302,7 +296,24 @@ Status ZmqLink::Open(const BoardAddress& board, std::vector<Endpoint> addresses,
   return {};
 }
 
+// The board stays expected at the port for as long as this object lives: it comes when it can.
+Status ZmqLink::OpenAtPort(const BoardAddress& board, const AgentKeys& keys) {
+  BITPILOT_RETURN_IF_ERROR(impl_->hub.OpenPort(board.endpoint, keys));
+  BoardPort& port = *impl_->hub.port;
+  if (impl_->board_key != board.public_key) {
+    if (!impl_->board_key.empty()) port.Forget(std::exchange(impl_->board_key, ""));
+    if (!port.Expect(board.public_key)) {
+      return InvalidArgument("two boards connect with the key of board '" + board.name +
+                             "', by which they are told apart");
+    }
+    impl_->board_key = board.public_key;
+  }
+  port.OpenLink(impl_->board_key);
+  return {};
+}
+
 void ZmqLink::Close() {
+  if (!impl_->board_key.empty()) impl_->hub.port->CloseLink(impl_->board_key);
   impl_->unsent.clear();
   impl_->CloseSockets();
   impl_->addresses.clear();
@@ -311,12 +322,16 @@ void ZmqLink::Close() {
 }
 
 void ZmqLink::Send(const Message& message) {
+  if (!impl_->board_key.empty()) {
+    return impl_->hub.port->Send(impl_->board_key, EncodeMessage(message));
+  }
   if (!impl_->socket) return;
   impl_->unsent.push_back(EncodeMessage(message));
   impl_->Flush();
 }
 
 std::optional<Event> ZmqLink::Next() {
+  if (!impl_->board_key.empty()) return impl_->hub.port->Next(impl_->board_key);
   if (!impl_->socket) return std::nullopt;
   impl_->Flush();
   // Messages first: a board's last words count even if its connection is gone.
@@ -333,7 +348,7 @@ AgentKeys GenerateCurveKeys() {
 
 Result<std::string> PublicKeyOf(const std::string& secret_key) {
   char public_key[kZ85KeyLength + 1];
-  if (!IsKey(secret_key) || zmq_curve_public(public_key, secret_key.c_str()) != 0) {
+  if (!IsCurveKey(secret_key) || zmq_curve_public(public_key, secret_key.c_str()) != 0) {
     return InvalidArgument("a key has 40 characters of Z85");
   }
   return std::string(public_key);

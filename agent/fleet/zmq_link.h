@@ -1,5 +1,5 @@
-// ZmqHub and ZmqLink: the agent's ends of its encrypted connections to boards, and the only user of
-// ZeroMQ in the agent. zmq.hpp stays in zmq_link.cc.
+// ZmqHub and ZmqLink: the agent's ends of its encrypted connections to boards. ZeroMQ stays behind this
+// header.
 #pragma once
 
 #include <chrono>
@@ -40,7 +40,11 @@ class ZmqHub {
   std::unique_ptr<Impl> impl_;
 };
 
-// A DEALER socket with CURVE, without a routing id (a rebooted board would ignore a known one). It
+// The link with one board: a socket of its own or, of a board that connects to this agent, its place at
+// the hub's one port (agent/fleet/board_port.h), which is opened with the first such link and stays for
+// as long as the hub.
+//
+// Its own is a DEALER socket with CURVE, without a routing id (a rebooted board would ignore a known one). It
 // never reconnects by itself: ClientCore decides when a new link is opened, because a new
 // connection needs the lease again.
 //
@@ -57,10 +61,13 @@ class ZmqLink {
   // Starts to connect, after closing what was open. LinkUp, LinkDown or LinkRefused follows from
   // Next().
   //
-  // board: its endpoint is for messages. addresses: of its host, at least one.
+  // board: its endpoint is for messages, or where to listen for it. addresses: of its host, at least
+  // one; of a board that connects, none.
   //
   // Errors:
-  //   kInvalidArgument  an address or a key cannot be read.
+  //   kInvalidArgument  an address or a key cannot be read, or a board that connects has another one's
+  //                     key or endpoint.
+  //   Also BoardPort::Open()'s.
   Status Open(const BoardAddress& board, std::vector<Endpoint> addresses, const AgentKeys& keys);
 
   // Drops what was not sent and what was not read.
@@ -75,6 +82,9 @@ class ZmqLink {
  private:
   friend class ZmqHub;
   struct Impl;
+
+  Status OpenAtPort(const BoardAddress& board, const AgentKeys& keys);
+
   std::unique_ptr<Impl> impl_;
 };
 

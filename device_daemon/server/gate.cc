@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "device_daemon/server/zap.h"
+#include "proto/zap.h"
 
 namespace bitpilot {
 namespace {

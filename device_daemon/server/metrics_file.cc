@@ -1,62 +1,15 @@
 #include "device_daemon/server/metrics_file.h"
 
-#include <charconv>
-#include <string_view>
-
 #include "kernels/base/file_io.h"
+#include "kernels/base/prometheus_text.h"
 
 namespace bitpilot {
-namespace {
-
-// Backslashes, quotes and line breaks are escaped in a label's value.
-std::string Escaped(std::string_view value) {
-  std::string text;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') text += '\\';
-    text += c == '\n' ? std::string("\\n") : std::string(1, c);
-  }
-  return text;
-}
-
-class Text {
- public:
-  explicit Text(const std::string& board) : board_("board=\"" + Escaped(board) + "\"") {}
-
-  void Family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = "bitpilot_board_" + std::string(name);
-    text_ += "# HELP " + name_ + " " + std::string(help) + "\n";
-    text_ += "# TYPE " + name_ + " " + std::string(type) + "\n";
-  }
-  // label: one more than the board's, as name="value"; or empty.
-  void Sample(double value, const std::string& label = "") {
-    char number[32];
-    const auto end = std::to_chars(number, number + sizeof number, value).ptr;
-    text_ += name_ + "{" + board_ + (label.empty() ? "" : "," + label) + "} " +
-             std::string(number, end) + "\n";
-  }
-  void Gauge(std::string_view name, std::string_view help, double value) {
-    Family(name, "gauge", help);
-    Sample(value);
-  }
-  void Counter(std::string_view name, std::string_view help, std::uint64_t value) {
-    Family(name, "counter", help);
-    Sample(static_cast<double>(value));
-  }
-
-  std::string text_;
-
- private:
-  std::string board_;
-  std::string name_;
-};
-
-}  // namespace
 
 std::string ToPrometheusText(const DaemonMetrics& metrics) {
   const v1::BoardStatus& status = metrics.status;
-  Text text(metrics.board);
+  PrometheusText text("bitpilot_board_", "board", metrics.board);
   text.Family("state", "gauge", "1 for what the board does now.");
-  text.Sample(1.0, "state=\"" + Escaped(status.state()) + "\"");
+  text.Sample(1.0, "state", status.state());
   text.Gauge("uptime_seconds", "Since the daemon started.",
              static_cast<double>(status.uptime_ms()) / 1e3);
   text.Gauge("draining", "1 if it takes no new work.", status.draining() ? 1.0 : 0.0);
@@ -68,8 +21,7 @@ std::string ToPrometheusText(const DaemonMetrics& metrics) {
              status.kept_results_problem().empty() ? 0.0 : 1.0);
   text.Family("measurements_total", "counter", "Measurements that ended, by status.");
   for (const v1::StatusCount& one : status.finished()) {
-    text.Sample(static_cast<double>(one.count()),
-                "status=\"" + v1::MeasureStatus_Name(one.status()) + "\"");
+    text.Sample(static_cast<double>(one.count()), "status", v1::MeasureStatus_Name(one.status()));
   }
   text.Counter("refused_peers_total", "Handshakes and messages that were refused.",
                metrics.refused_peers);
@@ -88,7 +40,7 @@ std::string ToPrometheusText(const DaemonMetrics& metrics) {
   if (status.has_canary_ns()) {
     text.Gauge("canary_seconds", "CPU time of a fixed network.", status.canary_ns() * 1e-9);
   }
-  return std::move(text.text_);
+  return text.Take();
 }
 
 Status WriteMetrics(const std::string& path, const DaemonMetrics& metrics) {

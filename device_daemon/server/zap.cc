@@ -1,42 +1,28 @@
 #include "device_daemon/server/zap.h"
 
-#include <cstddef>
+#include "proto/zap.h"
 
 namespace bitpilot {
 namespace {
 
-// Frames of a CURVE request.
-enum Frame : std::size_t { kVersion, kRequestId, kDomain, kAddress, kIdentity, kMechanism, kKey };
-constexpr std::size_t kCurveFrames = 7;
-constexpr std::size_t kRawKeyBytes = 32;
-
-std::string WhyRefused(const std::vector<std::string>& request, const AuthorizedAgents& agents,
-                       std::optional<Day> today) {
-  if (request.size() != kCurveFrames || request[kVersion] != "1.0") return "malformed request";
-  if (request[kDomain] != "bitpilot") return "another domain";
-  if (request[kMechanism] != "CURVE" || request[kKey].size() != kRawKeyBytes) return "no CURVE key";
-  const auto agent = agents.find(EncodeZ85(request[kKey]));
+std::string WhyRefused(const ZapRequest& request, const std::string& public_key,
+                       const AuthorizedAgents& agents, std::optional<Day> today) {
+  if (!request.problem.empty()) return request.problem;
+  const auto agent = agents.find(public_key);
   return agent == agents.end() ? "its key is not authorized" : WhyNotToday(agent->second, today);
 }
 
 }  // namespace
 
-ZapDecision DecideZap(const std::vector<std::string>& request, const AuthorizedAgents& agents,
+ZapDecision DecideZap(const std::vector<std::string>& frames, const AuthorizedAgents& agents,
                       std::optional<Day> today) {
+  const ZapRequest request = ReadZapRequest(frames);
   ZapDecision decision;
-  decision.reason = WhyRefused(request, agents, today);
+  if (!request.raw_key.empty()) decision.public_key = EncodeZ85(request.raw_key);
+  decision.reason = WhyRefused(request, decision.public_key, agents, today);
   decision.accepted = decision.reason.empty();
-  if (request.size() > kAddress) decision.peer_address = request[kAddress];
-  if (request.size() == kCurveFrames && request[kKey].size() == kRawKeyBytes) {
-    decision.public_key = EncodeZ85(request[kKey]);
-  }
-  const std::string request_id = request.size() > kRequestId ? request[kRequestId] : "";
-  decision.reply = {"1.0",
-                    request_id,
-                    decision.accepted ? "200" : "400",
-                    decision.accepted ? "OK" : decision.reason,
-                    decision.accepted ? decision.public_key : "",
-                    ""};
+  decision.peer_address = request.peer_address;
+  decision.reply = ZapReply(request, decision.reason, decision.public_key);
   return decision;
 }
 

@@ -1,5 +1,4 @@
-// ZAP (ZeroMQ Authentication Protocol, RFC 27): decides for each connecting peer whether it gets
-// in.
+// Decides for each connecting peer whether it gets in (ZAP, proto/zap.h).
 #pragma once
 
 #include <optional>
@@ -9,10 +8,6 @@
 #include "device_daemon/server/keys.h"
 
 namespace bitpilot {
-
-// Where libzmq asks. Bound before any public endpoint: with ZMQ_ZAP_ENFORCE_DOMAIN nobody gets in
-// without it.
-inline constexpr char kZapEndpoint[] = "inproc://zeromq.zap.01";
 
 struct ZapDecision {
   std::vector<std::string> reply;  // Frames for libzmq.
@@ -25,7 +20,7 @@ struct ZapDecision {
 
 // Accepts a CURVE peer of domain "bitpilot" whose key is listed and has not expired (WhyNotToday()),
 // and nobody else. Any frames are legal input.
-ZapDecision DecideZap(const std::vector<std::string>& request, const AuthorizedAgents& agents,
+ZapDecision DecideZap(const std::vector<std::string>& frames, const AuthorizedAgents& agents,
                       std::optional<Day> today);
 
 }  // namespace bitpilot

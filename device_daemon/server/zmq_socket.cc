@@ -10,19 +10,16 @@
 
 #include <zmq.hpp>
 
-#include "device_daemon/server/bind_error.h"
 #include "device_daemon/server/edge_waiter.h"
 #include "device_daemon/server/peer_address.h"
+#include "proto/bind_error.h"
+#include "proto/zap.h"
 
 namespace bitpilot {
 namespace {
 
 namespace asio = boost::asio;
 
-constexpr char kZapDomain[] = "bitpilot";
-// ZMQ_ZAP_ENFORCE_DOMAIN: its macro is hidden behind the draft API in Debian's header, the option
-// is not.
-constexpr int kZapEnforceDomain = 93;
 constexpr int kHandshakeFailed = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                                  ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;

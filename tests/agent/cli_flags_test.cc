@@ -224,7 +224,12 @@ TEST_F(CliFlagsTest, PrintsJsonWhateverBytesItIsGiven) {
       {"fleet", "keygen", "--keys", "none/keys"},
       {"fleet", "add", "none.db", "--endpoint", "odd"},
       {"fleet", "list"},
-      {"fleet", "check"}};
+      {"fleet", "top"},
+      {"fleet", "check"},
+      {"fleet", "drain", "none.db"},
+      {"fleet", "undrain", "none.db"},
+      {"fleet", "quarantine", "none.db", "--reason", "why"},
+      {"fleet", "release", "none.db"}};
   ASSERT_EQ(plain.size(), leaves_.size()) << "add the new command";
   for (const auto& [names, command] : leaves_) {
     const auto base = std::find_if(plain.begin(), plain.end(), [&](const auto& arguments) {

@@ -1,4 +1,4 @@
-// bitpilot fleet add, list and check, as users and scripts call them.
+// bitpilot fleet add, list, check and the orders, as users and scripts call them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +70,25 @@ class FleetBoardsProgramTest : public testing::Test {
     return "";
   }
 
+  // A fleet of the board "bench", which serves and knows this agent, with `words` behind its key.
+  void Enroll(std::unique_ptr<ForkedProcess>& daemon, const std::string& words) const {
+    ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+    ASSERT_EQ(Shell("bitpilotd keygen --keys board-keys && echo \"me $(cat keys/agent.pub) " +
+                    words + "\" > board-keys/authorized_agents")
+                  .exit_code,
+              0);
+    const std::string endpoint = Serve(daemon);
+    ASSERT_EQ(Shell("bitpilot fleet add bench --endpoint " + endpoint +
+                    " --public-key=\"$(cat board-keys/daemon.pub)\"")
+                  .exit_code,
+              0);
+  }
+  Json OnlyBoard(const std::string& command, int exit_code = 0) const {
+    const Json boards = Run(command, exit_code)["boards"];
+    EXPECT_EQ(boards.size(), 1U) << command;
+    return boards.size() == 1 ? boards[0] : Json::object();
+  }
+
   const TemporaryFolder folder_;
 };
 
@@ -102,7 +121,10 @@ TEST_F(FleetBoardsProgramTest, ThreeCommandsEnrollABoard) {
   EXPECT_EQ(list["boards"][0]["name"], "bench");
   EXPECT_EQ(list["boards"][0]["endpoint"], endpoint);
   EXPECT_EQ(list["boards"][0]["public_key"], public_key);
-  EXPECT_THAT(Shell("bitpilot fleet list").out, HasSubstr("bench  " + endpoint));
+  EXPECT_EQ(list["boards"][0]["state"], "READY");
+  EXPECT_EQ(list["boards"][0]["role"], "AGENT");
+  EXPECT_THAT(Shell("bitpilot fleet list").out, HasSubstr("bench  READY"));
+  EXPECT_THAT(Shell("bitpilot fleet list --offline").out, HasSubstr("bench  " + endpoint));
 
   const Json check = Run("check");
   EXPECT_EQ(check["ok"], true);
@@ -133,7 +155,7 @@ TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
   ASSERT_EQ(Shell("echo '# a remark' >> fleet.toml").exit_code, 0);
   EXPECT_EQ(Run("add b --endpoint tcp://192.0.2.8:7777 --public-key=" + key)["added"], true);
   EXPECT_TRUE(Text("fleet.toml").starts_with(one));
-  EXPECT_EQ(Run("list")["boards"].size(), 2U);
+  EXPECT_EQ(Run("list --offline")["boards"].size(), 2U);
 
   const std::string two = Text("fleet.toml");
   ExpectRefused(add_a, 1, "has the endpoint of 'a'");
@@ -141,6 +163,78 @@ TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(Text("fleet.toml"), two);
   ExpectRefused("check --board c", 2, "lists no board \"c\", only: a, b");
   ExpectRefused("list --fleet none.toml", 1, "none.toml");
+}
+
+TEST_F(FleetBoardsProgramTest, AnOrderHoldsForEveryAgentUntilItIsTakenBack) {
+  std::unique_ptr<ForkedProcess> daemon;
+  Enroll(daemon, "admin");
+  const Json drained = OnlyBoard("drain bench --reason 'new fan'");
+  EXPECT_EQ(drained["state"], "DRAINING");
+  EXPECT_EQ(drained["drain_reason"], "new fan");
+  EXPECT_EQ(OnlyBoard("list")["draining"], true);
+  EXPECT_THAT(OnlyBoard("check", 1)["error"].get<std::string>(), HasSubstr("bench"));
+  EXPECT_THAT(OnlyBoard("release --all", 1)["error"].get<std::string>(),
+              HasSubstr("`undrain` ends that"));
+
+  const Json quarantined = OnlyBoard("quarantine bench --reason 'wrong outputs'");
+  EXPECT_EQ(quarantined["state"], "QUARANTINED");
+  EXPECT_EQ(quarantined["quarantined"], true);
+  const ProgramResult table = Shell("bitpilot fleet top");
+  EXPECT_EQ(table.exit_code, 0) << "once, where the output is no terminal";
+  EXPECT_THAT(table.out, HasSubstr("quarantined: wrong outputs"));
+  EXPECT_THAT(OnlyBoard("undrain bench", 1)["error"].get<std::string>(),
+              HasSubstr("`release` ends that"));
+  EXPECT_THAT(OnlyBoard("drain bench", 1)["error"].get<std::string>(),
+              HasSubstr("`release` ends that"));
+  EXPECT_EQ(OnlyBoard("release bench")["state"], "READY");
+  EXPECT_EQ(OnlyBoard("check")["ok"], true);
+
+  ExpectRefused("drain", 2, "their names, or --all");
+  ExpectRefused("drain nobody", 2, "lists no board \"nobody\", only: bench");
+  EXPECT_NE(Shell("bitpilot fleet quarantine bench").exit_code, 0) << "without a reason";
+}
+
+TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
+  std::unique_ptr<ForkedProcess> daemon;
+  Enroll(daemon, "observer");
+  EXPECT_EQ(OnlyBoard("list")["role"], "OBSERVER");
+  EXPECT_THAT(OnlyBoard("drain bench", 1)["error"].get<std::string>(), HasSubstr("admin"));
+  ASSERT_EQ(Shell("bitpilot fleet add gone --endpoint tcp://127.0.0.1:1 --public-key=\"$(cat "
+                  "board-keys/daemon.pub)\"")
+                .exit_code,
+            0);
+  const Json boards = Run("list --timeout 2", 1)["boards"];
+  ASSERT_EQ(boards.size(), 2U);
+  EXPECT_EQ(boards[0]["ok"], true) << boards[0];
+  EXPECT_EQ(boards[1]["ok"], false);
+  EXPECT_EQ(boards[1]["state"], "AWAY");
+  EXPECT_TRUE(boards[1]["seen_ms_ago"].is_null());
+  const ProgramResult table = Shell("bitpilot fleet list --timeout 2");
+  EXPECT_EQ(table.exit_code, 1);
+  EXPECT_THAT(table.out, HasSubstr("board 'gone' at tcp://127.0.0.1:1 does not answer"));
+  EXPECT_EQ(Run("list --board bench")["boards"].size(), 1U);
+}
+
+TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const Json before = Run("add nat --connects --listen tcp://0.0.0.0:7070");
+  const std::string serve = before["board_commands"][1];
+  EXPECT_THAT(serve, testing::StartsWith("bitpilotd serve --connect "));
+  EXPECT_THAT(serve, HasSubstr(":7070"));
+  EXPECT_THAT(before["here_command"].get<std::string>(),
+              HasSubstr("--connects --listen tcp://0.0.0.0:7070"));
+  const std::string key(39, 'k');
+  EXPECT_EQ(
+      Run("add nat --connects --listen tcp://0.0.0.0:7070 --public-key=" + key + "1")["added"],
+      true);
+  EXPECT_EQ(Run("add other --connects --public-key=" + key + "2")["added"], true);
+  const Json boards = Run("list --offline")["boards"];
+  ASSERT_EQ(boards.size(), 2U);
+  EXPECT_EQ(boards[1]["endpoint"], "tcp://0.0.0.0:7070") << "the file's own listen counts";
+  EXPECT_EQ(boards[1]["connects"], true);
+  ExpectRefused("add third", 2, "--connects");
+  ExpectRefused("add third --connects --endpoint tcp://192.0.2.7:7777", 2, "--connects");
+  ExpectRefused("add third --connects --public-key=" + key + "1", 1, "has the public_key of 'nat'");
 }
 
 // What `bitpilot fleet keygen` says begins the file with the keys alone.

@@ -132,7 +132,7 @@ TEST_F(FleetCoreTest, GivesTheJobOfALostBoardToAnotherOneUnderANewId) {
   EXPECT_THAT(acknowledged_[1], ElementsAre(std::string(16, 'B')));
 }
 
-TEST_F(FleetCoreTest, WaitsForEveryLostBoardWithoutInventingAnything) {
+TEST_F(FleetCoreTest, F60WaitsAnHourForEveryLostBoardWithoutInventingAnything) {
   AddBoard(1);
   AddBoard(2);
   Submit(1);

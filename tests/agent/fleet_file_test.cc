@@ -54,6 +54,41 @@ TEST(ParseFleetFileTest, ReadsClassesAndThePowerCycleOfABoard) {
   EXPECT_TRUE(fleet->boards[1].power_cycle.empty());
 }
 
+// A board that connects to the agent.
+std::string ConnectingBoard(const std::string& name, const std::string& key) {
+  return "[[board]]\nname = \"" + name + "\"\nconnects = true\npublic_key = \"" + key + "\"\n";
+}
+
+TEST(ParseFleetFileTest, ReadsBoardsThatConnectToTheAgent) {
+  const Result<Fleet> fleet = ParseFleetFile(
+      "keys = \"k\"\nlisten = \"tcp://0.0.0.0:7776\"\n" + ConnectingBoard("a", kKey) +
+          ConnectingBoard("b", std::string(40, 'o')) + Board("c", "tcp://192.0.2.7:7777"),
+      "lab/fleet.toml");
+  ASSERT_TRUE(fleet.ok()) << fleet.status().message();
+  EXPECT_EQ(fleet->listen, "tcp://0.0.0.0:7776");
+  EXPECT_TRUE(fleet->boards[0].connects);
+  EXPECT_EQ(fleet->boards[0].endpoint, "tcp://0.0.0.0:7776");
+  EXPECT_EQ(fleet->boards[1].listed_at, "lab/fleet.toml:9");
+  EXPECT_FALSE(fleet->boards[2].connects);
+  EXPECT_TRUE(CheckHost(fleet->boards[0]).ok());
+}
+
+TEST(ParseFleetFileTest, NamesWhatABoardThatConnectsLacks) {
+  const std::string keys = "keys = \"k\"\n";
+  const std::string listen = "listen = \"tcp://0.0.0.0:7776\"\n";
+  const std::string one = ConnectingBoard("a", kKey);
+  ExpectError(keys + one, "lab/fleet.toml:4:", "listen = \"tcp://0.0.0.0:7776\"");
+  ExpectError(keys + "listen = \"tcp://0.0.0.0:0\"\n" + one, "lab/fleet.toml:2:", "above 0");
+  ExpectError(keys + "listen = \"7776\"\n" + one, "lab/fleet.toml:2:", "'listen'");
+  ExpectError(keys + listen + one + "endpoint = \"tcp://192.0.2.7:7\"\n",
+              "lab/fleet.toml:7:", "it has no 'endpoint'");
+  ExpectError(keys + listen + "[[board]]\nname = \"a\"\nconnects = \"yes\"\n",
+              "lab/fleet.toml:5:", "true or false");
+  ExpectError(keys + listen + one + ConnectingBoard("b", kKey),
+              "lab/fleet.toml:7:", "has the public_key of 'a'");
+  ExpectError(keys + one + listen, "lab/fleet.toml:6:", "'listen' stands before");
+}
+
 TEST(ParseFleetFileTest, KeepsAnAbsoluteKeyFolder) {
   const Result<Fleet> fleet = ParseFleetFile(
       "keys = \"/etc/bitpilot\"\n" + Board("a", "tcp://127.0.0.1:1"), "lab/fleet.toml");

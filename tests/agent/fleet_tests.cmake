@@ -1,7 +1,7 @@
 bitpilot_add_test(fleet_protocol_test
   LABEL agent
-  SOURCES fleet_client_connection_test.cc fleet_client_jobs_test.cc fleet_client_lease_test.cc
-          fleet_client_limits_test.cc
+  SOURCES board_inquiry_test.cc fleet_client_connection_test.cc fleet_client_jobs_test.cc
+          fleet_client_lease_test.cc fleet_client_limits_test.cc
           fleet_simulated_board.cc fleet_simulation_test.cc
           measure_retries_test.cc
   DEPS bitpilot::fleet)

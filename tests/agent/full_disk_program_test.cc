@@ -44,7 +44,7 @@ class FullDiskProgramTest : public testing::Test {
   const std::string study_ = folder_.Path("a.db");
 };
 
-TEST_F(FullDiskProgramTest, ASearchSaysSoAndGoesOnWhenThereIsRoom) {
+TEST_F(FullDiskProgramTest, F11ASearchSaysSoAndGoesOnWhenThereIsRoom) {
   struct Case {
     rlim_t largest_bytes;
     const char* what;

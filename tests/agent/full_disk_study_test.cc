@@ -49,7 +49,7 @@ std::uintmax_t SizeOf(const std::string& path) {
 }
 
 // The file, its log and its index may each be the first that does not grow.
-TEST(FullDiskStudyTest, KeepsWhatWasAcknowledgedAndGoesOnWhenThereIsRoom) {
+TEST(FullDiskStudyTest, F11KeepsWhatWasAcknowledgedAndGoesOnWhenThereIsRoom) {
   for (const std::uintmax_t room : {0, 1'000, 5'000, 20'000, 50'000, 100'000}) {
     SCOPED_TRACE(room);
     const StudyFolder folder;
@@ -118,7 +118,7 @@ TEST(FullDiskStudyTest, AResumeSaysSoAndLeavesTheStudyAsItWas) {
 }
 
 // Freeing space helps no disk that fails.
-TEST(FullDiskStudyTest, ADiskThatFailsIsNotFull) {
+TEST(FullDiskStudyTest, F11ADiskThatFailsIsNotFull) {
   const StudyFolder folder;
   const std::string path = folder.Path("a.db");
   std::unique_ptr<Study> study = BeginStudy(path);

@@ -131,6 +131,28 @@ TEST_F(SearchEnvironmentTest, KnowsADifferenceToTheTwinBetterThanEitherLoss) {
 }
 
 // What 8 bit loses on the same weights is not charged, but for the share of training at own widths.
+// A network that is proposed again keeps its record: no board is asked, and no budget is charged.
+TEST_F(SearchEnvironmentTest, F64ChargesNothingForWhatWasMeasuredBefore) {
+  search_.config.measurements = 10;
+  const std::unique_ptr<WholeEnvironment> environment = Make();
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  std::vector<ClassOutcome> answers;
+  for (int i = 0; i < 2; ++i) {
+    Trial trial;
+    trial.id = player.view().next_ticket();
+    trial.what.choice = UniformChoice(environment->problem(), 4);
+    trial.classes = player.view().Classes();
+    ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    ASSERT_EQ(player.outcomes().at(trial.id).classes.size(), 1U);
+    answers.push_back(player.outcomes().at(trial.id).classes[0]);
+  }
+  EXPECT_GT(answers[0].board_seconds, 0.0);
+  EXPECT_EQ(answers[1].board_seconds, 0.0);
+  EXPECT_EQ(answers[1].result, answers[0].result);
+}
+
 TEST_F(SearchEnvironmentTest, ReadsEightBitOnWhatTrained) {
   search_.config.measurements = 10;
   const std::unique_ptr<WholeEnvironment> environment = Make();

@@ -216,7 +216,7 @@ TEST_F(SearchProgramTest, MeetsOrReportsABudget) {
   EXPECT_EQ(Json::parse(LinesOfType(missed.out, "result").front())["budget_met"], false);
 }
 
-TEST_F(SearchProgramTest, DecidesTheSameAfterFiveKillsAsUndisturbed) {
+TEST_F(SearchProgramTest, F8DecidesTheSameAfterFiveKillsAsUndisturbed) {
   ASSERT_EQ(RunProgram(Search("calm.db")).exit_code, 0);
   const std::size_t total = NumEvents("calm.db");
   ASSERT_GT(total, 20U);

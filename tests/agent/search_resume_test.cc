@@ -186,7 +186,7 @@ class SearchResumeTest : public testing::Test {
   QuietObserver& observer_ = search_.observer;
 };
 
-TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStopped) { CheckEveryStop(); }
+TEST_F(SearchResumeTest, F8DecidesTheSameWhereverItWasStopped) { CheckEveryStop(); }
 
 // At this learning rate the first update leaves nothing that could be measured.
 TEST_F(SearchResumeTest, DecidesTheSameWhereverItWasStoppedThoughTrainingDiverges) {
@@ -297,7 +297,7 @@ TEST_F(SearchResumeTest, ReportsEveryStepOnce) {
   EXPECT_EQ(observer_.steps, (std::vector<int>{0, 1, 2}));
 }
 
-TEST_F(SearchResumeTest, FindsEveryFigureThatDoesNotFollowFromTheLog) {
+TEST_F(SearchResumeTest, F61FindsEveryFigureThatDoesNotFollowFromTheLog) {
   ASSERT_TRUE(Run("calm", kToItsEnd).ok());
   const auto a_bit_more = [](Json& value) { value = value.get<double>() * (1.0 + 1e-12); };
   const auto one_more = [](Json& value) { value = value.get<int>() + 1; };

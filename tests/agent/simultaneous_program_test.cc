@@ -74,7 +74,7 @@ TEST_F(SimultaneousProgramTest, OneStartsANewStudyAndTheOtherSaysSo) {
   ExpectSound();
 }
 
-TEST_F(SimultaneousProgramTest, OneResumesAndTheOtherDestroysNothing) {
+TEST_F(SimultaneousProgramTest, F65OneResumesAndTheOtherDestroysNothing) {
   const auto has_a_step = [&] {
     const auto study = Study::OpenReadOnly(study_);
     if (!study.ok()) return false;

@@ -78,7 +78,7 @@ TEST_F(StoredStudyTest, ReturnsWhatWasWritten) {
   EXPECT_EQ(Problem(), "");
 }
 
-TEST_F(StoredStudyTest, ReplaysWhatItLogged) {
+TEST_F(StoredStudyTest, F61ReplaysWhatItLogged) {
   WriteStudy();
   const auto study = Resume();
   Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));

@@ -57,12 +57,12 @@ std::int32_t RunAndKill(const std::string& path, int acknowledged, int then_us) 
   return last;
 }
 
-TEST(StudyCrashTest, LosesNoAcknowledgedRowToKill) {
+TEST(StudyCrashTest, F8LosesNoAcknowledgedRowToKillAtFiftyPoints) {
   const StudyFolder folder;
   const std::string path = folder.Path("a.db");
   std::mt19937 random(20240611);
   std::int32_t acknowledged = 0;
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 50; ++round) {
     // Every third round is killed while it opens or creates the study.
     const int rows = round % 3 == 0 ? 0 : static_cast<int>(random() % 30);
     acknowledged =

@@ -100,7 +100,7 @@ TEST(StudyFilesTest, LeavesTheFolderToTheStudyThatIsStillThere) {
                         folder.Path("copy.db.files") + "`"));
 }
 
-TEST(StudyFilesTest, FindsWhatAnOlderStudyStoredAndLeavesItAlone) {
+TEST(StudyFilesTest, F15FindsWhatAnOlderStudyStoredAndLeavesItAlone) {
   const StudyFolder folder;
   std::filesystem::create_directories(folder.Path("demo.files/networks"));
   WriteBytes(folder.Path("demo.files/networks/step-3.bpnet"), "old");

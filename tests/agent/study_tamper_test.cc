@@ -171,7 +171,7 @@ TEST_F(VerifyLogTest, NamesTheEventAfterAForgedOne) {
 }
 
 // Each byte of each occurrence of what a row stores, flipped in the file itself.
-TEST_F(VerifyLogTest, NamesTheEventOfAFlippedByteInTheFile) {
+TEST_F(VerifyLogTest, F61NamesTheEventOfAFlippedByteInTheFile) {
   const std::string bytes = ReadBytes(path_);
   const MeasurementRow m1 = MeasuredRow("m1", 1e6);
   const std::string window(reinterpret_cast<const char*>(&m1.window_ns[5]), sizeof(double));
@@ -214,7 +214,7 @@ std::optional<std::string> AllRows(const std::string& path) {
 
 // Anywhere in the file: the damage is reported, or it is where no row lives (free space, SQLite's
 // counters).
-TEST_F(VerifyLogTest, MissesNoFlippedByteThatChangesARow) {
+TEST_F(VerifyLogTest, F15MissesNoFlippedByteThatChangesARow) {
   const std::string bytes = ReadBytes(path_);
   const std::optional<std::string> rows = AllRows(path_);
   ASSERT_TRUE(rows.has_value());

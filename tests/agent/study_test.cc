@@ -180,7 +180,7 @@ TEST_F(StudyTest, RecordsAnArtifactOnce) {
   EXPECT_EQ(Problem(path_), "");
 }
 
-TEST_F(StudyTest, ASecondWriterIsRefusedAndToldWhoHoldsTheStudy) {
+TEST_F(StudyTest, F65ASecondWriterIsRefusedAndToldWhoHoldsTheStudy) {
   auto study = CreateStudy();
   const Status status = Study::OpenForResume(path_).status();
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
@@ -425,7 +425,7 @@ TEST_F(StudyTest, ChangesNoFileThatIsNotAStudy) {
   }
 }
 
-TEST_F(StudyTest, RefusesAStudyOfANewerVersionAndNamesBoth) {
+TEST_F(StudyTest, F15RefusesAStudyOfANewerVersionAndNamesBoth) {
   WriteSmallStudy();
   ASSERT_TRUE(ValueOrDie(SqliteDatabase::Open(path_, SqliteMode::kReadWrite))
                   ->Execute("PRAGMA user_version = 12")
@@ -439,7 +439,7 @@ TEST_F(StudyTest, RefusesAStudyOfANewerVersionAndNamesBoth) {
   EXPECT_EQ(ReadBytes(path_), before);
 }
 
-TEST_F(StudyTest, RefusesATruncatedFile) {
+TEST_F(StudyTest, F15RefusesATruncatedFile) {
   WriteSmallStudy();
   const std::string bytes = ReadBytes(path_);
   for (const std::size_t size : {std::size_t{100}, std::size_t{4096}, bytes.size() / 2,

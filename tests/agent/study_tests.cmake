@@ -16,6 +16,7 @@ bitpilot_add_test(study_test LABEL agent
     stored_study_test.cc
     study_crash_test.cc
     study_energy_test.cc
+    study_faults_test.cc
     study_tamper_test.cc
     study_test.cc
     training_note_test.cc

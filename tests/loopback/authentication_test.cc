@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <fstream>
 #include <string>
 #include <zmq.hpp>
 
@@ -29,6 +31,23 @@ class AuthenticationTest : public testing::Test {
     return std::stoi(daemon_.address.endpoint.substr(daemon_.address.endpoint.rfind(':') + 1));
   }
 
+  // The daemon's list, which it reads when it changes.
+  void Authorize(const std::string& lines) const {
+    std::ofstream(daemon_.process->directory() + "/authorized_agents") << lines;
+  }
+
+  // The daemon reads its list within a second.
+  void ExpectRefusedSoon(const std::string& why) {
+    Status status;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (status.code() != StatusCode::kPermissionDenied &&
+           std::chrono::steady_clock::now() < end) {
+      status = ConnectBoard(daemon_.address, keys_, ShortWaits()).status();
+    }
+    EXPECT_EQ(status.code(), StatusCode::kPermissionDenied) << status.message();
+    EXPECT_NE(status.message().find(why), std::string::npos) << status.message();
+  }
+
   const AgentKeys keys_ = GenerateCurveKeys();
   const RunningDaemon daemon_ = StartDaemon(keys_);
 };
@@ -42,7 +61,7 @@ TEST_F(AuthenticationTest, ABoardHasTheNameOfTheFleetFileBesideItsDaemonsOwn) {
   EXPECT_NE((*board)->info().name, "desk");
 }
 
-TEST_F(AuthenticationTest, AnUnlistedKeyIsRefusedWithTheReason) {
+TEST_F(AuthenticationTest, F34AnUnlistedKeyIsRefusedWithTheReason) {
   const auto board = ConnectBoard(daemon_.address, GenerateCurveKeys(), ShortWaits());
   ASSERT_FALSE(board.ok());
   EXPECT_EQ(board.status().code(), StatusCode::kPermissionDenied) << board.status().message();
@@ -51,7 +70,7 @@ TEST_F(AuthenticationTest, AnUnlistedKeyIsRefusedWithTheReason) {
   ExpectStillServing();
 }
 
-TEST_F(AuthenticationTest, APublicKeyThatIsNotTheDaemonsIsNoticed) {
+TEST_F(AuthenticationTest, F34APublicKeyThatIsNotTheDaemonsIsNoticed) {
   BoardAddress wrong = daemon_.address;
   wrong.public_key = GenerateCurveKeys().public_key;
   const auto board = ConnectBoard(wrong, keys_, ShortWaits());
@@ -60,6 +79,33 @@ TEST_F(AuthenticationTest, APublicKeyThatIsNotTheDaemonsIsNoticed) {
   EXPECT_NE(board.status().message().find("public key"), std::string::npos)
       << board.status().message();
   ExpectStillServing();
+}
+
+// A daemon reads its list again by itself.
+TEST_F(AuthenticationTest, F34ARevokedAgentIsToldSoInTheMiddleOfItsWork) {
+  BoardOptions options = ShortWaits();
+  options.reconnect_timeout = std::chrono::milliseconds(20'000);
+  const auto board = ConnectBoard(daemon_.address, keys_, options);
+  ASSERT_TRUE(board.ok()) << board.status().message();
+  Authorize("# nobody\n");
+  const Network network = SmallNetwork(1);
+  Status status;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (status.ok() && std::chrono::steady_clock::now() < end) {
+    status = (*board)->Infer(network, RandomImages(network, 1, 1)).status();
+  }
+  EXPECT_NE(status.message().find("refused this agent's key"), std::string::npos)
+      << status.message();
+}
+
+TEST_F(AuthenticationTest, F34AnExpiredKeyIsRefused) {
+  Authorize("agent " + keys_.public_key + " agent 2026-01-01\n");
+  ExpectRefusedSoon("authorized_agents");
+}
+
+TEST_F(AuthenticationTest, F35AnObserverGetsNoLease) {
+  Authorize("agent " + keys_.public_key + " observer\n");
+  ExpectRefusedSoon("observer");
 }
 
 TEST_F(AuthenticationTest, KeysThatAreNoKeysAreRefusedBeforeConnecting) {

@@ -1,4 +1,4 @@
-#include "device_daemon/server/bind_error.h"
+#include "proto/bind_error.h"
 
 #include <cerrno>
 #include <cstring>
