@@ -292,6 +292,9 @@ void ClientCore::AskForLease() {
   Message request;
   request.envelope.mutable_lease_request()->set_ttl_ms(kLeaseTtlMs);
   request.envelope.mutable_lease_request()->set_holder(options_.holder);
+  if (options_.per_job) {
+    request.envelope.mutable_lease_request()->set_kind(v1::LeaseRequest::PER_JOB);
+  }
   Send(std::move(request));
   EnterPhase(Phase::kLeasing, kLeaseLimit);
 }

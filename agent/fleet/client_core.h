@@ -60,6 +60,7 @@ struct ClientOptions {
   std::chrono::milliseconds reconnect_timeout{60'000};
   std::chrono::milliseconds lease_wait{0};
   std::uint64_t jitter_seed = 0;  // spreads the reconnections of many agents
+  bool per_job = false;           // other agents may have the board between two jobs
 };
 
 // ---- Events

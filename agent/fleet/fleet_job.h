@@ -42,7 +42,7 @@ struct FrameLimits {
   std::size_t max_raw_bytes = 0;  // of one raw frame
   bool takes_raw_pixels = false;  // golden pixels may travel as one
   bool takes_longer_windows = false;
-  std::uint64_t store_bytes = 0;  // of network files at a time; 0: not said
+  std::uint64_t store_bytes = 0;          // of network files at a time; 0: not said
   std::size_t chunk_bytes = kChunkBytes;  // of one part of an upload: fewer on a slow line
 };
 
