@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/base/sha256.h"
 #include "proto/validation.h"
 
 namespace bitpilot::daemon {
