@@ -60,6 +60,9 @@ std::vector<Json> ReadLines(const std::string& path) {
   return lines;
 }
 
+// Attempts of a measurement that are looked for.
+constexpr int kMostAttempts = 16;
+
 std::vector<std::string> IdsOf(const std::string& log, const std::string& event) {
   std::vector<std::string> ids;
   for (const Json& line : ReadLines(log)) {
@@ -218,15 +221,34 @@ KillReport Campaign::Report() const {
     if (!finished.contains(announced[i])) object("announced and never recorded: " + announced[i]);
   }
 
-  for (int life = 1; life <= lives_; ++life) {
-    std::map<std::string, int> executed;
-    for (const std::string& id : IdsOf(files_.DaemonLog(life), "measurement_started")) {
-      if (++executed[id] == 2) object("executed twice in one life of the daemon: " + id);
+  std::map<std::string, std::string> announced_as;
+  for (const std::string& id : announced) {
+    for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+      announced_as[IdOfAttempt(id, attempt)] = id;
     }
-    report.executed += IdsOf(files_.DaemonLog(life), "measurement_finished").size();
+  }
+  std::set<std::string> failed;  // their attempts may be forgotten: another one follows
+  for (int life = 1; life <= lives_; ++life) {
+    for (const Json& line : ReadLines(files_.DaemonLog(life))) {
+      if (line.value("event", "") != "measurement_finished") continue;
+      ++report.executed;
+      if (line.at("status") != "OK" && line.at("status") != "NOISY") {
+        failed.insert(line.at("measure_id").get<std::string>());
+      }
+    }
+  }
+  for (int life = 1; life <= lives_; ++life) {
+    std::map<std::string, int> begun;
+    for (const std::string& id : IdsOf(files_.DaemonLog(life), "measurement_started")) {
+      if (++begun[id] == 2) object("executed twice in one life of the daemon: " + id);
+    }
     for (const std::string& id : IdsOf(files_.DaemonLog(life), "result_acknowledged")) {
+      if (failed.contains(id)) continue;
       ++report.acknowledged;
-      if (!recorded.contains(id)) object("acknowledged and not recorded: " + id);
+      const auto found = announced_as.find(id);
+      if (found == announced_as.end() || !finished.contains(found->second)) {
+        object("acknowledged and not recorded: " + id);
+      }
     }
   }
   return report;

@@ -30,6 +30,10 @@ FleetBoard Describe(const MeasuringAgentOptions& options) {
 
 }  // namespace
 
+std::string IdOfAttempt(const std::string& announced, int attempt) {
+  return BytesToHex(fleet::AttemptId(HexToBytes(announced), attempt));
+}
+
 Network NumberedNetwork(std::uint64_t number) {
   Topology topology;
   topology.name = "numbered";

@@ -21,6 +21,9 @@ struct MeasuringAgentOptions {
 // Errors: of the study or the board.
 Status RunMeasuringAgent(const MeasuringAgentOptions& options);
 
+// Under which id a board knows an attempt (0, 1, ...) of what was announced; both in hexadecimal digits.
+std::string IdOfAttempt(const std::string& announced, int attempt);
+
 // A network of two layers that no other number has; tests/loopback/toy.cost has costs for it.
 Network NumberedNetwork(std::uint64_t number);
 

@@ -140,7 +140,8 @@ struct BoardFarm::Impl {
     BITPILOT_CHECK(gate.Open().ok());
     for (int i = 0; i < num_boards; ++i) {
       keys.push_back(MakeCurveKeys());
-      endpoints.push_back("tcp://127.0.0.1:0");
+      // Agents connect from 127.0.0.1: none of their ports is in the way of a board that boots.
+      endpoints.push_back("tcp://127.0.0.2:0");
     }
     PassTime();
     thread = std::thread([this] { io.run(); });
