@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "device_daemon/core/daemon_core.h"
+#include "kernels/base/sha256.h"
 #include "proto/phases.h"
 
 namespace bitpilot::daemon {

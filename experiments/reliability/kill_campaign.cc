@@ -268,7 +268,9 @@ Status RunCampaignAgent(const std::string& folder) {
   const Result<AgentKeys> keys = ReadAgentKeys(files.AgentKeysFolder());
   if (!keys.ok()) return keys.status();
   const std::vector<Json> ready = ReadLines(files.Ready());
-  if (ready.empty()) return NotFound(files.Ready() + ": no board has told where it is");
+  if (ready.empty()) {
+    return Status(StatusCode::kNotFound, files.Ready() + ": no board has told where it is");
+  }
   MeasuringAgentOptions options;
   options.study = files.Study();
   options.keys = *keys;

@@ -42,7 +42,6 @@ TEST_P(FuzzCorpusTest, F31SurvivesWhatWasFoundAndSmallChangesOfIt) {
 }
 
 std::string NameOf(const testing::TestParamInfo<FuzzTarget>& target) { return target.param.name; }
-void PrintTo(const FuzzTarget& target, std::ostream* out) { *out << target.name; }
 
 INSTANTIATE_TEST_SUITE_P(, FuzzCorpusTest,
                          testing::ValuesIn(FuzzTargets().begin(), FuzzTargets().end()), NameOf);
