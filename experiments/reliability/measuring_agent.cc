@@ -57,7 +57,10 @@ Network NumberedNetwork(std::uint64_t number) {
 Status RunMeasuringAgent(const MeasuringAgentOptions& options) {
   const Result<std::unique_ptr<MeasuredStudy>> study = MeasuredStudy::Open(options.study);
   if (!study.ok()) return study.status();
-  FleetDriver fleet({}, {});
+  fleet::FleetOptions fleet_options;
+  fleet_options.quarantine_after =
+      0;  // its worker is killed over and over, which says nothing of it
+  FleetDriver fleet(fleet_options, {});
   const fleet::BoardId board = fleet.AddBoard(Describe(options));
   const Result<BoardInfo> info = fleet.WaitUntilReady(board, {});
   if (!info.ok()) return info.status();

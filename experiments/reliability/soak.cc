@@ -140,6 +140,12 @@ class Soak {
   }
 
  private:
+  // Workers are killed over and over, which says nothing of their boards.
+  static fleet::FleetOptions Options() {
+    fleet::FleetOptions options;
+    options.quarantine_after = 0;
+    return options;
+  }
   static int NumLines(const std::string& path) {
     const std::string text = ReadAll(path);
     return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
@@ -230,7 +236,7 @@ class Soak {
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<SoakedBoard>> boards_;
   std::unique_ptr<HostileCrowd> crowd_;
-  FleetDriver fleet_{{}, {}};
+  FleetDriver fleet_{Options(), {}};
   std::uint64_t last_network_ = 0;
   std::size_t measured_ = 0;
   std::size_t failed_ = 0;

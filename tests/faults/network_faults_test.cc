@@ -99,10 +99,11 @@ TEST_F(NetworkFaultsTest, F21AnswersNothingToARecordedConnection) {
 // link may be silent, and is no silence.
 TEST_F(NetworkFaultsTest, F22MeasuresOverASlowLine) {
   Topology topology;
-  topology.name = "some weights";
+  topology.name = "wider";
   topology.input = {16, 16, 3};
   topology.operations = {MakeOperation(OperationKind::kConvolution, "conv", 0, 8),
                          MakeOperation(OperationKind::kFullyConnected, "dense", 1, 40)};
+  topology.operations[0].kernel_h = topology.operations[0].kernel_w = 3;
   topology.operations[0].activation = Activation::kRelu;
   const Network network =
       RandomNetwork(topology, UniformAssignment(topology, 4, 4, /*search_ends=*/true), 3);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -32,9 +33,10 @@ class RealNetworkTest : public FleetFaultsTest {
     }
     const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
     setenv(kInside, "1", /*overwrite=*/1);
-    const int status = std::system((begin + " && exec \"$0\" --gtest_filter=RealNetworkTest." +
-                                    name + "' /proc/" + std::to_string(getpid()) + "/exe")
-                                       .c_str());
+    const int status =
+        std::system((begin + " && exec \"$0\" --gtest_filter=RealNetworkTest." + name + "' '" +
+                     std::filesystem::read_symlink("/proc/self/exe").string() + "'")
+                        .c_str());
     unsetenv(kInside);
     EXPECT_EQ(status, 0) << "see its output above";
   }
