@@ -23,6 +23,7 @@ constexpr milliseconds kPingInterval{2000};
 constexpr int kMaxUnansweredPings = 5;
 
 constexpr milliseconds kArtifactLimit{10'000};
+constexpr std::size_t kLeastChunkBytes = 4096;
 constexpr milliseconds kAcceptLimit{5000};
 // Beyond the last pong that said that the board infers.
 constexpr milliseconds kInferLimit{30'000};
@@ -240,6 +241,7 @@ void ClientCore::SendNextJobRequest() {
       FinishJobIfDone();
       continue;
     }
+    asked_at_ = now_;
     reply_deadline_ = now_ + ReplyLimit(request.envelope.body_case());
     Send(std::move(request));
     awaited_request_id_ = last_request_id_;
@@ -322,6 +324,10 @@ void ClientCore::LoseSession(const std::string& reason) {
   pause_ = std::min(2 * pause_, kLongestPause);
   awaited_request_id_ = 0;
   if (was_working) {
+    // A slow line takes longer for a whole chunk than a link may be silent.
+    if (jobs_.front().uploading()) {
+      limits_.chunk_bytes = std::max(limits_.chunk_bytes / 8, kLeastChunkBytes);
+    }
     jobs_.front().OnSessionLost(reason);
     FinishJobIfDone();
   }

@@ -17,6 +17,8 @@
 //     three times as long as the board announced (15 s at least). Progress extends that, each time
 //     by as long as the board says that it may be silent: one that advances is slow, not lost, and
 //     ends what hangs itself. So with an inference while the board answers pings that it infers.
+//   - Networks are uploaded in chunks. A link that is lost meanwhile is perhaps too slow for large ones:
+//     the next are an eighth; answered at once, they grow again.
 //   - A result is acknowledged once whoever submitted its job says that it is recorded
 //     (ResultRecorded), never before: the board keeps it until then. So with a cancelled job, which
 //     is recorded as given up. A result that is known from nowhere is a late copy of such a one.
@@ -237,6 +239,7 @@ class ClientCore {
   bool has_reservation_ = false;
   std::uint64_t last_request_id_ = 0;
   FrameLimits limits_;
+  Instant asked_at_{0};  // the job's last request
   Instant next_ping_{0};
   std::uint64_t last_ping_id_ = 0;
   int unanswered_pings_ = 0;

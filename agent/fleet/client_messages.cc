@@ -22,6 +22,8 @@ constexpr milliseconds kReportMargin{5'000};
 // What a daemon announces beyond this is not believed.
 constexpr milliseconds kLongestJob{kMaxDeadlineMs};
 constexpr milliseconds kBusyPause{200};
+// A board that has a chunk so soon may be sent larger ones.
+constexpr milliseconds kQuickChunk{500};
 // Whoever waits for longer wants to know.
 constexpr milliseconds kLongMeasurement{120'000};
 
@@ -207,6 +209,9 @@ void ClientCore::OnReplyToJob(const Message& message) {
   if (awaited_request_id_ == 0 || message.envelope.request_id() != awaited_request_id_) return;
   awaited_request_id_ = 0;
   FleetJob& job = jobs_.front();
+  if (job.uploading() && now_ - asked_at_ < kQuickChunk) {
+    limits_.chunk_bytes = std::min(2 * limits_.chunk_bytes, kChunkBytes);
+  }
   switch (job.OnReply(message)) {
     case FleetJob::Next::kWait:
       reply_deadline_ = now_ + MeasureLimit(job);

@@ -50,7 +50,7 @@ FleetJob::Next FleetJob::NextRequest(const FrameLimits& limits, Message* request
       return Next::kSend;
     }
     case Stage::kUpload:
-      WriteChunk(request);
+      WriteChunk(limits.chunk_bytes, request);
       return Next::kSend;
     default:
       break;
@@ -76,9 +76,9 @@ FleetJob::Next FleetJob::RefuseAsTooLarge(const std::string& why) {
   return Next::kFinished;
 }
 
-void FleetJob::WriteChunk(Message* request) const {
+void FleetJob::WriteChunk(std::size_t most_bytes, Message* request) const {
   v1::ArtifactChunk* chunk = request->envelope.mutable_artifact_chunk();
-  request->raw = artifact().bytes->substr(have_bytes_, kChunkBytes);
+  request->raw = artifact().bytes->substr(have_bytes_, most_bytes);
   chunk->set_sha256(artifact().sha256);
   chunk->set_offset(have_bytes_);
   chunk->set_crc32(Crc32(request->raw));

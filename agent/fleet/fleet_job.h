@@ -21,6 +21,7 @@
 #include "agent/fleet/board.h"
 #include "kernels/base/status.h"
 #include "proto/framing.h"
+#include "proto/validation.h"
 
 namespace bitpilot {
 
@@ -41,7 +42,8 @@ struct FrameLimits {
   std::size_t max_raw_bytes = 0;  // of one raw frame
   bool takes_raw_pixels = false;  // golden pixels may travel as one
   bool takes_longer_windows = false;
-  std::uint64_t store_bytes = 0;  // of network files at a time; 0: not said
+  std::uint64_t store_bytes = 0;          // of network files at a time; 0: not said
+  std::size_t chunk_bytes = kChunkBytes;  // of one part of an upload: fewer on a slow line
 };
 
 struct MeasureInput {
@@ -109,6 +111,8 @@ class FleetJob {
   bool finished() const { return stage_ == Stage::kFinished; }
   // True while an inference is under way: only the board knows how long it takes.
   bool inferring() const { return stage_ == Stage::kRun && !is_measure(); }
+  // True while a part of a network is on its way.
+  bool uploading() const { return stage_ == Stage::kUpload; }
   // True from MeasureAccepted on: the board must not be disturbed.
   bool measuring() const { return stage_ == Stage::kMeasuring; }
   // True once the board may know of the measurement: it may run, or have a result.
@@ -127,7 +131,7 @@ class FleetJob {
  private:
   enum class Stage { kQuery, kUpload, kRun, kMeasuring, kFinished };
 
-  void WriteChunk(Message* request) const;
+  void WriteChunk(std::size_t most_bytes, Message* request) const;
   Next WriteInfer(std::size_t max_raw_bytes, Message* request);
   Next WriteMeasure(const FrameLimits& limits, Message* request);
   // Bytes of the files that the board must hold at a time.

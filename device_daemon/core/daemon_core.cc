@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/base/sha256.h"
 #include "proto/validation.h"
 
 namespace bitpilot::daemon {
@@ -197,6 +198,8 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
       return CancelMeasure(event);
     case BodyCase::kResultAck:
       kept_.Forget(envelope.result_ack().measure_id(), event.peer.user_id);
+      AddLog("a result was acknowledged", "result_acknowledged",
+             {{"measure_id", BytesToHex(envelope.result_ack().measure_id())}}, /*is_detail=*/true);
       return {};
     case BodyCase::kPing:
       AnswerPing(event);

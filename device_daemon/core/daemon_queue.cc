@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "device_daemon/core/daemon_core.h"
+#include "kernels/base/sha256.h"
 #include "proto/phases.h"
 
 namespace bitpilot::daemon {
@@ -115,6 +116,11 @@ void DaemonCore::StartJobOf(const Turn& turn) {
   const Lease& lease = *leases_.Find(job.session_id);
   job.request.envelope.set_lease_epoch(
       lease.holder.kind == v1::LeaseRequest::PER_JOB ? shared_epoch_ : lease.epoch);
+  if (job.is_measurement()) {
+    AddLog("a measurement of " + job.holder + " begins", "measurement_started",
+           {{"measure_id", BytesToHex(job.measure_id())}, {"holder", job.holder}},
+           /*is_detail=*/true);
+  }
   actions_.push_back(StartJob{job.id, job.request});
   queue_told_ = now_ - kQueueWord;  // Everybody's place may have changed.
 }

@@ -73,6 +73,27 @@ TEST_F(ClientCoreTest, ResumesAnUploadWhereTheBoardHasIt) {
   EXPECT_EQ(results_[0].measurement.status, MeasureStatus::kOk);
 }
 
+// On a slow line the link dies of its own silence before a large chunk is through.
+TEST_F(ClientCoreTest, UploadsInSmallerChunksAfterALossAndInLargerOnesAgain) {
+  Connect();
+  Step(JobSubmitted{MeasureRequestOf(1, kChunkBytes)});
+  const Message query = std::exchange(to_board_, {}).front();
+  for (const Message& reply : board_.Receive(query, now_)) Step(MessageReceived{reply});
+  EXPECT_EQ(to_board_.front().raw.size(), kChunkBytes);
+  to_board_.clear();
+  Step(LinkDown{"silence"});
+  Pass(milliseconds(200), /*connected=*/false);
+  Step(LinkUp{});
+  sent_.clear();
+  Exchange();
+  std::vector<std::size_t> chunks;
+  for (const Message& message : sent_) {
+    if (message.envelope.has_artifact_chunk()) chunks.push_back(message.raw.size());
+  }
+  EXPECT_EQ(chunks, (std::vector<std::size_t>{kChunkBytes / 8, kChunkBytes / 4, kChunkBytes / 2,
+                                              kChunkBytes / 8}));
+}
+
 TEST_F(ClientCoreTest, SendsTheSameMeasureIdAfterAReboot) {
   Connect();
   Step(JobSubmitted{MeasureRequestOf(1)});

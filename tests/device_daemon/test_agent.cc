@@ -96,6 +96,10 @@ void TestAgent::SendFrames(const std::vector<std::string>& frames) {
   BITPILOT_CHECK(socket_->Send(frames).ok());
 }
 
+bool TestAgent::TrySend(const Message& message) {
+  return socket_->Send(EncodeMessage(message)).ok();
+}
+
 std::optional<Message> TestAgent::Receive(std::chrono::milliseconds patience) {
   const auto end = std::chrono::steady_clock::now() + patience;
   while (received_.empty() && std::chrono::steady_clock::now() < end) {

@@ -36,6 +36,8 @@ class TestAgent {
 
   void Send(const Message& message);
   void SendFrames(const std::vector<std::string>& frames);
+  // False if the daemon does not read: nothing was sent.
+  bool TrySend(const Message& message);
   // The next message, or nothing after `patience`.
   std::optional<Message> Receive(std::chrono::milliseconds patience = std::chrono::seconds{60});
   // The next message that is not MeasureProgress; an empty one after `patience`.
