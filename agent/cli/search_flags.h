@@ -2,6 +2,7 @@
 // (agent/study/config_fields.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct SearchFlags {
   bool resume = false;
   bool allow_class_change = false;
   bool audit = false;
+  std::optional<double> max_wait_s;  // SearchOptions::max_wait
   bool json = false;
 };
 

@@ -142,12 +142,18 @@ Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::str
   return Open(std::move(board), options);
 }
 
-Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
-                                            const BoardOptions& options) {
+FleetBoard FleetBoardOf(const BoardAddress& address, const AgentKeys& keys,
+                        const BoardOptions& options) {
   FleetBoard board = BoardOf(address.name, address.endpoint, keys, options);
   board.address = address;
-  board.tags = address.tags;
   board.power_cycle = address.power_cycle;
+  return board;
+}
+
+Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,
+                                            const BoardOptions& options) {
+  FleetBoard board = FleetBoardOf(address, keys, options);
+  board.tags = address.tags;
   return Open(std::move(board), options);
 }
 

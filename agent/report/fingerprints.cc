@@ -83,7 +83,7 @@ std::vector<Group> GroupsOf(const ReportData& data) {
       group = groups.insert(groups.end(), std::move(added));
     }
     const bool is_searched =
-        !data.board || !IsOfAnotherBoard(data.measurements[i], data.board->board);
+        !IsOfAnotherBoard(data.measurements[i], data.class_boards);
     Add(is_searched, conditions.board, *group);
   }
   return groups;

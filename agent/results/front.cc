@@ -32,6 +32,21 @@ std::vector<std::size_t> MeasuredFront(const SearchProblem& problem,
   return front;
 }
 
+SearchProblem OnClass(SearchProblem problem, const ClassId& on) {
+  problem.class_objective = {ClassObjective::Kind::kOne, on};
+  return problem;
+}
+
+std::vector<TransitionEvent> OnClass(const SearchProblem& problem,
+                                     std::vector<TransitionEvent> transitions) {
+  for (TransitionEvent& event : transitions) {
+    Trial trial;
+    trial.what.choice = event.transition.choice;
+    event.transition = ToTransition(problem, trial, event.Outcome());
+  }
+  return transitions;
+}
+
 double MeasuredHypervolume(const SearchProblem& problem,
                            const std::vector<TransitionEvent>& transitions) {
   std::vector<Objectives> points;

@@ -24,4 +24,11 @@ double MeasuredHypervolume(const SearchProblem& problem,
 std::optional<double> MeasuredEnergyHypervolume(const SearchProblem& problem,
                                                 const std::vector<TransitionEvent>& transitions);
 
+// The problem as one of its classes has it.
+SearchProblem OnClass(SearchProblem problem, const ClassId& on);
+
+// The transitions as that class has them: `problem` is OnClass()'s.
+std::vector<TransitionEvent> OnClass(const SearchProblem& problem,
+                                     std::vector<TransitionEvent> transitions);
+
 }  // namespace bitpilot
