@@ -37,6 +37,7 @@ fleet::FleetOptions OptionsOf(const FleetClassOptions& options) {
   fleet.health_check = HealthCheckRequest();
   fleet.max_wait = options.max_wait.value_or(kForever);
   fleet.retry_failed_after = kRetryFailed;
+  fleet.move_after = options.move_after;
   for (const auto& [on, info] : options.expected) fleet.expected.emplace(on, info);
   return fleet;
 }

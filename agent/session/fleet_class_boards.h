@@ -22,6 +22,8 @@ struct FleetClassOptions {
   std::function<bool()> stop;                       // polled while waiting
   std::function<void(const std::string&)> notice;   // what people should know
   std::optional<std::chrono::milliseconds> max_wait;  // SearchOptions::max_wait
+  // A board's job is given to another one when it has been away for so long.
+  std::chrono::milliseconds move_after{20'000};
   // What boards of each class must be like; nothing: like the first one that comes.
   std::map<ClassId, BoardInfo> expected;
 };

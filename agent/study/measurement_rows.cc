@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/study/event_chain.h"
 #include "agent/study/events.h"
 #include "kernels/base/window_statistics.h"
 

@@ -8,6 +8,7 @@
 #include "agent/study/events.h"
 #include "agent/study/log_index.h"
 #include "agent/study/measurement_blob.h"
+#include "agent/study/measurement_rows.h"
 #include "agent/study/measurement_rules.h"
 #include "agent/study/sqlite/sqlite_event_store.h"
 
