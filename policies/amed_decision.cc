@@ -141,8 +141,7 @@ class Decider {
     const std::optional<JointMeasured> joint =
         Join(problem_.class_objective, measured, /*any_failed=*/false);
     if (!joint) return PredictedCostOf(choice);  // the objective's class has no board now
-    TargetCost cost{.latency = joint->figures.ratio,
-                    .latency_deviation = joint->latency_deviation};
+    TargetCost cost{.latency = joint->figures.ratio, .latency_deviation = joint->latency_deviation};
     if (problem_.energy_objective == EnergyObjective::kMeasured) {
       cost.energy = joint->figures.energy_ratio.value_or(0.0);
       cost.energy_deviation = EnergyDeviation(joint->figures.energy_ratio_uncertainty);

@@ -61,9 +61,9 @@ JointMeasured MeanOf(const std::vector<const Measured*>& measured) {
 }
 
 JointMeasured SlowestOf(const std::vector<const Measured*>& measured) {
-  const Measured& slowest = **std::max_element(
-      measured.begin(), measured.end(),
-      [](const Measured* a, const Measured* b) { return a->ratio < b->ratio; });
+  const Measured& slowest =
+      **std::max_element(measured.begin(), measured.end(),
+                         [](const Measured* a, const Measured* b) { return a->ratio < b->ratio; });
   return {slowest, LatencyDeviation(slowest)};
 }
 
@@ -82,8 +82,7 @@ std::optional<JointMeasured> Join(const ClassObjective& objective,
     if (Counts(objective, on)) counted.push_back(figures);
   }
   if (counted.empty()) return std::nullopt;
-  JointMeasured joint =
-      objective.kind == Kind::kMean ? MeanOf(counted) : SlowestOf(counted);
+  JointMeasured joint = objective.kind == Kind::kMean ? MeanOf(counted) : SlowestOf(counted);
   OptionalFigure energy;
   OptionalFigure model_energy;
   for (const Measured* each : counted) {

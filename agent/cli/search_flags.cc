@@ -130,9 +130,10 @@ CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags) {
                     "Compare the front with 8 bit in 100 rounds of 100 ms at the end, for figures "
                     "that are published, instead of 24 to 40 of 20 ms");
   command
-      ->add_option("--max-wait", flags.max_wait_s,
-                   "With --fleet: end, so that it can be resumed, when a class has had no board that works "
-                   "for so many seconds (default: wait)")
+      ->add_option(
+          "--max-wait", flags.max_wait_s,
+          "With --fleet: end, so that it can be resumed, when a class has had no board that works "
+          "for so many seconds (default: wait)")
       ->transform(NumberIn(0.0, kLongestWait));
   AddSearchFlags(*command, flags.values);
   AddJsonFlag(*command, flags.json);

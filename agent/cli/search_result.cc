@@ -110,8 +110,10 @@ Json FullIsaObject(const FullIsa& full_isa, const std::vector<std::string>& labe
 // What a class found, and uniform 8 and 4 bit there.
 Json ClassObject(const Topology& topology, const ClassFinal& one,
                  const std::vector<std::string>& labels) {
-  Json object = {{"front", Json::array()}, {"reference", Json::object()},
-                 {"hypervolume", one.hypervolume}, {"comparisons", one.comparisons}};
+  Json object = {{"front", Json::array()},
+                 {"reference", Json::object()},
+                 {"hypervolume", one.hypervolume},
+                 {"comparisons", one.comparisons}};
   for (const FinalRow& row : one.rows) {
     if (!IsReference(row.role)) continue;
     const char* const name = row.role == FinalistRole::kUniform8 ? "w8a8" : "w4a4";

@@ -272,8 +272,8 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
   FinalEvent event;
   for (std::size_t i = 0; i < classes.size(); ++i) {
     event.comparisons = std::max(event.comparisons, rounds[i].comparisons);
-    ClassFinal one{classes[i], RowsOf(problem, finalists, rounds[i], test), {}, 0.0,
-                   rounds[i].comparisons};
+    ClassFinal one{
+        classes[i], RowsOf(problem, finalists, rounds[i], test), {}, 0.0, rounds[i].comparisons};
     for (std::size_t row = 0; row < finalists.size(); ++row) {
       const std::vector<ClassId>& fronts = finalists[row].finalist.fronts;
       if (std::find(fronts.begin(), fronts.end(), classes[i]) == fronts.end()) continue;
@@ -355,8 +355,8 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
                        0);
     }
     const auto search_board = [board]() -> Result<Board*> { return board; };
-    FinalRoundsJob job = RoundsOf(PrefixOf(FinalPrefix(i), options.reading), finalists, networks,
-                                  search_board);
+    FinalRoundsJob job =
+        RoundsOf(PrefixOf(FinalPrefix(i), options.reading), finalists, networks, search_board);
     job.on = on;
     job.energy = options.energy;
     job.long_audit = options.long_audit;

@@ -27,7 +27,7 @@ struct FinalOptions {
   // comparisons before, which are registered there.
   int reading = 1;
   std::vector<StoredFile> registered;
-  std::string no_uniform4;  // FinalEvent::no_uniform4
+  std::string no_uniform4;                      // FinalEvent::no_uniform4
   std::vector<ClassId> classes = {kOnlyClass};  // of the search, in its order
 };
 

@@ -89,9 +89,11 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
     std::vector<std::size_t> own_front = own.front();
     Thin(there, answers, kMaxClassFrontFinalists, own_front);
     for (const std::size_t step : own_front) {
-      const auto known = std::find_if(finalists.begin(), finalists.end(), [&](const Finalist& each) {
-        return each.step == static_cast<int>(step) && each.role != FinalistRole::kIntegerProgram;
-      });
+      const auto known =
+          std::find_if(finalists.begin(), finalists.end(), [&](const Finalist& each) {
+            return each.step == static_cast<int>(step) &&
+                   each.role != FinalistRole::kIntegerProgram;
+          });
       const bool is_new = known == finalists.end();
       if (is_new) add(FinalistRole::kClassFront, ++number, step);
       (is_new ? finalists.back() : *known).fronts.push_back(on);

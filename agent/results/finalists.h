@@ -49,7 +49,6 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
                                       const std::optional<IntegerProgramAnswers>& program,
-                                      bool with_uniform4,
-                                      const std::vector<ClassId>& classes = {});
+                                      bool with_uniform4, const std::vector<ClassId>& classes = {});
 
 }  // namespace bitpilot

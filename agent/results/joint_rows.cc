@@ -103,8 +103,8 @@ FinalRow JointRow(Kind kind, const Rows& rows) {
   });
   if (failed != rows.end()) return RowWithoutRatio(**failed);
   FinalRow joint = kind == Kind::kMean ? MeanRow(rows) : SlowestOf(rows);
-  joint.budget_met = std::all_of(rows.begin(), rows.end(),
-                                 [](const FinalRow* row) { return row->budget_met; });
+  joint.budget_met =
+      std::all_of(rows.begin(), rows.end(), [](const FinalRow* row) { return row->budget_met; });
   for (const FinalRow* row : rows) {
     if (row->measure_status != "NOISY") continue;
     joint.measure_status = row->measure_status;

@@ -143,9 +143,9 @@ FleetClassBoards::FleetClassBoards(const FleetClassOptions& options,
                                    fleet::FleetOptions fleet_options)
     : options_(options), fleet_(std::move(fleet_options), options.notice) {}
 
-Result<std::unique_ptr<FleetClassBoards>> FleetClassBoards::Open(
-    const FleetClasses& classes, const std::vector<ClassId>& tags,
-    const FleetClassOptions& options) {
+Result<std::unique_ptr<FleetClassBoards>> FleetClassBoards::Open(const FleetClasses& classes,
+                                                                 const std::vector<ClassId>& tags,
+                                                                 const FleetClassOptions& options) {
   std::unique_ptr<FleetClassBoards> boards(new FleetClassBoards(options, OptionsOf(options)));
   BoardOptions patient;
   patient.connect_timeout = patient.reconnect_timeout = patient.lease_wait = kForever;
@@ -197,13 +197,13 @@ Status FleetClassBoards::WaitForClasses(const std::vector<ClassId>& tags) {
                std::find(listed.begin(), listed.end(), on) == listed.end();
       });
       if (all_failed || is_late) {
-        failure = {StatusCode::kUnavailable,
-                   "class '" + on + "' has no board" +
-                       (is_late ? " that works, after " +
-                                      std::to_string(options_.max_wait->count() / 1000) +
-                                      " s (--max-wait)"
-                                : std::string()) +
-                       ": " + describe(all, on)};
+        failure = {
+            StatusCode::kUnavailable,
+            "class '" + on + "' has no board" +
+                (is_late ? " that works, after " +
+                               std::to_string(options_.max_wait->count() / 1000) + " s (--max-wait)"
+                         : std::string()) +
+                ": " + describe(all, on)};
       }
     }
     return all_ready || !failure.ok();

@@ -19,8 +19,8 @@
 namespace bitpilot {
 
 struct FleetClassOptions {
-  std::function<bool()> stop;                       // polled while waiting
-  std::function<void(const std::string&)> notice;   // what people should know
+  std::function<bool()> stop;                         // polled while waiting
+  std::function<void(const std::string&)> notice;     // what people should know
   std::optional<std::chrono::milliseconds> max_wait;  // SearchOptions::max_wait
   // A board's job is given to another one when it has been away for so long.
   std::chrono::milliseconds move_after{20'000};

@@ -18,10 +18,9 @@ Status CheckHasBoards(const Fleet& fleet, const std::string& path, const std::st
   std::set<std::string> tags;
   for (const BoardAddress& board : fleet.boards) tags.insert(board.tags.begin(), board.tags.end());
   if (tags.contains(tag)) return Status();
-  return InvalidArgument(
-      "--class " + Quoted(tag) + ": " + path + " lists no board with that tag" +
-      (tags.empty() ? "; give its boards some, like tags = [" + Quoted(tag) + "]"
-                    : ", only: " + Joined(tags)));
+  return InvalidArgument("--class " + Quoted(tag) + ": " + path + " lists no board with that tag" +
+                         (tags.empty() ? "; give its boards some, like tags = [" + Quoted(tag) + "]"
+                                       : ", only: " + Joined(tags)));
 }
 
 Status CheckFleetFlags(const SearchConfig& config) {
@@ -51,8 +50,7 @@ Result<std::optional<FleetClasses>> FleetClassesOf(const SearchConfig& config) {
       board.tags = ClassesOf(config);
     } else {
       std::erase_if(board.tags, [&](const std::string& tag) {
-        return std::find(config.classes.begin(), config.classes.end(), tag) ==
-               config.classes.end();
+        return std::find(config.classes.begin(), config.classes.end(), tag) == config.classes.end();
       });
     }
     if (!board.tags.empty()) classes.boards.push_back(std::move(board));

@@ -66,8 +66,7 @@ Result<CostTable> JointTable(const Topology& topology, const ClassObjective& obj
   }
   for (const ScaledTable& one : tables) {
     const double latency_share = share * unit.latency_ns / one.uniform8.latency_ns;
-    const double energy_share =
-        has_energy ? share * *unit.energy / *one.uniform8.energy : 0.0;
+    const double energy_share = has_energy ? share * *unit.energy / *one.uniform8.energy : 0.0;
     joint.overhead_latency_ns += latency_share * one.table.overhead_latency_ns;
     if (has_energy) joint.overhead_energy += energy_share * one.table.overhead_energy;
     std::erase_if(joint.operations, [&](const auto& row) {

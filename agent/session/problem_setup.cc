@@ -78,8 +78,8 @@ Status CheckMeasured(const MeasurementRow& reference) {
 // class_number: of the search's classes, from 1.
 Result<MeasurementRow> MeasureReference(Uniform8& uniform8, const ClassId& on, int class_number,
                                         ClassBoards* boards, Journal& journal) {
-  const std::string id = "reference-uniform-8" +
-                         (class_number == 1 ? "" : "-class-" + std::to_string(class_number));
+  const std::string id =
+      "reference-uniform-8" + (class_number == 1 ? "" : "-class-" + std::to_string(class_number));
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     const Result<const Network*> network = uniform8.Get();
     if (!network.ok()) return network.status();
@@ -122,7 +122,8 @@ Result<EnergyObjective> EnergyOf(const SearchConfig& config,
     if (!energy.ok()) return energy.status();
     if (of_all && *of_all != *energy) {
       return Unsupported(
-          "--energy search and --max-energy: some classes measure energy and others are models, whose "
+          "--energy search and --max-energy: some classes measure energy and others are models, "
+          "whose "
           "figures cannot be compared");
     }
     of_all = *energy;
@@ -171,13 +172,13 @@ Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& 
 
 // The tables that a logged problem was made of.
 std::vector<TableFacts> LoggedTables(const ProblemEvent& logged) {
-  if (logged.classes.empty()) {
-    return {{logged.table, logged.table_origin, logged.table_board_seconds, logged.no_uniform4}};
-  }
   std::vector<TableFacts> tables;
-  for (const ClassFacts& each : logged.classes) {
+  if (logged.classes.empty()) {
     tables.push_back(
-        {each.table, each.table_origin, each.table_board_seconds, logged.no_uniform4});
+        {logged.table, logged.table_origin, logged.table_board_seconds, logged.no_uniform4});
+  }
+  for (const ClassFacts& each : logged.classes) {
+    tables.push_back({each.table, each.table_origin, each.table_board_seconds, logged.no_uniform4});
   }
   return tables;
 }
@@ -188,10 +189,8 @@ Status CheckClasses(const SearchConfig& config, const ProblemEvent& logged) {
   const bool is_sound =
       classes.size() == 1
           ? logged.classes.empty()
-          : std::equal(classes.begin(), classes.end(), logged.classes.begin(),
-                       logged.classes.end(), [](const ClassId& on, const ClassFacts& facts) {
-                         return on == facts.on;
-                       });
+          : std::equal(classes.begin(), classes.end(), logged.classes.begin(), logged.classes.end(),
+                       [](const ClassId& on, const ClassFacts& facts) { return on == facts.on; });
   if (is_sound) return Status();
   return DataCorrupt("expected a problem of the classes " + Joined(classes));
 }
@@ -207,9 +206,8 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
   const std::vector<ClassId> classes = ClassesOf(config);
   std::vector<MeasurementRow> references;
   for (const ClassId& on : classes) {
-    Result<MeasurementRow> reference =
-        MeasureReference(uniform8, on, static_cast<int>(references.size()) + 1, resources.boards,
-                         journal);
+    Result<MeasurementRow> reference = MeasureReference(
+        uniform8, on, static_cast<int>(references.size()) + 1, resources.boards, journal);
     if (!reference.ok()) return reference.status();
     references.push_back(std::move(*reference));
   }
@@ -248,8 +246,7 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
   };
   const auto recompute = [&](const ProblemEvent& logged) -> Result<ProblemEvent> {
     BITPILOT_RETURN_IF_ERROR(CheckClasses(config, logged));
-    Result<ProblemEvent> known =
-        KnownProblem(topology, config, references, LoggedTables(logged));
+    Result<ProblemEvent> known = KnownProblem(topology, config, references, LoggedTables(logged));
     if (!known.ok()) return known;
     known->uniform8_sha256 = logged.uniform8_sha256;
     known->uniform8.loss = logged.uniform8.loss;

@@ -46,7 +46,8 @@ Result<SearchOutcome> SearchDriver::Run() {
   if (!resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
   BITPILOT_RETURN_IF_ERROR(SettleBoards());
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
-  const SearchResources resources = parts_ != nullptr ? parts_->resources(config_) : SearchResources{};
+  const SearchResources resources =
+      parts_ != nullptr ? parts_->resources(config_) : SearchResources{};
   Result<ProblemSetup> setup = SetUpProblem(definition->topology, config_, resources, journal_,
                                             files_, *options_.observer, options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
@@ -124,9 +125,8 @@ Status SearchDriver::SettleBoards() {
   const bool trains = config_.train_batches > 0 || config_.final_batches.value_or(0) > 0;
   const bool new_class = trains && logged.front().cpu_class != CpuClass();
   for (const BoardEvent& board : logged) {
-    BITPILOT_RETURN_IF_ERROR(
-        CheckSameBoard(board.board, parts_->BoardsOf(config_).BoardOf(board.on).info(),
-                       SearchesEnergy(config_)));
+    BITPILOT_RETURN_IF_ERROR(CheckSameBoard(
+        board.board, parts_->BoardsOf(config_).BoardOf(board.on).info(), SearchesEnergy(config_)));
   }
   if (new_class) BITPILOT_RETURN_IF_ERROR(CheckClassChange(logged.front().cpu_class));
   if (parts_->board) {

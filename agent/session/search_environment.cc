@@ -22,8 +22,9 @@ Totals TotalsOf(const SearchConfig& config) {
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile start, StoredFile uniform8, TwinLosses twin,
-                                     ClassBoards* boards, PlacedTraining& training, Journal& journal,
-                                     const StudyFiles& files, std::function<bool()> stop)
+                                     ClassBoards* boards, PlacedTraining& training,
+                                     Journal& journal, const StudyFiles& files,
+                                     std::function<bool()> stop)
     : config_(config),
       problem_(problem),
       training_(training),
@@ -183,9 +184,8 @@ Status SearchEnvironment::FeedBoard(Ticket& ticket, const ClassId& on) {
     if (!network.ok()) return network.status();
     ticket.for_timing = std::move(*network);
   }
-  BITPILOT_RETURN_IF_ERROR(board_.Start(ticket.step, on, assignment,
-                                        ticket.for_timing ? *ticket.for_timing
-                                                          : ticket.read->network));
+  BITPILOT_RETURN_IF_ERROR(board_.Start(
+      ticket.step, on, assignment, ticket.for_timing ? *ticket.for_timing : ticket.read->network));
   ticket.waits.erase(on);
   ticket.measuring.insert(on);
   return Status();

@@ -93,13 +93,13 @@ class SearchEnvironment final : public Environment {
   // A ticket in flight.
   struct Ticket {
     Action action;
-    int spent = 0;                    // mini-batches that the search has trained with it
-    int step = 0;                     // of a trial
+    int spent = 0;  // mini-batches that the search has trained with it
+    int step = 0;   // of a trial
     // Of the classes that it asks: whose measurement counts, an earlier one's of equal widths; and those
     // that are to be measured.
     std::map<ClassId, int> rows_of_step;
-    std::set<ClassId> waits;      // for a board
-    std::set<ClassId> measuring;  // a board does
+    std::set<ClassId> waits;          // for a board
+    std::set<ClassId> measuring;      // a board does
     std::optional<PlaceEvent> place;  // what its training left
     bool is_read = false;
     std::optional<ScoredNetwork> read;  // nothing: diverged

@@ -34,9 +34,8 @@ void StepBoard::NoteLogged(const MeasurementEvent& event) {
 }
 
 int StepBoard::NumMeasuring(const ClassId& on) const {
-  return static_cast<int>(
-      std::count_if(measuring_.begin(), measuring_.end(),
-                    [&](const auto& each) { return each.first.second == on; }));
+  return static_cast<int>(std::count_if(measuring_.begin(), measuring_.end(),
+                                        [&](const auto& each) { return each.first.second == on; }));
 }
 
 Status StepBoard::Start(int step, const ClassId& on, const BitAssignment& assignment,

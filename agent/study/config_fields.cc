@@ -62,7 +62,8 @@ constexpr ConfigField kFields[] = {
     {.key = "classes",
      .name = "classes of boards",
      .flag = "--class",
-     .help = "With --fleet: measure on all boards that have this tag, in parallel; several of it: every "
+     .help = "With --fleet: measure on all boards that have this tag, in parallel; several of it: "
+             "every "
              "candidate on each class (default: on all boards of the file, if they are alike)",
      .value = AT(classes),
      .if_missing = "[]"},

@@ -380,9 +380,10 @@ struct FinalRow {
 struct ClassFinal {
   ClassId on;
   std::vector<FinalRow> rows;  // parallel to FinalEvent::rows, with this class's latencies
-  std::vector<int> front;      // of them, what the search's front on this class is, by ascending latency
-  double hypervolume = 0.0;    // of what the search measured there
-  int comparisons = 1;         // as FinalEvent's
+  std::vector<int>
+      front;  // of them, what the search's front on this class is, by ascending latency
+  double hypervolume = 0.0;  // of what the search measured there
+  int comparisons = 1;       // as FinalEvent's
 };
 
 // What a final candidate costs on the machine's full instruction set.

@@ -145,8 +145,9 @@ Status CheckClasses(const SearchConfig& config) {
   }
   for (auto tag = classes.begin(); tag != classes.end(); ++tag) {
     if (tag->empty() || *tag == "worst" || *tag == "mean") {
-      return InvalidArgument("--class " + Quoted(*tag) +
-                             ": a class needs a name, and not one that --objective takes otherwise");
+      return InvalidArgument(
+          "--class " + Quoted(*tag) +
+          ": a class needs a name, and not one that --objective takes otherwise");
     }
     if (std::find(classes.begin(), tag, *tag) != tag) {
       return InvalidArgument("--class " + Quoted(*tag) + " is given twice");

@@ -31,7 +31,7 @@ struct SearchConfig {
   // of the file.
   std::vector<std::string> classes;
   std::string objective = "worst";  // "worst", "mean" or a class (policies/class_objective.h)
-  bool fast = false;             // a model board answers at once, not in the time that it claims
+  bool fast = false;                // a model board answers at once, not in the time that it claims
 
   // "auto": measure the finalists' energy if the board has a sensor or meter; "none": never;
   // "search": measure every candidate's, as a third objective (a model board's table counts, too).

@@ -64,7 +64,8 @@ class FinalComparisonTest : public testing::Test {
   // In a new study.
   FinalEvent Record(ScriptedBoard& board) {
     auto study = BeginStudy(folder_.Path("a.db"));
-    FinalEvent final = ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, {{{kOnlyClass, &board}}, &test_, {}}));
+    FinalEvent final =
+        ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, {{{kOnlyClass, &board}}, &test_, {}}));
     EXPECT_TRUE(study->Close().ok());
     return final;
   }
@@ -179,7 +180,8 @@ TEST_F(FinalComparisonTest, AnExtendedSearchReadsTheTestImagesAgainAndSaysSo) {
   {
     auto study = ValueOrDie(Study::OpenForResume(folder_.Path("a.db")));
     Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
-    const FinalEvent second = ValueOrDie(compare_twice(journal, {{{kOnlyClass, &board}}, &test_, {}}));
+    const FinalEvent second =
+        ValueOrDie(compare_twice(journal, {{{kOnlyClass, &board}}, &test_, {}}));
     EXPECT_EQ(second.test_readings, 2);
     EXPECT_EQ(second.rows[0].measurement_id, "final-extended-2-0");
     EXPECT_TRUE(study->Close().ok());

@@ -27,9 +27,9 @@ class FleetClassesTest : public testing::Test {
     std::string text = "keys = \"keys\"\n";
     for (std::size_t i = 0; i < tags.size(); ++i) {
       const std::string number = std::to_string(i);
-      text += "[[board]]\nname = \"board-" + number + "\"\nendpoint = \"tcp://127.0.0.1:1" + number +
-              "\"\npublic_key = \"" + GenerateCurveKeys().public_key + "\"\ntags = [" + tags[i] +
-              "]\n";
+      text += "[[board]]\nname = \"board-" + number + "\"\nendpoint = \"tcp://127.0.0.1:1" +
+              number + "\"\npublic_key = \"" + GenerateCurveKeys().public_key + "\"\ntags = [" +
+              tags[i] + "]\n";
     }
     WriteBytes(config_.fleet, text);
   }

@@ -63,16 +63,13 @@ class FleetSearchTest : public testing::Test {
     WriteBytes(search_.config.fleet, text);
   }
 
-  void Kill(std::size_t board) {
-    ASSERT_EQ(kill(boards_[board].daemon->pid(), SIGKILL), 0);
-  }
+  void Kill(std::size_t board) { ASSERT_EQ(kill(boards_[board].daemon->pid(), SIGKILL), 0); }
 
   // Starts the study, or goes on with it, as a new process would.
   Result<SearchOutcome> Run() {
     Result<std::unique_ptr<Study>> study =
-        std::filesystem::exists(path_)
-            ? Study::OpenForResume(path_)
-            : Study::Create(path_, ToJson(search_.config).dump());
+        std::filesystem::exists(path_) ? Study::OpenForResume(path_)
+                                       : Study::Create(path_, ToJson(search_.config).dump());
     if (!study.ok()) return study.status();
     Result<std::unique_ptr<LiveParts>> parts = search_.FreshParts();
     if (!parts.ok()) return parts.status();
@@ -107,8 +104,8 @@ class FleetSearchTest : public testing::Test {
     const Result<ReplayReport> replay = VerifyReplay(path_);
     ASSERT_TRUE(replay.ok()) << replay.status().message();
     EXPECT_TRUE(replay->complete);
-    EXPECT_EQ(replay->decisions, search_.config.measurements /
-                                     static_cast<int>(ClassesOf(search_.config).size()));
+    EXPECT_EQ(replay->decisions,
+              search_.config.measurements / static_cast<int>(ClassesOf(search_.config).size()));
     EXPECT_EQ(Problem(path_), "");
   }
 

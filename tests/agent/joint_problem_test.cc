@@ -46,9 +46,8 @@ TEST(JointTableTest, PredictsTheMeanOfTheRatiosWhateverTheTimes) {
 TEST(JointTableTest, OfOneClassIsItsOwn) {
   const Topology topology = StandardTopology("resnet8").value();
   const CostTable own = SlopeTable(2.0);
-  const CostTable joint = ValueOrDie(JointTable(
-      topology, {ClassObjective::Kind::kOne, "b"},
-      {FactsOf("a", SlopeTable()), FactsOf("b", own)}));
+  const CostTable joint = ValueOrDie(JointTable(topology, {ClassObjective::Kind::kOne, "b"},
+                                                {FactsOf("a", SlopeTable()), FactsOf("b", own)}));
   EXPECT_EQ(FormatCostTable(joint), FormatCostTable(own));
 }
 

@@ -34,8 +34,8 @@ class WholeEnvironment final : public Environment {
     parts_ = ValueOrDie(search.FreshParts());
     const auto topology = FindModel(search.config.model)->topology;
     const auto never = [] { return false; };
-    setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(search.config), *journal_,
-                                     files_, search.observer, never));
+    setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(search.config),
+                                     *journal_, files_, search.observer, never));
     training_ = std::make_unique<PlacedTraining>(search.config, setup_.problem.base, files_,
                                                  &*parts_->model, &parts_->images,
                                                  &parts_->calibration, never);

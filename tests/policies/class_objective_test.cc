@@ -37,8 +37,7 @@ TEST(ClassObjectiveTest, IsReadByItsWordOrAsAClass) {
 }
 
 TEST(ClassObjectiveTest, TheWorstIsTheLargestOfEachFigureWithItsOwnInterval) {
-  const auto joint =
-      JointOf({Kind::kWorst}, OutcomeOf({{"a", kFast}, {"b", kSlow}}));
+  const auto joint = JointOf({Kind::kWorst}, OutcomeOf({{"a", kFast}, {"b", kSlow}}));
   ASSERT_TRUE(joint);
   EXPECT_EQ(joint->figures.ratio, 0.7);
   EXPECT_EQ(joint->figures.ratio_low, 0.6);
@@ -71,8 +70,8 @@ TEST(ClassObjectiveTest, AnEnergyThatAClassLacksIsNoWorstOne) {
 
 TEST(ClassObjectiveTest, OneClassIsTheSameByEveryWord) {
   const TrialOutcome outcome = OutcomeOf({{"a", kSlow}});
-  for (const ClassObjective& objective :
-       {ClassObjective{Kind::kWorst}, ClassObjective{Kind::kMean}, ClassObjective{Kind::kOne, "a"}}) {
+  for (const ClassObjective& objective : {ClassObjective{Kind::kWorst}, ClassObjective{Kind::kMean},
+                                          ClassObjective{Kind::kOne, "a"}}) {
     EXPECT_EQ(JointOf(objective, outcome)->figures, kSlow);
     EXPECT_EQ(JointOf(objective, outcome)->latency_deviation, LatencyDeviation(kSlow));
   }
