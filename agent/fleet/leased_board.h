@@ -6,7 +6,6 @@
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/board_locator.h"
-#include "agent/fleet/fleet_driver.h"
 #include "kernels/base/status.h"
 
 namespace bitpilot {
@@ -20,10 +19,5 @@ namespace bitpilot {
 Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
                                          const AgentKeys& keys, BoardLocator::Locate locate,
                                          const BoardOptions& options);
-
-// How this agent introduces itself to the board at `address`, and how long it waits there; without its
-// classes.
-FleetBoard FleetBoardOf(const BoardAddress& address, const AgentKeys& keys,
-                        const BoardOptions& options);
 
 }  // namespace bitpilot

@@ -1,6 +1,9 @@
 #include "agent/results/front.h"
 
+#include <utility>
+
 #include "policies/observed_front.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 namespace {
@@ -37,13 +40,21 @@ SearchProblem OnClass(SearchProblem problem, const ClassId& on) {
   return problem;
 }
 
+TransitionEvent OnClass(const SearchProblem& problem, TransitionEvent event) {
+  Trial trial;
+  trial.what.choice = event.transition.choice;
+  Transition there = ToTransition(problem, trial, event.Outcome());
+  // As it was answered, by the anchor of then.
+  there.loss = event.transition.loss;
+  there.loss_deviation = event.transition.loss_deviation;
+  there.accuracy = event.transition.accuracy;
+  event.transition = std::move(there);
+  return event;
+}
+
 std::vector<TransitionEvent> OnClass(const SearchProblem& problem,
                                      std::vector<TransitionEvent> transitions) {
-  for (TransitionEvent& event : transitions) {
-    Trial trial;
-    trial.what.choice = event.transition.choice;
-    event.transition = ToTransition(problem, trial, event.Outcome());
-  }
+  for (TransitionEvent& event : transitions) event = OnClass(problem, std::move(event));
   return transitions;
 }
 

@@ -27,7 +27,10 @@ std::optional<double> MeasuredEnergyHypervolume(const SearchProblem& problem,
 // The problem as one of its classes has it.
 SearchProblem OnClass(SearchProblem problem, const ClassId& on);
 
-// The transitions as that class has them: `problem` is OnClass()'s.
+// An answer as that class has it: `problem` is OnClass()'s. Loss and accuracy are the same on all.
+TransitionEvent OnClass(const SearchProblem& problem, TransitionEvent event);
+
+// All of them.
 std::vector<TransitionEvent> OnClass(const SearchProblem& problem,
                                      std::vector<TransitionEvent> transitions);
 

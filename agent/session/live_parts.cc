@@ -6,12 +6,12 @@
 
 #include "agent/device/board_choice.h"
 #include "agent/device/local_board.h"
+#include "agent/fleet/fleet_class_boards.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/compute_threads.h"
 #include "agent/session/check_before_search.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/energy_objective.h"
-#include "agent/session/fleet_class_boards.h"
 #include "agent/session/fleet_classes.h"
 #include "agent/session/named_inputs.h"
 #include "agent/session/one_board.h"
@@ -45,8 +45,7 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
   };
   options.max_wait = asked.max_wait;
   options.expected = asked.expected;
-  Result<std::unique_ptr<FleetClassBoards>> boards =
-      FleetClassBoards::Open(fleet, ClassesOf(config), options);
+  Result<std::unique_ptr<ClassBoards>> boards = OpenFleetClasses(fleet, ClassesOf(config), options);
   if (!boards.ok()) return boards.status();
   parts.boards = std::move(*boards);
   return Status();

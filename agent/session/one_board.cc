@@ -6,7 +6,7 @@
 
 namespace bitpilot {
 
-Result<MeasureNumber> OneBoard::Start(const ClassId&, const MeasureJob& job) {
+Result<MeasureNumber> OneBoard::Start(const std::string&, const MeasureJob& job) {
   BITPILOT_CHECK(!is_started_);
   BITPILOT_RETURN_IF_ERROR(board_.StartMeasure(job));
   is_started_ = true;

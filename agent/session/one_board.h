@@ -1,7 +1,9 @@
 // OneBoard: a class of one board, which measures one candidate at a time.
 #pragma once
 
-#include "agent/session/class_boards.h"
+#include <string>
+
+#include "agent/fleet/class_boards.h"
 
 namespace bitpilot {
 
@@ -11,12 +13,12 @@ class OneBoard final : public ClassBoards {
   OneBoard(Board& board, bool shares_this_machine)
       : board_(board), shares_this_machine_(shares_this_machine) {}
 
-  Board& BoardOf(const ClassId&) override { return board_; }
+  Board& BoardOf(const std::string&) override { return board_; }
   // A board of its own takes one candidate ahead while it measures another.
-  int Slots(const ClassId&) override { return shares_this_machine_ ? 1 : 2; }
-  int MaxStarted(const ClassId&) override { return 1; }
+  int Slots(const std::string&) override { return shares_this_machine_ ? 1 : 2; }
+  int MaxStarted(const std::string&) override { return 1; }
   bool SharesThisMachine() override { return shares_this_machine_; }
-  Result<MeasureNumber> Start(const ClassId& on, const MeasureJob& job) override;
+  Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) override;
   Result<std::optional<ClassAnswer>> TakeAnswer() override {
     return std::optional<ClassAnswer>();  // a board does not tell without waiting
   }

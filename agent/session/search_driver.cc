@@ -199,7 +199,7 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
       ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
       if (journal_.recording()) {
-        environment.KeepNetworks(environment.reportable().positions(), compared_);
+        environment.KeepNetworks(environment.ReportablePositions(), compared_);
       }
       Report(environment);
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/fleet/stopped.h"
+#include "agent/results/front.h"
 #include "agent/session/action_events.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
@@ -39,7 +40,21 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
       view_(problem),
       totals_(TotalsOf(config)),
       places_({{0, {std::move(start), 0}}}),
-      reportable_(problem) {}
+      reportable_(problem) {
+  for (const ClassId& on : classes_) {
+    if (classes_.size() > 1) class_trials_.emplace_back(OnClass(problem, on));
+  }
+}
+
+std::vector<int> SearchEnvironment::ReportablePositions() const {
+  std::set<int> positions;
+  const auto add = [&](const std::vector<int>& more) {
+    positions.insert(more.begin(), more.end());
+  };
+  add(reportable_.positions());
+  for (const ClassTrials& each : class_trials_) add(each.reportable.positions());
+  return {positions.begin(), positions.end()};
+}
 
 Status SearchEnvironment::Submit(const Action& action) {
   BITPILOT_RETURN_IF_ERROR(view_.Check(action));
@@ -380,6 +395,10 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
   TrialOutcome outcome = event.Outcome();
   transitions_.push_back(std::move(event));
   reportable_.Take(proposals_, transitions_);
+  for (ClassTrials& each : class_trials_) {
+    each.transitions.push_back(OnClass(each.problem, transitions_.back()));
+    each.reportable.Take(proposals_, each.transitions);
+  }
   return Settle(ticket, std::move(outcome));
 }
 

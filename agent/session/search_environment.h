@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/fleet/class_boards.h"
 #include "agent/results/reportable_trials.h"
-#include "agent/session/class_boards.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/step_board.h"
 #include "agent/session/twin_losses.h"
@@ -72,6 +72,8 @@ class SearchEnvironment final : public Environment {
 
   // Of these.
   const ReportableTrials& reportable() const { return reportable_; }
+  // Positions that a report may show, of several classes also of each one's own front; ascending.
+  std::vector<int> ReportablePositions() const;
 
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
@@ -181,6 +183,15 @@ class SearchEnvironment final : public Environment {
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
   ReportableTrials reportable_;
+  // The same as each of several classes has it.
+  struct ClassTrials {
+    explicit ClassTrials(SearchProblem on_class)
+        : problem(std::move(on_class)), reportable(problem) {}
+    const SearchProblem problem;
+    std::vector<TransitionEvent> transitions;  // parallel to transitions_
+    ReportableTrials reportable;
+  };
+  std::list<ClassTrials> class_trials_;
   std::vector<int> kept_networks_;   // positions whose files may exist, ascending
   std::vector<StoredFile> dropped_;  // files of places that nobody may name, not removed yet
   std::string failure_;

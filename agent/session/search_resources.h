@@ -1,9 +1,9 @@
 // What a live search works with.
 #pragma once
 
+#include "agent/fleet/class_boards.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/quantized_model.h"
-#include "agent/session/class_boards.h"
 
 namespace bitpilot {
 

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/session/class_boards.h"
+#include "agent/fleet/class_boards.h"
 #include "agent/session/repeat_budget.h"
 #include "agent/session/step_measurement.h"
 #include "agent/study/journal.h"

@@ -200,7 +200,6 @@ TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {
   EXPECT_EQ(final.classes[1].on, "flat");
   for (const ClassFinal& one : final.classes) {
     EXPECT_FALSE(one.front.empty()) << one.on;
-    EXPECT_GT(one.hypervolume, 0.0) << one.on;
     ASSERT_EQ(one.rows.size(), final.rows.size());
     for (const FinalRow& row : one.rows) EXPECT_EQ(row.on, one.on);
   }
@@ -232,7 +231,7 @@ TEST_F(FleetSearchTest, AClassWhoseBoardsAreGoneEndsAfterMaxWaitAndCanBeResumed)
   WriteFleet();
   search_.config.classes = {"steep", "flat"};
   search_.config.measurements = 16;
-  search_.fleet.max_wait = milliseconds(700);
+  search_.fleet.max_wait = milliseconds(5000);
   search_.observer.on_step = [&](const TransitionEvent&) {
     if (search_.observer.steps.size() == 3) Kill(1);
   };

@@ -11,7 +11,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr ClassObjective kMean{ClassObjective::Kind::kMean};
+const ClassObjective kMean{ClassObjective::Kind::kMean};
 
 ClassFacts FactsOf(const std::string& on, const CostTable& table) {
   ClassFacts facts;

@@ -14,7 +14,7 @@
 
 #include "agent/device/local_board.h"
 #include "agent/model/sample_data.h"
-#include "agent/session/fleet_class_boards.h"
+#include "agent/session/fleet_classes.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "kernels/base/cost_table.h"
@@ -114,7 +114,7 @@ class SmallSearch {
       if (!classes.ok()) return classes.status();
       fleet.notice = [this](const std::string& text) { observer.OnNotice(text); };
       fleet.stop = [this] { return options.stop(); };
-      auto boards = FleetClassBoards::Open(**classes, ClassesOf(config), fleet);
+      auto boards = OpenFleetClasses(**classes, ClassesOf(config), fleet);
       if (!boards.ok()) return boards.status();
       parts->boards = std::move(*boards);
       return parts;

@@ -1,5 +1,5 @@
 // ClassBoards: the boards that a search measures on, by class: one board, or all boards of a fleet that
-// have the class's tag.
+// have the class's tag. A class is known by its name.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,6 @@
 
 #include "agent/fleet/board.h"
 #include "kernels/base/status.h"
-#include "policies/environment.h"
 
 namespace bitpilot {
 
@@ -29,13 +28,13 @@ class ClassBoards {
 
   // One board of the class, for what is measured apart: each request is one board's, and two requests
   // are the same one's as long as that works.
-  virtual Board& BoardOf(const ClassId& on) = 0;
+  virtual Board& BoardOf(const std::string& on) = 0;
 
   // How many tickets the class takes in flight now, at least 1: also a class whose boards are all away
   // keeps one, which waits for them.
-  virtual int Slots(const ClassId& on) = 0;
+  virtual int Slots(const std::string& on) = 0;
   // How many measurements of the class may be started and not answered.
-  virtual int MaxStarted(const ClassId& on) = 0;
+  virtual int MaxStarted(const std::string& on) = 0;
   // Any of the boards is on the machine that trains.
   virtual bool SharesThisMachine() = 0;
 
@@ -43,7 +42,7 @@ class ClassBoards {
   // answered.
   //
   // Errors: those of Board::StartMeasure().
-  virtual Result<MeasureNumber> Start(const ClassId& on, const MeasureJob& job) = 0;
+  virtual Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) = 0;
 
   // An answer that is there already; nullopt if none is.
   //

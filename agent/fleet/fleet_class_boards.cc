@@ -1,11 +1,14 @@
-#include "agent/session/fleet_class_boards.h"
+#include "agent/fleet/fleet_class_boards.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
+#include <variant>
 
+#include "agent/fleet/fleet_board.h"
+#include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
-#include "agent/fleet/leased_board.h"
 #include "agent/fleet/stopped.h"
 #include "kernels/base/check.h"
 
@@ -28,7 +31,7 @@ bool Works(const BoardReport& report) {
          report.state == BoardState::kResting;
 }
 
-bool IsOf(const BoardReport& report, const ClassId& on) {
+bool IsOf(const BoardReport& report, const std::string& on) {
   return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();
 }
 
@@ -42,12 +45,48 @@ fleet::FleetOptions OptionsOf(const FleetClassOptions& options) {
   return fleet;
 }
 
-}  // namespace
+class FleetClassBoards final : public ClassBoards {
+ public:
+  explicit FleetClassBoards(const FleetClassOptions& options)
+      : options_(options), fleet_(OptionsOf(options), options.notice) {}
+  ~FleetClassBoards() override;
+
+  void AddBoard(const BoardAddress& address, const AgentKeys& keys);
+  Status WaitForClasses(const std::vector<std::string>& tags);
+
+  Board& BoardOf(const std::string& on) override;
+  int Slots(const std::string& on) override;
+  int MaxStarted(const std::string&) override { return kMaxClassSlots; }
+  bool SharesThisMachine() override;
+  Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) override;
+  Result<std::optional<ClassAnswer>> TakeAnswer() override;
+  Result<ClassAnswer> WaitForAnswer() override;
+  void Recorded(MeasureNumber number) override;
+  void GiveUp() override;
+
+ private:
+  class Member;
+
+  // Reports of the boards of a class, as the fleet has them now.
+  std::vector<BoardReport> BoardsOf(const std::string& on);
+  bool IsListedFor(const BoardReport& report, const std::string& on) const;
+  // What each board that is listed for a class is like, for people.
+  std::string Describe(const std::vector<BoardReport>& all, const std::string& on) const;
+  Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
+
+  const FleetClassOptions options_;
+  std::map<fleet::BoardId, std::vector<std::string>> tags_;
+  std::map<fleet::BoardId, std::string> names_;
+  std::map<std::string, std::unique_ptr<Member>> members_;
+  std::set<JobId> started_;
+  std::map<JobId, fleet::JobEnded> unrecorded_;  // without their measurements
+  FleetDriver fleet_;
+};
 
 // One board of a class, and another one if that stays away.
 class FleetClassBoards::Member final : public Board {
  public:
-  Member(FleetClassBoards& boards, ClassId on, fleet::BoardId first, BoardInfo info)
+  Member(FleetClassBoards& boards, std::string on, fleet::BoardId first, BoardInfo info)
       : boards_(boards), on_(std::move(on)), board_(first), info_(std::move(info)) {}
 
   const BoardInfo& info() const override { return info_; }
@@ -133,116 +172,101 @@ class FleetClassBoards::Member final : public Board {
   }
 
   FleetClassBoards& boards_;
-  const ClassId on_;
+  const std::string on_;
   fleet::BoardId board_;
   BoardInfo info_;
   std::optional<JobRequest> request_;
 };
 
-FleetClassBoards::FleetClassBoards(const FleetClassOptions& options,
-                                   fleet::FleetOptions fleet_options)
-    : options_(options), fleet_(std::move(fleet_options), options.notice) {}
+FleetClassBoards::~FleetClassBoards() = default;
 
-Result<std::unique_ptr<FleetClassBoards>> FleetClassBoards::Open(const FleetClasses& classes,
-                                                                 const std::vector<ClassId>& tags,
-                                                                 const FleetClassOptions& options) {
-  std::unique_ptr<FleetClassBoards> boards(new FleetClassBoards(options, OptionsOf(options)));
+void FleetClassBoards::AddBoard(const BoardAddress& address, const AgentKeys& keys) {
   BoardOptions patient;
   patient.connect_timeout = patient.reconnect_timeout = patient.lease_wait = kForever;
-  for (const BoardAddress& address : classes.boards) {
-    FleetBoard board = FleetBoardOf(address, classes.keys, patient);
-    board.tags = address.tags;
-    const fleet::BoardId id = boards->fleet_.AddBoard(std::move(board));
-    boards->tags_[id] = address.tags;
-    boards->names_[id] = address.name;
-  }
-  BITPILOT_RETURN_IF_ERROR(boards->WaitForClasses(tags));
-  return boards;
+  FleetBoard board = FleetBoardAt(address, keys, patient);
+  board.tags = address.tags;
+  const fleet::BoardId id = fleet_.AddBoard(std::move(board));
+  tags_[id] = address.tags;
+  names_[id] = address.name;
 }
 
-Status FleetClassBoards::WaitForClasses(const std::vector<ClassId>& tags) {
+bool FleetClassBoards::IsListedFor(const BoardReport& report, const std::string& on) const {
+  const std::vector<std::string>& tags = tags_.at(report.id);
+  return std::find(tags.begin(), tags.end(), on) != tags.end();
+}
+
+std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
+                                       const std::string& on) const {
+  std::string text;
+  for (const BoardReport& report : all) {
+    if (!IsListedFor(report, on)) continue;
+    text += (text.empty() ? "'" : ", '") + report.name + "' is " +
+            std::string(ToString(report.state)) +
+            (report.why.empty() ? "" : " (" + report.why + ")");
+  }
+  return text;
+}
+
+Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
   const auto begun = steady_clock::now();
   Status failure;
-  // What each board that is listed for a class is like, for people.
-  const auto describe = [this](const std::vector<BoardReport>& all, const ClassId& on) {
-    std::string text;
+  const auto lacks_a_board = [&](const std::string& on) { return !members_.contains(on); };
+  const auto look = [&](const std::vector<BoardReport>& all, const std::string& on) {
     for (const BoardReport& report : all) {
-      const std::vector<std::string>& listed = tags_.at(report.id);
-      if (std::find(listed.begin(), listed.end(), on) == listed.end()) continue;
-      text += (text.empty() ? "'" : ", '") + report.name + "' is " +
-              std::string(ToString(report.state)) +
-              (report.why.empty() ? "" : " (" + report.why + ")");
+      const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
+      if (!IsOf(report, on) || !Works(report) || !info) continue;
+      members_[on] = std::make_unique<Member>(*this, on, report.id, *info);
+      return;
     }
-    return text;
-  };
-  const auto settled = [&] {
-    const std::vector<BoardReport> all = fleet_.Boards();
     const bool is_late = options_.max_wait && steady_clock::now() - begun >= *options_.max_wait;
-    bool all_ready = true;
-    for (const ClassId& on : tags) {
-      const auto first = std::find_if(all.begin(), all.end(), [&](const BoardReport& report) {
-        return IsOf(report, on) && Works(report) && fleet_.InfoOf(report.id);
-      });
-      if (first != all.end()) {
-        if (!members_.contains(on)) {
-          members_[on] = std::make_unique<Member>(*this, on, first->id, *fleet_.InfoOf(first->id));
-        }
-        continue;
-      }
-      all_ready = all_ready && members_.contains(on);
-      if (members_.contains(on)) continue;
-      const bool all_failed = std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
-        const std::vector<std::string>& listed = tags_.at(report.id);
-        return report.state == BoardState::kFailed ||
-               std::find(listed.begin(), listed.end(), on) == listed.end();
-      });
-      if (all_failed || is_late) {
-        failure = {
-            StatusCode::kUnavailable,
-            "class '" + on + "' has no board" +
-                (is_late ? " that works, after " +
-                               std::to_string(options_.max_wait->count() / 1000) + " s (--max-wait)"
-                         : std::string()) +
-                ": " + describe(all, on)};
-      }
-    }
-    return all_ready || !failure.ok();
+    const bool all_failed = std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
+      return report.state == BoardState::kFailed || !IsListedFor(report, on);
+    });
+    if (!is_late && !all_failed) return;
+    const std::string after = is_late ? " that works, after " +
+                                            std::to_string(options_.max_wait->count() / 1000) +
+                                            " s (--max-wait)"
+                                      : "";
+    failure = {StatusCode::kUnavailable,
+               "class '" + on + "' has no board" + after + ": " + Describe(all, on)};
   };
   constexpr auto kTellAfter = std::chrono::seconds(3);
   bool was_told = false;
   bool stopped = false;
   (void)fleet_.WaitForAny({}, [&] {
     stopped = options_.stop && options_.stop();
-    if (stopped || settled()) return true;
+    const std::vector<BoardReport> all = fleet_.Boards();
+    for (const std::string& on : tags) {
+      if (lacks_a_board(on)) look(all, on);
+    }
+    const bool is_complete = std::none_of(tags.begin(), tags.end(), lacks_a_board);
+    if (stopped || !failure.ok() || is_complete) return true;
     if (!was_told && options_.notice && steady_clock::now() - begun >= kTellAfter) {
       was_told = true;
-      const std::vector<BoardReport> all = fleet_.Boards();
-      for (const ClassId& on : tags) {
-        if (!members_.contains(on)) {
-          options_.notice("waiting for a board of class '" + on + "': " + describe(all, on));
-        }
+      for (const std::string& on : tags) {
+        if (!lacks_a_board(on)) continue;
+        options_.notice("waiting for a board of class '" + on + "': " + Describe(all, on));
       }
     }
     return false;
   });
-  if (stopped) return Stopped();
-  return failure;
+  return stopped ? Stopped() : failure;
 }
 
-std::vector<BoardReport> FleetClassBoards::BoardsOf(const ClassId& on) {
+std::vector<BoardReport> FleetClassBoards::BoardsOf(const std::string& on) {
   std::vector<BoardReport> reports = fleet_.Boards();
   std::erase_if(reports, [&](const BoardReport& report) { return !IsOf(report, on); });
   return reports;
 }
 
-Board& FleetClassBoards::BoardOf(const ClassId& on) { return *members_.at(on); }
+Board& FleetClassBoards::BoardOf(const std::string& on) { return *members_.at(on); }
 
-int FleetClassBoards::Slots(const ClassId& on) {
+int FleetClassBoards::Slots(const std::string& on) {
   const std::vector<BoardReport> reports = BoardsOf(on);
   const auto working = static_cast<int>(std::count_if(reports.begin(), reports.end(), Works));
-  if (SharesThisMachine()) return std::clamp(working, 1, kMaxSlots);
+  if (SharesThisMachine()) return std::clamp(working, 1, kMaxClassSlots);
   // A board that is alone takes one candidate ahead; several have each other's.
-  return std::clamp(working, reports.size() == 1 ? 2 : 1, kMaxSlots);
+  return std::clamp(working, reports.size() == 1 ? 2 : 1, kMaxClassSlots);
 }
 
 bool FleetClassBoards::SharesThisMachine() {
@@ -252,7 +276,7 @@ bool FleetClassBoards::SharesThisMachine() {
   });
 }
 
-Result<MeasureNumber> FleetClassBoards::Start(const ClassId& on, const MeasureJob& job) {
+Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const MeasureJob& job) {
   Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
@@ -300,6 +324,17 @@ void FleetClassBoards::Recorded(MeasureNumber number) {
 
 void FleetClassBoards::GiveUp() {
   for (const JobId id : std::exchange(started_, {})) fleet_.Cancel(id);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
+                                                      const std::vector<std::string>& tags,
+                                                      const FleetClassOptions& options) {
+  auto boards = std::make_unique<FleetClassBoards>(options);
+  for (const BoardAddress& address : classes.boards) boards->AddBoard(address, classes.keys);
+  BITPILOT_RETURN_IF_ERROR(boards->WaitForClasses(tags));
+  return std::unique_ptr<ClassBoards>(std::move(boards));
 }
 
 }  // namespace bitpilot
