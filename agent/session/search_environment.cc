@@ -180,9 +180,10 @@ void SearchEnvironment::NoteMeasured(const std::vector<StepBoard::Part>& parts) 
 }
 
 Status SearchEnvironment::FeedBoards() {
+  const bool reads_first = boards_->SharesThisMachine();
   for (const ClassId& on : classes_) {
     for (Ticket& ticket : tickets_) {
-      if (!ticket.waits.contains(on)) continue;
+      if (!ticket.waits.contains(on) || (reads_first && !ticket.is_read)) continue;
       if (board_.NumMeasuring(on) >= boards_->MaxStarted(on)) break;
       BITPILOT_RETURN_IF_ERROR(FeedBoard(ticket, on));
     }
