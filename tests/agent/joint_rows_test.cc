@@ -48,7 +48,7 @@ TEST(JointRowsTest, TheWorstIsTheSlowestClassWithItsBoard) {
 TEST(JointRowsTest, IsFasterWhereEveryClassSaysSo) {
   const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses());
   EXPECT_EQ(rows[0].speed, Speed::kFaster);
-  EXPECT_EQ(rows[0].speed_p_value, 0.007);
+  EXPECT_DOUBLE_EQ(rows[0].speed_p_value, 0.007);
   EXPECT_EQ(rows[1].speed, Speed::kSlower);
   EXPECT_THAT(rows[0].as_fast_as, ElementsAre(1)) << "no class tells them apart";
   EXPECT_THAT(rows[1].as_fast_as, IsEmpty());
