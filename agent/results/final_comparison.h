@@ -33,8 +33,8 @@ struct FinalOptions {
 
 // What comparing works with. A verification has none of them.
 struct ComparisonParts {
-  std::map<ClassId, Board*> boards;    // the search's, one of each class
-  const ImageDataset* test = nullptr;  // nobody else is given them
+  std::map<ClassId, Board*> boards = {};  // the search's, one of each class
+  const ImageDataset* test = nullptr;     // nobody else is given them
   // The whole machine, where the search's board is this machine restricted to an instruction set:
   // connected only if needed. Also set in a verification of such a search.
   std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
