@@ -41,10 +41,10 @@ bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board);
 
 struct ConnectOptions {
   SearchObserver* observer = nullptr;  // never null
-  std::function<bool()> stop;
-  std::optional<std::chrono::milliseconds> max_wait;  // SearchOptions'
+  std::function<bool()> stop = {};
+  std::optional<std::chrono::milliseconds> max_wait = std::nullopt;  // SearchOptions'
   // Of a fleet that a study began with: what its boards were like, by class.
-  std::map<ClassId, BoardInfo> expected;
+  std::map<ClassId, BoardInfo> expected = {};
 };
 
 // Connects to the board that `config` names, or to a fleet's by class, then loads the rest. What the flags left out is filled in
