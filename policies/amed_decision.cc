@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "policies/class_objective.h"
 #include "policies/index.h"
 #include "policies/loss_learner.h"
 #include "policies/networks_left.h"
@@ -131,27 +132,30 @@ class Decider {
         });
   }
 
-  // Measured on every class that has a board: the mean over them.
+  // Measured on every class that has a board: what the problem's objective makes of them.
   TargetCost MeasuredCost(const Choice& choice) const {
-    TargetCost cost;
-    const std::vector<ClassId> classes = view_.Classes();
-    const auto share = 1.0 / static_cast<double>(classes.size());
-    for (const ClassId& on : classes) {
-      const Measured& measured = *view_.FindMeasured(choice, on);
-      cost.latency += share * measured.ratio;
-      cost.latency_deviation += share * LatencyDeviation(measured);
-      if (problem_.energy_objective == EnergyObjective::kMeasured) {
-        cost.energy += share * measured.energy_ratio.value_or(0.0);
-        cost.energy_deviation += share * EnergyDeviation(measured.energy_ratio_uncertainty);
-      } else if (problem_.energy_objective == EnergyObjective::kModel) {
-        cost.energy += share * measured.model_energy_ratio.value_or(0.0);
-      }
+    std::vector<std::pair<ClassId, const Measured*>> measured;
+    for (const ClassId& on : view_.Classes()) {
+      measured.emplace_back(on, view_.FindMeasured(choice, on));
+    }
+    const std::optional<JointMeasured> joint =
+        Join(problem_.class_objective, measured, /*any_failed=*/false);
+    if (!joint) return PredictedCostOf(choice);  // the objective's class has no board now
+    TargetCost cost{.latency = joint->figures.ratio, .latency_deviation = joint->latency_deviation};
+    if (problem_.energy_objective == EnergyObjective::kMeasured) {
+      cost.energy = joint->figures.energy_ratio.value_or(0.0);
+      cost.energy_deviation = EnergyDeviation(joint->figures.energy_ratio_uncertainty);
+    } else if (problem_.energy_objective == EnergyObjective::kModel) {
+      cost.energy = joint->figures.model_energy_ratio.value_or(0.0);
     }
     return cost;
   }
 
   TargetCost CostOf(const Choice& choice) const {
-    if (IsMeasured(choice)) return MeasuredCost(choice);
+    return IsMeasured(choice) ? MeasuredCost(choice) : PredictedCostOf(choice);
+  }
+
+  TargetCost PredictedCostOf(const Choice& choice) const {
     const std::vector<double> latency = input_.cost.OperationLatencyRatios(choice);
     const std::vector<double> energy = input_.cost.OperationEnergyRatios(choice);
     std::vector<double> latencies;

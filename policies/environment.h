@@ -176,6 +176,9 @@ struct ClassOutcome {
   ClassId on;
   std::variant<Measured, CandidateFailed, BoardUnavailable> result;
   double board_seconds = 0.0;  // that measuring took
+  // Which board of the class gave the result, as its user calls it; empty where nobody said. Nothing is
+  // decided by it.
+  std::string board = {};
   friend bool operator==(const ClassOutcome&, const ClassOutcome&) = default;
 };
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "kernels/base/check.h"
+#include "policies/class_objective.h"
 
 namespace bitpilot {
 namespace {
@@ -132,17 +133,20 @@ std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& 
                              .energy_ratio = energy});
 }
 
-std::optional<double> MeanUtility(const SearchProblem& problem, const TrialOutcome& outcome) {
+std::optional<double> JointUtility(const SearchProblem& problem, const TrialOutcome& outcome) {
   double sum = 0.0;
+  double least = 0.0;
   int count = 0;
   for (const ClassOutcome& one : outcome.classes) {
+    if (!Counts(problem.class_objective, one.on)) continue;
     if (const std::optional<double> utility = Utility(problem, outcome, one.on)) {
       sum += *utility;
+      least = count == 0 ? *utility : std::min(least, *utility);
       ++count;
     }
   }
-  if (count == 0) return std::nullopt;
-  return sum / count;
+  if (!JointOf(problem.class_objective, outcome) || count == 0) return std::nullopt;
+  return problem.class_objective.kind == ClassObjective::Kind::kWorst ? least : sum / count;
 }
 
 }  // namespace bitpilot

@@ -102,7 +102,8 @@ double UtilityOf(const SearchProblem& problem, const UtilityTerms& terms);
 std::optional<double> Utility(const SearchProblem& problem, const TrialOutcome& outcome,
                               const ClassId& on);
 
-// Mean over the classes that answered: for policies that need one number.
-std::optional<double> MeanUtility(const SearchProblem& problem, const TrialOutcome& outcome);
+// One number of all classes, by the problem's objective: the least, the mean of those that measured, or
+// one class's.
+std::optional<double> JointUtility(const SearchProblem& problem, const TrialOutcome& outcome);
 
 }  // namespace bitpilot

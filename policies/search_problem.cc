@@ -9,6 +9,12 @@
 
 namespace bitpilot {
 
+ClassObjective ParseClassObjective(const std::string& text) {
+  if (text == "worst") return {ClassObjective::Kind::kWorst};
+  if (text == "mean") return {ClassObjective::Kind::kMean};
+  return {ClassObjective::Kind::kOne, text};
+}
+
 std::vector<BitPosition> PositionsOf(const DecisionVariable& variable) {
   std::vector<BitPosition> positions = {{variable.kind, variable.index, variable.channels}};
   positions.insert(positions.end(), variable.ties.begin(), variable.ties.end());

@@ -51,6 +51,22 @@ std::vector<BitPosition> PositionsOf(const DecisionVariable& variable);
 // `channels` with its count spelled out, of a layer of `out_channels`.
 ChannelRange Resolved(const ChannelRange& channels, int out_channels);
 
+// How the figures of one candidate on several classes of boards become the one number that a decision
+// needs (policies/class_objective.h). With one class all are the same.
+struct ClassObjective {
+  enum class Kind : std::uint8_t {
+    kMean,   // over the classes that measured it
+    kWorst,  // of the class on which it gains least
+    kOne,    // of the class `on`
+  };
+  Kind kind = Kind::kMean;
+  std::string on = {};
+  friend bool operator==(const ClassObjective&, const ClassObjective&) = default;
+};
+
+// "worst", "mean", or a class's name.
+ClassObjective ParseClassObjective(const std::string& text);
+
 // Which energy, if any, is an objective beside error and latency.
 enum class EnergyObjective : std::uint8_t {
   kNone,
@@ -108,12 +124,14 @@ struct SearchProblem {
   Topology topology;
   BitAssignment base;  // widths that are not searched (the ends); searched positions hold 8
   std::vector<DecisionVariable> variables;
-  CostTable
-      table;  // per-operation times measured on the board; predicts, never replaces, a measurement
+  // Per-operation times measured on the board; predicts, never replaces, a measurement. Of several
+  // classes: the objective's class's, or the mean of all as ratios to uniform 8 bit.
+  CostTable table;
   Reference uniform8;
   Anchor anchor;
   Budgets budgets;
   EnergyObjective energy_objective = EnergyObjective::kNone;
+  ClassObjective class_objective = {};
   int max_measurements = 0;  // as the search began
   // Mini-batches of a trial unless a policy chooses otherwise; 0: nothing trains.
   int batches_per_step = 0;

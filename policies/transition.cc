@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/base/bit_assignment.h"
+#include "policies/class_objective.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -14,59 +15,29 @@ constexpr double kNormal95 = 1.96;
 
 constexpr double kDisturbed = 2.0;
 
-// Mean of what came, absent if nothing did.
-class Mean {
- public:
-  void Add(double value) {
-    sum_ += value;
-    ++count_;
-  }
-  std::optional<double> value() const {
-    if (count_ == 0) return std::nullopt;
-    return sum_ / count_;
-  }
-
- private:
-  double sum_ = 0.0;
-  int count_ = 0;
-};
-
 template <typename T>
 bool Any(const TrialOutcome& outcome) {
   return std::any_of(outcome.classes.begin(), outcome.classes.end(),
                      [](const ClassOutcome& one) { return std::holds_alternative<T>(one.result); });
 }
 
-TransitionStatus StatusOf(const TrialOutcome& outcome) {
+// Joint figures there are exactly if it is kMeasured.
+TransitionStatus StatusOf(const TrialOutcome& outcome, bool has_figures) {
   if (!outcome.score || !std::isfinite(outcome.score->loss)) return TransitionStatus::kDiverged;
   if (outcome.classes.empty()) return TransitionStatus::kUnmeasured;
-  if (Any<Measured>(outcome)) return TransitionStatus::kMeasured;
+  if (has_figures) return TransitionStatus::kMeasured;
   return Any<CandidateFailed>(outcome) ? TransitionStatus::kFailed : TransitionStatus::kUnavailable;
 }
 
-void AddCosts(const SearchProblem& problem, const TrialOutcome& outcome, Transition& transition) {
-  Mean ratio, low, high, deviation, energy, energy_uncertainty, model_energy;
-  for (const ClassOutcome& one : outcome.classes) {
-    const auto* measured = std::get_if<Measured>(&one.result);
-    if (measured == nullptr) continue;
-    ratio.Add(measured->ratio);
-    low.Add(measured->ratio_low);
-    high.Add(measured->ratio_high);
-    deviation.Add(LatencyDeviation(*measured));
-    if (measured->energy_ratio) {
-      energy.Add(*measured->energy_ratio);
-      energy_uncertainty.Add(measured->energy_ratio_uncertainty);
-    }
-    if (measured->model_energy_ratio) model_energy.Add(*measured->model_energy_ratio);
-  }
+void AddCosts(const SearchProblem& problem, const JointMeasured& joint, Transition& transition) {
   const double scale_ns = problem.uniform8.latency_ns;
-  transition.latency_ns = ratio.value().value() * scale_ns;
-  transition.latency_low_ns = low.value().value() * scale_ns;
-  transition.latency_high_ns = high.value().value() * scale_ns;
-  transition.latency_deviation_ns = deviation.value().value() * scale_ns;
-  transition.energy_ratio = energy.value();
-  transition.energy_ratio_uncertainty = energy_uncertainty.value().value_or(0.0);
-  transition.model_energy_ratio = model_energy.value();
+  transition.latency_ns = joint.figures.ratio * scale_ns;
+  transition.latency_low_ns = joint.figures.ratio_low * scale_ns;
+  transition.latency_high_ns = joint.figures.ratio_high * scale_ns;
+  transition.latency_deviation_ns = joint.latency_deviation * scale_ns;
+  transition.energy_ratio = joint.figures.energy_ratio;
+  transition.energy_ratio_uncertainty = joint.figures.energy_ratio_uncertainty;
+  transition.model_energy_ratio = joint.figures.model_energy_ratio;
 }
 
 }  // namespace
@@ -82,9 +53,10 @@ Transition ToTransition(const SearchProblem& problem, const Trial& trial,
                         const TrialOutcome& outcome) {
   Transition transition;
   transition.choice = trial.what.choice;
-  transition.status = StatusOf(outcome);
+  const std::optional<JointMeasured> joint = JointOf(problem.class_objective, outcome);
+  transition.status = StatusOf(outcome, joint.has_value());
   transition.weight_bytes = WeightBytes(problem.topology, ToAssignment(problem, trial.what.choice));
-  if (transition.status == TransitionStatus::kMeasured) AddCosts(problem, outcome, transition);
+  if (transition.status == TransitionStatus::kMeasured) AddCosts(problem, *joint, transition);
   if (transition.status != TransitionStatus::kDiverged) {
     const int depth = outcome.at.depth;
     const ExcessLoss charge = ChargeOf(problem.anchor, *outcome.score, depth);

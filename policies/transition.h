@@ -11,9 +11,9 @@
 namespace bitpilot {
 
 enum class TransitionStatus : std::uint8_t {
-  kMeasured = 0,     // latency_ns is present
+  kMeasured = 0,     // on the classes that the problem's objective needs: latency_ns is present
   kRejected = 1,     // by a budget of weight bytes: only in studies of an older bitpilot
-  kFailed = 2,       // CandidateFailed on every class that answered
+  kFailed = 2,       // CandidateFailed, and no figure that the objective takes
   kDiverged = 3,     // training left something that is no finite number
   kUnavailable = 4,  // no board answered
   kUnmeasured = 5,   // no board was asked
@@ -23,11 +23,12 @@ struct Transition {
   Choice choice;
   TransitionStatus status = TransitionStatus::kFailed;
   // Median; present exactly if kMeasured. On the scale of problem().uniform8: the ratio to uniform 8
-  // bit of the same rounds, times that reference; the mean over the classes that answered.
+  // bit of the same rounds, times that reference; of several classes what the problem's objective makes of
+  // them (policies/class_objective.h).
   std::optional<double> latency_ns = std::nullopt;
   double latency_low_ns = 0.0;  // exact interval of the median; 0 unless measured
   double latency_high_ns = 0.0;
-  // LatencyDeviation() on the same scale, the mean over the classes that answered; 0 unless measured.
+  // LatencyDeviation() on the same scale; 0 unless measured.
   double latency_deviation_ns = 0.0;
   // Gross energy over that of uniform 8 bit in the same rounds, as one sensor saw both, with the
   // half-width of its 95 % interval; absent unless measured.

@@ -137,7 +137,9 @@ Json DivergenceList(const std::vector<std::optional<double>>& divergences) {
 }
 
 Json ClassLine(const ClassOutcome& outcome) {
-  Json line = {{"on", outcome.on}, {"board_seconds", outcome.board_seconds}};
+  Json line = {{"on", outcome.on},
+               {"board", outcome.board.empty() ? Json(nullptr) : Json(outcome.board)},
+               {"board_seconds", outcome.board_seconds}};
   if (const auto* measured = std::get_if<Measured>(&outcome.result)) {
     line.update({{"status", "measured"},
                  {"latency_ratio", measured->ratio},

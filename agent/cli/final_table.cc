@@ -141,6 +141,25 @@ const char* BudgetOf(const FinalRow& row, bool has_budget) {
   return row.budget_met ? "met" : "MISSED";
 }
 
+// What each row costs on each of several classes, and on which board that was measured.
+void PrintClasses(const FinalEvent& final) {
+  for (const ClassFinal& one : final.classes) {
+    std::printf("\nOn class %s (its own front is marked with *):\n", one.on.c_str());
+    for (std::size_t i = 0; i < one.rows.size(); ++i) {
+      const FinalRow& row = one.rows[i];
+      if (!row.ratio || !row.latency_median_ns) {
+        std::printf("  %-16s not measured\n", row.label.c_str());
+        continue;
+      }
+      const bool is_front =
+          std::find(one.front.begin(), one.front.end(), static_cast<int>(i)) != one.front.end();
+      std::printf("%s %-16s %10.2f us %8.3fx (%.3f..%.3f) on %s\n", is_front ? "*" : " ",
+                  row.label.c_str(), *row.latency_median_ns / 1e3, *row.ratio, row.ratio_low,
+                  row.ratio_high, row.board.c_str());
+    }
+  }
+}
+
 }  // namespace
 
 void PrintFinalTable(const FinalEvent& final, bool is_model, bool has_budget) {
@@ -177,6 +196,7 @@ void PrintFinalTable(const FinalEvent& final, bool is_model, bool has_budget) {
   PrintTrust(final);
   PrintMeasuredEnergies(final);
   PrintModelEnergies(final);
+  PrintClasses(final);
   if (!final.full_isa) return;
   std::printf("\nThe same candidates on this machine's full instruction set (%s):\n",
               final.full_isa->isa.c_str());

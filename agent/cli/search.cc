@@ -1,4 +1,6 @@
 // bitpilot search: trains and searches; or resumes.
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -85,6 +87,9 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
   options.stop = StopRequested;
   options.allow_class_change = flags.allow_class_change;
   options.long_audit = flags.audit;
+  if (flags.max_wait_s) {
+    options.max_wait = std::chrono::milliseconds(std::llround(1e3 * *flags.max_wait_s));
+  }
   Result<SearchOutcome> outcome = [&]() -> Result<SearchOutcome> {
     BITPILOT_RETURN_IF_ERROR(CheckSearchStudy(command, flags));
     BITPILOT_RETURN_IF_ERROR(metrics.Begin());

@@ -10,6 +10,7 @@
 
 #include "agent/cli/command.h"
 #include "agent/cli/terminal.h"
+#include "policies/class_objective.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -94,12 +95,45 @@ void SearchDisplay::Print(const nlohmann::json& line) {
   PrintJson(line);
 }
 
+// What each class answered, the board that did among it.
+static Json ClassesArray(const TransitionEvent& answer) {
+  Json classes = Json::array();
+  for (const ClassOutcome& outcome : answer.classes) {
+    Json one = {{"on", outcome.on},
+                {"board", outcome.board.empty() ? Json(nullptr) : Json(outcome.board)},
+                {"board_seconds", outcome.board_seconds},
+                {"latency_ratio", nullptr}};
+    if (const auto* measured = std::get_if<Measured>(&outcome.result)) {
+      one["latency_ratio"] = measured->ratio;
+    }
+    classes.push_back(std::move(one));
+  }
+  return classes;
+}
+
+// The board whose latency the step's is: of several classes that of the objective's, or the slowest's.
+static Json BoardOf(const SearchProblem& problem, const TransitionEvent& answer) {
+  const ClassOutcome* shown = nullptr;
+  double slowest = 0.0;
+  for (const ClassOutcome& outcome : answer.classes) {
+    const auto* measured = std::get_if<Measured>(&outcome.result);
+    if (measured == nullptr || !Counts(problem.class_objective, outcome.on)) continue;
+    if (shown == nullptr || measured->ratio > slowest) shown = &outcome;
+    slowest = std::max(slowest, measured->ratio);
+  }
+  const bool is_mean = problem.class_objective.kind == ClassObjective::Kind::kMean;
+  if (shown == nullptr || shown->board.empty() || (is_mean && answer.classes.size() > 1)) {
+    return nullptr;
+  }
+  return shown->board;
+}
+
 // A step as scripts read it; `step` objects of `bitpilot search --json`.
 static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal,
                      const TransitionEvent& answer, double hypervolume) {
   const Transition& transition = answer.transition;
   const bool diverged = transition.status == TransitionStatus::kDiverged;
-  const std::optional<double> reward = MeanUtility(problem, answer.Outcome());
+  const std::optional<double> reward = JointUtility(problem, answer.Outcome());
   Json line = {{"type", "step"},
                {"step", proposal.step},
                {"ticket", proposal.ticket},
@@ -112,7 +146,8 @@ static Json StepLine(const SearchProblem& problem, const ProposalEvent& proposal
                {"assignment_id", proposal.assignment_id},
                {"origin", ToString(proposal.origin)},
                {"reason", proposal.reason},
-               {"board", proposal.classes},
+               {"board", BoardOf(problem, answer)},
+               {"classes", ClassesArray(answer)},
                {"measured", transition.latency_ns.has_value()},
                {"diverged", diverged},
                {"latency_ns", nullptr},

@@ -21,6 +21,7 @@ namespace {
 
 constexpr char kExtends[] = "--measurements";
 constexpr char kWidths[] = "--widths";
+constexpr double kLongestWait = 365.0 * 24 * 3600;  // seconds
 
 // The help text, with what the program knows names of.
 std::string HelpOf(const ConfigField& field) {
@@ -84,6 +85,10 @@ void AddField(CLI::App& command, const ConfigField& field, SearchConfig& config)
           AddBool(command, field, value);
         } else if constexpr (std::is_same_v<T, std::vector<int>>) {
           AddWidths(command, std::string(field.flag), HelpOf(field), value);
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          // Each is a flag of its own: what follows is no further value.
+          command.add_option(std::string(field.flag), *value, HelpOf(field))
+              ->allow_extra_args(false);
         } else if constexpr (std::is_same_v<T, std::optional<double>>) {
           if (field.form == FlagForm::kRatio) {
             AddRatio(command, field, value);
@@ -127,6 +132,12 @@ CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags) {
   command->add_option("--metrics", flags.metrics,
                       "Keep this file up to date for Prometheus' textfile collector (its name ends "
                       "in .prom): phase, steps by their status, hypervolume");
+  command
+      ->add_option(
+          "--max-wait", flags.max_wait_s,
+          "With --fleet: end, so that it can be resumed, when a class has had no board that works "
+          "for so many seconds (default: wait)")
+      ->transform(NumberIn(0.0, kLongestWait));
   AddSearchFlags(*command, flags.values);
   AddJsonFlag(*command, flags.json);
   return command;
@@ -167,6 +178,7 @@ void AddSearchFlags(CLI::App& command, SearchFlagValues& values) {
     command.get_option(flag)->excludes(command.get_option(kWidths));
   }
   command.get_option("--fleet")->excludes(command.get_option("--device"));
+  command.get_option("--class")->excludes(command.get_option("--board"));
   command.get_option("--final-epochs")->excludes(command.get_option("--final-batches"));
 }
 

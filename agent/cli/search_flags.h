@@ -2,6 +2,7 @@
 // (agent/study/config_fields.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct SearchFlags {
   bool allow_class_change = false;
   bool audit = false;
   std::string metrics;  // a file, or empty
+  std::optional<double> max_wait_s;  // SearchOptions::max_wait
   bool json = false;
 };
 

@@ -50,6 +50,8 @@ Json CandidateObject(const Topology& topology, const FinalRow& row,
       {"latency_ci_ns", nullptr},
       {"latency_ratio_int8", nullptr},
       {"latency_ratio_int8_ci", nullptr},
+      {"class", row.on.empty() ? Json(nullptr) : Json(row.on)},
+      {"board", row.board.empty() ? Json(nullptr) : Json(row.board)},
       {"source", row.source},
       {"weight_bytes", row.weight_bytes},
       {"model_energy", ModelEnergyJson(ModelEnergyOf(row), row.model_energy_ratio, row.source)},
@@ -105,6 +107,35 @@ Json FullIsaObject(const FullIsa& full_isa, const std::vector<std::string>& labe
           {"comparisons", full_isa.comparisons}};
 }
 
+// What a class found, and uniform 8 and 4 bit there.
+Json ClassObject(const Topology& topology, const ClassFinal& one,
+                 const std::vector<std::string>& labels) {
+  Json object = {{"front", Json::array()},
+                 {"reference", Json::object()},
+                 {"hypervolume", one.hypervolume},
+                 {"comparisons", one.comparisons}};
+  for (const FinalRow& row : one.rows) {
+    if (!IsReference(row.role)) continue;
+    const char* const name = row.role == FinalistRole::kUniform8 ? "w8a8" : "w4a4";
+    object["reference"][name] = CandidateObject(topology, row, labels);
+  }
+  for (const int member : one.front) {
+    object["front"].push_back(
+        CandidateObject(topology, one.rows.at(static_cast<std::size_t>(member)), labels));
+  }
+  return object;
+}
+
+// A search on one class has that alone, with what the search found.
+std::vector<ClassFinal> ClassFinalsOf(const SearchConfig& config, const FinalEvent& final) {
+  if (!final.classes.empty()) return final.classes;
+  ClassFinal only{ClassesOf(config).front(), final.rows, {}, final.hypervolume, final.comparisons};
+  for (std::size_t i = 0; i < final.rows.size(); ++i) {
+    if (final.rows[i].role == FinalistRole::kFront) only.front.push_back(static_cast<int>(i));
+  }
+  return {std::move(only)};
+}
+
 Json BudgetsArray(const SearchOutcome& outcome) {
   Json budgets = Json::array();
   for (const BudgetDistance& one : DistancesTo(outcome.config.budgets, outcome.final)) {
@@ -156,6 +187,8 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
          {{"within_1_point", LabelsOf(NotFromSearchButFaster(final, 1))},
           {"within_3_points", LabelsOf(NotFromSearchButFaster(final, 3))},
           {"most_accurate", LabelsOf(NotFromSearchButMoreAccurate(final))}}}}},
+      {"classes", Json::object()},
+      {"objective", outcome.config.objective},
       {"budget_met", AnyCandidateMeetsBudgets(final)},
       {"interrupted", false},
       {"full_isa", final.full_isa ? FullIsaObject(*final.full_isa, labels) : Json(nullptr)},
@@ -182,7 +215,12 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
       case FinalistRole::kFront:
         line["front"].push_back(std::move(candidate));
         break;
+      case FinalistRole::kClassFront:
+        break;  // of "classes" alone
     }
+  }
+  for (const ClassFinal& one : ClassFinalsOf(outcome.config, final)) {
+    line["classes"][one.on] = ClassObject(*topology, one, labels);
   }
   return line;
 }
@@ -190,7 +228,7 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
 bool AnyCandidateWasMeasured(const FinalEvent& final) {
   // The integer program's answer is there also if every candidate of the search failed.
   const bool has_front = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return row.role == FinalistRole::kFront;
+    return row.role == FinalistRole::kFront || row.role == FinalistRole::kClassFront;
   });
   return has_front && std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
            return !IsReference(row.role) && row.latency_median_ns.has_value();

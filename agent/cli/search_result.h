@@ -7,6 +7,8 @@
 //              "most_accurate":LABEL|null,
 //              "not_from_search_but_better":{"within_1_point":[LABEL...],"within_3_points":[LABEL...],
 //                                      "most_accurate":[LABEL...]}},
+//    "classes":{TAG:{"front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},
+//                    "hypervolume":H,"comparisons":N}...},"objective":"worst"|"mean"|TAG,
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
 //    "test_readings":N,"no_w4a4":TEXT|null,
@@ -18,6 +20,10 @@
 // "alone_value":N|null}: why no candidate has a figure for it, or the candidate that comes nearest
 // to it, and the nearest of those that keep all the other budgets. Figures of --min-accuracy are of
 // validation images.
+//
+// classes: one of each class of boards, with its own latencies; "board" where there is but one board. Of
+// several, "front" and "reference" outside of it are joint: what the objective makes of all classes
+// (agent/results/joint_rows.h).
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 // test_readings: how often the test images were read; more than once if the search was extended.
@@ -49,6 +55,7 @@
 //                         accuracy_difference_int8(_ci) the paired difference to uniform 8 bit
 //   latency_median_ns     null where the final measurement failed; latency_ci_ns [low, high];
 //                         latency_ratio_int8(_ci) of interleaved rounds; source
+//   class, board          that measured it; null of a mean over classes
 //   speed_int8            "faster", "slower" or "no difference" than uniform 8 bit, by a sign test
 //                         over the interleaved rounds; null of a model; speed_p_value
 //   as_fast_as            labels of candidates that the rounds do not tell apart from this one

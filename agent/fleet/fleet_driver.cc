@@ -91,6 +91,31 @@ Result<fleet::JobEnded> FleetDriver::Wait(JobId id, const Stop& stop) {
   return std::move(ended_.extract(id).mapped());
 }
 
+std::optional<fleet::JobEnded> FleetDriver::WaitForAny(const std::set<JobId>& jobs,
+                                                       const Stop& stop) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  std::optional<fleet::JobEnded> ended;
+  WaitFor(
+      lock, [&] { return (ended = Take(jobs)).has_value(); }, stop);
+  return ended;
+}
+
+std::optional<fleet::JobEnded> FleetDriver::TakeEnded(const std::set<JobId>& jobs) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  TellNotices(lock);
+  return Take(jobs);
+}
+
+std::optional<fleet::JobEnded> FleetDriver::Take(const std::set<JobId>& jobs) {
+  for (const JobId id : jobs) {
+    const auto ended = ended_.find(id);
+    if (ended == ended_.end()) continue;
+    awaited_.erase(id);
+    return std::move(ended_.extract(ended).mapped());
+  }
+  return std::nullopt;
+}
+
 void FleetDriver::Record(const fleet::JobEnded& ended) {
   Post(fleet::AttemptRecorded{ended.result.id, ended.attempt});
 }
@@ -113,15 +138,26 @@ std::vector<fleet::BoardReport> FleetDriver::Boards() {
   return *reports_;
 }
 
+std::optional<BoardInfo> FleetDriver::InfoOf(fleet::BoardId board) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return known_.at(board).info;
+}
+
+void FleetDriver::TellNotices(std::unique_lock<std::mutex>& lock) {
+  const std::vector<std::string> notices = std::exchange(notices_, {});
+  lock.unlock();
+  for (const std::string& text : notices) {
+    if (notice_) notice_(text);
+  }
+  lock.lock();
+}
+
 bool FleetDriver::WaitFor(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
                           const Stop& stop) {
   for (;;) {
     const bool is_done = changed_.wait_for(lock, kStopPoll, done);
-    const std::vector<std::string> notices = std::exchange(notices_, {});
+    TellNotices(lock);
     lock.unlock();
-    for (const std::string& text : notices) {
-      if (notice_) notice_(text);
-    }
     const bool stopped = !is_done && stop && stop();
     lock.lock();
     if (is_done || stopped) return is_done;

@@ -69,6 +69,12 @@ class FleetDriver {
   // Errors: kAborted if `stop` returned true. Failures of the job are in its result.
   Result<fleet::JobEnded> Wait(JobId id, const Stop& stop);
 
+  // Waits until one of several submitted jobs has ended and takes its result. nullopt: `stop` returned
+  // true; the jobs go on. Of no jobs it waits for `stop`.
+  std::optional<fleet::JobEnded> WaitForAny(const std::set<JobId>& jobs, const Stop& stop);
+  // The same without waiting.
+  std::optional<fleet::JobEnded> TakeEnded(const std::set<JobId>& jobs);
+
   // The result is where it cannot get lost: its board may forget it.
   void Record(const fleet::JobEnded& ended);
 
@@ -76,6 +82,8 @@ class FleetDriver {
   void Cancel(JobId id);
 
   std::vector<fleet::BoardReport> Boards();
+  // Nothing before its first lease.
+  std::optional<BoardInfo> InfoOf(fleet::BoardId board);
 
  private:
   // What the fleet's thread keeps of a board.
@@ -101,6 +109,9 @@ class FleetDriver {
   void LookAfterHooks();
   void TellReports();
   std::chrono::milliseconds TimeToWait() const;
+  // REQUIRES: the mutex is held.
+  std::optional<fleet::JobEnded> Take(const std::set<JobId>& jobs);
+  void TellNotices(std::unique_lock<std::mutex>& lock);
   bool WaitFor(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
                const Stop& stop);
 

@@ -1,19 +1,16 @@
 #include "agent/fleet/leased_board.h"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <random>
 #include <utility>
 #include <variant>
 
+#include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
 #include "kernels/base/check.h"
-#include "kernels/base/host_name.h"
 
 namespace bitpilot {
 namespace {
@@ -100,26 +97,6 @@ class LeasedBoard : public Board {
   const fleet::BoardId id_;
 };
 
-// What another agent reads that asks for the lease: host and process.
-std::string HolderName() {
-  return "bitpilot, process " + std::to_string(getpid()) + " on " + HostName();
-}
-
-FleetBoard BoardOf(const std::string& name, const std::string& endpoint, const AgentKeys& keys,
-                   const BoardOptions& options) {
-  FleetBoard board;
-  board.keys = keys;
-  board.client.board_name = name;
-  board.client.endpoint = endpoint;
-  board.client.agent_build = "bitpilot " BITPILOT_VERSION;
-  board.client.holder = HolderName();
-  board.client.connect_timeout = options.connect_timeout;
-  board.client.reconnect_timeout = options.reconnect_timeout;
-  board.client.lease_wait = options.lease_wait;
-  board.client.jitter_seed = std::random_device{}();
-  return board;
-}
-
 Result<std::unique_ptr<Board>> Open(FleetBoard description, const BoardOptions& options) {
   if (!description.power_cycle.empty()) {
     // It must have the time to boot.
@@ -137,22 +114,9 @@ Result<std::unique_ptr<Board>> Open(FleetBoard description, const BoardOptions& 
 Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::string& endpoint,
                                          const AgentKeys& keys, BoardLocator::Locate locate,
                                          const BoardOptions& options) {
-  FleetBoard board = BoardOf(name, endpoint, keys, options);
+  FleetBoard board = FleetBoardNamed(name, endpoint, keys, options);
   board.locate = std::move(locate);
   return Open(std::move(board), options);
-}
-
-FleetBoard FleetBoardAt(const BoardAddress& address, const AgentKeys& keys,
-                        const BoardOptions& options) {
-  FleetBoard board = BoardOf(address.name, address.endpoint, keys, options);
-  board.address = address;
-  board.tags = address.tags;
-  board.power_cycle = address.power_cycle;
-  if (address.connects) {
-    board.client.connect_timeout += kConnectingPatience;
-    board.client.reconnect_timeout += kConnectingPatience;
-  }
-  return board;
 }
 
 Result<std::unique_ptr<Board>> ConnectBoard(const BoardAddress& address, const AgentKeys& keys,

@@ -22,10 +22,4 @@ Result<std::unique_ptr<Board>> OpenBoard(const std::string& name, const std::str
                                          const AgentKeys& keys, BoardLocator::Locate locate,
                                          const BoardOptions& options);
 
-// A board of a fleet file, as FleetDriver::AddBoard() takes it.
-//
-// options: its waits count; those for a board that connects are longer by kConnectingPatience.
-FleetBoard FleetBoardAt(const BoardAddress& address, const AgentKeys& keys,
-                        const BoardOptions& options);
-
 }  // namespace bitpilot

@@ -90,7 +90,7 @@ double WindowLengthNs(const ReportData& data, std::size_t measurement) {
 // An older bitpilotd measures again in equal windows. Doubled ones are not exactly twice as long: the
 // board fits whole inferences into them, whose time the first measurement may not have met.
 bool TookLongerWindows(const ReportData& data, std::size_t repeat) {
-  const std::string step = StepOfRepeated(data.measurements[repeat].measurement_id);
+  const std::string step = StepIdOf(data.measurements[repeat].measurement_id);
   for (const std::string& id : {step, LongerStepId(step)}) {
     const auto before = data.measurement_by_id.find(id);
     if (before == data.measurement_by_id.end()) continue;

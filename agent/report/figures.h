@@ -11,6 +11,9 @@ namespace bitpilot {
 // One line a final candidate: test accuracy, difference to 8 bit, latency, ratio, size, budget.
 std::string SummaryTable(const ReportData& data);
 
+// The ratio of each of them on each of several classes of boards; nothing of a search on one.
+std::string ClassesTable(const ReportData& data);
+
 // Accuracy over latency ratio: final candidates with intervals, searched ones faint, references and
 // budgets marked.
 std::string ParetoPlot(const ReportData& data);

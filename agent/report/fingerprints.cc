@@ -82,8 +82,7 @@ std::vector<Group> GroupsOf(const ReportData& data) {
       if (!conditions.board.governor.empty()) added.board.governor = conditions.board.governor;
       group = groups.insert(groups.end(), std::move(added));
     }
-    const bool is_searched =
-        !data.board || !IsOfAnotherBoard(data.measurements[i], data.board->board);
+    const bool is_searched = !IsOfAnotherBoard(data.measurements[i], data.class_boards);
     Add(is_searched, conditions.board, *group);
   }
   return groups;

@@ -12,6 +12,8 @@ RowMark MarkOf(const FinalRow& row) {
       return {"uniform4", "4 bit"};
     case FinalistRole::kIntegerProgram:
       return {"ilp", "ILP"};
+    case FinalistRole::kClassFront:
+      return {"front", "c" + std::to_string(row.number)};
     case FinalistRole::kFront:
       break;
   }

@@ -110,6 +110,7 @@ std::string Page(const ReportData& data) {
          "</style></head>\n<body>\n<header>" + Element("h1", "", title) +
          Element("p", "sub", "bitpilot report of the study " + data.file_name) + FactsLine(data) +
          Banners(data) + "</header>\n" + Tiles(data) + Section("Results", results) +
+         Section("Classes of boards", ClassesTable(data)) +
          Section("Accuracy over latency", ParetoPlot(data)) +
          Section("Energy", MeasuredEnergies(data)) +
          Section("Energy as the model claims it", ModelEnergies(data)) +

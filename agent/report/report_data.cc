@@ -21,7 +21,14 @@ Status Read(const Event& event, T& out) {
 
 Status ReadEvent(const Event& event, ReportData& data) {
   if (event.kind == AgentEvent::kKind) return Read(event, data.agents.emplace_back());
-  if (event.kind == BoardEvent::kKind) return Read(event, data.board.emplace());
+  if (event.kind == BoardEvent::kKind) {
+    // The first one stands for the search; one of each class follows.
+    BoardEvent board;
+    BITPILOT_RETURN_IF_ERROR(Read(event, board));
+    data.class_boards.push_back(board.board);
+    if (!data.board || data.board->on == board.on) data.board = std::move(board);
+    return Status();
+  }
   if (event.kind == ProblemEvent::kKind) return Read(event, data.problem.emplace());
   if (event.kind == ProposalEvent::kKind) return Read(event, data.proposals.emplace_back());
   if (event.kind == TransitionEvent::kKind) return Read(event, data.transitions.emplace_back());

@@ -22,6 +22,8 @@ struct ReportData {
   std::string missing_end;                   // MissingEndText(), if it may lack its end
 
   std::optional<BoardEvent> board;
+  std::vector<BoardInfo>
+      class_boards;  // of each class that the search measures on, that one included
   std::optional<ProblemEvent> problem;
   std::vector<AgentEvent> agents;            // one a run; none in studies of an older bitpilot
   std::vector<ProposalEvent> proposals;      // by step

@@ -11,6 +11,7 @@
 #include "agent/results/accuracy_statistics.h"
 #include "agent/results/final_rounds.h"
 #include "agent/results/front.h"
+#include "agent/results/joint_rows.h"
 #include "agent/results/speed_claims.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/energy_ratios.h"
@@ -81,6 +82,8 @@ void FillLatency(const MeasurementRow& row, const MeasurementRow& uniform8, Fina
   result.source = row.source;
   if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
     result.kernels = conditions->kernels;
+    result.on = conditions->on;
+    result.board = conditions->board_name;
     result.model_energy = conditions->model_energy;
     result.model_energy_unit = conditions->model_energy_unit;
     result.model_energy_error = conditions->model_energy_error;
@@ -239,10 +242,10 @@ FinalRow RowWithoutFigures(const SearchProblem& problem, const TrainedFinalist& 
 }
 
 // A function of what was measured and counted: replays recompute it.
-FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFinalist>& finalists,
-                      const FinalRounds& rounds, const TestEvent& test) {
-  FinalEvent event;
-  event.comparisons = rounds.comparisons;
+std::vector<FinalRow> RowsOf(const SearchProblem& problem,
+                             const std::vector<TrainedFinalist>& finalists,
+                             const FinalRounds& rounds, const TestEvent& test) {
+  std::vector<FinalRow> rows;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
     FinalRow row = RowOf(problem, finalists[i].finalist);
     row.validation_accuracy = finalists[i].validation_accuracy;
@@ -254,10 +257,46 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
     FillLatency(rounds.latency.rows[i], rounds.latency.Uniform8Of(i), row);
     FillEnergy(rounds.energy.rows[i], rounds.energy.Uniform8Of(i), row);
     row.budget_met = RowKeepsBudgets(problem, row);
-    event.rows.push_back(std::move(row));
+    rows.push_back(std::move(row));
   }
-  JudgeSpeeds(rounds.latency, event.rows);
+  JudgeSpeeds(rounds.latency, rows);
+  return rows;
+}
+
+// Rows that were compared, of one class or of several.
+//
+// rounds: parallel to the classes.
+FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFinalist>& finalists,
+                      const std::vector<ClassId>& classes, const std::vector<FinalRounds>& rounds,
+                      const TestEvent& test) {
+  FinalEvent event;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    event.comparisons = std::max(event.comparisons, rounds[i].comparisons);
+    ClassFinal one{
+        classes[i], RowsOf(problem, finalists, rounds[i], test), {}, 0.0, rounds[i].comparisons};
+    for (std::size_t row = 0; row < finalists.size(); ++row) {
+      const std::vector<ClassId>& fronts = finalists[row].finalist.fronts;
+      if (std::find(fronts.begin(), fronts.end(), classes[i]) == fronts.end()) continue;
+      one.front.push_back(static_cast<int>(row));
+    }
+    std::stable_sort(one.front.begin(), one.front.end(), [&](int a, int b) {
+      constexpr double kUnknown = std::numeric_limits<double>::infinity();
+      return one.rows[static_cast<std::size_t>(a)].ratio.value_or(kUnknown) <
+             one.rows[static_cast<std::size_t>(b)].ratio.value_or(kUnknown);
+    });
+    event.classes.push_back(std::move(one));
+  }
+  event.rows = JointRows(problem.class_objective, event.classes);
+  if (problem.class_objective.kind == ClassObjective::Kind::kMean) {
+    for (FinalRow& row : event.rows) row.budget_met = RowKeepsBudgets(problem, row);
+  }
+  if (classes.size() == 1) event.classes.clear();
   return event;
+}
+
+// Names of the comparison of a class. class_number: from 0.
+std::string FinalPrefix(std::size_t class_number) {
+  return class_number == 0 ? "final" : "final-class-" + std::to_string(class_number + 1);
 }
 
 // The name of the comparison on the whole machine.
@@ -304,18 +343,27 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
   }
   BITPILOT_CHECK(!finalists.empty() && finalists.front().finalist.role == FinalistRole::kUniform8);
   FinalistNetworks networks(finalists, files);
-  if (journal.recording()) {
-    observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
-                         EnergyNotice(parts.board, options.energy),
-                     0);
+  std::vector<FinalRounds> rounds;
+  for (std::size_t i = 0; i < options.classes.size(); ++i) {
+    const ClassId& on = options.classes[i];
+    const auto own = parts.boards.find(on);
+    Board* board = own == parts.boards.end() ? nullptr : own->second;
+    if (journal.recording()) {
+      observer.OnPhase("measuring the finalists again, interleaved with uniform 8 bit" +
+                           (options.classes.size() == 1 ? "" : ", on class " + on) +
+                           EnergyNotice(board, options.energy),
+                       0);
+    }
+    const auto search_board = [board]() -> Result<Board*> { return board; };
+    FinalRoundsJob job =
+        RoundsOf(PrefixOf(FinalPrefix(i), options.reading), finalists, networks, search_board);
+    job.on = on;
+    job.energy = options.energy;
+    job.long_audit = options.long_audit;
+    Result<FinalRounds> measured = MeasureFinalRounds(job, journal, observer);
+    if (!measured.ok()) return measured.status();
+    rounds.push_back(std::move(*measured));
   }
-  const auto search_board = [&]() -> Result<Board*> { return parts.board; };
-  FinalRoundsJob job =
-      RoundsOf(PrefixOf("final", options.reading), finalists, networks, search_board);
-  job.energy = options.energy;
-  job.long_audit = options.long_audit;
-  const Result<FinalRounds> rounds = MeasureFinalRounds(job, journal, observer);
-  if (!rounds.ok()) return rounds.status();
   std::optional<FullIsa> full_isa;
   if (ComparesOnFullIsa(options.reading, parts, journal)) {
     Result<FullIsa> compared =
@@ -337,9 +385,15 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
         return logged;
       });
   if (!read.ok()) return read.status();
-  FinalEvent event = FinalTable(problem, finalists, *rounds, *read);
+  FinalEvent event = FinalTable(problem, finalists, options.classes, rounds, *read);
   for (const TrainedFinalist& each : trained) {
-    if (!each.has_network()) event.rows.push_back(RowWithoutFigures(problem, each));
+    if (each.has_network()) continue;
+    event.rows.push_back(RowWithoutFigures(problem, each));
+    for (ClassFinal& one : event.classes) one.rows.push_back(event.rows.back());
+  }
+  for (ClassFinal& one : event.classes) {
+    const SearchProblem there = OnClass(problem, one.on);
+    one.hypervolume = MeasuredHypervolume(there, OnClass(there, transitions));
   }
   event.hypervolume = MeasuredHypervolume(problem, transitions);
   event.energy_hypervolume = MeasuredEnergyHypervolume(problem, transitions);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -26,13 +27,14 @@ struct FinalOptions {
   // comparisons before, which are registered there.
   int reading = 1;
   std::vector<StoredFile> registered;
-  std::string no_uniform4;  // FinalEvent::no_uniform4
+  std::string no_uniform4;                      // FinalEvent::no_uniform4
+  std::vector<ClassId> classes = {kOnlyClass};  // of the search, in its order
 };
 
 // What comparing works with. A verification has none of them.
 struct ComparisonParts {
-  Board* board = nullptr;              // the search's
-  const ImageDataset* test = nullptr;  // nobody else is given them
+  std::map<ClassId, Board*> boards = {};  // the search's, one of each class
+  const ImageDataset* test = nullptr;     // nobody else is given them
   // The whole machine, where the search's board is this machine restricted to an instruction set:
   // connected only if needed. Also set in a verification of such a search.
   std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
@@ -42,10 +44,11 @@ struct ComparisonParts {
   bool board_has_full_isa = false;
 };
 
-// Measures all finalists in interleaved rounds (agent/results/final_rounds.h) on the search's board
+// Measures all finalists in interleaved rounds (agent/results/final_rounds.h) on a board of each class
 // (and once more on the whole machine, if that has more instruction sets), registers their networks as artifacts, reads the test
 // images with the integer networks that were measured, judges by the rounds who is faster, and logs
-// the "final" event. Which rows are shown first follows from validation alone
+// the "final" event. Rows are joint ones where there are several classes (agent/results/joint_rows.h).
+// Which rows are shown first follows from validation alone
 // (agent/study/chosen_rows.h), and so do budgets of accuracy: after the final training.
 //
 // trained: TrainFinalists()'s, uniform 8 bit first. Those without a network are not compared: they are

@@ -104,7 +104,8 @@ class Comparison {
           if ((part > 0 || parts.size() > 1) && !measurement->detail.empty()) {
             measurement->detail = "part " + std::to_string(part + 1) + ": " + measurement->detail;
           }
-          return ToRows(*measurement, request.tier, (*board)->info(), candidates);
+          return ToRows(*measurement, request.tier, (*board)->info(), candidates,
+                        {job_.on, (*board)->listed_name()});
         });
     if (!rows.ok()) return rows.status();
     AddReference(std::move(rows->front()));

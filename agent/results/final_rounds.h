@@ -10,6 +10,7 @@
 #include "agent/results/interleaved_rows.h"
 #include "agent/results/repeated_comparison.h"
 #include "agent/results/search_observer.h"
+#include "agent/study/events.h"
 #include "agent/study/journal.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/network.h"
@@ -22,6 +23,7 @@ struct FinalRoundsJob {
   // `prefix`-again-2-0, and so on; uniform 8 bit in a second part `prefix`-part-2-0.
   std::string prefix;
   std::vector<BitAssignment> assignments;  // the first is uniform 8 bit
+  ClassId on = kOnlyClass;                 // whose board measures
   bool energy = false;
   bool long_audit = false;  // 100 rounds of 100 ms instead of 24 to 40 of 20 ms
   // Asked only if the log does not answer. Networks are parallel to assignments.

@@ -2,16 +2,16 @@
 
 #include <algorithm>
 
+#include "agent/results/front.h"
 #include "agent/results/reportable_trials.h"
 #include "policies/observed_front.h"
 
 namespace bitpilot {
 namespace {
 
-// Drops steps until at most kMaxFrontFinalists are left, each time the one that adds least
-// hypervolume.
+// Drops steps until at most `most` are left, each time the one that adds least hypervolume.
 void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& transitions,
-          std::vector<std::size_t>& front) {
+          std::size_t most, std::vector<std::size_t>& front) {
   const auto hypervolume_without = [&](std::size_t dropped) {
     std::vector<Objectives> rest;
     for (const std::size_t step : front) {
@@ -20,7 +20,7 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
     }
     return ObjectiveHypervolume(problem, rest);
   };
-  while (front.size() > kMaxFrontFinalists) {
+  while (front.size() > most) {
     std::size_t least = front.front();
     double most_left = -1.0;
     for (const std::size_t step : front) {
@@ -54,7 +54,7 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
                                       const std::optional<IntegerProgramAnswers>& program,
-                                      bool with_uniform4) {
+                                      bool with_uniform4, const std::vector<ClassId>& classes) {
   const Topology& topology = problem.topology;
   std::vector<Finalist> finalists = {
       {FinalistRole::kUniform8, 0, UniformAssignment(topology, 8, 8), std::nullopt}};
@@ -76,9 +76,29 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
         {FinalistRole::kIntegerProgram, 0, ToAssignment(problem, choice), std::nullopt});
   }
   std::vector<std::size_t> front = reportable.front();
-  Thin(problem, transitions, front);
+  Thin(problem, transitions, kMaxFrontFinalists, front);
   int number = 0;
   for (const std::size_t step : front) add(FinalistRole::kFront, ++number, step);
+  number = 0;
+  for (std::size_t i = 0; classes.size() > 1 && i < classes.size(); ++i) {
+    const ClassId& on = classes[i];
+    const SearchProblem there = OnClass(problem, on);
+    const std::vector<TransitionEvent> answers = OnClass(there, transitions);
+    ReportableTrials own(there);
+    own.Take(proposals, answers);
+    std::vector<std::size_t> own_front = own.front();
+    Thin(there, answers, kMaxClassFrontFinalists, own_front);
+    for (const std::size_t step : own_front) {
+      const auto known =
+          std::find_if(finalists.begin(), finalists.end(), [&](const Finalist& each) {
+            return each.step == static_cast<int>(step) &&
+                   each.role != FinalistRole::kIntegerProgram;
+          });
+      const bool is_new = known == finalists.end();
+      if (is_new) add(FinalistRole::kClassFront, ++number, step);
+      (is_new ? finalists.back() : *known).fronts.push_back(on);
+    }
+  }
   return finalists;
 }
 

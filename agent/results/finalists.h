@@ -20,11 +20,14 @@ struct Finalist {
   int number = 0;  // of a member of the front: 1, 2, ... by ascending latency
   BitAssignment assignment;
   std::optional<int> step;  // that measured it; absent for references, and where no step did
+  std::vector<ClassId> fronts = {};  // of several classes: those whose front it belongs to
 
   std::string label() const { return LabelOf(role, number); }
 };
 
 inline constexpr std::size_t kMaxFrontFinalists = 8;
+// Of one of several classes, those included that are of the joint front, too.
+inline constexpr std::size_t kMaxClassFrontFinalists = 4;
 
 // The answer that a user of the integer program alone would take: the one with the largest limit
 // within the latency budget (the fastest, if none is within it); without a budget the middle one.
@@ -34,7 +37,10 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
 
 // Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable trials
 // (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
-// dropping whoever adds least hypervolume. Uniform 8 bit is the first.
+// dropping whoever adds least hypervolume. Uniform 8 bit is the first. Of several classes each one's own
+// front follows, thinned to kMaxClassFrontFinalists, as far as it is not of the joint one.
+//
+// classes: of the search, in its order.
 //
 // program: the integer program's answers, if the policy asked for them. Where the search measured
 // none of them, AnswerToCompareWith() stands among the finalists all the same, without a step. So the
@@ -43,6 +49,6 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
                                       const std::optional<IntegerProgramAnswers>& program,
-                                      bool with_uniform4);
+                                      bool with_uniform4, const std::vector<ClassId>& classes = {});
 
 }  // namespace bitpilot

@@ -1,6 +1,9 @@
 #include "agent/results/front.h"
 
+#include <utility>
+
 #include "policies/observed_front.h"
+#include "policies/transition.h"
 
 namespace bitpilot {
 namespace {
@@ -30,6 +33,29 @@ std::vector<std::size_t> MeasuredFront(const SearchProblem& problem,
   for (const std::size_t index : ParetoFront(measured.points))
     front.push_back(measured.indices[index]);
   return front;
+}
+
+SearchProblem OnClass(SearchProblem problem, const ClassId& on) {
+  problem.class_objective = {ClassObjective::Kind::kOne, on};
+  return problem;
+}
+
+TransitionEvent OnClass(const SearchProblem& problem, TransitionEvent event) {
+  Trial trial;
+  trial.what.choice = event.transition.choice;
+  Transition there = ToTransition(problem, trial, event.Outcome());
+  // As it was answered, by the anchor of then.
+  there.loss = event.transition.loss;
+  there.loss_deviation = event.transition.loss_deviation;
+  there.accuracy = event.transition.accuracy;
+  event.transition = std::move(there);
+  return event;
+}
+
+std::vector<TransitionEvent> OnClass(const SearchProblem& problem,
+                                     std::vector<TransitionEvent> transitions) {
+  for (TransitionEvent& event : transitions) event = OnClass(problem, std::move(event));
+  return transitions;
 }
 
 double MeasuredHypervolume(const SearchProblem& problem,

@@ -24,4 +24,14 @@ double MeasuredHypervolume(const SearchProblem& problem,
 std::optional<double> MeasuredEnergyHypervolume(const SearchProblem& problem,
                                                 const std::vector<TransitionEvent>& transitions);
 
+// The problem as one of its classes has it.
+SearchProblem OnClass(SearchProblem problem, const ClassId& on);
+
+// An answer as that class has it: `problem` is OnClass()'s. Loss and accuracy are the same on all.
+TransitionEvent OnClass(const SearchProblem& problem, TransitionEvent event);
+
+// All of them.
+std::vector<TransitionEvent> OnClass(const SearchProblem& problem,
+                                     std::vector<TransitionEvent> transitions);
+
 }  // namespace bitpilot

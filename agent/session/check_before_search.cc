@@ -9,6 +9,7 @@
 #include "agent/model/image_dataset.h"
 #include "agent/model/sample_data.h"
 #include "agent/session/decision_variables.h"
+#include "agent/session/fleet_classes.h"
 #include "agent/session/named_inputs.h"
 #include "kernels/base/file_io.h"
 #include "policies/policy.h"
@@ -161,9 +162,13 @@ Result<ModelDefinition> CheckNewSearch(const SearchConfig& config) {
   if (!definition.ok()) return definition.status().WithContext("--model");
   if (!config.teacher.empty()) BITPILOT_RETURN_IF_ERROR(FindTeacher(config.teacher).status());
   BITPILOT_RETURN_IF_ERROR(CheckSizeBudget(definition->topology, config));
-  const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
-  if (!table.ok()) return table.status();
-  if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  const Result<std::optional<FleetClasses>> fleet = FleetClassesOf(config);
+  if (!fleet.ok()) return fleet.status();
+  if (!*fleet) {
+    const Result<std::optional<CostTable>> table = CheckBoardChoice(BoardChoiceOf(config));
+    if (!table.ok()) return table.status();
+    if (*table) BITPILOT_RETURN_IF_ERROR(CheckModelBoard(**table, definition->topology, config));
+  }
   BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   return definition;
 }

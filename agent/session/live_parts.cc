@@ -6,27 +6,64 @@
 
 #include "agent/device/board_choice.h"
 #include "agent/device/local_board.h"
+#include "agent/fleet/fleet_class_boards.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/compute_threads.h"
 #include "agent/session/check_before_search.h"
 #include "agent/session/cpu_class.h"
 #include "agent/session/energy_objective.h"
+#include "agent/session/fleet_classes.h"
 #include "agent/session/named_inputs.h"
+#include "agent/session/one_board.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
 
-Result<std::unique_ptr<Board>> ConnectToBoard(const SearchConfig& config, SearchObserver& observer,
-                                              const std::function<bool()>& stop) {
+Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, LiveParts& parts) {
   BoardOptions options;
-  options.stop = stop;
-  options.notice = [&observer](const std::string& text) { observer.OnNotice(text); };
+  options.stop = asked.stop;
+  options.notice = [observer = asked.observer](const std::string& text) {
+    observer->OnNotice(text);
+  };
   options.meter = config.meter;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
-  return OpenChosenBoard(BoardChoiceOf(config), options);
+  Result<std::unique_ptr<Board>> board = OpenChosenBoard(BoardChoiceOf(config), options);
+  if (!board.ok()) return board.status();
+  parts.board = std::move(*board);
+  return Status();
+}
+
+Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
+                      const ConnectOptions& asked, LiveParts& parts) {
+  FleetClassOptions options;
+  options.stop = asked.stop;
+  options.notice = [observer = asked.observer](const std::string& text) {
+    observer->OnNotice(text);
+  };
+  options.max_wait = asked.max_wait;
+  options.expected = asked.expected;
+  Result<std::unique_ptr<ClassBoards>> boards = OpenFleetClasses(fleet, ClassesOf(config), options);
+  if (!boards.ok()) return boards.status();
+  parts.boards = std::move(*boards);
+  return Status();
+}
+
+// A board that is not there, or whose meter program does not start, is said before images and weights
+// take their time.
+Status Connect(const SearchConfig& config, const ConnectOptions& options, LiveParts& parts) {
+  const Result<std::optional<FleetClasses>> fleet = FleetClassesOf(config);
+  if (!fleet.ok()) return fleet.status();
+  options.observer->OnPhase(*fleet ? "connecting to the boards" : "connecting to the board", 0);
+  BITPILOT_RETURN_IF_ERROR(*fleet ? ConnectToFleet(**fleet, config, options, parts)
+                                  : ConnectToBoard(config, options, parts));
+  for (const ClassId& on : ClassesOf(config)) {
+    BITPILOT_RETURN_IF_ERROR(
+        CheckEnergyCanBeSearched(config, parts.BoardsOf(config).BoardOf(on).info()));
+  }
+  return Status();
 }
 
 // A checksum that a study recorded must match; one that is new is recorded.
@@ -68,9 +105,17 @@ bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board) {
   return config.device.starts_with("local") || board.shares_agent_host;
 }
 
+ClassBoards& LiveParts::BoardsOf(const SearchConfig& config) {
+  if (!boards) {
+    boards = std::make_unique<OneBoard>(*board, bitpilot::SharesThisMachine(config, board->info()));
+  }
+  return *boards;
+}
+
 Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
-                                                 SearchConfig& config, SearchObserver& observer,
-                                                 const std::function<bool()>& stop) {
+                                                 SearchConfig& config,
+                                                 const ConnectOptions& options) {
+  SearchObserver& observer = *options.observer;
   if (config.weights.empty()) config.weights = kShippedWeights;
   BITPILOT_RETURN_IF_ERROR(CheckInputsAreThere(config));
   const Result<std::string> weights_file = WeightsFile(config);
@@ -85,14 +130,8 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
     BITPILOT_RETURN_IF_ERROR(Settle(config.device_sha256, *device, "--device " + config.device));
   }
 
-  // A board that is not there, or whose meter program does not start, is said before images and
-  // weights take their time.
   auto parts = std::make_unique<LiveParts>();
-  observer.OnPhase("connecting to the board", 0);
-  Result<std::unique_ptr<Board>> board = ConnectToBoard(config, observer, stop);
-  if (!board.ok()) return board.status();
-  parts->board = std::move(*board);
-  BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, parts->board->info()));
+  BITPILOT_RETURN_IF_ERROR(Connect(config, options, *parts));
 
   observer.OnPhase("loading " + config.model + " and the images", 0);
   Result<DataSplits> data = LoadDataSplits(config.data);
@@ -116,7 +155,7 @@ Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definiti
 
   SettleTrainThreads(config);
   // Before LibTorch starts its threads, which go where this one may.
-  if (SharesThisMachine(config, parts->board->info())) {
+  if (parts->board && SharesThisMachine(config, parts->board->info())) {
     LeaveToTheBoard(parts->board->info().cpu, *config.train_threads);
   }
   Result<QuantizedModel> model =

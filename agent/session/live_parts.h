@@ -1,7 +1,9 @@
-// What a live search works with: images, the network, the board.
+// What a live search works with: images, the network, the boards.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -21,17 +23,31 @@ struct LiveParts {
   ImageDataset calibration;
   ImageDataset test;  // for CompareFinalists() alone
   std::optional<QuantizedModel> model;
-  std::unique_ptr<Board> board;
+  std::unique_ptr<Board> board;         // of a search on one
+  std::unique_ptr<ClassBoards> boards;  // that, once BoardsOf() was called, or a fleet's
+
+  // REQUIRES: there is a board, or a fleet.
+  ClassBoards& BoardsOf(const SearchConfig& config);
 
   // Borrows, the test images excepted; valid while this object stays where it is.
-  SearchResources resources() { return {&*model, board.get(), &images, &calibration}; }
+  SearchResources resources(const SearchConfig& config) {
+    return {&*model, &BoardsOf(config), &images, &calibration};
+  }
 };
 
 // True if the board is on the machine that trains: this machine's own, or one that a daemon with
 // --shares-agent-host answers for. Nothing trains while it measures. Nobody disturbs a model.
 bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board);
 
-// Connects to the board that `config` names, then loads the rest. What the flags left out is filled in
+struct ConnectOptions {
+  SearchObserver* observer = nullptr;  // never null
+  std::function<bool()> stop = {};
+  std::optional<std::chrono::milliseconds> max_wait = std::nullopt;  // SearchOptions'
+  // Of a fleet that a study began with: what its boards were like, by class.
+  std::map<ClassId, BoardInfo> expected = {};
+};
+
+// Connects to the board that `config` names, or to a fleet's by class, then loads the rest. What the flags left out is filled in
 // ("shipped", checksums); a checksum that is there already, because a study recorded it,
 // must match.
 //
@@ -39,7 +55,7 @@ bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board);
 //   kDataCorrupt  weights, images or a model board's table are not those of the study.
 //   Also those of the readers and of the board; the message names the file, flag or board.
 Result<std::unique_ptr<LiveParts>> LoadLiveParts(const ModelDefinition& definition,
-                                                 SearchConfig& config, SearchObserver& observer,
-                                                 const std::function<bool()>& stop);
+                                                 SearchConfig& config,
+                                                 const ConnectOptions& options);
 
 }  // namespace bitpilot

@@ -9,7 +9,9 @@
 #include "agent/session/board_table.h"
 #include "agent/session/decision_variables.h"
 #include "agent/session/energy_objective.h"
+#include "agent/session/joint_problem.h"
 #include "agent/study/measurement_rows.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/network_file.h"
 #include "kernels/base/sha256.h"
 
@@ -72,18 +74,24 @@ Status CheckMeasured(const MeasurementRow& reference) {
 }
 
 // What is not measured is not logged: a search that is resumed measures it again.
-Result<MeasurementRow> MeasureReference(Uniform8& uniform8, Board* board, Journal& journal) {
-  const std::string id = "reference-uniform-8";
+//
+// class_number: of the search's classes, from 1.
+Result<MeasurementRow> MeasureReference(Uniform8& uniform8, const ClassId& on, int class_number,
+                                        ClassBoards* boards, Journal& journal) {
+  const std::string id =
+      "reference-uniform-8" + (class_number == 1 ? "" : "-class-" + std::to_string(class_number));
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     const Result<const Network*> network = uniform8.Get();
     if (!network.ok()) return network.status();
     MeasureJob job;
     job.networks = {*network};
     job.tier = Tier::kStandard;
-    const Result<Measurement> measurement = board->Measure(job);
+    Board& board = boards->BoardOf(on);
+    const Result<Measurement> measurement = board.Measure(job);
     if (!measurement.ok()) return measurement.status();
     std::vector<MeasurementRow> rows =
-        ToRows(*measurement, job.tier, board->info(), {{id, uniform8.assignment()}});
+        ToRows(*measurement, job.tier, board.info(), {{id, uniform8.assignment()}},
+               {on, board.listed_name()});
     BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows.front()));
     return rows;
   };
@@ -103,25 +111,88 @@ std::string WhyNoUniform4(const SearchConfig& config, std::string of_the_table) 
   return of_the_table;
 }
 
+// The energy that all classes can give.
+Result<EnergyObjective> EnergyOf(const SearchConfig& config,
+                                 const std::vector<MeasurementRow>& references) {
+  std::optional<EnergyObjective> of_all;
+  for (const MeasurementRow& reference : references) {
+    const Result<BoardInfo> board = ParseEvent<BoardInfo>(reference.board);
+    if (!board.ok()) return board.status();
+    const Result<EnergyObjective> energy = ChooseEnergyObjective(config, *board, reference);
+    if (!energy.ok()) return energy.status();
+    if (of_all && *of_all != *energy) {
+      return Unsupported(
+          "--energy search and --max-energy: some classes measure energy and others are models, "
+          "whose "
+          "figures cannot be compared");
+    }
+    of_all = *energy;
+  }
+  return *of_all;
+}
+
 // What follows from flags and measurements: all but losses, accuracies and sensitivities.
+//
+// references, tables: parallel to the search's classes.
 Result<ProblemEvent> KnownProblem(const Topology& topology, const SearchConfig& config,
-                                  const MeasurementRow& reference, TableFacts table) {
+                                  const std::vector<MeasurementRow>& references,
+                                  std::vector<TableFacts> tables) {
   ProblemEvent event;
   event.layers = LayerNames(topology);
   event.tensors = TensorNames(topology);
   event.variables = MakeDecisionVariables(topology, config);
-  event.table = std::move(table.text);
+  event.table = tables.front().text;
+  event.table_origin = tables.front().origin;
+  event.uniform8.latency_ns = *references.front().latency_median_ns;
+  std::string no_uniform4;
+  const std::vector<ClassId> classes = ClassesOf(config);
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    event.table_board_seconds += tables[i].board_seconds;
+    if (no_uniform4.empty()) no_uniform4 = tables[i].no_uniform4;
+    if (tables.size() == 1) break;
+    event.classes.push_back({classes[i], std::move(tables[i].text), tables[i].origin,
+                             tables[i].board_seconds, *references[i].latency_median_ns});
+  }
+  if (!event.classes.empty()) {
+    const ClassObjective objective = ParseClassObjective(config.objective);
+    const Result<CostTable> table = JointTable(topology, objective, event.classes);
+    if (!table.ok()) return table.status();
+    event.table = FormatCostTable(*table);
+    const ClassFacts& scale = ScaleOf(objective, event.classes);
+    event.table_origin = scale.table_origin;
+    event.uniform8.latency_ns = scale.uniform8_latency_ns;
+  }
   event.table_sha256 = Sha256Hex(event.table);
-  event.table_origin = table.origin;
-  event.table_board_seconds = table.board_seconds;
-  event.no_uniform4 = WhyNoUniform4(config, std::move(table.no_uniform4));
-  const Result<BoardInfo> board = ParseEvent<BoardInfo>(reference.board);
-  if (!board.ok()) return board.status();
-  const Result<EnergyObjective> energy = ChooseEnergyObjective(config, *board, reference);
+  event.no_uniform4 = WhyNoUniform4(config, std::move(no_uniform4));
+  const Result<EnergyObjective> energy = EnergyOf(config, references);
   if (!energy.ok()) return energy.status();
   event.energy_objective = *energy;
-  event.uniform8.latency_ns = *reference.latency_median_ns;
   return event;
+}
+
+// The tables that a logged problem was made of.
+std::vector<TableFacts> LoggedTables(const ProblemEvent& logged) {
+  std::vector<TableFacts> tables;
+  if (logged.classes.empty()) {
+    tables.push_back(
+        {logged.table, logged.table_origin, logged.table_board_seconds, logged.no_uniform4});
+  }
+  for (const ClassFacts& each : logged.classes) {
+    tables.push_back({each.table, each.table_origin, each.table_board_seconds, logged.no_uniform4});
+  }
+  return tables;
+}
+
+// A damaged log must not break a promise further on.
+Status CheckClasses(const SearchConfig& config, const ProblemEvent& logged) {
+  const std::vector<ClassId> classes = ClassesOf(config);
+  const bool is_sound =
+      classes.size() == 1
+          ? logged.classes.empty()
+          : std::equal(classes.begin(), classes.end(), logged.classes.begin(), logged.classes.end(),
+                       [](const ClassId& on, const ClassFacts& facts) { return on == facts.on; });
+  if (is_sound) return Status();
+  return DataCorrupt("expected a problem of the classes " + Joined(classes));
 }
 
 }  // namespace
@@ -132,13 +203,24 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
                                   const std::function<bool()>& stop) {
   if (journal.recording()) observer.OnPhase("calibrating and measuring uniform 8 bit", 0);
   Uniform8 uniform8(topology, resources, files);
-  const Result<MeasurementRow> reference = MeasureReference(uniform8, resources.board, journal);
-  if (!reference.ok()) return reference.status();
+  const std::vector<ClassId> classes = ClassesOf(config);
+  std::vector<MeasurementRow> references;
+  for (const ClassId& on : classes) {
+    Result<MeasurementRow> reference = MeasureReference(
+        uniform8, on, static_cast<int>(references.size()) + 1, resources.boards, journal);
+    if (!reference.ok()) return reference.status();
+    references.push_back(std::move(*reference));
+  }
 
   const auto observe = [&]() -> Result<ProblemEvent> {
-    Result<TableFacts> table = BoardTable(topology, config, *resources.board, observer, stop);
-    if (!table.ok()) return table.status();
-    Result<ProblemEvent> known = KnownProblem(topology, config, *reference, std::move(*table));
+    std::vector<TableFacts> tables;
+    for (const ClassId& on : classes) {
+      Result<TableFacts> table =
+          BoardTable(topology, config, resources.boards->BoardOf(on), observer, stop);
+      if (!table.ok()) return table.status();
+      tables.push_back(std::move(*table));
+    }
+    Result<ProblemEvent> known = KnownProblem(topology, config, references, std::move(tables));
     if (!known.ok()) return known;
     ProblemEvent& event = *known;
     const Result<const Network*> network = uniform8.Get();
@@ -163,9 +245,8 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
     return known;
   };
   const auto recompute = [&](const ProblemEvent& logged) -> Result<ProblemEvent> {
-    Result<ProblemEvent> known = KnownProblem(
-        topology, config, *reference,
-        {logged.table, logged.table_origin, logged.table_board_seconds, logged.no_uniform4});
+    BITPILOT_RETURN_IF_ERROR(CheckClasses(config, logged));
+    Result<ProblemEvent> known = KnownProblem(topology, config, references, LoggedTables(logged));
     if (!known.ok()) return known;
     known->uniform8_sha256 = logged.uniform8_sha256;
     known->uniform8.loss = logged.uniform8.loss;
@@ -196,6 +277,7 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
   problem.uniform8 = event.uniform8;
   problem.budgets = config.budgets;
   problem.energy_objective = event.energy_objective;
+  problem.class_objective = ParseClassObjective(config.objective);
   problem.max_measurements = config.measurements;
   problem.batches_per_step = config.train_batches;
   problem.final_batches = config.final_batches.value_or(0);

@@ -44,9 +44,10 @@ Result<SearchOutcome> SearchDriver::Run() {
     return parts_ == nullptr ? Status() : journal_.NoteAgent(AgentBuild(), IntegerProgramSolver());
   };
   if (!resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
-  BITPILOT_RETURN_IF_ERROR(SettleBoard());
+  BITPILOT_RETURN_IF_ERROR(SettleBoards());
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
-  const SearchResources resources = parts_ != nullptr ? parts_->resources() : SearchResources{};
+  const SearchResources resources =
+      parts_ != nullptr ? parts_->resources(config_) : SearchResources{};
   Result<ProblemSetup> setup = SetUpProblem(definition->topology, config_, resources, journal_,
                                             files_, *options_.observer, options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
@@ -67,8 +68,7 @@ Result<SearchOutcome> SearchDriver::Run() {
       parts_ != nullptr ? LossesOf(twin_, files_) : Result<TwinLosses>(TwinLosses());
   if (!losses.ok()) return losses.status();
   SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
-                                resources.board, shares_this_machine_, training_, journal_, files_,
-                                options_.stop);
+                                resources.boards, training_, journal_, files_, options_.stop);
   SearchOutcome outcome;
   while (true) {
     const Result<bool> finished = Search(environment, **policy);
@@ -106,25 +106,36 @@ Result<std::unique_ptr<Policy>> SearchDriver::PreparePolicy(const SearchProblem&
   return MakePolicy(config_.policy, problem, config_.seed, *program_, config_.policy_options);
 }
 
-Status SearchDriver::SettleBoard() {
-  const Result<BoardEvent> board = journal_.Observe<BoardEvent>([this] {
-    return Result<BoardEvent>(BoardEvent{parts_->board->info(), CpuClass()});
-  });
-  if (!board.ok()) return board.status();
-  // A resume's daemon may have been started with the flag, or without it: the board that answers now.
-  shares_this_machine_ =
-      SharesThisMachine(config_, parts_ == nullptr ? board->board : parts_->board->info());
-  if (parts_ == nullptr) return Status();
+Status SearchDriver::SettleBoards() {
   // Everything is checked before anything is noted.
-  BITPILOT_RETURN_IF_ERROR(
-      CheckSameBoard(board->board, parts_->board->info(), SearchesEnergy(config_)));
+  std::vector<BoardEvent> logged;
+  for (const ClassId& on : ClassesOf(config_)) {
+    const Result<BoardEvent> board = journal_.Observe<BoardEvent>([&] {
+      return Result<BoardEvent>(
+          BoardEvent{parts_->BoardsOf(config_).BoardOf(on).info(), CpuClass(), on});
+    });
+    if (!board.ok()) return board.status();
+    if (board->on != on) {
+      return DataCorrupt("the log begins with a board of class \"" + board->on +
+                         "\" where one of class \"" + on + "\" belongs");
+    }
+    logged.push_back(*board);
+  }
+  if (parts_ == nullptr) return Status();
   const bool trains = config_.train_batches > 0 || config_.final_batches.value_or(0) > 0;
-  const bool new_class = trains && board->cpu_class != CpuClass();
-  if (new_class) BITPILOT_RETURN_IF_ERROR(CheckClassChange(board->cpu_class));
-  const std::string change = DescribeFingerprintChange(board->board, parts_->board->info());
-  if (!change.empty()) {
-    options_.observer->OnNotice("the board is not as it was when the study began: " + change +
-                                "; ratios to 8 bit can be compared, latencies cannot");
+  const bool new_class = trains && logged.front().cpu_class != CpuClass();
+  for (const BoardEvent& board : logged) {
+    BITPILOT_RETURN_IF_ERROR(CheckSameBoard(
+        board.board, parts_->BoardsOf(config_).BoardOf(board.on).info(), SearchesEnergy(config_)));
+  }
+  if (new_class) BITPILOT_RETURN_IF_ERROR(CheckClassChange(logged.front().cpu_class));
+  if (parts_->board) {
+    const std::string change =
+        DescribeFingerprintChange(logged.front().board, parts_->board->info());
+    if (!change.empty()) {
+      options_.observer->OnNotice("the board is not as it was when the study began: " + change +
+                                  "; ratios to 8 bit can be compared, latencies cannot");
+    }
   }
   if (!options_.moved.empty()) {
     BITPILOT_RETURN_IF_ERROR(journal_.NotePlaces(PlacesOf(config_)));
@@ -188,7 +199,7 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
       ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
       if (journal_.recording()) {
-        environment.KeepNetworks(environment.reportable().positions(), compared_);
+        environment.KeepNetworks(environment.ReportablePositions(), compared_);
       }
       Report(environment);
     }
@@ -267,7 +278,7 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
   const SearchProblem& problem = setup.problem;
   const std::vector<Finalist> finalists =
       ChooseFinalists(problem, environment.proposals(), environment.transitions(), program_,
-                      /*with_uniform4=*/setup.no_uniform4.empty());
+                      /*with_uniform4=*/setup.no_uniform4.empty(), ClassesOf(config_));
   FinalTrainingJob job;
   job.batches = *config_.final_batches;
   job.uniform8 = setup.uniform8;
@@ -284,7 +295,9 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
   if (parts_ != nullptr) {
     training = {&*parts_->model, &parts_->images.train, &parts_->images.validation,
                 &parts_->calibration};
-    comparison.board = parts_->board.get();
+    for (const ClassId& on : ClassesOf(config_)) {
+      comparison.boards[on] = &parts_->BoardsOf(config_).BoardOf(on);
+    }
     comparison.test = &parts_->test;
   }
   if (IsRestrictedLocal(config_)) {
@@ -307,7 +320,8 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
                              .long_audit = options_.long_audit,
                              .reading = ++test_readings_,
                              .registered = compared_,
-                             .no_uniform4 = setup.no_uniform4};
+                             .no_uniform4 = setup.no_uniform4,
+                             .classes = ClassesOf(config_)};
   Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
                                               comparison, journal_, files_, *options_.observer);
   if (!final.ok()) return final;

@@ -1,14 +1,15 @@
 // SearchDriver: one pass over a study's journal (agent/study/journal.h), by which a search starts,
 // goes on or is verified:
 //
-//   agent -> board -> problem -> [place 0] -> anchor -> [answers]
+//   agent -> board* -> problem -> [place 0] -> anchor -> [answers]
 //         -> conditions -> ([keeps] -> action* -> [policy] -> observation)*
 //         -> trained* -> test -> final -> end -> [conditions -> [anchor] -> ... of an extended search]
 //
-// Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
+// Boards are one of each class. Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
 // places stand before the observation that they are for.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,7 +38,10 @@ struct SearchOptions {
   std::function<bool()> stop;          // polled; true ends the search so that it can be resumed
   bool allow_class_change = false;     // resume on a machine of another CPU class
   bool long_audit = false;             // FinalOptions'
-  MovedParts moved;                    // a resume's
+  // How long a class may be without a board that works before the search ends, to be resumed; nothing:
+  // it waits. Of one board, named or local, its own limits count.
+  std::optional<std::chrono::milliseconds> max_wait;
+  MovedParts moved;  // a resume's
   // A resume's: so many more measurements, with their mini-batches, when the search has ended.
   std::optional<int> more_measurements;
 };
@@ -67,7 +71,7 @@ class SearchDriver {
 
  private:
   Result<std::unique_ptr<Policy>> PreparePolicy(const SearchProblem& problem);
-  Status SettleBoard();
+  Status SettleBoards();
   Status CheckClassChange(const std::string& logged) const;
   // The place that everything begins from; empty where nothing trains.
   Result<StoredFile> SettleStart();
@@ -94,8 +98,7 @@ class SearchDriver {
   const StudyFiles& files_;
   LiveParts* parts_;
   const SearchOptions& options_;
-  BitAssignment base_;                // the problem's
-  bool shares_this_machine_ = false;  // the board; of a verification as the log says
+  BitAssignment base_;  // the problem's
   PlacedTraining training_;
   SearchProblem* problem_ =
       nullptr;        // while it runs; its anchor grows where the search is extended

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/fleet/stopped.h"
+#include "agent/results/front.h"
 #include "agent/session/action_events.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
@@ -14,9 +15,6 @@
 namespace bitpilot {
 namespace {
 
-// A board of its own takes one candidate ahead while it measures another.
-constexpr int kSlotsOfABoard = 2;
-
 Totals TotalsOf(const SearchConfig& config) {
   return {config.measurements, config.measurements * config.train_batches, config.board_seconds};
 }
@@ -25,23 +23,38 @@ Totals TotalsOf(const SearchConfig& config) {
 
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile start, StoredFile uniform8, TwinLosses twin,
-                                     Board* board, bool shares_this_machine,
-                                     PlacedTraining& training, Journal& journal,
-                                     const StudyFiles& files, std::function<bool()> stop)
+                                     ClassBoards* boards, PlacedTraining& training,
+                                     Journal& journal, const StudyFiles& files,
+                                     std::function<bool()> stop)
     : config_(config),
       problem_(problem),
       training_(training),
       journal_(journal),
       files_(files),
       stop_(std::move(stop)),
-      shares_this_machine_(shares_this_machine),
+      classes_(ClassesOf(config)),
+      boards_(boards),
       uniform8_file_(uniform8),
       twin_(std::move(twin)),
-      board_(problem, std::move(uniform8), board, journal, files),
+      board_(problem, std::move(uniform8), classes_, boards, journal, files),
       view_(problem),
       totals_(TotalsOf(config)),
       places_({{0, {std::move(start), 0}}}),
-      reportable_(problem) {}
+      reportable_(problem) {
+  for (const ClassId& on : classes_) {
+    if (classes_.size() > 1) class_trials_.emplace_back(OnClass(problem, on));
+  }
+}
+
+std::vector<int> SearchEnvironment::ReportablePositions() const {
+  std::set<int> positions;
+  const auto add = [&](const std::vector<int>& more) {
+    positions.insert(more.begin(), more.end());
+  };
+  add(reportable_.positions());
+  for (const ClassTrials& each : class_trials_) add(each.reportable.positions());
+  return {positions.begin(), positions.end()};
+}
 
 Status SearchEnvironment::Submit(const Action& action) {
   BITPILOT_RETURN_IF_ERROR(view_.Check(action));
@@ -49,10 +62,13 @@ Status SearchEnvironment::Submit(const Action& action) {
     Ticket ticket;
     ticket.action = action;
     if (const auto* trial = std::get_if<Trial>(&action)) {
-      ticket.step = ticket.rows_of_step = num_trials_++;
-      const auto earlier = measured_as_.find(trial->what.choice);
-      ticket.is_measured = trial->classes.empty() || earlier != measured_as_.end();
-      if (earlier != measured_as_.end()) ticket.rows_of_step = earlier->second;
+      ticket.step = num_trials_++;
+      for (const ClassId& on : trial->classes) {
+        const auto earlier = measured_as_.find({trial->what.choice, on});
+        const bool is_known = earlier != measured_as_.end();
+        ticket.rows_of_step[on] = is_known ? earlier->second : ticket.step;
+        if (!is_known) ticket.waits.insert(on);
+      }
     }
     const Pace* pace = PaceOf(action);
     ticket.spent = view_.mini_batches_submitted() + (pace != nullptr ? pace->batches : 0);
@@ -109,7 +125,9 @@ std::optional<PlaceFile> SearchEnvironment::FindFile(Place place) const {
 }
 
 Conditions SearchEnvironment::ConditionsNow() const {
-  return {{{kOnlyClass, shares_this_machine_ ? 1 : kSlotsOfABoard}}, totals_};
+  Conditions conditions{{}, totals_};
+  for (const ClassId& on : classes_) conditions.slots[on] = boards_->Slots(on);
+  return conditions;
 }
 
 Result<Observation> SearchEnvironment::ObserveConditions() {
@@ -130,42 +148,63 @@ Result<Observation> SearchEnvironment::Live() {
       if (std::holds_alternative<Advance>(ticket.action)) return !ticket.place;
       return !ticket.divergence;
     };
+    Result<std::vector<StepBoard::Part>> measured = board_.TakeAnswers();
+    if (!measured.ok()) return measured.status();
+    NoteMeasured(*measured);
     const auto complete = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
-      return !needs_work(each) && (each.is_measured || !AsksABoard(each.action));
+      return !needs_work(each) && each.is_measured();
     });
     if (complete != tickets_.end()) return Answer(complete);
     const auto to_do = std::find_if(tickets_.begin(), tickets_.end(), needs_work);
     // On this machine a candidate is read before it is measured, with nothing beside it.
-    if (!shares_this_machine_) BITPILOT_RETURN_IF_ERROR(FeedBoard());
-    if (to_do != tickets_.end() && !(shares_this_machine_ && board_.is_measuring())) {
+    const bool shares_this_machine = boards_->SharesThisMachine();
+    if (!shares_this_machine) BITPILOT_RETURN_IF_ERROR(FeedBoards());
+    if (to_do != tickets_.end() && !(shares_this_machine && board_.is_measuring())) {
       BITPILOT_RETURN_IF_ERROR(Work(*to_do));
       continue;
     }
-    BITPILOT_RETURN_IF_ERROR(FeedBoard());
+    BITPILOT_RETURN_IF_ERROR(FeedBoards());
     BITPILOT_CHECK(board_.is_measuring());
-    const int step = board_.measured_step();
-    BITPILOT_RETURN_IF_ERROR(board_.Finish());
+    measured = board_.WaitForAnswers();
+    if (!measured.ok()) return measured.status();
+    NoteMeasured(*measured);
+  }
+}
+
+void SearchEnvironment::NoteMeasured(const std::vector<StepBoard::Part>& parts) {
+  for (const auto& [step, on] : parts) {
     for (Ticket& ticket : tickets_) {
-      if (AsksABoard(ticket.action) && ticket.step == step) ticket.is_measured = true;
+      if (ticket.step == step) ticket.measuring.erase(on);
     }
   }
 }
 
-Status SearchEnvironment::FeedBoard() {
-  if (board_.is_measuring()) return Status();
-  const auto waiting = std::find_if(tickets_.begin(), tickets_.end(), [](const Ticket& each) {
-    return AsksABoard(each.action) && !each.is_measured;
-  });
-  if (waiting == tickets_.end()) return Status();
+Status SearchEnvironment::FeedBoards() {
+  const bool reads_first = boards_->SharesThisMachine();
+  for (const ClassId& on : classes_) {
+    for (Ticket& ticket : tickets_) {
+      if (!ticket.waits.contains(on) || (reads_first && !ticket.is_read)) continue;
+      if (board_.NumMeasuring(on) >= boards_->MaxStarted(on)) break;
+      BITPILOT_RETURN_IF_ERROR(FeedBoard(ticket, on));
+    }
+  }
+  return Status();
+}
+
+Status SearchEnvironment::FeedBoard(Ticket& ticket, const ClassId& on) {
   const BitAssignment assignment =
-      ToAssignment(problem_, std::get<Trial>(waiting->action).what.choice);
-  if (!waiting->read) {
+      ToAssignment(problem_, std::get<Trial>(ticket.action).what.choice);
+  // What one class measures stays where it is until all are done.
+  if (!ticket.read && !ticket.for_timing) {
     Result<Network> network = training_.ExportForTiming(FileOf({0}), assignment);
     if (!network.ok()) return network.status();
-    waiting->for_timing = std::move(*network);
+    ticket.for_timing = std::move(*network);
   }
-  return board_.Start(waiting->step, assignment,
-                      waiting->for_timing ? *waiting->for_timing : waiting->read->network);
+  BITPILOT_RETURN_IF_ERROR(board_.Start(
+      ticket.step, on, assignment, ticket.for_timing ? *ticket.for_timing : ticket.read->network));
+  ticket.waits.erase(on);
+  ticket.measuring.insert(on);
+  return Status();
 }
 
 Status SearchEnvironment::Work(Ticket& ticket) {
@@ -325,10 +364,11 @@ Result<TransitionEvent> SearchEnvironment::Conclude(const Ticket& ticket,
     }
   }
   for (const ClassId& on : trial.classes) {
-    Result<ClassOutcome> outcome = board_.OutcomeOf(ticket.rows_of_step, on);
+    const int rows_of_step = ticket.rows_of_step.at(on);
+    Result<ClassOutcome> outcome = board_.OutcomeOf(rows_of_step, on);
     if (!outcome.ok()) return outcome.status();
     // What was measured before costs no more time.
-    if (ticket.rows_of_step != ticket.step) outcome->board_seconds = 0.0;
+    if (rows_of_step != ticket.step) outcome->board_seconds = 0.0;
     event.classes.push_back(std::move(*outcome));
   }
   event.transition = ToTransition(problem_, trial, event.Outcome());
@@ -343,11 +383,10 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
         "goes on from the weights before it";
   }
   for (const ClassOutcome& outcome : event.classes) {
-    if (ticket->rows_of_step == ticket->step) {
-      board_.NoteSeconds(ticket->step, outcome.board_seconds);
-    }
     if (std::holds_alternative<Measured>(outcome.result)) {
-      measured_as_.emplace(trial.what.choice, ticket->rows_of_step);
+      const auto rows_of_step = ticket->rows_of_step.find(outcome.on);
+      if (rows_of_step == ticket->rows_of_step.end()) continue;
+      measured_as_.emplace(std::pair(trial.what.choice, outcome.on), rows_of_step->second);
     } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {
       failure_ = "not measured: " + failed->detail;
     }
@@ -357,6 +396,10 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
   TrialOutcome outcome = event.Outcome();
   transitions_.push_back(std::move(event));
   reportable_.Take(proposals_, transitions_);
+  for (ClassTrials& each : class_trials_) {
+    each.transitions.push_back(OnClass(each.problem, transitions_.back()));
+    each.reportable.Take(proposals_, each.transitions);
+  }
   return Settle(ticket, std::move(outcome));
 }
 

@@ -1,9 +1,8 @@
-// SearchEnvironment: policies/environment.h over a training network, a board and the study's journal.
+// SearchEnvironment: policies/environment.h over a training network, boards and the study's journal.
 //
 // Tickets train and are read in the order of submission, on the thread that calls Next(); meanwhile
-// the board measures, one candidate at a time. On a board that shares this machine nothing trains
-// while it measures: that would slow its kernels down by more than the differences that a search
-// looks for.
+// boards measure, all of a class in parallel. On a board that shares this machine nothing trains while
+// any measures: that would slow its kernels down by more than the differences that a search looks for.
 //
 // While the journal replays, observations come from the log: nothing trains and nothing is measured.
 // What is logged of a ticket that was not answered (rows of a measurement, the place that its
@@ -14,11 +13,12 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "agent/fleet/board.h"
+#include "agent/fleet/class_boards.h"
 #include "agent/results/reportable_trials.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/step_board.h"
@@ -32,20 +32,16 @@
 
 namespace bitpilot {
 
-// The class of boards that a search on one board measures on.
-inline constexpr char kOnlyClass[] = "board";
-
 class SearchEnvironment final : public Environment {
  public:
   // start: the place that everything begins from. uniform8: the network that all candidates are
-  // compared with. board: null in a verification. shares_this_machine: nothing trains while the board
-  // measures (SharesThisMachine() of agent/session/live_parts.h). All references outlive the object.
+  // compared with. boards: null in a verification. All references outlive the object.
   //
   // twin: the losses of the anchor's readings; empty where there are none, or in a verification.
   //
   // stop: polled; once true, Next() returns nullopt, and nothing half done is logged as done.
   SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, StoredFile start,
-                    StoredFile uniform8, TwinLosses twin, Board* board, bool shares_this_machine,
+                    StoredFile uniform8, TwinLosses twin, ClassBoards* boards,
                     PlacedTraining& training, Journal& journal, const StudyFiles& files,
                     std::function<bool()> stop);
 
@@ -76,6 +72,8 @@ class SearchEnvironment final : public Environment {
 
   // Of these.
   const ReportableTrials& reportable() const { return reportable_; }
+  // Positions that a report may show, of several classes also of each one's own front; ascending.
+  std::vector<int> ReportablePositions() const;
 
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
@@ -97,14 +95,18 @@ class SearchEnvironment final : public Environment {
   // A ticket in flight.
   struct Ticket {
     Action action;
-    int spent = 0;                    // mini-batches that the search has trained with it
-    int step = 0;                     // of a trial
-    int rows_of_step = 0;             // whose measurement counts: an earlier one's of equal widths
-    bool is_measured = false;         // on all classes that it asks
+    int spent = 0;  // mini-batches that the search has trained with it
+    int step = 0;   // of a trial
+    // Of the classes that it asks: whose measurement counts, an earlier one's of equal widths; and those
+    // that are to be measured.
+    std::map<ClassId, int> rows_of_step;
+    std::set<ClassId> waits;          // for a board
+    std::set<ClassId> measuring;      // a board does
     std::optional<PlaceEvent> place;  // what its training left
     bool is_read = false;
     std::optional<ScoredNetwork> read;  // nothing: diverged
     std::optional<Network> for_timing;  // what the board measures; absent: read's
+    bool is_measured() const { return waits.empty() && measuring.empty(); }
     // Of a probe; parallel to its choices.
     std::optional<std::vector<std::optional<double>>> divergence;
   };
@@ -131,8 +133,10 @@ class SearchEnvironment final : public Environment {
                                                      const PlaceFile& at);
   Status WorkOnAdvance(const Advance& advance, Ticket& ticket);
   Status LogPlace(Ticket& ticket, TicketId id, PlacedTraining::Trained trained);
-  // Starts the first measurement that waits, if none is under way.
-  Status FeedBoard();
+  // Starts measurements that wait, in the order of submission, as far as classes take them.
+  Status FeedBoards();
+  Status FeedBoard(Ticket& ticket, const ClassId& on);
+  void NoteMeasured(const std::vector<StepBoard::Part>& parts);
   Result<Observation> Answer(TicketList::iterator ticket);
 
   // What a trial's answer comes to: a pure function of what is logged.
@@ -158,7 +162,8 @@ class SearchEnvironment final : public Environment {
   Journal& journal_;
   const StudyFiles& files_;
   std::function<bool()> stop_;
-  bool shares_this_machine_;
+  const std::vector<ClassId> classes_;
+  ClassBoards* boards_;
   StoredFile uniform8_file_;
   TwinLosses twin_;
   StepBoard board_;
@@ -174,10 +179,19 @@ class SearchEnvironment final : public Environment {
   TicketList tickets_;                    // in the order of submission
   std::map<TicketId, PlaceFile> places_;  // known ones that are kept
   int num_trials_ = 0;
-  std::map<Choice, int> measured_as_;  // the step that measured it
+  std::map<std::pair<Choice, ClassId>, int> measured_as_;  // the step that measured it
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
   ReportableTrials reportable_;
+  // The same as each of several classes has it.
+  struct ClassTrials {
+    explicit ClassTrials(SearchProblem on_class)
+        : problem(std::move(on_class)), reportable(problem) {}
+    const SearchProblem problem;
+    std::vector<TransitionEvent> transitions;  // parallel to transitions_
+    ReportableTrials reportable;
+  };
+  std::list<ClassTrials> class_trials_;
   std::vector<int> kept_networks_;   // positions whose files may exist, ascending
   std::vector<StoredFile> dropped_;  // files of places that nobody may name, not removed yet
   std::string failure_;

@@ -20,7 +20,7 @@ Result<std::optional<Observation>> SearchEnvironment::Replay() {
     if (kind == MeasurementEvent::kKind) {
       const Result<MeasurementEvent> event = journal_.Take<MeasurementEvent>();
       if (!event.ok()) return event.status();
-      board_.NoteLogged(event->measurement_id);
+      board_.NoteLogged(*event);
     } else if (kind == PlaceEvent::kKind) {
       BITPILOT_RETURN_IF_ERROR(ReplayPlace());
     } else {

@@ -1,7 +1,7 @@
 // What a live search works with.
 #pragma once
 
-#include "agent/fleet/board.h"
+#include "agent/fleet/class_boards.h"
 #include "agent/model/image_dataset.h"
 #include "agent/qat/quantized_model.h"
 
@@ -17,7 +17,7 @@ struct SearchImages {
 // All borrowed; a verification has none of them.
 struct SearchResources {
   QuantizedModel* model = nullptr;
-  Board* board = nullptr;
+  ClassBoards* boards = nullptr;
   const SearchImages* data = nullptr;
   const ImageDataset* calibration = nullptr;  // the training images that Calibrate() reads
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -92,20 +93,32 @@ Result<bool> HasEnded(const Study& study) {
   return last != events->rend() && last->kind == EndEvent::kKind;
 }
 
+// What the study began with, by class.
+Result<std::map<ClassId, BoardInfo>> LoggedBoards(const std::vector<Event>& events) {
+  std::map<ClassId, BoardInfo> boards;
+  for (const Event& event : events) {
+    if (event.kind != BoardEvent::kKind) continue;
+    Result<BoardEvent> parsed = ParseEvent<BoardEvent>(event.payload);
+    if (!parsed.ok()) return parsed.status().WithContext("seq " + std::to_string(event.seq));
+    boards.emplace(parsed->on, std::move(parsed->board));
+  }
+  return boards;
+}
+
+ConnectOptions ConnectOptionsOf(const SearchOptions& options) {
+  return {options.observer, options.stop, options.max_wait, {}};
+}
+
 // ReplayReport::fingerprints.
 Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
   const Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
   const Result<std::vector<Event>> events = study.Events();
   if (!events.ok()) return events.status();
-  std::optional<BoardEvent> board;
-  for (const Event& event : *events) {
-    if (event.kind != BoardEvent::kKind) continue;
-    Result<BoardEvent> parsed = ParseEvent<BoardEvent>(event.payload);
-    if (!parsed.ok()) return parsed.status().WithContext("seq " + std::to_string(event.seq));
-    board = std::move(*parsed);
-    break;
-  }
+  const Result<std::map<ClassId, BoardInfo>> boards = LoggedBoards(*events);
+  if (!boards.ok()) return boards.status();
+  std::vector<BoardInfo> infos;
+  for (const auto& [on, info] : *boards) infos.push_back(info);
   std::vector<std::string> fingerprints;
   for (const MeasurementRow& row : *rows) {
     const Result<MeasurementConditions> conditions =
@@ -113,7 +126,7 @@ Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
     if (!conditions.ok()) return conditions.status().WithContext(row.measurement_id);
     const std::string& one = conditions->fingerprint;
     if (!row.latency_median_ns || one.empty()) continue;
-    if (board && IsOfAnotherBoard(row, board->board)) continue;
+    if (IsOfAnotherBoard(row, infos)) continue;
     if (std::find(fingerprints.begin(), fingerprints.end(), one) == fingerprints.end()) {
       fingerprints.push_back(one);
     }
@@ -182,7 +195,7 @@ Result<SearchOutcome> StartSearch(SearchConfig config, const SearchOptions& opti
   BITPILOT_RETURN_IF_ERROR(MakeFolderOf(options.study_path));
   BITPILOT_RETURN_IF_ERROR(StudyFiles(options.study_path).CheckUnused());
   Result<std::unique_ptr<LiveParts>> parts =
-      LoadLiveParts(*definition, config, *options.observer, options.stop);
+      LoadLiveParts(*definition, config, ConnectOptionsOf(options));
   if (options.stop()) return StoppedBeforeStudy(options.study_path);
   if (!parts.ok()) return parts.status();
   Result<std::unique_ptr<Study>> study =
@@ -224,8 +237,13 @@ Result<SearchOutcome> ResumeSearch(const SearchOptions& asked) {
     return Status(StatusCode::kVersionMismatch,
                   options.study_path + ": " + definition.status().message());
   }
-  Result<std::unique_ptr<LiveParts>> parts =
-      LoadLiveParts(*definition, *config, *options.observer, options.stop);
+  const Result<std::vector<Event>> events = (*study)->Events();
+  if (!events.ok()) return events.status();
+  Result<std::map<ClassId, BoardInfo>> boards = LoggedBoards(*events);
+  if (!boards.ok()) return boards.status();
+  ConnectOptions connect = ConnectOptionsOf(options);
+  connect.expected = std::move(*boards);
+  Result<std::unique_ptr<LiveParts>> parts = LoadLiveParts(*definition, *config, connect);
   if (!parts.ok() && options.stop()) {
     return Status(StatusCode::kAborted,
                   "stopped before it went on; the study is as it was: go on with `" +

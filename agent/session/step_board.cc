@@ -1,85 +1,132 @@
 #include "agent/session/step_board.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "agent/study/events.h"
 #include "agent/study/measurement_rows.h"
 #include "agent/study/step_ids.h"
+#include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
-namespace {
-
-constexpr double kMillisecondsPerSecond = 1e3;
-
-// Device time of the whole request that a row is of.
-Result<double> SecondsOf(const MeasurementRow& row) {
-  const Result<MeasurementConditions> conditions =
-      ParseEvent<MeasurementConditions>(row.conditions);
-  if (!conditions.ok()) return conditions.status().WithContext(row.measurement_id);
-  return conditions->duration_ms / kMillisecondsPerSecond;
-}
-
-}  // namespace
 
 StepBoard::~StepBoard() {
-  if (measuring_ && measuring_->started) (void)board_->FinishMeasure();
+  if (is_measuring()) boards_->GiveUp();
 }
 
-Status StepBoard::Start(int step, const BitAssignment& assignment, const Network& network) {
-  BITPILOT_CHECK(!measuring_);
-  measuring_ = Measuring{step, assignment, &network, false};
-  // Who resumes may find a part of it in the log.
-  if (logged_.contains(StepId(step))) return Status();
-  const Status started = StartJob({.measurement_id = StepId(step)});
-  if (!started.ok()) measuring_.reset();
-  return started;
+std::string StepBoard::IdOf(int step, const ClassId& on) const {
+  const auto found = std::find(classes_.begin(), classes_.end(), on);
+  BITPILOT_CHECK(found != classes_.end());
+  return StepId(step, static_cast<int>(found - classes_.begin()) + 1);
 }
 
-Status StepBoard::StartJob(const StepRequest& request) {
-  const Result<const Network*> uniform8 = Uniform8();
-  if (!uniform8.ok()) return uniform8.status();
-  MeasureJob job;
-  job.networks = {measuring_->network, *uniform8};
-  job.tier = request.tier;
-  job.window_doublings = request.window_doublings;
-  job.energy = !request.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
-  BITPILOT_RETURN_IF_ERROR(board_->StartMeasure(job));
-  measuring_->started = true;
+void StepBoard::NoteLogged(const MeasurementEvent& event) {
+  const std::string& id = event.measurement_id;
+  logged_.emplace(id, event);
+  if (!IsStep(id)) return;
+  RepeatBudget& budget = budgets_[event.on];
+  budgets_before_.emplace(StepIdOf(id), budget);
+  if (IsRepeatedStep(id)) {
+    budget.TookRepeat(event.board_seconds);
+  } else {
+    budget.TookFirst(event.board_seconds);
+  }
+}
+
+int StepBoard::NumMeasuring(const ClassId& on) const {
+  return static_cast<int>(std::count_if(measuring_.begin(), measuring_.end(),
+                                        [&](const auto& each) { return each.first.second == on; }));
+}
+
+Status StepBoard::Start(int step, const ClassId& on, const BitAssignment& assignment,
+                        const Network& network) {
+  const Part part{step, on};
+  BITPILOT_CHECK(!measuring_.contains(part));
+  Measuring measuring{assignment, &network};
+  BITPILOT_RETURN_IF_ERROR(GoOn(part, measuring));
+  measuring_.emplace(part, std::move(measuring));
   return Status();
 }
 
-Status StepBoard::Finish() {
-  BITPILOT_CHECK(measuring_);
-  const auto measured = [&]() -> Status {
-    const Result<RepeatBudget> budget = BudgetBefore(measuring_->step);
-    if (!budget.ok()) return budget.status();
-    const auto measure = [&](const StepRequest& request) { return MeasureOnce(request); };
-    return MeasureStep(StepId(measuring_->step), *budget, measure).status();
-  };
-  const Status status = measured();
-  // A measurement that failed may be under way no longer.
-  if (measuring_->started) (void)board_->FinishMeasure();
-  measuring_.reset();
-  return status;
+// Who resumes may find a part of it in the log.
+Status StepBoard::GoOn(const Part& part, Measuring& measuring) {
+  Result<std::optional<StepRequest>> next = NextRequest(IdOf(part.first, part.second));
+  if (!next.ok()) return next.status();
+  measuring.request = std::move(*next);
+  if (!measuring.request) return Status();
+  const StepRequest& request = *measuring.request;
+  const Result<const Network*> uniform8 = Uniform8();
+  if (!uniform8.ok()) return uniform8.status();
+  MeasureJob job;
+  job.networks = {measuring.network, *uniform8};
+  job.tier = request.tier;
+  job.window_doublings = request.window_doublings;
+  job.energy = !request.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
+  const Result<MeasureNumber> number = boards_->Start(part.second, job);
+  if (!number.ok()) return number.status();
+  measuring.number = *number;
+  return Status();
 }
 
-Result<StepRows> StepBoard::MeasureOnce(const StepRequest& request) {
-  const std::string& measurement_id = request.measurement_id;
-  if (logged_.contains(measurement_id)) return RowsOf(measurement_id);
-  if (!measuring_->started) BITPILOT_RETURN_IF_ERROR(StartJob(request));
-  measuring_->started = false;
-  const Result<Measurement> measurement = board_->FinishMeasure();
-  if (!measurement.ok()) return measurement.status();
-  BITPILOT_RETURN_IF_ERROR(CheckExact(*measurement));
-  BITPILOT_RETURN_IF_ERROR(journal_.AppendRows(
-      ToRows(*measurement, request.tier, board_->info(),
-             {{measurement_id, measuring_->assignment},
-              {Uniform8StepId(measurement_id), UniformAssignment(problem_.topology, 8, 8)}})));
-  NoteLogged(measurement_id);
-  NoteLogged(Uniform8StepId(measurement_id));
-  return RowsOf(measurement_id);
+Result<std::optional<StepRequest>> StepBoard::NextRequest(const std::string& step_id) const {
+  std::optional<StepRequest> next;
+  const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
+    if (logged_.contains(request.measurement_id)) return RowsOf(request.measurement_id);
+    next = request;
+    return Status(StatusCode::kUnavailable, "not measured yet");
+  };
+  const Result<StepRows> rows = MeasureStep(step_id, BudgetOf(step_id), measured);
+  if (!next && !rows.ok()) return rows.status();
+  return next;
+}
+
+Result<std::vector<StepBoard::Part>> StepBoard::TakeAnswers() {
+  while (is_measuring()) {
+    Result<std::optional<ClassAnswer>> answer = boards_->TakeAnswer();
+    if (!answer.ok()) return answer.status();
+    if (!*answer) break;
+    BITPILOT_RETURN_IF_ERROR(Take(std::move(**answer)));
+  }
+  return TakeComplete();
+}
+
+Result<std::vector<StepBoard::Part>> StepBoard::WaitForAnswers() {
+  BITPILOT_CHECK(is_measuring());
+  std::vector<Part> complete = TakeComplete();
+  if (!complete.empty()) return complete;
+  Result<ClassAnswer> answer = boards_->WaitForAnswer();
+  if (!answer.ok()) return answer.status();
+  BITPILOT_RETURN_IF_ERROR(Take(std::move(*answer)));
+  return TakeComplete();
+}
+
+Status StepBoard::Take(ClassAnswer answer) {
+  const auto found = std::find_if(measuring_.begin(), measuring_.end(), [&](const auto& each) {
+    return each.second.request && each.second.number == answer.number;
+  });
+  BITPILOT_CHECK(found != measuring_.end());
+  auto& [part, measuring] = *found;
+  BITPILOT_RETURN_IF_ERROR(CheckExact(answer.measurement));
+  const std::string& id = measuring.request->measurement_id;
+  const std::vector<MeasurementRow> rows =
+      ToRows(answer.measurement, measuring.request->tier, answer.board,
+             {{id, measuring.assignment},
+              {Uniform8StepId(id), UniformAssignment(problem_.topology, 8, 8)}},
+             {part.second, answer.board_name});
+  BITPILOT_RETURN_IF_ERROR(journal_.AppendRows(rows));
+  boards_->Recorded(answer.number);
+  for (const MeasurementRow& row : rows) NoteLogged(MeasurementEventOf(row));
+  return GoOn(part, measuring);
+}
+
+std::vector<StepBoard::Part> StepBoard::TakeComplete() {
+  std::vector<Part> complete;
+  std::erase_if(measuring_, [&](const auto& each) {
+    if (each.second.request) return false;
+    complete.push_back(each.first);
+    return true;
+  });
+  return complete;
 }
 
 Result<StepRows> StepBoard::RowsOf(const std::string& measurement_id) const {
@@ -90,47 +137,20 @@ Result<StepRows> StepBoard::RowsOf(const std::string& measurement_id) const {
   if (!candidate.ok()) return candidate.status();
   Result<MeasurementRow> uniform8 = journal_.LoggedRow(Uniform8StepId(measurement_id));
   if (!uniform8.ok()) return uniform8.status();
-  const Result<double> seconds = SecondsOf(*candidate);
-  if (!seconds.ok()) return seconds.status();
+  const MeasurementEvent& event = logged_.at(measurement_id);
+  const MeasurementEvent by_row = MeasurementEventOf(*candidate);
+  if (event.on != by_row.on || event.board != by_row.board ||
+      event.board_seconds != by_row.board_seconds) {
+    return DataCorrupt("measurement " + measurement_id +
+                       ": class, board or seconds of its event are not those of its row");
+  }
   const EnergyRatios energy = EnergyRatiosOf(*candidate, *uniform8);
-  return StepRows{std::move(*candidate), std::move(*uniform8), energy, *seconds};
+  return StepRows{std::move(*candidate), std::move(*uniform8), energy, by_row.board_seconds};
 }
 
-Result<RepeatBudget> StepBoard::BudgetBefore(int step) const {
-  while (static_cast<int>(budget_before_.size()) <= step) {
-    RepeatBudget budget = budget_before_.back();
-    BITPILOT_RETURN_IF_ERROR(Spend(static_cast<int>(budget_before_.size()) - 1, budget));
-    budget_before_.push_back(budget);
-  }
-  return budget_before_[static_cast<std::size_t>(step)];
-}
-
-Status StepBoard::Spend(int step, RepeatBudget& budget) const {
-  std::vector<std::string> ids = {StepId(step), LongerStepId(StepId(step))};
-  for (int number = 1; number < kMaxStepMeasurements; ++number) {
-    ids.push_back(RepeatedStepId(StepId(step), number));
-  }
-  std::erase_if(ids, [&](const std::string& id) { return !logged_.contains(id); });
-  const auto answered = seconds_.find(step);
-  if (answered != seconds_.end() && std::none_of(ids.begin(), ids.end(), IsRepeatedStep)) {
-    budget.TookFirst(answered->second);
-    return Status();
-  }
-  double first_seconds =
-      0.0;  // summed up as an answer's are: whoever reads the rows gets the same bits
-  for (const std::string& id : ids) {
-    const Result<MeasurementRow> row = journal_.LoggedRow(id);
-    if (!row.ok()) return row.status();
-    const Result<double> seconds = SecondsOf(*row);
-    if (!seconds.ok()) return seconds.status();
-    if (IsRepeatedStep(id)) {
-      budget.TookRepeat(*seconds);
-    } else {
-      first_seconds += *seconds;
-    }
-  }
-  budget.TookFirst(first_seconds);
-  return Status();
+RepeatBudget StepBoard::BudgetOf(const std::string& step_id) const {
+  const auto before = budgets_before_.find(step_id);
+  return before == budgets_before_.end() ? RepeatBudget() : before->second;
 }
 
 Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
@@ -141,10 +161,10 @@ Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
     if (rows.ok()) outcome.board_seconds += rows->seconds;
     return rows;
   };
-  const Result<RepeatBudget> budget = BudgetBefore(step);
-  if (!budget.ok()) return budget.status();
-  const Result<StepRows> rows = MeasureStep(StepId(step), *budget, measured);
+  const std::string id = IdOf(step, on);
+  const Result<StepRows> rows = MeasureStep(id, BudgetOf(id), measured);
   if (!rows.ok()) return rows.status();
+  outcome.board = logged_.at(rows->candidate.measurement_id).board;
   if (!rows->HasNumbers()) {
     outcome.result = CandidateFailed{rows->candidate.status + ": " + rows->candidate.detail};
     return outcome;

@@ -1,17 +1,20 @@
-// StepBoard: how candidates of a search are measured on its board: interleaved with uniform 8 bit,
-// because boards drift by more than the differences that a search looks for.
+// StepBoard: how candidates of a search are measured on its classes of boards: interleaved with uniform
+// 8 bit on one board, because boards drift, and differ, by more than the differences that a search looks
+// for.
 //
-// What a board answered is in the study before anything follows from it: a search that was
-// interrupted then finds it there.
+// What a board answered is in the study before anything follows from it: a search that was interrupted
+// then finds it there. Many steps may be measured at once, one step on several classes; what a step is
+// repeated for follows from what was logged of its class before its own first measurement, whatever
+// boards are doing meanwhile.
 #pragma once
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "agent/fleet/board.h"
+#include "agent/fleet/class_boards.h"
 #include "agent/session/repeat_budget.h"
 #include "agent/session/step_measurement.h"
 #include "agent/study/journal.h"
@@ -25,72 +28,82 @@ namespace bitpilot {
 
 class StepBoard {
  public:
-  // board: null in a verification. uniform8: the network that all candidates are compared with.
-  // All references outlive the object.
-  StepBoard(const SearchProblem& problem, StoredFile uniform8, Board* board, Journal& journal,
-            const StudyFiles& files)
+  // classes: of the search, in its order. boards: null in a verification. uniform8: the network that all
+  // candidates are compared with. All references outlive the object.
+  StepBoard(const SearchProblem& problem, StoredFile uniform8, std::vector<ClassId> classes,
+            ClassBoards* boards, Journal& journal, const StudyFiles& files)
       : problem_(problem),
         uniform8_file_(std::move(uniform8)),
-        board_(board),
+        classes_(std::move(classes)),
+        boards_(boards),
         journal_(journal),
         files_(files) {}
-  // Ends what is under way.
+  // Gives up what is under way.
   ~StepBoard();
   StepBoard(const StepBoard&) = delete;
   StepBoard& operator=(const StepBoard&) = delete;
 
-  // The log holds this measurement.
-  void NoteLogged(const std::string& measurement_id) { logged_.insert(measurement_id); }
+  // The log holds this measurement; called in the log's order.
+  void NoteLogged(const MeasurementEvent& event);
 
-  // The log holds an answer which says that measuring the step took so long. Its rows need not be read
-  // then: a search that goes on after thousands of steps would wait for that.
-  void NoteSeconds(int step, double board_seconds) { seconds_[step] = board_seconds; }
+  // A step on a class.
+  using Part = std::pair<int, ClassId>;
 
-  // Starts to measure a candidate, whose network must stay where it is until Finish().
+  // Starts to measure a candidate on a class, if that is not in the log: SCREEN, and longer where that
+  // leaves the ratio uncertain or was NOISY, as long as what was measured before left time for it
+  // (MeasureStep()). Its network must stay where it is until the part is measured.
   //
-  // Errors: the board's; those of the file of uniform 8 bit. REQUIRES: nothing is measured.
-  Status Start(int step, const BitAssignment& assignment, const Network& network);
-  bool is_measuring() const { return measuring_.has_value(); }
-  int measured_step() const { return measuring_->step; }
+  // Errors: the board's; those of the file of uniform 8 bit. REQUIRES: the part is not under way.
+  Status Start(int step, const ClassId& on, const BitAssignment& assignment,
+               const Network& network);
+  bool is_measuring() const { return !measuring_.empty(); }
+  int NumMeasuring(const ClassId& on) const;
 
-  // Waits for the candidate's numbers: SCREEN, and longer where that leaves the ratio uncertain or
-  // was NOISY, as long as the steps before left time for it (MeasureStep()). Stored when it returns.
+  // Stores answers that are there and goes on with what they belong to; returns the parts whose numbers
+  // are complete.
   //
-  // Errors: the board's and the journal's. REQUIRES: is_measuring().
-  Status Finish();
+  // Errors: the board's and the journal's.
+  Result<std::vector<Part>> TakeAnswers();
+  // The same after one answer at least. REQUIRES: is_measuring().
+  Result<std::vector<Part>> WaitForAnswers();
 
-  // What the stored rows come to: a pure function of those of this step and of the steps before, which
-  // are measured in their order. `on` is the class.
+  // What the stored rows come to: a pure function of the log up to the last of this part's.
   //
-  // Errors: kDataCorrupt for rows that are missing or not what their windows give.
+  // Errors: kDataCorrupt for rows that are missing, not what their windows give, or not what their events
+  // say.
   Result<ClassOutcome> OutcomeOf(int step, const ClassId& on) const;
 
  private:
   struct Measuring {
-    int step;
     BitAssignment assignment;
-    const Network* network;
-    bool started;  // a job is under way
+    const Network* network = nullptr;
+    // Under way; nothing: its numbers are complete.
+    std::optional<StepRequest> request = std::nullopt;
+    MeasureNumber number = 0;
   };
 
-  Status StartJob(const StepRequest& request);
-  Result<StepRows> MeasureOnce(const StepRequest& request);
+  std::string IdOf(int step, const ClassId& on) const;
+  // What is measured next of a step by what is logged of it; nullopt: nothing more.
+  Result<std::optional<StepRequest>> NextRequest(const std::string& step_id) const;
+  // Starts that.
+  Status GoOn(const Part& part, Measuring& measuring);
+  Status Take(ClassAnswer answer);
+  std::vector<Part> TakeComplete();
   Result<StepRows> RowsOf(const std::string& measurement_id) const;
-  // What the steps before leave, by the rows of all their measurements.
-  Result<RepeatBudget> BudgetBefore(int step) const;
-  Status Spend(int step, RepeatBudget& budget) const;
+  RepeatBudget BudgetOf(const std::string& step_id) const;
   Result<const Network*> Uniform8();
 
   const SearchProblem& problem_;
   StoredFile uniform8_file_;
-  Board* board_;
+  const std::vector<ClassId> classes_;
+  ClassBoards* boards_;
   Journal& journal_;
   const StudyFiles& files_;
-  std::set<std::string> logged_;
-  std::map<int, double> seconds_;  // of steps that were answered
-  // Of steps 0, 1, ... that BudgetBefore() was asked for or passed: what is logged never changes.
-  mutable std::vector<RepeatBudget> budget_before_ = {RepeatBudget()};
-  std::optional<Measuring> measuring_;
+  std::map<std::string, MeasurementEvent> logged_;  // by measurement id
+  // Of each class: all that was logged; and, by StepId(), what was before the step's first measurement.
+  std::map<ClassId, RepeatBudget> budgets_;
+  std::map<std::string, RepeatBudget> budgets_before_;
+  std::map<Part, Measuring> measuring_;
   std::optional<Network> uniform8_;
 };
 

@@ -59,6 +59,20 @@ constexpr ConfigField kFields[] = {
      .help = "Which board of the fleet file",
      .value = AT(board),
      .can_move = true},
+    {.key = "classes",
+     .name = "classes of boards",
+     .flag = "--class",
+     .help = "With --fleet: measure on all boards that have this tag, in parallel; several of it: "
+             "every "
+             "candidate on each class (default: on all boards of the file, if they are alike)",
+     .value = AT(classes),
+     .if_missing = "[]"},
+    {.key = "objective",
+     .name = "of several classes",
+     .flag = "--objective",
+     .help = "What a candidate comes to on several classes: worst, mean, or the name of one",
+     .value = AT(objective),
+     .if_missing = "\"worst\""},
     {.key = "cpu",
      .name = "CPU that measures",
      .flag = "--cpu",
@@ -313,7 +327,11 @@ std::vector<FlagText> FlagsOf(const Json& config) {
       }
       continue;
     }
-    if ((value.is_object() && value.empty()) || value == "") continue;
+    if ((value.is_structured() && value.empty()) || value == "") continue;
+    if (value.is_array() && value.front().is_string()) {
+      for (const Json& item : value) flags.push_back({field.flag, item.get<std::string>()});
+      continue;
+    }
     flags.push_back({field.flag, FlagValue(value) + (field.form == FlagForm::kRatio ? "x" : "")});
   }
   return flags;

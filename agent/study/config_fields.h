@@ -17,9 +17,9 @@
 
 namespace bitpilot {
 
-using ConfigValue =
-    std::variant<std::string*, bool*, int*, std::uint64_t*, double*, std::vector<int>*,
-                 std::optional<int>*, std::optional<std::int64_t>*, std::optional<double>*>;
+using ConfigValue = std::variant<std::string*, bool*, int*, std::uint64_t*, double*,
+                                 std::vector<int>*, std::vector<std::string>*, std::optional<int>*,
+                                 std::optional<std::int64_t>*, std::optional<double>*>;
 
 // How a flag's text means the value.
 enum class FlagForm : std::uint8_t {

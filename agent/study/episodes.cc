@@ -218,7 +218,7 @@ class Reader {
       outcome.excess = ExcessOf(problem.anchor, *event.score, event.at.depth);
       outcome.charge = ChargeOf(problem.anchor, *event.score, event.at.depth);
     }
-    outcome.reward = MeanUtility(problem, event.Outcome());
+    outcome.reward = JointUtility(problem, event.Outcome());
   }
 
   Status Take(const AdvancedEvent& event) {

@@ -39,7 +39,7 @@ struct DecisionOutcome {
   double ratio_high = 0.0;
   std::optional<double> energy_ratio;  // measured, or claimed by a model board
   std::vector<ClassOutcome> classes;   // as each class answered
-  std::optional<double> reward;        // MeanUtility()
+  std::optional<double> reward;        // JointUtility()
   bool on_front = false;               // nothing measured before dominated it
   // Of a probe: parallel to its choices; absent where it is no finite number.
   std::vector<std::optional<double>> divergence;

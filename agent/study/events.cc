@@ -164,17 +164,20 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BitPosition, kind, index, channels)
 BITPILOT_DEFINE_GROWN_TYPE(DecisionVariable, (kind, index, name, widths, sensitivity),
                            (channels, ties))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, latency_ns, loss, accuracy)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClassFacts, on, table, table_origin, table_board_seconds,
+                                   uniform8_latency_ns)
 BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                            (layers, tensors, variables, table, uniform8, float_accuracy),
                            (energy_objective, uniform8_sha256, table_origin, table_sha256,
-                            table_board_seconds, no_uniform4))
+                            table_board_seconds, no_uniform4, classes))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TestEvent, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeasurementEvent, measurement_id, row_sha256, candidate_id, tier,
-                                   status)
+BITPILOT_DEFINE_GROWN_TYPE(MeasurementEvent,
+                           (measurement_id, row_sha256, candidate_id, tier, status),
+                           (on, board, board_seconds))
 BITPILOT_DEFINE_GROWN_TYPE(Transition,
                            (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
                             accuracy, weight_bytes),
@@ -242,19 +245,21 @@ BITPILOT_DEFINE_GROWN_TYPE(
      source, weight_bytes, budget_met, measurement_id, kernels),
     (energy, energy_ratio, no_energy_reason, model_energy_ratio, model_energy_error, measure_status,
      measure_detail, speed, speed_p_value, as_fast_as, validation_accuracy, mini_batches,
-     final_batches, start, part, no_figures_reason))
+     final_batches, start, part, no_figures_reason, on, board))
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClassFinal, on, rows, front, hypervolume, comparisons)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, row, latency_median_ns, ratio)
 BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail, comparisons))
 // What ToJson() writes of it, which is not all that ParseEvent() reads.
 struct PresentFinalEvent : FinalEvent {};
 BITPILOT_DEFINE_GROWN_TYPE(PresentFinalEvent, (rows, hypervolume, full_isa),
-                           (energy_hypervolume, comparisons, test_readings, no_uniform4))
+                           (energy_hypervolume, comparisons, test_readings, no_uniform4, classes))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,
                             involuntary_context_switches, load_average, kernels, operation_ns,
                             model_energy, model_energy_unit),
-                           (energy, no_energy_reason, model_energy_error, board, fingerprint))
+                           (energy, no_energy_reason, model_energy_error, board, fingerprint, on,
+                            board_name))
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
 
@@ -298,6 +303,15 @@ static void from_json(const nlohmann::json& j, FinalEvent& event) {
   event = WithRoles(j).get<PresentFinalEvent>();
   for (const FinalRow& row : event.rows) {
     for (const int other : row.as_fast_as) CheckRow(other, event, j);
+  }
+  for (const ClassFinal& one : event.classes) {
+    for (const int row : one.front) CheckRow(row, event, j);
+    for (const FinalRow& row : one.rows) {
+      for (const int other : row.as_fast_as) CheckRow(other, event, j);
+    }
+    if (one.rows.size() != event.rows.size()) {
+      throw nlohmann::json::other_error::create(599, "class " + one.on + " has other rows", &j);
+    }
   }
   if (!event.full_isa) return;
   for (const FullIsaRow& row : event.full_isa->rows) CheckRow(row.row, event, j);
@@ -345,7 +359,7 @@ static void from_json(const nlohmann::json& j, ProposalEvent& event) {
 
 // What a class answered has a word for it, so that no failure looks like a number.
 static void to_json(nlohmann::json& j, const ClassOutcome& outcome) {
-  j = {{"on", outcome.on}, {"board_seconds", outcome.board_seconds}};
+  j = {{"on", outcome.on}, {"board", outcome.board}, {"board_seconds", outcome.board_seconds}};
   if (const auto* measured = std::get_if<Measured>(&outcome.result)) {
     j["status"] = "measured";
     j["ratio"] = measured->ratio;
@@ -366,6 +380,7 @@ static void to_json(nlohmann::json& j, const ClassOutcome& outcome) {
 static void from_json(const nlohmann::json& j, ClassOutcome& outcome) {
   j.at("on").get_to(outcome.on);
   j.at("board_seconds").get_to(outcome.board_seconds);
+  outcome.board = j.value("board", "");
   const auto status = j.at("status").get<std::string>();
   if (status == "measured") {
     Measured measured;
@@ -433,10 +448,12 @@ static void from_json(const nlohmann::json& j, ProbedEvent& event) {
 static void to_json(nlohmann::json& j, const BoardEvent& event) {
   j = event.board;
   j["cpu_class"] = event.cpu_class;
+  j["on"] = event.on;
 }
 static void from_json(const nlohmann::json& j, BoardEvent& event) {
   j.get_to(event.board);
   j.at("cpu_class").get_to(event.cpu_class);
+  event.on = j.value("on", kOnlyClass);
 }
 static void to_json(nlohmann::json& j, const TransitionEvent& event) {
   j = event.transition;

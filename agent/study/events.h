@@ -70,9 +70,15 @@ namespace bitpilot {
 //      norm anew before readings of untrained weights, too; teachers normalize by the mini-batch
 //   7  amed and two-stage plan with what they would end with, and keep measurements for it
 //      (policies/amed_decision.h); an extension does not pay for board seconds that were overspent
+//   8  several boards of a class, and several classes: what a step may be repeated for follows from
+//      what was logged of its class before its first measurement, and measurement events say class,
+//      board and seconds; several classes have a table and a reference each
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 7;
+inline constexpr int kLogVersion = 8;
+
+// The class of a search on one board, or on all boards of a fleet file alike.
+inline constexpr char kOnlyClass[] = "board";
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";
@@ -86,6 +92,8 @@ struct BoardEvent {
   static constexpr std::string_view kKind = "board";
   BoardInfo board;        // its members are the object's keys
   std::string cpu_class;  // the host's CPU class, as `--resume` compares it
+  // The class that the board stands for; one event a class, in the search's order.
+  ClassId on = kOnlyClass;
 };
 
 // Where a problem's cost table comes from.
@@ -94,6 +102,15 @@ enum class TableOrigin : std::uint8_t {
   kMeasured,  // on the board, for this search
   kCached,    // on a board of this class, for an earlier search
   kModel,     // a model board's own
+};
+
+// One of several classes: what its boards measured before the search.
+struct ClassFacts {
+  ClassId on;
+  std::string table;  // in its text format
+  TableOrigin table_origin = TableOrigin::kUnknown;
+  double table_board_seconds = 0.0;
+  double uniform8_latency_ns = 0.0;
 };
 
 struct ProblemEvent {
@@ -112,6 +129,9 @@ struct ProblemEvent {
   // Why the final table has no uniform 4 bit: the search's widths or the board's table lack it.
   // Empty: it has.
   std::string no_uniform4;
+  // Of a search on several, in its order; `table` and the reference's latency then follow from them
+  // (agent/session/joint_problem.h).
+  std::vector<ClassFacts> classes;
 };
 
 // The integer program's answers (policies/integer_program.h), which depend on the solver's version.
@@ -213,6 +233,11 @@ struct MeasurementEvent {
   std::string candidate_id;
   std::string tier;
   std::string status;
+  // From log version 8 on, as the row's conditions say: the class that it was measured for, the board's
+  // name in the fleet, and the device time of the whole request.
+  ClassId on = {};
+  std::string board = {};
+  double board_seconds = 0.0;
 };
 
 struct TransitionEvent {
@@ -345,6 +370,20 @@ struct FinalRow {
   // Rows that shared rounds do not tell apart from it: indices into FinalEvent::rows. Studies of an
   // older bitpilot wrote labels.
   std::vector<int> as_fast_as;
+  // The class and the board (its name in the fleet) that its latency is of. Of a mean over classes there
+  // is no one board, and latencies are means.
+  ClassId on = {};
+  std::string board;
+};
+
+// The final table on one of several classes.
+struct ClassFinal {
+  ClassId on;
+  std::vector<FinalRow> rows;  // parallel to FinalEvent::rows, with this class's latencies
+  std::vector<int>
+      front;  // of them, what the search's front on this class is, by ascending latency
+  double hypervolume = 0.0;  // of what the search measured there
+  int comparisons = 1;       // as FinalEvent's
 };
 
 // What a final candidate costs on the machine's full instruction set.
@@ -391,6 +430,8 @@ struct FinalEvent {
   int comparisons = 1;    // how often the rows were measured; all but the last were disturbed
   int test_readings = 1;  // how often the search has read the test images; more if it was extended
   std::string no_uniform4;  // ProblemEvent's: why no row is uniform 4 bit
+  // Of a search on several, in its order. `rows` then have what the objective makes of them.
+  std::vector<ClassFinal> classes;
 };
 
 struct EndEvent {
@@ -415,6 +456,8 @@ struct MeasurementConditions {
   std::optional<double> model_energy_error;  // relative, 95 %; only of a fitted model
   BoardConditions board;
   std::string fingerprint;  // FingerprintOf() the board then; empty in studies of an older bitpilot
+  ClassId on = {};          // that it was measured for; as MeasurementEvent's
+  std::string board_name;   // its name in the fleet, MeasurementRow::board has what it calls itself
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

@@ -8,8 +8,8 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::array<std::string_view, 4> kRoles = {"uniform 8 bit", "uniform 4 bit", "ilp start",
-                                                    "front"};
+constexpr std::array<std::string_view, 5> kRoles = {"uniform 8 bit", "uniform 4 bit", "ilp start",
+                                                    "front", "class front"};
 constexpr std::array<std::string_view, 3> kStarts = {"calibrated", "search", "twin"};
 
 template <typename T, std::size_t N>
@@ -34,7 +34,8 @@ bool IsReference(FinalistRole role) {
 
 std::string LabelOf(FinalistRole role, int number) {
   const std::string word(ToString(role));
-  return role == FinalistRole::kFront ? word + " " + std::to_string(number) : word;
+  const bool is_numbered = role == FinalistRole::kFront || role == FinalistRole::kClassFront;
+  return is_numbered ? word + " " + std::to_string(number) : word;
 }
 
 std::string_view ToString(TrainingStart start) { return kStarts[static_cast<std::size_t>(start)]; }

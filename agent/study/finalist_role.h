@@ -15,9 +15,10 @@ enum class FinalistRole : std::uint8_t {
   kUniform4,        //
   kIntegerProgram,  // of the integer program's answers the best measured one, else one of them
   kFront,           // a member of the front that the search found
+  kClassFront,      // of the front of one of several classes, and not of that
 };
 
-// "uniform 8 bit", "uniform 4 bit", "ilp start", "front".
+// "uniform 8 bit", "uniform 4 bit", "ilp start", "front", "class front".
 std::string_view ToString(FinalistRole role);
 
 // Errors: kDataCorrupt lists the known words.
@@ -26,7 +27,7 @@ Result<FinalistRole> ParseFinalistRole(std::string_view word);
 // Uniform 8 and 4 bit: there to compare with, found by nobody.
 bool IsReference(FinalistRole role);
 
-// For people: the role, of a member of the front with its number ("front 3").
+// For people: the role, of a member of a front with its number ("front 3").
 std::string LabelOf(FinalistRole role, int number);
 
 enum class TrainingStart : std::uint8_t {

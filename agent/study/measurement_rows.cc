@@ -1,7 +1,9 @@
 #include "agent/study/measurement_rows.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "agent/study/event_chain.h"
 #include "agent/study/events.h"
 #include "kernels/base/window_statistics.h"
 
@@ -21,7 +23,8 @@ std::string_view ToString(Tier tier) {
 
 std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
                                    const BoardInfo& board,
-                                   const std::vector<MeasuredCandidate>& candidates) {
+                                   const std::vector<MeasuredCandidate>& candidates,
+                                   const MeasuredOn& measured_on) {
   std::vector<MeasurementRow> rows;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     MeasurementRow row;
@@ -35,6 +38,8 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
     row.source = measurement.source;
     MeasurementConditions conditions;
     conditions.duration_ms = measurement.duration_ms;
+    conditions.on = measured_on.on;
+    conditions.board_name = measured_on.board_name;
     conditions.involuntary_context_switches = measurement.involuntary_context_switches;
     conditions.load_average = measurement.load_average;
     conditions.board = measurement.conditions;
@@ -67,6 +72,18 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
   return rows;
 }
 
+MeasurementEvent MeasurementEventOf(const MeasurementRow& row) {
+  constexpr double kMillisecondsPerSecond = 1e3;
+  MeasurementEvent event{row.measurement_id, MeasurementSha256(row), row.candidate_id, row.tier,
+                         row.status};
+  if (const auto conditions = ParseEvent<MeasurementConditions>(row.conditions); conditions.ok()) {
+    event.on = conditions->on;
+    event.board = conditions->board_name;
+    event.board_seconds = conditions->duration_ms / kMillisecondsPerSecond;
+  }
+  return event;
+}
+
 Status CheckFigures(const MeasurementRow& row) {
   if (!row.latency_median_ns || row.source != "measured") return Status();
   if (row.window_ns.empty()) return DataCorrupt("has a latency and no windows");
@@ -81,9 +98,12 @@ Status CheckFigures(const MeasurementRow& row) {
   return Status();
 }
 
-bool IsOfAnotherBoard(const MeasurementRow& row, const BoardInfo& board) {
+bool IsOfAnotherBoard(const MeasurementRow& row, const std::vector<BoardInfo>& boards) {
   const Result<BoardInfo> measured = ParseEvent<BoardInfo>(row.board);
-  return measured.ok() && (measured->isa != board.isa || measured->backend != board.backend);
+  return measured.ok() && !boards.empty() &&
+         std::none_of(boards.begin(), boards.end(), [&](const BoardInfo& board) {
+           return measured->isa == board.isa && measured->backend == board.backend;
+         });
 }
 
 }  // namespace bitpilot

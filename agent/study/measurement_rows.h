@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/study/events.h"
 #include "agent/study/study.h"
 #include "kernels/base/bit_assignment.h"
 #include "kernels/base/status.h"
@@ -17,10 +18,20 @@ struct MeasuredCandidate {
   BitAssignment assignment;
 };
 
+// Which board measured, and for which class.
+struct MeasuredOn {
+  ClassId on = kOnlyClass;
+  std::string board_name;  // in the fleet
+};
+
 // One row a network, in the job's order. Rows of a measurement without numbers hold none.
 std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
                                    const BoardInfo& board,
-                                   const std::vector<MeasuredCandidate>& candidates);
+                                   const std::vector<MeasuredCandidate>& candidates,
+                                   const MeasuredOn& measured_on);
+
+// The event that registers a row. What its conditions do not say is left out.
+MeasurementEvent MeasurementEventOf(const MeasurementRow& row);
 
 // Checks that a stored row's latency and interval are those of its windows. A model's figures come
 // from its table instead.
@@ -30,8 +41,8 @@ Status CheckFigures(const MeasurementRow& row);
 
 std::string_view ToString(Tier tier);
 
-// True if the row was measured with another instruction set or backend than `board` has: the
-// comparison on the whole machine, which is no measurement of the search's board.
-bool IsOfAnotherBoard(const MeasurementRow& row, const BoardInfo& board);
+// True if the row was measured with another instruction set or backend than any of `boards`, one a class
+// of the search, has: the comparison on the whole machine, which is no measurement of the search's.
+bool IsOfAnotherBoard(const MeasurementRow& row, const std::vector<BoardInfo>& boards);
 
 }  // namespace bitpilot

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/study/config_fields.h"
+#include "agent/study/events.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/utf8.h"
 
@@ -108,6 +110,11 @@ Status CheckField(const ConfigField& field, SearchConfig& config) {
           return CheckText(field, *value);
         } else if constexpr (std::is_same_v<T, std::vector<int>>) {
           return CheckWidths(field, *value);
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          for (const std::string& text : *value) {
+            BITPILOT_RETURN_IF_ERROR(CheckText(field, text));
+          }
+          return Status();
         } else if constexpr (std::is_same_v<T, int> || std::is_same_v<T, double>) {
           return CheckNumber(field, static_cast<double>(*value));
         } else {
@@ -125,6 +132,34 @@ Status CheckEnergy(const SearchConfig& config) {
     return InvalidArgument("--max-energy needs energies: leave out --energy none");
   }
   return Status();
+}
+
+Status CheckClasses(const SearchConfig& config) {
+  const std::vector<std::string>& classes = config.classes;
+  if (!classes.empty() && config.fleet.empty()) {
+    return InvalidArgument("--class is a tag of boards in a fleet file: give --fleet FILE, too");
+  }
+  if (!classes.empty() && !config.board.empty()) {
+    return InvalidArgument("--board " + config.board +
+                           " is one board, --class all boards with a tag: give one of them");
+  }
+  for (auto tag = classes.begin(); tag != classes.end(); ++tag) {
+    if (tag->empty() || *tag == "worst" || *tag == "mean") {
+      return InvalidArgument(
+          "--class " + Quoted(*tag) +
+          ": a class needs a name, and not one that --objective takes otherwise");
+    }
+    if (std::find(classes.begin(), tag, *tag) != tag) {
+      return InvalidArgument("--class " + Quoted(*tag) + " is given twice");
+    }
+  }
+  const std::vector<std::string> known = ClassesOf(config);
+  if (config.objective == "worst" || config.objective == "mean" ||
+      std::find(known.begin(), known.end(), config.objective) != known.end()) {
+    return Status();
+  }
+  return InvalidArgument("--objective takes worst, mean or a class of the search (" +
+                         Joined(known) + "), got " + Quoted(config.objective));
 }
 
 Status CheckLocalParts(const SearchConfig& config) {
@@ -152,6 +187,10 @@ Status CheckTraining(const SearchConfig& config) {
 }
 
 }  // namespace
+
+std::vector<std::string> ClassesOf(const SearchConfig& config) {
+  return config.classes.empty() ? std::vector<std::string>{kOnlyClass} : config.classes;
+}
 
 bool SearchesEnergy(const SearchConfig& config) {
   return config.energy == "search" || config.budgets.max_energy_ratio.has_value();
@@ -218,6 +257,7 @@ Status ValidateSearchConfig(const SearchConfig& config) {
   }
   BITPILOT_RETURN_IF_ERROR(CheckMiniBatches(config, config.measurements));
   BITPILOT_RETURN_IF_ERROR(CheckEnergy(config));
+  BITPILOT_RETURN_IF_ERROR(CheckClasses(config));
   BITPILOT_RETURN_IF_ERROR(CheckLocalParts(config));
   return CheckTraining(config);
 }

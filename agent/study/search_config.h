@@ -26,8 +26,12 @@ struct SearchConfig {
   std::string device = "local";  // "local[:ISA]" or "model:TABLE"; empty with a fleet
   std::string device_sha256;     // of a model board's table; filled in when the search starts
   std::string fleet;             // fleet.toml, or empty
-  std::string board;             // name in the fleet file; empty: its only board
-  bool fast = false;             // a model board answers at once, not in the time that it claims
+  std::string board;             // name in the fleet file; empty: its only board, or all by class
+  // Tags of boards in the fleet file, each a class; empty: one class, of the one board or of all boards
+  // of the file.
+  std::vector<std::string> classes;
+  std::string objective = "worst";  // "worst", "mean" or a class (policies/class_objective.h)
+  bool fast = false;                // a model board answers at once, not in the time that it claims
 
   // "auto": measure the finalists' energy if the board has a sensor or meter; "none": never;
   // "search": measure every candidate's, as a third objective (a model board's table counts, too).
@@ -74,6 +78,9 @@ struct SearchConfig {
 
   friend bool operator==(const SearchConfig&, const SearchConfig&);
 };
+
+// The classes that a search measures on, in its order: config.classes, or kOnlyClass.
+std::vector<std::string> ClassesOf(const SearchConfig& config);
 
 // True if energy is to be an objective.
 bool SearchesEnergy(const SearchConfig& config);

@@ -6,8 +6,16 @@
 
 namespace bitpilot {
 
-// The first measurement of a step: "step-12".
-std::string StepId(int step);
+// The first measurement of a step: "step-12"; on the second of several classes "step-12-class-2".
+//
+// class_number: of the search's classes, from 1.
+std::string StepId(int step, int class_number = 1);
+
+// True of the candidate's row of a step's measurement, the first or a later one, not of uniform 8 bit's.
+bool IsStep(std::string_view measurement_id);
+
+// The StepId() that the measurement is of. REQUIRES: IsStep().
+std::string StepIdOf(std::string_view measurement_id);
 
 // The step measured in longer windows, because the first one left its ratio vague.
 std::string LongerStepId(const std::string& step_id);
@@ -17,9 +25,6 @@ std::string RepeatedStepId(const std::string& step_id, int number);
 
 // True of the candidate's row in a measurement that RepeatedStepId() names, not of uniform 8 bit's.
 bool IsRepeatedStep(std::string_view measurement_id);
-
-// The step that RepeatedStepId() made `measurement_id` of. REQUIRES: IsRepeatedStep().
-std::string StepOfRepeated(std::string_view measurement_id);
 
 // The row of uniform 8 bit in the same rounds.
 std::string Uniform8StepId(const std::string& measurement_id);

@@ -8,6 +8,7 @@
 #include "agent/study/events.h"
 #include "agent/study/log_index.h"
 #include "agent/study/measurement_blob.h"
+#include "agent/study/measurement_rows.h"
 #include "agent/study/measurement_rules.h"
 #include "agent/study/sqlite/sqlite_event_store.h"
 
@@ -109,9 +110,9 @@ Status StoredStudy::AppendMeasurements(std::span<const MeasurementRow> rows) {
     if (!ids.insert(row.measurement_id).second || (*index)->FindMeasurement(row.measurement_id)) {
       return InvalidArgument("measurement " + row.measurement_id + " is already in " + path());
     }
-    const MeasurementEvent event{row.measurement_id, MeasurementSha256(row), row.candidate_id,
-                                 row.tier, row.status};
-    events.push_back({std::string(MeasurementEvent::kKind), ToJson(event), {MeasurementBlob(row)}});
+    events.push_back({std::string(MeasurementEvent::kKind),
+                      ToJson(MeasurementEventOf(row)),
+                      {MeasurementBlob(row)}});
   }
   return store_->Append(events);
 }

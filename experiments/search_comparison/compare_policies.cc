@@ -124,7 +124,7 @@ class CachingEnvironment final : public Environment {
     MeasureJob job;
     job.networks = {&network, &uniform8_};
     job.tier = Tier::kScreen;
-    const Result<Measurement> measurement = resources_.board->Measure(job);
+    const Result<Measurement> measurement = resources_.boards->BoardOf(kOnlyClass).Measure(job);
     if (!measurement.ok()) return measurement.status();
     if (!HasNumbers(measurement->status)) {
       return Status(StatusCode::kUnavailable,
@@ -196,7 +196,7 @@ Status Compare(Arguments& arguments) {
   const Result<ModelDefinition> definition = FindModel(arguments.config.model);
   if (!definition.ok()) return definition.status();
   Result<std::unique_ptr<LiveParts>> parts =
-      LoadLiveParts(*definition, arguments.config, display, never);
+      LoadLiveParts(*definition, arguments.config, {.observer = &display, .stop = never});
   if (!parts.ok()) return parts.status();
 
   // A study of its own keeps the setup, so that a second call goes on with the same table and
@@ -212,7 +212,7 @@ Status Compare(Arguments& arguments) {
   if (!id.ok()) return id.status();
   const StudyFiles files(study_path, *id);
   BITPILOT_RETURN_IF_ERROR(files.CheckOwner());
-  const SearchResources resources = (*parts)->resources();
+  const SearchResources resources = (*parts)->resources(arguments.config);
   const Result<ProblemSetup> setup = SetUpProblem(definition->topology, arguments.config, resources,
                                                   *journal, files, display, never);
   if (!setup.ok()) return setup.status();

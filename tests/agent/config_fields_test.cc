@@ -50,6 +50,7 @@ SearchConfig Everything() {
   config.calibration_images = 256;
   config.table_seconds = 7;
   config.train_threads = 3;
+  config.objective = "mean";
   return config;
 }
 
@@ -61,7 +62,8 @@ TEST(ConfigFieldsTest, EveryFieldSurvivesARoundTripThroughTheStudysJson) {
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(ToJson(*read), json);
   for (const ConfigField& field : ConfigFields()) {
-    if (field.key.empty() || field.key == "fleet" || field.key == "distill") continue;
+    if (field.key.empty() || field.key == "distill") continue;
+    if (field.key == "fleet" || field.key == "classes") continue;  // instead of the device
     EXPECT_NE(json.at(std::string(field.key)), defaults.at(std::string(field.key))) << field.key;
   }
 }
@@ -115,6 +117,20 @@ TEST(ConfigFieldsTest, GivesTheFlagsThatRepeatAConfiguration) {
   Json alone = ToJson(SearchConfig());
   alone["distill"] = false;
   EXPECT_THAT(FlagsOf(alone), testing::Contains(testing::Field(&FlagText::flag, "--no-distill")));
+}
+
+TEST(ConfigFieldsTest, GivesEachClassAFlagOfItsOwn) {
+  SearchConfig config;
+  config.device.clear();
+  config.fleet = "fleet.toml";
+  config.classes = {"pi5", "n2"};
+  config.objective = "n2";
+  EXPECT_EQ(ToJson(SearchConfigFromJson(ToJson(config)).value()), ToJson(config));
+  std::vector<std::string> classes;
+  for (const FlagText& each : FlagsOf(ToJson(config))) {
+    if (each.flag == "--class") classes.push_back(each.value.value());
+  }
+  EXPECT_THAT(classes, testing::ElementsAre("pi5", "n2"));
 }
 
 TEST(ConfigFieldsTest, RefusesNumbersOutsideTheirFieldsRange) {

@@ -64,7 +64,8 @@ class FinalComparisonTest : public testing::Test {
   // In a new study.
   FinalEvent Record(ScriptedBoard& board) {
     auto study = BeginStudy(folder_.Path("a.db"));
-    FinalEvent final = ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, {&board, &test_, {}}));
+    FinalEvent final =
+        ValueOrDie(Compare(*study, Journal::AtEnd::kRecord, {{{kOnlyClass, &board}}, &test_, {}}));
     EXPECT_TRUE(study->Close().ok());
     return final;
   }
@@ -179,7 +180,8 @@ TEST_F(FinalComparisonTest, AnExtendedSearchReadsTheTestImagesAgainAndSaysSo) {
   {
     auto study = ValueOrDie(Study::OpenForResume(folder_.Path("a.db")));
     Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
-    const FinalEvent second = ValueOrDie(compare_twice(journal, {&board, &test_, {}}));
+    const FinalEvent second =
+        ValueOrDie(compare_twice(journal, {{{kOnlyClass, &board}}, &test_, {}}));
     EXPECT_EQ(second.test_readings, 2);
     EXPECT_EQ(second.rows[0].measurement_id, "final-extended-2-0");
     EXPECT_TRUE(study->Close().ok());
@@ -193,7 +195,7 @@ TEST_F(FinalComparisonTest, AnExtendedSearchReadsTheTestImagesAgainAndSaysSo) {
 TEST_F(FinalComparisonTest, MeasuresOnTheWholeMachineUnderAnotherVerdict) {
   ScriptedBoard board({MeasureStatus::kOk});
   auto study = BeginStudy(folder_.Path("a.db"));
-  ComparisonParts parts{&board, &test_, {}};
+  ComparisonParts parts{{{kOnlyClass, &board}}, &test_, {}};
   parts.full_isa_board = []() -> Result<std::unique_ptr<Board>> {
     return std::unique_ptr<Board>(
         std::make_unique<ScriptedBoard>(std::deque<MeasureStatus>{MeasureStatus::kOk}));
@@ -209,7 +211,7 @@ TEST_F(FinalComparisonTest, MeasuresOnTheWholeMachineUnderAnotherVerdict) {
 
 TEST_F(FinalComparisonTest, AMachineWithNothingAboveTheBoardIsNotMeasuredAgain) {
   ScriptedBoard board({MeasureStatus::kOk});
-  ComparisonParts parts{&board, &test_, {}};
+  ComparisonParts parts{{{kOnlyClass, &board}}, &test_, {}};
   parts.full_isa_board = [] {
     return Result<std::unique_ptr<Board>>(InvalidArgument("nobody should ask for it"));
   };
@@ -232,7 +234,7 @@ TEST_F(FinalComparisonTest, AMachineWithNothingAboveTheBoardIsNotMeasuredAgain) 
 
 TEST_F(FinalComparisonTest, AMachineWithNothingAboveTheBoardStillReplaysWhatWasMeasuredOnIt) {
   ScriptedBoard board({MeasureStatus::kOk});
-  ComparisonParts parts{&board, &test_, {}};
+  ComparisonParts parts{{{kOnlyClass, &board}}, &test_, {}};
   parts.full_isa_board = []() -> Result<std::unique_ptr<Board>> {
     return std::unique_ptr<Board>(
         std::make_unique<ScriptedBoard>(std::deque<MeasureStatus>{MeasureStatus::kOk}));

@@ -34,8 +34,8 @@ class WholeEnvironment final : public Environment {
     parts_ = ValueOrDie(search.FreshParts());
     const auto topology = FindModel(search.config.model)->topology;
     const auto never = [] { return false; };
-    setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(), *journal_,
-                                     files_, search.observer, never));
+    setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(search.config),
+                                     *journal_, files_, search.observer, never));
     training_ = std::make_unique<PlacedTraining>(search.config, setup_.problem.base, files_,
                                                  &*parts_->model, &parts_->images,
                                                  &parts_->calibration, never);
@@ -47,8 +47,7 @@ class WholeEnvironment final : public Environment {
     setup_.problem.anchor = twin.anchor;
     environment_ = std::make_unique<SearchEnvironment>(
         search.config, setup_.problem, start, setup_.uniform8, ValueOrDie(LossesOf(twin, files_)),
-        parts_->board.get(), SharesThisMachine(search.config, parts_->board->info()), *training_,
-        *journal_, files_, never);
+        &parts_->BoardsOf(search.config), *training_, *journal_, files_, never);
   }
   ~WholeEnvironment() override {
     environment_.reset();

@@ -71,7 +71,8 @@ TEST_F(SearchFlagsTest, EveryFieldHasAFlagThatSetsItAndAppearsInTheHelp) {
   for (const ConfigField& field : ConfigFields()) {
     if (field.flag.empty()) continue;
     EXPECT_THAT(help, HasSubstr(std::string(field.flag)));
-    const bool is_left_out = field.flag == "--fleet" || field.flag == "--teacher" ||
+    const bool is_left_out = field.flag == "--fleet" || field.flag == "--class" ||
+                             field.flag == "--teacher" ||
                              field.flag == "--final-epochs";  // what excludes others above
     EXPECT_EQ(app_.count(std::string(field.flag)) > 0, !is_left_out) << field.flag;
   }
@@ -86,6 +87,16 @@ TEST_F(SearchFlagsTest, WidthsSetBothKinds) {
 TEST_F(SearchFlagsTest, AFleetTakesThePlaceOfTheDevice) {
   Parse({"--fleet", "fleet.toml"});
   EXPECT_EQ(ConfigOf(values_).device, "");
+}
+
+TEST_F(SearchFlagsTest, EachClassIsAFlagOfItsOwn) {
+  Parse({"--fleet", "fleet.toml", "--class", "pi5", "--class", "n2", "--objective", "n2"});
+  EXPECT_EQ(ConfigOf(values_).classes, (std::vector<std::string>{"pi5", "n2"}));
+  EXPECT_EQ(ConfigOf(values_).objective, "n2");
+}
+
+TEST_F(SearchFlagsTest, RefusesABoardBesideAClass) {
+  EXPECT_THROW(Parse({"--fleet", "fleet.toml", "--class", "pi5", "--board", "a"}), CLI::ParseError);
 }
 
 TEST_F(SearchFlagsTest, RefusesTwoWordsForTheFinalTraining) {

@@ -15,6 +15,11 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     study_files_test.cc
     twin_losses_test.cc
   DEPS bitpilot::session)
+# Whole searches over daemons of model boards, in this process.
+bitpilot_add_test(fleet_search_test LABEL agent
+  SOURCES fleet_classes_test.cc fleet_search_test.cc joint_problem_test.cc joint_rows_test.cc
+  DEPS bitpilot::cli bitpilot::session nlohmann_json::nlohmann_json)
+add_dependencies(fleet_search_test bitpilotd)
 bitpilot_add_test(step_statistics_test LABEL agent
   SOURCES step_statistics_test.cc "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_steps.cc"
           "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_trials.cc"

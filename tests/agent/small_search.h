@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 
 #include "agent/device/local_board.h"
 #include "agent/model/sample_data.h"
+#include "agent/session/fleet_classes.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
 #include "kernels/base/cost_table.h"
@@ -31,15 +33,19 @@ class QuietObserver final : public SearchObserver {
   void OnStep(const SearchProblem&, const ProposalEvent&, const TransitionEvent& answer,
               double) override {
     steps.push_back(answer.step);
+    if (on_step) on_step(answer);
   }
   void OnNotice(const std::string& text) override { notices += text + "\n"; }
+  std::function<void(const TransitionEvent&)> on_step;
   std::string notices;
   std::vector<int> steps;
   std::vector<std::string> phases;  // "NAME TOTAL"
 };
 
 // Fewer bits are faster, by layer.
-inline std::string WriteTable(const StudyFolder& folder) {
+//
+// activation_ns: of a bit of what a layer reads, beside 1 of a bit of its weights.
+inline CostTable SlopeTable(double activation_ns = 0.5) {
   const Topology topology = StandardTopology("resnet8").value();
   CostTable table;
   table.name = "slope";
@@ -52,12 +58,16 @@ inline std::string WriteTable(const StudyFolder& folder) {
       for (int activations = 1; activations <= 8; ++activations) {
         const double macs = static_cast<double>(Macs(topology, operation));
         table.operations[{op.name, weights, activations}] =
-            Cost{1e-3 * macs * (2 + weights + 0.5 * activations), std::nullopt};
+            Cost{1e-3 * macs * (2 + weights + activation_ns * activations), std::nullopt};
       }
     }
   }
+  return table;
+}
+
+inline std::string WriteTable(const StudyFolder& folder) {
   const std::string path = folder.Path("slope.table");
-  WriteBytes(path, FormatCostTable(table));
+  WriteBytes(path, FormatCostTable(SlopeTable()));
   return path;
 }
 
@@ -99,6 +109,16 @@ class SmallSearch {
     Result<QuantizedModel> model = QuantizedModel::Create(*definition, config.weights, config.seed);
     if (!model.ok()) return model.status();
     parts->model.emplace(std::move(*model));
+    if (!config.fleet.empty()) {
+      const auto classes = FleetClassesOf(config);
+      if (!classes.ok()) return classes.status();
+      fleet.notice = [this](const std::string& text) { observer.OnNotice(text); };
+      fleet.stop = [this] { return options.stop(); };
+      auto boards = OpenFleetClasses(**classes, ClassesOf(config), fleet);
+      if (!boards.ok()) return boards.status();
+      parts->boards = std::move(*boards);
+      return parts;
+    }
     if (board_ == nullptr) {
       BoardOptions board_options;
       board_options.fast = true;
@@ -120,6 +140,7 @@ class SmallSearch {
   SearchOptions options;
   QuietObserver observer;
   std::optional<Failure> failure;
+  FleetClassOptions fleet;  // where config names one, of several boards
 
  private:
   DataSplits data_;

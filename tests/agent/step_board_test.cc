@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/session/one_board.h"
 #include "agent/study/step_ids.h"
 #include "kernels/base/network_file.h"
 #include "tests/agent/study_fixture.h"
@@ -84,26 +85,30 @@ class StepBoardTest : public testing::Test {
     uniform8_ = ValueOrDie(files_.Put(StudyFileKind::kNetwork, SerializeNetwork(network_)));
   }
 
-  std::unique_ptr<StepBoard> Open(Board* board) {
-    return std::make_unique<StepBoard>(problem_, uniform8_, board, *journal_, files_);
+  std::unique_ptr<StepBoard> Open(ClassBoards* boards) {
+    return std::make_unique<StepBoard>(problem_, uniform8_, std::vector<ClassId>{kOnlyClass},
+                                       boards, *journal_, files_);
+  }
+  // Until one of the steps that are under way is measured.
+  void Finish(StepBoard& board) {
+    while (true) {
+      const Result<std::vector<StepBoard::Part>> measured = board.WaitForAnswers();
+      ASSERT_TRUE(measured.ok()) << measured.status().message();
+      if (!measured->empty()) return;
+    }
   }
   void MeasureSteps(StepBoard& board, int first, int last) {
     for (int step = first; step < last; ++step) {
-      Status status = board.Start(step, AssignmentOf(network_), network_);
+      const Status status = board.Start(step, kOnlyClass, AssignmentOf(network_), network_);
       ASSERT_TRUE(status.ok()) << status.message();
-      status = board.Finish();
-      ASSERT_TRUE(status.ok()) << status.message();
+      ASSERT_NO_FATAL_FAILURE(Finish(board));
     }
   }
   // As a replay tells a board what the log holds.
-  void NoteAll(StepBoard& board, int steps) {
-    for (int step = 0; step < steps; ++step) {
-      const std::string id = StepId(step);
-      for (const std::string& each : {id, RepeatedStepId(id, 1), RepeatedStepId(id, 2)}) {
-        if (!ValueOrDie(study_->FindMeasurement(each))) continue;
-        board.NoteLogged(each);
-        board.NoteLogged(Uniform8StepId(each));
-      }
+  void NoteAll(StepBoard& board) {
+    for (const Event& event : ValueOrDie(study_->Events())) {
+      if (event.kind != MeasurementEvent::kKind) continue;
+      board.NoteLogged(ValueOrDie(ParseEvent<MeasurementEvent>(event.payload)));
     }
   }
   static std::vector<ClassOutcome> Outcomes(const StepBoard& board) {
@@ -128,7 +133,8 @@ class StepBoardTest : public testing::Test {
 // take seven times that.
 TEST_F(StepBoardTest, RepeatsTakeAQuarterMoreAndOneRepeatAtMost) {
   DisturbedBoard disturbed;
-  const auto board = Open(&disturbed);
+  OneBoard one(disturbed, false);
+  const auto board = Open(&one);
   MeasureSteps(*board, 0, kSteps);
   EXPECT_GE(disturbed.repeats(), 2);
   double seconds = 0.0;
@@ -147,14 +153,15 @@ TEST_F(StepBoardTest, RepeatsTakeAQuarterMoreAndOneRepeatAtMost) {
 // after it change nothing, nor does the order in which one asks.
 TEST_F(StepBoardTest, AReplayDecidesAsTheSearchDid) {
   DisturbedBoard disturbed;
-  const auto board = Open(&disturbed);
+  OneBoard one(disturbed, false);
+  const auto board = Open(&one);
   std::vector<ClassOutcome> as_answered;
   for (int step = 0; step < kSteps; ++step) {
     MeasureSteps(*board, step, step + 1);
     as_answered.push_back(ValueOrDie(board->OutcomeOf(step, "board")));
   }
   const auto replay = Open(nullptr);
-  NoteAll(*replay, kSteps);
+  NoteAll(*replay);
   const ClassOutcome last = ValueOrDie(replay->OutcomeOf(kSteps - 1, "board"));
   EXPECT_EQ(last, as_answered.back());
   EXPECT_EQ(Outcomes(*replay), as_answered);
@@ -162,7 +169,8 @@ TEST_F(StepBoardTest, AReplayDecidesAsTheSearchDid) {
 
 TEST_F(StepBoardTest, ASearchThatGoesOnHasTheBudgetThatItHad) {
   DisturbedBoard all_at_once;
-  MeasureSteps(*Open(&all_at_once), 0, kSteps);
+  OneBoard one(all_at_once, false);
+  MeasureSteps(*Open(&one), 0, kSteps);
 
   StudyFolder other;
   path_ = other.Path("study.db");
@@ -171,18 +179,88 @@ TEST_F(StepBoardTest, ASearchThatGoesOnHasTheBudgetThatItHad) {
   files_ = StudyFiles(path_);
   SetUp();
   DisturbedBoard before;
-  const auto stopped = Open(&before);
-  MeasureSteps(*stopped, 0, 7);
+  OneBoard one_before(before, false);
+  MeasureSteps(*Open(&one_before), 0, 7);
   DisturbedBoard after;
-  const auto resumed = Open(&after);
-  NoteAll(*resumed, 7);
-  // Answers that are logged say how long steps took; the last one's is not there yet.
-  for (int step = 0; step < 6; ++step) {
-    resumed->NoteSeconds(step, ValueOrDie(stopped->OutcomeOf(step, "board")).board_seconds);
-  }
+  OneBoard one_after(after, false);
+  const auto resumed = Open(&one_after);
+  NoteAll(*resumed);
   MeasureSteps(*resumed, 7, kSteps);
   EXPECT_EQ(before.measured() + after.measured(), all_at_once.measured());
   EXPECT_EQ(before.repeats() + after.repeats(), all_at_once.repeats());
+}
+
+// Boards of a class that answer in an order which a test chooses: the one asked last first.
+class LastFirstBoards final : public ClassBoards {
+ public:
+  Board& BoardOf(const ClassId&) override { return board_; }
+  int Slots(const ClassId&) override { return kSteps; }
+  int MaxStarted(const ClassId&) override { return kSteps; }
+  bool SharesThisMachine() override { return false; }
+  Result<MeasureNumber> Start(const ClassId& on, const MeasureJob& job) override {
+    started_.push_back({++last_, on, job});
+    return last_;
+  }
+  Result<std::optional<ClassAnswer>> TakeAnswer() override { return std::optional<ClassAnswer>(); }
+  Result<ClassAnswer> WaitForAnswer() override {
+    const Asked asked = started_.back();
+    started_.pop_back();
+    BITPILOT_RETURN_IF_ERROR(board_.StartMeasure(asked.job));
+    Result<Measurement> measurement = board_.FinishMeasure();
+    if (!measurement.ok()) return measurement.status();
+    const std::string name = asked.number % 2 == 0 ? "even" : "odd";
+    return ClassAnswer{asked.number, std::move(*measurement), board_.info(), name};
+  }
+  void GiveUp() override { started_.clear(); }
+
+ private:
+  struct Asked {
+    MeasureNumber number;
+    ClassId on;
+    MeasureJob job;
+  };
+  DisturbedBoard board_;
+  std::vector<Asked> started_;
+  MeasureNumber last_ = 0;
+};
+
+// Twenty steps in flight at once: what each may repeat follows from the log alone, in whatever order
+// boards answered.
+TEST_F(StepBoardTest, AReplayOfStepsInFlightDecidesAsTheSearchDid) {
+  LastFirstBoards boards;
+  const auto board = Open(&boards);
+  for (int step = 0; step < kSteps; ++step) {
+    ASSERT_TRUE(board->Start(step, kOnlyClass, AssignmentOf(network_), network_).ok());
+  }
+  std::vector<int> order;
+  while (board->is_measuring()) {
+    for (const auto& [step, on] : ValueOrDie(board->WaitForAnswers())) order.push_back(step);
+  }
+  ASSERT_EQ(order.size(), static_cast<std::size_t>(kSteps));
+  EXPECT_EQ(order.front(), kSteps - 1);
+  const std::vector<ClassOutcome> as_answered = Outcomes(*board);
+  EXPECT_THAT(as_answered, testing::Contains(testing::Field(&ClassOutcome::board, "odd")));
+  EXPECT_THAT(as_answered, testing::Contains(testing::Field(&ClassOutcome::board, "even")));
+  const auto replay = Open(nullptr);
+  NoteAll(*replay);
+  EXPECT_EQ(Outcomes(*replay), as_answered);
+}
+
+// A log whose event claims another time than the row that it names.
+TEST_F(StepBoardTest, BelievesNoSecondsThatAreNotTheRows) {
+  DisturbedBoard disturbed;
+  OneBoard one(disturbed, false);
+  MeasureSteps(*Open(&one), 0, 1);
+  const auto replay = Open(nullptr);
+  for (const Event& event : ValueOrDie(study_->Events())) {
+    if (event.kind != MeasurementEvent::kKind) continue;
+    auto measurement = ValueOrDie(ParseEvent<MeasurementEvent>(event.payload));
+    measurement.board_seconds *= 2.0;
+    replay->NoteLogged(measurement);
+  }
+  const Result<ClassOutcome> outcome = replay->OutcomeOf(0, kOnlyClass);
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_THAT(outcome.status().message(), testing::HasSubstr("are not those of its row"));
 }
 
 }  // namespace

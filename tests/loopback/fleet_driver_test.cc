@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -106,6 +107,26 @@ TEST_F(FleetDriverTest, NeedsNoMoreThreadsForMoreBoards) {
   }
   EXPECT_EQ(threads[0], threads[2]);
   EXPECT_EQ(MeasureAll(fleet, Networks(24)), 3U) << "each board takes part";
+}
+
+TEST_F(FleetDriverTest, GivesOutResultsOfSeveralJobsAsTheyCome) {
+  const std::unique_ptr<LocalDaemon> daemon = StartModel();
+  FleetDriver fleet({}, {});
+  const fleet::BoardId board = fleet.AddBoard(BoardAt(daemon->Address().value(), "a board"));
+  EXPECT_FALSE(fleet.WaitForAny({}, [] { return true; })) << "of no jobs it waits for the stop";
+  const std::vector<Network> networks = Networks(6);
+  std::set<JobId> jobs;
+  for (const Network& network : networks) jobs.insert(Submit(fleet, network));
+  while (!jobs.empty()) {
+    std::optional<fleet::JobEnded> ended = fleet.TakeEnded(jobs);
+    if (!ended) ended = fleet.WaitForAny(jobs, {});
+    ASSERT_TRUE(ended);
+    EXPECT_TRUE(ended->result.status.ok()) << ended->result.status.message();
+    EXPECT_EQ(jobs.erase(ended->result.id), 1U);
+    fleet.Record(*ended);
+  }
+  EXPECT_FALSE(fleet.TakeEnded(jobs));
+  EXPECT_EQ(fleet.InfoOf(board)->backend, "model:toy");
 }
 
 TEST_F(FleetDriverTest, GoesOnWithoutABoardThatIsKilled) {

@@ -149,16 +149,16 @@ TEST(UtilityTest, IsNoNumberWithoutAMeasurementAndAScore) {
   EXPECT_FALSE(Utility(problem, outcome, "b").has_value());
   outcome.score.reset();
   EXPECT_FALSE(Utility(problem, outcome, "a").has_value());
-  EXPECT_FALSE(MeanUtility(problem, outcome).has_value());
+  EXPECT_FALSE(JointUtility(problem, outcome).has_value());
 }
 
-TEST(MeanUtilityTest, IsOverTheClassesThatAnswered) {
+TEST(JointUtilityTest, IsOverTheClassesThatAnswered) {
   const SearchProblem problem = SmallProblem();
   TrialOutcome outcome = OutcomeOf(0.7);
   outcome.classes.push_back({"b", Measured{.ratio = 0.9}});
   outcome.classes.push_back({"c", CandidateFailed{}});
   outcome.classes.push_back({"d", BoardUnavailable{}});
-  EXPECT_NEAR(MeanUtility(problem, outcome).value(), -1.0, 1e-12);  // of -.9 and -1.1
+  EXPECT_NEAR(JointUtility(problem, outcome).value(), -1.0, 1e-12);  // of -.9 and -1.1
 }
 
 }  // namespace

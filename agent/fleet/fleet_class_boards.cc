@@ -1,0 +1,338 @@
+#include "agent/fleet/fleet_class_boards.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "agent/fleet/fleet_board.h"
+#include "agent/fleet/fleet_driver.h"
+#include "agent/fleet/health_check.h"
+#include "agent/fleet/job_requests.h"
+#include "agent/fleet/stopped.h"
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+using fleet::BoardReport;
+using fleet::BoardState;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// A board that refused is asked again after so long: its list of agents may have been mended.
+constexpr milliseconds kRetryFailed{60'000};
+// So long another board is not asked instead of the one that was asked before.
+constexpr milliseconds kMemberAway{20'000};
+constexpr auto kLookAtMember = std::chrono::seconds(1);
+
+bool Works(const BoardReport& report) {
+  return report.state == BoardState::kReady || report.state == BoardState::kBusy ||
+         report.state == BoardState::kResting;
+}
+
+bool IsOf(const BoardReport& report, const std::string& on) {
+  return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();
+}
+
+fleet::FleetOptions OptionsOf(const FleetClassOptions& options) {
+  fleet::FleetOptions fleet;
+  fleet.health_check = HealthCheckRequest();
+  fleet.max_wait = options.max_wait.value_or(kForever);
+  fleet.retry_failed_after = kRetryFailed;
+  fleet.move_after = options.move_after;
+  for (const auto& [on, info] : options.expected) fleet.expected.emplace(on, info);
+  return fleet;
+}
+
+class FleetClassBoards final : public ClassBoards {
+ public:
+  explicit FleetClassBoards(const FleetClassOptions& options)
+      : options_(options), fleet_(OptionsOf(options), options.notice) {}
+  ~FleetClassBoards() override;
+
+  void AddBoard(const BoardAddress& address, const AgentKeys& keys);
+  Status WaitForClasses(const std::vector<std::string>& tags);
+
+  Board& BoardOf(const std::string& on) override;
+  int Slots(const std::string& on) override;
+  int MaxStarted(const std::string&) override { return kMaxClassSlots; }
+  bool SharesThisMachine() override;
+  Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) override;
+  Result<std::optional<ClassAnswer>> TakeAnswer() override;
+  Result<ClassAnswer> WaitForAnswer() override;
+  void Recorded(MeasureNumber number) override;
+  void GiveUp() override;
+
+ private:
+  class Member;
+
+  // Reports of the boards of a class, as the fleet has them now.
+  std::vector<BoardReport> BoardsOf(const std::string& on);
+  bool IsListedFor(const BoardReport& report, const std::string& on) const;
+  // What each board that is listed for a class is like, for people.
+  std::string Describe(const std::vector<BoardReport>& all, const std::string& on) const;
+  Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
+
+  const FleetClassOptions options_;
+  std::map<fleet::BoardId, std::vector<std::string>> tags_;
+  std::map<fleet::BoardId, std::string> names_;
+  std::map<std::string, std::unique_ptr<Member>> members_;
+  std::set<JobId> started_;
+  std::map<JobId, fleet::JobEnded> unrecorded_;  // without their measurements
+  FleetDriver fleet_;
+};
+
+// One board of a class, and another one if that stays away.
+class FleetClassBoards::Member final : public Board {
+ public:
+  Member(FleetClassBoards& boards, std::string on, fleet::BoardId first, BoardInfo info)
+      : boards_(boards), on_(std::move(on)), board_(first), info_(std::move(info)) {}
+
+  const BoardInfo& info() const override { return info_; }
+  std::string listed_name() const override { return boards_.names_.at(board_); }
+
+  Result<std::vector<std::vector<float>>> Infer(const Network& network,
+                                                std::span<const std::uint8_t> images) override {
+    Result<JobRequest> request = MakeInferRequest(network, images);
+    if (!request.ok()) return request.status();
+    Result<fleet::JobEnded> ended = Run(std::move(*request));
+    if (!ended.ok()) return ended.status();
+    return std::move(ended->result.logits);
+  }
+
+  Result<Measurement> Measure(const MeasureJob& job) override {
+    BITPILOT_RETURN_IF_ERROR(StartMeasure(job));
+    return FinishMeasure();
+  }
+
+  Status StartMeasure(const MeasureJob& job) override {
+    BITPILOT_CHECK(!request_);
+    Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+    if (!request.ok()) return request.status();
+    request_ = std::move(*request);
+    return Status();
+  }
+
+  Result<Measurement> FinishMeasure() override {
+    BITPILOT_CHECK(request_);
+    Result<fleet::JobEnded> ended = Run(*std::exchange(request_, std::nullopt));
+    if (!ended.ok()) return ended.status();
+    return std::move(ended->result.measurement);
+  }
+
+ private:
+  Result<fleet::JobEnded> Run(JobRequest request) {
+    while (true) {
+      const bool is_there = IsThere();
+      // Elsewhere it is another measurement: a board knows each once.
+      if (auto* input = std::get_if<MeasureInput>(&request.input)) {
+        input->measure_id = NewMeasureId();
+      }
+      fleet::JobSpec job;
+      job.request = request;
+      job.class_tag = on_;
+      if (is_there) job.only_on = board_;
+      const JobId id = boards_.fleet_.Submit(std::move(job));
+      steady_clock::time_point there = steady_clock::now();
+      steady_clock::time_point next_look = there + kLookAtMember;
+      bool is_lost = false;
+      std::optional<fleet::JobEnded> ended = boards_.fleet_.WaitForAny({id}, [&] {
+        if (boards_.options_.stop && boards_.options_.stop()) return true;
+        const auto now = steady_clock::now();
+        if (!is_there || now < next_look) return false;
+        next_look = now + kLookAtMember;
+        if (IsThere()) there = now;
+        return is_lost = now - there > kMemberAway;
+      });
+      if (ended) {
+        boards_.fleet_.Record(*ended);
+        const bool may_go_elsewhere =
+            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere();
+        if (may_go_elsewhere) continue;
+        if (!ended->result.status.ok()) return ended->result.status;
+        Use(*ended->board);
+        return std::move(*ended);
+      }
+      boards_.fleet_.Cancel(id);
+      if (!is_lost) return Stopped();
+    }
+  }
+
+  bool IsThere() const {
+    const std::vector<BoardReport> all = boards_.BoardsOf(on_);
+    return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
+      return report.id == board_ && Works(report);
+    });
+  }
+
+  void Use(fleet::BoardId board) {
+    board_ = board;
+    if (std::optional<BoardInfo> info = boards_.fleet_.InfoOf(board)) info_ = std::move(*info);
+  }
+
+  FleetClassBoards& boards_;
+  const std::string on_;
+  fleet::BoardId board_;
+  BoardInfo info_;
+  std::optional<JobRequest> request_;
+};
+
+FleetClassBoards::~FleetClassBoards() = default;
+
+void FleetClassBoards::AddBoard(const BoardAddress& address, const AgentKeys& keys) {
+  BoardOptions patient;
+  patient.connect_timeout = patient.reconnect_timeout = patient.lease_wait = kForever;
+  const fleet::BoardId id = fleet_.AddBoard(FleetBoardAt(address, keys, patient));
+  tags_[id] = address.tags;
+  names_[id] = address.name;
+}
+
+bool FleetClassBoards::IsListedFor(const BoardReport& report, const std::string& on) const {
+  const std::vector<std::string>& tags = tags_.at(report.id);
+  return std::find(tags.begin(), tags.end(), on) != tags.end();
+}
+
+std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
+                                       const std::string& on) const {
+  std::string text;
+  for (const BoardReport& report : all) {
+    if (!IsListedFor(report, on)) continue;
+    text += (text.empty() ? "'" : ", '") + report.name + "' is " +
+            std::string(ToString(report.state)) +
+            (report.why.empty() ? "" : " (" + report.why + ")");
+  }
+  return text;
+}
+
+Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
+  const auto begun = steady_clock::now();
+  Status failure;
+  const auto lacks_a_board = [&](const std::string& on) { return !members_.contains(on); };
+  const auto look = [&](const std::vector<BoardReport>& all, const std::string& on) {
+    for (const BoardReport& report : all) {
+      const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
+      if (!IsOf(report, on) || !Works(report) || !info) continue;
+      members_[on] = std::make_unique<Member>(*this, on, report.id, *info);
+      return;
+    }
+    const bool is_late = options_.max_wait && steady_clock::now() - begun >= *options_.max_wait;
+    const bool all_failed = std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
+      return report.state == BoardState::kFailed || !IsListedFor(report, on);
+    });
+    if (!is_late && !all_failed) return;
+    const std::string after = is_late ? " that works, after " +
+                                            std::to_string(options_.max_wait->count() / 1000) +
+                                            " s (--max-wait)"
+                                      : "";
+    failure = {StatusCode::kUnavailable,
+               "class '" + on + "' has no board" + after + ": " + Describe(all, on)};
+  };
+  constexpr auto kTellAfter = std::chrono::seconds(3);
+  bool was_told = false;
+  bool stopped = false;
+  (void)fleet_.WaitForAny({}, [&] {
+    stopped = options_.stop && options_.stop();
+    const std::vector<BoardReport> all = fleet_.Boards();
+    for (const std::string& on : tags) {
+      if (lacks_a_board(on)) look(all, on);
+    }
+    const bool is_complete = std::none_of(tags.begin(), tags.end(), lacks_a_board);
+    if (stopped || !failure.ok() || is_complete) return true;
+    if (!was_told && options_.notice && steady_clock::now() - begun >= kTellAfter) {
+      was_told = true;
+      for (const std::string& on : tags) {
+        if (!lacks_a_board(on)) continue;
+        options_.notice("waiting for a board of class '" + on + "': " + Describe(all, on));
+      }
+    }
+    return false;
+  });
+  return stopped ? Stopped() : failure;
+}
+
+std::vector<BoardReport> FleetClassBoards::BoardsOf(const std::string& on) {
+  std::vector<BoardReport> reports = fleet_.Boards();
+  std::erase_if(reports, [&](const BoardReport& report) { return !IsOf(report, on); });
+  return reports;
+}
+
+Board& FleetClassBoards::BoardOf(const std::string& on) { return *members_.at(on); }
+
+int FleetClassBoards::Slots(const std::string& on) {
+  const std::vector<BoardReport> reports = BoardsOf(on);
+  const auto working = static_cast<int>(std::count_if(reports.begin(), reports.end(), Works));
+  if (SharesThisMachine()) return std::clamp(working, 1, kMaxClassSlots);
+  // A board that is alone takes one candidate ahead; several have each other's.
+  return std::clamp(working, reports.size() == 1 ? 2 : 1, kMaxClassSlots);
+}
+
+bool FleetClassBoards::SharesThisMachine() {
+  return std::any_of(names_.begin(), names_.end(), [this](const auto& named) {
+    const std::optional<BoardInfo> info = fleet_.InfoOf(named.first);
+    return info && info->shares_agent_host && !info->is_model();
+  });
+}
+
+Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const MeasureJob& job) {
+  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+  if (!request.ok()) return request.status();
+  fleet::JobSpec spec;
+  spec.request = std::move(*request);
+  spec.class_tag = on;
+  const JobId id = fleet_.Submit(std::move(spec));
+  started_.insert(id);
+  return id;
+}
+
+Result<std::optional<ClassAnswer>> FleetClassBoards::TakeAnswer() {
+  std::optional<fleet::JobEnded> ended = fleet_.TakeEnded(started_);
+  if (!ended) return std::optional<ClassAnswer>();
+  Result<ClassAnswer> answer = AnswerOf(std::move(*ended));
+  if (!answer.ok()) return answer.status();
+  return std::optional(std::move(*answer));
+}
+
+Result<ClassAnswer> FleetClassBoards::WaitForAnswer() {
+  BITPILOT_CHECK(!started_.empty());
+  std::optional<fleet::JobEnded> ended = fleet_.WaitForAny(started_, options_.stop);
+  if (!ended) return Stopped();
+  return AnswerOf(std::move(*ended));
+}
+
+Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
+  const JobId id = ended.result.id;
+  started_.erase(id);
+  if (!ended.result.status.ok()) {
+    fleet_.Record(ended);
+    return ended.result.status;
+  }
+  fleet::JobEnded& owed = unrecorded_[id];
+  owed.result.id = id;
+  owed.attempt = ended.attempt;
+  BITPILOT_CHECK(ended.board);
+  return ClassAnswer{id, std::move(ended.result.measurement),
+                     fleet_.InfoOf(*ended.board).value_or(BoardInfo()), names_.at(*ended.board)};
+}
+
+void FleetClassBoards::Recorded(MeasureNumber number) {
+  const auto owed = unrecorded_.extract(number);
+  if (!owed.empty()) fleet_.Record(owed.mapped());
+}
+
+void FleetClassBoards::GiveUp() {
+  for (const JobId id : std::exchange(started_, {})) fleet_.Cancel(id);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
+                                                      const std::vector<std::string>& tags,
+                                                      const FleetClassOptions& options) {
+  auto boards = std::make_unique<FleetClassBoards>(options);
+  for (const BoardAddress& address : classes.boards) boards->AddBoard(address, classes.keys);
+  BITPILOT_RETURN_IF_ERROR(boards->WaitForClasses(tags));
+  return std::unique_ptr<ClassBoards>(std::move(boards));
+}
+
+}  // namespace bitpilot

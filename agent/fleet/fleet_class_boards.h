@@ -1,0 +1,48 @@
+// The classes of a fleet, whose boards measure in parallel: FleetDriver schedules, tries again,
+// quarantines, and leaves out what is unlike its class (agent/fleet/fleet_core.h).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/fleet/board.h"
+#include "agent/fleet/class_boards.h"
+#include "kernels/base/status.h"
+
+namespace bitpilot {
+
+struct FleetClasses {
+  std::vector<BoardAddress> boards;  // their tags are classes
+  AgentKeys keys;
+};
+
+struct FleetClassOptions {
+  std::function<bool()> stop;                      // polled while waiting
+  std::function<void(const std::string&)> notice;  // what people should know
+  // How long a class may be without a board that works; nothing: for ever.
+  std::optional<std::chrono::milliseconds> max_wait;
+  // A board's job is given to another one when it has been away for so long.
+  std::chrono::milliseconds move_after{20'000};
+  // What boards of each class must be like; nothing: like the first one that comes.
+  std::map<std::string, BoardInfo> expected;
+};
+
+// Tickets in flight of a class at most.
+inline constexpr int kMaxClassSlots = 16;
+
+// Connects, and waits until each of the classes `tags` has a board. A class has as many slots as boards
+// that work, a class of one board two.
+//
+// Errors:
+//   kUnavailable  a class has had none for max_wait, or all of its boards refused; says which and why.
+//   kAborted      options.stop returned true.
+Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
+                                                      const std::vector<std::string>& tags,
+                                                      const FleetClassOptions& options);
+
+}  // namespace bitpilot

@@ -1,0 +1,138 @@
+#include "agent/results/joint_rows.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+namespace {
+
+using Kind = ClassObjective::Kind;
+using Rows = std::vector<const FinalRow*>;  // one a class
+
+std::optional<double> MeanOf(const Rows& rows, std::optional<double> FinalRow::*figure) {
+  double sum = 0.0;
+  for (const FinalRow* row : rows) {
+    if (!(row->*figure)) return std::nullopt;
+    sum += *(row->*figure);
+  }
+  return sum / static_cast<double>(rows.size());
+}
+
+double MeanOf(const Rows& rows, double FinalRow::*figure) {
+  double sum = 0.0;
+  for (const FinalRow* row : rows) sum += row->*figure;
+  return sum / static_cast<double>(rows.size());
+}
+
+std::optional<EnergyRatio> MeanEnergyRatio(const Rows& rows) {
+  EnergyRatio mean;
+  for (const FinalRow* row : rows) {
+    if (!row->energy_ratio) return std::nullopt;
+    mean.value += row->energy_ratio->value / static_cast<double>(rows.size());
+    mean.uncertainty += row->energy_ratio->uncertainty / static_cast<double>(rows.size());
+  }
+  return mean;
+}
+
+FinalRow MeanRow(const Rows& rows) {
+  FinalRow mean = *rows.front();
+  mean.latency_median_ns = MeanOf(rows, &FinalRow::latency_median_ns);
+  mean.ratio = MeanOf(rows, &FinalRow::ratio);
+  mean.model_energy_ratio = MeanOf(rows, &FinalRow::model_energy_ratio);
+  for (double FinalRow::*figure : {&FinalRow::latency_low_ns, &FinalRow::latency_high_ns,
+                                   &FinalRow::ratio_low, &FinalRow::ratio_high}) {
+    mean.*figure = MeanOf(rows, figure);
+  }
+  mean.energy_ratio = MeanEnergyRatio(rows);
+  mean.energy.reset();
+  mean.model_energy.reset();
+  mean.model_energy_unit.clear();
+  mean.kernels.clear();
+  mean.measurement_id.clear();
+  mean.on.clear();
+  mean.board.clear();
+  return mean;
+}
+
+const FinalRow& SlowestOf(const Rows& rows) {
+  return **std::max_element(rows.begin(), rows.end(), [](const FinalRow* a, const FinalRow* b) {
+    return a->ratio < b->ratio;
+  });
+}
+
+// Where a class measured nothing, nothing is said of all.
+FinalRow RowWithoutRatio(const FinalRow& failed) {
+  FinalRow row = failed;
+  row.latency_median_ns.reset();
+  row.ratio.reset();
+  row.latency_low_ns = row.latency_high_ns = row.ratio_low = row.ratio_high = 0.0;
+  row.budget_met = false;
+  return row;
+}
+
+void JudgeJointly(const Rows& rows, FinalRow& joint) {
+  const auto all = [&](auto holds) { return std::all_of(rows.begin(), rows.end(), holds); };
+  joint.speed.reset();
+  joint.as_fast_as.clear();
+  if (!all([](const FinalRow* row) { return row->speed.has_value(); })) return;
+  joint.speed = Speed::kNoDifference;
+  if (all([](const FinalRow* row) { return row->speed == Speed::kFaster; })) {
+    joint.speed = Speed::kFaster;
+  } else if (!all([](const FinalRow* row) { return row->speed != Speed::kSlower; })) {
+    joint.speed = Speed::kSlower;
+  }
+  joint.speed_p_value = 0.0;
+  for (const FinalRow* row : rows) {
+    joint.speed_p_value = std::max(joint.speed_p_value, row->speed_p_value);
+  }
+  for (const int other : rows.front()->as_fast_as) {
+    const bool nowhere = all([&](const FinalRow* row) {
+      const std::vector<int>& equals = row->as_fast_as;
+      return std::find(equals.begin(), equals.end(), other) != equals.end();
+    });
+    if (nowhere) joint.as_fast_as.push_back(other);
+  }
+}
+
+FinalRow JointRow(Kind kind, const Rows& rows) {
+  const auto failed = std::find_if(rows.begin(), rows.end(), [](const FinalRow* row) {
+    return !row->ratio || !row->latency_median_ns;
+  });
+  if (failed != rows.end()) return RowWithoutRatio(**failed);
+  FinalRow joint = kind == Kind::kMean ? MeanRow(rows) : SlowestOf(rows);
+  joint.budget_met =
+      std::all_of(rows.begin(), rows.end(), [](const FinalRow* row) { return row->budget_met; });
+  for (const FinalRow* row : rows) {
+    if (row->measure_status != "NOISY") continue;
+    joint.measure_status = row->measure_status;
+    joint.measure_detail = row->on + ": " + row->measure_detail;
+  }
+  JudgeJointly(rows, joint);
+  return joint;
+}
+
+}  // namespace
+
+std::vector<FinalRow> JointRows(const ClassObjective& objective,
+                                const std::vector<ClassFinal>& classes) {
+  BITPILOT_CHECK(!classes.empty());
+  if (classes.size() == 1) return classes.front().rows;
+  if (objective.kind == Kind::kOne) {
+    const auto own = std::find_if(classes.begin(), classes.end(),
+                                  [&](const ClassFinal& each) { return each.on == objective.on; });
+    BITPILOT_CHECK(own != classes.end());
+    return own->rows;
+  }
+  std::vector<FinalRow> joint;
+  for (std::size_t i = 0; i < classes.front().rows.size(); ++i) {
+    Rows rows;
+    for (const ClassFinal& each : classes) rows.push_back(&each.rows[i]);
+    joint.push_back(JointRow(objective.kind, rows));
+  }
+  return joint;
+}
+
+}  // namespace bitpilot

@@ -1,0 +1,27 @@
+// The rows of the final table of several classes: what the search's objective makes of each class's.
+#pragma once
+
+#include <vector>
+
+#include "agent/study/events.h"
+#include "policies/search_problem.h"
+
+namespace bitpilot {
+
+// One row a finalist. Of a single class its own rows. Accuracies and widths are the same on all classes;
+// of the rest:
+//
+//   one    all figures are that class's
+//   worst  all figures are those of the class on which the row's ratio is largest; budgets are kept if they
+//          are on every class
+//   mean   ratios and latencies are means, and have no one board; there are no energies in joules
+//
+// Of worst and mean a row is faster than uniform 8 bit if it is on every class, and slower if it is on any;
+// it is not told apart from another row if no class tells them apart; and without a ratio if a class
+// measured none.
+//
+// REQUIRES: classes have parallel rows; the objective's class is among them.
+std::vector<FinalRow> JointRows(const ClassObjective& objective,
+                                const std::vector<ClassFinal>& classes);
+
+}  // namespace bitpilot

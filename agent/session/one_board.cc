@@ -1,0 +1,29 @@
+#include "agent/session/one_board.h"
+
+#include <utility>
+
+#include "kernels/base/check.h"
+
+namespace bitpilot {
+
+Result<MeasureNumber> OneBoard::Start(const std::string&, const MeasureJob& job) {
+  BITPILOT_CHECK(!is_started_);
+  BITPILOT_RETURN_IF_ERROR(board_.StartMeasure(job));
+  is_started_ = true;
+  return ++last_;
+}
+
+Result<ClassAnswer> OneBoard::WaitForAnswer() {
+  BITPILOT_CHECK(is_started_);
+  // One that failed is under way no longer.
+  is_started_ = false;
+  Result<Measurement> measurement = board_.FinishMeasure();
+  if (!measurement.ok()) return measurement.status();
+  return ClassAnswer{last_, std::move(*measurement), board_.info(), board_.listed_name()};
+}
+
+void OneBoard::GiveUp() {
+  if (std::exchange(is_started_, false)) (void)board_.FinishMeasure();
+}
+
+}  // namespace bitpilot

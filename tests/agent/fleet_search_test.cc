@@ -1,0 +1,256 @@
+// Searches over several boards: real daemons of model boards, one process, nothing trains. What boards
+// answer comes in another order in every run; what a study says of it must not depend on that.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/cli/search_result.h"
+#include "agent/device/local_daemon.h"
+#include "agent/fleet/keys.h"
+#include "agent/session/search_session.h"
+#include "agent/study/step_ids.h"
+#include "tests/agent/small_search.h"
+
+namespace bitpilot {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+// Daemons, and the fleet file that lists them.
+class FleetSearchTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    keys_ = ValueOrDie(CreateAgentKeys(folder_.Path("keys"), /*overwrite=*/false));
+    SearchConfig& config = search_.config;
+    config.device.clear();
+    config.fast = false;
+    config.fleet = folder_.Path("fleet.toml");
+    config.policy = "random";
+    config.train_batches = 0;
+    config.final_batches = 0;
+    search_.fleet.move_after = milliseconds(200);
+  }
+
+  void StartBoard(const std::string& tag, const CostTable& table) {
+    LocalDaemonOptions options;
+    options.program = ValueOrDie(FindDaemonProgram());
+    options.cost_table = FormatCostTable(table);
+    options.fast = true;
+    boards_.push_back({tag, ValueOrDie(LocalDaemon::Create(options, keys_.public_key))});
+  }
+
+  // Daemons that have ended are started again.
+  void WriteFleet() {
+    std::string text = "keys = \"keys\"\n";
+    for (std::size_t i = 0; i < boards_.size(); ++i) {
+      const BoardAddress address = ValueOrDie(boards_[i].daemon->Address());
+      text += "[[board]]\nname = \"board-" + std::to_string(i) + "\"\nendpoint = \"" +
+              address.endpoint + "\"\npublic_key = \"" + address.public_key + "\"\ntags = [\"" +
+              boards_[i].tag + "\"]\n";
+    }
+    WriteBytes(search_.config.fleet, text);
+  }
+
+  void Kill(std::size_t board) { ASSERT_EQ(kill(boards_[board].daemon->pid(), SIGKILL), 0); }
+
+  // Starts the study, or goes on with it, as a new process would.
+  Result<SearchOutcome> Run() {
+    Result<std::unique_ptr<Study>> study =
+        std::filesystem::exists(path_) ? Study::OpenForResume(path_)
+                                       : Study::Create(path_, ToJson(search_.config).dump());
+    if (!study.ok()) return study.status();
+    Result<std::unique_ptr<LiveParts>> parts = search_.FreshParts();
+    if (!parts.ok()) return parts.status();
+    Result<Journal> journal = Journal::Open(**study, Journal::AtEnd::kRecord);
+    if (!journal.ok()) return journal.status();
+    const StudyFiles files(path_);
+    Result<SearchOutcome> outcome =
+        SearchDriver(search_.config, *journal, files, parts->get(), search_.options).Run();
+    const Status closed = (*study)->Close(outcome.ok() ? "done" : "failed");
+    return closed.ok() ? std::move(outcome) : closed;
+  }
+
+  template <typename T>
+  std::vector<T> EventsOf() const {
+    std::vector<T> events;
+    for (const Event& event : ValueOrDie(ValueOrDie(Study::OpenReadOnly(path_))->Events())) {
+      if (event.kind == T::kKind) events.push_back(ValueOrDie(ParseEvent<T>(event.payload)));
+    }
+    return events;
+  }
+
+  // Of the steps' measurements.
+  std::set<std::string> BoardsThatMeasured() const {
+    std::set<std::string> boards;
+    for (const MeasurementEvent& event : EventsOf<MeasurementEvent>()) {
+      if (IsStep(event.measurement_id)) boards.insert(event.board);
+    }
+    return boards;
+  }
+
+  void ExpectVerifies() const {
+    const Result<ReplayReport> replay = VerifyReplay(path_);
+    ASSERT_TRUE(replay.ok()) << replay.status().message();
+    EXPECT_TRUE(replay->complete);
+    EXPECT_EQ(replay->decisions,
+              search_.config.measurements / static_cast<int>(ClassesOf(search_.config).size()));
+    EXPECT_EQ(Problem(path_), "");
+  }
+
+  struct TaggedBoard {
+    std::string tag;
+    std::unique_ptr<LocalDaemon> daemon;
+  };
+
+  StudyFolder folder_;
+  SmallSearch search_{folder_};
+  std::string path_ = folder_.Path("study.db");
+  AgentKeys keys_;
+  std::vector<TaggedBoard> boards_;
+};
+
+TEST_F(FleetSearchTest, MeasuresOnTwoBoardsOfAClassAndVerifies) {
+  for (int i = 0; i < 2; ++i) StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.classes = {"slope"};
+  search_.config.measurements = 12;
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  ExpectVerifies();
+  EXPECT_EQ(BoardsThatMeasured(), (std::set<std::string>{"board-0", "board-1"}));
+  EXPECT_EQ(EventsOf<ConditionsEvent>().back().conditions.slots.at("slope"), 2);
+  for (const TransitionEvent& event : EventsOf<TransitionEvent>()) {
+    ASSERT_EQ(event.classes.size(), 1U);
+    EXPECT_EQ(event.classes.front().on, "slope");
+    EXPECT_THAT(event.classes.front().board, testing::StartsWith("board-"));
+  }
+}
+
+// One is killed in the middle, then the search, then it goes on without that board.
+TEST_F(FleetSearchTest, EightBoardsOfWhichOneIsKilledVerifyAndGoOn) {
+  for (int i = 0; i < 8; ++i) StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.measurements = 40;
+  bool is_stopped = false;
+  search_.options.stop = [&] { return is_stopped; };
+  search_.observer.on_step = [&](const TransitionEvent&) {
+    if (search_.observer.steps.size() == 8) Kill(3);
+    is_stopped = search_.observer.steps.size() == 24;
+  };
+  const Result<SearchOutcome> stopped = Run();
+  ASSERT_TRUE(stopped.ok()) << stopped.status().message();
+  EXPECT_TRUE(stopped->interrupted);
+  const Result<ReplayReport> so_far = VerifyReplay(path_);
+  ASSERT_TRUE(so_far.ok()) << so_far.status().message();
+  EXPECT_EQ(so_far->decisions, 24);
+
+  is_stopped = false;
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_EQ(outcome->decisions, 40);
+  ExpectVerifies();
+  EXPECT_GE(BoardsThatMeasured().size(), 4U);
+}
+
+TEST_F(FleetSearchTest, LeavesOutAndNamesABoardUnlikeItsClass) {
+  CostTable other = SlopeTable();
+  other.name = "another";
+  StartBoard("slope", other);
+  StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.classes = {"slope"};
+  const std::unique_ptr<LiveParts> parts = ValueOrDie(search_.FreshParts());
+  ClassBoards& boards = *parts->boards;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (search_.observer.notices.find("left out") == std::string::npos &&
+         std::chrono::steady_clock::now() < deadline) {
+    ASSERT_TRUE(boards.TakeAnswer().ok());
+  }
+  EXPECT_THAT(search_.observer.notices, HasSubstr("is left out of class 'slope'"));
+  EXPECT_THAT(search_.observer.notices, HasSubstr("backend is model:"));
+  EXPECT_EQ(boards.Slots("slope"), 2) << "one board, and one candidate ahead";
+}
+
+TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {
+  StartBoard("steep", SlopeTable(0.0));
+  StartBoard("steep", SlopeTable(0.0));
+  StartBoard("flat", SlopeTable(3.0));
+  WriteFleet();
+  search_.config.classes = {"steep", "flat"};
+  search_.config.measurements = 16;
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  ExpectVerifies();
+
+  const FinalEvent& final = outcome->final;
+  ASSERT_EQ(final.classes.size(), 2U);
+  EXPECT_EQ(final.classes[0].on, "steep");
+  EXPECT_EQ(final.classes[1].on, "flat");
+  for (const ClassFinal& one : final.classes) {
+    EXPECT_FALSE(one.front.empty()) << one.on;
+    ASSERT_EQ(one.rows.size(), final.rows.size());
+    for (const FinalRow& row : one.rows) EXPECT_EQ(row.on, one.on);
+  }
+  for (std::size_t i = 0; i < final.rows.size(); ++i) {
+    EXPECT_EQ(*final.rows[i].ratio,
+              std::max(*final.classes[0].rows[i].ratio, *final.classes[1].rows[i].ratio))
+        << final.rows[i].label;
+  }
+  for (const TransitionEvent& event : EventsOf<TransitionEvent>()) {
+    EXPECT_EQ(event.classes.size(), 2U) << "each candidate on each class";
+  }
+
+  const Json line = SearchResultLine(*outcome, path_);
+  EXPECT_EQ(line.at("objective"), "worst");
+  EXPECT_FALSE(line.at("front").empty());
+  for (const char* const tag : {"steep", "flat"}) {
+    const Json& one = line.at("classes").at(tag);
+    EXPECT_TRUE(one.at("reference").contains("w8a8")) << tag;
+    ASSERT_FALSE(one.at("front").empty()) << tag;
+    EXPECT_EQ(one.at("front")[0].at("class"), tag);
+    EXPECT_THAT(one.at("front")[0].at("board").get<std::string>(), testing::StartsWith("board-"));
+  }
+}
+
+// The other class goes on as far as its own trials go; the study is sound and goes on later.
+TEST_F(FleetSearchTest, AClassWhoseBoardsAreGoneEndsAfterMaxWaitAndCanBeResumed) {
+  StartBoard("steep", SlopeTable(0.0));
+  StartBoard("flat", SlopeTable(3.0));
+  WriteFleet();
+  search_.config.classes = {"steep", "flat"};
+  search_.config.measurements = 16;
+  search_.fleet.max_wait = milliseconds(5000);
+  search_.observer.on_step = [&](const TransitionEvent&) {
+    if (search_.observer.steps.size() == 3) Kill(1);
+  };
+  const Result<SearchOutcome> failed = Run();
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.status().code(), StatusCode::kUnavailable);
+  EXPECT_THAT(failed.status().message(), HasSubstr("class 'flat'"));
+  EXPECT_THAT(failed.status().message(), HasSubstr("board-1"));
+  const Result<ReplayReport> so_far = VerifyReplay(path_);
+  ASSERT_TRUE(so_far.ok()) << so_far.status().message();
+  EXPECT_FALSE(so_far->complete);
+
+  search_.observer.on_step = {};
+  WriteFleet();
+  search_.fleet.max_wait.reset();
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  ExpectVerifies();
+}
+
+}  // namespace
+}  // namespace bitpilot

@@ -1,0 +1,85 @@
+// The final table of several classes, from hand-made rows.
+#include "agent/results/joint_rows.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bitpilot {
+namespace {
+
+using Kind = ClassObjective::Kind;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+FinalRow Row(const char* on, double ratio, Speed speed, std::vector<int> as_fast_as) {
+  FinalRow row;
+  row.on = on;
+  row.board = std::string(on) + "-board";
+  row.test_accuracy = 0.8;
+  row.ratio = ratio;
+  row.ratio_low = ratio - 0.01;
+  row.ratio_high = ratio + 0.01;
+  row.latency_median_ns = 1e5 * ratio;
+  row.speed = speed;
+  row.speed_p_value = ratio / 100;
+  row.as_fast_as = std::move(as_fast_as);
+  row.measure_status = "OK";
+  return row;
+}
+
+std::vector<ClassFinal> TwoClasses() {
+  ClassFinal a{"a", {Row("a", 0.5, Speed::kFaster, {1}), Row("a", 0.9, Speed::kFaster, {0})}, {}};
+  ClassFinal b{"b", {Row("b", 0.7, Speed::kFaster, {1}), Row("b", 0.8, Speed::kSlower, {})}, {}};
+  b.rows[1].budget_met = false;
+  return {a, b};
+}
+
+TEST(JointRowsTest, TheWorstIsTheSlowestClassWithItsBoard) {
+  const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses());
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].ratio, 0.7);
+  EXPECT_EQ(rows[0].board, "b-board");
+  EXPECT_EQ(rows[1].ratio, 0.9);
+  EXPECT_EQ(rows[1].board, "a-board");
+  EXPECT_TRUE(rows[0].budget_met);
+  EXPECT_FALSE(rows[1].budget_met) << "it is missed on one class";
+}
+
+TEST(JointRowsTest, IsFasterWhereEveryClassSaysSo) {
+  const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses());
+  EXPECT_EQ(rows[0].speed, Speed::kFaster);
+  EXPECT_DOUBLE_EQ(rows[0].speed_p_value, 0.007);
+  EXPECT_EQ(rows[1].speed, Speed::kSlower);
+  EXPECT_THAT(rows[0].as_fast_as, ElementsAre(1)) << "no class tells them apart";
+  EXPECT_THAT(rows[1].as_fast_as, IsEmpty());
+}
+
+TEST(JointRowsTest, TheMeanHasNoBoard) {
+  const std::vector<FinalRow> rows = JointRows({Kind::kMean}, TwoClasses());
+  EXPECT_NEAR(*rows[0].ratio, 0.6, 1e-12);
+  EXPECT_NEAR(rows[0].ratio_low, 0.59, 1e-12);
+  EXPECT_EQ(rows[0].board, "");
+  EXPECT_EQ(rows[0].test_accuracy, 0.8);
+}
+
+TEST(JointRowsTest, OfOneClassAreItsOwn) {
+  const std::vector<FinalRow> rows = JointRows({Kind::kOne, "a"}, TwoClasses());
+  EXPECT_EQ(rows[0].ratio, 0.5);
+  EXPECT_EQ(rows[1].board, "a-board");
+}
+
+TEST(JointRowsTest, WhatAClassDidNotMeasureHasNoRatio) {
+  std::vector<ClassFinal> classes = TwoClasses();
+  classes[0].rows[0].ratio.reset();
+  classes[0].rows[0].measure_status = "CRASH";
+  for (const Kind kind : {Kind::kWorst, Kind::kMean}) {
+    const FinalRow row = JointRows({kind}, classes)[0];
+    EXPECT_FALSE(row.ratio);
+    EXPECT_FALSE(row.latency_median_ns);
+    EXPECT_FALSE(row.budget_met);
+    EXPECT_EQ(row.measure_status, "CRASH");
+  }
+}
+
+}  // namespace
+}  // namespace bitpilot
