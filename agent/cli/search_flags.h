@@ -25,7 +25,7 @@ struct SearchFlags {
   bool resume = false;
   bool allow_class_change = false;
   bool audit = false;
-  std::string metrics;  // a file, or empty
+  std::string metrics;               // a file, or empty
   std::optional<double> max_wait_s;  // SearchOptions::max_wait
   bool json = false;
 };

@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "device_daemon/measurement/versus_bench.h"
+#include "kernels/base/window_statistics.h"
+#include "kernels/runtime/kernel_build_id.h"
 #include "kernels/versus/versus.h"
 #include "kernels/versus/versus_fields.h"
 #include "kernels/versus/versus_text.h"
-#include "kernels/base/window_statistics.h"
-#include "kernels/runtime/kernel_build_id.h"
 
 namespace bitpilot {
 namespace {

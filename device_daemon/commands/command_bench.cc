@@ -17,9 +17,9 @@
 #include "device_daemon/measurement/board_table.h"
 #include "device_daemon/measurement/network_bench.h"
 #include "device_daemon/server/machine_turn.h"
-#include "kernels/versus/versus.h"
 #include "kernels/compiled_network.h"
 #include "kernels/runtime/kernel_build_id.h"
+#include "kernels/versus/versus.h"
 #include "proto/phases.h"
 
 namespace bitpilot {

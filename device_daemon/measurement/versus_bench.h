@@ -4,9 +4,9 @@
 #include "device_daemon/measurement/latency_sampler.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
-#include "kernels/versus/versus.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/runtime/kernel_choices.h"
+#include "kernels/versus/versus.h"
 
 namespace bitpilot {
 

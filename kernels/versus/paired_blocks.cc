@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "kernels/base/check.h"
-#include "kernels/versus/found_difference.h"
 #include "kernels/base/window_statistics.h"
+#include "kernels/versus/found_difference.h"
 
 namespace bitpilot {
 namespace {

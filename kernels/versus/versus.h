@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/versus/paired_blocks.h"
 #include "kernels/base/status.h"
 #include "kernels/base/topology.h"
+#include "kernels/versus/paired_blocks.h"
 
 namespace bitpilot {
 
