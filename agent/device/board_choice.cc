@@ -26,7 +26,7 @@ Result<BoardAddress> ChooseBoard(const Fleet& fleet, const BoardChoice& choice) 
                          "\", only: " + names);
 }
 
-struct FleetBoard {
+struct ListedBoard {
   BoardAddress address;
   AgentKeys keys;
 };
@@ -40,7 +40,7 @@ Status CheckFleetFlags(const BoardChoice& choice) {
   return Status();
 }
 
-Result<FleetBoard> ReadFleetBoard(const BoardChoice& choice) {
+Result<ListedBoard> ReadListedBoard(const BoardChoice& choice) {
   BITPILOT_RETURN_IF_ERROR(CheckFleetFlags(choice));
   const Result<Fleet> fleet = ReadFleetFile(choice.fleet);
   if (!fleet.ok()) return fleet.status();
@@ -48,7 +48,7 @@ Result<FleetBoard> ReadFleetBoard(const BoardChoice& choice) {
   if (!address.ok()) return address.status();
   Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
   if (!keys.ok()) return keys.status().AsCorruptInput();
-  return FleetBoard{std::move(*address), std::move(*keys)};
+  return ListedBoard{std::move(*address), std::move(*keys)};
 }
 
 Status CheckNoBoardOfAFleet(const BoardChoice& choice) {
@@ -66,7 +66,7 @@ Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice) {
   }
   BITPILOT_RETURN_IF_ERROR(CheckFleetFlags(choice));
   // Else nothing would be left of it for OpenChosenBoard().
-  if (!IsReadOnce(choice.fleet)) BITPILOT_RETURN_IF_ERROR(ReadFleetBoard(choice).status());
+  if (!IsReadOnce(choice.fleet)) BITPILOT_RETURN_IF_ERROR(ReadListedBoard(choice).status());
   return std::optional<CostTable>();
 }
 
@@ -79,7 +79,7 @@ Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
     local_options.cpu = choice.cpu;
     return StartLocalBoard(choice.device, local_options);
   }
-  const Result<FleetBoard> board = ReadFleetBoard(choice);
+  const Result<ListedBoard> board = ReadListedBoard(choice);
   if (!board.ok()) return board.status();
   BITPILOT_RETURN_IF_ERROR(CheckHost(board->address));
   return ConnectBoard(board->address, board->keys, options);
