@@ -20,7 +20,7 @@ constexpr char kOlderDaemon[] =
 BoardInquiry::BoardInquiry(std::string label, std::string agent_build)
     : label_(std::move(label)), agent_build_(std::move(agent_build)) {}
 
-std::vector<Action> BoardInquiry::Ask(BoardQuestion question, Instant now) {
+std::vector<ClientAction> BoardInquiry::Ask(BoardQuestion question, Instant now) {
   BITPILOT_CHECK(now >= now_);
   now_ = now;
   question_ = std::move(question);
@@ -36,7 +36,7 @@ std::vector<Action> BoardInquiry::Ask(BoardQuestion question, Instant now) {
   return std::exchange(actions_, {});
 }
 
-std::vector<Action> BoardInquiry::Step(Event event, Instant now) {
+std::vector<ClientAction> BoardInquiry::Step(ClientEvent event, Instant now) {
   BITPILOT_CHECK(now >= now_);
   now_ = now;
   if (std::holds_alternative<LinkUp>(event)) {
@@ -57,7 +57,7 @@ std::vector<Action> BoardInquiry::Step(Event event, Instant now) {
   return std::exchange(actions_, {});
 }
 
-std::vector<Action> BoardInquiry::GiveUp(const std::string& why) {
+std::vector<ClientAction> BoardInquiry::GiveUp(const std::string& why) {
   if (is_asking()) Lose({StatusCode::kUnavailable, label_ + " does not answer (" + why + ")"});
   return std::exchange(actions_, {});
 }

@@ -43,14 +43,14 @@ class BoardInquiry {
   // Begins a question; one that is under way is given up.
   //
   // REQUIRES: `now` never goes back, here and below.
-  std::vector<Action> Ask(BoardQuestion question, Instant now);
+  std::vector<ClientAction> Ask(BoardQuestion question, Instant now);
 
   // What happened on the link: LinkUp, LinkDown, LinkRefused, LinkImpossible, MessageReceived or
   // GarbageReceived. Others do nothing.
-  std::vector<Action> Step(Event event, Instant now);
+  std::vector<ClientAction> Step(ClientEvent event, Instant now);
 
   // Ends a question that is under way with kUnavailable.
-  std::vector<Action> GiveUp(const std::string& why);
+  std::vector<ClientAction> GiveUp(const std::string& why);
 
   bool is_asking() const { return phase_ != Phase::kIdle; }
   const BoardView& view() const { return view_; }
@@ -72,7 +72,7 @@ class BoardInquiry {
 
   const std::string label_;
   const std::string agent_build_;
-  std::vector<Action> actions_;
+  std::vector<ClientAction> actions_;
   Instant now_{0};
   Phase phase_ = Phase::kIdle;
   bool is_linked_ = false;

@@ -93,10 +93,10 @@ void BoardPort::Send(const std::string& board_key, std::vector<std::string> fram
   Flush(place);
 }
 
-std::optional<Event> BoardPort::Next(const std::string& board_key) {
-  std::deque<Event>& news = places_.at(board_key).news;
+std::optional<ClientEvent> BoardPort::Next(const std::string& board_key) {
+  std::deque<ClientEvent>& news = places_.at(board_key).news;
   if (news.empty()) return std::nullopt;
-  Event event = std::move(news.front());
+  ClientEvent event = std::move(news.front());
   news.pop_front();
   return event;
 }

@@ -46,7 +46,7 @@ class BoardPort {
   void OpenLink(const std::string& board_key);
   void CloseLink(const std::string& board_key);
   void Send(const std::string& board_key, std::vector<std::string> frames);
-  std::optional<Event> Next(const std::string& board_key);
+  std::optional<ClientEvent> Next(const std::string& board_key);
   bool HasNews(const std::string& board_key) const;
 
   // For the wait of all sockets: what to poll; whether a board does not read, so that it must be tried
@@ -61,7 +61,7 @@ class BoardPort {
     std::string route;  // the router's name of its connection; empty: it has none
     bool is_open = false;
     bool is_up = false;  // of an open link: LinkUp was told
-    std::deque<Event> news;
+    std::deque<ClientEvent> news;
     std::deque<std::vector<std::string>> unsent;
   };
 

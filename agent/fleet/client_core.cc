@@ -56,7 +56,7 @@ milliseconds Jitter(milliseconds pause, std::uint64_t* state) {
 ClientCore::ClientCore(ClientOptions options)
     : options_(std::move(options)), pause_(kFirstPause), jitter_state_(options_.jitter_seed) {}
 
-std::vector<Action> ClientCore::Step(Event event, Instant now) {
+std::vector<ClientAction> ClientCore::Step(ClientEvent event, Instant now) {
   BITPILOT_CHECK(now >= now_);
   now_ = now;
   actions_.clear();

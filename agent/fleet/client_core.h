@@ -106,9 +106,9 @@ struct ResultRecorded {
 };
 struct CloseRequested {};
 struct TimePassed {};
-using Event = std::variant<Started, LinkUp, LinkDown, LinkRefused, LinkImpossible, MessageReceived,
-                           GarbageReceived, JobSubmitted, JobCancelled, ResultRecorded,
-                           CloseRequested, TimePassed>;
+using ClientEvent = std::variant<Started, LinkUp, LinkDown, LinkRefused, LinkImpossible,
+                                 MessageReceived, GarbageReceived, JobSubmitted, JobCancelled,
+                                 ResultRecorded, CloseRequested, TimePassed>;
 
 // ---- Actions
 struct OpenLink {};  // a new one; LinkUp, LinkDown or LinkRefused follows
@@ -139,8 +139,8 @@ struct JobFinished {
   std::string measure_id;  // empty for an inference
 };
 struct Closed {};
-using Action = std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed, BoardAway,
-                            BoardBack, BoardNotice, JobFinished, Closed>;
+using ClientAction = std::variant<OpenLink, CloseLink, SendMessage, BoardReady, BoardFailed,
+                                  BoardAway, BoardBack, BoardNotice, JobFinished, Closed>;
 
 class ClientCore {
  public:
@@ -151,7 +151,7 @@ class ClientCore {
   explicit ClientCore(ClientOptions options);
 
   // REQUIRES: `now` never goes back; the first event is Started.
-  std::vector<Action> Step(Event event, Instant now);
+  std::vector<ClientAction> Step(ClientEvent event, Instant now);
 
   // When TimePassed is due if nothing else happens before; nothing is due in the end states.
   std::optional<Instant> NextWakeup() const;
@@ -229,7 +229,7 @@ class ClientCore {
   Phase phase_ = Phase::kNew;
   Instant now_{0};
   Instant phase_deadline_{0};
-  std::vector<Action> actions_;
+  std::vector<ClientAction> actions_;
   Status failure_;
 
   // The session.

@@ -33,19 +33,19 @@ void FleetCore::StartClient(Board& board) {
   StepClient(board, Started{});
 }
 
-void FleetCore::StepClient(Board& board, bitpilot::Event event) {
+void FleetCore::StepClient(Board& board, ClientEvent event) {
   Touch(board);
-  std::vector<bitpilot::Action> actions = board.client->Step(std::move(event), now_);
+  std::vector<ClientAction> actions = board.client->Step(std::move(event), now_);
   // What goes to the link goes first: later steps of this client, which what follows may take, come
   // after it. A board's failure explains those of its jobs.
-  for (bitpilot::Action& action : actions) {
+  for (ClientAction& action : actions) {
     const bool is_for_link = std::holds_alternative<OpenLink>(action) ||
                              std::holds_alternative<CloseLink>(action) ||
                              std::holds_alternative<SendMessage>(action);
     if (const auto* failed = std::get_if<BoardFailed>(&action)) On(board, *failed);
     if (is_for_link) actions_.emplace_back(LinkAction{board.spec.id, std::move(action)});
   }
-  for (bitpilot::Action& action : actions) {
+  for (ClientAction& action : actions) {
     if (auto* ready = std::get_if<BoardReady>(&action)) {
       On(board, *ready);
     } else if (auto* away = std::get_if<BoardAway>(&action)) {

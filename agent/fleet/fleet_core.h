@@ -120,7 +120,7 @@ class FleetCore {
   void Forget(JobId id);
 
   // Boards (fleet_boards.cc).
-  void StepClient(Board& board, bitpilot::Event event);
+  void StepClient(Board& board, ClientEvent event);
   void On(Board& board, const BoardReady& action);
   void On(Board& board, const BoardAway& action);
   void On(Board& board, const BoardBack&);

@@ -120,7 +120,7 @@ struct BoardOrdered {
 // MessageReceived or GarbageReceived.
 struct LinkEvent {
   BoardId board = 0;
-  bitpilot::Event event;
+  ClientEvent event;
 };
 struct PowerCycled {  // CutPower was carried out, or failed
   BoardId board = 0;
@@ -149,7 +149,7 @@ using Event = std::variant<BoardAdded, BoardRemoved, BoardOrdered, LinkEvent, Po
 // OpenLink, CloseLink or SendMessage of a board's link.
 struct LinkAction {
   BoardId board = 0;
-  bitpilot::Action action;
+  ClientAction action;
 };
 // An attempt failed, and another one follows.
 struct AttemptEnded {

@@ -71,8 +71,8 @@ bool FleetWatch::IsAnyAsking() const {
                      [](const Watched& board) { return board.inquiry.is_asking(); });
 }
 
-void FleetWatch::Do(Watched& board, std::vector<Action> actions) {
-  for (Action& action : actions) {
+void FleetWatch::Do(Watched& board, std::vector<ClientAction> actions) {
+  for (ClientAction& action : actions) {
     if (std::holds_alternative<OpenLink>(action)) {
       OpenLinkOf(board);
     } else if (std::holds_alternative<CloseLink>(action)) {
@@ -121,7 +121,7 @@ void FleetWatch::TakeLinkEvents(const std::vector<ZmqLink*>& links) {
     // Of a board that floods us no more than this a round: others come first.
     constexpr int kEventsARound = 64;
     for (int i = 0; i < kEventsARound; ++i) {
-      std::optional<Event> event = link->Next();
+      std::optional<ClientEvent> event = link->Next();
       if (!event) break;
       Do(board, board.inquiry.Step(std::move(*event), SteadyNow()));
     }

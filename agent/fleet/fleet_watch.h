@@ -59,7 +59,7 @@ class FleetWatch {
     std::uint64_t question = 0;  // to the locator, whose answer is awaited; 0: none
   };
 
-  void Do(Watched& board, std::vector<Action> actions);
+  void Do(Watched& board, std::vector<ClientAction> actions);
   void OpenLinkOf(Watched& board);
   void Connect(Watched& board, const Result<BoardPlace>& place);
   void TakeAnswers();

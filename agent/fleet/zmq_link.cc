@@ -33,7 +33,7 @@ constexpr std::chrono::milliseconds kConnectBudget{1800};
 constexpr std::chrono::milliseconds kSendPause{10};
 
 // What a monitor event means for the protocol; most mean nothing.
-std::optional<Event> ToLinkEvent(std::uint16_t event) {
+std::optional<ClientEvent> ToLinkEvent(std::uint16_t event) {
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       return LinkUp{};
@@ -106,10 +106,10 @@ struct ZmqLink::Impl {
   bool HasMoreAddresses() const { return !is_up && tried < addresses.size(); }
   bool HasPortNews() const { return !board_key.empty() && hub.port->HasNews(board_key); }
   void TryNextAddress();
-  std::optional<Event> NextLinkEvent();
+  std::optional<ClientEvent> NextLinkEvent();
   void Flush();
-  std::optional<Event> NextMessage();
-  std::optional<Event> NextMonitorEvent();
+  std::optional<ClientEvent> NextMessage();
+  std::optional<ClientEvent> NextMonitorEvent();
 };
 
 // Throws zmq::error_t.
@@ -149,9 +149,9 @@ void ZmqLink::Impl::TryNextAddress() {
   Connect(address);
 }
 
-std::optional<Event> ZmqLink::Impl::NextLinkEvent() {
+std::optional<ClientEvent> ZmqLink::Impl::NextLinkEvent() {
   for (;;) {
-    std::optional<Event> event = NextMonitorEvent();
+    std::optional<ClientEvent> event = NextMonitorEvent();
     if (event && std::holds_alternative<LinkUp>(*event)) {
       is_up = true;
       begin_with = addresses[tried - 1].host;
@@ -175,7 +175,7 @@ void ZmqLink::Impl::Flush() {
   }
 }
 
-std::optional<Event> ZmqLink::Impl::NextMessage() {
+std::optional<ClientEvent> ZmqLink::Impl::NextMessage() {
   const std::vector<zmq::message_t> frames = ReceiveFrames(socket);
   if (frames.empty()) return std::nullopt;
   Result<Message> message = DecodeFrames(frames, 0);
@@ -183,14 +183,14 @@ std::optional<Event> ZmqLink::Impl::NextMessage() {
   return MessageReceived{std::move(message).value()};
 }
 
-std::optional<Event> ZmqLink::Impl::NextMonitorEvent() {
+std::optional<ClientEvent> ZmqLink::Impl::NextMonitorEvent() {
   for (;;) {
     const std::vector<zmq::message_t> frames = ReceiveFrames(monitor);
     if (frames.empty()) return std::nullopt;
     std::uint16_t event = 0;
     BITPILOT_CHECK(frames[0].size() >= sizeof(event));
     std::memcpy(&event, frames[0].data(), sizeof(event));
-    if (std::optional<Event> link_event = ToLinkEvent(event)) return link_event;
+    if (std::optional<ClientEvent> link_event = ToLinkEvent(event)) return link_event;
   }
 }
 
@@ -330,12 +330,12 @@ void ZmqLink::Send(const Message& message) {
   impl_->Flush();
 }
 
-std::optional<Event> ZmqLink::Next() {
+std::optional<ClientEvent> ZmqLink::Next() {
   if (!impl_->board_key.empty()) return impl_->hub.port->Next(impl_->board_key);
   if (!impl_->socket) return std::nullopt;
   impl_->Flush();
   // Messages first: a board's last words count even if its connection is gone.
-  if (std::optional<Event> event = impl_->NextMessage()) return event;
+  if (std::optional<ClientEvent> event = impl_->NextMessage()) return event;
   return impl_->NextLinkEvent();
 }
 

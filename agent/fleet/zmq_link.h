@@ -77,7 +77,7 @@ class ZmqLink {
   void Send(const Message& message);
 
   // The next thing that happened on the link, or nothing.
-  std::optional<Event> Next();
+  std::optional<ClientEvent> Next();
 
  private:
   friend class ZmqHub;

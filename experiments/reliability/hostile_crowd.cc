@@ -113,7 +113,7 @@ class KeyBearers {
   int LetIn() {
     int let_in = 0;
     for (ZmqLink* link : hub_.Wait(milliseconds{1})) {
-      while (const std::optional<Event> event = link->Next()) {
+      while (const std::optional<ClientEvent> event = link->Next()) {
         let_in += std::holds_alternative<LinkUp>(*event);
       }
     }

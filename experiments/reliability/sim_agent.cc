@@ -110,7 +110,7 @@ void SimAgent::Submit(int number) {
   Step(fleet::JobAdded{std::move(spec)});
 }
 
-void SimAgent::OnLink(int board, bitpilot::Event event) {
+void SimAgent::OnLink(int board, ClientEvent event) {
   if (!is_running()) return;
   if (world_.now() < frozen_until_) {
     world_.At(frozen_until_, [this, board, event = std::move(event), life = life_]() mutable {

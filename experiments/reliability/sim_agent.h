@@ -35,7 +35,7 @@ class SimAgent {
   void Freeze(std::chrono::milliseconds time);
   void LeaveBoard(int board, std::chrono::milliseconds time);
 
-  void OnLink(int board, bitpilot::Event event);
+  void OnLink(int board, ClientEvent event);
 
   bool is_running() const { return core_ != nullptr; }
   bool is_done() const { return num_open_ == 0 && is_closed_; }

@@ -55,9 +55,9 @@ class ClientCoreTest : public testing::Test {
  protected:
   void Use(const ClientOptions& options) { core_ = std::make_unique<ClientCore>(options); }
 
-  void Step(Event event) {
+  void Step(ClientEvent event) {
     std::vector<std::string> finished_ids;
-    for (Action& action : core_->Step(std::move(event), now_)) {
+    for (ClientAction& action : core_->Step(std::move(event), now_)) {
       if (std::holds_alternative<OpenLink>(action)) {
         ++links_;
       } else if (auto* send = std::get_if<SendMessage>(&action)) {

@@ -154,8 +154,8 @@ class Simulation {
     Step(LinkDown{reason});
   }
 
-  void Step(const Event& event) {
-    for (Action& action : core_.Step(event, now_)) {
+  void Step(const ClientEvent& event) {
+    for (ClientAction& action : core_.Step(event, now_)) {
       if (std::holds_alternative<OpenLink>(action)) {
         ++link_;
         link_open_ = true;

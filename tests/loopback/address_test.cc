@@ -107,17 +107,17 @@ struct HubAndLink {
 };
 
 // The first thing that happens on the link; nothing if that takes more than ten seconds.
-std::optional<Event> FirstEvent(HubAndLink& one) {
+std::optional<ClientEvent> FirstEvent(HubAndLink& one) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (std::chrono::steady_clock::now() < end) {
-    if (std::optional<Event> event = one.link.Next()) return event;
+    if (std::optional<ClientEvent> event = one.link.Next()) return event;
     one.hub.Wait(std::chrono::milliseconds(100));
   }
   return std::nullopt;
 }
 
 bool ComesUp(HubAndLink& one) {
-  const std::optional<Event> event = FirstEvent(one);
+  const std::optional<ClientEvent> event = FirstEvent(one);
   return event && std::holds_alternative<LinkUp>(*event);
 }
 
@@ -181,7 +181,7 @@ TEST(AddressTest, TellsOfFailureOnceEveryAddressHasFailed) {
   ASSERT_TRUE(
       one.Open(board.Address("name"), {{"127.0.0.1", ClosedPort()}, {"127.0.0.2", ClosedPort()}})
           .ok());
-  const std::optional<Event> event = FirstEvent(one);
+  const std::optional<ClientEvent> event = FirstEvent(one);
   ASSERT_TRUE(event && std::holds_alternative<LinkDown>(*event));
   // Nothing follows: a second LinkDown would be taken for one of the next link.
   one.hub.Wait(std::chrono::milliseconds(300));
