@@ -71,14 +71,15 @@ function(bitpilot_precompile_torch target)
   target_precompile_headers(${target} PRIVATE <torch/torch.h>)
 endfunction()
 
-# bitpilot_add_test(<program> LABEL <folder> SOURCES <cc>... DEPS <target>... [ONE_PROCESS])
+# bitpilot_add_test(<program> LABEL <folder> SOURCES <cc>... DEPS <target>... [ONE_PROCESS | PROCESSES <count>])
 #
 # One CTest test per GoogleTest case. ONE_PROCESS makes the binary a single CTest test: programs that load
-# LibTorch take 0.3 s and more to start. Tests are compiled for a short build: little optimization, and GoogleTest's
+# LibTorch take 0.3 s and more to start. PROCESSES shares the cases out among that many CTest tests, <program>_0 and on,
+# for what takes minutes and loads LibTorch. Tests are compiled for a short build: little optimization, and GoogleTest's
 # headers precompiled once for all (tests/CMakeLists.txt). What local daemons keep for the next one stays in the build folder.
 # Further variables are in CMakePresets.json: gtest_discover_tests() takes one.
 function(bitpilot_add_test program)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL;PROCESSES" "SOURCES;DEPS")
   add_executable(${program} ${arg_SOURCES})
   target_link_libraries(${program} PRIVATE ${arg_DEPS} GTest::gtest_main GTest::gmock bitpilot_private_flags)
   target_compile_definitions(${program} PRIVATE
@@ -93,6 +94,13 @@ function(bitpilot_add_test program)
     add_test(NAME ${program} COMMAND ${program})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
       ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
+  elseif(arg_PROCESSES)
+    math(EXPR last "${arg_PROCESSES} - 1")
+    foreach(index RANGE ${last})
+      add_test(NAME ${program}_${index} COMMAND ${program})
+      set_tests_properties(${program}_${index} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
+        ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;GTEST_TOTAL_SHARDS=${arg_PROCESSES};GTEST_SHARD_INDEX=${index}")
+    endforeach()
   else()
     gtest_discover_tests(${program} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
       PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300 ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")

@@ -24,8 +24,8 @@ bitpilot_add_test(step_statistics_test LABEL agent
   SOURCES step_statistics_test.cc "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_steps.cc"
           "${PROJECT_SOURCE_DIR}/experiments/timing_statistics/simulated_trials.cc"
   DEPS bitpilot::session bitpilot::measurement)
-# Whole searches, over and over: a process each, side by side.
-bitpilot_add_test(search_resume_test LABEL agent
+# Whole searches, over and over, side by side. LibTorch and the images are loaded once a process.
+bitpilot_add_test(search_resume_test LABEL agent PROCESSES 4
   SOURCES search_environment_test.cc search_resume_test.cc twin_test.cc
   DEPS bitpilot::session nlohmann_json::nlohmann_json)
 add_dependencies(search_resume_test bitpilotd)

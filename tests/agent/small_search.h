@@ -75,8 +75,6 @@ class SmallSearch {
  public:
   // folder: of its files, the user's cache among them. Must outlive the object.
   explicit SmallSearch(const StudyFolder& folder) {
-    const DataSplits sample = LoadDataSplits("sample").value();
-    data_ = {sample.train.Slice(0, 24), sample.validation.Slice(0, 40), sample.test.Slice(0, 40)};
     config.weights = ShippedWeightsFile("resnet8").value();
     config.device = "model:" + WriteTable(folder);
     config.fast = true;
@@ -143,7 +141,17 @@ class SmallSearch {
   FleetClassOptions fleet;  // where config names one, of several boards
 
  private:
-  DataSplits data_;
+  // Unpacked once a process.
+  static const DataSplits& Images() {
+    static const DataSplits* splits = [] {
+      const DataSplits sample = LoadDataSplits("sample").value();
+      return new DataSplits{sample.train.Slice(0, 24), sample.validation.Slice(0, 40),
+                            sample.test.Slice(0, 40)};
+    }();
+    return *splits;
+  }
+
+  const DataSplits& data_ = Images();
   std::unique_ptr<Board> board_;
 };
 
