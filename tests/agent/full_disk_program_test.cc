@@ -51,9 +51,10 @@ TEST_F(FullDiskProgramTest, F11ASearchSaysSoAndGoesOnWhenThereIsRoom) {
     Arguments flags;
   };
   // A network takes some ten kilobytes, a checkpoint a megabyte.
-  for (const Case& full :
-       {Case{60'000, ".bpnet", {}},
-        Case{300'000, ".ckpt", {"--train-batches", "1", "--batch-size", "16"}}}) {
+  for (const Case& full : {Case{60'000, ".bpnet", {}}, Case{300'000,
+                                                            ".ckpt",
+                                                            {"--train-batches", "1", "--batch-size",
+                                                             "16", "--final-batches", "1"}}}) {
     SCOPED_TRACE(full.what);
     std::error_code ignored;
     std::filesystem::remove(study_, ignored);

@@ -14,6 +14,7 @@
 #include "kernels/base/file_lock.h"
 #include "kernels/base/standard_networks.h"
 #include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -26,6 +27,8 @@ const std::string kMpic = BITPILOT_SOURCE_DIR "/experiments/boards/mpic_resnet8.
 
 class ProfileProgramTest : public testing::Test {
  protected:
+  ProfileProgramTest() { UseSmallSample(); }
+
   std::string Path(const std::string& name) const { return folder_.Path(name); }
 
   std::vector<std::string> Profile(const std::string& file) const {

@@ -13,6 +13,6 @@ bitpilot_add_test(profile_test
 # Whole programs.
 bitpilot_add_test(profile_program_test
   LABEL agent
-  SOURCES profile_program_test.cc program.cc
-  DEPS bitpilot::lut bitpilot::study nlohmann_json::nlohmann_json)
+  SOURCES profile_program_test.cc program.cc small_sample.cc
+  DEPS bitpilot::lut bitpilot::model bitpilot::study nlohmann_json::nlohmann_json)
 add_dependencies(profile_program_test bitpilot bitpilotd)

@@ -219,10 +219,10 @@ TEST_F(SearchInputTest, JudgesAccuracyByValidationImages) {
 TEST_F(SearchInputTest, RefusesBatchesThatAreLargerThanTheData) {
   const std::vector<std::string> device = {"--device", std::string("model:") + kBoard};
   std::vector<std::string> flags = device;
-  flags.insert(flags.end(), {"--train-batches", "1", "--batch-size", "513"});
+  flags.insert(flags.end(), {"--train-batches", "1", "--batch-size", "129"});
   const ProgramResult search = Search(folder_.Path("a.db"), flags);
   EXPECT_EQ(search.exit_code, 2);
-  EXPECT_THAT(search.err, HasSubstr("the data has only 512 training images"));
+  EXPECT_THAT(search.err, HasSubstr("the data has only 128 training images"));
 }
 
 // What help tells people to begin with, in a folder in which nothing is. The flags behind it only

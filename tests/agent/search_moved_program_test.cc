@@ -20,6 +20,7 @@
 #include "agent/study/journal.h"
 #include "agent/study/study.h"
 #include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -31,6 +32,8 @@ using Json = nlohmann::json;
 
 class SearchMovedProgramTest : public testing::Test {
  protected:
+  SearchMovedProgramTest() { UseSmallSample(); }
+
   ProgramResult Resume(const std::vector<std::string>& more = {}) const {
     return RunProgram(ResumeArguments(more));
   }

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kTrainImages = 512;  // as many as calibration reads
+constexpr std::size_t kTrainImages = 128;  // calibration and every reading go through all of them
 constexpr std::size_t kHeldOutImages = 160;
 
 // As CIFAR-10's binary version has it.
@@ -47,7 +47,9 @@ void MakeSmallSample(const fs::path& folder) {
 }  // namespace
 
 void UseSmallSample() {
-  const fs::path folder = fs::path(BITPILOT_BINARY_DIR) / "small_sample";
+  // Its size is part of its name: a build folder may hold one of another size.
+  const fs::path folder =
+      fs::path(BITPILOT_BINARY_DIR) / ("small_sample_" + std::to_string(kTrainImages));
   if (!fs::exists(folder)) {
     unsetenv("BITPILOT_DATA_DIR");
     fs::path unfinished = folder;

@@ -1,4 +1,5 @@
-// A twelfth of the shipped sample, for tests that run whole searches and ask nothing of their accuracy.
+// The first images of the shipped sample, 128 to train on, for tests that run whole programs and ask
+// nothing of their accuracy.
 #pragma once
 
 namespace bitpilot {
