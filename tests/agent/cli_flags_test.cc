@@ -8,6 +8,9 @@
 #include <sstream>
 
 #include "agent/cli/all_commands.h"
+#include "agent/cli/program.h"
+#include "tests/agent/program.h"
+#include "tests/agent/small_sample.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -58,9 +61,21 @@ Ending RunCommand(std::vector<std::string> arguments) {
   return ending;
 }
 
+// What bitpilot-agent prints, which is nothing but this.
+std::string AgentOutput(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "bitpilot-agent");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(RunProgram(static_cast<int>(arguments.size()), argv.data(), AddAllCommands), kExitDone);
+  return testing::internal::GetCapturedStdout();
+}
+
 class CliFlagsTest : public testing::Test {
  protected:
   CliFlagsTest() : before_(std::filesystem::current_path()) {
+    UseSmallSample();
     std::filesystem::current_path(folder_.Path(""));
     AddAllCommands(app_, exit_code_);
     CollectLeaves(app_, {}, leaves_);
@@ -193,6 +208,27 @@ TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
     const Ending ending = RunCommand(arguments);
     EXPECT_EQ(ending.exit_code, kExitFailed);
     EXPECT_THAT(ending.err, HasSubstr("expected more than 3000 records"));
+  }
+}
+
+// The program that users start, without an agent beside it.
+TEST_F(CliFlagsTest, EveryCommandsHelpIsThatOfTheAgent) {
+  std::filesystem::copy_file(ProgramPath("bitpilot"), "bitpilot");
+  std::vector<std::vector<std::string>> commands = {{"log"}, {"fleet"}};
+  for (const auto& leaf : leaves_) commands.push_back(leaf.first);
+  for (const std::vector<std::string>& command : commands) {
+    SCOPED_TRACE(testing::PrintToString(command));
+    std::vector<std::string> arguments = command;
+    arguments.emplace_back("--help");
+    const std::string of_agent = AgentOutput(arguments);
+    arguments.insert(arguments.begin(), folder_.Path("bitpilot"));
+    const ProgramResult help = RunProgram(arguments);
+    EXPECT_EQ(help.exit_code, kExitDone) << help.err;
+    EXPECT_THAT(help.out, HasSubstr("--help"));
+    const bool only_reads =
+        command[0] == "report" || command[0] == "replay" || command.back() == "verify";
+    EXPECT_EQ(help.out.find("safe while its search runs") != std::string::npos, only_reads);
+    EXPECT_EQ(help.out, of_agent);
   }
 }
 

@@ -231,34 +231,5 @@ TEST_F(EarlyChecksProgramTest, HelpNeedsNoAgentAndListsAllCommands) {
   EXPECT_EQ(Run({"fly"}).exit_code, 2);
 }
 
-TEST_F(EarlyChecksProgramTest, EveryCommandsHelpIsThatOfTheAgent) {
-  for (const Arguments& command : {Arguments{"search"},
-                                   {"evaluate"},
-                                   {"profile"},
-                                   {"fit-energy"},
-                                   {"train"},
-                                   {"report"},
-                                   {"replay"},
-                                   {"log"},
-                                   {"log", "verify"},
-                                   {"fleet"},
-                                   {"fleet", "add"},
-                                   {"fleet", "check"},
-                                   {"fleet", "keygen"},
-                                   {"fleet", "list"}}) {
-    Arguments here = command;
-    here.emplace_back("--help");
-    Arguments there = here;
-    there.insert(there.begin(), ProgramPath("bitpilot-agent"));
-    const ProgramResult help = Run(here);
-    EXPECT_EQ(help.exit_code, 0) << help.err;
-    EXPECT_THAT(help.out, HasSubstr("--help")) << testing::PrintToString(command);
-    const bool only_reads = here[0] == "report" || here[0] == "replay" || here[1] == "verify";
-    EXPECT_EQ(help.out.find("safe while its search runs") != std::string::npos, only_reads)
-        << testing::PrintToString(command);
-    EXPECT_EQ(help.out, RunProgram(there).out) << testing::PrintToString(command);
-  }
-}
-
 }  // namespace
 }  // namespace bitpilot
