@@ -136,7 +136,7 @@ TEST_F(ThreadsTest, TrainingOnTwoThreadsGivesTheSameBitsEachTime) {
     QuantizedModel model = MakeModel();
     SetComputeThreads(2);
     EXPECT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-    EXPECT_TRUE(model.Train(Sample().train, 3, SmallBatches()));
+    EXPECT_TRUE(model.Train(FewImages(), 3, SmallBatches()));
     return model.SaveCheckpoint();
   };
   const std::string first = train();

@@ -82,7 +82,7 @@ TEST(QuantizedModelTest, IntegerNetworkPredictsWhatTheFakeQuantizedOneDoes) {
 TEST(QuantizedModelTest, SwitchingWidthsRestoresTheirState) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  model.Train(Sample().train, 3, SmallBatches());
+  model.Train(FewImages(), 3, SmallBatches());
   const std::string trained = model.SaveCheckpoint();
   ASSERT_TRUE(model.SetAssignment(WithChannelRuns()).ok());
   EXPECT_NE(model.SaveCheckpoint(), trained);
@@ -91,7 +91,7 @@ TEST(QuantizedModelTest, SwitchingWidthsRestoresTheirState) {
   QuantizedModel original = MakeModel();
   ASSERT_TRUE(original.LoadCheckpoint(trained).ok());
   for (QuantizedModel* read : {&model, &original}) {
-    ASSERT_TRUE(read->ReestimateBatchNorm(Sample().train, 1).ok());
+    ASSERT_TRUE(read->ReestimateBatchNorm(FewImages(), 1).ok());
   }
   EXPECT_EQ(model.Export(), original.Export());
   EXPECT_NE(model.Export(), visited);
@@ -99,12 +99,12 @@ TEST(QuantizedModelTest, SwitchingWidthsRestoresTheirState) {
 
 TEST(QuantizedModelTest, TrainingAtOneWidthLeavesTheStateOfOthers) {
   QuantizedModel model = MakeModel();
-  model.Calibrate(Sample().train);
+  model.Calibrate(FewImages());
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  model.Train(Sample().train, 2, SmallBatches());
+  model.Train(FewImages(), 2, SmallBatches());
   const Network before = model.Export();
   ASSERT_TRUE(model.SetAssignment(Uniform(2, 3)).ok());
-  model.Train(Sample().train, 2, SmallBatches());
+  model.Train(FewImages(), 2, SmallBatches());
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
   const Network after = model.Export();
   // The tensors between the ends: 4-bit step sizes are as training at 4 bits left them.
@@ -136,30 +136,30 @@ TEST(QuantizedModelTest, ResumedTrainingIsBitExact) {
   for (QuantizedModel* model : {&whole, &first_half}) {
     ASSERT_TRUE(model->SetAssignment(WithChannelRuns()).ok());
   }
-  whole.Train(Sample().train, 4, SmallBatches());
-  first_half.Train(Sample().train, 2, SmallBatches());
+  whole.Train(FewImages(), 4, SmallBatches());
+  first_half.Train(FewImages(), 2, SmallBatches());
   ASSERT_TRUE(second_half.LoadCheckpoint(first_half.SaveCheckpoint()).ok());
   EXPECT_EQ(second_half.assignment(), WithChannelRuns());
-  second_half.Train(Sample().train, 2, SmallBatches());
+  second_half.Train(FewImages(), 2, SmallBatches());
   EXPECT_EQ(second_half.SaveCheckpoint(), whole.SaveCheckpoint());
 }
 
 TEST(QuantizedModelTest, SeedDecidesTheBatches) {
   QuantizedModel a = MakeModel(1);
   QuantizedModel b = MakeModel(2);
-  EXPECT_NE(a.Train(Sample().train, 1, SmallBatches()), b.Train(Sample().train, 1, SmallBatches()));
+  EXPECT_NE(a.Train(FewImages(), 1, SmallBatches()), b.Train(FewImages(), 1, SmallBatches()));
 }
 
 TEST(QuantizedModelTest, StopsBetweenBatches) {
   QuantizedModel model = MakeModel();
   int asked = 0;
-  model.Train(Sample().train, 100, SmallBatches(), [&] { return ++asked > 2; });
+  model.Train(FewImages(), 100, SmallBatches(), [&] { return ++asked > 2; });
   EXPECT_EQ(model.batches_trained(), 2);
 }
 
 TEST(QuantizedModelTest, RefusesDamagedCheckpointsAndKeepsItsState) {
   QuantizedModel model = MakeModel();
-  model.Calibrate(Sample().train);
+  model.Calibrate(FewImages());
   const std::string saved = model.SaveCheckpoint();
   std::string flipped = saved;
   flipped[saved.size() / 2] = static_cast<char>(flipped[saved.size() / 2] ^ 1);
@@ -176,10 +176,10 @@ TEST(QuantizedModelTest, RefusesDamagedCheckpointsAndKeepsItsState) {
 TEST(QuantizedModelTest, SavedWeightsBringTheirWidthsBack) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  model.Train(Sample().train, 2, SmallBatches());
+  model.Train(FewImages(), 2, SmallBatches());
   const std::string path =
       testing::TempDir() + "trained-" + std::to_string(getpid()) + ".safetensors";
-  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1).ok());
+  ASSERT_TRUE(model.ReestimateBatchNorm(FewImages(), 1).ok());
   ASSERT_TRUE(model.SaveWeights(path).ok());
   Result<QuantizedModel> loaded = QuantizedModel::Create(Resnet8(), path, 1);
   ASSERT_TRUE(loaded.ok()) << loaded.status().message();
@@ -254,7 +254,7 @@ TEST(ProbeSensitivityTest, ChannelsAndTiesAreProbedToo) {
 TEST(ProbeSensitivityTest, LeavesTheModelAsItWas) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  model.Train(Sample().train, 1, SmallBatches());
+  model.Train(FewImages(), 1, SmallBatches());
   const std::string before = model.SaveCheckpoint();
   ASSERT_TRUE(ProbeSensitivity(model, Sample().train.Slice(0, 64), TwoVariables()).ok());
   EXPECT_EQ(model.SaveCheckpoint(), before);
@@ -278,20 +278,20 @@ TEST(EvaluateIntegerTest, RefusesImagesOfAnotherShape) {
 TEST(QuantizedModelTest, SaysThatTrainingDivergedAndGoesOnFromAnEarlierState) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  model.Calibrate(Sample().train);
+  model.Calibrate(FewImages());
   const std::string before = model.SaveCheckpoint();
   TrainOptions wild = SmallBatches();
   wild.learning_rate = 1e30;
-  EXPECT_FALSE(model.Train(Sample().train, 3, wild).has_value());
+  EXPECT_FALSE(model.Train(FewImages(), 3, wild).has_value());
   ASSERT_TRUE(model.LoadCheckpoint(before).ok());
   EXPECT_EQ(model.SaveCheckpoint(), before);
-  const std::optional<double> loss = model.Train(Sample().train, 2, SmallBatches());
+  const std::optional<double> loss = model.Train(FewImages(), 2, SmallBatches());
   ASSERT_TRUE(loss.has_value());
   EXPECT_TRUE(std::isfinite(*loss));
 
   QuantizedModel calm = MakeModel();
   ASSERT_TRUE(calm.LoadCheckpoint(before).ok());
-  EXPECT_EQ(calm.Train(Sample().train, 2, SmallBatches()), loss);
+  EXPECT_EQ(calm.Train(FewImages(), 2, SmallBatches()), loss);
   EXPECT_EQ(calm.SaveCheckpoint(), model.SaveCheckpoint());
 }
 
@@ -299,10 +299,10 @@ TEST(QuantizedModelTest, SaysThatTrainingDivergedAndGoesOnFromAnEarlierState) {
 TEST(QuantizedModelTest, LooksAtWhatTheLastUpdateLeft) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  model.Calibrate(Sample().train);
+  model.Calibrate(FewImages());
   TrainOptions wild = SmallBatches();
   wild.learning_rate = 1e39;  // beyond float
-  EXPECT_FALSE(model.Train(Sample().train, 1, wild).has_value());
+  EXPECT_FALSE(model.Train(FewImages(), 1, wild).has_value());
 }
 
 }  // namespace

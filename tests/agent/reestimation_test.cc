@@ -39,40 +39,40 @@ TEST(ReestimateBatchNormTest, ChangesNothingThatTrainingDoes) {
   QuantizedModel unread = MakeModel();
   for (QuantizedModel* model : {&read, &unread}) {
     ASSERT_TRUE(model->SetAssignment(Uniform(2, 4)).ok());
-    ASSERT_TRUE(model->Train(Sample().train, 1, SmallBatches()).has_value());
+    ASSERT_TRUE(model->Train(FewImages(), 1, SmallBatches()).has_value());
     ASSERT_TRUE(model->SetAssignment(Uniform(8, 8)).ok());
   }
-  ASSERT_TRUE(read.ReestimateBatchNorm(Sample().train, 2, 32).ok());
+  ASSERT_TRUE(read.ReestimateBatchNorm(FewImages(), 2, 32).ok());
   EXPECT_EQ(read.SaveCheckpoint(), unread.SaveCheckpoint());
-  EXPECT_EQ(read.Train(Sample().train, 1, SmallBatches()),
-            unread.Train(Sample().train, 1, SmallBatches()));
+  EXPECT_EQ(read.Train(FewImages(), 1, SmallBatches()),
+            unread.Train(FewImages(), 1, SmallBatches()));
   EXPECT_EQ(read.SaveCheckpoint(), unread.SaveCheckpoint());
 }
 
 TEST(ReestimateBatchNormTest, DoesNotKeepANeverCalibratedModelFromCalibrating) {
   QuantizedModel read = MakeModel();
   QuantizedModel unread = MakeModel();
-  ASSERT_TRUE(read.ReestimateBatchNorm(Sample().train, 1, 32).ok());
+  ASSERT_TRUE(read.ReestimateBatchNorm(FewImages(), 1, 32).ok());
   EXPECT_TRUE(read.is_calibrated());
-  EXPECT_EQ(read.Train(Sample().train, 1, SmallBatches()),
-            unread.Train(Sample().train, 1, SmallBatches()));
+  EXPECT_EQ(read.Train(FewImages(), 1, SmallBatches()),
+            unread.Train(FewImages(), 1, SmallBatches()));
   EXPECT_EQ(read.SaveCheckpoint(), unread.SaveCheckpoint());
 }
 
 TEST(ReestimateBatchNormTest, HoldsUntilWeightsOrWidthsChange) {
   QuantizedModel model = MakeModel();
   EXPECT_FALSE(model.is_estimated());
-  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1, 32).ok());
+  ASSERT_TRUE(model.ReestimateBatchNorm(FewImages(), 1, 32).ok());
   EXPECT_TRUE(model.is_estimated());
   const std::string place = model.SaveCheckpoint();
   ASSERT_TRUE(model.SetAssignment(Uniform(8, 8)).ok());  // as it was
   EXPECT_TRUE(model.is_estimated());
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 8)).ok());
   EXPECT_FALSE(model.is_estimated());
-  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1, 32).ok());
-  ASSERT_TRUE(model.Train(Sample().train, 1, SmallBatches()).has_value());
+  ASSERT_TRUE(model.ReestimateBatchNorm(FewImages(), 1, 32).ok());
+  ASSERT_TRUE(model.Train(FewImages(), 1, SmallBatches()).has_value());
   EXPECT_FALSE(model.is_estimated());
-  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1, 32).ok());
+  ASSERT_TRUE(model.ReestimateBatchNorm(FewImages(), 1, 32).ok());
   ASSERT_TRUE(model.LoadCheckpoint(place).ok());
   EXPECT_FALSE(model.is_estimated());
 }
@@ -80,9 +80,9 @@ TEST(ReestimateBatchNormTest, HoldsUntilWeightsOrWidthsChange) {
 TEST(ReestimateBatchNormTest, KeepsStepSizesThatTrainingLearned) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  ASSERT_TRUE(model.Train(Sample().train, 1, SmallBatches()).has_value());
+  ASSERT_TRUE(model.Train(FewImages(), 1, SmallBatches()).has_value());
   const Network trained = model.Export();
-  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1, 32).ok());
+  ASSERT_TRUE(model.ReestimateBatchNorm(FewImages(), 1, 32).ok());
   const Network read = model.Export();
   for (std::size_t t = 1; t < trained.tensors.size(); ++t) {
     EXPECT_EQ(read.tensors[t], trained.tensors[t]) << "tensor " << t;
@@ -138,8 +138,8 @@ TEST(ReestimateBatchNormTest, SaysThatTrainingDiverged) {
   QuantizedModel model = MakeModel();
   TrainOptions wild = SmallBatches();
   wild.learning_rate = 1e30;
-  ASSERT_FALSE(model.Train(Sample().train, 2, wild).has_value());
-  EXPECT_EQ(model.ReestimateBatchNorm(Sample().train, 1, 32).code(), StatusCode::kUnsupported);
+  ASSERT_FALSE(model.Train(FewImages(), 2, wild).has_value());
+  EXPECT_EQ(model.ReestimateBatchNorm(FewImages(), 1, 32).code(), StatusCode::kUnsupported);
   EXPECT_FALSE(model.is_estimated());
 }
 
@@ -185,8 +185,8 @@ TEST(DivergencesTest, AgreeWithTheProbeOfASingleVariable) {
 TEST(DivergencesTest, LeaveTheModelAndItsEstimates) {
   QuantizedModel model = MakeModel();
   ASSERT_TRUE(model.SetAssignment(Uniform(4, 4)).ok());
-  ASSERT_TRUE(model.Train(Sample().train, 1, SmallBatches()).has_value());
-  ASSERT_TRUE(model.ReestimateBatchNorm(Sample().train, 1, 32).ok());
+  ASSERT_TRUE(model.Train(FewImages(), 1, SmallBatches()).has_value());
+  ASSERT_TRUE(model.ReestimateBatchNorm(FewImages(), 1, 32).ok());
   const std::string before = model.SaveCheckpoint();
   const Network network = model.Export();
   const std::vector<BitAssignment> assignments{Uniform(3, 3)};

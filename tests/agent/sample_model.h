@@ -21,6 +21,12 @@ inline const DataSplits& Sample() {
   return *splits;
 }
 
+// Where nothing is asked of the accuracy: who trains calibrates on all images first.
+inline const ImageDataset& FewImages() {
+  static const ImageDataset* few = new ImageDataset(Sample().train.Slice(0, 128));
+  return *few;
+}
+
 inline ModelDefinition Resnet8() { return FindModel("resnet8").value(); }
 
 inline QuantizedModel MakeModel(std::uint64_t seed = 1) {

@@ -17,8 +17,8 @@ TEST(TeacherTest, SeesTheSameAugmentedImages) {
   QuantizedModel plain = MakeModel();
   QuantizedModel taught = MakeModel();
   ASSERT_TRUE(taught.SetTeacher(Resnet8(), ShippedWeightsFile("resnet8").value()).ok());
-  const std::optional<double> loss = plain.Train(Sample().train, 1, SmallBatches());
-  EXPECT_EQ(taught.Train(Sample().train, 1, SmallBatches()), loss);
+  const std::optional<double> loss = plain.Train(FewImages(), 1, SmallBatches());
+  EXPECT_EQ(taught.Train(FewImages(), 1, SmallBatches()), loss);
   EXPECT_EQ(taught.SaveCheckpoint(), plain.SaveCheckpoint());
 }
 
@@ -41,25 +41,25 @@ TEST(TeacherTest, AnswersForItselfOnMiniBatchesThatAnotherOneSaw) {
   QuantizedModel trained = MakeModel();
   TrainOptions options = SmallBatches();
   options.learning_rate = 2e-3;
-  ASSERT_TRUE(trained.Train(Sample().train, 4, options).has_value());
-  ASSERT_TRUE(trained.ReestimateBatchNorm(Sample().train, 1).ok());
+  ASSERT_TRUE(trained.Train(FewImages(), 4, options).has_value());
+  ASSERT_TRUE(trained.ReestimateBatchNorm(FewImages(), 1).ok());
   const std::string path =
       testing::TempDir() + "other-teacher-" + std::to_string(getpid()) + ".safetensors";
   ASSERT_TRUE(trained.SaveWeights(path).ok());
 
   QuantizedModel changed = MakeModel();
   const std::string start = changed.SaveCheckpoint();
-  const std::optional<double> first = changed.Train(Sample().train, 1, SmallBatches());
+  const std::optional<double> first = changed.Train(FewImages(), 1, SmallBatches());
   ASSERT_TRUE(changed.LoadCheckpoint(start).ok());
-  EXPECT_EQ(changed.Train(Sample().train, 1, SmallBatches()), first);
+  EXPECT_EQ(changed.Train(FewImages(), 1, SmallBatches()), first);
   ASSERT_TRUE(changed.LoadCheckpoint(start).ok());
   ASSERT_TRUE(changed.SetTeacher(Resnet8(), path).ok());
   QuantizedModel fresh = MakeModel();
   ASSERT_TRUE(fresh.SetTeacher(Resnet8(), path).ok());
   std::filesystem::remove(path);
-  const std::optional<double> second = changed.Train(Sample().train, 1, SmallBatches());
+  const std::optional<double> second = changed.Train(FewImages(), 1, SmallBatches());
   EXPECT_NE(second, first);
-  EXPECT_EQ(second, fresh.Train(Sample().train, 1, SmallBatches()));
+  EXPECT_EQ(second, fresh.Train(FewImages(), 1, SmallBatches()));
   EXPECT_EQ(changed.SaveCheckpoint(), fresh.SaveCheckpoint());
 }
 
@@ -72,8 +72,8 @@ TEST(TeacherTest, MayBeALargerNetwork) {
   const Status set = taught.SetTeacher(FindModel("resnet20").value(), path);
   ASSERT_TRUE(set.ok()) << set.message();
   TrainOptions options = SmallBatches();
-  const std::optional<double> loss = taught.Train(Sample().train, 1, options);
-  EXPECT_NE(loss, plain.Train(Sample().train, 1, options));
+  const std::optional<double> loss = taught.Train(FewImages(), 1, options);
+  EXPECT_NE(loss, plain.Train(FewImages(), 1, options));
   EXPECT_TRUE(loss.has_value());
 }
 
