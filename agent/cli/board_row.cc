@@ -39,13 +39,13 @@ std::string AgeText(milliseconds time) {
 
 bool HasNumbers(v1::MeasureStatus status) { return status == v1::OK || status == v1::NOISY; }
 
-struct Measured {
+struct CountedMeasurements {
   std::uint64_t all = 0;
   std::uint64_t errors = 0;  // without numbers
 };
 
-Measured CountMeasured(const v1::BoardStatus& board) {
-  Measured measured;
+CountedMeasurements CountMeasured(const v1::BoardStatus& board) {
+  CountedMeasurements measured;
   for (const v1::StatusCount& one : board.finished()) {
     measured.all += one.count();
     if (!HasNumbers(one.status())) measured.errors += one.count();
@@ -104,7 +104,7 @@ void AddStatus(const v1::BoardStatus& board, Json& object) {
   object["quarantined"] = IsQuarantined(board);
   if (board.draining()) object["drain_reason"] = board.drain_reason();
   object["uptime_ms"] = board.uptime_ms();
-  const Measured measured = CountMeasured(board);
+  const CountedMeasurements measured = CountMeasured(board);
   object["measurements"] = measured.all;
   object["errors"] = measured.errors;
   object["finished"] = Json::object();
@@ -155,7 +155,7 @@ std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& 
             kNothing,     NoteText(view)};
   }
   const v1::BoardStatus& board = *view.board;
-  const Measured measured = CountMeasured(board);
+  const CountedMeasurements measured = CountMeasured(board);
   return {address.name,
           BoardStateWord(view),
           HolderText(board),

@@ -242,7 +242,7 @@ void FleetDriver::TakeLinkEvents(const std::vector<ZmqLink*>& links) {
     const fleet::BoardId id = board->second;
     // What is left of a board that floods us waits for the next round: others come first.
     for (int i = 0; i < kEventsARound && driven_.contains(id); ++i) {
-      std::optional<Event> event = link->Next();
+      std::optional<ClientEvent> event = link->Next();
       if (!event) break;
       Step(fleet::LinkEvent{id, std::move(*event)});
     }

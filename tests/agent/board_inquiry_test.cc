@@ -21,9 +21,9 @@ constexpr Instant kNow{1000};
 class BoardInquiryTest : public testing::Test {
  protected:
   // The message among `actions`, whose link must not be closed; an empty one if there is none.
-  v1::Envelope SentOf(const std::vector<Action>& actions) {
+  v1::Envelope SentOf(const std::vector<ClientAction>& actions) {
     v1::Envelope sent;
-    for (const Action& action : actions) {
+    for (const ClientAction& action : actions) {
       EXPECT_FALSE(std::holds_alternative<CloseLink>(action));
       const auto* send = std::get_if<SendMessage>(&action);
       if (send != nullptr) sent = send->message.envelope;
@@ -32,13 +32,13 @@ class BoardInquiryTest : public testing::Test {
     return sent;
   }
 
-  std::vector<Action> Reply(Message message) {
+  std::vector<ClientAction> Reply(Message message) {
     message.envelope.set_request_id(last_request_id_);
     message.envelope.set_session_id(std::string(16, 's'));
     return inquiry_.Step(MessageReceived{std::move(message)}, kNow);
   }
 
-  std::vector<Action> ReplyToHello(std::uint32_t minor = 3, v1::Role role = v1::OBSERVER) {
+  std::vector<ClientAction> ReplyToHello(std::uint32_t minor = 3, v1::Role role = v1::OBSERVER) {
     Message message;
     v1::HelloAck& ack = *message.envelope.mutable_hello_ack();
     ack.set_protocol_major(kProtocolMajor);
@@ -68,7 +68,7 @@ class BoardInquiryTest : public testing::Test {
 
   // Connected, and greeted; the board's own question is out.
   v1::Envelope Connect(BoardQuestion question, v1::Role role = v1::OBSERVER) {
-    const std::vector<Action> opened = inquiry_.Ask(std::move(question), kNow);
+    const std::vector<ClientAction> opened = inquiry_.Ask(std::move(question), kNow);
     EXPECT_EQ(opened.size(), 1U);
     EXPECT_TRUE(std::holds_alternative<OpenLink>(opened.at(0)));
     EXPECT_TRUE(SentOf(inquiry_.Step(LinkUp{}, kNow)).has_hello());
@@ -115,7 +115,7 @@ TEST_F(BoardInquiryTest, SaysWhyABoardDoesNotAnswerAndKeepsWhatItSaidBefore) {
   Connect({});
   Reply(StatusMessage("READY"));
   inquiry_.Ask({}, kNow);
-  const std::vector<Action> lost = inquiry_.Step(LinkDown{"the connection was closed"}, kNow);
+  const std::vector<ClientAction> lost = inquiry_.Step(LinkDown{"the connection was closed"}, kNow);
   ASSERT_EQ(lost.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<CloseLink>(lost[0]));
   EXPECT_EQ(inquiry_.view().status.code(), StatusCode::kUnavailable);

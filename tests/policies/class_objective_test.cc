@@ -9,7 +9,7 @@
 namespace bitpilot {
 namespace {
 
-using Kind = ClassObjective::Kind;
+using Objective = ClassObjective::Kind;
 
 TrialOutcome OutcomeOf(std::vector<ClassOutcome> classes) {
   TrialOutcome outcome;
@@ -31,13 +31,13 @@ const Measured kSlow{.ratio = 0.7,
                      .energy_ratio_uncertainty = 0.01};
 
 TEST(ClassObjectiveTest, IsReadByItsWordOrAsAClass) {
-  EXPECT_EQ(ParseClassObjective("worst"), ClassObjective{Kind::kWorst});
-  EXPECT_EQ(ParseClassObjective("mean"), ClassObjective{Kind::kMean});
-  EXPECT_EQ(ParseClassObjective("pi5"), (ClassObjective{Kind::kOne, "pi5"}));
+  EXPECT_EQ(ParseClassObjective("worst"), ClassObjective{Objective::kWorst});
+  EXPECT_EQ(ParseClassObjective("mean"), ClassObjective{Objective::kMean});
+  EXPECT_EQ(ParseClassObjective("pi5"), (ClassObjective{Objective::kOne, "pi5"}));
 }
 
 TEST(ClassObjectiveTest, TheWorstIsTheLargestOfEachFigureWithItsOwnInterval) {
-  const auto joint = JointOf({Kind::kWorst}, OutcomeOf({{"a", kFast}, {"b", kSlow}}));
+  const auto joint = JointOf({Objective::kWorst}, OutcomeOf({{"a", kFast}, {"b", kSlow}}));
   ASSERT_TRUE(joint);
   EXPECT_EQ(joint->figures.ratio, 0.7);
   EXPECT_EQ(joint->figures.ratio_low, 0.6);
@@ -50,12 +50,12 @@ TEST(ClassObjectiveTest, TheWorstIsTheLargestOfEachFigureWithItsOwnInterval) {
 // What fails somewhere runs there not at all: nothing of it may look like the worst of the others.
 TEST(ClassObjectiveTest, WhatFailsOnAClassHasNoWorstFigure) {
   const TrialOutcome outcome = OutcomeOf({{"a", kFast}, {"b", CandidateFailed{"OOM"}}});
-  EXPECT_FALSE(JointOf({Kind::kWorst}, outcome));
-  EXPECT_EQ(JointOf({Kind::kMean}, outcome)->figures.ratio, 0.5);
-  EXPECT_EQ(JointOf({Kind::kOne, "a"}, outcome)->figures.ratio, 0.5);
-  EXPECT_FALSE(JointOf({Kind::kOne, "b"}, outcome));
+  EXPECT_FALSE(JointOf({Objective::kWorst}, outcome));
+  EXPECT_EQ(JointOf({Objective::kMean}, outcome)->figures.ratio, 0.5);
+  EXPECT_EQ(JointOf({Objective::kOne, "a"}, outcome)->figures.ratio, 0.5);
+  EXPECT_FALSE(JointOf({Objective::kOne, "b"}, outcome));
   SearchProblem problem = SmallProblem();
-  problem.class_objective = {Kind::kWorst};
+  problem.class_objective = {Objective::kWorst};
   EXPECT_EQ(ToTransition(problem, Trial{.what = {.choice = {4, 2}}}, outcome).status,
             TransitionStatus::kFailed);
 }
@@ -64,14 +64,15 @@ TEST(ClassObjectiveTest, AnEnergyThatAClassLacksIsNoWorstOne) {
   Measured without = kSlow;
   without.energy_ratio.reset();
   const TrialOutcome outcome = OutcomeOf({{"a", kFast}, {"b", without}});
-  EXPECT_FALSE(JointOf({Kind::kWorst}, outcome)->figures.energy_ratio);
-  EXPECT_EQ(JointOf({Kind::kMean}, outcome)->figures.energy_ratio, 0.9);
+  EXPECT_FALSE(JointOf({Objective::kWorst}, outcome)->figures.energy_ratio);
+  EXPECT_EQ(JointOf({Objective::kMean}, outcome)->figures.energy_ratio, 0.9);
 }
 
 TEST(ClassObjectiveTest, OneClassIsTheSameByEveryWord) {
   const TrialOutcome outcome = OutcomeOf({{"a", kSlow}});
-  for (const ClassObjective& objective : {ClassObjective{Kind::kWorst}, ClassObjective{Kind::kMean},
-                                          ClassObjective{Kind::kOne, "a"}}) {
+  for (const ClassObjective& objective :
+       {ClassObjective{Objective::kWorst}, ClassObjective{Objective::kMean},
+        ClassObjective{Objective::kOne, "a"}}) {
     EXPECT_EQ(JointOf(objective, outcome)->figures, kSlow);
     EXPECT_EQ(JointOf(objective, outcome)->latency_deviation, LatencyDeviation(kSlow));
   }
@@ -80,9 +81,9 @@ TEST(ClassObjectiveTest, OneClassIsTheSameByEveryWord) {
 TEST(ClassObjectiveTest, TheRewardOfTheWorstIsTheLeast) {
   SearchProblem problem = SmallProblem();
   const TrialOutcome outcome = OutcomeOf({{"a", kFast}, {"b", kSlow}});
-  problem.class_objective = {Kind::kWorst};
+  problem.class_objective = {Objective::kWorst};
   EXPECT_EQ(JointUtility(problem, outcome), Utility(problem, outcome, "b"));
-  problem.class_objective = {Kind::kOne, "a"};
+  problem.class_objective = {Objective::kOne, "a"};
   EXPECT_EQ(JointUtility(problem, outcome), Utility(problem, outcome, "a"));
 }
 
