@@ -96,6 +96,7 @@ void ClientCore::Handle(LinkUp&) {
   if (session_id_.empty()) {
     SayHello();
   } else {
+    resumes_session_ = true;
     AskForLease();
   }
 }
@@ -282,6 +283,7 @@ void ClientCore::OpenNewLink() {
 
 void ClientCore::SayHello() {
   session_id_.clear();
+  resumes_session_ = false;
   lease_epoch_ = 0;
   Message hello;
   hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
@@ -313,8 +315,9 @@ void ClientCore::LoseSession(const std::string& reason) {
   if (phase_ == Phase::kNew || phase_ == Phase::kEnded || phase_ == Phase::kPausing) return;
   if (phase_ == Phase::kClosing) return End();
   const bool was_working = phase_ == Phase::kReady && !jobs_.empty();
-  // A session that could not be taken up again is not tried twice.
-  if (phase_ == Phase::kLeasing) session_id_.clear();
+  // A session that could not be taken up again is not tried twice. A new one is, or the lease that it
+  // was perhaps given keeps us waiting for ourselves.
+  if (phase_ == Phase::kLeasing && resumes_session_) session_id_.clear();
   last_loss_ = reason;
   held_by_other_ = false;
   if (!away_since_.has_value()) away_since_ = now_;

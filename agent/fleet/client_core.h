@@ -234,6 +234,7 @@ class ClientCore {
 
   // The session.
   std::string session_id_;
+  bool resumes_session_ = false;  // of an earlier connection
   std::uint64_t lease_epoch_ = 0;
   bool knows_lease_kinds_ = false;
   bool has_reservation_ = false;

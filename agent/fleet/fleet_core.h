@@ -87,7 +87,8 @@ class FleetCore {
   struct LaneUse {
     int jobs = 0;
     std::optional<Instant> without_since;
-    bool was_told = false;
+    bool is_old = false;             // nothing more is to be told of it
+    bool was_told = false;           // people were told; a single board tells itself
     bool is_held_by_others = false;  // boards of it are, and none works here
   };
 

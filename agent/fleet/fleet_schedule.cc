@@ -26,7 +26,7 @@ std::optional<Instant> FleetCore::NextWakeup() const {
   if (!wakeups_.empty()) consider(wakeups_.begin()->first);
   for (const auto& [lane, use] : lanes_) {
     if (use.jobs == 0 || !use.without_since) continue;
-    if (!use.was_told) consider(*use.without_since + kTellLaneAfter);
+    if (!use.is_old) consider(*use.without_since + kTellLaneAfter);
     consider(*use.without_since + options_.max_wait);
   }
   return next;
@@ -294,7 +294,7 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
   if (works) {
     if (use.was_told) actions_.emplace_back(Notice{name + " has a board again"});
     use.without_since.reset();
-    use.was_told = false;
+    use.is_old = use.was_told = false;
     return;
   }
   if (!use.without_since) use.without_since = now_;
@@ -309,7 +309,8 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
     return EndJobsOf(lane, {StatusCode::kUnavailable,
                             what + SecondsOf(options_.max_wait) + ": " + DescribeBoardsOf(lane)});
   }
-  if (use.was_told || now_ < *use.without_since + kTellLaneAfter) return;
+  if (use.is_old || now_ < *use.without_since + kTellLaneAfter) return;
+  use.is_old = true;
   // A single board says itself what is wrong with it.
   if (members == 1) return;
   use.was_told = true;

@@ -212,10 +212,11 @@ KillReport Campaign::Report() const {
     }
   }
   report.recorded = rows.size();
+  const std::vector<Event> events = (*study)->Events().value();
   std::vector<std::string> announced;
-  for (const Event& event : (*study)->Events().value()) {
-    if (event.kind == MeasuredStudy::kAnnouncedKind)
-      announced.push_back(Json::parse(event.payload).at("id"));
+  for (const Event& event : events) {
+    if (event.kind != MeasuredStudy::kAnnouncedKind) continue;
+    announced.push_back(Json::parse(event.payload).at("id"));
   }
   for (std::size_t i = 0; i + 1 < announced.size(); ++i) {
     if (!finished.contains(announced[i])) object("announced and never recorded: " + announced[i]);

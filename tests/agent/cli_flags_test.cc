@@ -211,6 +211,25 @@ TEST_F(CliFlagsTest, FailsAtFilesThatAreNotThereOrHoldSomethingElse) {
   }
 }
 
+// CLI11 prints the flags that one excludes in the order of their addresses.
+std::string WithExcludedInOrder(const std::string& help) {
+  std::istringstream lines(help);
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t names = line.find("Excludes: ");
+    if (names != std::string::npos) {
+      std::istringstream words(line.substr(names));
+      std::vector<std::string> sorted;
+      for (std::string word; words >> word;) sorted.push_back(word);
+      std::sort(sorted.begin(), sorted.end());
+      line.resize(names);
+      for (const std::string& word : sorted) line += word + " ";
+    }
+    text += line + "\n";
+  }
+  return text;
+}
+
 // The program that users start, without an agent beside it.
 TEST_F(CliFlagsTest, EveryCommandsHelpIsThatOfTheAgent) {
   std::filesystem::copy_file(ProgramPath("bitpilot"), "bitpilot");
@@ -228,7 +247,7 @@ TEST_F(CliFlagsTest, EveryCommandsHelpIsThatOfTheAgent) {
     const bool only_reads =
         command[0] == "report" || command[0] == "replay" || command.back() == "verify";
     EXPECT_EQ(help.out.find("safe while its search runs") != std::string::npos, only_reads);
-    EXPECT_EQ(help.out, of_agent);
+    EXPECT_EQ(WithExcludedInOrder(help.out), WithExcludedInOrder(of_agent));
   }
 }
 

@@ -90,6 +90,28 @@ TEST_F(ClientCoreTest, TakesUpItsSessionAgainAfterALostLink) {
   EXPECT_EQ(results_[0].measurement.status, MeasureStatus::kOk);
 }
 
+// A board that stores a lease's epoch slowly: in another session it would wait for itself.
+TEST_F(ClientCoreTest, AsksInTheSameSessionAgainWhenItsFirstLeaseIsNotAnswered) {
+  ClientOptions options = TestOptions();
+  options.connect_timeout = milliseconds(60'000);
+  Use(options);
+  Step(Started{});
+  Step(LinkUp{});
+  const std::vector<Message> hello = std::exchange(to_board_, {});
+  ASSERT_EQ(hello.size(), 1U);
+  for (const Message& reply : board_.Receive(hello[0], now_)) Step(MessageReceived{reply});
+  for (const Message& request : std::exchange(to_board_, {})) {
+    static_cast<void>(board_.Receive(request, now_));  // granted, but the answer gets lost
+  }
+  Pass(milliseconds(8000), /*connected=*/false);
+  EXPECT_GE(links_, 2);
+  Step(LinkUp{});
+  Exchange();
+  EXPECT_EQ(num_ready_, 1);
+  EXPECT_EQ(CountSent(BodyCase::kHello), 1);
+  EXPECT_EQ(CountSent(BodyCase::kLeaseRequest), 2);
+}
+
 TEST_F(ClientCoreTest, NamesWhoHoldsTheLease) {
   board_.held_by = "the night shift";
   Step(Started{});

@@ -311,6 +311,7 @@ TEST_F(WriteReportTest, ReportsASearchThatHasNotFinished) {
 TEST_F(WriteReportTest, RepeatsASearchWithEveryKeyOfItsConfiguration) {
   SearchConfig config;
   config.board = "pi";
+  config.classes = {"pi5", "n2"};
   config.cpu = "3";
   config.fleet = "fleet.toml";
   config.meter = "meter-replay";
