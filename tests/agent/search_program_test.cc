@@ -113,7 +113,8 @@ class SearchProgramTest : public testing::Test {
   std::size_t FirstEvent(const std::string& study, const std::string& kind) const {
     const auto opened = Study::OpenReadOnly(folder_.Path(study));
     if (!opened.ok()) return 0;
-    for (const Event& event : (*opened)->Events().value()) {
+    const std::vector<Event> events = (*opened)->Events().value();
+    for (const Event& event : events) {
       if (event.kind == kind) return static_cast<std::size_t>(event.seq);
     }
     return 0;
