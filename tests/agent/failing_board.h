@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@ class FailingBoard final : public Board {
       : board_(std::move(board)), answers_left_(request), status_(status) {}
 
   const BoardInfo& info() const override { return board_->info(); }
+  std::string listed_name() const override { return board_->listed_name(); }
   Result<Measurement> Measure(const MeasureJob& job) override {
     return FailedOr(board_->Measure(job));
   }
