@@ -103,6 +103,11 @@ build_jobs() {
 build() {
   local preset=$1 log
   local targets=("${@:2}")
+  # A first build compiles the sources of each target together, which takes a third of the time. A folder that is there keeps its
+  # ways: `cmake --preset dev` makes one in which a change compiles one file.
+  if [[ ! -e build/$preset/CMakeCache.txt ]]; then
+    CONFIGURE_FLAGS+=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0)
+  fi
   [[ -e build/$preset/build.ninja ]] || require_disk .
   mkdir -p "build/$preset"
   log=build/$preset/configure.log

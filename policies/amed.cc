@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 1;
+constexpr int kAmedStateVersion = 2;
 
 // What a decision looks back on, so that it takes as long late as early.
 constexpr std::size_t kMaxHistory = 256;
@@ -26,12 +26,6 @@ constexpr std::size_t kMaxTried = 64;
 
 // Pools of targets that must agree that nothing beats stopping.
 constexpr int kAttempts = 2;
-
-json VariableNames(const SearchProblem& problem) {
-  json names = json::array();
-  for (const DecisionVariable& variable : problem.variables) names.push_back(variable.name);
-  return names;
-}
 
 void ForgetBefore(std::size_t count, auto* list) {
   if (list->size() > count) list->erase(list->begin(), list->end() - static_cast<long>(count));
@@ -252,7 +246,7 @@ std::vector<Action> AmedPolicy::End(const View& view, const PlannedDecision& dec
 
 std::string AmedPolicy::Save() const {
   if (blind_) return blind_->Save();
-  return json{{"version", kStateVersion},
+  return json{{"version", kAmedStateVersion},
               {"policy", name()},
               {"seed", seed_},
               {"variables", VariableNames(problem_)},
@@ -266,13 +260,13 @@ Status AmedPolicy::Load(std::string_view state) {
   const auto is = [&](const char* field, const json& expected) {
     return object.contains(field) && object.at(field) == expected;
   };
-  const bool ours = object.is_object() && is("version", kStateVersion) && is("policy", name()) &&
-                    is("variables", VariableNames(problem_)) && object.contains("seed") &&
-                    object.at("seed").is_number_unsigned() && object.contains("incumbent") &&
-                    object.at("incumbent").is_number_integer();
+  const bool ours = object.is_object() && is("version", kAmedStateVersion) &&
+                    is("policy", name()) && is("variables", json(VariableNames(problem_))) &&
+                    object.contains("seed") && object.at("seed").is_number_unsigned() &&
+                    object.contains("incumbent") && object.at("incumbent").is_number_integer();
   if (!ours) {
     return DataCorrupt("state of policy " + name() + ": expected version " +
-                       std::to_string(kStateVersion) + " of this policy for this problem's " +
+                       std::to_string(kAmedStateVersion) + " of this policy for this problem's " +
                        std::to_string(problem_.variables.size()) + " variables");
   }
   seed_ = object.at("seed").get<std::uint64_t>();

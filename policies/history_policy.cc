@@ -13,18 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 3;
+constexpr int kHistoryStateVersion = 3;
 constexpr double kWorstLoss = 1e6;  // nats, for training that diverged
 constexpr int kMaxNeighboursTried = 65'536;
-
-json VariableNames(const SearchProblem& problem) {
-  json names = json::array();
-  for (const DecisionVariable& variable : problem.variables) {
-    const bool weights = variable.kind == DecisionVariable::Kind::kWeights;
-    names.push_back((weights ? "weights " : "activations ") + variable.name);
-  }
-  return names;
-}
 
 std::set<Choice> ChoicesInFlight(const View& view) {
   std::set<Choice> choices;
@@ -99,7 +90,7 @@ void HistoryPolicy::Observe(const View& view, const Observation& observation) {
 }
 
 std::string HistoryPolicy::Save() const {
-  return json{{"version", kStateVersion},
+  return json{{"version", kHistoryStateVersion},
               {"policy", name()},
               {"seed", seed_},
               {"variables", VariableNames(problem_)}}
@@ -110,9 +101,9 @@ Status HistoryPolicy::Load(std::string_view state) {
   const std::string who = "state of policy " + name();
   try {
     const json object = json::parse(state);
-    if (object.at("version").get<int>() != kStateVersion || object.at("policy") != name() ||
-        object.at("variables") != VariableNames(problem_)) {
-      return DataCorrupt(who + ": expected version " + std::to_string(kStateVersion) +
+    if (object.at("version").get<int>() != kHistoryStateVersion || object.at("policy") != name() ||
+        object.at("variables") != json(VariableNames(problem_))) {
+      return DataCorrupt(who + ": expected version " + std::to_string(kHistoryStateVersion) +
                          " of this policy for this problem's " +
                          std::to_string(problem_.variables.size()) + " variables");
     }

@@ -53,6 +53,15 @@ BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice) {
   return assignment;
 }
 
+std::vector<std::string> VariableNames(const SearchProblem& problem) {
+  std::vector<std::string> names;
+  for (const DecisionVariable& variable : problem.variables) {
+    const bool weights = variable.kind == DecisionVariable::Kind::kWeights;
+    names.push_back((weights ? "weights " : "activations ") + variable.name);
+  }
+  return names;
+}
+
 bool IsLegal(const SearchProblem& problem, const Choice& choice) {
   bool legal = choice.size() == problem.variables.size();
   for (std::size_t i = 0; legal && i < choice.size(); ++i) {

@@ -149,6 +149,9 @@ BitAssignment WithWidth(BitAssignment assignment, const DecisionVariable& variab
 // REQUIRES: choice has a legal width for every variable.
 BitAssignment ToAssignment(const SearchProblem& problem, const Choice& choice);
 
+// "weights NAME" or "activations NAME" of each variable, in order: what a policy's state is of.
+std::vector<std::string> VariableNames(const SearchProblem& problem);
+
 // Every variable has one of its widths.
 bool IsLegal(const SearchProblem& problem, const Choice& choice);
 

@@ -15,7 +15,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::size_t kMaxHistory = 256;
+constexpr std::size_t kMaxTransitions = 256;
 
 // Spread of the prior, relative to what probe and table say.
 constexpr double kAllLossSpread = 0.5;       // probes miss what all errors do together
@@ -154,7 +154,7 @@ double FixedRatio(const std::vector<double>& weights, double by_table) {
 }
 
 std::vector<Transition> Recent(const std::vector<Transition>& history) {
-  const std::size_t skipped = history.size() - std::min(history.size(), kMaxHistory);
+  const std::size_t skipped = history.size() - std::min(history.size(), kMaxTransitions);
   return {history.begin() + static_cast<std::ptrdiff_t>(skipped), history.end()};
 }
 

@@ -381,8 +381,8 @@ Status ZmqSocket::Send(const std::vector<std::string>& frames) {
   return status;
 }
 
-void ZmqSocket::SetLinger(int milliseconds) {
-  impl_->socket.set(zmq::sockopt::linger, milliseconds);
+void ZmqSocket::SetLinger(int limit_ms) {
+  impl_->socket.set(zmq::sockopt::linger, limit_ms);
 }
 
 }  // namespace bitpilot

@@ -122,7 +122,7 @@ class ZmqSocket {
   Status Send(const std::vector<std::string>& frames);
 
   // How long unsent messages may delay the end of the program.
-  void SetLinger(int milliseconds);
+  void SetLinger(int limit_ms);
 
  private:
   struct Impl;

@@ -28,8 +28,8 @@ namespace asio = boost::asio;
 constexpr std::chrono::seconds kTerminationGrace{1};
 
 // What a worker says may be anything.
-daemon::Milliseconds ToMilliseconds(std::uint64_t milliseconds) {
-  return daemon::Milliseconds{std::min<std::uint64_t>(milliseconds, kMaxDeadlineMs)};
+daemon::Milliseconds ToMilliseconds(std::uint64_t limit_ms) {
+  return daemon::Milliseconds{std::min<std::uint64_t>(limit_ms, kMaxDeadlineMs)};
 }
 
 std::string DescribeExit(int status) {

@@ -430,7 +430,7 @@ TEST_F(SearchProgramTest, EvaluatesTheIntegerNetworkOnABoardAsOnTheHost) {
 TEST_F(SearchProgramTest, SaysWhichOfTwoNetworksIsFasterOnABoard) {
   const ProgramResult result =
       Run({"evaluate", "--model", "resnet8", "--data", FewImages(), "--bits", "w8a8", "--versus",
-           "w1a1", "--integer", "--device", "local:scalar", "--json"});
+           "w1a1", "--integer", "--device", "local", "--json"});
   const std::vector<std::string> lines = LinesOfType(result.out, "result");
   ASSERT_EQ(lines.size(), 1U) << result.err;
   const Json line = Json::parse(lines.front());

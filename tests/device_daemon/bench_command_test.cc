@@ -72,8 +72,8 @@ TEST(BenchCommandTest, PrintsTheBoardsCostTable) {
 // Widths so far apart that no disturbance hides which is faster; where the machine tells two copies of
 // one network apart, there is no verdict, and that is said.
 TEST(BenchCommandTest, SaysWhichOfTwoNetworksIsFaster) {
-  const ProgramEnd end = RunBitpilotd({"bench", "--network", "resnet8", "--bits", "w8a8", "--isa",
-                                       "scalar", "--versus", "w1a1", "--json"});
+  const ProgramEnd end = RunBitpilotd(
+      {"bench", "--network", "resnet8", "--bits", "w8a8", "--versus", "w1a1", "--json"});
   const Json line = Json::parse(end.standard_output, nullptr, /*allow_exceptions=*/false);
   ASSERT_EQ(line.value("type", ""), "result") << end.standard_error;
   EXPECT_EQ(line["a"]["network"], "resnet8");
