@@ -19,7 +19,7 @@ using testing::Contains;
 using testing::HasSubstr;
 
 constexpr char kZone[] = "sys/class/thermal/thermal_zone0/temp";
-constexpr char kThrottled[] = "sys/devices/platform/soc/soc:firmware/get_throttled";
+constexpr char kThrottleFile[] = "sys/devices/platform/soc/soc:firmware/get_throttled";
 
 class BoardWatchTest : public testing::Test {
  protected:
@@ -81,7 +81,7 @@ TEST_F(BoardWatchTest, RecordsWhatTheBoardIsLike) {
     board_.Write(folder + "scaling_max_freq", "1800000");
     board_.Write(folder + "scaling_governor", "ondemand");
   }
-  board_.Write(kThrottled, "0x50000");
+  board_.Write(kThrottleFile, "0x50000");
   BoardWatch watch(Options(true));
   EXPECT_EQ(Measure(watch, 1.0, 0.0), "");
   EXPECT_EQ(conditions_.governor(), "ondemand");
@@ -193,7 +193,7 @@ TEST_F(BoardWatchTest, DoesNotWaitForAMachineThatTrainsToCool) {
       clock_, [] {}, conditions_);
   EXPECT_EQ(verdict.status, v1::OK);
   EXPECT_EQ(verdict.pauses, 0);
-  board_.Write(kThrottled, "0x4");
+  board_.Write(kThrottleFile, "0x4");
   EXPECT_EQ(watch
                 .Begin(
                     clock_, [] {}, conditions_)
@@ -342,14 +342,14 @@ TEST(BoardBaselineTest, RefusesWhatNoBoardIs) {
 
 TEST_F(BoardWatchTest, RefusesUnderVoltageAndThrottlingThatLast) {
   BoardWatch watch(Options(false));
-  board_.Write(kThrottled, "0x1");
+  board_.Write(kThrottleFile, "0x1");
   EXPECT_EQ(watch
                 .Begin(
                     clock_, [] {}, conditions_)
                 .status,
             v1::POWER_ABORT);
   for (const char* limited : {"0x2", "0x4", "0x8"}) {
-    board_.Write(kThrottled, limited);
+    board_.Write(kThrottleFile, limited);
     EXPECT_EQ(watch
                   .Begin(
                       clock_, [] {}, conditions_)
@@ -357,7 +357,7 @@ TEST_F(BoardWatchTest, RefusesUnderVoltageAndThrottlingThatLast) {
               v1::THERMAL_ABORT)
         << limited;
   }
-  board_.Write(kThrottled, "0xf0000");  // all of them since boot, none now
+  board_.Write(kThrottleFile, "0xf0000");  // all of them since boot, none now
   EXPECT_EQ(watch
                 .Begin(
                     clock_, [] {}, conditions_)

@@ -109,8 +109,8 @@ TEST_F(MeasurementTest, TimesNothingWhenOneOutputIsWrong) {
 // A board that is hot or throttled would choose kernels for what it is not.
 TEST_F(MeasurementTest, ChoosesKernelsOnlyOnceTheBoardIsFit) {
   const FakeSysfs board;
-  constexpr char kThrottled[] = "sys/devices/platform/soc/soc:firmware/get_throttled";
-  board.Write(kThrottled, "0x4");
+  constexpr char throttle_file[] = "sys/devices/platform/soc/soc:firmware/get_throttled";
+  board.Write(throttle_file, "0x4");
   BoardWatchOptions options;
   options.root = board.root();
   int pauses = 0;
@@ -124,7 +124,7 @@ TEST_F(MeasurementTest, ChoosesKernelsOnlyOnceTheBoardIsFit) {
   EXPECT_GT(pauses, 0);
   EXPECT_EQ(choices.num_timed(), 0U);
 
-  board.Write(kThrottled, "0x0");
+  board.Write(throttle_file, "0x0");
   const v1::MeasureResult result = Run();
   ASSERT_TRUE(result.status() == v1::OK || result.status() == v1::NOISY) << result.detail();
   EXPECT_GT(choices.num_timed(), 0U);

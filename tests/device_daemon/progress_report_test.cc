@@ -9,7 +9,7 @@
 namespace bitpilot {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 class ProgressReportTest : public testing::Test {
  protected:
@@ -35,9 +35,9 @@ TEST_F(ProgressReportTest, SaysTheFirstStepOfAJobAtOnceAndOthersEveryHalfSecond)
 // Whoever watches must know before the silence begins.
 TEST_F(ProgressReportTest, AnnouncesALongerSilenceAtOnce) {
   report_.Begin("sixteen bytes id");
-  report_.Add({.phase = "warm-up", .silence_ns = kSecond});
-  report_.Add({.phase = "warm-up", .silence_ns = kSecond});
-  report_.Add({.phase = "warm-up", .remaining_ns = 500'000, .silence_ns = 40 * kSecond});
+  report_.Add({.phase = "warm-up", .silence_ns = kSecondNs});
+  report_.Add({.phase = "warm-up", .silence_ns = kSecondNs});
+  report_.Add({.phase = "warm-up", .remaining_ns = 500'000, .silence_ns = 40 * kSecondNs});
   ASSERT_EQ(sent_.size(), 2U);
   EXPECT_EQ(sent_[1].silence_ms(), 40'000U);
   EXPECT_EQ(sent_[1].remaining_ms(), 1U);
