@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/formatted.h"
 #include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 
@@ -17,13 +18,6 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kShownChanges = 4;
 constexpr double kInterval = 1.96;  // standard deviations in half a 95 % interval
-
-template <typename... Args>
-std::string Format(const char* format, Args... args) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, args...);
-  return text;
-}
 
 template <typename T>
 Json OrNull(const std::optional<T>& value) {
@@ -41,12 +35,12 @@ std::string Changes(const Decision& decision) {
   std::string list;
   for (std::size_t i = 0; i < std::min(changes.size(), kShownChanges); ++i) {
     list += (i == 0 ? "" : ", ") + changes[i].name +
-            Format(" %c%d>%d", KindOf(changes[i])[0], changes[i].from, changes[i].to);
+            Formatted(" %c%d>%d", KindOf(changes[i])[0], changes[i].from, changes[i].to);
   }
   if (changes.size() > kShownChanges) {
-    list += Format(", and %zu more", changes.size() - kShownChanges);
+    list += Formatted(", and %zu more", changes.size() - kShownChanges);
   }
-  return Format("%zu width%s (", changes.size(), changes.size() == 1 ? "" : "s") + list + ")";
+  return Formatted("%zu width%s (", changes.size(), changes.size() == 1 ? "" : "s") + list + ")";
 }
 
 std::string NameOf(TicketId ticket) {
@@ -73,9 +67,9 @@ std::string Failure(const DecisionOutcome& outcome) {
 }
 
 std::string Latency(const DecisionOutcome& outcome) {
-  std::string text = Format("%.3fx", *outcome.ratio);
+  std::string text = Formatted("%.3fx", *outcome.ratio);
   if (outcome.ratio_high > 0.0) {
-    text += Format(" (%.3f..%.3f)", outcome.ratio_low, outcome.ratio_high);
+    text += Formatted(" (%.3f..%.3f)", outcome.ratio_low, outcome.ratio_high);
   }
   return text;
 }
@@ -88,13 +82,13 @@ std::string Divergences(const std::vector<std::optional<double>>& divergences) {
   std::vector<std::string> parts;
   if (!finite.empty()) {
     const auto [least, most] = std::minmax_element(finite.begin(), finite.end());
-    parts.push_back(Format("%zu divergence%s of %.4f to %.4f", finite.size(),
-                           finite.size() == 1 ? "" : "s", *least, *most));
+    parts.push_back(Formatted("%zu divergence%s of %.4f to %.4f", finite.size(),
+                              finite.size() == 1 ? "" : "s", *least, *most));
   }
   const std::size_t others = divergences.size() - finite.size();
   if (others > 0) {
     parts.push_back(
-        Format("%zu no finite number%s (the weights diverged)", others, others == 1 ? "" : "s"));
+        Formatted("%zu no finite number%s (the weights diverged)", others, others == 1 ? "" : "s"));
   }
   return Joined(parts);
 }
@@ -106,24 +100,25 @@ std::string Outcome(const DecisionOutcome& outcome) {
   };
   if (outcome.diverged) add("training diverged");
   if (outcome.loss) {
-    std::string loss = Format("loss %.4f", *outcome.loss);
+    std::string loss = Formatted("loss %.4f", *outcome.loss);
     if (outcome.excess) {
-      loss +=
-          Format(" (8 bit %+.4f +- %.4f)", outcome.excess->mean, kInterval * outcome.excess->error);
+      loss += Formatted(" (8 bit %+.4f +- %.4f)", outcome.excess->mean,
+                        kInterval * outcome.excess->error);
     }
     if (outcome.charge && outcome.charge->mean != outcome.excess->mean) {
-      loss += Format(", charged %+.4f +- %.4f", outcome.charge->mean,
-                     kInterval * outcome.charge->error);
+      loss += Formatted(", charged %+.4f +- %.4f", outcome.charge->mean,
+                        kInterval * outcome.charge->error);
     }
     add(loss);
   }
-  if (!outcome.loss && outcome.train_loss) add(Format("training loss %.4f", *outcome.train_loss));
-  if (outcome.accuracy) add(Format("accuracy %.4f", *outcome.accuracy));
+  if (!outcome.loss && outcome.train_loss)
+    add(Formatted("training loss %.4f", *outcome.train_loss));
+  if (outcome.accuracy) add(Formatted("accuracy %.4f", *outcome.accuracy));
   if (outcome.ratio) add(Latency(outcome));
-  if (outcome.energy_ratio) add(Format("energy %.3fx", *outcome.energy_ratio));
+  if (outcome.energy_ratio) add(Formatted("energy %.3fx", *outcome.energy_ratio));
   add(Failure(outcome));
   add(Divergences(outcome.divergence));
-  if (outcome.reward) add(Format("reward %+.4f", *outcome.reward));
+  if (outcome.reward) add(Formatted("reward %+.4f", *outcome.reward));
   if (outcome.on_front) add("on the front");
   return parts.empty() ? "nothing" : Joined(parts);
 }
@@ -231,10 +226,10 @@ std::string DescribeDecision(const Decision& decision) {
     if (!decision.reason.empty()) text += "; " + decision.reason;
   }
   if (decision.figures) {
-    text += Format("; expected loss %.4f +- %.4f, value %.4f (staying %.4f, stopping %.4f)",
-                   decision.figures->predicted_loss, kInterval * decision.figures->predicted_error,
-                   decision.figures->value, decision.figures->value_of_staying,
-                   decision.figures->value_of_stopping);
+    text += Formatted("; expected loss %.4f +- %.4f, value %.4f (staying %.4f, stopping %.4f)",
+                      decision.figures->predicted_loss,
+                      kInterval * decision.figures->predicted_error, decision.figures->value,
+                      decision.figures->value_of_staying, decision.figures->value_of_stopping);
   }
   text += decision.outcome ? " => " + Outcome(*decision.outcome) : " => in flight";
   if (decision.is_place) text += ", went on from there";

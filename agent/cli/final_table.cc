@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "agent/cli/formatted.h"
 #include "agent/results/repeated_comparison.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
@@ -12,13 +13,6 @@
 
 namespace bitpilot {
 namespace {
-
-template <typename... Args>
-std::string Format(const char* format, Args... args) {
-  char text[512];
-  std::snprintf(text, sizeof(text), format, args...);
-  return text;
-}
 
 // What a sensor measured, by its own name; nothing where none did.
 void PrintMeasuredEnergies(const FinalEvent& final) {
@@ -50,14 +44,14 @@ void PrintMeasuredEnergies(const FinalEvent& final) {
       continue;
     }
     const auto figure = [](const EnergyFigure& energy) {
-      return Format("%.2f +- %.2f", energy.value_uj, energy.uncertainty_uj);
+      return Formatted("%.2f +- %.2f", energy.value_uj, energy.uncertainty_uj);
     };
-    std::printf(
-        "%-16s %-24s %-24s %s\n", row.label.c_str(), figure(row.energy->gross()).c_str(),
-        row.energy->net() ? figure(*row.energy->net()).c_str() : "idle shifted",
-        row.energy_ratio
-            ? Format("%.3f +- %.3f", row.energy_ratio->value, row.energy_ratio->uncertainty).c_str()
-            : "-");
+    std::printf("%-16s %-24s %-24s %s\n", row.label.c_str(), figure(row.energy->gross()).c_str(),
+                row.energy->net() ? figure(*row.energy->net()).c_str() : "idle shifted",
+                row.energy_ratio ? Formatted("%.3f +- %.3f", row.energy_ratio->value,
+                                             row.energy_ratio->uncertainty)
+                                       .c_str()
+                                 : "-");
   }
 }
 
@@ -68,14 +62,14 @@ void PrintModelEnergies(const FinalEvent& final) {
     if (!row.model_energy) continue;
     if (!any) {
       const std::string error = row.model_energy_error
-                                    ? Format(", +- %.1f %%", *row.model_energy_error * 100.0)
+                                    ? Formatted(", +- %.1f %%", *row.model_energy_error * 100.0)
                                     : std::string();
       std::printf("\nEnergy as the model claims it, %s (%s%s; nothing was measured):\n",
                   row.model_energy_unit.c_str(), row.source.c_str(), error.c_str());
     }
     any = true;
     std::printf("%-16s %12.4g %s\n", row.label.c_str(), *row.model_energy,
-                row.model_energy_ratio ? Format("%8.3fx", *row.model_energy_ratio).c_str() : "");
+                row.model_energy_ratio ? Formatted("%8.3fx", *row.model_energy_ratio).c_str() : "");
   }
 }
 
@@ -173,18 +167,19 @@ void PrintFinalTable(const FinalEvent& final, bool is_model, bool has_budget) {
       continue;
     }
     const std::string latency = row.latency_median_ns
-                                    ? Format("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
-                                             row.latency_low_ns / 1e3, row.latency_high_ns / 1e3)
+                                    ? Formatted("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
+                                                row.latency_low_ns / 1e3, row.latency_high_ns / 1e3)
                                     : "not measured";
     const std::string ratio =
-        row.ratio ? Format("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
+        row.ratio ? Formatted("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
     const std::string speed(row.speed ? ToString(*row.speed) : "-");
     std::printf(
         "%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
         BatchesOf(row).c_str(),
-        row.validation_accuracy ? Format("%.4f", *row.validation_accuracy).c_str() : "-",
-        Format("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high).c_str(),
-        Format("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
+        row.validation_accuracy ? Formatted("%.4f", *row.validation_accuracy).c_str() : "-",
+        Formatted("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high)
+            .c_str(),
+        Formatted("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
         latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
         BudgetOf(row, has_budget));

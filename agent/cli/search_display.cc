@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/formatted.h"
 #include "agent/cli/terminal.h"
 #include "policies/class_objective.h"
 #include "policies/reward.h"
@@ -22,13 +23,6 @@ using std::chrono::steady_clock;
 constexpr int kBarWidth = 24;
 constexpr auto kLineInterval = std::chrono::seconds(5);  // between plain progress lines
 
-template <typename... Args>
-std::string Format(const char* format, Args... args) {
-  char text[512];
-  std::snprintf(text, sizeof(text), format, args...);
-  return text;
-}
-
 std::string Bar(int done, int total) {
   const int filled = total > 0 ? std::clamp(done * kBarWidth / total, 0, kBarWidth) : 0;
   return "[" + std::string(static_cast<std::size_t>(filled), '#') +
@@ -39,7 +33,7 @@ std::string Bar(int done, int total) {
 std::string TimeLeft(int done, int total, double elapsed_s) {
   if (done <= 0 || total <= done) return {};
   const int left_s = static_cast<int>(std::lround(elapsed_s / done * (total - done)));
-  return Format("%.1f s each, %d:%02d left", elapsed_s / done, left_s / 60, left_s % 60);
+  return Formatted("%.1f s each, %d:%02d left", elapsed_s / done, left_s / 60, left_s % 60);
 }
 
 }  // namespace
@@ -74,8 +68,8 @@ void SearchDisplay::Show(int done, const std::string& note) {
       std::chrono::duration<double>(steady_clock::now() - phase_start_).count();
   const int before = std::max(first_step_, 0);
   // A phase of unknown length has no bar.
-  std::string line =
-      total_ > 0 ? "  " + Bar(done, total_) + Format(" %d/%d ", done, total_) : std::string("  ");
+  std::string line = total_ > 0 ? "  " + Bar(done, total_) + Formatted(" %d/%d ", done, total_)
+                                : std::string("  ");
   const std::string left = TimeLeft(done - before, total_ - before, elapsed_s);
   line += (left.empty() ? "" : " " + left + "  ") + note;
   if (terminal_) {
@@ -184,10 +178,10 @@ static std::string Outcome(const SearchProblem& problem, const TransitionEvent& 
   std::string text = "training diverged";
   if (answer.score) {
     const ExcessLoss charge = ChargeOf(problem.anchor, *answer.score, answer.at.depth);
-    text = Format("loss %.3f (charged %+.3f)", answer.score->loss, charge.mean);
+    text = Formatted("loss %.3f (charged %+.3f)", answer.score->loss, charge.mean);
   }
   if (answer.transition.latency_ns) {
-    text += Format(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);
+    text += Formatted(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);
   } else if (!answer.classes.empty()) {  // otherwise no board was asked
     text += ", not measured";
   }
@@ -200,7 +194,7 @@ void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& pr
   // Answers come in another order than proposals: the bar goes forward only.
   shown_steps_ = std::max(shown_steps_, proposal.step + 1);
   // What is prose comes last: a narrow terminal cuts it off.
-  Show(shown_steps_, Outcome(problem, answer) + Format("  hypervolume %.4f  (", hypervolume) +
+  Show(shown_steps_, Outcome(problem, answer) + Formatted("  hypervolume %.4f  (", hypervolume) +
                          proposal.reason + ")");
   if (json_) Print(StepLine(problem, proposal, answer, hypervolume));
 }

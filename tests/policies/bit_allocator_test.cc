@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policies/ilp.h"
+#include "tests/policies/all_choices.h"
 #include "tests/policies/synthetic_environment.h"
 
 namespace bitpilot {
@@ -17,7 +18,7 @@ constexpr double kRounding = 1e-12;  // of sums in different orders
 
 // ResNet-8 with three widths and only its first `count` variables of each kind searched: 3^(2
 // count) choices.
-SearchProblem SmallProblem(std::uint64_t seed, std::size_t count) {
+SearchProblem FirstVariables(std::uint64_t seed, std::size_t count) {
   SearchProblem problem = SyntheticEnvironment({.widths = {2, 4, 8}, .seed = seed}).problem();
   std::vector<DecisionVariable> kept;
   std::size_t taken[2] = {0, 0};
@@ -30,37 +31,11 @@ SearchProblem SmallProblem(std::uint64_t seed, std::size_t count) {
   return problem;
 }
 
-double TotalSensitivity(const SearchProblem& problem, const Choice& choice) {
-  double total = 0.0;
-  for (std::size_t i = 0; i < choice.size(); ++i) {
-    const DecisionVariable& variable = problem.variables[i];
-    for (std::size_t k = 0; k < variable.widths.size(); ++k) {
-      total += variable.widths[k] == choice[i] ? variable.sensitivity[k] : 0.0;
-    }
-  }
-  return total;
-}
-
-std::vector<Choice> AllChoices(const SearchProblem& problem) {
-  std::vector<Choice> all = {{}};
-  for (const DecisionVariable& variable : problem.variables) {
-    std::vector<Choice> longer;
-    for (const Choice& prefix : all) {
-      for (const int width : variable.widths) {
-        longer.push_back(prefix);
-        longer.back().push_back(width);
-      }
-    }
-    all = std::move(longer);
-  }
-  return all;
-}
-
 TEST(BitAllocatorTest, EqualsBruteForceWithAndWithoutASizeBudget) {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     for (const bool sized : {false, true}) {
       SCOPED_TRACE(testing::Message() << "seed " << seed << ", size budget " << sized);
-      SearchProblem problem = SmallProblem(seed, 4);
+      SearchProblem problem = FirstVariables(seed, 4);
       const CostModel cost = CostModel::Create(problem).value();
       const std::vector<Choice> all = AllChoices(problem);
       if (sized) {
@@ -91,7 +66,7 @@ TEST(BitAllocatorTest, EqualsBruteForceWithAndWithoutASizeBudget) {
 }
 
 TEST(BitAllocatorTest, FindsTheFastestChoice) {
-  const SearchProblem problem = SmallProblem(1, 4);
+  const SearchProblem problem = FirstVariables(1, 4);
   const CostModel cost = CostModel::Create(problem).value();
   double expected = std::numeric_limits<double>::infinity();
   for (const Choice& choice : AllChoices(problem)) {
@@ -103,7 +78,7 @@ TEST(BitAllocatorTest, FindsTheFastestChoice) {
 }
 
 TEST(BitAllocatorTest, NamesTheLimitsThatCannotBeKept) {
-  SearchProblem problem = SmallProblem(1, 4);
+  SearchProblem problem = FirstVariables(1, 4);
   const CostModel cost = CostModel::Create(problem).value();
   const Result<Choice> too_fast = BitAllocator(problem, cost).MinimizeLoss(0.01);
   ASSERT_FALSE(too_fast.ok());
@@ -115,7 +90,7 @@ TEST(BitAllocatorTest, NamesTheLimitsThatCannotBeKept) {
 }
 
 TEST(BitAllocatorTest, KeepsAPredictedEnergyBudget) {
-  SearchProblem problem = SmallProblem(1, 4);
+  SearchProblem problem = FirstVariables(1, 4);
   problem.table.energy_unit = "uJ-model";
   for (auto& [key, cost] : problem.table.operations) {
     cost.energy = static_cast<double>(std::get<1>(key) * std::get<2>(key));

@@ -9,6 +9,7 @@
 #include "policies/bit_allocator.h"
 #include "policies/cost_model.h"
 #include "policies/integer_program.h"
+#include "tests/policies/all_choices.h"
 #include "tests/policies/grouped_problem.h"
 #include "tests/policies/random_choice.h"
 
@@ -26,32 +27,6 @@ std::size_t Find(const SearchProblem& problem, const std::string& name) {
   }
   ADD_FAILURE() << "no variable " << name;
   return 0;
-}
-
-double TotalSensitivity(const SearchProblem& problem, const Choice& choice) {
-  double total = 0.0;
-  for (std::size_t i = 0; i < choice.size(); ++i) {
-    const DecisionVariable& variable = problem.variables[i];
-    for (std::size_t k = 0; k < variable.widths.size(); ++k) {
-      total += variable.widths[k] == choice[i] ? variable.sensitivity[k] : 0.0;
-    }
-  }
-  return total;
-}
-
-std::vector<Choice> AllChoices(const SearchProblem& problem) {
-  std::vector<Choice> all = {{}};
-  for (const DecisionVariable& variable : problem.variables) {
-    std::vector<Choice> longer;
-    for (const Choice& prefix : all) {
-      for (const int width : variable.widths) {
-        longer.push_back(prefix);
-        longer.back().push_back(width);
-      }
-    }
-    all = std::move(longer);
-  }
-  return all;
 }
 
 // The lowest loss within `limit` by trying everything; infinite if there is none.

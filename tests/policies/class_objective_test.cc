@@ -5,19 +5,12 @@
 #include "policies/reward.h"
 #include "policies/transition.h"
 #include "tests/policies/small_problem.h"
+#include "tests/policies/trial_outcome.h"
 
 namespace bitpilot {
 namespace {
 
 using Objective = ClassObjective::Kind;
-
-TrialOutcome OutcomeOf(std::vector<ClassOutcome> classes) {
-  TrialOutcome outcome;
-  outcome.at.depth = 50;
-  outcome.score = Scored{.loss = 1.0, .loss_error = 0.04, .correct = 500, .total = 1000};
-  outcome.classes = std::move(classes);
-  return outcome;
-}
 
 const Measured kFast{.ratio = 0.5,
                      .ratio_low = 0.49,

@@ -1,4 +1,5 @@
 #include "policies/reward.h"
+#include "tests/policies/trial_outcome.h"
 
 #include <gtest/gtest.h>
 
@@ -8,12 +9,8 @@ namespace bitpilot {
 namespace {
 
 // Half of the images right after 50 mini-batches, a loss of 1.
-TrialOutcome OutcomeOf(double ratio) {
-  TrialOutcome outcome;
-  outcome.at.depth = 50;
-  outcome.score = Scored{.loss = 1.0, .loss_error = 0.04, .correct = 500, .total = 1000};
-  outcome.classes = {{"a", Measured{.ratio = ratio, .ratio_low = ratio, .ratio_high = ratio}}};
-  return outcome;
+TrialOutcome OutcomeAt(double ratio) {
+  return OutcomeOf({{"a", Measured{.ratio = ratio, .ratio_low = ratio, .ratio_high = ratio}}});
 }
 
 TEST(AnchorTest, IsLinearBetweenItsReadingsAndConstantBeyondThem) {
@@ -42,21 +39,21 @@ TEST(AnchorTest, ReferenceIsTheTwinsEnd) {
 
 // The twin has .8 and .4 after 50: .2 nats above it; .03 and .04 make an error of .05.
 TEST(ExcessTest, IsTheDifferenceToTheTwinOfTheSameDepth) {
-  const TrialOutcome outcome = OutcomeOf(1.0);
+  const TrialOutcome outcome = OutcomeAt(1.0);
   const ExcessLoss excess = ExcessOf(SmallProblem().anchor, *outcome.score, 50);
   EXPECT_DOUBLE_EQ(excess.mean, 0.2);
   EXPECT_DOUBLE_EQ(excess.error, 0.05);
 }
 
 TEST(ExcessTest, HasTheErrorOfTheDifferenceWhereThatIsKnown) {
-  TrialOutcome outcome = OutcomeOf(1.0);
+  TrialOutcome outcome = OutcomeAt(1.0);
   outcome.score->excess_error = 0.01;
   EXPECT_EQ(ExcessOf(SmallProblem().anchor, *outcome.score, 50).error, 0.01);
 }
 
 // The twin has .8 and .4, 8 bit on the same weights .9 and .48.
 TEST(ChargeTest, IsOverEightBitOnTheSameWeightsButForTheTwinsShare) {
-  TrialOutcome outcome = OutcomeOf(1.0);
+  TrialOutcome outcome = OutcomeAt(1.0);
   const Anchor anchor = SmallProblem().anchor;
   EXPECT_EQ(ChargeOf(anchor, *outcome.score, 50).mean, ExcessOf(anchor, *outcome.score, 50).mean);
   SameWeights& same = outcome.score->same_weights.emplace();
@@ -75,7 +72,7 @@ TEST(ChargeTest, IsOverEightBitOnTheSameWeightsButForTheTwinsShare) {
 
 TEST(ChargeTest, IsWhatUtilityPays) {
   const SearchProblem problem = SmallProblem();
-  TrialOutcome outcome = OutcomeOf(0.5);
+  TrialOutcome outcome = OutcomeAt(0.5);
   outcome.score->same_weights = SameWeights{.loss = 0.9, .correct = 500};
   EXPECT_NEAR(Utility(problem, outcome, "a").value(), -0.115 - 0.5, 1e-12);
   outcome.score->same_weights->own_share = 1.0;
@@ -103,7 +100,7 @@ TEST(AnchoredErrorTest, IsGivenAtTheBudgetThatTheSearchBeganWith) {
 
 TEST(AnchoredErrorTest, AddsTheDifferenceToTheTwinsEndAndStaysAShare) {
   const Anchor anchor = SmallProblem().anchor;
-  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *OutcomeOf(1.0).score, 50), 0.4);
+  EXPECT_DOUBLE_EQ(AnchoredError(anchor, *OutcomeAt(1.0).score, 50), 0.4);
   EXPECT_EQ(AnchoredError(anchor, {.correct = 1000, .total = 1000}, 0), 0.0);
   EXPECT_DOUBLE_EQ(AnchoredError(anchor, {.correct = 0, .total = 1000}, 0), 0.8);
   EXPECT_EQ(AnchoredError({{{.error = 0.1}, {.batches = 1, .error = 0.3}}},
@@ -114,7 +111,7 @@ TEST(AnchoredErrorTest, AddsTheDifferenceToTheTwinsEndAndStaysAShare) {
 // -.2 / 1 - .7; 100 x .05^2 below an accuracy of .65; 10 x (.7 / .5 - 1) beyond a latency of .5.
 TEST(UtilityTest, OfATrialEqualsTheFormulaComputedByHand) {
   SearchProblem problem = SmallProblem();
-  const TrialOutcome outcome = OutcomeOf(0.7);
+  const TrialOutcome outcome = OutcomeAt(0.7);
   EXPECT_NEAR(Utility(problem, outcome, "a").value(), -0.9, 1e-12);
   problem.budgets.min_accuracy = 0.65;
   EXPECT_NEAR(Utility(problem, outcome, "a").value(), -1.15, 1e-12);
@@ -125,7 +122,7 @@ TEST(UtilityTest, OfATrialEqualsTheFormulaComputedByHand) {
 }
 
 TEST(UtilityTest, OfUniformEightBitTrainedAloneIsMinusOne) {
-  TrialOutcome outcome = OutcomeOf(1.0);
+  TrialOutcome outcome = OutcomeAt(1.0);
   outcome.score = Scored{.loss = 0.8, .loss_error = 0.0, .correct = 600, .total = 1000};
   EXPECT_DOUBLE_EQ(Utility(SmallProblem(), outcome, "a").value(), -1.0);
 }
@@ -134,7 +131,7 @@ TEST(UtilityTest, OfUniformEightBitTrainedAloneIsMinusOne) {
 TEST(UtilityTest, CountsTheEnergyThatIsAnObjective) {
   SearchProblem problem = SmallProblem();
   problem.budgets.max_energy_ratio = 0.5;
-  TrialOutcome outcome = OutcomeOf(0.7);
+  TrialOutcome outcome = OutcomeAt(0.7);
   std::get<Measured>(outcome.classes[0].result).energy_ratio = 0.6;
   EXPECT_NEAR(Utility(problem, outcome, "a").value(), -0.9, 1e-12);
   problem.energy_objective = EnergyObjective::kMeasured;
@@ -145,7 +142,7 @@ TEST(UtilityTest, CountsTheEnergyThatIsAnObjective) {
 
 TEST(UtilityTest, IsNoNumberWithoutAMeasurementAndAScore) {
   const SearchProblem problem = SmallProblem();
-  TrialOutcome outcome = OutcomeOf(0.7);
+  TrialOutcome outcome = OutcomeAt(0.7);
   EXPECT_FALSE(Utility(problem, outcome, "b").has_value());
   outcome.score.reset();
   EXPECT_FALSE(Utility(problem, outcome, "a").has_value());
@@ -154,7 +151,7 @@ TEST(UtilityTest, IsNoNumberWithoutAMeasurementAndAScore) {
 
 TEST(JointUtilityTest, IsOverTheClassesThatAnswered) {
   const SearchProblem problem = SmallProblem();
-  TrialOutcome outcome = OutcomeOf(0.7);
+  TrialOutcome outcome = OutcomeAt(0.7);
   outcome.classes.push_back({"b", Measured{.ratio = 0.9}});
   outcome.classes.push_back({"c", CandidateFailed{}});
   outcome.classes.push_back({"d", BoardUnavailable{}});

@@ -1,4 +1,5 @@
 #include "policies/transition.h"
+#include "tests/policies/trial_outcome.h"
 
 #include <gtest/gtest.h>
 
@@ -8,14 +9,6 @@ namespace bitpilot {
 namespace {
 
 const Trial kTrial{1, {{4, 2}, Origin::kRandom, "test"}, {}, {}, {"a", "b", "c"}, 0};
-
-TrialOutcome OutcomeOf(std::vector<ClassOutcome> classes) {
-  TrialOutcome outcome;
-  outcome.at.depth = 50;
-  outcome.score = Scored{.loss = 1.0, .loss_error = 0.04, .correct = 500, .total = 1000};
-  outcome.classes = std::move(classes);
-  return outcome;
-}
 
 TransitionStatus StatusOf(const TrialOutcome& outcome) {
   return ToTransition(SmallProblem(), kTrial, outcome).status;
