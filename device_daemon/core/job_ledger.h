@@ -41,6 +41,8 @@ struct Job {
   Milliseconds turn_wait{0};                     // Of that: for other daemons of the machine.
   std::optional<v1::MeasureStatus> stop_reason;  // Why it was stopped: CANCELLED or TIMED_OUT.
   bool is_revoked = false;  // Its user is not authorized any more: nobody is told how it ended.
+  // Cancelled, and acknowledged before it ended: its result is told, but not kept.
+  bool is_given_up = false;
 
   bool is_measurement() const { return request.envelope.has_measure_request(); }
   const std::string& measure_id() const { return request.envelope.measure_request().measure_id(); }
