@@ -79,7 +79,7 @@ class FleetClassBoards final : public ClassBoards {
   std::map<fleet::BoardId, std::string> names_;
   std::map<std::string, std::unique_ptr<Member>> members_;
   std::set<JobId> started_;
-  std::map<JobId, fleet::JobEnded> unrecorded_;  // without their measurements
+  std::map<JobId, int> unrecorded_;  // their attempts
   FleetDriver fleet_;
 };
 
@@ -108,26 +108,37 @@ class FleetClassBoards::Member final : public Board {
 
   Status StartMeasure(const MeasureJob& job) override {
     BITPILOT_CHECK(!request_);
-    Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+    Result<JobRequest> request = MakeMeasureRequest(job);
     if (!request.ok()) return request.status();
     request_ = std::move(*request);
+    name_ = job.name;
     return Status();
   }
 
   Result<Measurement> FinishMeasure() override {
     BITPILOT_CHECK(request_);
-    Result<fleet::JobEnded> ended = Run(*std::exchange(request_, std::nullopt));
+    Result<fleet::JobEnded> ended =
+        Run(*std::exchange(request_, std::nullopt), std::exchange(name_, ""));
     if (!ended.ok()) return ended.status();
     return std::move(ended->result.measurement);
   }
 
+  void Recorded(const std::string& measure_id) override {
+    const auto owed = unrecorded_.extract(measure_id);
+    if (!owed.empty()) boards_.fleet_.Record(owed.mapped().first, owed.mapped().second);
+  }
+
  private:
-  Result<fleet::JobEnded> Run(JobRequest request) {
-    while (true) {
+  // name: the job's; its board keeps the result until Recorded().
+  Result<fleet::JobEnded> Run(JobRequest request, const std::string& name = "") {
+    for (int turn = 0;; ++turn) {
       const bool is_there = IsThere();
       // Elsewhere it is another measurement: a board knows each once.
-      if (auto* input = std::get_if<MeasureInput>(&request.input)) {
-        input->measure_id = NewMeasureId();
+      auto* input = std::get_if<MeasureInput>(&request.input);
+      if (input != nullptr && turn > 0) {
+        input->measure_id = name.empty()
+                                ? NewMeasureId()
+                                : MeasureIdOf(name + " turn " + std::to_string(turn), request);
       }
       fleet::JobSpec job;
       job.request = request;
@@ -146,7 +157,11 @@ class FleetClassBoards::Member final : public Board {
         return is_lost = now - there > kMemberAway;
       });
       if (ended) {
-        boards_.fleet_.Record(*ended);
+        if (name.empty() || !ended->result.status.ok()) {
+          boards_.fleet_.Record(*ended);
+        } else {
+          unrecorded_[ended->measure_id] = {id, ended->attempt};
+        }
         const bool may_go_elsewhere =
             is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere();
         if (may_go_elsewhere) continue;
@@ -176,12 +191,15 @@ class FleetClassBoards::Member final : public Board {
   fleet::BoardId board_;
   BoardInfo info_;
   std::optional<JobRequest> request_;
+  std::string name_;                                         // of its job
+  std::map<std::string, std::pair<JobId, int>> unrecorded_;  // job and attempt, by measure id
 };
 
 FleetClassBoards::~FleetClassBoards() = default;
 
 void FleetClassBoards::AddBoard(const BoardAddress& address, const AgentKeys& keys) {
   BoardOptions patient;
+  patient.lease = options_.lease;
   patient.connect_timeout = patient.reconnect_timeout = patient.lease_wait = kForever;
   const fleet::BoardId id = fleet_.AddBoard(FleetBoardAt(address, keys, patient));
   tags_[id] = address.tags;
@@ -238,7 +256,11 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       if (lacks_a_board(on)) look(all, on);
     }
     const bool is_complete = std::none_of(tags.begin(), tags.end(), lacks_a_board);
-    if (stopped || !failure.ok() || is_complete) return true;
+    const bool hears_more = steady_clock::now() - begun < options_.hear_all &&
+                            std::any_of(all.begin(), all.end(), [](const BoardReport& report) {
+                              return report.state == BoardState::kConnecting;
+                            });
+    if (stopped || !failure.ok() || (is_complete && !hears_more)) return true;
     if (!was_told && options_.notice && steady_clock::now() - begun >= kTellAfter) {
       was_told = true;
       for (const std::string& on : tags) {
@@ -275,7 +297,7 @@ bool FleetClassBoards::SharesThisMachine() {
 }
 
 Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const MeasureJob& job) {
-  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+  Result<JobRequest> request = MakeMeasureRequest(job);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);
@@ -307,9 +329,7 @@ Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
     fleet_.Record(ended);
     return ended.result.status;
   }
-  fleet::JobEnded& owed = unrecorded_[id];
-  owed.result.id = id;
-  owed.attempt = ended.attempt;
+  unrecorded_[id] = ended.attempt;
   BITPILOT_CHECK(ended.board);
   return ClassAnswer{id, std::move(ended.result.measurement),
                      fleet_.InfoOf(*ended.board).value_or(BoardInfo()), names_.at(*ended.board)};
@@ -317,7 +337,7 @@ Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
 
 void FleetClassBoards::Recorded(MeasureNumber number) {
   const auto owed = unrecorded_.extract(number);
-  if (!owed.empty()) fleet_.Record(owed.mapped());
+  if (!owed.empty()) fleet_.Record(number, owed.mapped());
 }
 
 void FleetClassBoards::GiveUp() {

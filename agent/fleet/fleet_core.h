@@ -21,7 +21,9 @@
 //   Attempts   What failed is tried again as agent/fleet/measure_retries.h says. Attempts of a job
 //              are numbered; each has the measure id AttemptId() or, repeated on the board that may
 //              know it, the id of the one before. An id that was given up on a board is never used
-//              there again. A result is acknowledged to its board after AttemptRecorded.
+//              there again. A result is acknowledged to its board after AttemptRecorded. A job that an
+//              earlier run of the agent asked for goes to the board that knows its id, as long as that
+//              works.
 //   Absence    A board's job waits for it as long as no other board of the class is idle; from
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
@@ -115,6 +117,9 @@ class FleetCore {
   void EndJob(Job& job, JobResult result, const Board* board);
   void EndJobsOf(const Lane& lane, const Status& failure);
   void Wait(Job& job);
+  // Which board a job that waits is kept for has changed.
+  void KeepForWhoKnows(Job& job);
+  void KeepForWhoKnowsAll();
   void TakeBack(Board& board);
   // Another board than `board` can measure it now.
   bool CanGoElsewhere(const Job& job, const Board* board) const;
@@ -124,7 +129,7 @@ class FleetCore {
   void StepClient(Board& board, ClientEvent event);
   void On(Board& board, const BoardReady& action);
   void On(Board& board, const BoardAway& action);
-  void On(Board& board, const BoardBack&);
+  void On(Board& board, const BoardBack& action);
   void On(Board& board, const BoardFailed& action);
   void StartClient(Board& board);
   void Quarantine(Board& board, const std::string& why);
@@ -186,7 +191,8 @@ class FleetCore {
   bool has_new_work_ = false;
   std::map<Lane, LaneUse> lanes_;
   bool lanes_changed_ = false;
-  std::set<JobId> second_opinions_;  // whose output was wrong on one board
+  std::set<JobId> second_opinions_;          // whose output was wrong on one board
+  std::map<std::string, BoardId> known_at_;  // measure ids that boards know, as of their leases
 };
 
 }  // namespace bitpilot::fleet

@@ -116,9 +116,7 @@ std::optional<fleet::JobEnded> FleetDriver::Take(const std::set<JobId>& jobs) {
   return std::nullopt;
 }
 
-void FleetDriver::Record(const fleet::JobEnded& ended) {
-  Post(fleet::AttemptRecorded{ended.result.id, ended.attempt});
-}
+void FleetDriver::Record(JobId job, int attempt) { Post(fleet::AttemptRecorded{job, attempt}); }
 
 void FleetDriver::Cancel(JobId id) {
   {

@@ -76,7 +76,8 @@ class FleetDriver {
   std::optional<fleet::JobEnded> TakeEnded(const std::set<JobId>& jobs);
 
   // The result is where it cannot get lost: its board may forget it.
-  void Record(const fleet::JobEnded& ended);
+  void Record(const fleet::JobEnded& ended) { Record(ended.result.id, ended.attempt); }
+  void Record(JobId job, int attempt);
 
   // Drops a submitted job that nobody will wait for.
   void Cancel(JobId id);

@@ -33,9 +33,9 @@ struct BoardSpec {
 struct JobSpec {
   // request.id is never used again in this fleet. Of a measurement, measure_id is what the ids of its
   // attempts derive from (AttemptId()), and never used for another one anywhere: take a random one
-  // (NewMeasureId()). Boards keep results by it for a day, so one that two studies came to by the same
-  // rule would name both their measurements. A resumed study goes on alike with other ids: what it
-  // consumed is in its log. The job owns its network files.
+  // (NewMeasureId()), or MeasureIdOf() a name that no other study comes to. Boards keep results by it
+  // for a day: a study that is resumed asks for what it had asked for, and gets what it did not live to
+  // record. The job owns its network files.
   JobRequest request;
   std::string class_tag;           // boards with this tag may run it
   std::optional<BoardId> only_on;  // this board alone; class_tag is not read then

@@ -30,8 +30,31 @@ bool IsBoardFailure(MeasureStatus status) {
 void FleetCore::Wait(Job& job) {
   job.on.reset();
   job.is_given = false;
+  KeepForWhoKnows(job);
   queue_.Add(job.entry);
   has_new_work_ = true;
+}
+
+void FleetCore::KeepForWhoKnows(Job& job) {
+  job.entry.kept_for.reset();
+  const auto known = known_at_.find(job.measure_id);
+  if (known == known_at_.end()) return;
+  const Board* board = Find(known->second);
+  const bool may_have_it = board != nullptr && CanWork(*board) && Serves(*board, job.entry.lane) &&
+                           !job.entry.avoids.contains(known->second);
+  if (may_have_it) job.entry.kept_for = known->second;
+}
+
+void FleetCore::KeepForWhoKnowsAll() {
+  for (const auto& [id, job] : jobs_) {
+    if (!queue_.Contains(id) || job->on) continue;
+    const std::optional<BoardId> before = job->entry.kept_for;
+    KeepForWhoKnows(*job);
+    if (job->entry.kept_for == before) continue;
+    queue_.Remove(id);
+    queue_.Add(job->entry);
+    has_new_work_ = true;
+  }
 }
 
 void FleetCore::Forget(JobId id) {
@@ -189,6 +212,8 @@ void FleetCore::EndJob(Job& job, JobResult result, const Board* board) {
   std::optional<BoardId> from;
   if (board != nullptr) from = board->spec.id;
   job.owed[job.attempt] = {from, job.measure_id};
+  result.measurement.measure_id = job.measure_id;
+  result.measurement.attempt = job.attempt;
   actions_.emplace_back(JobEnded{std::move(result), job.attempt, job.measure_id, from});
   job.spec.request.artifacts.clear();
   std::visit([](auto& input) { input = {}; }, job.spec.request.input);

@@ -177,7 +177,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TestEvent, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementEvent,
                            (measurement_id, row_sha256, candidate_id, tier, status),
-                           (on, board, board_seconds))
+                           (on, board, board_seconds, measure_id))
 BITPILOT_DEFINE_GROWN_TYPE(Transition,
                            (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
                             accuracy, weight_bytes),
@@ -259,7 +259,7 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                             involuntary_context_switches, load_average, kernels, operation_ns,
                             model_energy, model_energy_unit),
                            (energy, no_energy_reason, model_energy_error, board, fingerprint, on,
-                            board_name))
+                            board_name, measure_id, attempt))
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
 

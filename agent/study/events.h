@@ -238,6 +238,9 @@ struct MeasurementEvent {
   ClassId on = {};
   std::string board = {};
   double board_seconds = 0.0;
+  // By which its board knows the request, which other rows may share: hexadecimal. Empty of a board that
+  // is no daemon's, and in studies of an older bitpilot.
+  std::string measure_id = {};
 };
 
 struct TransitionEvent {
@@ -458,6 +461,8 @@ struct MeasurementConditions {
   std::string fingerprint;  // FingerprintOf() the board then; empty in studies of an older bitpilot
   ClassId on = {};          // that it was measured for; as MeasurementEvent's
   std::string board_name;   // its name in the fleet, MeasurementRow::board has what it calls itself
+  std::string measure_id;   // MeasurementEvent's
+  int attempt = 0;          // of that request, from 0; measure_id is the attempt's own
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

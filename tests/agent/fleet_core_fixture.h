@@ -33,7 +33,7 @@ class FleetCoreTest : public testing::Test {
     spec.client = TestOptions();
     spec.client.board_name = "b" + std::to_string(id);
     spec.client.connect_timeout = spec.client.reconnect_timeout = spec.client.lease_wait = kForever;
-    spec.client.lease = lease;
+    spec.client.lease.kind = lease;
     spec.tags = {tag};
     spec.has_power_cycle = has_power_cycle;
     Step(fleet::BoardAdded{spec});

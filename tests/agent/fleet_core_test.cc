@@ -231,6 +231,53 @@ TEST_F(FleetCoreTest, DropsAJobThatNobodyWants) {
   EXPECT_TRUE(HasNumbersOf(3));
 }
 
+// An agent that ended between a board's answer and its record, and begins again.
+TEST_F(FleetCoreTest, AsksTheBoardThatKnowsAMeasurementWhoeverElseIsIdle) {
+  AddBoard(1);
+  Submit(1);
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  const std::string measure_id = ended_.at(1).measure_id;
+  EXPECT_EQ(ended_.at(1).result.measurement.measure_id, measure_id);
+  ASSERT_TRUE(acknowledged_[1].empty());
+
+  ended_.clear();
+  Use({});
+  boards_[1].Reboot();
+  AddBoard(2);
+  AddBoard(3);
+  AddBoard(1);
+  Submit(1);
+  EXPECT_EQ(asked_[1], (std::vector<std::string>{measure_id, measure_id}));
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  EXPECT_EQ(BoardOf(1), 1U);
+  EXPECT_TRUE(asked_[2].empty() && asked_[3].empty());
+  Step(fleet::AttemptRecorded{1, 0});
+  Settle();
+  EXPECT_EQ(acknowledged_[1], std::vector<std::string>{measure_id});
+}
+
+TEST_F(FleetCoreTest, KeepsAJobForNoBoardThatCannotWork) {
+  AddBoard(1);
+  Submit(1);
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  ended_.clear();
+  Use({});
+  boards_[1].Reboot();
+  AddBoard(1);
+  Submit(2);  // the board that knows job 1 is busy
+  AddBoard(2);
+  Submit(1);
+  EXPECT_TRUE(asked_[2].empty());
+  Step(fleet::BoardOrdered{1, fleet::Order::kQuarantine, "smoke"});
+  Settle();
+  Pass(milliseconds(2'000));
+  EXPECT_TRUE(HasNumbersOf(1));
+  EXPECT_EQ(BoardOf(1), 2U);
+}
+
 TEST_F(FleetCoreTest, EndsEveryJobWhenItCloses) {
   AddBoard(1);
   AddBoard(2);

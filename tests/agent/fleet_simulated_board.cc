@@ -116,6 +116,10 @@ Message SimulatedBoard::OnLease(const Message& message, Instant now) {
       !lease_session_.empty() && lease_session_ != session_id && now < lease_end_;
   const bool is_per_job =
       protocol_minor >= 3 && message.envelope.lease_request().kind() == v1::LeaseRequest::PER_JOB;
+  if (denial) {
+    *reply.envelope.mutable_lease_denied() = *denial;
+    return reply;
+  }
   if (!is_per_job && (!held_by.empty() || held_by_session)) {
     v1::LeaseDenied* denied = reply.envelope.mutable_lease_denied();
     denied->set_reason(v1::LeaseDenied::HELD);
@@ -129,6 +133,10 @@ Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   if (protocol_minor >= 3) {
     reply.envelope.mutable_lease_grant()->set_kind(is_per_job ? v1::LeaseRequest::PER_JOB
                                                               : v1::LeaseRequest::RESERVATION);
+    reply.envelope.mutable_lease_grant()->set_reserved_by(reserved_by);
+    for (const auto& [id, result] : finished_) {
+      reply.envelope.mutable_lease_grant()->add_known_measure_ids(id);
+    }
   }
   reply.envelope.mutable_lease_grant()->set_ttl_ms(message.envelope.lease_request().ttl_ms());
   return reply;

@@ -47,8 +47,10 @@ class SimulatedBoard {
 
   // Knobs.
   std::string isa = "avx2";
-  std::string held_by;               // another agent has reserved it
-  std::uint32_t queue_position = 0;  // of jobs of other agents that go before each measurement
+  std::string held_by;                    // another agent has reserved it
+  std::optional<v1::LeaseDenied> denial;  // what it answers every request for a lease with
+  std::string reserved_by;                // said with a lease per job
+  std::uint32_t queue_position = 0;       // of jobs of other agents that go before each measurement
   std::uint32_t eta_ms = 700;
   std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
   StatusCode refuse_code = StatusCode::kUnsupported;
