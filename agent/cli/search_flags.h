@@ -27,6 +27,7 @@ struct SearchFlags {
   bool audit = false;
   std::string metrics;               // a file, or empty
   std::optional<double> max_wait_s;  // SearchOptions::max_wait
+  std::optional<LeaseTerms> lease;   // SearchOptions'
   bool json = false;
 };
 

@@ -30,11 +30,16 @@ Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, L
   options.meter = config.meter;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
-  Result<std::unique_ptr<Board>> board = OpenChosenBoard(BoardChoiceOf(config), options);
+  BoardChoice choice = BoardChoiceOf(config);
+  choice.lease = asked.lease;
+  Result<std::unique_ptr<Board>> board = OpenChosenBoard(choice, options);
   if (!board.ok()) return board.status();
   parts.board = std::move(*board);
   return Status();
 }
+
+// Boards that are there answer within that.
+constexpr std::chrono::seconds kHearAll{5};
 
 Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
                       const ConnectOptions& asked, LiveParts& parts) {
@@ -44,7 +49,9 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
     observer->OnNotice(text);
   };
   options.max_wait = asked.max_wait;
+  options.lease = asked.lease.value_or(LeaseTerms());
   options.expected = asked.expected;
+  if (!asked.expected.empty()) options.hear_all = kHearAll;
   Result<std::unique_ptr<ClassBoards>> boards = OpenFleetClasses(fleet, ClassesOf(config), options);
   if (!boards.ok()) return boards.status();
   parts.boards = std::move(*boards);
