@@ -133,6 +133,9 @@ struct Measurement {
   std::uint64_t involuntary_context_switches = 0;
   std::optional<double> load_average;
   BoardConditions conditions;
+  // Of the timed choices of kernels that its networks ran by (kernels/runtime/kernel_choices.h, ToText());
+  // empty: none, or an older bitpilotd.
+  std::string kernel_choices;
   // By which its board knows it, 16 bytes, and which attempt it was (agent/fleet/fleet_events.h,
   // AttemptId()); empty of a board that is no daemon's.
   std::string measure_id;

@@ -122,6 +122,7 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
   limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
   limits_.takes_longer_windows = ack.protocol_minor() >= 2;
+  limits_.takes_kernel_choices = ack.protocol_minor() >= 3;
   limits_.store_bytes = ack.limits().store_bytes();
   knows_lease_kinds_ = ack.protocol_minor() >= 3;
   if (!limits_.takes_longer_windows && !windows_noticed_) {

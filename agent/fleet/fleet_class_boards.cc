@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/fleet/class_kernels.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/health_check.h"
@@ -195,7 +196,11 @@ class FleetClassBoards::Member final : public Board {
   std::map<std::string, std::pair<JobId, int>> unrecorded_;  // job and attempt, by measure id
 };
 
-FleetClassBoards::~FleetClassBoards() = default;
+FleetClassBoards::~FleetClassBoards() {
+  for (const auto& [on, member] : members_) {
+    KeepClassKernels(member->info(), fleet_.KernelsOf(on));
+  }
+}
 
 void FleetClassBoards::AddBoard(const BoardAddress& address, const AgentKeys& keys) {
   BoardOptions patient;
@@ -232,6 +237,9 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
       if (!IsOf(report, on) || !Works(report) || !info) continue;
       members_[on] = std::make_unique<Member>(*this, on, report.id, *info);
+      if (std::string text = ReadClassKernels(*info); !text.empty()) {
+        fleet_.TellKernels(on, std::move(text));
+      }
       return;
     }
     const bool is_late = options_.max_wait && steady_clock::now() - begun >= *options_.max_wait;

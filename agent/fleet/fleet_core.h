@@ -13,6 +13,8 @@
 //              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
 //              out of it and named, never mixed in; one that no class has is given back. The class takes after FleetOptions::expected or
 //              its first board.
+//   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
+//              with every measurement to the others, as long as there are several.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
 //   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
@@ -46,6 +48,7 @@
 #include <vector>
 
 #include "agent/fleet/board_health.h"
+#include "agent/fleet/class_kernels.h"
 #include "agent/fleet/client_core.h"
 #include "agent/fleet/fleet_events.h"
 #include "agent/fleet/job_queue.h"
@@ -98,6 +101,7 @@ class FleetCore {
   void Handle(BoardAdded& event);
   void Handle(BoardRemoved& event);
   void Handle(BoardOrdered& event);
+  void Handle(KernelChoicesKnown& event);
   void Handle(LinkEvent& event);
   void Handle(PowerCycled& event);
   void Handle(JobAdded& event);
@@ -112,6 +116,11 @@ class FleetCore {
   void EndAttempt(Job& job, const Board& board, MeasureStatus status, const std::string& detail,
                   Attempt again);
   void TakeNewId(Job& job) const;
+  // Of what a board of a class ran by.
+  void LearnKernels(const Board& board, const std::string& text);
+  void LearnKernelsOf(const std::string& class_tag, const std::string& text);
+  // What a job of the lane runs by on a board: the class's choices; empty: the board's own.
+  std::string KernelsFor(const Board& board, const Lane& lane) const;
   // A job that its board does not go on with. False if that was one loss too many: then it has ended.
   bool EndLostAttempt(Job& job, const Board& board, const std::string& detail);
   void EndJob(Job& job, JobResult result, const Board* board);
@@ -179,6 +188,7 @@ class FleetCore {
 
   std::map<BoardId, std::unique_ptr<Board>> boards_;
   std::map<std::string, BoardInfo> class_infos_;
+  std::map<std::string, ClassKernels> class_kernels_;
   std::set<BoardId> touched_;
   std::set<std::pair<std::uint64_t, BoardId>> idle_;  // by last use
   std::set<std::pair<Instant, BoardId>> wakeups_;

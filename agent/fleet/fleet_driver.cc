@@ -57,6 +57,16 @@ void FleetDriver::Give(fleet::BoardId board, fleet::Order order, const std::stri
   Post(fleet::BoardOrdered{board, order, why});
 }
 
+void FleetDriver::TellKernels(const std::string& class_tag, std::string text) {
+  Post(fleet::KernelChoicesKnown{class_tag, std::move(text)});
+}
+
+std::string FleetDriver::KernelsOf(const std::string& class_tag) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = kernels_.find(class_tag);
+  return found == kernels_.end() ? "" : found->second;
+}
+
 Result<BoardInfo> FleetDriver::WaitUntilReady(fleet::BoardId board, const Stop& stop) {
   std::unique_lock<std::mutex> lock(mutex_);
   const Known& known = known_.at(board);
@@ -336,6 +346,11 @@ void FleetDriver::Do(fleet::BoardDescribed& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   known_[action.board].info = std::move(action.info);
   changed_.notify_all();
+}
+
+void FleetDriver::Do(fleet::KernelsChosen& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  kernels_[action.class_tag] = std::move(action.text);
 }
 
 void FleetDriver::Do(fleet::CutPower& action) {

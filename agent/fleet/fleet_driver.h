@@ -54,6 +54,10 @@ class FleetDriver {
   // Its job goes to another board.
   void RemoveBoard(fleet::BoardId board);
   void Give(fleet::BoardId board, fleet::Order order, const std::string& why = "");
+  // Which kernels boards of a class run: known from before; and all that is known now, empty while nothing
+  // is (kernels/runtime/kernel_choices.h, ToText()).
+  void TellKernels(const std::string& class_tag, std::string text);
+  std::string KernelsOf(const std::string& class_tag);
 
   // Waits for a board's first lease.
   //
@@ -122,6 +126,7 @@ class FleetDriver {
   void Do(fleet::JobEnded& action);
   void Do(fleet::BoardChanged& action);
   void Do(fleet::BoardDescribed& action);
+  void Do(fleet::KernelsChosen& action);
   void Do(fleet::CutPower& action);
   void Do(fleet::Notice& action);
   void Do(fleet::BoardGone& action);
@@ -147,6 +152,7 @@ class FleetDriver {
   std::map<fleet::BoardId, FleetBoard> added_;  // that the fleet's thread has not taken yet
   std::vector<std::string> notices_;            // that nobody was told yet
   std::map<fleet::BoardId, Known> known_;
+  std::map<std::string, std::string> kernels_;  // by class
   std::optional<std::vector<fleet::BoardReport>> reports_;
   bool wants_reports_ = false;
   std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled

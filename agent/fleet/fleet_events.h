@@ -116,6 +116,11 @@ struct BoardOrdered {
   Order order = Order::kDrain;
   std::string why;  // of kQuarantine
 };
+// What is known of which kernels boards of a class run, of earlier runs of the agent.
+struct KernelChoicesKnown {
+  std::string class_tag;
+  std::string text;  // kernels/runtime/kernel_choices.h, ToText()
+};
 // Something happened on a board's link: LinkUp, LinkDown, LinkRefused, LinkImpossible,
 // MessageReceived or GarbageReceived.
 struct LinkEvent {
@@ -140,8 +145,9 @@ struct AttemptRecorded {
 struct CloseRequested {};
 struct TimePassed {};
 
-using Event = std::variant<BoardAdded, BoardRemoved, BoardOrdered, LinkEvent, PowerCycled, JobAdded,
-                           JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
+using Event =
+    std::variant<BoardAdded, BoardRemoved, BoardOrdered, KernelChoicesKnown, LinkEvent, PowerCycled,
+                 JobAdded, JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
 
 // ----------------------------------------------------------------------------------------------------
 // actions
@@ -178,6 +184,11 @@ struct BoardDescribed {
   BoardId board = 0;
   BoardInfo info;
 };
+// A board of the class found out which kernels are the fastest of further layers.
+struct KernelsChosen {
+  std::string class_tag;
+  std::string text;  // of all that is known of the class
+};
 struct CutPower {  // run the board's power-cycle command; PowerCycled follows
   BoardId board = 0;
 };
@@ -190,6 +201,6 @@ struct BoardGone {  // after BoardRemoved: its link is closed
 struct FleetClosed {};
 
 using Action = std::variant<LinkAction, AttemptEnded, JobEnded, BoardChanged, BoardDescribed,
-                            CutPower, Notice, BoardGone, FleetClosed>;
+                            KernelsChosen, CutPower, Notice, BoardGone, FleetClosed>;
 
 }  // namespace bitpilot::fleet

@@ -1,4 +1,5 @@
 // FleetCore's part that deals with jobs, their attempts and results.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -136,8 +137,36 @@ void FleetCore::OnJobFinished(Board& board, JobResult result) {
   if (EndLostAttempt(job, board, result.status.message())) Wait(job);
 }
 
+void FleetCore::Handle(KernelChoicesKnown& event) { LearnKernelsOf(event.class_tag, event.text); }
+
+void FleetCore::LearnKernels(const Board& board, const std::string& text) {
+  if (text.empty()) return;
+  for (const Lane& lane : board.lanes) {
+    if (!lane.only_on) LearnKernelsOf(lane.tag, text);
+  }
+}
+
+void FleetCore::LearnKernelsOf(const std::string& class_tag, const std::string& text) {
+  ClassKernels& kernels = class_kernels_[class_tag];
+  if (kernels.Take(text)) actions_.emplace_back(KernelsChosen{class_tag, kernels.text()});
+}
+
+std::string FleetCore::KernelsFor(const Board& board, const Lane& lane) const {
+  // Of a board of several classes that is asked by its name: the first one's.
+  const auto of_class = std::find_if(board.lanes.begin(), board.lanes.end(), [&](const Lane& one) {
+    return lane.only_on ? !one.only_on : one == lane;
+  });
+  if (of_class == board.lanes.end()) return {};
+  const auto others = std::count_if(boards_.begin(), boards_.end(), [&](const auto& one) {
+    return one.second.get() != &board && Serves(*one.second, *of_class);
+  });
+  const auto kernels = class_kernels_.find(of_class->tag);
+  return others == 0 || kernels == class_kernels_.end() ? "" : kernels->second.text();
+}
+
 void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
   const Measurement& measurement = result.measurement;
+  if (HasNumbers(measurement.status)) LearnKernels(board, measurement.kernel_choices);
   if (IsBoardFailure(measurement.status)) ++board.failures;
   board.health.OnAttempt(measurement.status, job.networks, options_);
   const RetryVerdict verdict = job.retries.After(measurement, board.spec.client.board_name,

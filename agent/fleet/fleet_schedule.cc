@@ -248,7 +248,9 @@ void FleetCore::Give(Board& board, Job& job) {
   if (job.is_measurement()) {
     if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
     job.id_known_to = board.spec.id;
-    std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+    auto& input = std::get<MeasureInput>(request.input);
+    input.measure_id = job.measure_id;
+    input.kernel_choices = KernelsFor(board, job.entry.lane);
   }
   StepClient(board, JobSubmitted{std::move(request)});
 }

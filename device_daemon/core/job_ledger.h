@@ -93,9 +93,9 @@ class JobLedger {
   std::deque<Job> waiting_;
 };
 
-// SHA-256 over all fields of the request but its id (serialized protobufs are not canonical): the
-// same id with other content is another request, and refused. A new field of the messages belongs
-// in here.
+// SHA-256 over all fields of the request but its id and kernel_choices (serialized protobufs are not
+// canonical): the same id with other content is another request, and refused. A new field of the
+// messages belongs in here.
 std::string FingerprintOf(const v1::MeasureRequest& request);
 
 }  // namespace bitpilot::daemon

@@ -218,6 +218,7 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
     running_ = Running{damaged, now, now};
     return reply;
   }
+  last_kernel_choices = request.kernel_choices();
   int& executions = executions_[{request.measure_id(), boots_}];
   max_executions_ = std::max(max_executions_, ++executions);
   Running running{Reply(message), now + std::chrono::milliseconds(eta_ms), now + progress_every};
@@ -225,6 +226,7 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
   result->set_measure_id(request.measure_id());
   result->set_status(v1::OK);
   result->set_source("measured");
+  result->set_kernel_choices(kernel_choices);
   if (num_next_status > 0) {
     --num_next_status;
     result->set_status(next_status);

@@ -40,6 +40,9 @@ class SimulatedBoard {
   // Logits of one image.
   static std::vector<float> LogitsOf(const std::string& pixels);
 
+  // What the latest measurement was asked for with.
+  std::string last_kernel_choices;
+
   int num_boots() const { return boots_; }
   std::uint64_t num_chunk_bytes() const { return num_chunk_bytes_; }
   // Executions of a measure_id in one boot; a correct board and agent never reach 2.
@@ -57,6 +60,7 @@ class SimulatedBoard {
   std::chrono::milliseconds progress_every{0};  // while it measures; 0: never
   std::chrono::milliseconds infer_takes{0};
   std::uint64_t store_bytes = 0;  // said in HelloAck
+  std::string kernel_choices;     // that its measurements run by
   std::uint32_t protocol_minor = kProtocolMinor;
   v1::MeasureStatus next_status = v1::OK;  // of so many measurements, instead of numbers
   int num_next_status = 0;
