@@ -106,8 +106,10 @@ void FleetCore::On(Board& board, const BoardBack& action) {
   const BoardId id = board.spec.id;
   const std::size_t forgotten =
       std::erase_if(known_at_, [id](const auto& one) { return one.second == id; });
+  if (forgotten == 0 && action.known_measure_ids.empty()) return;
   for (const std::string& measure_id : action.known_measure_ids) known_at_[measure_id] = id;
-  if (forgotten > 0 || !action.known_measure_ids.empty()) KeepForWhoKnowsAll();
+  actions_.emplace_back(MeasurementsKnown{id, action.known_measure_ids});
+  KeepForWhoKnowsAll();
 }
 
 void FleetCore::On(Board& board, const BoardFailed& action) {

@@ -132,10 +132,14 @@ class FleetClassBoards::Member final : public Board {
  private:
   // name: the job's; its board keeps the result until Recorded().
   Result<fleet::JobEnded> Run(JobRequest request, const std::string& name = "") {
+    auto* const input = std::get_if<MeasureInput>(&request.input);
+    // What an earlier run of the agent asked for.
+    const std::optional<fleet::BoardId> knows =
+        name.empty() ? std::nullopt : boards_.fleet_.WhoKnows(input->measure_id);
+    if (knows && IsThere(*knows)) Use(*knows);
     for (int turn = 0;; ++turn) {
-      const bool is_there = IsThere();
+      const bool is_there = IsThere(board_);
       // Elsewhere it is another measurement: a board knows each once.
-      auto* input = std::get_if<MeasureInput>(&request.input);
       if (input != nullptr && turn > 0) {
         input->measure_id = name.empty()
                                 ? NewMeasureId()
@@ -154,7 +158,7 @@ class FleetClassBoards::Member final : public Board {
         const auto now = steady_clock::now();
         if (!is_there || now < next_look) return false;
         next_look = now + kLookAtMember;
-        if (IsThere()) there = now;
+        if (IsThere(board_)) there = now;
         return is_lost = now - there > kMemberAway;
       });
       if (ended) {
@@ -164,7 +168,7 @@ class FleetClassBoards::Member final : public Board {
           unrecorded_[ended->measure_id] = {id, ended->attempt};
         }
         const bool may_go_elsewhere =
-            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere();
+            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere(board_);
         if (may_go_elsewhere) continue;
         if (!ended->result.status.ok()) return ended->result.status;
         Use(*ended->board);
@@ -175,10 +179,10 @@ class FleetClassBoards::Member final : public Board {
     }
   }
 
-  bool IsThere() const {
+  bool IsThere(fleet::BoardId board) const {
     const std::vector<BoardReport> all = boards_.BoardsOf(on_);
-    return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
-      return report.id == board_ && Works(report);
+    return std::any_of(all.begin(), all.end(), [board](const BoardReport& report) {
+      return report.id == board && Works(report);
     });
   }
 

@@ -151,6 +151,12 @@ std::optional<BoardInfo> FleetDriver::InfoOf(fleet::BoardId board) {
   return known_.at(board).info;
 }
 
+std::optional<fleet::BoardId> FleetDriver::WhoKnows(const std::string& measure_id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = who_knows_.find(measure_id);
+  return found == who_knows_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void FleetDriver::TellNotices(std::unique_lock<std::mutex>& lock) {
   const std::vector<std::string> notices = std::exchange(notices_, {});
   lock.unlock();
@@ -346,6 +352,12 @@ void FleetDriver::Do(fleet::BoardDescribed& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   known_[action.board].info = std::move(action.info);
   changed_.notify_all();
+}
+
+void FleetDriver::Do(fleet::MeasurementsKnown& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(who_knows_, [&](const auto& one) { return one.second == action.board; });
+  for (std::string& id : action.measure_ids) who_knows_[std::move(id)] = action.board;
 }
 
 void FleetDriver::Do(fleet::KernelsChosen& action) {

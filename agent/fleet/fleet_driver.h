@@ -89,6 +89,8 @@ class FleetDriver {
   std::vector<fleet::BoardReport> Boards();
   // Nothing before its first lease.
   std::optional<BoardInfo> InfoOf(fleet::BoardId board);
+  // The board that knew a measurement when it gave its lease.
+  std::optional<fleet::BoardId> WhoKnows(const std::string& measure_id);
 
  private:
   // What the fleet's thread keeps of a board.
@@ -126,6 +128,7 @@ class FleetDriver {
   void Do(fleet::JobEnded& action);
   void Do(fleet::BoardChanged& action);
   void Do(fleet::BoardDescribed& action);
+  void Do(fleet::MeasurementsKnown& action);
   void Do(fleet::KernelsChosen& action);
   void Do(fleet::CutPower& action);
   void Do(fleet::Notice& action);
@@ -152,7 +155,8 @@ class FleetDriver {
   std::map<fleet::BoardId, FleetBoard> added_;  // that the fleet's thread has not taken yet
   std::vector<std::string> notices_;            // that nobody was told yet
   std::map<fleet::BoardId, Known> known_;
-  std::map<std::string, std::string> kernels_;  // by class
+  std::map<std::string, std::string> kernels_;       // by class
+  std::map<std::string, fleet::BoardId> who_knows_;  // by measure id
   std::optional<std::vector<fleet::BoardReport>> reports_;
   bool wants_reports_ = false;
   std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled

@@ -184,6 +184,12 @@ struct BoardDescribed {
   BoardId board = 0;
   BoardInfo info;
 };
+// Of this agent's key, what the board measures or has a result of that nobody acknowledged, as it said with
+// its latest lease. Not told where there was never such a thing.
+struct MeasurementsKnown {
+  BoardId board = 0;
+  std::vector<std::string> measure_ids;
+};
 // A board of the class found out which kernels are the fastest of further layers.
 struct KernelsChosen {
   std::string class_tag;
@@ -200,7 +206,8 @@ struct BoardGone {  // after BoardRemoved: its link is closed
 };
 struct FleetClosed {};
 
-using Action = std::variant<LinkAction, AttemptEnded, JobEnded, BoardChanged, BoardDescribed,
-                            KernelsChosen, CutPower, Notice, BoardGone, FleetClosed>;
+using Action =
+    std::variant<LinkAction, AttemptEnded, JobEnded, BoardChanged, BoardDescribed,
+                 MeasurementsKnown, KernelsChosen, CutPower, Notice, BoardGone, FleetClosed>;
 
 }  // namespace bitpilot::fleet

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +31,7 @@ namespace {
 class UnrecordedAnswersTest : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
+    setenv("XDG_CACHE_HOME", folder_.Path("cache").c_str(), /*overwrite=*/1);
     for (int i = 0; i < GetParam(); ++i) {
       LocalDaemonOptions options;
       options.program = ValueOrDie(FindDaemonProgram());
