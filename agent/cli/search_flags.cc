@@ -139,6 +139,14 @@ CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags) {
           "With --fleet: end, so that it can be resumed, when a class has had no board that works "
           "for so many seconds (default: wait)")
       ->transform(NumberIn(0.0, kLongestWait));
+  command
+      ->add_option(
+          "--on-missing", flags.on_missing,
+          "When a class has had no board for --max-wait (600 s by default then): \"wait\" ends "
+          "the search, \"surrogate\" answers candidates with what the class's table of layer "
+          "times predicts; predictions are labelled, and in no front and no table of results")
+      ->check(CLI::IsMember({"wait", "surrogate"}))
+      ->capture_default_str();
   AddLeaseFlags(*command, flags.lease);
   AddSearchFlags(*command, flags.values);
   AddJsonFlag(*command, flags.json);

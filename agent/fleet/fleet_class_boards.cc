@@ -80,7 +80,8 @@ class FleetClassBoards final : public ClassBoards {
   std::map<fleet::BoardId, std::string> names_;
   std::map<std::string, std::unique_ptr<Member>> members_;
   std::set<JobId> started_;
-  std::map<JobId, int> unrecorded_;  // their attempts
+  std::map<JobId, std::string> classes_;  // of what was started
+  std::map<JobId, int> unrecorded_;       // their attempts
   FleetDriver fleet_;
 };
 
@@ -316,6 +317,7 @@ Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const Measu
   spec.class_tag = on;
   const JobId id = fleet_.Submit(std::move(spec));
   started_.insert(id);
+  classes_[id] = on;
   return id;
 }
 
@@ -337,9 +339,16 @@ Result<ClassAnswer> FleetClassBoards::WaitForAnswer() {
 Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
   const JobId id = ended.result.id;
   started_.erase(id);
+  const std::string on = classes_.extract(id).mapped();
   if (!ended.result.status.ok()) {
     fleet_.Record(ended);
-    return ended.result.status;
+    const Status& failure = ended.result.status;
+    const std::vector<BoardReport> reports = BoardsOf(on);
+    const bool is_missing = options_.answers_missing &&
+                            failure.code() == StatusCode::kUnavailable &&
+                            std::none_of(reports.begin(), reports.end(), Works);
+    if (!is_missing) return failure;
+    return ClassAnswer{id, Measurement(), BoardInfo(), "", failure};
   }
   unrecorded_[id] = ended.attempt;
   BITPILOT_CHECK(ended.board);
@@ -354,6 +363,7 @@ void FleetClassBoards::Recorded(MeasureNumber number) {
 
 void FleetClassBoards::GiveUp() {
   for (const JobId id : std::exchange(started_, {})) fleet_.Cancel(id);
+  classes_.clear();
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ struct FleetClassOptions {
   LeaseTerms lease = {};                           // of every board
   // How long a class may be without a board that works; nothing: for ever.
   std::optional<std::chrono::milliseconds> max_wait;
+  // What no board of its class could do for max_wait is answered so (ClassAnswer::failure), instead of
+  // ending the search.
+  bool answers_missing = false;
   // A board's job is given to another one when it has been away for so long.
   std::chrono::milliseconds move_after{20'000};
   // How long to wait for boards that were not heard of yet, beyond the first of each class: after an

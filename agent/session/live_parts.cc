@@ -38,6 +38,7 @@ Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, L
   return Status();
 }
 
+constexpr std::chrono::minutes kPredictAfter{10};
 // Boards that are there answer within that.
 constexpr std::chrono::seconds kHearAll{5};
 
@@ -50,6 +51,8 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
   };
   options.max_wait = asked.max_wait;
   options.lease = asked.lease.value_or(LeaseTerms());
+  options.answers_missing = asked.predicts_missing;
+  if (asked.predicts_missing) options.max_wait = asked.max_wait.value_or(kPredictAfter);
   options.expected = asked.expected;
   if (!asked.expected.empty()) options.hear_all = kHearAll;
   Result<std::unique_ptr<ClassBoards>> boards = OpenFleetClasses(fleet, ClassesOf(config), options);
@@ -63,6 +66,12 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
 Status Connect(const SearchConfig& config, const ConnectOptions& options, LiveParts& parts) {
   const Result<std::optional<FleetClasses>> fleet = FleetClassesOf(config);
   if (!fleet.ok()) return fleet.status();
+  if (options.predicts_missing && !*fleet) {
+    return InvalidArgument(
+        "--on-missing surrogate is for boards of a class: give --fleet, and --class TAG where it "
+        "lists "
+        "one board");
+  }
   options.observer->OnPhase(*fleet ? "connecting to the boards" : "connecting to the board", 0);
   BITPILOT_RETURN_IF_ERROR(*fleet ? ConnectToFleet(**fleet, config, options, parts)
                                   : ConnectToBoard(config, options, parts));

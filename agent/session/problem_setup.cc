@@ -289,6 +289,11 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
   problem.final_batches = config.final_batches.value_or(0);
   setup.uniform8 = NetworkFile(event.uniform8_sha256, kOlderUniform8File);
   setup.no_uniform4 = std::move(event.no_uniform4);
+  for (const ClassFacts& facts : event.classes) {
+    Result<CostTable> of_class = ParseCostTable(facts.table);
+    if (!of_class.ok()) return of_class.status().WithContext("class " + facts.on);
+    setup.class_tables.emplace(facts.on, std::move(*of_class));
+  }
   return setup;
 }
 

@@ -50,6 +50,8 @@ Status StepBoard::Start(int step, const ClassId& on, const BitAssignment& assign
 
 // Who resumes may find a part of it in the log.
 Status StepBoard::GoOn(const Part& part, Measuring& measuring) {
+  measuring.request.reset();
+  if (missing_.contains(part)) return Status();
   Result<std::optional<StepRequest>> next = NextRequest(IdOf(part.first, part.second));
   if (!next.ok()) return next.status();
   measuring.request = std::move(*next);
@@ -107,6 +109,16 @@ Status StepBoard::Take(ClassAnswer answer) {
   });
   BITPILOT_CHECK(found != measuring_.end());
   auto& [part, measuring] = *found;
+  if (!answer.failure.ok()) {
+    const Result<MissingEvent> missing = journal_.Observe<MissingEvent>([&] {
+      return Result<MissingEvent>(
+          MissingEvent{found->first.first, found->first.second, answer.failure.message()});
+    });
+    if (!missing.ok()) return missing.status();
+    NoteMissing(*missing);
+    ++num_missing_;
+    return GoOn(part, measuring);
+  }
   if (const Status exact = CheckExact(answer.measurement); !exact.ok()) {
     boards_->Recorded(answer.number);  // it will not be logged: who resumes measures it again
     return exact;
@@ -160,6 +172,10 @@ RepeatBudget StepBoard::BudgetOf(const std::string& step_id) const {
 Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
   ClassOutcome outcome;
   outcome.on = on;
+  if (const auto missing = missing_.find({step, on}); missing != missing_.end()) {
+    outcome.result = BoardUnavailable{missing->second};
+    return outcome;
+  }
   const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
     Result<StepRows> rows = RowsOf(request.measurement_id);
     if (rows.ok()) outcome.board_seconds += rows->seconds;

@@ -18,6 +18,7 @@
 //   actions
 // - keeps: KeepsEvent, which places the policy wants kept; where that changes
 // - measurement: MeasurementEvent, written by Study::AppendMeasurements() only
+// - missing: MissingEvent, that no board of a class could be asked for a trial's measurement
 // - place: PlaceEvent, the state that a ticket's training left, saved beside the study
 // - transition, advanced, probed: TransitionEvent, AdvancedEvent, ProbedEvent, what the environment
 //   answered to an action
@@ -241,6 +242,15 @@ struct MeasurementEvent {
   // By which its board knows the request, which other rows may share: hexadecimal. Empty of a board that
   // is no daemon's, and in studies of an older bitpilot.
   std::string measure_id = {};
+};
+
+// What was asked of a class for a step was given up because all of its boards were gone
+// (`search --on-missing surrogate`): its answer is BoardUnavailable, with a prediction.
+struct MissingEvent {
+  static constexpr std::string_view kKind = "missing";
+  int step = 0;
+  ClassId on;
+  std::string detail;
 };
 
 struct TransitionEvent {
