@@ -88,12 +88,9 @@ TEST_F(DaemonJobsTest, TellsWhoBeginsAgainWhichOfItsMeasurementsItKnows) {
   const auto known_to = [this](const std::string& user, const std::string& session) {
     Message request = driver_.LeaseRequest(user, session);
     request.envelope.mutable_lease_request()->set_kind(v1::LeaseRequest::PER_JOB);
+    const v1::Envelope reply = CoreDriver::OnlyReply(driver_.Deliver(user, std::move(request)));
     std::string ids;
-    for (const std::string& id : CoreDriver::OnlyReply(driver_.Deliver(user, std::move(request)))
-                                     .lease_grant()
-                                     .known_measure_ids()) {
-      ids += id.front();
-    }
+    for (const std::string& id : reply.lease_grant().known_measure_ids()) ids += id.front();
     return ids;
   };
   EXPECT_EQ(known_to(kAlice, driver_.SayHello(kAlice)), "krw");
