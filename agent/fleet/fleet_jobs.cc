@@ -157,11 +157,12 @@ std::string FleetCore::KernelsFor(const Board& board, const Lane& lane) const {
     return lane.only_on ? !one.only_on : one == lane;
   });
   if (of_class == board.lanes.end()) return {};
-  const auto others = std::count_if(boards_.begin(), boards_.end(), [&](const auto& one) {
+  const auto kernels = class_kernels_.find(of_class->tag);
+  if (kernels == class_kernels_.end()) return {};
+  const bool is_alone = std::none_of(boards_.begin(), boards_.end(), [&](const auto& one) {
     return one.second.get() != &board && Serves(*one.second, *of_class);
   });
-  const auto kernels = class_kernels_.find(of_class->tag);
-  return others == 0 || kernels == class_kernels_.end() ? "" : kernels->second.text();
+  return is_alone ? std::string() : kernels->second.text();
 }
 
 void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
