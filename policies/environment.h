@@ -169,6 +169,9 @@ struct CandidateFailed {
 // No board of the class could be asked: a property of the world now.
 struct BoardUnavailable {
   std::string detail;
+  // The ratio of latencies that the class's table of layer times foretells, where the user asked for that.
+  // No measurement: nothing is decided or compared by it.
+  std::optional<double> predicted_ratio = std::nullopt;
   friend bool operator==(const BoardUnavailable&, const BoardUnavailable&) = default;
 };
 

@@ -36,6 +36,12 @@ Status ValidateLeaseRequest(const v1::LeaseRequest& lease) {
 
 Status ValidateLeaseGrant(const v1::LeaseGrant& grant) {
   if (grant.epoch() == 0) return InvalidArgument("lease epoch 0 was granted");
+  for (const std::string& id : grant.known_measure_ids()) {
+    if (id.size() != kMeasureIdBytes) {
+      return InvalidArgument("known_measure_ids have " + std::to_string(kMeasureIdBytes) +
+                             " bytes, got " + std::to_string(id.size()));
+    }
+  }
   return CheckKind(grant.kind());
 }
 

@@ -81,6 +81,12 @@ Status ValidateGoldenOutputs(const v1::MeasureRequest& measure) {
   return {};
 }
 
+Status CheckKernelChoices(const std::string& text) {
+  if (text.size() <= kMaxKernelChoicesBytes) return {};
+  return InvalidArgument("kernel_choices have at most " + std::to_string(kMaxKernelChoicesBytes) +
+                         " bytes, got " + std::to_string(text.size()));
+}
+
 Status ValidateMeasure(const v1::MeasureRequest& measure) {
   BITPILOT_RETURN_IF_ERROR(CheckSize("measure_id", kMeasureIdBytes, measure.measure_id().size()));
   const int num_networks = measure.network_sha256_size();
@@ -114,7 +120,7 @@ Status ValidateMeasure(const v1::MeasureRequest& measure) {
                            std::to_string(kMaxWindowDoublings) + ", got " +
                            std::to_string(measure.spec().window_doublings()));
   }
-  return {};
+  return CheckKernelChoices(measure.kernel_choices());
 }
 
 // No network has others: kMaxStageMagnitude bounds what an accumulator becomes.
@@ -228,6 +234,7 @@ Status ValidateResult(const v1::MeasureResult& result) {
   for (const std::string& sha256 : result.damaged_sha256()) {
     BITPILOT_RETURN_IF_ERROR(CheckSize("damaged_sha256", kSha256Bytes, sha256.size()));
   }
+  BITPILOT_RETURN_IF_ERROR(CheckKernelChoices(result.kernel_choices()));
   const bool has_numbers = status == v1::OK || status == v1::NOISY;
   if (has_numbers == (result.networks_size() == 0)) {
     return InvalidArgument(has_numbers ? "a measurement came without numbers"

@@ -18,7 +18,7 @@ namespace bitpilot {
 //   measurement.
 //   2  measures in longer windows (MeasureSpec::window_doublings).
 //   3  leases PER_JOB, reservations that wait, priorities, roles, BoardStatus, draining; measures its
-//   clock.
+//   clock; choices of kernels that boards of a class share.
 inline constexpr std::uint32_t kProtocolMinor = 3;
 
 inline constexpr std::size_t kSessionIdBytes = 16;
@@ -33,6 +33,7 @@ inline constexpr std::uint32_t kMinLeaseTtlMs = 1'000;
 inline constexpr std::uint32_t kMaxLeaseTtlMs = 600'000;
 inline constexpr int kMaxPriority = 9;       // of a lease; the lowest is -9
 inline constexpr int kMaxQueueEntries = 64;  // that BoardStatus tells of
+inline constexpr std::size_t kMaxKernelChoicesBytes = std::size_t{256} << 10;
 inline constexpr std::uint32_t kMaxDeadlineMs =
     86'400'000;  // A longer one is shortened to this: a day.
 

@@ -14,6 +14,10 @@
 namespace bitpilot {
 namespace {
 
+// What --lease takes.
+constexpr char kReservationLease[] = "reservation";
+constexpr char kJobLease[] = "job";
+
 volatile std::sig_atomic_t stop_requested = 0;
 volatile std::sig_atomic_t stop_asked_for = 0;
 
@@ -57,6 +61,29 @@ void AddCpuFlag(CLI::App& command, std::string& cpu) {
   command.add_option("--cpu", cpu,
                      "Of --device local: the CPU that measures: its number, or big or little (the "
                      "strongest or weakest kind of this chip). Default: the last of the strongest");
+}
+
+void AddLeaseFlags(CLI::App& command, std::optional<LeaseTerms>& lease) {
+  const auto terms = [&lease]() -> LeaseTerms& {
+    if (!lease) lease.emplace();
+    return *lease;
+  };
+  command
+      .add_option_function<std::string>(
+          "--lease",
+          [terms](const std::string& kind) {
+            terms().kind = kind == kJobLease ? LeaseKind::kPerJob : LeaseKind::kReservation;
+          },
+          "With --fleet: \"reservation\" (the default) keeps a board until this command ends; "
+          "\"job\" takes turns with other agents, one job each. Waits for a board that others have")
+      ->check(CLI::IsMember({kReservationLease, kJobLease}));
+  command
+      .add_option_function<int>(
+          "--priority", [terms](const int& priority) { terms().priority = priority; },
+          "With --fleet: among the agents that wait for a board, the higher one goes first "
+          "(default "
+          "0); nobody waits for ever")
+      ->transform(WholeNumberIn(-kMaxLeasePriority, kMaxLeasePriority));
 }
 
 void AddJsonFlag(CLI::App& command, bool& json) {

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
 
+#include "agent/fleet/board.h"
 #include "kernels/base/number_text.h"
 #include "kernels/base/status.h"
 
@@ -46,6 +48,10 @@ inline CLI::Validator WholeNumberIn(std::int64_t min,
 
 // Registers --cpu, which of a local device's CPUs measures (BoardOptions::cpu).
 void AddCpuFlag(CLI::App& command, std::string& cpu);
+
+// Registers --lease and --priority, by which agents share boards of a fleet file. lease: nothing while
+// neither is given.
+void AddLeaseFlags(CLI::App& command, std::optional<LeaseTerms>& lease);
 
 // Registers --json.
 void AddJsonFlag(CLI::App& command, bool& json);

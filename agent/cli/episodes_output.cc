@@ -53,7 +53,9 @@ std::string Failure(const DecisionOutcome& outcome) {
       return "failed on " + each.on + ": " + failed->detail;
     }
     if (const auto* away = std::get_if<BoardUnavailable>(&each.result)) {
-      return "no board of " + each.on + ": " + away->detail;
+      const std::string predicted =
+          away->predicted_ratio ? Format("; predicted %.3fx", *away->predicted_ratio) : "";
+      return "no board of " + each.on + ": " + away->detail + predicted;
     }
   }
   switch (outcome.status) {
@@ -143,8 +145,10 @@ Json ClassLine(const ClassOutcome& outcome) {
   } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {
     line.update({{"status", "failed"}, {"detail", failed->detail}});
   } else {
+    const auto& away = std::get<BoardUnavailable>(outcome.result);
     line.update(
-        {{"status", "unavailable"}, {"detail", std::get<BoardUnavailable>(outcome.result).detail}});
+        {{"status", away.predicted_ratio ? "predicted" : "unavailable"}, {"detail", away.detail}});
+    if (away.predicted_ratio) line["predicted_latency_ratio"] = *away.predicted_ratio;
   }
   return line;
 }

@@ -42,6 +42,7 @@ CLI::App* AddEvaluateFlags(CLI::App& app, EvaluateFlags& flags) {
   command->add_option("--fleet", flags.board.fleet, "The same on a board of this fleet.toml")
       ->excludes(device);
   command->add_option("--board", flags.board.board, "Which board of the fleet file");
+  AddLeaseFlags(*command, flags.board.lease);
   AddCpuFlag(*command, flags.board.cpu);
   command->add_flag("--fast", flags.board.fast,
                     "With model:TABLE: it answers at once, not in the time that it claims");
@@ -121,9 +122,10 @@ Result<EvaluateInputs> CheckEvaluate(const EvaluateFlags& flags, Pipes pipes) {
   if (!flags.has_board() && !flags.compare.empty()) {
     return InvalidArgument("--compare needs --device: latencies are compared");
   }
-  if (!flags.has_board() &&
-      (flags.board.fast || !flags.board.cpu.empty() || !flags.board.board.empty())) {
-    return InvalidArgument("--fast and --cpu need --device, and --board needs --fleet");
+  if (!flags.has_board() && (flags.board.fast || !flags.board.cpu.empty() ||
+                             !flags.board.board.empty() || flags.board.lease)) {
+    return InvalidArgument(
+        "--fast and --cpu need --device, and --board, --lease and --priority need --fleet");
   }
   BITPILOT_RETURN_IF_ERROR(CheckVersusFlags(flags));
   if (flags.bits.empty() && !flags.calibration.empty()) {

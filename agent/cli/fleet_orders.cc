@@ -80,8 +80,7 @@ Status CheckOrder(const OrderFlags& flags) {
 std::string Describe(const BoardView& view) {
   const v1::BoardStatus& board = *view.board;
   if (!board.draining()) return "takes work";
-  std::string text =
-      IsQuarantined(board) ? board.drain_reason() : "drained: " + board.drain_reason();
+  std::string text = DescribeDrain(board.drain_reason());
   if (board.state() == "TIMING" || board.state() == "INFERRING" || board.queue_size() > 0) {
     text += "; what it accepted is finished first";
   }

@@ -39,6 +39,7 @@ CLI::App* AddProfileFlags(CLI::App& app, ProfileFlags& flags) {
   command->add_option("--fleet", flags.board.fleet, "fleet.toml with boards on the network")
       ->excludes(device);
   command->add_option("--board", flags.board.board, "Which board of the fleet file");
+  AddLeaseFlags(*command, flags.board.lease);
   AddCpuFlag(*command, flags.board.cpu);
   command->add_flag("--fast", flags.board.fast,
                     "With model:TABLE: it answers at once, not in the time that it claims");

@@ -87,6 +87,8 @@ int RunSearchCommand(const CLI::App& command, SearchFlags& flags) {
   options.stop = StopRequested;
   options.allow_class_change = flags.allow_class_change;
   options.long_audit = flags.audit;
+  options.lease = flags.lease;
+  options.predicts_missing = flags.on_missing == "surrogate";
   if (flags.max_wait_s) {
     options.max_wait = std::chrono::milliseconds(std::llround(1e3 * *flags.max_wait_s));
   }

@@ -99,6 +99,8 @@ static Json ClassesArray(const TransitionEvent& answer) {
                 {"latency_ratio", nullptr}};
     if (const auto* measured = std::get_if<Measured>(&outcome.result)) {
       one["latency_ratio"] = measured->ratio;
+    } else if (const auto* away = std::get_if<BoardUnavailable>(&outcome.result)) {
+      if (away->predicted_ratio) one["predicted_latency_ratio"] = *away->predicted_ratio;
     }
     classes.push_back(std::move(one));
   }
@@ -184,6 +186,11 @@ static std::string Outcome(const SearchProblem& problem, const TransitionEvent& 
     text += Formatted(", %.3fx", *answer.transition.latency_ns / problem.uniform8.latency_ns);
   } else if (!answer.classes.empty()) {  // otherwise no board was asked
     text += ", not measured";
+    for (const ClassOutcome& outcome : answer.classes) {
+      const auto* away = std::get_if<BoardUnavailable>(&outcome.result);
+      if (away == nullptr || !away->predicted_ratio) continue;
+      text += Format(", predicted %.3fx (no board)", *away->predicted_ratio);
+    }
   }
   return text;
 }

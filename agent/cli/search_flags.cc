@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "agent/device/board_choice.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/model/model_definition.h"
 #include "agent/session/check_before_search.h"
@@ -138,6 +139,15 @@ CLI::App* AddSearchCommandFlags(CLI::App& app, SearchFlags& flags) {
           "With --fleet: end, so that it can be resumed, when a class has had no board that works "
           "for so many seconds (default: wait)")
       ->transform(NumberIn(0.0, kLongestWait));
+  command
+      ->add_option(
+          "--on-missing", flags.on_missing,
+          "When a class has had no board for --max-wait (600 s by default then): \"wait\" ends "
+          "the search, \"surrogate\" answers candidates with what the class's table of layer "
+          "times predicts; predictions are labelled, and in no front and no table of results")
+      ->check(CLI::IsMember({"wait", "surrogate"}))
+      ->capture_default_str();
+  AddLeaseFlags(*command, flags.lease);
   AddSearchFlags(*command, flags.values);
   AddJsonFlag(*command, flags.json);
   return command;
@@ -165,7 +175,10 @@ Status CheckSearchStudy(const CLI::App& command, const SearchFlags& flags) {
 
 Status CheckSearch(const CLI::App& command, const SearchFlags& flags) {
   BITPILOT_RETURN_IF_ERROR(CheckSearchStudy(command, flags));
-  return flags.resume ? Status() : CheckNewSearch(ConfigOf(flags.values)).status();
+  if (flags.resume) return Status();
+  const SearchConfig config = ConfigOf(flags.values);
+  if (flags.lease) BITPILOT_RETURN_IF_ERROR(CheckLeaseIsOfAFleet(config.fleet));
+  return CheckNewSearch(config).status();
 }
 
 void AddSearchFlags(CLI::App& command, SearchFlagValues& values) {

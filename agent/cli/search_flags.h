@@ -27,6 +27,8 @@ struct SearchFlags {
   bool audit = false;
   std::string metrics;               // a file, or empty
   std::optional<double> max_wait_s;  // SearchOptions::max_wait
+  std::optional<LeaseTerms> lease;   // SearchOptions'
+  std::string on_missing = "wait";   // or "surrogate": SearchOptions::predicts_missing
   bool json = false;
 };
 

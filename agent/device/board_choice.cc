@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/device/local_board.h"
+#include "agent/fleet/client_core.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
 #include "kernels/base/file_io.h"
@@ -52,12 +53,21 @@ Result<ListedBoard> ReadListedBoard(const BoardChoice& choice) {
 }
 
 Status CheckNoBoardOfAFleet(const BoardChoice& choice) {
+  if (choice.lease) BITPILOT_RETURN_IF_ERROR(CheckLeaseIsOfAFleet(choice.fleet));
   if (choice.board.empty()) return Status();
   return InvalidArgument("--board " + choice.board +
                          " is a board of a fleet file: give --fleet FILE, too");
 }
 
 }  // namespace
+
+Status CheckLeaseIsOfAFleet(const std::string& fleet) {
+  if (!fleet.empty()) return Status();
+  return InvalidArgument(
+      "--lease and --priority are for boards of a fleet file (--fleet FILE): a board of --device "
+      "is "
+      "this agent's alone");
+}
 
 Result<std::optional<CostTable>> CheckBoardChoice(const BoardChoice& choice) {
   if (choice.fleet.empty()) {
@@ -82,7 +92,12 @@ Result<std::unique_ptr<Board>> OpenChosenBoard(const BoardChoice& choice,
   const Result<ListedBoard> board = ReadListedBoard(choice);
   if (!board.ok()) return board.status();
   BITPILOT_RETURN_IF_ERROR(CheckHost(board->address));
-  return ConnectBoard(board->address, board->keys, options);
+  BoardOptions with_lease = options;
+  if (choice.lease) {
+    with_lease.lease = *choice.lease;
+    with_lease.lease_wait = kForever;
+  }
+  return ConnectBoard(board->address, board->keys, with_lease);
 }
 
 }  // namespace bitpilot

@@ -40,6 +40,19 @@ struct AgentKeys {
   std::string secret_key;
 };
 
+enum class LeaseKind : std::uint8_t {
+  kReservation,  // the board is this agent's alone until it gives it back
+  kPerJob,       // other agents' jobs and this one's take turns
+};
+
+// How an agent takes a board that others use, too. An older bitpilotd knows reservations only, of no
+// priority.
+struct LeaseTerms {
+  LeaseKind kind = LeaseKind::kReservation;
+  int priority = 0;  // among the agents of a board, -9 to 9: the higher one goes first
+};
+inline constexpr int kMaxLeasePriority = 9;
+
 enum class Tier : std::uint8_t { kScreen = 1, kStandard = 2, kAudit = 3 };
 
 // Values as on the wire (proto/bitpilot.proto, MeasureStatus).
@@ -120,6 +133,13 @@ struct Measurement {
   std::uint64_t involuntary_context_switches = 0;
   std::optional<double> load_average;
   BoardConditions conditions;
+  // Of the timed choices of kernels that its networks ran by (kernels/runtime/kernel_choices.h, ToText());
+  // empty: none, or an older bitpilotd.
+  std::string kernel_choices;
+  // By which its board knows it, 16 bytes, and which attempt it was (agent/fleet/fleet_events.h,
+  // AttemptId()); empty of a board that is no daemon's.
+  std::string measure_id;
+  int attempt = 0;
 };
 
 // One request to measure: one network, or several in interleaved rounds.
@@ -135,6 +155,11 @@ struct MeasureJob {
   // most 2. A board whose daemon does not announce that it can (HelloAck::protocol_minor) is asked
   // for windows of the tier.
   int window_doublings = 0;
+  // What the caller, who stores the answer, calls it: unique for ever. Its board keeps the answer until
+  // Board::Recorded(), for a day at most, and gives it to whoever asks for the same under this name,
+  // another process of this agent, too: nothing is measured twice because a process ended. Empty: the
+  // board may forget the answer as soon as it was received.
+  std::string name = {};
 };
 
 class Board {
@@ -175,6 +200,11 @@ class Board {
   // REQUIRES: of FinishMeasure: a job was started.
   virtual Status StartMeasure(const MeasureJob& job) = 0;
   virtual Result<Measurement> FinishMeasure() = 0;
+
+  // Of a job with a name: its answer is where it cannot get lost any more, or will never be wanted.
+  //
+  // measure_id: Measurement::measure_id.
+  virtual void Recorded(const std::string& measure_id) { static_cast<void>(measure_id); }
 };
 
 struct BoardOptions {
@@ -184,6 +214,7 @@ struct BoardOptions {
   // How long to wait at first for a lease that another agent holds; 0 = fail at once. A killed
   // agent's lease ends by itself after 30 s.
   std::chrono::milliseconds lease_wait{0};
+  LeaseTerms lease = {};
   std::function<bool()> stop;  // polled while waiting: true ends the wait with kAborted
   // Told, by the thread that waits, of a board that has been away for three seconds, or is leased
   // to another agent for so long: its name, why, and how long the wait may last; and when it is

@@ -19,6 +19,9 @@ struct ClassAnswer {
   Measurement measurement;
   BoardInfo board;         // that gave it
   std::string board_name;  // as its user calls it
+  // kUnavailable: all boards of the class were gone for too long, and nothing else is here. Only of boards
+  // that were told to answer so (FleetClassOptions::answers_missing).
+  Status failure = {};
 };
 
 class ClassBoards {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "agent/fleet/client_core.h"
+#include "agent/fleet/quarantine_reason.h"
 #include "kernels/base/quoted.h"
 
 namespace bitpilot {
@@ -22,13 +23,13 @@ std::string Seconds(milliseconds time) {
 
 Instant ClientCore::GiveUpAt() const {
   milliseconds limit = was_ready_ ? options_.reconnect_timeout : options_.connect_timeout;
-  if (held_by_other_) limit = std::max(limit, options_.lease_wait);
+  if (held_by_other()) limit = std::max(limit, options_.lease_wait);
   return *away_since_ + limit;
 }
 
 // The first connection's few seconds pass in silence, unless they are a wait for another agent.
 std::optional<Instant> ClientCore::NoticeAt() const {
-  if (!away_since_ || away_noticed_ || !(was_ready_ || held_by_other_)) return std::nullopt;
+  if (!away_since_ || away_noticed_ || !(was_ready_ || held_by_other())) return std::nullopt;
   return *away_since_ + kNoticeAfter;
 }
 
@@ -49,20 +50,51 @@ void ClientCore::EndAbsence() {
   }
   away_noticed_ = false;
   away_since_.reset();
-  held_by_other_ = false;
+  absence_ = Absence::kNoAnswer;
 }
 
 std::string ClientCore::DescribeAbsence() const {
-  if (held_by_other_) return BoardLabel() + " is leased to another agent, " + Quoted(last_loss_);
+  switch (absence_) {
+    case Absence::kHeldByOther:
+      return BoardLabel() +
+             (last_loss_.empty() ? " works for other agents"
+                                 : " is leased to another agent, " + Quoted(last_loss_)) +
+             (queue_position_ > 1
+                  ? " (this one is number " + std::to_string(queue_position_) + " of its queue)"
+                  : "");
+    case Absence::kDrained:
+      return BoardLabel() + (last_loss_.empty() ? " takes no new work" : " is " + WhyAway());
+    case Absence::kRefused:
+      return BoardLabel() + " refused its lease (" + last_loss_ + ")";
+    case Absence::kNoAnswer:
+      break;
+  }
   return BoardLabel() + " does not answer" + (last_loss_.empty() ? "" : " (" + last_loss_ + ")");
 }
 
+std::string ClientCore::WhyAway() const {
+  if (absence_ != Absence::kDrained) return last_loss_;
+  return last_loss_.empty() ? "it takes no new work" : DescribeDrain(last_loss_);
+}
+
 Status ClientCore::AwayStatus() const {
-  return {StatusCode::kUnavailable,
-          DescribeAbsence() +
-              (held_by_other_
-                   ? ": try again when that one has ended"
-                   : ": check that bitpilotd runs there and that the network lets us through")};
+  const auto advice = [this]() -> std::string {
+    switch (absence_) {
+      case Absence::kHeldByOther:
+        return "try again when that one has ended";
+      case Absence::kDrained:
+        if (last_loss_.empty()) return "its bitpilotd ends, or an operator drained it";
+        return "`bitpilot fleet " +
+               std::string(IsQuarantineReason(last_loss_) ? "release " : "undrain ") +
+               options_.board_name + "` ends that";
+      case Absence::kRefused:
+        return "its bitpilotd may be newer than this agent: install matching builds";
+      case Absence::kNoAnswer:
+        break;
+    }
+    return "check that bitpilotd runs there and that the network lets us through";
+  };
+  return {StatusCode::kUnavailable, DescribeAbsence() + ": " + advice()};
 }
 
 std::string ClientCore::BoardLabel() const {

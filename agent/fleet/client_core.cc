@@ -18,6 +18,7 @@ constexpr milliseconds kHelloLimit{5000};
 constexpr milliseconds kLeaseLimit{5000};
 constexpr milliseconds kCloseLimit{500};
 constexpr std::uint32_t kLeaseTtlMs = 30'000;
+static_assert(kMaxLeasePriority == kMaxPriority);
 
 constexpr milliseconds kPingInterval{2000};
 constexpr int kMaxUnansweredPings = 5;
@@ -255,7 +256,7 @@ void ClientCore::FinishJobIfDone() {
   actions_.emplace_back(JobFinished{jobs_.front().TakeResult(), jobs_.front().measure_id()});
   jobs_.pop_front();
   awaited_request_id_ = 0;
-  eta_noticed_ = queue_noticed_ = false;
+  eta_noticed_ = queue_noticed_ = reservation_noticed_ = false;
   resume_at_ = now_;
   next_ping_ = now_ + kPingInterval;
 }
@@ -271,9 +272,11 @@ void ClientCore::OnLeaseGrant(const v1::LeaseGrant& grant) {
   next_ping_ = now_ + kPingInterval;
   resume_at_ = now_;
   phase_ = Phase::kReady;
+  NoticeReservation(grant.reserved_by());
   if (!was_ready_) actions_.emplace_back(BoardReady{*info_});
   was_ready_ = true;
-  actions_.emplace_back(BoardBack{});
+  const auto& known = grant.known_measure_ids();
+  actions_.emplace_back(BoardBack{{known.begin(), known.end()}});
 }
 
 void ClientCore::OpenNewLink() {
@@ -298,9 +301,9 @@ void ClientCore::AskForLease() {
   lease.set_ttl_ms(kLeaseTtlMs);
   lease.set_holder(options_.holder);
   if (knows_lease_kinds_) {
-    lease.set_kind(options_.lease == LeaseKind::kPerJob ? v1::LeaseRequest::PER_JOB
-                                                        : v1::LeaseRequest::RESERVATION);
-    lease.set_priority(options_.priority);
+    lease.set_kind(options_.lease.kind == LeaseKind::kPerJob ? v1::LeaseRequest::PER_JOB
+                                                             : v1::LeaseRequest::RESERVATION);
+    lease.set_priority(options_.lease.priority);
   }
   Send(std::move(request));
   EnterPhase(Phase::kLeasing, kLeaseLimit);
@@ -319,7 +322,7 @@ void ClientCore::LoseSession(const std::string& reason) {
   // was perhaps given keeps us waiting for ourselves.
   if (phase_ == Phase::kLeasing && resumes_session_) session_id_.clear();
   last_loss_ = reason;
-  held_by_other_ = false;
+  absence_ = Absence::kNoAnswer;
   if (!away_since_.has_value()) away_since_ = now_;
   actions_.emplace_back(CloseLink{});
   actions_.emplace_back(BoardAway{reason, false});

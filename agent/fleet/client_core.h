@@ -25,7 +25,7 @@
 //     Acknowledgements wait while the board measures.
 //   - A job that is cancelled while the board is away is cancelled there when the board is back.
 //   - The lease is a reservation, by which the board is this agent's alone, or of one job at a time
-//     (LeaseKind): then agents share the board, jobs wait there for their turn, and no wait for other
+//     (LeaseTerms): then agents share the board, jobs wait there for their turn, and no wait for other
 //     agents ends a job. An older bitpilotd knows reservations only; it is asked for one then.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
 //     its numbers must not be mixed with the earlier ones.
@@ -53,19 +53,13 @@ using Instant = std::chrono::milliseconds;
 // A wait without an end, as a duration that still can be added to a time.
 inline constexpr std::chrono::milliseconds kForever = std::chrono::hours{24 * 365 * 100};
 
-enum class LeaseKind {
-  kReservation,  // the board is this agent's alone until it gives it back
-  kPerJob,       // other agents' jobs and this one's take turns
-};
-
 // The waits may be kForever: then absence never fails the board.
 struct ClientOptions {
   std::string board_name;  // for messages, with the endpoint
   std::string endpoint;
   std::string agent_build;
   std::string holder;  // what others see who ask for the lease
-  LeaseKind lease = LeaseKind::kReservation;
-  int priority = 0;  // among the agents of a board, -9 to 9: the higher one goes first
+  LeaseTerms lease;
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds reconnect_timeout{60'000};
   std::chrono::milliseconds lease_wait{0};
@@ -128,7 +122,11 @@ struct BoardAway {
   std::string why;
   bool held_by_other = false;
 };
-struct BoardBack {};  // there is a lease, the first one included
+struct BoardBack {  // there is a lease, the first one included
+  // Of this agent's key: what the board measures, or has a result of that nobody has acknowledged. An
+  // earlier run of the agent may have asked for it. None of an older bitpilotd.
+  std::vector<std::string> known_measure_ids;
+};
 // For whoever waits: the board is away since three seconds and how long it may stay so, or it came
 // back from such an absence; or its measurement takes minutes.
 struct BoardNotice {
@@ -163,6 +161,13 @@ class ClientCore {
   bool has_reservation() const { return phase_ == Phase::kReady && has_reservation_; }
 
  private:
+  // Why there is no lease.
+  enum class Absence {
+    kNoAnswer,     // last_loss_ says how the link was lost
+    kHeldByOther,  // last_loss_ is the holder, if the board named one
+    kDrained,      // last_loss_ is the reason, if an operator gave one
+    kRefused,      // for a reason that this agent does not know, which last_loss_ quotes
+  };
   enum class Phase {
     kNew,
     kPausing,
@@ -197,6 +202,8 @@ class ClientCore {
   void OnPong(const v1::Pong& pong);
   // Tells once of a job that so many others go before.
   void NoticeQueue(std::uint32_t position);
+  // The same of a board that another agent has reserved. by: empty if nobody has.
+  void NoticeReservation(const std::string& by);
   void OnReplyToJob(const Message& message);
   void OnErrorOfSession(const v1::Envelope& envelope);
 
@@ -222,6 +229,9 @@ class ClientCore {
   std::optional<Instant> NoticeAt() const;
   void NoticeAbsence();
   void EndAbsence();
+  bool held_by_other() const { return absence_ == Absence::kHeldByOther; }
+  // For whoever knows which board it is.
+  std::string WhyAway() const;
   std::string DescribeAbsence() const;
   Status AwayStatus() const;
 
@@ -253,10 +263,12 @@ class ClientCore {
   bool turn_noticed_ = false;          // once is enough, however often it waits
   bool windows_noticed_ = false;       // a notice said that it measures in no longer windows
   bool queue_noticed_ = false;         // a notice said that the first job waits for other agents
-  std::string last_loss_;              // why
-  bool held_by_other_ = false;         // the last loss is a lease that another agent holds
-  int refused_handshakes_ = 0;         // in a row
-  std::chrono::milliseconds pause_;    // before the next link
+  bool reservation_noticed_ = false;   // a notice said that jobs wait for a reservation's end
+  std::string last_loss_;
+  Absence absence_ = Absence::kNoAnswer;
+  std::uint32_t queue_position_ = 0;  // of the reservation that was asked for; 0: not said
+  int refused_handshakes_ = 0;        // in a row
+  std::chrono::milliseconds pause_;   // before the next link
   std::uint64_t jitter_state_;
 
   // Jobs; the first one is under way.

@@ -122,6 +122,7 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
   limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
   limits_.takes_longer_windows = ack.protocol_minor() >= 2;
+  limits_.takes_kernel_choices = ack.protocol_minor() >= 3;
   limits_.store_bytes = ack.limits().store_bytes();
   knows_lease_kinds_ = ack.protocol_minor() >= 3;
   if (!limits_.takes_longer_windows && !windows_noticed_) {
@@ -135,19 +136,31 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
 }
 
 void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
-  if (denied.reason() == v1::LeaseDenied::UNAUTHORISED) {
-    return FailBoard(Status(StatusCode::kPermissionDenied,
-                            BoardLabel() + " does not lease itself to this agent's key"));
-  }
-  if (denied.reason() == v1::LeaseDenied::DRAINING) {
-    last_loss_ = "it is shutting down and takes no new work";
-    held_by_other_ = false;
-  } else {
-    last_loss_ = denied.holder();
-    held_by_other_ = true;
+  const auto because = [&](const std::string& text) {
+    return text + (denied.detail().empty() ? "" : ": " + denied.detail());
+  };
+  switch (denied.reason()) {
+    case v1::LeaseDenied::UNAUTHORISED:
+      return FailBoard(
+          Status(StatusCode::kPermissionDenied,
+                 because(BoardLabel() + " does not lease itself to this agent's key") +
+                     ": its line in the board's authorized_agents must say agent or admin"));
+    case v1::LeaseDenied::HELD:
+      absence_ = Absence::kHeldByOther;
+      last_loss_ = denied.holder();
+      queue_position_ = denied.queue_position();
+      break;
+    case v1::LeaseDenied::DRAINING:
+      absence_ = Absence::kDrained;
+      last_loss_ = denied.detail();
+      break;
+    default:
+      absence_ = Absence::kRefused;
+      last_loss_ = because("reason " + std::to_string(static_cast<int>(denied.reason())));
+      break;
   }
   if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());
-  actions_.emplace_back(BoardAway{last_loss_, held_by_other_});
+  actions_.emplace_back(BoardAway{WhyAway(), held_by_other()});
   EnterPhase(Phase::kHeld,
              std::clamp(milliseconds(denied.retry_after_ms()), kMinLeaseRetry, kMaxLeaseRetry));
 }
@@ -175,7 +188,10 @@ void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
   if (phase_ != Phase::kReady || jobs_.empty()) return;
   const FleetJob& job = jobs_.front();
   if (!job.measuring() || job.measure_id() != progress.measure_id()) return;
-  if (progress.phase() == kQueuePhase) NoticeQueue(progress.queue_position());
+  if (progress.phase() == kQueuePhase) {
+    NoticeQueue(progress.queue_position());
+    if (progress.queue_position() == 0) NoticeReservation("another agent");
+  }
   if (progress.phase() == kTurnPhase && !turn_noticed_) {
     turn_noticed_ = true;
     actions_.emplace_back(BoardNotice{BoardLabel() + " waits for its turn: " + kTurnPhase});
@@ -195,6 +211,13 @@ void ClientCore::NoticeQueue(std::uint32_t position) {
   queue_noticed_ = true;
   actions_.emplace_back(BoardNotice{
       BoardLabel() + " works for other agents: " + Counted(position, "job") + " before this one"});
+}
+
+void ClientCore::NoticeReservation(const std::string& by) {
+  if (by.empty() || reservation_noticed_) return;
+  reservation_noticed_ = true;
+  actions_.emplace_back(BoardNotice{BoardLabel() + " is reserved by " + by +
+                                    ": jobs wait until that one gives it back"});
 }
 
 // The daemon itself ends an inference that hangs, and begins one that waits for other agents.

@@ -27,6 +27,7 @@ FleetBoard FleetBoardNamed(const std::string& name, const std::string& endpoint,
   board.client.connect_timeout = options.connect_timeout;
   board.client.reconnect_timeout = options.reconnect_timeout;
   board.client.lease_wait = options.lease_wait;
+  board.client.lease = options.lease;
   board.client.jitter_seed = std::random_device{}();
   return board;
 }

@@ -98,11 +98,18 @@ void FleetCore::On(Board& board, const BoardAway& action) {
   board.away_why = action.why;
 }
 
-void FleetCore::On(Board& board, const BoardBack&) {
+void FleetCore::On(Board& board, const BoardBack& action) {
   board.is_held = true;
   board.is_held_by_other = false;
   board.away_why.clear();
   if (board.job) queue_.Remove(*board.job);  // it goes on here
+  const BoardId id = board.spec.id;
+  const std::size_t forgotten =
+      std::erase_if(known_at_, [id](const auto& one) { return one.second == id; });
+  if (forgotten == 0 && action.known_measure_ids.empty()) return;
+  for (const std::string& measure_id : action.known_measure_ids) known_at_[measure_id] = id;
+  actions_.emplace_back(MeasurementsKnown{id, action.known_measure_ids});
+  KeepForWhoKnowsAll();
 }
 
 void FleetCore::On(Board& board, const BoardFailed& action) {

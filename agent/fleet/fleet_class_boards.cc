@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/fleet/class_kernels.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/health_check.h"
@@ -79,7 +80,8 @@ class FleetClassBoards final : public ClassBoards {
   std::map<fleet::BoardId, std::string> names_;
   std::map<std::string, std::unique_ptr<Member>> members_;
   std::set<JobId> started_;
-  std::map<JobId, fleet::JobEnded> unrecorded_;  // without their measurements
+  std::map<JobId, std::string> classes_;  // of what was started
+  std::map<JobId, int> unrecorded_;       // their attempts
   FleetDriver fleet_;
 };
 
@@ -108,26 +110,41 @@ class FleetClassBoards::Member final : public Board {
 
   Status StartMeasure(const MeasureJob& job) override {
     BITPILOT_CHECK(!request_);
-    Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+    Result<JobRequest> request = MakeMeasureRequest(job);
     if (!request.ok()) return request.status();
     request_ = std::move(*request);
+    name_ = job.name;
     return Status();
   }
 
   Result<Measurement> FinishMeasure() override {
     BITPILOT_CHECK(request_);
-    Result<fleet::JobEnded> ended = Run(*std::exchange(request_, std::nullopt));
+    Result<fleet::JobEnded> ended =
+        Run(*std::exchange(request_, std::nullopt), std::exchange(name_, ""));
     if (!ended.ok()) return ended.status();
     return std::move(ended->result.measurement);
   }
 
+  void Recorded(const std::string& measure_id) override {
+    const auto owed = unrecorded_.extract(measure_id);
+    if (!owed.empty()) boards_.fleet_.Record(owed.mapped().first, owed.mapped().second);
+  }
+
  private:
-  Result<fleet::JobEnded> Run(JobRequest request) {
-    while (true) {
-      const bool is_there = IsThere();
+  // name: the job's; its board keeps the result until Recorded().
+  Result<fleet::JobEnded> Run(JobRequest request, const std::string& name = "") {
+    auto* const input = std::get_if<MeasureInput>(&request.input);
+    // What an earlier run of the agent asked for.
+    const std::optional<fleet::BoardId> knows =
+        name.empty() ? std::nullopt : boards_.fleet_.WhoKnows(input->measure_id);
+    if (knows && IsThere(*knows)) Use(*knows);
+    for (int turn = 0;; ++turn) {
+      const bool is_there = IsThere(board_);
       // Elsewhere it is another measurement: a board knows each once.
-      if (auto* input = std::get_if<MeasureInput>(&request.input)) {
-        input->measure_id = NewMeasureId();
+      if (input != nullptr && turn > 0) {
+        input->measure_id = name.empty()
+                                ? NewMeasureId()
+                                : MeasureIdOf(name + " turn " + std::to_string(turn), request);
       }
       fleet::JobSpec job;
       job.request = request;
@@ -142,13 +159,17 @@ class FleetClassBoards::Member final : public Board {
         const auto now = steady_clock::now();
         if (!is_there || now < next_look) return false;
         next_look = now + kLookAtMember;
-        if (IsThere()) there = now;
+        if (IsThere(board_)) there = now;
         return is_lost = now - there > kMemberAway;
       });
       if (ended) {
-        boards_.fleet_.Record(*ended);
+        if (name.empty() || !ended->result.status.ok()) {
+          boards_.fleet_.Record(*ended);
+        } else {
+          unrecorded_[ended->measure_id] = {id, ended->attempt};
+        }
         const bool may_go_elsewhere =
-            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere();
+            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere(board_);
         if (may_go_elsewhere) continue;
         if (!ended->result.status.ok()) return ended->result.status;
         Use(*ended->board);
@@ -159,10 +180,10 @@ class FleetClassBoards::Member final : public Board {
     }
   }
 
-  bool IsThere() const {
+  bool IsThere(fleet::BoardId board) const {
     const std::vector<BoardReport> all = boards_.BoardsOf(on_);
-    return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
-      return report.id == board_ && Works(report);
+    return std::any_of(all.begin(), all.end(), [board](const BoardReport& report) {
+      return report.id == board && Works(report);
     });
   }
 
@@ -176,12 +197,19 @@ class FleetClassBoards::Member final : public Board {
   fleet::BoardId board_;
   BoardInfo info_;
   std::optional<JobRequest> request_;
+  std::string name_;                                         // of its job
+  std::map<std::string, std::pair<JobId, int>> unrecorded_;  // job and attempt, by measure id
 };
 
-FleetClassBoards::~FleetClassBoards() = default;
+FleetClassBoards::~FleetClassBoards() {
+  for (const auto& [on, member] : members_) {
+    KeepClassKernels(member->info(), fleet_.KernelsOf(on));
+  }
+}
 
 void FleetClassBoards::AddBoard(const BoardAddress& address, const AgentKeys& keys) {
   BoardOptions patient;
+  patient.lease = options_.lease;
   patient.connect_timeout = patient.reconnect_timeout = patient.lease_wait = kForever;
   const fleet::BoardId id = fleet_.AddBoard(FleetBoardAt(address, keys, patient));
   tags_[id] = address.tags;
@@ -214,6 +242,9 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
       if (!IsOf(report, on) || !Works(report) || !info) continue;
       members_[on] = std::make_unique<Member>(*this, on, report.id, *info);
+      if (std::string text = ReadClassKernels(*info); !text.empty()) {
+        fleet_.TellKernels(on, std::move(text));
+      }
       return;
     }
     const bool is_late = options_.max_wait && steady_clock::now() - begun >= *options_.max_wait;
@@ -238,7 +269,11 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       if (lacks_a_board(on)) look(all, on);
     }
     const bool is_complete = std::none_of(tags.begin(), tags.end(), lacks_a_board);
-    if (stopped || !failure.ok() || is_complete) return true;
+    const bool hears_more = steady_clock::now() - begun < options_.hear_all &&
+                            std::any_of(all.begin(), all.end(), [](const BoardReport& report) {
+                              return report.state == BoardState::kConnecting;
+                            });
+    if (stopped || !failure.ok() || (is_complete && !hears_more)) return true;
     if (!was_told && options_.notice && steady_clock::now() - begun >= kTellAfter) {
       was_told = true;
       for (const std::string& on : tags) {
@@ -275,13 +310,14 @@ bool FleetClassBoards::SharesThisMachine() {
 }
 
 Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const MeasureJob& job) {
-  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+  Result<JobRequest> request = MakeMeasureRequest(job);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);
   spec.class_tag = on;
   const JobId id = fleet_.Submit(std::move(spec));
   started_.insert(id);
+  classes_[id] = on;
   return id;
 }
 
@@ -303,13 +339,18 @@ Result<ClassAnswer> FleetClassBoards::WaitForAnswer() {
 Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
   const JobId id = ended.result.id;
   started_.erase(id);
+  const std::string on = classes_.extract(id).mapped();
   if (!ended.result.status.ok()) {
     fleet_.Record(ended);
-    return ended.result.status;
+    const Status& failure = ended.result.status;
+    const std::vector<BoardReport> reports = BoardsOf(on);
+    const bool is_missing = options_.answers_missing &&
+                            failure.code() == StatusCode::kUnavailable &&
+                            std::none_of(reports.begin(), reports.end(), Works);
+    if (!is_missing) return failure;
+    return ClassAnswer{id, Measurement(), BoardInfo(), "", failure};
   }
-  fleet::JobEnded& owed = unrecorded_[id];
-  owed.result.id = id;
-  owed.attempt = ended.attempt;
+  unrecorded_[id] = ended.attempt;
   BITPILOT_CHECK(ended.board);
   return ClassAnswer{id, std::move(ended.result.measurement),
                      fleet_.InfoOf(*ended.board).value_or(BoardInfo()), names_.at(*ended.board)};
@@ -317,11 +358,12 @@ Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
 
 void FleetClassBoards::Recorded(MeasureNumber number) {
   const auto owed = unrecorded_.extract(number);
-  if (!owed.empty()) fleet_.Record(owed.mapped());
+  if (!owed.empty()) fleet_.Record(number, owed.mapped());
 }
 
 void FleetClassBoards::GiveUp() {
   for (const JobId id : std::exchange(started_, {})) fleet_.Cancel(id);
+  classes_.clear();
 }
 
 }  // namespace

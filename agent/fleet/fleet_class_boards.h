@@ -24,10 +24,17 @@ struct FleetClasses {
 struct FleetClassOptions {
   std::function<bool()> stop;                      // polled while waiting
   std::function<void(const std::string&)> notice;  // what people should know
+  LeaseTerms lease = {};                           // of every board
   // How long a class may be without a board that works; nothing: for ever.
   std::optional<std::chrono::milliseconds> max_wait;
+  // What no board of its class could do for max_wait is answered so (ClassAnswer::failure), instead of
+  // ending the search.
+  bool answers_missing = false;
   // A board's job is given to another one when it has been away for so long.
   std::chrono::milliseconds move_after{20'000};
+  // How long to wait for boards that were not heard of yet, beyond the first of each class: after an
+  // earlier run of the agent, one of them may know what is asked for first.
+  std::chrono::milliseconds hear_all{0};
   // What boards of each class must be like; nothing: like the first one that comes.
   std::map<std::string, BoardInfo> expected;
 };

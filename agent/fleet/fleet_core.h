@@ -13,6 +13,8 @@
 //              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
 //              out of it and named, never mixed in; one that no class has is given back. The class takes after FleetOptions::expected or
 //              its first board.
+//   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
+//              with every measurement to the others, as long as there are several.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
 //   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
@@ -21,7 +23,9 @@
 //   Attempts   What failed is tried again as agent/fleet/measure_retries.h says. Attempts of a job
 //              are numbered; each has the measure id AttemptId() or, repeated on the board that may
 //              know it, the id of the one before. An id that was given up on a board is never used
-//              there again. A result is acknowledged to its board after AttemptRecorded.
+//              there again. A result is acknowledged to its board after AttemptRecorded. A job that an
+//              earlier run of the agent asked for goes to the board that knows its id, as long as that
+//              works.
 //   Absence    A board's job waits for it as long as no other board of the class is idle; from
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
@@ -44,6 +48,7 @@
 #include <vector>
 
 #include "agent/fleet/board_health.h"
+#include "agent/fleet/class_kernels.h"
 #include "agent/fleet/client_core.h"
 #include "agent/fleet/fleet_events.h"
 #include "agent/fleet/job_queue.h"
@@ -96,6 +101,7 @@ class FleetCore {
   void Handle(BoardAdded& event);
   void Handle(BoardRemoved& event);
   void Handle(BoardOrdered& event);
+  void Handle(KernelChoicesKnown& event);
   void Handle(LinkEvent& event);
   void Handle(PowerCycled& event);
   void Handle(JobAdded& event);
@@ -110,11 +116,19 @@ class FleetCore {
   void EndAttempt(Job& job, const Board& board, MeasureStatus status, const std::string& detail,
                   Attempt again);
   void TakeNewId(Job& job) const;
+  // Of what a board of a class ran by.
+  void LearnKernels(const Board& board, const std::string& text);
+  void LearnKernelsOf(const std::string& class_tag, const std::string& text);
+  // What a job of the lane runs by on a board: the class's choices; empty: the board's own.
+  std::string KernelsFor(const Board& board, const Lane& lane) const;
   // A job that its board does not go on with. False if that was one loss too many: then it has ended.
   bool EndLostAttempt(Job& job, const Board& board, const std::string& detail);
   void EndJob(Job& job, JobResult result, const Board* board);
   void EndJobsOf(const Lane& lane, const Status& failure);
   void Wait(Job& job);
+  // Which board a job that waits is kept for has changed.
+  void KeepForWhoKnows(Job& job);
+  void KeepForWhoKnowsAll();
   void TakeBack(Board& board);
   // Another board than `board` can measure it now.
   bool CanGoElsewhere(const Job& job, const Board* board) const;
@@ -124,7 +138,7 @@ class FleetCore {
   void StepClient(Board& board, ClientEvent event);
   void On(Board& board, const BoardReady& action);
   void On(Board& board, const BoardAway& action);
-  void On(Board& board, const BoardBack&);
+  void On(Board& board, const BoardBack& action);
   void On(Board& board, const BoardFailed& action);
   void StartClient(Board& board);
   void Quarantine(Board& board, const std::string& why);
@@ -174,6 +188,7 @@ class FleetCore {
 
   std::map<BoardId, std::unique_ptr<Board>> boards_;
   std::map<std::string, BoardInfo> class_infos_;
+  std::map<std::string, ClassKernels> class_kernels_;
   std::set<BoardId> touched_;
   std::set<std::pair<std::uint64_t, BoardId>> idle_;  // by last use
   std::set<std::pair<Instant, BoardId>> wakeups_;
@@ -186,7 +201,8 @@ class FleetCore {
   bool has_new_work_ = false;
   std::map<Lane, LaneUse> lanes_;
   bool lanes_changed_ = false;
-  std::set<JobId> second_opinions_;  // whose output was wrong on one board
+  std::set<JobId> second_opinions_;          // whose output was wrong on one board
+  std::map<std::string, BoardId> known_at_;  // measure ids that boards know, as of their leases
 };
 
 }  // namespace bitpilot::fleet

@@ -57,6 +57,16 @@ void FleetDriver::Give(fleet::BoardId board, fleet::Order order, const std::stri
   Post(fleet::BoardOrdered{board, order, why});
 }
 
+void FleetDriver::TellKernels(const std::string& class_tag, std::string text) {
+  Post(fleet::KernelChoicesKnown{class_tag, std::move(text)});
+}
+
+std::string FleetDriver::KernelsOf(const std::string& class_tag) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = kernels_.find(class_tag);
+  return found == kernels_.end() ? "" : found->second;
+}
+
 Result<BoardInfo> FleetDriver::WaitUntilReady(fleet::BoardId board, const Stop& stop) {
   std::unique_lock<std::mutex> lock(mutex_);
   const Known& known = known_.at(board);
@@ -116,9 +126,7 @@ std::optional<fleet::JobEnded> FleetDriver::Take(const std::set<JobId>& jobs) {
   return std::nullopt;
 }
 
-void FleetDriver::Record(const fleet::JobEnded& ended) {
-  Post(fleet::AttemptRecorded{ended.result.id, ended.attempt});
-}
+void FleetDriver::Record(JobId job, int attempt) { Post(fleet::AttemptRecorded{job, attempt}); }
 
 void FleetDriver::Cancel(JobId id) {
   {
@@ -141,6 +149,12 @@ std::vector<fleet::BoardReport> FleetDriver::Boards() {
 std::optional<BoardInfo> FleetDriver::InfoOf(fleet::BoardId board) {
   const std::lock_guard<std::mutex> lock(mutex_);
   return known_.at(board).info;
+}
+
+std::optional<fleet::BoardId> FleetDriver::WhoKnows(const std::string& measure_id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = who_knows_.find(measure_id);
+  return found == who_knows_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void FleetDriver::TellNotices(std::unique_lock<std::mutex>& lock) {
@@ -338,6 +352,17 @@ void FleetDriver::Do(fleet::BoardDescribed& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   known_[action.board].info = std::move(action.info);
   changed_.notify_all();
+}
+
+void FleetDriver::Do(fleet::MeasurementsKnown& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(who_knows_, [&](const auto& one) { return one.second == action.board; });
+  for (std::string& id : action.measure_ids) who_knows_[std::move(id)] = action.board;
+}
+
+void FleetDriver::Do(fleet::KernelsChosen& action) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  kernels_[action.class_tag] = std::move(action.text);
 }
 
 void FleetDriver::Do(fleet::CutPower& action) {

@@ -54,6 +54,10 @@ class FleetDriver {
   // Its job goes to another board.
   void RemoveBoard(fleet::BoardId board);
   void Give(fleet::BoardId board, fleet::Order order, const std::string& why = "");
+  // Which kernels boards of a class run: known from before; and all that is known now, empty while nothing
+  // is (kernels/runtime/kernel_choices.h, ToText()).
+  void TellKernels(const std::string& class_tag, std::string text);
+  std::string KernelsOf(const std::string& class_tag);
 
   // Waits for a board's first lease.
   //
@@ -76,7 +80,8 @@ class FleetDriver {
   std::optional<fleet::JobEnded> TakeEnded(const std::set<JobId>& jobs);
 
   // The result is where it cannot get lost: its board may forget it.
-  void Record(const fleet::JobEnded& ended);
+  void Record(const fleet::JobEnded& ended) { Record(ended.result.id, ended.attempt); }
+  void Record(JobId job, int attempt);
 
   // Drops a submitted job that nobody will wait for.
   void Cancel(JobId id);
@@ -84,6 +89,8 @@ class FleetDriver {
   std::vector<fleet::BoardReport> Boards();
   // Nothing before its first lease.
   std::optional<BoardInfo> InfoOf(fleet::BoardId board);
+  // The board that knew a measurement when it gave its lease.
+  std::optional<fleet::BoardId> WhoKnows(const std::string& measure_id);
 
  private:
   // What the fleet's thread keeps of a board.
@@ -121,6 +128,8 @@ class FleetDriver {
   void Do(fleet::JobEnded& action);
   void Do(fleet::BoardChanged& action);
   void Do(fleet::BoardDescribed& action);
+  void Do(fleet::MeasurementsKnown& action);
+  void Do(fleet::KernelsChosen& action);
   void Do(fleet::CutPower& action);
   void Do(fleet::Notice& action);
   void Do(fleet::BoardGone& action);
@@ -146,6 +155,8 @@ class FleetDriver {
   std::map<fleet::BoardId, FleetBoard> added_;  // that the fleet's thread has not taken yet
   std::vector<std::string> notices_;            // that nobody was told yet
   std::map<fleet::BoardId, Known> known_;
+  std::map<std::string, std::string> kernels_;       // by class
+  std::map<std::string, fleet::BoardId> who_knows_;  // by measure id
   std::optional<std::vector<fleet::BoardReport>> reports_;
   bool wants_reports_ = false;
   std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled

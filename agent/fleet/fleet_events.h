@@ -33,9 +33,9 @@ struct BoardSpec {
 struct JobSpec {
   // request.id is never used again in this fleet. Of a measurement, measure_id is what the ids of its
   // attempts derive from (AttemptId()), and never used for another one anywhere: take a random one
-  // (NewMeasureId()). Boards keep results by it for a day, so one that two studies came to by the same
-  // rule would name both their measurements. A resumed study goes on alike with other ids: what it
-  // consumed is in its log. The job owns its network files.
+  // (NewMeasureId()), or MeasureIdOf() a name that no other study comes to. Boards keep results by it
+  // for a day: a study that is resumed asks for what it had asked for, and gets what it did not live to
+  // record. The job owns its network files.
   JobRequest request;
   std::string class_tag;           // boards with this tag may run it
   std::optional<BoardId> only_on;  // this board alone; class_tag is not read then
@@ -116,6 +116,11 @@ struct BoardOrdered {
   Order order = Order::kDrain;
   std::string why;  // of kQuarantine
 };
+// What is known of which kernels boards of a class run, of earlier runs of the agent.
+struct KernelChoicesKnown {
+  std::string class_tag;
+  std::string text;  // kernels/runtime/kernel_choices.h, ToText()
+};
 // Something happened on a board's link: LinkUp, LinkDown, LinkRefused, LinkImpossible,
 // MessageReceived or GarbageReceived.
 struct LinkEvent {
@@ -140,8 +145,9 @@ struct AttemptRecorded {
 struct CloseRequested {};
 struct TimePassed {};
 
-using Event = std::variant<BoardAdded, BoardRemoved, BoardOrdered, LinkEvent, PowerCycled, JobAdded,
-                           JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
+using Event =
+    std::variant<BoardAdded, BoardRemoved, BoardOrdered, KernelChoicesKnown, LinkEvent, PowerCycled,
+                 JobAdded, JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
 
 // ----------------------------------------------------------------------------------------------------
 // actions
@@ -178,6 +184,17 @@ struct BoardDescribed {
   BoardId board = 0;
   BoardInfo info;
 };
+// Of this agent's key, what the board measures or has a result of that nobody acknowledged, as it said with
+// its latest lease. Not told where there was never such a thing.
+struct MeasurementsKnown {
+  BoardId board = 0;
+  std::vector<std::string> measure_ids;
+};
+// A board of the class found out which kernels are the fastest of further layers.
+struct KernelsChosen {
+  std::string class_tag;
+  std::string text;  // of all that is known of the class
+};
 struct CutPower {  // run the board's power-cycle command; PowerCycled follows
   BoardId board = 0;
 };
@@ -189,7 +206,8 @@ struct BoardGone {  // after BoardRemoved: its link is closed
 };
 struct FleetClosed {};
 
-using Action = std::variant<LinkAction, AttemptEnded, JobEnded, BoardChanged, BoardDescribed,
-                            CutPower, Notice, BoardGone, FleetClosed>;
+using Action =
+    std::variant<LinkAction, AttemptEnded, JobEnded, BoardChanged, BoardDescribed,
+                 MeasurementsKnown, KernelsChosen, CutPower, Notice, BoardGone, FleetClosed>;
 
 }  // namespace bitpilot::fleet

@@ -120,6 +120,10 @@ FleetJob::Next FleetJob::WriteMeasure(const FrameLimits& limits, Message* reques
   measure->mutable_spec()->set_window_doublings(static_cast<std::uint32_t>(doublings));
   measure->set_golden_pixels(input.golden_pixels);
   for (const std::string& logits : input.golden_logits) measure->add_golden_logits(logits);
+  if (limits.takes_kernel_choices && input.kernel_choices.size() <= kMaxKernelChoicesBytes) {
+    measure->set_kernel_choices(input.kernel_choices);
+    if (!FitsFrames(*request)) measure->clear_kernel_choices();
+  }
   if (NeedsRawPixels(*request) && !limits.takes_raw_pixels) {
     return RefuseAsTooLarge("images of " + std::to_string(input.golden_pixels.size()) +
                             " bytes are more than the board's bitpilotd takes: update it");

@@ -42,6 +42,7 @@ struct FrameLimits {
   std::size_t max_raw_bytes = 0;  // of one raw frame
   bool takes_raw_pixels = false;  // golden pixels may travel as one
   bool takes_longer_windows = false;
+  bool takes_kernel_choices = false;
   std::uint64_t store_bytes = 0;          // of network files at a time; 0: not said
   std::size_t chunk_bytes = kChunkBytes;  // of one part of an upload: fewer on a slow line
 };
@@ -56,6 +57,9 @@ struct MeasureInput {
   std::string golden_pixels;               // one image
   std::vector<std::string> golden_logits;  // parallel to the artifacts: float32, little-endian
   std::vector<int> num_operations;         // parallel to the artifacts
+  // Of the board's class (kernels/runtime/kernel_choices.h, ToText()); empty: it uses its own. Left out where
+  // the request would be too large with them.
+  std::string kernel_choices = {};
 };
 
 using JobId = std::uint64_t;

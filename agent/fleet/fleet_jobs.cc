@@ -1,4 +1,5 @@
 // FleetCore's part that deals with jobs, their attempts and results.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -30,8 +31,31 @@ bool IsBoardFailure(MeasureStatus status) {
 void FleetCore::Wait(Job& job) {
   job.on.reset();
   job.is_given = false;
+  KeepForWhoKnows(job);
   queue_.Add(job.entry);
   has_new_work_ = true;
+}
+
+void FleetCore::KeepForWhoKnows(Job& job) {
+  job.entry.kept_for.reset();
+  const auto known = known_at_.find(job.measure_id);
+  if (known == known_at_.end()) return;
+  const Board* board = Find(known->second);
+  const bool may_have_it = board != nullptr && CanWork(*board) && Serves(*board, job.entry.lane) &&
+                           !job.entry.avoids.contains(known->second);
+  if (may_have_it) job.entry.kept_for = known->second;
+}
+
+void FleetCore::KeepForWhoKnowsAll() {
+  for (const auto& [id, job] : jobs_) {
+    if (!queue_.Contains(id) || job->on) continue;
+    const std::optional<BoardId> before = job->entry.kept_for;
+    KeepForWhoKnows(*job);
+    if (job->entry.kept_for == before) continue;
+    queue_.Remove(id);
+    queue_.Add(job->entry);
+    has_new_work_ = true;
+  }
 }
 
 void FleetCore::Forget(JobId id) {
@@ -113,8 +137,37 @@ void FleetCore::OnJobFinished(Board& board, JobResult result) {
   if (EndLostAttempt(job, board, result.status.message())) Wait(job);
 }
 
+void FleetCore::Handle(KernelChoicesKnown& event) { LearnKernelsOf(event.class_tag, event.text); }
+
+void FleetCore::LearnKernels(const Board& board, const std::string& text) {
+  if (text.empty()) return;
+  for (const Lane& lane : board.lanes) {
+    if (!lane.only_on) LearnKernelsOf(lane.tag, text);
+  }
+}
+
+void FleetCore::LearnKernelsOf(const std::string& class_tag, const std::string& text) {
+  ClassKernels& kernels = class_kernels_[class_tag];
+  if (kernels.Take(text)) actions_.emplace_back(KernelsChosen{class_tag, kernels.text()});
+}
+
+std::string FleetCore::KernelsFor(const Board& board, const Lane& lane) const {
+  // Of a board of several classes that is asked by its name: the first one's.
+  const auto of_class = std::find_if(board.lanes.begin(), board.lanes.end(), [&](const Lane& one) {
+    return lane.only_on ? !one.only_on : one == lane;
+  });
+  if (of_class == board.lanes.end()) return {};
+  const auto kernels = class_kernels_.find(of_class->tag);
+  if (kernels == class_kernels_.end()) return {};
+  const bool is_alone = std::none_of(boards_.begin(), boards_.end(), [&](const auto& one) {
+    return one.second.get() != &board && Serves(*one.second, *of_class);
+  });
+  return is_alone ? std::string() : kernels->second.text();
+}
+
 void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
   const Measurement& measurement = result.measurement;
+  if (HasNumbers(measurement.status)) LearnKernels(board, measurement.kernel_choices);
   if (IsBoardFailure(measurement.status)) ++board.failures;
   board.health.OnAttempt(measurement.status, job.networks, options_);
   const RetryVerdict verdict = job.retries.After(measurement, board.spec.client.board_name,
@@ -189,6 +242,8 @@ void FleetCore::EndJob(Job& job, JobResult result, const Board* board) {
   std::optional<BoardId> from;
   if (board != nullptr) from = board->spec.id;
   job.owed[job.attempt] = {from, job.measure_id};
+  result.measurement.measure_id = job.measure_id;
+  result.measurement.attempt = job.attempt;
   actions_.emplace_back(JobEnded{std::move(result), job.attempt, job.measure_id, from});
   job.spec.request.artifacts.clear();
   std::visit([](auto& input) { input = {}; }, job.spec.request.input);

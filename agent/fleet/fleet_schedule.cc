@@ -136,7 +136,7 @@ bool FleetCore::IsLockedOut() const {
 
 std::optional<Instant> FleetCore::GiveBackAt(const Board& board) const {
   if (!board.idle_since || !board.client->has_reservation()) return std::nullopt;
-  if (board.spec.client.lease != LeaseKind::kPerJob && !IsLockedOut()) return std::nullopt;
+  if (board.spec.client.lease.kind != LeaseKind::kPerJob && !IsLockedOut()) return std::nullopt;
   return *board.idle_since + options_.give_back_after;
 }
 
@@ -204,6 +204,7 @@ void FleetCore::Refresh(Board& board) {
         BoardChanged{board.spec.id, state, std::move(why), board.failure.value_or(Status())});
   }
   const bool can_work = CanWork(board);
+  if (can_work != board.could_work && !known_at_.empty()) KeepForWhoKnowsAll();
   lanes_changed_ = lanes_changed_ || can_work != board.could_work ||
                    board.failure.has_value() != board.had_failed;
   board.could_work = can_work;
@@ -241,12 +242,15 @@ void FleetCore::Give(Board& board, Job& job) {
   board.job = job.id();
   job.on = board.spec.id;
   job.is_given = true;
+  job.entry.kept_for.reset();
   // The last attempt's id is for the board that may know it alone.
   JobRequest request = job.spec.request;
   if (job.is_measurement()) {
     if (job.id_known_to && *job.id_known_to != board.spec.id) TakeNewId(job);
     job.id_known_to = board.spec.id;
-    std::get<MeasureInput>(request.input).measure_id = job.measure_id;
+    auto& input = std::get<MeasureInput>(request.input);
+    input.measure_id = job.measure_id;
+    input.kernel_choices = KernelsFor(board, job.entry.lane);
   }
   StepClient(board, JobSubmitted{std::move(request)});
 }

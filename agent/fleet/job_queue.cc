@@ -54,7 +54,7 @@ std::optional<JobId> JobQueue::Take(const std::vector<Lane>& lanes, BoardId boar
 void JobQueue::Consider(const LaneState& lane, BoardId board, Choice& best) const {
   for (const auto& [key, line] : lane.lines) {
     const auto first = std::find_if(line.begin(), line.end(), [&](const Entry& entry) {
-      return !entry.avoids.contains(board);
+      return !entry.avoids.contains(board) && entry.kept_for.value_or(board) == board;
     });
     if (first == line.end()) continue;
     const std::uint64_t age = (lane.given - *first->given_before) / kAgeing;

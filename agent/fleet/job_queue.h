@@ -41,8 +41,9 @@ class JobQueue {
     Lane lane;
     int priority = 0;
     std::string stream;
-    std::uint64_t place = 0;   // of the job's arrival: one that comes back keeps it
-    std::set<BoardId> avoids;  // boards that must not get it
+    std::uint64_t place = 0;               // of the job's arrival: one that comes back keeps it
+    std::set<BoardId> avoids;              // boards that must not get it
+    std::optional<BoardId> kept_for = {};  // the only board that may
     // Jobs that the lane had given out when this one came; set by Add() at first.
     std::optional<std::uint64_t> given_before = {};
   };

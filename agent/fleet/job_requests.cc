@@ -100,6 +100,27 @@ Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure
   return request;
 }
 
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job) {
+  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+  if (request.ok() && !job.name.empty()) {
+    std::get<MeasureInput>(request->input).measure_id = MeasureIdOf(job.name, *request);
+  }
+  return request;
+}
+
+// The golden pixels and logits follow from the networks.
+std::string MeasureIdOf(const std::string& name, const JobRequest& request) {
+  const auto& input = std::get<MeasureInput>(request.input);
+  std::string text = std::to_string(name.size()) + " " + name;
+  for (const Artifact& network : request.artifacts) text += network.sha256;
+  for (const int figure : {static_cast<int>(input.tier), input.per_operation ? 1 : 0,
+                           input.extended ? 1 : 0, input.energy ? 1 : 0, input.window_doublings}) {
+    text += " " + std::to_string(figure);
+  }
+  const Sha256Digest digest = ComputeSha256(text);
+  return std::string(digest.begin(), digest.begin() + std::ptrdiff_t{kMeasureIdBytes});
+}
+
 std::string NewMeasureId() {
   std::random_device random;
   std::string id;

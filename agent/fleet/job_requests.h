@@ -27,6 +27,14 @@ Result<JobRequest> MakeInferRequest(const Network& network, std::span<const std:
 // Errors: as MakeInferRequest, and kInvalidArgument for none, too many, or networks that take
 // different images.
 Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id);
+// The same under MeasureIdOf() the job's name or, without one, under NewMeasureId().
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job);
+
+// 16 bytes of a SHA-256 over the name and all that is asked for: a board refuses an id that it knows
+// from another request.
+//
+// REQUIRES: a measurement.
+std::string MeasureIdOf(const std::string& name, const JobRequest& request);
 
 // 16 bytes from the system's random source.
 std::string NewMeasureId();

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -59,17 +61,24 @@ class LeasedBoard : public Board {
     if (started_.has_value()) {
       return InvalidArgument("a measurement was started already; finish that one first");
     }
-    Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+    Result<JobRequest> request = MakeMeasureRequest(job);
     if (!request.ok()) return request.status();
     started_ = Submit(std::move(request).value());
+    is_recorded_later_ = !job.name.empty();
     return {};
   }
 
   Result<Measurement> FinishMeasure() override {
     BITPILOT_CHECK(started_.has_value());
-    Result<JobResult> result = WaitFor(*std::exchange(started_, std::nullopt));
+    Result<JobResult> result =
+        WaitFor(*std::exchange(started_, std::nullopt), std::exchange(is_recorded_later_, false));
     if (!result.ok()) return result.status();
     return std::move(result->measurement);
+  }
+
+  void Recorded(const std::string& measure_id) override {
+    const auto owed = unrecorded_.extract(measure_id);
+    if (!owed.empty()) fleet_.Record(owed.mapped().first, owed.mapped().second);
   }
 
  private:
@@ -80,11 +89,15 @@ class LeasedBoard : public Board {
     return fleet_.Submit(std::move(job));
   }
 
-  // The caller has the result then, and its board may forget it.
-  Result<JobResult> WaitFor(JobId id) {
+  // is_recorded_later: its board keeps the result until Recorded().
+  Result<JobResult> WaitFor(JobId id, bool is_recorded_later = false) {
     Result<fleet::JobEnded> ended = fleet_.Wait(id, stop_);
     if (!ended.ok()) return ended.status();
-    fleet_.Record(*ended);
+    if (is_recorded_later && ended->result.status.ok()) {
+      unrecorded_[ended->measure_id] = {id, ended->attempt};
+    } else {
+      fleet_.Record(id, ended->attempt);
+    }
     if (!ended->result.status.ok()) return ended->result.status;
     return std::move(ended->result);
   }
@@ -93,6 +106,8 @@ class LeasedBoard : public Board {
   const std::string listed_name_;
   BoardInfo info_;
   std::optional<JobId> started_;
+  bool is_recorded_later_ = false;                           // what was started
+  std::map<std::string, std::pair<JobId, int>> unrecorded_;  // job and attempt, by measure id
   FleetDriver fleet_;
   const fleet::BoardId id_;
 };

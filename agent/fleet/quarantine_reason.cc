@@ -6,8 +6,14 @@ std::string QuarantineReason(const std::string& why) {
   return std::string(kQuarantinePrefix) + why;
 }
 
+bool IsQuarantineReason(std::string_view reason) { return reason.starts_with(kQuarantinePrefix); }
+
 bool IsQuarantined(const v1::BoardStatus& board) {
-  return board.draining() && board.drain_reason().starts_with(kQuarantinePrefix);
+  return board.draining() && IsQuarantineReason(board.drain_reason());
+}
+
+std::string DescribeDrain(const std::string& reason) {
+  return IsQuarantineReason(reason) ? reason : "drained: " + reason;
 }
 
 }  // namespace bitpilot

@@ -19,6 +19,10 @@ inline constexpr std::string_view kQuarantinePrefix = "quarantined: ";
 // The reason of the drain that quarantines a board.
 std::string QuarantineReason(const std::string& why);
 
+bool IsQuarantineReason(std::string_view reason);
 bool IsQuarantined(const v1::BoardStatus& board);
+
+// What a drain for this reason is, for people: "drained: new fan", "quarantined: slow".
+std::string DescribeDrain(const std::string& reason);
 
 }  // namespace bitpilot

@@ -235,6 +235,7 @@ Result<Measurement> ToMeasurement(const v1::MeasureResult& result,
     measurement.load_average = result.conditions().load_average();
   }
   measurement.conditions = ToBoardConditions(result.conditions());
+  measurement.kernel_choices = result.kernel_choices();
   if (!HasNumbers(measurement.status)) return measurement;
   if (static_cast<std::size_t>(result.networks_size()) != expected.size()) {
     return DataCorrupt("expected numbers of " + std::to_string(expected.size()) +

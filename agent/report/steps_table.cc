@@ -11,13 +11,23 @@ namespace {
 constexpr double kInterval = 1.96;  // standard deviations in half a 95 % interval
 constexpr char kNone[] = "\u2013";
 
+std::string NoBoard(const DecisionOutcome& outcome) {
+  std::string text = "no board";
+  for (const ClassOutcome& each : outcome.classes) {
+    const auto* away = std::get_if<BoardUnavailable>(&each.result);
+    if (away == nullptr || !away->predicted_ratio) continue;
+    text += ", predicted " + FormatFixed(*away->predicted_ratio, 3) + "\u00d7";
+  }
+  return text;
+}
+
 std::string WhyNoLatency(const Decision& decision) {
   if (decision.outcome->diverged) return "training diverged";
   switch (decision.outcome->status) {
     case TransitionStatus::kRejected:
       return "rejected";
     case TransitionStatus::kUnavailable:
-      return "no board";
+      return NoBoard(*decision.outcome);
     case TransitionStatus::kUnmeasured:
       return kNone;
     default:

@@ -97,10 +97,13 @@ class Comparison {
       candidates.push_back({IdOf(i), job_.assignments[i]});
       ids.push_back(IdOf(i));
     }
+    request.name = journal_.RequestName(ids.front());
+    std::string owed;  // the measure id of what is logged now
     Result<std::vector<MeasurementRow>> rows =
         journal_.ObserveMeasurements(ids, [&]() -> Result<std::vector<MeasurementRow>> {
           Result<Measurement> measurement = (*board)->Measure(request);
           if (!measurement.ok()) return measurement.status();
+          owed = measurement->measure_id;
           if ((part > 0 || parts.size() > 1) && !measurement->detail.empty()) {
             measurement->detail = "part " + std::to_string(part + 1) + ": " + measurement->detail;
           }
@@ -108,6 +111,7 @@ class Comparison {
                         {job_.on, (*board)->listed_name()});
         });
     if (!rows.ok()) return rows.status();
+    if (!owed.empty()) (*board)->Recorded(owed);
     AddReference(std::move(rows->front()));
     for (std::size_t i = 1; i < rows->size(); ++i) AddMember(std::move((*rows)[i]));
     return Status();

@@ -30,11 +30,17 @@ Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, L
   options.meter = config.meter;
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
-  Result<std::unique_ptr<Board>> board = OpenChosenBoard(BoardChoiceOf(config), options);
+  BoardChoice choice = BoardChoiceOf(config);
+  choice.lease = asked.lease;
+  Result<std::unique_ptr<Board>> board = OpenChosenBoard(choice, options);
   if (!board.ok()) return board.status();
   parts.board = std::move(*board);
   return Status();
 }
+
+constexpr std::chrono::minutes kPredictAfter{10};
+// Boards that are there answer within that.
+constexpr std::chrono::seconds kHearAll{5};
 
 Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
                       const ConnectOptions& asked, LiveParts& parts) {
@@ -44,7 +50,11 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
     observer->OnNotice(text);
   };
   options.max_wait = asked.max_wait;
+  options.lease = asked.lease.value_or(LeaseTerms());
+  options.answers_missing = asked.predicts_missing;
+  if (asked.predicts_missing) options.max_wait = asked.max_wait.value_or(kPredictAfter);
   options.expected = asked.expected;
+  if (!asked.expected.empty()) options.hear_all = kHearAll;
   Result<std::unique_ptr<ClassBoards>> boards = OpenFleetClasses(fleet, ClassesOf(config), options);
   if (!boards.ok()) return boards.status();
   parts.boards = std::move(*boards);
@@ -56,6 +66,12 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
 Status Connect(const SearchConfig& config, const ConnectOptions& options, LiveParts& parts) {
   const Result<std::optional<FleetClasses>> fleet = FleetClassesOf(config);
   if (!fleet.ok()) return fleet.status();
+  if (options.predicts_missing && !*fleet) {
+    return InvalidArgument(
+        "--on-missing surrogate is for boards of a class: give --fleet, and --class TAG where it "
+        "lists "
+        "one board");
+  }
   options.observer->OnPhase(*fleet ? "connecting to the boards" : "connecting to the board", 0);
   BITPILOT_RETURN_IF_ERROR(*fleet ? ConnectToFleet(**fleet, config, options, parts)
                                   : ConnectToBoard(config, options, parts));

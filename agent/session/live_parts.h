@@ -43,6 +43,8 @@ struct ConnectOptions {
   SearchObserver* observer = nullptr;  // never null
   std::function<bool()> stop = {};
   std::optional<std::chrono::milliseconds> max_wait = std::nullopt;  // SearchOptions'
+  bool predicts_missing = false;                                     // as above
+  std::optional<LeaseTerms> lease = std::nullopt;                    // as above
   // Of a fleet that a study began with: what its boards were like, by class.
   std::map<ClassId, BoardInfo> expected = {};
 };

@@ -19,7 +19,13 @@ Result<ClassAnswer> OneBoard::WaitForAnswer() {
   is_started_ = false;
   Result<Measurement> measurement = board_.FinishMeasure();
   if (!measurement.ok()) return measurement.status();
+  unrecorded_[last_] = measurement->measure_id;
   return ClassAnswer{last_, std::move(*measurement), board_.info(), board_.listed_name()};
+}
+
+void OneBoard::Recorded(MeasureNumber number) {
+  const auto owed = unrecorded_.extract(number);
+  if (!owed.empty()) board_.Recorded(owed.mapped());
 }
 
 void OneBoard::GiveUp() {

@@ -1,6 +1,7 @@
 // OneBoard: a class of one board, which measures one candidate at a time.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "agent/fleet/class_boards.h"
@@ -23,12 +24,14 @@ class OneBoard final : public ClassBoards {
     return std::optional<ClassAnswer>();  // a board does not tell without waiting
   }
   Result<ClassAnswer> WaitForAnswer() override;
+  void Recorded(MeasureNumber number) override;
   void GiveUp() override;
 
  private:
   Board& board_;
   const bool shares_this_machine_;
   MeasureNumber last_ = 0;
+  std::map<MeasureNumber, std::string> unrecorded_;  // measure ids
   bool is_started_ = false;
 };
 

@@ -80,10 +80,12 @@ Result<MeasurementRow> MeasureReference(Uniform8& uniform8, const ClassId& on, i
                                         ClassBoards* boards, Journal& journal) {
   const std::string id =
       "reference-uniform-8" + (class_number == 1 ? "" : "-class-" + std::to_string(class_number));
+  std::string owed;  // the measure id of what is logged now
   const auto measure = [&]() -> Result<std::vector<MeasurementRow>> {
     const Result<const Network*> network = uniform8.Get();
     if (!network.ok()) return network.status();
     MeasureJob job;
+    job.name = journal.RequestName(id);
     job.networks = {*network};
     job.tier = Tier::kStandard;
     Board& board = boards->BoardOf(on);
@@ -92,11 +94,15 @@ Result<MeasurementRow> MeasureReference(Uniform8& uniform8, const ClassId& on, i
     std::vector<MeasurementRow> rows =
         ToRows(*measurement, job.tier, board.info(), {{id, uniform8.assignment()}},
                {on, board.listed_name()});
-    BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows.front()));
+    const Status measured = CheckMeasured(rows.front());
+    if (!measured.ok()) board.Recorded(measurement->measure_id);
+    BITPILOT_RETURN_IF_ERROR(measured);
+    owed = measurement->measure_id;
     return rows;
   };
   Result<std::vector<MeasurementRow>> rows = journal.ObserveMeasurements({id}, measure);
   if (!rows.ok()) return rows.status();
+  if (!owed.empty()) boards->BoardOf(on).Recorded(owed);
   // An older bitpilot logged it all the same.
   BITPILOT_RETURN_IF_ERROR(CheckMeasured(rows->front()));
   return std::move(rows->front());
@@ -283,6 +289,11 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
   problem.final_batches = config.final_batches.value_or(0);
   setup.uniform8 = NetworkFile(event.uniform8_sha256, kOlderUniform8File);
   setup.no_uniform4 = std::move(event.no_uniform4);
+  for (const ClassFacts& facts : event.classes) {
+    Result<CostTable> of_class = ParseCostTable(facts.table);
+    if (!of_class.ok()) return of_class.status().WithContext("class " + facts.on);
+    setup.class_tables.emplace(facts.on, std::move(*of_class));
+  }
   return setup;
 }
 

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 
 #include "agent/results/search_observer.h"
 #include "agent/session/search_resources.h"
 #include "agent/study/journal.h"
 #include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
+#include "kernels/base/cost_table.h"
 #include "kernels/base/status.h"
 #include "policies/search_problem.h"
 
@@ -16,8 +19,9 @@ namespace bitpilot {
 
 struct ProblemSetup {
   SearchProblem problem;
-  StoredFile uniform8;      // the network that all candidates are compared with
-  std::string no_uniform4;  // ProblemEvent::no_uniform4
+  StoredFile uniform8;                        // the network that all candidates are compared with
+  std::string no_uniform4;                    // ProblemEvent::no_uniform4
+  std::map<ClassId, CostTable> class_tables;  // of several classes
 };
 
 // Calibrates and measures uniform 8 bit, takes the board's table, probes the sensitivity of every

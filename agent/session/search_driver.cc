@@ -69,6 +69,7 @@ Result<SearchOutcome> SearchDriver::Run() {
   if (!losses.ok()) return losses.status();
   SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
                                 resources.boards, training_, journal_, files_, options_.stop);
+  environment.TakeTables(std::move(setup->class_tables));
   SearchOutcome outcome;
   while (true) {
     const Result<bool> finished = Search(environment, **policy);

@@ -41,7 +41,11 @@ struct SearchOptions {
   // How long a class may be without a board that works before the search ends, to be resumed; nothing:
   // it waits. Of one board, named or local, its own limits count.
   std::optional<std::chrono::milliseconds> max_wait;
-  MovedParts moved;  // a resume's
+  // What is asked of a class whose boards are all gone for max_wait (ten minutes, if that is nothing) is
+  // answered by a prediction, which no table of results or front has, instead of ending the search.
+  bool predicts_missing = false;
+  std::optional<LeaseTerms> lease;  // of its boards, if something is asked for
+  MovedParts moved;                 // a resume's
   // A resume's: so many more measurements, with their mini-batches, when the search has ended.
   std::optional<int> more_measurements;
 };

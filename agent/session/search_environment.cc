@@ -10,6 +10,7 @@
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
 #include "policies/actions.h"
+#include "policies/cost_model.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -151,6 +152,7 @@ Result<Observation> SearchEnvironment::Live() {
     Result<std::vector<StepBoard::Part>> measured = board_.TakeAnswers();
     if (!measured.ok()) return measured.status();
     NoteMeasured(*measured);
+    BITPILOT_RETURN_IF_ERROR(CheckNotAllMissing());
     const auto complete = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
       return !needs_work(each) && each.is_measured();
     });
@@ -169,6 +171,15 @@ Result<Observation> SearchEnvironment::Live() {
     if (!measured.ok()) return measured.status();
     NoteMeasured(*measured);
   }
+}
+
+Status SearchEnvironment::CheckNotAllMissing() const {
+  if (board_.num_missing() <= totals_.measurements) return Status();
+  return {
+      StatusCode::kUnavailable,
+      "boards were gone for " + std::to_string(board_.num_missing()) +
+          " candidates, which were predicted (--on-missing surrogate): as many as the search may "
+          "measure. Bring a board back and resume"};
 }
 
 void SearchEnvironment::NoteMeasured(const std::vector<StepBoard::Part>& parts) {
@@ -367,12 +378,26 @@ Result<TransitionEvent> SearchEnvironment::Conclude(const Ticket& ticket,
     const int rows_of_step = ticket.rows_of_step.at(on);
     Result<ClassOutcome> outcome = board_.OutcomeOf(rows_of_step, on);
     if (!outcome.ok()) return outcome.status();
+    if (auto* away = std::get_if<BoardUnavailable>(&outcome->result)) {
+      const Result<double> predicted = PredictedRatio(on, trial.what.choice);
+      if (!predicted.ok()) return predicted.status();
+      away->predicted_ratio = *predicted;
+    }
     // What was measured before costs no more time.
     if (rows_of_step != ticket.step) outcome->board_seconds = 0.0;
     event.classes.push_back(std::move(*outcome));
   }
   event.transition = ToTransition(problem_, trial, event.Outcome());
   return event;
+}
+
+Result<double> SearchEnvironment::PredictedRatio(const ClassId& on, const Choice& choice) const {
+  SearchProblem there = problem_;
+  const auto table = class_tables_.find(on);
+  if (table != class_tables_.end()) there.table = table->second;
+  const Result<CostModel> cost = CostModel::Create(there);
+  if (!cost.ok()) return cost.status();
+  return cost->LatencyRatio(choice);
 }
 
 Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, TransitionEvent event) {
@@ -389,6 +414,8 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
       measured_as_.emplace(std::pair(trial.what.choice, outcome.on), rows_of_step->second);
     } else if (const auto* failed = std::get_if<CandidateFailed>(&outcome.result)) {
       failure_ = "not measured: " + failed->detail;
+    } else if (const auto* away = std::get_if<BoardUnavailable>(&outcome.result)) {
+      failure_ = "not measured, predicted: " + away->detail;
     }
   }
   kept_networks_.push_back(static_cast<int>(transitions_.size()));

@@ -27,6 +27,7 @@
 #include "agent/study/journal.h"
 #include "agent/study/search_config.h"
 #include "agent/study/study_files.h"
+#include "kernels/base/cost_table.h"
 #include "policies/environment.h"
 #include "policies/view.h"
 
@@ -58,6 +59,9 @@ class SearchEnvironment final : public Environment {
   // follows from the log is recomputed and compared.
   void TrustLog(bool trusts) { trusts_log_ = trusts; }
   bool TrustsLog() const { return trusts_log_; }
+
+  // By which what no board can be asked for is predicted, of several classes; else the problem's.
+  void TakeTables(std::map<ClassId, CostTable> tables) { class_tables_ = std::move(tables); }
 
   // Why Next() returned nullopt: OK if it was asked to stop; IsEndOfLog() of a verification.
   const Status& status() const { return status_; }
@@ -142,6 +146,9 @@ class SearchEnvironment final : public Environment {
   // What a trial's answer comes to: a pure function of what is logged.
   Result<TransitionEvent> Conclude(const Ticket& ticket, const std::optional<Scored>& score,
                                    const std::string& network_sha256) const;
+  Result<double> PredictedRatio(const ClassId& on, const Choice& choice) const;
+  // Predictions are no more than what may be measured: a search must not go on by them for ever.
+  Status CheckNotAllMissing() const;
   Progress ProgressOf(const Ticket& ticket) const;
   Observation TakeTransition(TicketList::iterator ticket, TransitionEvent event);
   // Where every answer ends: the ticket is no longer in flight, and places that nobody may name any
@@ -163,6 +170,7 @@ class SearchEnvironment final : public Environment {
   const StudyFiles& files_;
   std::function<bool()> stop_;
   const std::vector<ClassId> classes_;
+  std::map<ClassId, CostTable> class_tables_;
   ClassBoards* boards_;
   StoredFile uniform8_file_;
   TwinLosses twin_;

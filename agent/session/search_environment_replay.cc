@@ -21,6 +21,10 @@ Result<std::optional<Observation>> SearchEnvironment::Replay() {
       const Result<MeasurementEvent> event = journal_.Take<MeasurementEvent>();
       if (!event.ok()) return event.status();
       board_.NoteLogged(*event);
+    } else if (kind == MissingEvent::kKind) {
+      const Result<MissingEvent> event = journal_.Take<MissingEvent>();
+      if (!event.ok()) return event.status();
+      board_.NoteMissing(*event);
     } else if (kind == PlaceEvent::kKind) {
       BITPILOT_RETURN_IF_ERROR(ReplayPlace());
     } else {

@@ -106,7 +106,8 @@ Result<std::map<ClassId, BoardInfo>> LoggedBoards(const std::vector<Event>& even
 }
 
 ConnectOptions ConnectOptionsOf(const SearchOptions& options) {
-  return {options.observer, options.stop, options.max_wait, {}};
+  return {options.observer,         options.stop,  options.max_wait,
+          options.predicts_missing, options.lease, {}};
 }
 
 // ReplayReport::fingerprints.

@@ -50,6 +50,8 @@ Status StepBoard::Start(int step, const ClassId& on, const BitAssignment& assign
 
 // Who resumes may find a part of it in the log.
 Status StepBoard::GoOn(const Part& part, Measuring& measuring) {
+  measuring.request.reset();
+  if (missing_.contains(part)) return Status();
   Result<std::optional<StepRequest>> next = NextRequest(IdOf(part.first, part.second));
   if (!next.ok()) return next.status();
   measuring.request = std::move(*next);
@@ -58,6 +60,7 @@ Status StepBoard::GoOn(const Part& part, Measuring& measuring) {
   const Result<const Network*> uniform8 = Uniform8();
   if (!uniform8.ok()) return uniform8.status();
   MeasureJob job;
+  job.name = journal_.RequestName(request.measurement_id);
   job.networks = {measuring.network, *uniform8};
   job.tier = request.tier;
   job.window_doublings = request.window_doublings;
@@ -106,7 +109,20 @@ Status StepBoard::Take(ClassAnswer answer) {
   });
   BITPILOT_CHECK(found != measuring_.end());
   auto& [part, measuring] = *found;
-  BITPILOT_RETURN_IF_ERROR(CheckExact(answer.measurement));
+  if (!answer.failure.ok()) {
+    const Result<MissingEvent> missing = journal_.Observe<MissingEvent>([&] {
+      return Result<MissingEvent>(
+          MissingEvent{found->first.first, found->first.second, answer.failure.message()});
+    });
+    if (!missing.ok()) return missing.status();
+    NoteMissing(*missing);
+    ++num_missing_;
+    return GoOn(part, measuring);
+  }
+  if (const Status exact = CheckExact(answer.measurement); !exact.ok()) {
+    boards_->Recorded(answer.number);  // it will not be logged: who resumes measures it again
+    return exact;
+  }
   const std::string& id = measuring.request->measurement_id;
   const std::vector<MeasurementRow> rows =
       ToRows(answer.measurement, measuring.request->tier, answer.board,
@@ -140,9 +156,9 @@ Result<StepRows> StepBoard::RowsOf(const std::string& measurement_id) const {
   const MeasurementEvent& event = logged_.at(measurement_id);
   const MeasurementEvent by_row = MeasurementEventOf(*candidate);
   if (event.on != by_row.on || event.board != by_row.board ||
-      event.board_seconds != by_row.board_seconds) {
+      event.board_seconds != by_row.board_seconds || event.measure_id != by_row.measure_id) {
     return DataCorrupt("measurement " + measurement_id +
-                       ": class, board or seconds of its event are not those of its row");
+                       ": class, board, seconds or request of its event are not those of its row");
   }
   const EnergyRatios energy = EnergyRatiosOf(*candidate, *uniform8);
   return StepRows{std::move(*candidate), std::move(*uniform8), energy, by_row.board_seconds};
@@ -156,6 +172,10 @@ RepeatBudget StepBoard::BudgetOf(const std::string& step_id) const {
 Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
   ClassOutcome outcome;
   outcome.on = on;
+  if (const auto missing = missing_.find({step, on}); missing != missing_.end()) {
+    outcome.result = BoardUnavailable{missing->second};
+    return outcome;
+  }
   const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
     Result<StepRows> rows = RowsOf(request.measurement_id);
     if (rows.ok()) outcome.board_seconds += rows->seconds;

@@ -45,6 +45,10 @@ class StepBoard {
 
   // The log holds this measurement; called in the log's order.
   void NoteLogged(const MeasurementEvent& event);
+  // The same of a part that no board could be asked for.
+  void NoteMissing(const MissingEvent& event) { missing_[{event.step, event.on}] = event.detail; }
+  // Parts that became so since this object is there.
+  int num_missing() const { return num_missing_; }
 
   // A step on a class.
   using Part = std::pair<int, ClassId>;
@@ -67,7 +71,8 @@ class StepBoard {
   // The same after one answer at least. REQUIRES: is_measuring().
   Result<std::vector<Part>> WaitForAnswers();
 
-  // What the stored rows come to: a pure function of the log up to the last of this part's.
+  // What the stored rows come to: a pure function of the log up to the last of this part's. Of a part that is
+  // missing: BoardUnavailable, without a prediction.
   //
   // Errors: kDataCorrupt for rows that are missing, not what their windows give, or not what their events
   // say.
@@ -104,6 +109,8 @@ class StepBoard {
   std::map<ClassId, RepeatBudget> budgets_;
   std::map<std::string, RepeatBudget> budgets_before_;
   std::map<Part, Measuring> measuring_;
+  std::map<Part, std::string> missing_;  // and why
+  int num_missing_ = 0;
   std::optional<Network> uniform8_;
 };
 

@@ -177,7 +177,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TestEvent, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementEvent,
                            (measurement_id, row_sha256, candidate_id, tier, status),
-                           (on, board, board_seconds))
+                           (on, board, board_seconds, measure_id))
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MissingEvent, step, on, detail)
 BITPILOT_DEFINE_GROWN_TYPE(Transition,
                            (choice, status, latency_ns, latency_low_ns, latency_high_ns, loss,
                             accuracy, weight_bytes),
@@ -259,7 +260,7 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                             involuntary_context_switches, load_average, kernels, operation_ns,
                             model_energy, model_energy_unit),
                            (energy, no_energy_reason, model_energy_error, board, fingerprint, on,
-                            board_name))
+                            board_name, measure_id, attempt))
 #undef BITPILOT_DEFINE_GROWN_TYPE
 #undef BITPILOT_LIST
 
@@ -373,8 +374,10 @@ static void to_json(nlohmann::json& j, const ClassOutcome& outcome) {
     j["status"] = "failed";
     j["detail"] = failed->detail;
   } else {
-    j["status"] = "unavailable";
-    j["detail"] = std::get<BoardUnavailable>(outcome.result).detail;
+    const auto& away = std::get<BoardUnavailable>(outcome.result);
+    j["status"] = away.predicted_ratio ? "predicted" : "unavailable";
+    j["detail"] = away.detail;
+    if (away.predicted_ratio) j["predicted_ratio"] = *away.predicted_ratio;
   }
 }
 static void from_json(const nlohmann::json& j, ClassOutcome& outcome) {
@@ -396,6 +399,9 @@ static void from_json(const nlohmann::json& j, ClassOutcome& outcome) {
     outcome.result = CandidateFailed{j.at("detail").get<std::string>()};
   } else if (status == "unavailable") {
     outcome.result = BoardUnavailable{j.at("detail").get<std::string>()};
+  } else if (status == "predicted") {
+    outcome.result =
+        BoardUnavailable{j.at("detail").get<std::string>(), j.at("predicted_ratio").get<double>()};
   } else {
     throw nlohmann::json::other_error::create(599, "unknown status " + status, &j);
   }
@@ -507,6 +513,7 @@ BITPILOT_EVENT(AnswersEvent)
 BITPILOT_EVENT(ProposalEvent)
 BITPILOT_EVENT(TestEvent)
 BITPILOT_EVENT(MeasurementEvent)
+BITPILOT_EVENT(MissingEvent)
 BITPILOT_EVENT(TransitionEvent)
 BITPILOT_EVENT(AnchorEvent)
 BITPILOT_EVENT(ConditionsEvent)

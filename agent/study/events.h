@@ -18,6 +18,7 @@
 //   actions
 // - keeps: KeepsEvent, which places the policy wants kept; where that changes
 // - measurement: MeasurementEvent, written by Study::AppendMeasurements() only
+// - missing: MissingEvent, that no board of a class could be asked for a trial's measurement
 // - place: PlaceEvent, the state that a ticket's training left, saved beside the study
 // - transition, advanced, probed: TransitionEvent, AdvancedEvent, ProbedEvent, what the environment
 //   answered to an action
@@ -238,6 +239,18 @@ struct MeasurementEvent {
   ClassId on = {};
   std::string board = {};
   double board_seconds = 0.0;
+  // By which its board knows the request, which other rows may share: hexadecimal. Empty of a board that
+  // is no daemon's, and in studies of an older bitpilot.
+  std::string measure_id = {};
+};
+
+// What was asked of a class for a step was given up because all of its boards were gone
+// (`search --on-missing surrogate`): its answer is BoardUnavailable, with a prediction.
+struct MissingEvent {
+  static constexpr std::string_view kKind = "missing";
+  int step = 0;
+  ClassId on;
+  std::string detail;
 };
 
 struct TransitionEvent {
@@ -458,6 +471,8 @@ struct MeasurementConditions {
   std::string fingerprint;  // FingerprintOf() the board then; empty in studies of an older bitpilot
   ClassId on = {};          // that it was measured for; as MeasurementEvent's
   std::string board_name;   // its name in the fleet, MeasurementRow::board has what it calls itself
+  std::string measure_id;   // MeasurementEvent's
+  int attempt = 0;          // of that request, from 0; measure_id is the attempt's own
 };
 
 // One JSON object on one line. Defined for every struct above that has a kind, for

@@ -45,8 +45,11 @@ bool IsEndOfLog(const Status& status) {
   return status.code() == StatusCode::kAborted && status.message() == kEndOfLog;
 }
 
-Journal::Journal(Study& study, AtEnd at_end, std::deque<Event> pending)
-    : study_(&study), at_end_(at_end), pending_(std::move(pending)) {
+Journal::Journal(Study& study, std::string study_id, AtEnd at_end, std::deque<Event> pending)
+    : study_(&study),
+      study_id_(std::move(study_id)),
+      at_end_(at_end),
+      pending_(std::move(pending)) {
   for (const Event& event : pending_) {
     if (event.kind == PolicyEvent::kKind) last_policy_seq_ = event.seq;
   }
@@ -65,7 +68,13 @@ Result<Journal> Journal::Open(Study& study, AtEnd at_end) {
     if (event->kind == kResumeKind || event->kind == AgentEvent::kKind) continue;
     pending.push_back(std::move(*event));
   }
-  return Journal(study, at_end, std::move(pending));
+  Result<std::string> study_id = study.Id();
+  if (!study_id.ok()) return study_id.status();
+  return Journal(study, std::move(*study_id), at_end, std::move(pending));
+}
+
+std::string Journal::RequestName(const std::string& measurement_id) const {
+  return "study " + study_id_ + " measurement " + measurement_id;
 }
 
 std::string_view Journal::next_kind() const {

@@ -126,6 +126,10 @@ class Journal {
   // Errors: kDataCorrupt if it is missing, or is not.
   Result<MeasurementRow> LoggedRow(const std::string& measurement_id) const;
 
+  // What a measurement that is to be stored under this id is called where a board keeps its answer
+  // (MeasureJob::name): another one for every study.
+  std::string RequestName(const std::string& measurement_id) const;
+
   // What a board answered to one request, all or none. REQUIRES: recording().
   Status AppendRows(const std::vector<MeasurementRow>& rows);
 
@@ -161,7 +165,7 @@ class Journal {
   Status NotePlaces(const nlohmann::json& places);
 
  private:
-  Journal(Study& study, AtEnd at_end, std::deque<Event> pending);
+  Journal(Study& study, std::string study_id, AtEnd at_end, std::deque<Event> pending);
 
   template <typename Event>
   static Event WithoutProse(Event event) {
@@ -190,6 +194,7 @@ class Journal {
   Status RequireRecording() const;
 
   Study* study_;
+  std::string study_id_;
   AtEnd at_end_;
   std::deque<Event> pending_;
   std::int64_t last_policy_seq_ = 0;

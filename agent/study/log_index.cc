@@ -17,6 +17,7 @@ Status LogIndex::Add(const Event& event) {
   if (event.kind == MeasurementEvent::kKind) {
     Result<MeasurementEvent> measurement = ParseEvent<MeasurementEvent>(event.payload);
     if (!measurement.ok()) return measurement.status();
+    if (!measurement->measure_id.empty()) requests_.insert(std::move(measurement->measure_id));
     measurements_.emplace(std::move(measurement->measurement_id), event.seq);
   } else if (event.kind == ArtifactEvent::kKind) {
     Result<ArtifactEvent> artifact = ParseEvent<ArtifactEvent>(event.payload);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "agent/study/event_store.h"
@@ -22,6 +23,8 @@ class LogIndex {
 
   // Sequence number of the event of that measurement.
   std::optional<std::int64_t> FindMeasurement(const std::string& measurement_id) const;
+  // Whether rows of that request are there (MeasurementEvent::measure_id).
+  bool HasRequest(const std::string& measure_id) const { return requests_.contains(measure_id); }
   bool HasArtifact(const std::string& sha256, const std::string& file) const;
 
  private:
@@ -29,6 +32,7 @@ class LogIndex {
 
   std::int64_t last_seq_ = 0;  // of the events read so far
   std::unordered_map<std::string, std::int64_t> measurements_;
+  std::unordered_set<std::string> requests_;
   std::set<std::pair<std::string, std::string>> artifacts_;  // hash and file
 };
 

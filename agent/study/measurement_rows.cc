@@ -5,6 +5,7 @@
 
 #include "agent/study/event_chain.h"
 #include "agent/study/events.h"
+#include "kernels/base/sha256.h"
 #include "kernels/base/window_statistics.h"
 
 namespace bitpilot {
@@ -40,6 +41,8 @@ std::vector<MeasurementRow> ToRows(const Measurement& measurement, Tier tier,
     conditions.duration_ms = measurement.duration_ms;
     conditions.on = measured_on.on;
     conditions.board_name = measured_on.board_name;
+    conditions.measure_id = BytesToHex(measurement.measure_id);
+    conditions.attempt = measurement.attempt;
     conditions.involuntary_context_switches = measurement.involuntary_context_switches;
     conditions.load_average = measurement.load_average;
     conditions.board = measurement.conditions;
@@ -80,6 +83,7 @@ MeasurementEvent MeasurementEventOf(const MeasurementRow& row) {
     event.on = conditions->on;
     event.board = conditions->board_name;
     event.board_seconds = conditions->duration_ms / kMillisecondsPerSecond;
+    event.measure_id = conditions->measure_id;
   }
   return event;
 }

@@ -110,9 +110,12 @@ Status StoredStudy::AppendMeasurements(std::span<const MeasurementRow> rows) {
     if (!ids.insert(row.measurement_id).second || (*index)->FindMeasurement(row.measurement_id)) {
       return InvalidArgument("measurement " + row.measurement_id + " is already in " + path());
     }
-    events.push_back({std::string(MeasurementEvent::kKind),
-                      ToJson(MeasurementEventOf(row)),
-                      {MeasurementBlob(row)}});
+    const MeasurementEvent event = MeasurementEventOf(row);
+    if ((*index)->HasRequest(event.measure_id)) {
+      return InvalidArgument("measurement " + row.measurement_id + ": what its board answered to " +
+                             "request " + event.measure_id + " is already in " + path());
+    }
+    events.push_back({std::string(MeasurementEvent::kKind), ToJson(event), {MeasurementBlob(row)}});
   }
   return store_->Append(events);
 }

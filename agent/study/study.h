@@ -101,7 +101,8 @@ class Study {
 
   // Appends an event of kind "measurement" for each measurement of one request, all or none, that
   // holds its id, its row's hash and the row. Errors: as Append(), and
-  // kInvalidArgument for a repeated id or a row that breaks MeasurementRow's rules.
+  // kInvalidArgument for a repeated id, an answer that an earlier call stored
+  // (MeasurementEvent::measure_id), or a row that breaks MeasurementRow's rules.
   virtual Status AppendMeasurements(std::span<const MeasurementRow> rows) = 0;
   Status AppendMeasurement(const MeasurementRow& row) {
     return AppendMeasurements(std::span(&row, 1));

@@ -197,9 +197,7 @@ Status DaemonCore::Dispatch(const MessageReceived& event) {
     case BodyCase::kMeasureCancel:
       return CancelMeasure(event);
     case BodyCase::kResultAck:
-      kept_.Forget(envelope.result_ack().measure_id(), event.peer.user_id);
-      AddLog("a result was acknowledged", "result_acknowledged",
-             {{"measure_id", BytesToHex(envelope.result_ack().measure_id())}}, /*is_detail=*/true);
+      AcknowledgeResult(envelope.result_ack().measure_id(), event.peer.user_id);
       return {};
     case BodyCase::kPing:
       AnswerPing(event);

@@ -17,7 +17,9 @@
 //   Jobs       One runs; others wait for their turn (turn_order.h). A measurement is run at most once
 //              for its measure_id: asked again it is answered from the job or from the kept results,
 //              which needs no lease.
-//   Results    Kept until they are acknowledged, for a day at most (kept_results.h).
+//   Results    Kept until they are acknowledged, for a day at most (kept_results.h). One that was
+//              cancelled and acknowledged before it ended is not kept: asked for again, its
+//              measurement is a new one.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
 //              not count, neither for another job nor for another daemon, for which it waits an
 //              hour at most). Without one a
@@ -157,6 +159,8 @@ class DaemonCore {
   void RequestLease(const MessageReceived& event);
   void Apply(const MessageReceived& event, LeaseHolder holder);
   void TakeLease(LeaseHolder holder);
+  // Ids of this user's measurements that run, wait, or have a result that is kept.
+  std::vector<std::string> KnownMeasurementsOf(const std::string& user_id) const;
   void DenyLease(const std::string& session_id, std::uint64_t request_id, v1::LeaseDenied denied);
   v1::LeaseDenied Held(const Applicant& applicant) const;
   void ReleaseLease(const v1::Envelope& envelope);
@@ -168,6 +172,7 @@ class DaemonCore {
   Status StartMeasure(const MessageReceived& event);
   bool AnswerKnownMeasurement(const MessageReceived& event);
   Status CancelMeasure(const MessageReceived& event);
+  void AcknowledgeResult(const std::string& measure_id, const std::string& user_id);
   Milliseconds TypicalDuration(const v1::MeasureRequest& request) const;
   Milliseconds LimitOf(const v1::Envelope& envelope) const;
   // What a measurement that runs or waits still takes.

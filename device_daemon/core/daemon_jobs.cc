@@ -182,6 +182,17 @@ Status DaemonCore::CancelMeasure(const MessageReceived& event) {
   return {};
 }
 
+// An agent that gives up a measurement cancels and acknowledges it at once, and may be gone when it ends.
+void DaemonCore::AcknowledgeResult(const std::string& measure_id, const std::string& user_id) {
+  kept_.Forget(measure_id, user_id);
+  Job* job = jobs_.FindMeasurement(measure_id);
+  if (job != nullptr && job->user_id == user_id && job->stop_reason == v1::CANCELLED) {
+    job->is_given_up = true;
+  }
+  AddLog("a result was acknowledged", "result_acknowledged",
+         {{"measure_id", BytesToHex(measure_id)}}, /*is_detail=*/true);
+}
+
 void DaemonCore::StopRunning(v1::MeasureStatus reason) {
   Job* running = jobs_.running();
   if (running->stop_reason) return;
@@ -335,7 +346,7 @@ void DaemonCore::FinishWithResult(const Job& job, v1::MeasureResult result) {
           {"detail", result.detail()}},
          /*is_detail=*/true);
   SendResult(job.session_id, job.request_id, result);
-  if (!result.damaged_sha256().empty()) return;
+  if (!result.damaged_sha256().empty() || job.is_given_up) return;
   v1::KeptResult kept;
   kept.set_user_id(job.user_id);
   kept.set_fingerprint(job.fingerprint);

@@ -142,12 +142,29 @@ void DaemonCore::On(const EpochStored& event) {
   grant.set_kind(holder.kind);
   const LeaseHolder* reservation = leases_.reservation();
   if (is_per_job && reservation != nullptr) grant.set_reserved_by(reservation->name);
+  for (std::string& id : KnownMeasurementsOf(holder.user_id)) {
+    grant.add_known_measure_ids(std::move(id));
+  }
   AddLog(holder.name + (is_per_job ? " may run jobs" : " has the board"), "lease_granted",
          {{"holder", holder.name},
           {"kind", v1::LeaseRequest::Kind_Name(holder.kind)},
           {"epoch", std::to_string(lease->epoch)}},
          /*is_detail=*/true);
   SendToSession(holder.session_id, holder.request_id, std::move(reply));
+}
+
+// At most KeptResults::kMaxResults and a few: far from what a frame holds.
+std::vector<std::string> DaemonCore::KnownMeasurementsOf(const std::string& user_id) const {
+  std::vector<std::string> known = kept_.IdsOf(user_id);
+  const auto add = [&](const Job& job) {
+    const bool is_wanted = !job.is_revoked && !job.is_given_up;
+    if (job.is_measurement() && job.user_id == user_id && is_wanted) {
+      known.push_back(job.measure_id());
+    }
+  };
+  if (const Job* running = jobs_.running()) add(*running);
+  for (const Job& job : jobs_.waiting()) add(job);
+  return known;
 }
 
 void DaemonCore::ReleaseLease(const v1::Envelope& envelope) {

@@ -41,6 +41,8 @@ struct Job {
   Milliseconds turn_wait{0};                     // Of that: for other daemons of the machine.
   std::optional<v1::MeasureStatus> stop_reason;  // Why it was stopped: CANCELLED or TIMED_OUT.
   bool is_revoked = false;  // Its user is not authorized any more: nobody is told how it ended.
+  // Cancelled, and acknowledged before it ended: its result is told, but not kept.
+  bool is_given_up = false;
 
   bool is_measurement() const { return request.envelope.has_measure_request(); }
   const std::string& measure_id() const { return request.envelope.measure_request().measure_id(); }
@@ -91,9 +93,9 @@ class JobLedger {
   std::deque<Job> waiting_;
 };
 
-// SHA-256 over all fields of the request but its id (serialized protobufs are not canonical): the
-// same id with other content is another request, and refused. A new field of the messages belongs
-// in here.
+// SHA-256 over all fields of the request but its id and kernel_choices (serialized protobufs are not
+// canonical): the same id with other content is another request, and refused. A new field of the
+// messages belongs in here.
 std::string FingerprintOf(const v1::MeasureRequest& request);
 
 }  // namespace bitpilot::daemon

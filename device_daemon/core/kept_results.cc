@@ -47,6 +47,14 @@ const v1::KeptResult* KeptResults::Find(const std::string& measure_id) const {
   return one == nullptr ? nullptr : &one->kept;
 }
 
+std::vector<std::string> KeptResults::IdsOf(const std::string& user_id) const {
+  std::vector<std::string> ids;
+  for (const One& one : results_) {
+    if (one.kept.user_id() == user_id) ids.push_back(one.measure_id());
+  }
+  return ids;
+}
+
 void KeptResults::Forget(const std::string& measure_id, const std::string& user_id) {
   DropIf([&](const One& one) {
     return one.measure_id() == measure_id && one.kept.user_id() == user_id;

@@ -34,6 +34,7 @@ class KeptResults {
   // Null if there is none.
   const v1::KeptResult* Find(const std::string& measure_id) const;
   std::size_t size() const { return results_.size(); }
+  std::vector<std::string> IdsOf(const std::string& user_id) const;  // Oldest first.
 
   // Its user has it.
   void Forget(const std::string& measure_id, const std::string& user_id);

@@ -12,6 +12,7 @@
 #include "device_daemon/measurement/operation_timer.h"
 #include "kernels/base/utf8.h"
 #include "kernels/base/window_statistics.h"
+#include "proto/validation.h"
 
 namespace bitpilot {
 namespace {
@@ -160,6 +161,8 @@ MeasureVerdict MeasureFit(const v1::MeasureRequest& request, const MeasurementSe
       PrepareSubjects(request, setup, std::move(networks), clock, informed, forecast, subjects);
   if (setup.choices != nullptr) {
     result.mutable_conditions()->set_kernel_choices(setup.choices->HashOfUsed());
+    std::string used = setup.choices->UsedToText();
+    if (used.size() <= kMaxKernelChoicesBytes) result.set_kernel_choices(std::move(used));
   }
   if (!verdict.ok()) return verdict;
   return setup.cost_table ? PredictSubjects(request, subjects, setup, informed, result)

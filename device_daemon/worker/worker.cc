@@ -177,6 +177,7 @@ Message Worker::Handle(const Message& request) {
       watch_.set_lease_epoch(epoch);
       // A daemon's epochs grow; another daemon may begin at the same one, with the same choices.
       choices_.BeginLease(std::to_string(daemon_) + "." + std::to_string(epoch));
+      choices_.Adopt(measure.kernel_choices());
       Message reply;
       *reply.envelope.mutable_measure_result() =
           Measure(measure, setup_, SystemMeasureClock(), progress_);

@@ -39,7 +39,7 @@ Status FarmAgent::Register(const std::vector<BoardAddress>& boards, std::chrono:
     board.client.board_name = address.name;
     board.client.endpoint = address.endpoint;
     board.client.holder = "the experiment";
-    board.client.lease = LeaseKind::kPerJob;
+    board.client.lease.kind = LeaseKind::kPerJob;
     board.client.connect_timeout = board.client.reconnect_timeout = kForever;
     board.client.lease_wait = kForever;
     board.client.jitter_seed = ids.size();

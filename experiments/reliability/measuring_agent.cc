@@ -22,7 +22,7 @@ FleetBoard Describe(const MeasuringAgentOptions& options) {
   board.client.connect_timeout = board.client.reconnect_timeout = kForever;
   board.client.lease_wait = kForever;
   // Or an agent waits for half a minute for the lease of the one that was killed.
-  board.client.lease = LeaseKind::kPerJob;
+  board.client.lease.kind = LeaseKind::kPerJob;
   board.keys = options.keys;
   board.address = options.board;
   return board;

@@ -80,8 +80,8 @@ void SimAgent::AddBoard(int board) {
   spec.client.agent_build = "simulated";
   spec.client.holder = "agent " + std::to_string(index_);
   const Scenario::Agent& agent = world_.scenario().agents[static_cast<std::size_t>(index_)];
-  spec.client.lease = agent.reserves ? LeaseKind::kReservation : LeaseKind::kPerJob;
-  spec.client.priority = agent.priority;
+  spec.client.lease.kind = agent.reserves ? LeaseKind::kReservation : LeaseKind::kPerJob;
+  spec.client.lease.priority = agent.priority;
   spec.client.connect_timeout = spec.client.reconnect_timeout = spec.client.lease_wait = kForever;
   spec.client.jitter_seed = world_.random().Next();
   boards_of_[spec.id] = board;

@@ -61,6 +61,8 @@ class SimAgent {
   void Do(fleet::JobEnded& action);
   void Do(fleet::BoardChanged&) {}
   void Do(fleet::BoardDescribed& action) { infos_[action.board] = action.info; }
+  void Do(fleet::MeasurementsKnown&) {}
+  void Do(fleet::KernelsChosen&) {}
   void Do(fleet::CutPower& action);
   void Do(fleet::Notice& action);
   void Do(fleet::BoardGone& action) { boards_of_.erase(action.board); }

@@ -36,6 +36,18 @@ std::string FormatMargin(double margin) {
   return text;
 }
 
+std::ostringstream TextBegin() {
+  std::ostringstream text;
+  text << kTitle << kVersion << "\nkernels\t" << KernelBuildId() << '\n';
+  return text;
+}
+
+void AddLine(const std::string& core, const std::string& layer, const KernelChoice& choice,
+             std::ostringstream& text) {
+  text << core << '\t' << layer << '\t' << choice.kernel << '\t' << FormatMargin(choice.margin)
+       << '\t' << choice.lease << '\n';
+}
+
 struct Line {
   std::string core;
   std::string layer;
@@ -62,7 +74,7 @@ Result<Line> ParseLine(const std::string& line) {
                       line + "\"");
   }
   return Line{std::string(fields[0]), std::string(fields[1]),
-              KernelChoice{std::string(fields[2]), margin, std::string(fields[4])}};
+              KernelChoice{std::string(fields[2]), margin, std::string(fields[4]), false}};
 }
 
 }  // namespace
@@ -70,6 +82,9 @@ Result<Line> ParseLine(const std::string& line) {
 KernelChoices::KernelChoices(std::string_view core) : core_(OneField(core)) {}
 
 const KernelChoice* KernelChoices::Find(std::string_view layer) const {
+  if (const auto adopted = adopted_.find(layer); adopted != adopted_.end()) {
+    return &adopted->second;
+  }
   const auto found = choices_.find(std::pair(core_, std::string(layer)));
   return found == choices_.end() ? nullptr : &found->second;
 }
@@ -78,8 +93,10 @@ void KernelChoices::Remember(std::string_view layer, std::string_view kernel, do
   BITPILOT_CHECK(!layer.empty() && !kernel.empty() && std::isfinite(margin));
   BITPILOT_CHECK(IsOneField(layer) && IsOneField(kernel) && IsOneField(lease_));
   ++num_timed_;
+  // The class's choice does not run here.
+  if (const auto adopted = adopted_.find(layer); adopted != adopted_.end()) adopted_.erase(adopted);
   choices_.insert_or_assign(std::pair(core_, std::string(layer)),
-                            KernelChoice{std::string(kernel), margin, lease_});
+                            KernelChoice{std::string(kernel), margin, lease_, false});
 }
 
 void KernelChoices::Use(std::string_view layer) {
@@ -94,13 +111,30 @@ std::string KernelChoices::HashOfUsed() const {
   return Sha256Hex(text).substr(0, kHashDigits);
 }
 
-std::string KernelChoices::ToText() const {
-  std::ostringstream text;
-  text << kTitle << kVersion << "\nkernels\t" << KernelBuildId() << '\n';
-  for (const auto& [key, choice] : choices_) {
-    text << key.first << '\t' << key.second << '\t' << choice.kernel << '\t'
-         << FormatMargin(choice.margin) << '\t' << choice.lease << '\n';
+void KernelChoices::Adopt(std::string_view text) {
+  if (text == adopted_text_) return;
+  adopted_text_ = text;
+  adopted_.clear();
+  if (text.empty()) return;
+  Result<KernelChoices> parsed = Parse(text, core_);
+  if (!parsed.ok()) return;
+  for (auto& [key, choice] : parsed->choices_) {
+    if (key.first != core_) continue;
+    choice.is_of_class = true;
+    adopted_.emplace(key.second, std::move(choice));
   }
+}
+
+std::string KernelChoices::ToText() const {
+  std::ostringstream text = TextBegin();
+  for (const auto& [key, choice] : choices_) AddLine(key.first, key.second, choice, text);
+  return text.str();
+}
+
+std::string KernelChoices::UsedToText() const {
+  if (used_.empty()) return {};
+  std::ostringstream text = TextBegin();
+  for (const std::string& layer : used_) AddLine(core_, layer, *Find(layer), text);
   return text.str();
 }
 

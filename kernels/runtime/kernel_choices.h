@@ -8,6 +8,9 @@
 // A choice by a small margin may be wrong. It is timed again, once, when the next lease of the
 // board first needs it, before anything is measured with it; the kernel in force is kept unless
 // another one is clearly faster. Within a lease no choice changes.
+//
+// Boards of one class run by the choices of one of them, which the agent passes on (Adopt()): they count
+// as settled, go before what was timed here, and are not kept with it.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +31,9 @@ inline constexpr char kWorkerFolder[] = "worker";
 
 struct KernelChoice {
   std::string kernel;
-  double margin = 0.0;  // how much longer the next one takes (FastestCandidate::margin)
-  std::string lease;    // in which it was timed
+  double margin = 0.0;       // how much longer the next one takes (FastestCandidate::margin)
+  std::string lease;         // in which it was timed
+  bool is_of_class = false;  // of Adopt()
 };
 
 // Not thread-safe.
@@ -54,7 +58,7 @@ class KernelChoices {
   const KernelChoice* Find(std::string_view layer) const;
   // Whether this lease may use the choice as it is: timed in it, or by a sure margin.
   bool IsSettled(const KernelChoice& choice) const {
-    return choice.margin >= kSureMargin || choice.lease == lease_;
+    return choice.is_of_class || choice.margin >= kSureMargin || choice.lease == lease_;
   }
   // What timing found in this lease.
   //
@@ -68,12 +72,19 @@ class KernelChoices {
   // kernels; empty if none was. Networks measured twice with the same hash ran by the same kernels.
   std::string HashOfUsed() const;
 
+  // From now on plans run by what this ToText() holds for this kind of core, wherever that can run; by what
+  // is timed here elsewhere. Of an empty text, and of one that cannot be read or was made by another build
+  // of the kernels: by what is timed here alone.
+  void Adopt(std::string_view text);
+
   std::size_t size() const { return choices_.size(); }
   // Calls of Remember(): whoever keeps them on a disk sees by it that they changed.
   std::size_t num_timed() const { return num_timed_; }
 
   // Text for a file: the kernels' build, then a line for every core and layer.
   std::string ToText() const;
+  // The same with what was used since ForgetUses() alone; empty if nothing was.
+  std::string UsedToText() const;
 
   // With the choices of all cores; those of `core` will be found.
   //
@@ -87,6 +98,8 @@ class KernelChoices {
   std::string lease_;
   std::function<void()> tick_ = [] {};
   std::map<std::pair<std::string, std::string>, KernelChoice> choices_;  // [core, layer]
+  std::string adopted_text_;
+  std::map<std::string, KernelChoice, std::less<>> adopted_;  // by layer, of core_
   std::set<std::string, std::less<>> used_;
   std::size_t num_timed_ = 0;
 };

@@ -106,12 +106,36 @@ TEST_F(CliFlagsTest, EveryNumberIsFiniteWholeTextAndInsideItsRange) {
             type.find("..") == std::string::npos) {
           continue;  // a number like others
         }
+        if (text == std::string("-1") && type.find("-9..9") != std::string::npos) continue;
         EXPECT_THROW(option->run_callback(), CLI::ParseError)
             << names.front() << " " << option->get_name() << " " << text;
       }
     }
   }
   EXPECT_GE(num_flags, 15);
+}
+
+// Whoever asks for a kind of lease, or a priority, means a board that others use, too.
+TEST_F(CliFlagsTest, TakesKindsAndPrioritiesOfLeasesForBoardsOfAFleetOnly) {
+  const std::vector<std::vector<std::string>> commands{
+      {"search", "--study", "a.db", "--model", "resnet8", "--data", "sample"},
+      {"evaluate", "--model", "resnet8", "--bits", "w8a8", "--device", "local"},
+      {"profile", "--model", "resnet8", "--export", "a.json"}};
+  for (const std::vector<std::string>& command : commands) {
+    for (const char* const lease : {"--lease=job", "--lease=reservation", "--priority=-9"}) {
+      std::vector<std::string> arguments = command;
+      arguments.emplace_back(lease);
+      const Ending ending = RunCommand(arguments);
+      EXPECT_EQ(ending.exit_code, kExitUsage) << command.front() << " " << lease;
+      EXPECT_THAT(ending.err, HasSubstr("--lease and --priority are for boards of a fleet file"))
+          << command.front() << " " << lease;
+    }
+    for (const char* const wrong : {"--lease=mine", "--priority=10", "--priority=-10"}) {
+      std::vector<std::string> arguments = command;
+      arguments.emplace_back(wrong);
+      EXPECT_EQ(RunCommand(arguments).exit_code, kExitUsage) << command.front() << " " << wrong;
+    }
+  }
 }
 
 TEST_F(CliFlagsTest, RefusesTheSeedThatIsOneTooLarge) {

@@ -26,6 +26,7 @@ class FailingBoard final : public Board {
   }
   Status StartMeasure(const MeasureJob& job) override { return board_->StartMeasure(job); }
   Result<Measurement> FinishMeasure() override { return FailedOr(board_->FinishMeasure()); }
+  void Recorded(const std::string& measure_id) override { board_->Recorded(measure_id); }
   Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                 std::span<const std::uint8_t> images) override {
     return board_->Infer(network, images);

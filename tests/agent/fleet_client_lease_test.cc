@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "agent/fleet/client_core.h"
@@ -18,8 +19,7 @@ class ClientLeaseTest : public ClientCoreTest {
  protected:
   void UsePerJob(int priority) {
     ClientOptions options = TestOptions();
-    options.lease = LeaseKind::kPerJob;
-    options.priority = priority;
+    options.lease = {LeaseKind::kPerJob, priority};
     Use(options);
   }
 
@@ -107,6 +107,96 @@ TEST_F(ClientLeaseTest, GivesUpItsPlaceWhenItIsClosedWhileAnotherAgentHasTheBoar
   EXPECT_EQ(CountSent(BodyCase::kLeaseRelease), 1);
   Pass(milliseconds(600), /*connected=*/false);
   EXPECT_TRUE(closed_);
+}
+
+TEST_F(ClientLeaseTest, SaysOnceWhoseReservationItsJobsWaitFor) {
+  board_.reserved_by = "the night shift";
+  UsePerJob(/*priority=*/0);
+  Connect();
+  Step(LinkDown{"cable"});
+  Pass(milliseconds(1000), /*connected=*/false);
+  Step(LinkUp{});
+  Exchange();
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_EQ(notices_[0],
+            "board 'bench' at tcp://192.0.2.7:7777 is reserved by the night shift: jobs wait until "
+            "that one gives it back");
+}
+
+// What a board says when it gives no lease, and what to do about it.
+struct Denial {
+  v1::LeaseDenied denied;
+  StatusCode code = StatusCode::kUnavailable;
+  std::string said;
+};
+
+Denial DenialOf(v1::LeaseDenied::Reason reason, const std::string& holder,
+                const std::string& detail, std::uint32_t queue_position, StatusCode code,
+                const std::string& said) {
+  v1::LeaseDenied denied;
+  denied.set_reason(reason);
+  denied.set_holder(holder);
+  denied.set_detail(detail);
+  denied.set_queue_position(queue_position);
+  return {denied, code, said};
+}
+
+TEST_F(ClientLeaseTest, EveryDenialHasAMessageOfItsOwn) {
+  const std::string board = "board 'bench' at tcp://192.0.2.7:7777 ";
+  constexpr StatusCode kUnavailable = StatusCode::kUnavailable;
+  const Denial denials[] = {
+      DenialOf(v1::LeaseDenied::HELD, "the night shift", "", 1, kUnavailable,
+               "is leased to another agent, 'the night shift': try again when that one has ended"),
+      DenialOf(v1::LeaseDenied::HELD, "the night shift", "", 3, kUnavailable,
+               "is leased to another agent, 'the night shift' (this one is number 3 of its queue): "
+               "try again when that one has ended"),
+      DenialOf(v1::LeaseDenied::HELD, "", "", 0, kUnavailable,
+               "works for other agents: try again when that one has ended"),
+      DenialOf(v1::LeaseDenied::DRAINING, "", "new fan", 0, kUnavailable,
+               "is drained: new fan: `bitpilot fleet undrain bench` ends that"),
+      DenialOf(v1::LeaseDenied::DRAINING, "", "quarantined: slow", 0, kUnavailable,
+               "is quarantined: slow: `bitpilot fleet release bench` ends that"),
+      DenialOf(v1::LeaseDenied::DRAINING, "", "", 0, kUnavailable,
+               "takes no new work: its bitpilotd ends, or an operator drained it"),
+      DenialOf(v1::LeaseDenied::UNAUTHORISED, "", "observers only look", 0,
+               StatusCode::kPermissionDenied,
+               "does not lease itself to this agent's key: observers only look: its line in the "
+               "board's authorized_agents must say agent or admin"),
+      DenialOf(static_cast<v1::LeaseDenied::Reason>(77), "", "full moon", 0, kUnavailable,
+               "refused its lease (reason 77: full moon): its bitpilotd may be newer than this "
+               "agent: install matching builds"),
+  };
+  for (const Denial& denial : denials) {
+    Use(TestOptions());
+    board_ = SimulatedBoard();
+    board_.denial = denial.denied;
+    failure_ = Status();
+    Step(Started{});
+    Step(LinkUp{});
+    Exchange();
+    EXPECT_EQ(failure_.code(), denial.code) << denial.said;
+    EXPECT_EQ(failure_.message(), board + denial.said);
+  }
+}
+
+// A board that is drained while an agent has it.
+TEST_F(ClientLeaseTest, WaitsForABoardThatIsDrainedMeanwhileAndSaysWhy) {
+  Connect();
+  Step(LinkDown{"cable"});
+  board_.denial.emplace();
+  board_.denial->set_reason(v1::LeaseDenied::DRAINING);
+  board_.denial->set_detail("new fan");
+  Pass(milliseconds(1000), /*connected=*/false);
+  Step(LinkUp{});
+  Exchange();
+  Pass(milliseconds(3000));
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_TRUE(notices_[0].starts_with(
+      "board 'bench' at tcp://192.0.2.7:7777 is drained: new fan: waiting up to "))
+      << notices_[0];
+  board_.denial.reset();
+  Pass(milliseconds(3000));
+  EXPECT_TRUE(core_->has_reservation());
 }
 
 }  // namespace

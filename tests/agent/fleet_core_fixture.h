@@ -33,7 +33,7 @@ class FleetCoreTest : public testing::Test {
     spec.client = TestOptions();
     spec.client.board_name = "b" + std::to_string(id);
     spec.client.connect_timeout = spec.client.reconnect_timeout = spec.client.lease_wait = kForever;
-    spec.client.lease = lease;
+    spec.client.lease.kind = lease;
     spec.tags = {tag};
     spec.has_power_cycle = has_power_cycle;
     Step(fleet::BoardAdded{spec});
@@ -65,6 +65,8 @@ class FleetCoreTest : public testing::Test {
         notices_.push_back(notice->text);
       } else if (auto* changed = std::get_if<fleet::BoardChanged>(&action)) {
         states_[changed->board] = changed->state;
+      } else if (auto* chosen = std::get_if<fleet::KernelsChosen>(&action)) {
+        kernels_[chosen->class_tag] = chosen->text;
       } else if (auto* cut = std::get_if<fleet::CutPower>(&action)) {
         ++power_cuts_[cut->board];
       } else if (auto* gone = std::get_if<fleet::BoardGone>(&action)) {
@@ -169,6 +171,7 @@ class FleetCoreTest : public testing::Test {
   std::vector<std::string> notices_;
   std::map<fleet::BoardId, fleet::BoardState> states_;
   std::map<fleet::BoardId, int> power_cuts_;
+  std::map<std::string, std::string> kernels_;  // by class
   std::set<fleet::BoardId> gone_;
   int num_closed_ = 0;
 };

@@ -231,6 +231,96 @@ TEST_F(FleetCoreTest, DropsAJobThatNobodyWants) {
   EXPECT_TRUE(HasNumbersOf(3));
 }
 
+// An agent that ended between a board's answer and its record, and begins again.
+TEST_F(FleetCoreTest, AsksTheBoardThatKnowsAMeasurementWhoeverElseIsIdle) {
+  AddBoard(1);
+  Submit(1);
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  const std::string measure_id = ended_.at(1).measure_id;
+  EXPECT_EQ(ended_.at(1).result.measurement.measure_id, measure_id);
+  ASSERT_TRUE(acknowledged_[1].empty());
+
+  ended_.clear();
+  Use({});
+  boards_[1].Reboot();
+  AddBoard(2);
+  AddBoard(3);
+  AddBoard(1);
+  Submit(1);
+  EXPECT_EQ(asked_[1], (std::vector<std::string>{measure_id, measure_id}));
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  EXPECT_EQ(BoardOf(1), 1U);
+  EXPECT_TRUE(asked_[2].empty() && asked_[3].empty());
+  Step(fleet::AttemptRecorded{1, 0});
+  Settle();
+  EXPECT_EQ(acknowledged_[1], std::vector<std::string>{measure_id});
+}
+
+TEST_F(FleetCoreTest, KeepsAJobForNoBoardThatCannotWork) {
+  AddBoard(1);
+  Submit(1);
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  ended_.clear();
+  Use({});
+  boards_[1].Reboot();
+  AddBoard(1);
+  Submit(2);  // the board that knows job 1 is busy
+  AddBoard(2);
+  Submit(1);
+  EXPECT_TRUE(asked_[2].empty());
+  Step(fleet::BoardOrdered{1, fleet::Order::kQuarantine, "smoke"});
+  Settle();
+  Pass(milliseconds(2'000));
+  EXPECT_TRUE(HasNumbersOf(1));
+  EXPECT_EQ(BoardOf(1), 2U);
+}
+
+// What the first board found goes with every measurement to the others of its class, to nobody else.
+TEST_F(FleetCoreTest, PassesTheChoicesOfKernelsOnWithinAClass) {
+  const std::string heading = "bitpilot kernel choices 2\nkernels\tbuild\n";
+  boards_[1].kernel_choices = heading + "core\tlayer\tfast\t0.2\t1\n";
+  boards_[2].kernel_choices = heading + "core\tlayer\tother\t0.2\t1\ncore\tmore\tfast\t0.2\t1\n";
+  AddBoard(1);
+  AddBoard(3, "xeon");
+  Submit(1);
+  Pass(milliseconds(2'000));
+  AddBoard(2);
+  Submit(2);  // the board that rested longest takes it
+  Submit(3);
+  Submit(4, "xeon");
+  Pass(milliseconds(2'000));
+  for (JobId id = 1; id <= 4; ++id) ASSERT_TRUE(HasNumbersOf(id)) << id;
+  ASSERT_NE(BoardOf(2), BoardOf(3));
+  EXPECT_EQ(boards_[2].last_kernel_choices, boards_[1].kernel_choices);
+  EXPECT_EQ(boards_[3].last_kernel_choices, "");
+  // The other one's choice of a known layer is none of the class's.
+  for (JobId id = 5; id <= 6; ++id) Submit(id);
+  Pass(milliseconds(2'000));
+  const std::string all = heading + "core\tlayer\tfast\t0.2\t1\ncore\tmore\tfast\t0.2\t1\n";
+  EXPECT_EQ(boards_[1].last_kernel_choices, all);
+  EXPECT_EQ(boards_[2].last_kernel_choices, all);
+  EXPECT_EQ(kernels_.at("pi"), all);
+}
+
+TEST_F(FleetCoreTest, LetsABoardThatIsAloneInItsClassChooseAnewAndKnowsWhatItWasTold) {
+  const std::string known =
+      "bitpilot kernel choices 2\nkernels\tbuild\ncore\tlayer\tfast\t0.2\t1\n";
+  AddBoard(1);
+  Step(fleet::KernelChoicesKnown{"pi", known});
+  Submit(1);
+  Pass(milliseconds(2'000));
+  EXPECT_EQ(boards_[1].last_kernel_choices, "");
+  AddBoard(2);
+  Submit(2);
+  Submit(3);
+  Pass(milliseconds(2'000));
+  EXPECT_EQ(boards_[1].last_kernel_choices, known);
+  EXPECT_EQ(boards_[2].last_kernel_choices, known);
+}
+
 TEST_F(FleetCoreTest, EndsEveryJobWhenItCloses) {
   AddBoard(1);
   AddBoard(2);

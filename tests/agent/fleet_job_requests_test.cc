@@ -64,6 +64,34 @@ TEST(MakeMeasureRequestTest, RefusesWhatCannotBeMeasuredTogether) {
   EXPECT_EQ(MakeMeasureRequest(job, "id").status().code(), StatusCode::kInvalidArgument);
 }
 
+// A board refuses an id that it knows from another request.
+TEST(MakeMeasureRequestTest, HasAnIdThatIsTheNamesAndTheContents) {
+  const Network first = SmallNetwork(1);
+  const Network second = SmallNetwork(2);
+  MeasureJob job;
+  job.networks = {&first, &second};
+  job.name = "study 1, step 2";
+  const auto id_of = [](const MeasureJob& asked) {
+    const Result<JobRequest> request = MakeMeasureRequest(asked);
+    return request.ok() ? std::get<MeasureInput>(request->input).measure_id : "";
+  };
+  const std::string id = id_of(job);
+  EXPECT_EQ(id.size(), 16U);
+  EXPECT_EQ(id_of(job), id);
+  std::vector<MeasureJob> others(8, job);
+  others[0].name = "study 1, step 3";
+  others[1].networks = {&second, &first};
+  others[2].networks = {&first};
+  others[3].tier = Tier::kAudit;
+  others[4].window_doublings = 1;
+  others[5].energy = true;
+  others[6].per_operation = true;
+  others[7].extended = true;
+  for (std::size_t i = 0; i < others.size(); ++i) EXPECT_NE(id_of(others[i]), id) << i;
+  job.name.clear();
+  EXPECT_NE(id_of(job), id_of(job)) << "without a name it is another measurement every time";
+}
+
 TEST(MakeInferRequestTest, RefusesImagesOfAnotherSize) {
   const Network network = SmallNetwork(1);
   const std::vector<std::uint8_t> pixels(2 * kImageBytes);

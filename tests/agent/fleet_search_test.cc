@@ -224,6 +224,54 @@ TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {
   }
 }
 
+// Predictions are labelled, cost no measurement, and end; what is left is measured by who goes on.
+TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
+  StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.classes = {"slope"};
+  search_.config.measurements = 6;
+  search_.fleet.max_wait = milliseconds(5000);
+  search_.fleet.answers_missing = true;
+  search_.observer.on_step = [&](const TransitionEvent&) {
+    if (search_.observer.steps.size() == 2) Kill(0);
+  };
+  const Result<SearchOutcome> failed = Run();
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.status().code(), StatusCode::kUnavailable);
+  EXPECT_THAT(failed.status().message(), HasSubstr("--on-missing surrogate"));
+  const auto count = [this](TransitionStatus status) {
+    const std::vector<TransitionEvent> events = EventsOf<TransitionEvent>();
+    return std::count_if(events.begin(), events.end(), [&](const TransitionEvent& event) {
+      return event.transition.status == status;
+    });
+  };
+  EXPECT_GT(count(TransitionStatus::kUnavailable), 0);
+  EXPECT_LT(count(TransitionStatus::kMeasured), 6);
+  for (const TransitionEvent& event : EventsOf<TransitionEvent>()) {
+    ASSERT_EQ(event.classes.size(), 1U);
+    const auto* away = std::get_if<BoardUnavailable>(&event.classes.front().result);
+    if (away == nullptr) continue;
+    EXPECT_FALSE(event.transition.latency_ns);
+    ASSERT_TRUE(away->predicted_ratio);
+    EXPECT_GT(*away->predicted_ratio, 0.0);
+    EXPECT_THAT(away->detail, HasSubstr("class 'slope'"));
+    EXPECT_THAT(ToJson(event), HasSubstr(R"("status":"predicted")"));
+  }
+  const Result<ReplayReport> so_far = VerifyReplay(path_);
+  ASSERT_TRUE(so_far.ok()) << so_far.status().message();
+
+  search_.observer.on_step = {};
+  WriteFleet();
+  search_.fleet.max_wait.reset();
+  search_.fleet.answers_missing = false;
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_EQ(count(TransitionStatus::kMeasured), 6);
+  const Result<ReplayReport> replay = VerifyReplay(path_);
+  ASSERT_TRUE(replay.ok()) << replay.status().message();
+  EXPECT_TRUE(replay->complete);
+}
+
 // The other class goes on as far as its own trials go; the study is sound and goes on later.
 TEST_F(FleetSearchTest, AClassWhoseBoardsAreGoneEndsAfterMaxWaitAndCanBeResumed) {
   StartBoard("steep", SlopeTable(0.0));

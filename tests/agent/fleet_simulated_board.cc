@@ -116,6 +116,10 @@ Message SimulatedBoard::OnLease(const Message& message, Instant now) {
       !lease_session_.empty() && lease_session_ != session_id && now < lease_end_;
   const bool is_per_job =
       protocol_minor >= 3 && message.envelope.lease_request().kind() == v1::LeaseRequest::PER_JOB;
+  if (denial) {
+    *reply.envelope.mutable_lease_denied() = *denial;
+    return reply;
+  }
   if (!is_per_job && (!held_by.empty() || held_by_session)) {
     v1::LeaseDenied* denied = reply.envelope.mutable_lease_denied();
     denied->set_reason(v1::LeaseDenied::HELD);
@@ -129,6 +133,10 @@ Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   if (protocol_minor >= 3) {
     reply.envelope.mutable_lease_grant()->set_kind(is_per_job ? v1::LeaseRequest::PER_JOB
                                                               : v1::LeaseRequest::RESERVATION);
+    reply.envelope.mutable_lease_grant()->set_reserved_by(reserved_by);
+    for (const auto& [id, result] : finished_) {
+      reply.envelope.mutable_lease_grant()->add_known_measure_ids(id);
+    }
   }
   reply.envelope.mutable_lease_grant()->set_ttl_ms(message.envelope.lease_request().ttl_ms());
   return reply;
@@ -210,6 +218,7 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
     running_ = Running{damaged, now, now};
     return reply;
   }
+  last_kernel_choices = request.kernel_choices();
   int& executions = executions_[{request.measure_id(), boots_}];
   max_executions_ = std::max(max_executions_, ++executions);
   Running running{Reply(message), now + std::chrono::milliseconds(eta_ms), now + progress_every};
@@ -217,6 +226,7 @@ Message SimulatedBoard::OnMeasure(const Message& message, Instant now) {
   result->set_measure_id(request.measure_id());
   result->set_status(v1::OK);
   result->set_source("measured");
+  result->set_kernel_choices(kernel_choices);
   if (num_next_status > 0) {
     --num_next_status;
     result->set_status(next_status);

@@ -40,6 +40,9 @@ class SimulatedBoard {
   // Logits of one image.
   static std::vector<float> LogitsOf(const std::string& pixels);
 
+  // What the latest measurement was asked for with.
+  std::string last_kernel_choices;
+
   int num_boots() const { return boots_; }
   std::uint64_t num_chunk_bytes() const { return num_chunk_bytes_; }
   // Executions of a measure_id in one boot; a correct board and agent never reach 2.
@@ -47,14 +50,17 @@ class SimulatedBoard {
 
   // Knobs.
   std::string isa = "avx2";
-  std::string held_by;               // another agent has reserved it
-  std::uint32_t queue_position = 0;  // of jobs of other agents that go before each measurement
+  std::string held_by;                    // another agent has reserved it
+  std::optional<v1::LeaseDenied> denial;  // what it answers every request for a lease with
+  std::string reserved_by;                // said with a lease per job
+  std::uint32_t queue_position = 0;       // of jobs of other agents that go before each measurement
   std::uint32_t eta_ms = 700;
   std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
   StatusCode refuse_code = StatusCode::kUnsupported;
   std::chrono::milliseconds progress_every{0};  // while it measures; 0: never
   std::chrono::milliseconds infer_takes{0};
   std::uint64_t store_bytes = 0;  // said in HelloAck
+  std::string kernel_choices;     // that its measurements run by
   std::uint32_t protocol_minor = kProtocolMinor;
   v1::MeasureStatus next_status = v1::OK;  // of so many measurements, instead of numbers
   int num_next_status = 0;

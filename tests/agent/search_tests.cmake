@@ -18,6 +18,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
 # Whole searches over daemons of model boards, in this process.
 bitpilot_add_test(fleet_search_test LABEL agent
   SOURCES fleet_classes_test.cc fleet_search_test.cc joint_problem_test.cc joint_rows_test.cc
+          unrecorded_answers_test.cc
   DEPS bitpilot::cli bitpilot::session nlohmann_json::nlohmann_json)
 add_dependencies(fleet_search_test bitpilotd)
 bitpilot_add_test(step_statistics_test LABEL agent

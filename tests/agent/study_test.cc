@@ -44,6 +44,28 @@ class StudyTest : public testing::Test {
   std::string path_ = folder_.Path("a.db");
 };
 
+// Several rows are the answer to one request; another call may not bring it again.
+TEST_F(StudyTest, RecordsTheAnswerToARequestOnce) {
+  const auto of_request = [](const std::string& id, const std::string& measure_id) {
+    MeasurementRow row = MeasuredRow(id, 1e6);
+    auto conditions = ValueOrDie(ParseEvent<MeasurementConditions>(row.conditions));
+    conditions.measure_id = measure_id;
+    row.conditions = ToJson(conditions);
+    return row;
+  };
+  const auto study = CreateStudy();
+  const std::vector<MeasurementRow> answer{of_request("a", "0f"), of_request("b", "0f")};
+  ASSERT_TRUE(study->AppendMeasurements(answer).ok());
+  const Status again = study->AppendMeasurement(of_request("c", "0f"));
+  EXPECT_EQ(again.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(again.message(), HasSubstr("request 0f is already in"));
+  EXPECT_TRUE(study->AppendMeasurement(of_request("c", "10")).ok());
+  EXPECT_TRUE(study->AppendMeasurement(MeasuredRow("d", 1e6)).ok());
+  EXPECT_TRUE(study->AppendMeasurement(MeasuredRow("e", 1e6)).ok()) << "of no daemon";
+  const std::vector<Event> events = ValueOrDie(study->Events());
+  EXPECT_EQ(ValueOrDie(ParseEvent<MeasurementEvent>(events[1].payload)).measure_id, "0f");
+}
+
 TEST_F(StudyTest, ReturnsEventsInTheOrderInWhichTheyWereAppended) {
   WriteSmallStudy();
   const auto study = ValueOrDie(Study::OpenReadOnly(path_));

@@ -80,6 +80,36 @@ TEST_F(DaemonJobsTest, ForgetsAcknowledgedResultsOfTheirOwnerOnly) {
   Start(driver_.MeasureRequest(alice_, 'm'));  // Unknown again: runs.
 }
 
+TEST_F(DaemonJobsTest, TellsWhoBeginsAgainWhichOfItsMeasurementsItKnows) {
+  const JobId first = Start(driver_.MeasureRequest(alice_, 'k'));
+  driver_.Step(WorkerAnswered{first, CoreDriver::MeasureReply('k')});
+  Start(driver_.MeasureRequest(alice_, 'r'));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'w'));
+  const auto known_to = [this](const std::string& user, const std::string& session) {
+    Message request = driver_.LeaseRequest(user, session);
+    request.envelope.mutable_lease_request()->set_kind(v1::LeaseRequest::PER_JOB);
+    const v1::Envelope reply = CoreDriver::OnlyReply(driver_.Deliver(user, std::move(request)));
+    std::string ids;
+    for (const std::string& id : reply.lease_grant().known_measure_ids()) ids += id.front();
+    return ids;
+  };
+  EXPECT_EQ(known_to(kAlice, driver_.SayHello(kAlice)), "krw");
+  EXPECT_EQ(known_to(kBob, driver_.SayHello(kBob)), "");
+}
+
+// The agent may be gone when what it gave up ends. A later one that asks for the same wants it measured.
+TEST_F(DaemonJobsTest, KeepsNoResultOfAMeasurementThatWasGivenUp) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  Message cancel = driver_.Request(alice_);
+  cancel.envelope.mutable_measure_cancel()->set_measure_id(std::string(kMeasureIdBytes, 'm'));
+  driver_.Deliver(kAlice, cancel);
+  Message ack = driver_.Request(alice_);
+  ack.envelope.mutable_result_ack()->set_measure_id(std::string(kMeasureIdBytes, 'm'));
+  driver_.Deliver(kAlice, ack);
+  EXPECT_EQ(ResultIn(driver_.Step(WorkerFailed{job, v1::CRASH, "killed"})).status(), v1::CANCELLED);
+  Start(driver_.MeasureRequest(alice_, 'm'));
+}
+
 TEST_F(DaemonJobsTest, LetsOneMeasurementWaitAndStartsItNext) {
   const JobId first = Start(driver_.MeasureRequest(alice_, 'a'));
   const auto second = driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'b'));

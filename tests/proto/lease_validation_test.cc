@@ -50,6 +50,16 @@ TEST(LeaseValidationTest, CarriesKindAndPriorityOverTheWire) {
   EXPECT_EQ(decoded.envelope.lease_request().priority(), -9);
 }
 
+TEST(LeaseValidationTest, RefusesAGrantWithMeasureIdsOfAnotherLength) {
+  Message message;
+  v1::LeaseGrant& grant = *message.envelope.mutable_lease_grant();
+  grant.set_epoch(4);
+  grant.add_known_measure_ids(std::string(kMeasureIdBytes, 'm'));
+  EXPECT_TRUE(ValidateReply(message).ok());
+  grant.add_known_measure_ids("short");
+  EXPECT_EQ(ValidateReply(message).code(), StatusCode::kInvalidArgument);
+}
+
 TEST(LeaseValidationTest, RefusesUnknownKindsAndPrioritiesOutOfRange) {
   Message message = LeaseRequest();
   message.envelope.mutable_lease_request()->set_kind(static_cast<v1::LeaseRequest::Kind>(3));

@@ -95,6 +95,43 @@ TEST(KernelChoicesTest, AreSettledByTheirMarginOrByTheirLease) {
   EXPECT_FALSE(choices.IsSettled(*choices.Find("close")));
 }
 
+TEST(KernelChoicesTest, OfTheClassGoBeforeWhatWasTimedHereAndAreNotKept) {
+  KernelChoices of_class(kCore);
+  of_class.Remember("shared", "class kernel", 0.01);
+  KernelChoices here(kCore);
+  here.BeginLease("now");
+  here.Remember("shared", "own kernel", 0.01);
+  here.Remember("own", "own kernel", 0.01);
+  const std::string before = here.ToText();
+
+  here.Adopt(of_class.ToText());
+  EXPECT_EQ(here.Find("shared")->kernel, "class kernel");
+  EXPECT_EQ(here.Find("own")->kernel, "own kernel");
+  here.BeginLease("later");
+  EXPECT_TRUE(here.IsSettled(*here.Find("shared")));
+  EXPECT_FALSE(here.IsSettled(*here.Find("own")));
+  EXPECT_EQ(here.ToText(), before);
+  here.Use("shared");
+  EXPECT_NE(here.UsedToText().find("class kernel"), std::string::npos);
+  EXPECT_EQ(here.UsedToText().find("own kernel"), std::string::npos);
+
+  here.Adopt("");
+  EXPECT_EQ(here.Find("shared")->kernel, "own kernel");
+  // Of another kind of core, of another build, and no such text at all.
+  KernelChoices other_core("another core");
+  other_core.Remember("shared", "class kernel", 0.01);
+  std::string other_build = of_class.ToText();
+  other_build.replace(other_build.find("kernels\t") + 8, 1, "?");
+  for (const std::string& text : {other_core.ToText(), other_build, std::string("noise")}) {
+    here.Adopt(text);
+    EXPECT_EQ(here.Find("shared")->kernel, "own kernel") << text;
+  }
+  // A kernel that this board does not have: what is timed instead is its own.
+  here.Adopt(of_class.ToText());
+  here.Remember("shared", "what runs here", 0.2);
+  EXPECT_EQ(here.Find("shared")->kernel, "what runs here");
+}
+
 TEST(KernelChoicesTest, HashTheLayersUsedAndTheirKernels) {
   KernelChoices choices(kCore);
   EXPECT_EQ(choices.HashOfUsed(), "");
@@ -212,6 +249,13 @@ TEST_P(TimedChoiceTest, FollowsWhatWasRemembered) {
   Compile(network, GetParam(), timed);
   for (const ConvKernel* wanted : candidates) {
     KernelChoices choices = WithAll(timed, wanted->name, /*margin=*/0.5);
+    EXPECT_EQ(Compile(network, GetParam(), choices).kernel_name(1), wanted->name);
+    EXPECT_EQ(choices.num_timed(), 0U);
+  }
+  // The class's goes before it, by whatever margin.
+  for (const ConvKernel* wanted : candidates) {
+    KernelChoices choices = WithAll(timed, candidates.front()->name, /*margin=*/0.5);
+    choices.Adopt(WithAll(timed, wanted->name, /*margin=*/0.01).ToText());
     EXPECT_EQ(Compile(network, GetParam(), choices).kernel_name(1), wanted->name);
     EXPECT_EQ(choices.num_timed(), 0U);
   }
