@@ -28,7 +28,7 @@ class SocketBoard {
   struct Counts {
     std::uint64_t measurements = 0;
     std::uint64_t artifact_bytes = 0;  // that arrived
-    std::chrono::nanoseconds busy{0};  // the timer of its worker ran
+    std::chrono::nanoseconds busy{0};  // what its measurements take, without a late timer
   };
 
   // measurement_time: that each measurement takes; 0: answered at once.

@@ -33,7 +33,9 @@ AaComparison ToComparison(const Json& line) {
           line.at("ratio"),
           line.at("ratio_low"),
           line.at("ratio_high"),
-          line.at("smallest_difference"),
+          line.at("smallest_difference").is_null()
+              ? std::nullopt
+              : std::optional<double>(line.at("smallest_difference").get<double>()),
           line.at("noisy_blocks"),
           line.at("seconds")};
 }
@@ -53,7 +55,7 @@ AaComparison ToComparison(const VersusBlocks& blocks, double seconds) {
   comparison.ratio = verdict.different.ratio();
   comparison.low = verdict.different.low;
   comparison.high = verdict.different.high;
-  comparison.smallest_difference = verdict.smallest_difference.value_or(0.0);
+  comparison.smallest_difference = verdict.smallest_difference;
   for (const std::vector<VersusBlock>* kind : {&blocks.same, &blocks.different}) {
     for (const VersusBlock& block : *kind) comparison.noisy_blocks += !block.disturbance.empty();
   }
@@ -107,7 +109,9 @@ Status AddToRecord(const std::string& file, const AaComparison& comparison) {
                        {"ratio", comparison.ratio},
                        {"ratio_low", comparison.low},
                        {"ratio_high", comparison.high},
-                       {"smallest_difference", comparison.smallest_difference},
+                       {"smallest_difference", comparison.smallest_difference
+                                                   ? Json(*comparison.smallest_difference)
+                                                   : Json(nullptr)},
                        {"noisy_blocks", comparison.noisy_blocks},
                        {"seconds", comparison.seconds}});
 }

@@ -2,6 +2,7 @@
 // was made; whoever is interrupted goes on where the file ends.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct AaComparison {
   double ratio = 0.0;
   double low = 0.0;
   double high = 0.0;
-  double smallest_difference = 0.0;  // 0: none was stated
+  std::optional<double> smallest_difference;  // nothing: none could be stated
   int noisy_blocks = 0;
   double seconds = 0.0;
 };
