@@ -2,6 +2,7 @@
 // that strangers do not.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,7 +48,10 @@ class Gate {
 // all, and as one who expects another server (which must not: so a daemon that connects to its agent
 // talks to nobody else). Runs `io` meanwhile.
 //
+// limit: for the listed key to get in, on a busy machine too.
+//
 // Errors: kPermissionDenied if a stranger got in; kInternal if the listed key did not.
-Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate);
+Status TestGate(boost::asio::io_context& io, ZmqContext& context, Gate& gate,
+                std::chrono::milliseconds limit = std::chrono::minutes{1});
 
 }  // namespace bitpilot
