@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>  // Boost 1.74's Asio uses std::exchange without including it.
 #include <vector>
@@ -31,6 +31,9 @@ class OutwardLink {
   static constexpr std::chrono::milliseconds kLongestPause{30'000};
 
   struct Handlers {
+    // The public key to expect, asked for before every attempt: a key may have expired since the last.
+    // An error says why there is none now; it is asked for again later.
+    std::function<Result<std::string>()> whom;
     std::function<void()> on_up;  // The agent is there: the board is to announce itself.
     std::function<void(ZmqMessage)> on_message;
     std::function<void(const std::string&)> on_trouble;  // A line for the log, when it is news.
@@ -39,9 +42,12 @@ class OutwardLink {
   OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys, Endpoint agent,
               std::size_t max_frame_bytes, Handlers handlers);
 
-  // Whom to expect from now on; nothing: nobody, and a link that is there ends.
-  void Expect(const std::optional<std::string>& public_key);
-  const std::optional<std::string>& expected() const { return expected_; }
+  // Begins. Again: ends a link that is there and an attempt under way, and begins anew.
+  void Start();
+
+  bool is_up() const { return is_up_; }
+  // The key of the agent that is there, or of the latest attempt.
+  const std::string& expected() const { return expected_; }
 
   // Errors: kUnavailable if there is no link, or as ZmqSocket::Send().
   Status Send(const std::vector<std::string>& frames);
@@ -50,9 +56,12 @@ class OutwardLink {
 
  private:
   void Open();
-  Status TryToOpen();
+  Status Connect();
   void OnLink(LinkEvent event);
   void EndAttempt(const std::string& why);
+  void Say(const std::string& trouble);
+  // Replaces what was to happen.
+  void After(std::chrono::milliseconds time, std::function<void()> then);
 
   boost::asio::io_context& io_;
   ZmqContext& context_;
@@ -61,14 +70,15 @@ class OutwardLink {
   const std::size_t max_frame_bytes_;
   Handlers handlers_;
   boost::asio::steady_timer timer_;
-  std::optional<std::string> expected_;
+  std::uint64_t turn_ = 0;  // Of the timer: what an earlier one waited for may still come.
+  std::string expected_;
   std::unique_ptr<ZmqSocket> socket_;
   std::uint64_t attempt_ = 0;  // Events of earlier ones may still come.
   bool is_up_ = false;
   bool ipv6_ = false;
   std::chrono::milliseconds pause_ = kFirstPause;
   std::minstd_rand jitter_{std::random_device{}()};
-  std::string last_trouble_;
+  std::set<std::string> said_;  // Troubles, since the link was up last.
 };
 
 }  // namespace bitpilot

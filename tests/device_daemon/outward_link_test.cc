@@ -5,53 +5,21 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "device_daemon/server/gate.h"
+#include "tests/device_daemon/listening_agent.h"
 
 namespace bitpilot {
 namespace {
 
 using std::chrono::milliseconds;
 
-// An agent's end: CURVE's server, whose allow-list has the board's key.
-class ListeningAgent {
- public:
-  ListeningAgent(boost::asio::io_context& io, const CurveKeys& keys, const std::string& board_key,
-                 const std::string& endpoint = "tcp://127.0.0.1:0")
-      : gate_(
-            io, context_, {{board_key, {"board"}}}, [] { return std::nullopt; },
-            [](const std::string&) {}),
-        router_(io, context_, ZmqSocketKind::kRouter) {
-    EXPECT_TRUE(gate_.Open().ok());
-    EXPECT_TRUE(router_.SecureAsServer(keys.secret_key).ok());
-    EXPECT_TRUE(router_.LimitPeers(1 << 20).ok());
-    EXPECT_TRUE(router_.Bind(endpoint).ok());
-    router_.OnMessage([this](ZmqMessage message) { received_.push_back(std::move(message)); });
-  }
-
-  Endpoint endpoint() const {
-    return ParseEndpoint(router_.bound_endpoint(), EndpointUse::kConnect).value();
-  }
-  const std::vector<ZmqMessage>& received() const { return received_; }
-  // To the last one that spoke, who may have left.
-  Status Answer(const std::string& text) {
-    return router_.Send({received_.back().frames[0], text});
-  }
-
- private:
-  ZmqContext context_;
-  Gate gate_;
-  ZmqSocket router_;
-  std::vector<ZmqMessage> received_;
-};
-
 class OutwardLinkTest : public testing::Test {
  protected:
   OutwardLink::Handlers Handlers() {
     OutwardLink::Handlers handlers;
+    handlers.whom = [this] { return expected_; };
     handlers.on_up = [this] {
       ++ups_;
       EXPECT_TRUE(link_->Send({"here I am"}).ok());
@@ -64,8 +32,9 @@ class OutwardLinkTest : public testing::Test {
   }
 
   void ConnectTo(const Endpoint& agent, const std::string& expected) {
+    expected_ = expected;
     link_ = std::make_unique<OutwardLink>(io_, context_, board_, agent, 1 << 20, Handlers());
-    link_->Expect(expected);
+    link_->Start();
   }
 
   template <typename Done>
@@ -83,6 +52,7 @@ class OutwardLinkTest : public testing::Test {
   ZmqContext context_;
   const CurveKeys board_ = MakeCurveKeys();
   const CurveKeys agent_ = MakeCurveKeys();
+  Result<std::string> expected_ = Status(StatusCode::kNotFound, "nobody is listed");
   int ups_ = 0;
   std::vector<std::string> answers_;
   std::vector<std::string> troubles_;
@@ -137,13 +107,26 @@ TEST_F(OutwardLinkTest, LeavesAnAgentThatIsNotListedAnyMore) {
   ListeningAgent agent(io_, agent_, board_.public_key);
   ConnectTo(agent.endpoint(), agent_.public_key);
   ASSERT_TRUE(RunUntil(kPatience, [&] { return !agent.received().empty(); }));
-  link_->Expect(std::nullopt);
+  expected_ = Status(StatusCode::kNotFound, "nobody is listed");
+  link_->Start();
   EXPECT_EQ(link_->Send({"anything"}).code(), StatusCode::kUnavailable);
   static_cast<void>(
       agent.Answer("are you there?"));  // it is noticed sooner or later that nobody is
   RunUntil(milliseconds{700}, [&] { return !answers_.empty() || ups_ > 1; });
   EXPECT_TRUE(answers_.empty());
   EXPECT_EQ(ups_, 1);
+}
+
+TEST_F(OutwardLinkTest, AsksBeforeEveryAttemptWhomToExpect) {
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  link_ =
+      std::make_unique<OutwardLink>(io_, context_, board_, agent.endpoint(), 1 << 20, Handlers());
+  link_->Start();
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  EXPECT_NE(troubles_[0].find("nobody is listed; trying again"), std::string::npos);
+  EXPECT_EQ(ups_, 0);
+  expected_ = agent_.public_key;
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
 }
 
 }  // namespace
