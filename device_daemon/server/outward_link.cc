@@ -7,18 +7,21 @@
 namespace bitpilot {
 
 OutwardLink::OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys,
-                         Endpoint agent, std::size_t max_frame_bytes, Handlers handlers)
+                         Endpoint agent, std::size_t max_frame_bytes, Handlers handlers,
+                         HostLookup::Resolve resolve)
     : io_(io),
       context_(context),
       own_keys_(std::move(own_keys)),
       agent_(std::move(agent)),
       max_frame_bytes_(max_frame_bytes),
       handlers_(std::move(handlers)),
-      timer_(io),
-      ipv6_(agent_.is_ipv6()) {}
+      resolve_(std::move(resolve)),
+      timer_(io) {}
 
 void OutwardLink::Start() {
   socket_.reset();
+  lookup_.reset();
+  addresses_.clear();
   is_up_ = false;
   pause_ = kFirstPause;
   Open();
@@ -26,14 +29,33 @@ void OutwardLink::Start() {
 
 void OutwardLink::Open() {
   const Result<std::string> whom = handlers_.whom();
-  if (!whom.ok()) return EndAttempt(whom.status().message());
+  if (!whom.ok()) {
+    addresses_.clear();
+    return EndAttempt(whom.status().message());
+  }
   expected_ = *whom;
-  const Status status = Connect();
+  if (addresses_.empty()) return LookUp();
+  const Endpoint address = std::move(addresses_.front());
+  addresses_.pop_front();
+  const Status status = Connect(address);
   if (!status.ok()) return EndAttempt(status.message());
   After(kAttemptLimit, [this] { EndAttempt("nobody answers"); });
 }
 
-Status OutwardLink::Connect() {
+// A slow name service is not asked again before it has answered.
+void OutwardLink::LookUp() {
+  After(kAttemptLimit, [this] { Say("the name service has not answered yet"); });
+  lookup_ = std::make_unique<HostLookup>(io_, agent_, resolve_,
+                                         [this](Result<std::vector<Endpoint>> found) {
+                                           lookup_.reset();
+                                           if (!found.ok())
+                                             return EndAttempt(found.status().message());
+                                           addresses_.assign(found->begin(), found->end());
+                                           Open();
+                                         });
+}
+
+Status OutwardLink::Connect(const Endpoint& address) {
   socket_ = std::make_unique<ZmqSocket>(io_, context_, ZmqSocketKind::kDealer);
   BITPILOT_RETURN_IF_ERROR(socket_->SecureAsClient(expected_, own_keys_));
   BITPILOT_RETURN_IF_ERROR(socket_->LimitPeers(max_frame_bytes_));
@@ -46,7 +68,7 @@ Status OutwardLink::Connect() {
   socket_->OnMessage([this](ZmqMessage message) {
     if (is_up_) handlers_.on_message(std::move(message));
   });
-  return socket_->ConnectOnce(agent_, ipv6_);
+  return socket_->ConnectOnce(address);
 }
 
 void OutwardLink::OnLink(LinkEvent event) {
@@ -58,6 +80,7 @@ void OutwardLink::OnLink(LinkEvent event) {
   is_up_ = true;
   pause_ = kFirstPause;
   said_.clear();
+  addresses_.clear();  // They may be others when it is back.
   ++turn_;
   timer_.cancel();
   handlers_.on_up();
@@ -67,12 +90,11 @@ void OutwardLink::EndAttempt(const std::string& why) {
   Say(why + "; trying again");
   socket_.reset();
   is_up_ = false;
-  // A name may have addresses of both kinds, and listen at one.
-  const bool is_name = agent_.host.find_first_not_of("0123456789.") != std::string::npos;
-  if (is_name && !agent_.is_ipv6()) ipv6_ = !ipv6_;
+  // A host may listen at one of its addresses only.
+  const std::chrono::milliseconds pause = addresses_.empty() ? pause_ : kFirstPause;
+  if (addresses_.empty()) pause_ = std::min(2 * pause_, kLongestPause);
   const auto permille = static_cast<int>(jitter_() % 401) + 800;
-  After(pause_ * permille / 1000, [this] { Open(); });
-  pause_ = std::min(2 * pause_, kLongestPause);
+  After(pause * permille / 1000, [this] { Open(); });
 }
 
 void OutwardLink::Say(const std::string& trouble) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -15,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "device_daemon/server/host_lookup.h"
 #include "device_daemon/server/zmq_socket.h"
 #include "kernels/base/status.h"
 #include "proto/endpoint.h"
@@ -40,7 +42,8 @@ class OutwardLink {
   };
 
   OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys, Endpoint agent,
-              std::size_t max_frame_bytes, Handlers handlers);
+              std::size_t max_frame_bytes, Handlers handlers,
+              HostLookup::Resolve resolve = ResolveEndpoint);
 
   // Begins. Again: ends a link that is there and an attempt under way, and begins anew.
   void Start();
@@ -56,7 +59,8 @@ class OutwardLink {
 
  private:
   void Open();
-  Status Connect();
+  void LookUp();
+  Status Connect(const Endpoint& address);
   void OnLink(LinkEvent event);
   void EndAttempt(const std::string& why);
   void Say(const std::string& trouble);
@@ -69,13 +73,15 @@ class OutwardLink {
   const Endpoint agent_;
   const std::size_t max_frame_bytes_;
   Handlers handlers_;
+  const HostLookup::Resolve resolve_;
   boost::asio::steady_timer timer_;
   std::uint64_t turn_ = 0;  // Of the timer: what an earlier one waited for may still come.
   std::string expected_;
+  std::unique_ptr<HostLookup> lookup_;
+  std::deque<Endpoint> addresses_;  // Of the agent's host, that are still to be tried.
   std::unique_ptr<ZmqSocket> socket_;
   std::uint64_t attempt_ = 0;  // Events of earlier ones may still come.
   bool is_up_ = false;
-  bool ipv6_ = false;
   std::chrono::milliseconds pause_ = kFirstPause;
   std::minstd_rand jitter_{std::random_device{}()};
   std::set<std::string> said_;  // Troubles, since the link was up last.

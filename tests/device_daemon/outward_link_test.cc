@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/device_daemon/listening_agent.h"
@@ -31,9 +34,11 @@ class OutwardLinkTest : public testing::Test {
     return handlers;
   }
 
-  void ConnectTo(const Endpoint& agent, const std::string& expected) {
+  void ConnectTo(const Endpoint& agent, const std::string& expected,
+                 HostLookup::Resolve resolve = ResolveEndpoint) {
     expected_ = expected;
-    link_ = std::make_unique<OutwardLink>(io_, context_, board_, agent, 1 << 20, Handlers());
+    link_ = std::make_unique<OutwardLink>(io_, context_, board_, agent, 1 << 20, Handlers(),
+                                          std::move(resolve));
     link_->Start();
   }
 
@@ -127,6 +132,83 @@ TEST_F(OutwardLinkTest, AsksBeforeEveryAttemptWhomToExpect) {
   EXPECT_EQ(ups_, 0);
   expected_ = agent_.public_key;
   EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+}
+
+// A name service that does not answer for as long as it is not released.
+class HungNameService {
+ public:
+  ~HungNameService() { Release(); }
+  HostLookup::Resolve resolve(const std::vector<Endpoint>& addresses) {
+    return [addresses, asked = asked_, released = released_](const Endpoint&) {
+      ++*asked;
+      released.wait();
+      return Result<std::vector<Endpoint>>(addresses);
+    };
+  }
+  void Release() {
+    if (!is_released_) release_.set_value();
+    is_released_ = true;
+  }
+  int asked() const { return *asked_; }
+
+ private:
+  std::promise<void> release_;
+  std::shared_future<void> released_ = release_.get_future().share();
+  // Its thread may outlive the test.
+  std::shared_ptr<std::atomic<int>> asked_ = std::make_shared<std::atomic<int>>(0);
+  bool is_released_ = false;
+};
+
+// All sockets of the daemon have one thread for their bytes.
+TEST_F(OutwardLinkTest, LetsOthersTalkWhileTheNameServiceHangs) {
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  HungNameService names;
+  ConnectTo({"agent.invalid", agent.endpoint().port}, agent_.public_key,
+            names.resolve({agent.endpoint()}));
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return names.asked() == 1; }));
+  ZmqSocket listening(io_, context_, ZmqSocketKind::kRouter);
+  ASSERT_TRUE(listening.Bind("tcp://127.0.0.1:0").ok());
+  int arrived = 0;
+  listening.OnMessage([&](const ZmqMessage&) { ++arrived; });
+  ZmqSocket peer(io_, context_, ZmqSocketKind::kDealer);
+  ASSERT_TRUE(peer.Connect(listening.bound_endpoint()).ok());
+  ASSERT_TRUE(peer.Send({"hello"}).ok());
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return arrived == 1; }));
+  EXPECT_EQ(ups_, 0);
+  names.Release();
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+}
+
+TEST_F(OutwardLinkTest, EndsWhileTheNameServiceHangs) {
+  HungNameService names;
+  ConnectTo({"agent.invalid", 7777}, agent_.public_key,
+            names.resolve({Endpoint{"127.0.0.1", 7777}}));
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return names.asked() == 1; }));
+  link_.reset();  // Does not wait.
+  names.Release();
+  RunUntil(milliseconds{100}, [] { return false; });
+  EXPECT_TRUE(troubles_.empty());
+}
+
+TEST_F(OutwardLinkTest, TriesEveryAddressOfItsAgentsHost) {
+  Endpoint nobody;
+  {
+    const ListeningAgent gone(io_, agent_, board_.public_key);
+    nobody = gone.endpoint();
+  }
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  const std::vector<Endpoint> addresses{nobody, agent.endpoint()};
+  ConnectTo({"agent.invalid", agent.endpoint().port}, agent_.public_key,
+            [addresses](const Endpoint&) { return Result<std::vector<Endpoint>>(addresses); });
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+}
+
+TEST_F(OutwardLinkTest, NamesAHostThatIsUnknown) {
+  ConnectTo({"agent.invalid", 7777}, agent_.public_key, [](const Endpoint&) {
+    return Result<std::vector<Endpoint>>(Status(StatusCode::kNotFound, "unknown host"));
+  });
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  EXPECT_EQ(troubles_[0], "tcp://agent.invalid:7777: unknown host; trying again");
 }
 
 }  // namespace
