@@ -47,15 +47,16 @@ std::vector<Action> DaemonCore::Step(const Event& event, Milliseconds now) {
   ExpireLeases();
   std::visit([this](const auto& one) { On(one); }, event);
   kept_.Expire(now_);
+  StoreKeptResults();  // Before the next measurement begins.
   Advance();
   EndLeasesOfADrainedBoard();
   TellWhoWaits();
-  StoreAndSendKeptResults();
+  SendKeptResults();
   return std::exchange(actions_, {});
 }
 
 std::optional<Milliseconds> DaemonCore::NextDeadline() const {
-  std::optional<Milliseconds> next = kept_.NextDeadline();
+  std::optional<Milliseconds> next = kept_.NextDeadline(!is_measuring());
   const auto consider = [&](Milliseconds when) { next = std::min(next.value_or(when), when); };
   const Job* running = jobs_.running();
   if (running != nullptr && !running->stop_reason) {
@@ -303,7 +304,8 @@ bool DaemonCore::EvictSession() {
   return true;
 }
 
-void DaemonCore::StoreAndSendKeptResults() {
+void DaemonCore::StoreKeptResults() {
+  if (is_measuring()) return;
   for (std::string& measure_id : kept_.TakeDroppedFromDisk()) {
     actions_.push_back(DropResult{std::move(measure_id)});
   }
@@ -311,6 +313,9 @@ void DaemonCore::StoreAndSendKeptResults() {
     const v1::KeptResult* kept = kept_.Find(measure_id);
     actions_.push_back(StoreResult{std::move(measure_id), *kept});
   }
+}
+
+void DaemonCore::SendKeptResults() {
   for (const std::string& measure_id : kept_.TakeDueToSend(now_)) {
     const v1::KeptResult& kept = *kept_.Find(measure_id);
     const auto session = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& one) {

@@ -90,14 +90,14 @@ std::vector<std::string> KeptResults::TakeDueToSend(std::chrono::milliseconds no
 
 std::vector<std::string> KeptResults::TakeDroppedFromDisk() { return std::exchange(dropped_, {}); }
 
-std::optional<std::chrono::milliseconds> KeptResults::NextDeadline() const {
+std::optional<std::chrono::milliseconds> KeptResults::NextDeadline(bool may_store) const {
   std::optional<std::chrono::milliseconds> next;
   const auto consider = [&](std::chrono::milliseconds when) {
     next = std::min(next.value_or(when), when);
   };
   for (const One& one : results_) {
     consider(one.since + kLongestKept);
-    if (one.store_at) consider(*one.store_at);
+    if (may_store && one.store_at) consider(*one.store_at);
     if (one.send_at) consider(*one.send_at);
   }
   return next;

@@ -2,7 +2,7 @@
 //
 // A result is asked for again until its agent has it, also after a restart of the daemon. Most are
 // acknowledged at once; the others are written to the disk, after a moment, so that no measurement
-// waits for it.
+// waits for it, and never in the middle of one, which it would disturb.
 #pragma once
 
 #include <chrono>
@@ -49,8 +49,8 @@ class KeptResults {
   std::vector<std::string> TakeDueToSend(std::chrono::milliseconds now);
   std::vector<std::string> TakeDroppedFromDisk();  // That were stored and are gone.
 
-  // When time alone changes something.
-  std::optional<std::chrono::milliseconds> NextDeadline() const;
+  // When time alone changes something. may_store: whether what is due is stored.
+  std::optional<std::chrono::milliseconds> NextDeadline(bool may_store) const;
 
  private:
   struct One {

@@ -294,7 +294,10 @@ void Server::Perform(const daemon::AppendArtifact& append) {
                                 store_.Append(append.request.sha256, append.offset, append.bytes)});
 }
 
-void Server::Perform(const daemon::StartJob& start) { jobs_.Start(start.job, start.request); }
+void Server::Perform(const daemon::StartJob& start) {
+  housekeeping_.CatchUp();
+  jobs_.Start(start.job, start.request);
+}
 
 void Server::WaitForSignal() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {

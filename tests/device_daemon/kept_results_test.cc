@@ -1,7 +1,10 @@
 // Results that no agent has acknowledged: the bookkeeping, and what the core does with them.
 #include "device_daemon/core/kept_results.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tests/device_daemon/daemon_jobs_fixture.h"
@@ -73,7 +76,7 @@ TEST(KeptResultsTest, SendsAgainAtMostSixtyTimes) {
 TEST(KeptResultsTest, DropsWhatNobodyFetchedForADay) {
   KeptResults results;
   results.Load(KeptOf(IdOf(1)), Milliseconds{0});
-  EXPECT_EQ(results.NextDeadline(), Milliseconds{86'400'000});
+  EXPECT_EQ(results.NextDeadline(/*may_store=*/true), Milliseconds{86'400'000});
   results.Expire(Milliseconds{86'399'999});
   EXPECT_EQ(results.size(), 1U);
   results.Expire(Milliseconds{86'400'000});
@@ -93,6 +96,51 @@ TEST_F(DaemonJobsTest, WritesAResultThatIsNotAcknowledgedToTheDisk) {
   Message ack = driver_.Request(alice_);
   ack.envelope.mutable_result_ack()->set_measure_id(std::string(kMeasureIdBytes, 'm'));
   EXPECT_EQ(CoreDriver::Of<DropResult>(driver_.Deliver(kAlice, ack)).size(), 1U);
+}
+
+// A flush of the disk in the middle of a measurement would be measured.
+TEST_F(DaemonJobsTest, LeavesTheDiskAloneWhileItMeasures) {
+  const auto disk = [](const std::vector<Action>& actions) {
+    return CoreDriver::Of<StoreResult>(actions).size() + CoreDriver::Of<DropResult>(actions).size();
+  };
+  const auto acknowledge = [&](char id) {
+    Message ack = driver_.Request(alice_);
+    ack.envelope.mutable_result_ack()->set_measure_id(std::string(kMeasureIdBytes, id));
+    return driver_.Deliver(kAlice, ack);
+  };
+  JobId job = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('a')});
+  EXPECT_EQ(disk(driver_.PassTime(KeptResults::kStoreDelay)), 1U);
+  job = Start(driver_.MeasureRequest(alice_, 'b'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('b')});
+  job = Start(driver_.MeasureRequest(alice_, 'c'));
+  EXPECT_EQ(disk(driver_.PassTime(KeptResults::kStoreDelay)), 0U);  // 'b' is due,
+  EXPECT_EQ(disk(acknowledge('a')), 0U);                            // and 'a' is to go.
+  // Nothing to wake up for but the job.
+  EXPECT_GT(*driver_.core.NextDeadline(), driver_.now);
+  const auto done = driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('c')});
+  ASSERT_EQ(CoreDriver::Of<StoreResult>(done).size(), 1U);
+  EXPECT_EQ(CoreDriver::Of<StoreResult>(done)[0].measure_id, std::string(kMeasureIdBytes, 'b'));
+  EXPECT_EQ(CoreDriver::Of<DropResult>(done).size(), 1U);
+}
+
+// Where one measurement follows the other without a pause, the disk's turn is between them.
+TEST_F(DaemonJobsTest, StoresResultsBeforeTheNextMeasurementThatWaits) {
+  JobId job = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('a')});
+  job = Start(driver_.MeasureRequest(alice_, 'b'));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'c'));  // Waits.
+  EXPECT_TRUE(CoreDriver::Of<StoreResult>(driver_.PassTime(KeptResults::kStoreDelay)).empty());
+  const auto next = driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('b')});
+  const auto position = [&](auto is) {
+    return std::find_if(next.begin(), next.end(), is) - next.begin();
+  };
+  const auto stored =
+      position([](const Action& one) { return std::holds_alternative<StoreResult>(one); });
+  const auto begun =
+      position([](const Action& one) { return std::holds_alternative<StartJob>(one); });
+  EXPECT_LT(stored, begun);
+  EXPECT_LT(begun, static_cast<std::ptrdiff_t>(next.size()));
 }
 
 // The daemon was killed after the measurement: its next run answers from the disk, without a lease.
