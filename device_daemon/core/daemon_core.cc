@@ -315,13 +315,10 @@ void DaemonCore::StoreKeptResults() {
   }
 }
 
+// Another session of the same user does not know it and would acknowledge it as nobody's.
 void DaemonCore::SendKeptResults() {
   for (const std::string& measure_id : kept_.TakeDueToSend(now_)) {
-    const v1::KeptResult& kept = *kept_.Find(measure_id);
-    const auto session = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& one) {
-      return one.second.user_id == kept.user_id();
-    });
-    if (session != sessions_.end()) SendResult(session->first, 0, kept.result());
+    SendResult(kept_.SessionOf(measure_id), 0, kept_.Find(measure_id)->result());
   }
 }
 

@@ -18,7 +18,7 @@
 //              for its measure_id: asked again it is answered from the job or from the kept results,
 //              which needs no lease.
 //   Results    Kept until they are acknowledged, for a day at most, and written to the disk between
-//              two measurements (kept_results.h).
+//              two measurements (kept_results.h). Sent to the session that asked last.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
 //              not count, neither for another job nor for another daemon, for which it waits an
 //              hour at most). Without one a

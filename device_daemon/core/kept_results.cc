@@ -29,22 +29,45 @@ void KeptResults::Insert(One one) {
 }
 
 void KeptResults::Load(v1::KeptResult kept, std::chrono::milliseconds now) {
-  Insert({.kept = std::move(kept), .since = now, .store_at = {}, .send_at = {}, .is_stored = true});
+  Insert({.kept = std::move(kept),
+          .session_id = {},
+          .since = now,
+          .store_at = {},
+          .send_at = {},
+          .is_stored = true});
 }
 
-void KeptResults::Add(v1::KeptResult kept, std::chrono::milliseconds now) {
-  Insert({.kept = std::move(kept), .since = now, .store_at = now + kStoreDelay, .send_at = {}});
+void KeptResults::Add(v1::KeptResult kept, std::string session_id, std::chrono::milliseconds now) {
+  Insert({.kept = std::move(kept),
+          .session_id = std::move(session_id),
+          .since = now,
+          .store_at = now + kStoreDelay,
+          .send_at = {}});
 }
 
-KeptResults::One* KeptResults::FindOne(const std::string& measure_id) {
+const KeptResults::One* KeptResults::FindOne(const std::string& measure_id) const {
   const auto found = std::find_if(results_.begin(), results_.end(),
                                   [&](const One& one) { return one.measure_id() == measure_id; });
   return found == results_.end() ? nullptr : &*found;
 }
 
+KeptResults::One* KeptResults::FindOne(const std::string& measure_id) {
+  return const_cast<One*>(std::as_const(*this).FindOne(measure_id));
+}
+
 const v1::KeptResult* KeptResults::Find(const std::string& measure_id) const {
-  const One* one = const_cast<KeptResults*>(this)->FindOne(measure_id);
+  const One* one = FindOne(measure_id);
   return one == nullptr ? nullptr : &one->kept;
+}
+
+const std::string& KeptResults::SessionOf(const std::string& measure_id) const {
+  static const std::string kNobody;
+  const One* one = FindOne(measure_id);
+  return one == nullptr ? kNobody : one->session_id;
+}
+
+void KeptResults::NoteAsked(const std::string& measure_id, const std::string& session_id) {
+  if (One* one = FindOne(measure_id)) one->session_id = session_id;
 }
 
 void KeptResults::Forget(const std::string& measure_id, const std::string& user_id) {

@@ -29,12 +29,17 @@ class KeptResults {
 
   // What an earlier run of the daemon left on the disk.
   void Load(v1::KeptResult kept, std::chrono::milliseconds now);
-  void Add(v1::KeptResult kept, std::chrono::milliseconds now);
+  // session_id: who asked for it.
+  void Add(v1::KeptResult kept, std::string session_id, std::chrono::milliseconds now);
 
   // Null if there is none.
   const v1::KeptResult* Find(const std::string& measure_id) const;
+  // Whose it is now: the session that asked for it last; empty after a restart.
+  const std::string& SessionOf(const std::string& measure_id) const;
   std::size_t size() const { return results_.size(); }
 
+  // A session of its user asked for it.
+  void NoteAsked(const std::string& measure_id, const std::string& session_id);
   // Its user has it.
   void Forget(const std::string& measure_id, const std::string& user_id);
   void KeepUsers(const std::set<std::string>& user_ids);
@@ -55,6 +60,7 @@ class KeptResults {
  private:
   struct One {
     v1::KeptResult kept;
+    std::string session_id;
     std::size_t size_bytes = 0;
     std::chrono::milliseconds since{0};
     std::optional<std::chrono::milliseconds> store_at;
@@ -67,6 +73,7 @@ class KeptResults {
   void Insert(One one);
   template <typename Condition>
   void DropIf(const Condition& condition);
+  const One* FindOne(const std::string& measure_id) const;
   One* FindOne(const std::string& measure_id);
 
   std::deque<One> results_;  // Oldest first.

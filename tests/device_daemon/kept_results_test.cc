@@ -28,7 +28,7 @@ v1::KeptResult KeptOf(const std::string& measure_id, const std::string& user_id 
 TEST(KeptResultsTest, LetsTheOldestMakeRoom) {
   KeptResults results;
   for (int i = 0; i <= static_cast<int>(KeptResults::kMaxResults); ++i) {
-    results.Add(KeptOf(IdOf(i)), Milliseconds{0});
+    results.Add(KeptOf(IdOf(i)), "", Milliseconds{0});
   }
   EXPECT_EQ(results.size(), KeptResults::kMaxResults);
   EXPECT_EQ(results.Find(IdOf(0)), nullptr);
@@ -42,7 +42,7 @@ TEST(KeptResultsTest, BoundsTheBytesOfAllResults) {
   for (int i = 0; i < 6; ++i) {
     v1::KeptResult kept = KeptOf(IdOf(i));
     kept.mutable_result()->set_detail(detail);
-    results.Add(std::move(kept), Milliseconds{0});
+    results.Add(std::move(kept), "", Milliseconds{0});
   }
   EXPECT_EQ(results.size(), 3U);
   EXPECT_NE(results.Find(IdOf(5)), nullptr);
@@ -50,8 +50,8 @@ TEST(KeptResultsTest, BoundsTheBytesOfAllResults) {
 
 TEST(KeptResultsTest, StoresWhatIsNotAcknowledgedSoonOnce) {
   KeptResults results;
-  results.Add(KeptOf(IdOf(1)), Milliseconds{0});
-  results.Add(KeptOf(IdOf(2)), Milliseconds{0});
+  results.Add(KeptOf(IdOf(1)), "", Milliseconds{0});
+  results.Add(KeptOf(IdOf(2)), "", Milliseconds{0});
   results.Forget(IdOf(1), kAlice);
   EXPECT_TRUE(results.TakeDueToStore(Milliseconds{499}).empty());
   EXPECT_EQ(results.TakeDueToStore(Milliseconds{500}), std::vector<std::string>{IdOf(2)});
@@ -64,7 +64,7 @@ TEST(KeptResultsTest, StoresWhatIsNotAcknowledgedSoonOnce) {
 
 TEST(KeptResultsTest, SendsAgainAtMostSixtyTimes) {
   KeptResults results;
-  results.Add(KeptOf(IdOf(1)), Milliseconds{0});
+  results.Add(KeptOf(IdOf(1)), "", Milliseconds{0});
   int sent = 0;
   for (Milliseconds now{0}; now < Milliseconds{200'000}; now += KeptResults::kResendPause) {
     sent += static_cast<int>(results.TakeDueToSend(now).size());
@@ -179,6 +179,29 @@ TEST_F(DaemonJobsTest, F26SendsAResultAgainThatItsAgentDidNotTake) {
   EXPECT_EQ(ResultIn(driver_.PassTime(Milliseconds{1})).status(), v1::OK);
   EXPECT_EQ(ResultIn(driver_.PassTime(Milliseconds{5'000})).status(),
             v1::MEASURE_STATUS_UNSPECIFIED);
+}
+
+// `fleet list` has the key of the search that measures: what it does not know it would acknowledge.
+TEST_F(DaemonJobsTest, SendsAResultAgainOnlyToTheSessionThatAskedForIt) {
+  std::vector<std::string> others{alice_};
+  for (int i = 0; i < 8; ++i) others.push_back(driver_.SayHello(kAlice));
+  const auto session_of = [&](const std::vector<Action>& actions) {
+    const v1::Envelope sent = CoreDriver::OnlyReply(actions);
+    return sent.has_measure_result() ? sent.session_id() : "no result";
+  };
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  // Its agent asks again in a new session, among others of the same key.
+  const std::string asking = driver_.SayHello(kAlice);
+  others.push_back(driver_.SayHello(kAlice));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(asking, 'm'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')});
+  const ResultNotSent not_sent{std::string(kMeasureIdBytes, 'm')};
+  driver_.Step(not_sent);
+  EXPECT_EQ(session_of(driver_.PassTime(KeptResults::kResendPause)), asking);
+  // And in another one, after the end.
+  driver_.Deliver(kAlice, driver_.MeasureRequest(others.back(), 'm'));
+  driver_.Step(not_sent);
+  EXPECT_EQ(session_of(driver_.PassTime(KeptResults::kResendPause)), others.back());
 }
 
 TEST_F(DaemonJobsTest, F12KeepsResultsInMemoryAndSaysSoWhenTheDiskIsFull) {
