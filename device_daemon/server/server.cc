@@ -332,10 +332,10 @@ void Server::ReloadAgents() {
 }
 
 void Server::WatchAgents() {
-  const Status watched = agents_watch_.Start();
-  if (!watched.ok()) {
-    LogLine(watched.message() + "; send SIGHUP after every change", "not_watched");
-  }
+  agents_watch_.Start();
+  // It may have changed since it was read at the start.
+  const Result<AgentList> now = ReadAgentList(options_.keys_folder);
+  if (!now.ok() || now->agents != gate_.agents()) ReloadAgents();
 }
 
 DaemonMetrics Server::Metrics() {
