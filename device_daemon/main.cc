@@ -47,7 +47,8 @@ void AddServe(CLI::App& app, ServeOptions& options) {
                     "behind a NAT. May be repeated");
   serve->add_option("--agent", options.agent_name,
                     "With --connect: the agent, by its name in authorized_agents, whose key must "
-                    "be found there. Default: the only one that may measure");
+                    "be found there. Default: the only one that may measure; once others may, "
+                    "too, the one that was expected before");
   serve->add_option("--keys", options.keys_folder,
                     "Folder with daemon.key (see keygen) and authorized_agents: a line \"NAME "
                     "PUBLIC_KEY [agent|observer|admin] [LAST_DAY]\" for each agent that may "

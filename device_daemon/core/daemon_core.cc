@@ -47,15 +47,16 @@ std::vector<Action> DaemonCore::Step(const Event& event, Milliseconds now) {
   ExpireLeases();
   std::visit([this](const auto& one) { On(one); }, event);
   kept_.Expire(now_);
+  StoreKeptResults();  // Before the next measurement begins.
   Advance();
   EndLeasesOfADrainedBoard();
   TellWhoWaits();
-  StoreAndSendKeptResults();
+  SendKeptResults();
   return std::exchange(actions_, {});
 }
 
 std::optional<Milliseconds> DaemonCore::NextDeadline() const {
-  std::optional<Milliseconds> next = kept_.NextDeadline();
+  std::optional<Milliseconds> next = kept_.NextDeadline(!is_measuring());
   const auto consider = [&](Milliseconds when) { next = std::min(next.value_or(when), when); };
   const Job* running = jobs_.running();
   if (running != nullptr && !running->stop_reason) {
@@ -301,7 +302,8 @@ bool DaemonCore::EvictSession() {
   return true;
 }
 
-void DaemonCore::StoreAndSendKeptResults() {
+void DaemonCore::StoreKeptResults() {
+  if (is_measuring()) return;
   for (std::string& measure_id : kept_.TakeDroppedFromDisk()) {
     actions_.push_back(DropResult{std::move(measure_id)});
   }
@@ -309,12 +311,12 @@ void DaemonCore::StoreAndSendKeptResults() {
     const v1::KeptResult* kept = kept_.Find(measure_id);
     actions_.push_back(StoreResult{std::move(measure_id), *kept});
   }
+}
+
+// Another session of the same user does not know it and would acknowledge it as nobody's.
+void DaemonCore::SendKeptResults() {
   for (const std::string& measure_id : kept_.TakeDueToSend(now_)) {
-    const v1::KeptResult& kept = *kept_.Find(measure_id);
-    const auto session = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& one) {
-      return one.second.user_id == kept.user_id();
-    });
-    if (session != sessions_.end()) SendResult(session->first, 0, kept.result());
+    SendResult(kept_.SessionOf(measure_id), 0, kept_.Find(measure_id)->result());
   }
 }
 

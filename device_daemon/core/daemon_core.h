@@ -17,7 +17,8 @@
 //   Jobs       One runs; others wait for their turn (turn_order.h). A measurement is run at most once
 //              for its measure_id: asked again it is answered from the job or from the kept results,
 //              which needs no lease.
-//   Results    Kept until they are acknowledged, for a day at most (kept_results.h). One that was
+//   Results    Kept until they are acknowledged, for a day at most, and written to the disk between
+//              two measurements (kept_results.h). Sent to the session that asked last. One that was
 //              cancelled and acknowledged before it ended is not kept: asked for again, its
 //              measurement is a new one.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
@@ -201,7 +202,9 @@ class DaemonCore {
   void TellWhoWaits();
   bool WaitsForOthers(const Job& job) const;
 
-  void StoreAndSendKeptResults();
+  // Leaves the disk alone while a measurement runs.
+  void StoreKeptResults();
+  void SendKeptResults();
   void ReplyTo(const MessageReceived& event, Message reply);
   void SendToSession(const std::string& session_id, std::uint64_t request_id, Message message);
   void SendResult(const std::string& session_id, std::uint64_t request_id,

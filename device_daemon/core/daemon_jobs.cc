@@ -162,6 +162,7 @@ bool DaemonCore::AnswerKnownMeasurement(const MessageReceived& event) {
     if (job != jobs_.running()) accepted.set_queue_position(QueuePosition(job->arrival));
   } else {
     *reply.envelope.mutable_measure_result() = finished->result();
+    kept_.NoteAsked(measure_id, envelope.session_id());
   }
   ReplyTo(event, std::move(reply));
   return true;
@@ -351,7 +352,7 @@ void DaemonCore::FinishWithResult(const Job& job, v1::MeasureResult result) {
   kept.set_user_id(job.user_id);
   kept.set_fingerprint(job.fingerprint);
   *kept.mutable_result() = std::move(result);
-  kept_.Add(std::move(kept), now_);
+  kept_.Add(std::move(kept), job.session_id, now_);
 }
 
 }  // namespace bitpilot::daemon

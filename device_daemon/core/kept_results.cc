@@ -29,21 +29,34 @@ void KeptResults::Insert(One one) {
 }
 
 void KeptResults::Load(v1::KeptResult kept, std::chrono::milliseconds now) {
-  Insert({.kept = std::move(kept), .since = now, .store_at = {}, .send_at = {}, .is_stored = true});
+  Insert({.kept = std::move(kept),
+          .session_id = {},
+          .since = now,
+          .store_at = {},
+          .send_at = {},
+          .is_stored = true});
 }
 
-void KeptResults::Add(v1::KeptResult kept, std::chrono::milliseconds now) {
-  Insert({.kept = std::move(kept), .since = now, .store_at = now + kStoreDelay, .send_at = {}});
+void KeptResults::Add(v1::KeptResult kept, std::string session_id, std::chrono::milliseconds now) {
+  Insert({.kept = std::move(kept),
+          .session_id = std::move(session_id),
+          .since = now,
+          .store_at = now + kStoreDelay,
+          .send_at = {}});
 }
 
-KeptResults::One* KeptResults::FindOne(const std::string& measure_id) {
+const KeptResults::One* KeptResults::FindOne(const std::string& measure_id) const {
   const auto found = std::find_if(results_.begin(), results_.end(),
                                   [&](const One& one) { return one.measure_id() == measure_id; });
   return found == results_.end() ? nullptr : &*found;
 }
 
+KeptResults::One* KeptResults::FindOne(const std::string& measure_id) {
+  return const_cast<One*>(std::as_const(*this).FindOne(measure_id));
+}
+
 const v1::KeptResult* KeptResults::Find(const std::string& measure_id) const {
-  const One* one = const_cast<KeptResults*>(this)->FindOne(measure_id);
+  const One* one = FindOne(measure_id);
   return one == nullptr ? nullptr : &one->kept;
 }
 
@@ -53,6 +66,16 @@ std::vector<std::string> KeptResults::IdsOf(const std::string& user_id) const {
     if (one.kept.user_id() == user_id) ids.push_back(one.measure_id());
   }
   return ids;
+}
+
+const std::string& KeptResults::SessionOf(const std::string& measure_id) const {
+  static const std::string kNobody;
+  const One* one = FindOne(measure_id);
+  return one == nullptr ? kNobody : one->session_id;
+}
+
+void KeptResults::NoteAsked(const std::string& measure_id, const std::string& session_id) {
+  if (One* one = FindOne(measure_id)) one->session_id = session_id;
 }
 
 void KeptResults::Forget(const std::string& measure_id, const std::string& user_id) {
@@ -98,14 +121,14 @@ std::vector<std::string> KeptResults::TakeDueToSend(std::chrono::milliseconds no
 
 std::vector<std::string> KeptResults::TakeDroppedFromDisk() { return std::exchange(dropped_, {}); }
 
-std::optional<std::chrono::milliseconds> KeptResults::NextDeadline() const {
+std::optional<std::chrono::milliseconds> KeptResults::NextDeadline(bool may_store) const {
   std::optional<std::chrono::milliseconds> next;
   const auto consider = [&](std::chrono::milliseconds when) {
     next = std::min(next.value_or(when), when);
   };
   for (const One& one : results_) {
     consider(one.since + kLongestKept);
-    if (one.store_at) consider(*one.store_at);
+    if (may_store && one.store_at) consider(*one.store_at);
     if (one.send_at) consider(*one.send_at);
   }
   return next;

@@ -2,7 +2,7 @@
 //
 // A result is asked for again until its agent has it, also after a restart of the daemon. Most are
 // acknowledged at once; the others are written to the disk, after a moment, so that no measurement
-// waits for it.
+// waits for it, and never in the middle of one, which it would disturb.
 #pragma once
 
 #include <chrono>
@@ -29,13 +29,18 @@ class KeptResults {
 
   // What an earlier run of the daemon left on the disk.
   void Load(v1::KeptResult kept, std::chrono::milliseconds now);
-  void Add(v1::KeptResult kept, std::chrono::milliseconds now);
+  // session_id: who asked for it.
+  void Add(v1::KeptResult kept, std::string session_id, std::chrono::milliseconds now);
 
   // Null if there is none.
   const v1::KeptResult* Find(const std::string& measure_id) const;
+  // Whose it is now: the session that asked for it last; empty after a restart.
+  const std::string& SessionOf(const std::string& measure_id) const;
   std::size_t size() const { return results_.size(); }
   std::vector<std::string> IdsOf(const std::string& user_id) const;  // Oldest first.
 
+  // A session of its user asked for it.
+  void NoteAsked(const std::string& measure_id, const std::string& session_id);
   // Its user has it.
   void Forget(const std::string& measure_id, const std::string& user_id);
   void KeepUsers(const std::set<std::string>& user_ids);
@@ -50,12 +55,13 @@ class KeptResults {
   std::vector<std::string> TakeDueToSend(std::chrono::milliseconds now);
   std::vector<std::string> TakeDroppedFromDisk();  // That were stored and are gone.
 
-  // When time alone changes something.
-  std::optional<std::chrono::milliseconds> NextDeadline() const;
+  // When time alone changes something. may_store: whether what is due is stored.
+  std::optional<std::chrono::milliseconds> NextDeadline(bool may_store) const;
 
  private:
   struct One {
     v1::KeptResult kept;
+    std::string session_id;
     std::size_t size_bytes = 0;
     std::chrono::milliseconds since{0};
     std::optional<std::chrono::milliseconds> store_at;
@@ -68,6 +74,7 @@ class KeptResults {
   void Insert(One one);
   template <typename Condition>
   void DropIf(const Condition& condition);
+  const One* FindOne(const std::string& measure_id) const;
   One* FindOne(const std::string& measure_id);
 
   std::deque<One> results_;  // Oldest first.

@@ -31,27 +31,40 @@ std::optional<double> Housekeeping::Celsius() {
   return zones_.hottest_celsius();
 }
 
+void Housekeeping::CatchUp() {
+  if (std::exchange(time_is_due_, false)) WriteTime();
+  if (std::exchange(metrics_are_due_, false)) WriteAllMetrics();
+}
+
 void Housekeeping::KeepTime() {
-  const Status kept = clock_.Remember();
-  if (!kept.ok()) LogLine("the latest time: " + kept.message(), "time_not_stored");
+  time_is_due_ = is_measuring_();
+  if (!time_is_due_) WriteTime();
   clock_timer_.expires_after(kClockPause);
   clock_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) KeepTime();
   });
 }
 
+void Housekeeping::WriteTime() {
+  const Status kept = clock_.Remember();
+  if (!kept.ok()) LogLine("the latest time: " + kept.message(), "time_not_stored");
+}
+
 void Housekeeping::KeepMetrics() {
-  if (!is_measuring_()) {
-    const Status written = WriteMetrics(metrics_path_, metrics_());
-    if (!written.ok() && !metrics_failed_) {
-      LogLine("--metrics " + written.message(), "metrics_not_written");
-    }
-    metrics_failed_ = !written.ok();
-  }
+  metrics_are_due_ = is_measuring_();
+  if (!metrics_are_due_) WriteAllMetrics();
   metrics_timer_.expires_after(kMetricsPause);
   metrics_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) KeepMetrics();
   });
+}
+
+void Housekeeping::WriteAllMetrics() {
+  const Status written = WriteMetrics(metrics_path_, metrics_());
+  if (!written.ok() && !metrics_failed_) {
+    LogLine("--metrics " + written.message(), "metrics_not_written");
+  }
+  metrics_failed_ = !written.ok();
 }
 
 }  // namespace bitpilot

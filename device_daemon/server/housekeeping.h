@@ -32,12 +32,17 @@ class Housekeeping {
   // Errors: as WriteMetrics().
   Status Start();
 
+  // Between two measurements: writes what became due during the last one.
+  void CatchUp();
+
   // Of the hottest zone that counts, as of the last look; this is one unless the board measures.
   std::optional<double> Celsius();
 
  private:
   void KeepTime();
   void KeepMetrics();
+  void WriteTime();
+  void WriteAllMetrics();
 
   BoardClock& clock_;
   const std::string metrics_path_;
@@ -45,6 +50,8 @@ class Housekeeping {
   std::function<DaemonMetrics()> metrics_;
   boost::asio::steady_timer clock_timer_;
   boost::asio::steady_timer metrics_timer_;
+  bool time_is_due_ = false;
+  bool metrics_are_due_ = false;
   bool metrics_failed_ = false;
   ZoneWatch zones_;
   std::chrono::steady_clock::time_point looked_;

@@ -6,32 +6,58 @@
 
 namespace bitpilot {
 
-using std::chrono::milliseconds;
-
 OutwardLink::OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys,
-                         Endpoint agent, std::size_t max_frame_bytes, Handlers handlers)
+                         Endpoint agent, std::size_t max_frame_bytes, Handlers handlers,
+                         HostLookup::Resolve resolve)
     : io_(io),
       context_(context),
       own_keys_(std::move(own_keys)),
       agent_(std::move(agent)),
       max_frame_bytes_(max_frame_bytes),
       handlers_(std::move(handlers)),
-      timer_(io),
-      ipv6_(agent_.is_ipv6()) {}
+      resolve_(std::move(resolve)),
+      timer_(io) {}
 
-void OutwardLink::Expect(const std::optional<std::string>& public_key) {
-  if (public_key == expected_) return;
-  expected_ = public_key;
+void OutwardLink::Start() {
   socket_.reset();
+  lookup_.reset();
+  addresses_.clear();
   is_up_ = false;
   pause_ = kFirstPause;
-  timer_.cancel();
-  if (expected_) Open();
+  Open();
 }
 
-Status OutwardLink::TryToOpen() {
+void OutwardLink::Open() {
+  const Result<std::string> whom = handlers_.whom();
+  if (!whom.ok()) {
+    addresses_.clear();
+    return EndAttempt(whom.status().message());
+  }
+  expected_ = *whom;
+  if (addresses_.empty()) return LookUp();
+  const Endpoint address = std::move(addresses_.front());
+  addresses_.pop_front();
+  const Status status = Connect(address);
+  if (!status.ok()) return EndAttempt(status.message());
+  After(kAttemptLimit, [this] { EndAttempt("nobody answers"); });
+}
+
+// A slow name service is not asked again before it has answered.
+void OutwardLink::LookUp() {
+  After(kAttemptLimit, [this] { Say("the name service has not answered yet"); });
+  lookup_ = std::make_unique<HostLookup>(io_, agent_, resolve_,
+                                         [this](Result<std::vector<Endpoint>> found) {
+                                           lookup_.reset();
+                                           if (!found.ok())
+                                             return EndAttempt(found.status().message());
+                                           addresses_.assign(found->begin(), found->end());
+                                           Open();
+                                         });
+}
+
+Status OutwardLink::Connect(const Endpoint& address) {
   socket_ = std::make_unique<ZmqSocket>(io_, context_, ZmqSocketKind::kDealer);
-  BITPILOT_RETURN_IF_ERROR(socket_->SecureAsClient(*expected_, own_keys_));
+  BITPILOT_RETURN_IF_ERROR(socket_->SecureAsClient(expected_, own_keys_));
   BITPILOT_RETURN_IF_ERROR(socket_->LimitPeers(max_frame_bytes_));
   // Not within the handler, which runs in the middle of the socket's own work.
   BITPILOT_RETURN_IF_ERROR(socket_->OnLink([this, attempt = ++attempt_](LinkEvent event) {
@@ -42,16 +68,7 @@ Status OutwardLink::TryToOpen() {
   socket_->OnMessage([this](ZmqMessage message) {
     if (is_up_) handlers_.on_message(std::move(message));
   });
-  return socket_->ConnectOnce(agent_, ipv6_);
-}
-
-void OutwardLink::Open() {
-  const Status status = TryToOpen();
-  if (!status.ok()) return EndAttempt(status.message());
-  timer_.expires_after(kAttemptLimit);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !is_up_) EndAttempt("nobody answers");
-  });
+  return socket_->ConnectOnce(address);
 }
 
 void OutwardLink::OnLink(LinkEvent event) {
@@ -62,27 +79,34 @@ void OutwardLink::OnLink(LinkEvent event) {
   if (event == LinkEvent::kDown) return EndAttempt(is_up_ ? "it went away" : "nobody answers");
   is_up_ = true;
   pause_ = kFirstPause;
-  last_trouble_.clear();
+  said_.clear();
+  addresses_.clear();  // They may be others when it is back.
+  ++turn_;
   timer_.cancel();
   handlers_.on_up();
 }
 
 void OutwardLink::EndAttempt(const std::string& why) {
-  if (why != last_trouble_) {
-    handlers_.on_trouble(ToString(agent_) + ": " + why + "; trying again");
-  }
-  last_trouble_ = why;
+  Say(why + "; trying again");
   socket_.reset();
   is_up_ = false;
-  // A name may have addresses of both kinds, and listen at one.
-  const bool is_name = agent_.host.find_first_not_of("0123456789.") != std::string::npos;
-  if (is_name && !agent_.is_ipv6()) ipv6_ = !ipv6_;
+  // A host may listen at one of its addresses only.
+  const std::chrono::milliseconds pause = addresses_.empty() ? pause_ : kFirstPause;
+  if (addresses_.empty()) pause_ = std::min(2 * pause_, kLongestPause);
   const auto permille = static_cast<int>(jitter_() % 401) + 800;
-  timer_.expires_after(pause_ * permille / 1000);
-  pause_ = std::min(2 * pause_, kLongestPause);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && expected_) Open();
-  });
+  After(pause * permille / 1000, [this] { Open(); });
+}
+
+void OutwardLink::Say(const std::string& trouble) {
+  if (said_.insert(trouble).second) handlers_.on_trouble(ToString(agent_) + ": " + trouble);
+}
+
+void OutwardLink::After(std::chrono::milliseconds time, std::function<void()> then) {
+  timer_.expires_after(time);
+  timer_.async_wait(
+      [this, turn = ++turn_, then = std::move(then)](const boost::system::error_code& error) {
+        if (!error && turn == turn_) then();
+      });
 }
 
 Status OutwardLink::Send(const std::vector<std::string>& frames) {

@@ -4,10 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>  // Boost 1.74's Asio uses std::exchange without including it.
 #include <vector>
@@ -15,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "device_daemon/server/host_lookup.h"
 #include "device_daemon/server/zmq_socket.h"
 #include "kernels/base/status.h"
 #include "proto/endpoint.h"
@@ -31,17 +33,24 @@ class OutwardLink {
   static constexpr std::chrono::milliseconds kLongestPause{30'000};
 
   struct Handlers {
+    // The public key to expect, asked for before every attempt: a key may have expired since the last.
+    // An error says why there is none now; it is asked for again later.
+    std::function<Result<std::string>()> whom;
     std::function<void()> on_up;  // The agent is there: the board is to announce itself.
     std::function<void(ZmqMessage)> on_message;
     std::function<void(const std::string&)> on_trouble;  // A line for the log, when it is news.
   };
 
   OutwardLink(boost::asio::io_context& io, ZmqContext& context, CurveKeys own_keys, Endpoint agent,
-              std::size_t max_frame_bytes, Handlers handlers);
+              std::size_t max_frame_bytes, Handlers handlers,
+              HostLookup::Resolve resolve = ResolveEndpoint);
 
-  // Whom to expect from now on; nothing: nobody, and a link that is there ends.
-  void Expect(const std::optional<std::string>& public_key);
-  const std::optional<std::string>& expected() const { return expected_; }
+  // Begins. Again: ends a link that is there and an attempt under way, and begins anew.
+  void Start();
+
+  bool is_up() const { return is_up_; }
+  // The key of the agent that is there, or of the latest attempt.
+  const std::string& expected() const { return expected_; }
 
   // Errors: kUnavailable if there is no link, or as ZmqSocket::Send().
   Status Send(const std::vector<std::string>& frames);
@@ -50,9 +59,13 @@ class OutwardLink {
 
  private:
   void Open();
-  Status TryToOpen();
+  void LookUp();
+  Status Connect(const Endpoint& address);
   void OnLink(LinkEvent event);
   void EndAttempt(const std::string& why);
+  void Say(const std::string& trouble);
+  // Replaces what was to happen.
+  void After(std::chrono::milliseconds time, std::function<void()> then);
 
   boost::asio::io_context& io_;
   ZmqContext& context_;
@@ -60,15 +73,18 @@ class OutwardLink {
   const Endpoint agent_;
   const std::size_t max_frame_bytes_;
   Handlers handlers_;
+  const HostLookup::Resolve resolve_;
   boost::asio::steady_timer timer_;
-  std::optional<std::string> expected_;
+  std::uint64_t turn_ = 0;  // Of the timer: what an earlier one waited for may still come.
+  std::string expected_;
+  std::unique_ptr<HostLookup> lookup_;
+  std::deque<Endpoint> addresses_;  // Of the agent's host, that are still to be tried.
   std::unique_ptr<ZmqSocket> socket_;
   std::uint64_t attempt_ = 0;  // Events of earlier ones may still come.
   bool is_up_ = false;
-  bool ipv6_ = false;
   std::chrono::milliseconds pause_ = kFirstPause;
   std::minstd_rand jitter_{std::random_device{}()};
-  std::string last_trouble_;
+  std::set<std::string> said_;  // Troubles, since the link was up last.
 };
 
 }  // namespace bitpilot

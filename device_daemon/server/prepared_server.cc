@@ -7,10 +7,11 @@
 #include <system_error>
 #include <utility>
 
+#include "device_daemon/server/board_clock.h"
 #include "device_daemon/server/capabilities.h"
 #include "device_daemon/server/drain_file.h"
+#include "device_daemon/server/expected_agent.h"
 #include "device_daemon/server/lease_epoch_file.h"
-#include "kernels/base/quoted.h"
 
 namespace bitpilot {
 namespace {
@@ -73,8 +74,12 @@ Result<PreparedServer> PrepareServer(const ServerOptions& options) {
   capabilities.set_shares_agent_host(options.shares_agent_host);
   *capabilities.mutable_energy() = DescribeEnergy(*energy, cost_table);
   if (!options.connect.empty()) {
-    const Status expected = ExpectedAgent(agents->agents, options.agent_name).status();
-    if (!expected.ok()) return expected;
+    const Status expected = ChooseExpectedAgent(agents->agents, options.agent_name,
+                                                BoardClock(options.store_folder).Today(),
+                                                ReadExpectedAgent(options.store_folder))
+                                .status();
+    // A key that is not good today may be on another day, or once the clock is set.
+    if (!expected.ok() && expected.code() != StatusCode::kPermissionDenied) return expected;
   }
   Result<std::optional<std::string>> drain = ReadDrain(options.store_folder);
   if (!drain.ok()) return drain.status();
@@ -147,22 +152,6 @@ WorkerCommand WorkerCommandFor(const ServerOptions& options) {
     if (options.fast) arguments.emplace_back("--fast");
   }
   return {options.program, std::move(arguments)};
-}
-
-Result<std::string> ExpectedAgent(const AuthorizedAgents& agents, const std::string& name) {
-  std::vector<std::string> keys;
-  for (const auto& [key, agent] : agents) {
-    if (name.empty() ? agent.role != v1::OBSERVER : agent.name == name) keys.push_back(key);
-  }
-  if (keys.size() == 1) return keys.front();
-  const std::string asked = name.empty() ? "an agent that may measure" : "an agent " + Quoted(name);
-  if (keys.empty()) {
-    return Status(StatusCode::kNotFound, "--connect needs " + asked +
-                                             " in authorized_agents, whose key it expects there; "
-                                             "none is listed");
-  }
-  return InvalidArgument("--connect needs one agent whose key it expects there; " +
-                         std::to_string(keys.size()) + " are listed: name one with --agent NAME");
 }
 
 }  // namespace bitpilot

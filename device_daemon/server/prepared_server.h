@@ -43,10 +43,4 @@ daemon::CoreConfig MakeCoreConfig(const ServerOptions& options, PreparedServer& 
 EnergySetup MakeEnergySetup(const ServerOptions& options, EnergyChoice choice);
 WorkerCommand WorkerCommandFor(const ServerOptions& options);
 
-// The agent that a board which connects expects: the one listed as `name`; or, of an empty name, the
-// only one that may measure.
-//
-// Errors: kNotFound, kInvalidArgument (several, and no name) say what to do.
-Result<std::string> ExpectedAgent(const AuthorizedAgents& agents, const std::string& name);
-
 }  // namespace bitpilot

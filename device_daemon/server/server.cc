@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <deque>
 #include <string_view>
 #include <utility>
@@ -21,7 +20,7 @@
 #include "device_daemon/server/housekeeping.h"
 #include "device_daemon/server/lease_epoch_file.h"
 #include "device_daemon/server/log.h"
-#include "device_daemon/server/outward_link.h"
+#include "device_daemon/server/outward_links.h"
 #include "device_daemon/server/prepared_server.h"
 #include "device_daemon/server/service_manager.h"
 #include "device_daemon/worker/sandbox.h"
@@ -36,7 +35,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxZmqFrameBytes = std::size_t{8} << 20;
 constexpr int kShutdownLingerMs = 1'000;
-constexpr char kOutwardRoute[] = "outward ";  // And a number; a router's own ids begin with a zero.
 
 class Server {
  public:
@@ -53,8 +51,7 @@ class Server {
 
  private:
   Status Listen();
-  Status ConnectOutward();
-  void ExpectAgents();
+  OutwardLinks::Handlers OutwardHandlers();
   void OnMessage(daemon::Peer peer, ZmqMessage message);
   void OnSignal(int signal);
   void WaitForSignal();
@@ -96,7 +93,7 @@ class Server {
   daemon::DaemonCore core_;
   Gate gate_;
   ZmqSocket socket_;
-  std::vector<std::unique_ptr<OutwardLink>> outward_;
+  OutwardLinks outward_;
   FileWatch agents_watch_;
   ServiceManager service_manager_;
   JobRunner jobs_;
@@ -122,6 +119,8 @@ Server::Server(const ServerOptions& options, PreparedServer prepared)
             if (serving_) refusals_.Add(line);
           }),
       socket_(io_, context_, ZmqSocketKind::kRouter),
+      outward_(io_, context_, keys_, options.agent_name, options.store_folder, kMaxZmqFrameBytes,
+               OutwardHandlers()),
       agents_watch_(io_, AuthorizedAgentsPath(options.keys_folder), [this] { ReloadAgents(); }),
       service_manager_(io_),
       jobs_(io_, WorkerCommandFor(options), MemoryOfTheBoard(),
@@ -146,7 +145,7 @@ Status Server::Open() {
   BITPILOT_RETURN_IF_ERROR(gate_.Open());
   BITPILOT_RETURN_IF_ERROR(TestGate(io_, context_, gate_));
   if (!options_.endpoint.empty()) BITPILOT_RETURN_IF_ERROR(Listen());
-  BITPILOT_RETURN_IF_ERROR(ConnectOutward());
+  BITPILOT_RETURN_IF_ERROR(outward_.Open(options_.connect));
   const Status started = housekeeping_.Start();
   if (!started.ok()) return started.WithContext("--metrics");
   serving_ = true;
@@ -174,37 +173,15 @@ Status Server::Listen() {
   return {};
 }
 
-Status Server::ConnectOutward() {
-  for (const std::string& text : options_.connect) {
-    Result<Endpoint> endpoint = ParseEndpoint(text, EndpointUse::kConnect);
-    if (!endpoint.ok()) return endpoint.status();
-    const std::size_t number = outward_.size();
-    const std::string route = kOutwardRoute + std::to_string(number);
-    OutwardLink::Handlers handlers;
-    handlers.on_up = [this, number] {
-      LogLine("connected to " + ToString(outward_[number]->agent()), "agent_connected");
-      (void)outward_[number]->Send(EncodeMessage(core_.Announcement()));
-    };
-    handlers.on_message = [this, number, route](ZmqMessage message) {
-      OnMessage({route, outward_[number]->expected().value_or("")}, std::move(message));
-    };
-    handlers.on_trouble = [](const std::string& line) { LogLine(line, "agent_not_there"); };
-    outward_.push_back(std::make_unique<OutwardLink>(io_, context_, keys_, std::move(*endpoint),
-                                                     kMaxZmqFrameBytes, std::move(handlers)));
-  }
-  ExpectAgents();
-  return {};
-}
-
-// A key that is not listed any more, or has expired, is nobody to connect to.
-void Server::ExpectAgents() {
-  const Result<std::string> key = ExpectedAgent(gate_.agents(), options_.agent_name);
-  const bool is_good = key.ok() && WhyNotToday(*gate_.Find(*key), clock_.Today()).empty();
-  for (const std::unique_ptr<OutwardLink>& link : outward_) {
-    // Who is connected stays, whatever the clock says now.
-    if (key.ok() && link->expected() == *key) continue;
-    link->Expect(is_good ? std::optional<std::string>(*key) : std::nullopt);
-  }
+OutwardLinks::Handlers Server::OutwardHandlers() {
+  OutwardLinks::Handlers handlers;
+  handlers.agents = [this]() -> const AuthorizedAgents& { return gate_.agents(); };
+  handlers.today = [this] { return clock_.Today(); };
+  handlers.announcement = [this] { return core_.Announcement(); };
+  handlers.on_message = [this](daemon::Peer peer, ZmqMessage message) {
+    OnMessage(std::move(peer), std::move(message));
+  };
+  return handlers;
 }
 
 void Server::OnMessage(daemon::Peer peer, ZmqMessage message) {
@@ -273,9 +250,8 @@ void Server::ArmTimer() {
 void Server::Perform(const daemon::Send& send) {
   std::vector<std::string> frames = EncodeMessage(send.message);
   Status status;
-  if (send.routing_id.starts_with(kOutwardRoute)) {
-    const int number = std::stoi(send.routing_id.substr(std::strlen(kOutwardRoute)));
-    status = outward_[static_cast<std::size_t>(number)]->Send(frames);
+  if (OutwardLinks::IsRoute(send.routing_id)) {
+    status = outward_.Send(send.routing_id, frames);
   } else {
     frames.insert(frames.begin(), send.routing_id);
     status = socket_.Send(frames);
@@ -318,7 +294,10 @@ void Server::Perform(const daemon::AppendArtifact& append) {
                                 store_.Append(append.request.sha256, append.offset, append.bytes)});
 }
 
-void Server::Perform(const daemon::StartJob& start) { jobs_.Start(start.job, start.request); }
+void Server::Perform(const daemon::StartJob& start) {
+  housekeeping_.CatchUp();
+  jobs_.Start(start.job, start.request);
+}
 
 void Server::WaitForSignal() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
@@ -349,14 +328,14 @@ void Server::ReloadAgents() {
   for (const auto& [key, agent] : list.agents) replaced.roles[key] = agent.role;
   gate_.Replace(std::move(list.agents));
   Feed(std::move(replaced));
-  ExpectAgents();
+  outward_.Reconsider();
 }
 
 void Server::WatchAgents() {
-  const Status watched = agents_watch_.Start();
-  if (!watched.ok()) {
-    LogLine(watched.message() + "; send SIGHUP after every change", "not_watched");
-  }
+  agents_watch_.Start();
+  // It may have changed since it was read at the start.
+  const Result<AgentList> now = ReadAgentList(options_.keys_folder);
+  if (!now.ok() || now->agents != gate_.agents()) ReloadAgents();
 }
 
 DaemonMetrics Server::Metrics() {

@@ -21,7 +21,7 @@ struct ServerOptions {
   // "tcp://127.0.0.1:7777"; port 0 takes a free one. Empty: only connects.
   std::string endpoint;
   std::vector<std::string> connect;  // Agents to connect to, from behind a NAT.
-  std::string agent_name;            // Whose key is expected there; as ExpectedAgent() takes it.
+  std::string agent_name;  // Whose key is expected there; as ChooseExpectedAgent() takes it.
   std::string keys_folder;
   std::string store_folder;
   std::uint64_t store_quota_bytes = std::uint64_t{256} << 20;

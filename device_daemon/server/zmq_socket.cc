@@ -309,14 +309,14 @@ Status ZmqSocket::Connect(const std::string& endpoint) {
   return LastError(StatusCode::kUnavailable, "cannot connect to " + endpoint);
 }
 
-Status ZmqSocket::ConnectOnce(const Endpoint& endpoint, bool ipv6) {
+Status ZmqSocket::ConnectOnce(const Endpoint& address) {
   void* socket = impl_->socket.handle();
-  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_IPV6, "IPV6", ipv6 ? 1 : 0));
+  BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_IPV6, "IPV6", address.is_ipv6() ? 1 : 0));
   BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_RECONNECT_IVL, "RECONNECT_IVL", -1));
   // What is sent before the link is up, or after it is down, is refused and not kept.
   BITPILOT_RETURN_IF_ERROR(SetInt(socket, ZMQ_IMMEDIATE, "IMMEDIATE", 1));
-  if (zmq_connect(socket, ToString(endpoint).c_str()) == 0) return {};
-  return LastError(StatusCode::kUnavailable, "cannot connect to " + ToString(endpoint));
+  if (zmq_connect(socket, ToString(address).c_str()) == 0) return {};
+  return LastError(StatusCode::kUnavailable, "cannot connect to " + ToString(address));
 }
 
 const std::string& ZmqSocket::bound_endpoint() const { return impl_->bound_endpoint; }

@@ -101,9 +101,10 @@ class ZmqSocket {
   // Errors: kUnavailable.
   Status Bind(const std::vector<Endpoint>& addresses);
   Status Connect(const std::string& endpoint);  // inproc:// or an address, not a name.
-  // Once: it is for the caller to connect another socket when this link ends. The I/O thread asks for
-  // the host's addresses. ipv6: whether it looks for one of these.
-  Status ConnectOnce(const Endpoint& endpoint, bool ipv6);
+  // Once: it is for the caller to connect another socket when this link ends.
+  //
+  // REQUIRES: an address, not a name: all sockets of the context would wait for the name service.
+  Status ConnectOnce(const Endpoint& address);
   // As given to Bind(), with the port that the system chose for ":0".
   const std::string& bound_endpoint() const;
 

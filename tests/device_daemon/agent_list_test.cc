@@ -1,13 +1,16 @@
 // The two words that may follow a key in authorized_agents, and what they do at the gate.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "device_daemon/server/expected_agent.h"
 #include "device_daemon/server/keys.h"
-#include "device_daemon/server/prepared_server.h"
 #include "device_daemon/server/zap.h"
+#include "tests/device_daemon/temporary_folder.h"
 
 namespace bitpilot {
 namespace {
@@ -64,16 +67,57 @@ TEST(AgentListTest, RefusesADatedKeyWhileTheClockIsNotSet) {
   EXPECT_TRUE(Knock({"laptop"}, std::nullopt).accepted);
 }
 
-TEST(AgentListTest, FindsTheAgentToConnectTo) {
+TEST(ExpectedAgentTest, IsTheOneNamedOrTheOnlyOneThatMayMeasure) {
   const AuthorizedAgents one{{"key a", {"a"}}, {"key o", {"o", v1::OBSERVER}}};
-  EXPECT_EQ(ExpectedAgent(one, "").value(), "key a");
-  EXPECT_EQ(ExpectedAgent(one, "a").value(), "key a");
-  EXPECT_EQ(ExpectedAgent(one, "b").status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(ExpectedAgent({}, "").status().code(), StatusCode::kNotFound);
-  const Status several =
-      ExpectedAgent({{"key a", {"a"}}, {"key b", {"b", v1::ADMIN}}}, "").status();
-  EXPECT_EQ(several.code(), StatusCode::kInvalidArgument);
-  EXPECT_NE(several.message().find("--agent NAME"), std::string::npos);
+  const auto choose = [](const AuthorizedAgents& agents, const std::string& name) {
+    return ChooseExpectedAgent(agents, name, std::nullopt, "");
+  };
+  EXPECT_EQ(choose(one, "")->public_key, "key a");
+  EXPECT_EQ(choose(one, "a")->public_key, "key a");
+  EXPECT_EQ(choose(one, "o")->public_key, "key o");
+  EXPECT_EQ(choose(one, "b").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(choose({}, "").status().code(), StatusCode::kNotFound);
+}
+
+TEST(ExpectedAgentTest, OfSeveralIsTheOneExpectedBefore) {
+  const AuthorizedAgents two{{"key a", {"a"}}, {"key b", {"b", v1::ADMIN}}};
+  for (const char* before : {"", "key c"}) {
+    const Status unknown = ChooseExpectedAgent(two, "", std::nullopt, before).status();
+    EXPECT_EQ(unknown.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(unknown.message().find("--agent NAME"), std::string::npos);
+  }
+  const Result<ExpectedAgent> before = ChooseExpectedAgent(two, "", std::nullopt, "key b");
+  ASSERT_TRUE(before.ok());
+  EXPECT_EQ(before->public_key, "key b");
+  EXPECT_NE(before->note.find("'b'"), std::string::npos) << before->note;
+  EXPECT_NE(before->note.find("--agent NAME"), std::string::npos) << before->note;
+  // Whoever is named is meant.
+  EXPECT_EQ(ChooseExpectedAgent(two, "a", std::nullopt, "key b")->public_key, "key a");
+}
+
+TEST(ExpectedAgentTest, HasAKeyThatIsGoodToday) {
+  const Day last = *ParseDay("2027-01-31");
+  const AuthorizedAgents keys{{"key 1", {"a", v1::AGENT, last}}, {"key 2", {"a"}}};
+  EXPECT_EQ(ChooseExpectedAgent(keys, "a", last, "key 1")->public_key, "key 1");
+  EXPECT_EQ(ChooseExpectedAgent(keys, "a", last + std::chrono::days{1}, "key 1")->public_key,
+            "key 2");
+  const AuthorizedAgents dated{{"key 1", {"a", v1::AGENT, last}}};
+  const Status expired =
+      ChooseExpectedAgent(dated, "", last + std::chrono::days{1}, "key 1").status();
+  EXPECT_EQ(expired.code(), StatusCode::kPermissionDenied);
+  EXPECT_NE(expired.message().find("has expired"), std::string::npos);
+  EXPECT_EQ(ChooseExpectedAgent(dated, "", std::nullopt, "").status().code(),
+            StatusCode::kPermissionDenied);
+}
+
+TEST(ExpectedAgentTest, IsRememberedInTheStore) {
+  const TemporaryFolder store;
+  EXPECT_EQ(ReadExpectedAgent(store.path()), "");
+  const std::string key = MakeCurveKeys().public_key;
+  ASSERT_TRUE(WriteExpectedAgent(store.path(), key).ok());
+  EXPECT_EQ(ReadExpectedAgent(store.path()), key);
+  std::ofstream(store / "expected_agent") << "half a k";
+  EXPECT_EQ(ReadExpectedAgent(store.path()), "");
 }
 
 }  // namespace

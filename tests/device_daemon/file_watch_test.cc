@@ -36,7 +36,7 @@ class FileWatchTest : public testing::Test {
 };
 
 TEST_F(FileWatchTest, TellsThatAFileWasWrittenReplacedOrRemoved) {
-  ASSERT_TRUE(watch_.Start().ok());
+  watch_.Start();
   EXPECT_TRUE(Tells([&] { std::ofstream(path_) << "one\n"; }));
   EXPECT_TRUE(Tells([&] { std::ofstream(path_, std::ios::app) << "two\n"; }));
   EXPECT_TRUE(Tells([&] { chmod(path_.c_str(), 0666); }));
@@ -48,7 +48,7 @@ TEST_F(FileWatchTest, TellsThatAFileWasWrittenReplacedOrRemoved) {
 }
 
 TEST_F(FileWatchTest, SaysNothingOfOtherFiles) {
-  ASSERT_TRUE(watch_.Start().ok());
+  watch_.Start();
   std::ofstream(folder_ / "list.lock") << "x";
   std::ofstream(folder_ / "lis") << "x";
   io_.run_for(std::chrono::milliseconds{100});
@@ -58,10 +58,10 @@ TEST_F(FileWatchTest, SaysNothingOfOtherFiles) {
 // An editor moves the file aside and writes a new one: nobody is to see that there was none.
 TEST_F(FileWatchTest, WaitsForTheFileThatAnEditorWritesAnew) {
   std::ofstream(path_) << "one\n";
-  ASSERT_TRUE(watch_.Start().ok());
+  watch_.Start();
   bool was_there = true;
   FileWatch looks(io_, path_, [&] { was_there = was_there && std::filesystem::exists(path_); });
-  ASSERT_TRUE(looks.Start().ok());
+  looks.Start();
   EXPECT_TRUE(Tells([&] {
     std::filesystem::rename(path_, path_ + "~");
     io_.restart();
@@ -71,9 +71,55 @@ TEST_F(FileWatchTest, WaitsForTheFileThatAnEditorWritesAnew) {
   EXPECT_TRUE(was_there);
 }
 
-TEST_F(FileWatchTest, FailsWithoutTheFolder) {
-  FileWatch watch(io_, folder_ / "none/list", [] {});
-  EXPECT_EQ(watch.Start().code(), StatusCode::kUnavailable);
+// Keys that are deployed as a folder: the new one takes the place of the old.
+TEST_F(FileWatchTest, GoesOnWhenTheFolderIsReplaced) {
+  namespace fs = std::filesystem;
+  const std::string keys = folder_ / "keys";
+  const std::string list = keys + "/list";
+  const auto replace_folder = [&](const std::string& text) {
+    fs::create_directory(folder_ / "new");
+    std::ofstream(folder_ / "new/list") << text;
+    fs::remove_all(folder_ / "old");
+    fs::rename(keys, folder_ / "old");
+    fs::rename(folder_ / "new", keys);
+  };
+  fs::create_directory(keys);
+  std::ofstream(list) << "one\n";
+  FileWatch watch(io_, list, [this] { ++changes_; });
+  watch.Start();
+  EXPECT_TRUE(Tells([&] { replace_folder("two\n"); }));
+  EXPECT_TRUE(Tells([&] { std::ofstream(list, std::ios::app) << "three\n"; }));
+  EXPECT_TRUE(Tells([&] { replace_folder("four\n"); }));
+  EXPECT_TRUE(Tells([&] { fs::remove_all(keys); }));
+  EXPECT_TRUE(Tells([&] {
+    fs::create_directory(keys);
+    std::ofstream(list) << "five\n";
+  }));
+  EXPECT_TRUE(Tells([&] { std::ofstream(list) << "six, written anew\n"; }));
+}
+
+TEST_F(FileWatchTest, SeesWhereASymbolicLinkLeadsAndAFolderFurtherUpThatIsReplaced) {
+  namespace fs = std::filesystem;
+  for (const char* folder : {"a", "a/keys", "b", "b/keys"}) fs::create_directory(folder_ / folder);
+  std::ofstream(folder_ / "a/keys/list") << "one\n";
+  std::ofstream(folder_ / "b/keys/list") << "two\n";
+  fs::create_symlink("a", folder_ / "now");
+  FileWatch watch(io_, folder_ / "now/keys/list", [this] { ++changes_; });
+  watch.Start();
+  EXPECT_TRUE(Tells([&] {
+    fs::create_symlink("b", folder_ / "next");
+    fs::rename(folder_ / "next", folder_ / "now");
+  }));
+  EXPECT_TRUE(Tells([&] { std::ofstream(folder_ / "b/keys/list", std::ios::app) << "three\n"; }));
+}
+
+TEST_F(FileWatchTest, WaitsForAFolderThatIsNotThereYet) {
+  FileWatch watch(io_, folder_ / "none/list", [this] { ++changes_; });
+  watch.Start();
+  EXPECT_TRUE(Tells([&] {
+    std::filesystem::create_directory(folder_ / "none");
+    std::ofstream(folder_ / "none/list") << "one\n";
+  }));
 }
 
 }  // namespace

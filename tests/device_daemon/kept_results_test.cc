@@ -1,7 +1,10 @@
 // Results that no agent has acknowledged: the bookkeeping, and what the core does with them.
 #include "device_daemon/core/kept_results.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tests/device_daemon/daemon_jobs_fixture.h"
@@ -25,7 +28,7 @@ v1::KeptResult KeptOf(const std::string& measure_id, const std::string& user_id 
 TEST(KeptResultsTest, LetsTheOldestMakeRoom) {
   KeptResults results;
   for (int i = 0; i <= static_cast<int>(KeptResults::kMaxResults); ++i) {
-    results.Add(KeptOf(IdOf(i)), Milliseconds{0});
+    results.Add(KeptOf(IdOf(i)), "", Milliseconds{0});
   }
   EXPECT_EQ(results.size(), KeptResults::kMaxResults);
   EXPECT_EQ(results.Find(IdOf(0)), nullptr);
@@ -39,7 +42,7 @@ TEST(KeptResultsTest, BoundsTheBytesOfAllResults) {
   for (int i = 0; i < 6; ++i) {
     v1::KeptResult kept = KeptOf(IdOf(i));
     kept.mutable_result()->set_detail(detail);
-    results.Add(std::move(kept), Milliseconds{0});
+    results.Add(std::move(kept), "", Milliseconds{0});
   }
   EXPECT_EQ(results.size(), 3U);
   EXPECT_NE(results.Find(IdOf(5)), nullptr);
@@ -47,8 +50,8 @@ TEST(KeptResultsTest, BoundsTheBytesOfAllResults) {
 
 TEST(KeptResultsTest, StoresWhatIsNotAcknowledgedSoonOnce) {
   KeptResults results;
-  results.Add(KeptOf(IdOf(1)), Milliseconds{0});
-  results.Add(KeptOf(IdOf(2)), Milliseconds{0});
+  results.Add(KeptOf(IdOf(1)), "", Milliseconds{0});
+  results.Add(KeptOf(IdOf(2)), "", Milliseconds{0});
   results.Forget(IdOf(1), kAlice);
   EXPECT_TRUE(results.TakeDueToStore(Milliseconds{499}).empty());
   EXPECT_EQ(results.TakeDueToStore(Milliseconds{500}), std::vector<std::string>{IdOf(2)});
@@ -61,7 +64,7 @@ TEST(KeptResultsTest, StoresWhatIsNotAcknowledgedSoonOnce) {
 
 TEST(KeptResultsTest, SendsAgainAtMostSixtyTimes) {
   KeptResults results;
-  results.Add(KeptOf(IdOf(1)), Milliseconds{0});
+  results.Add(KeptOf(IdOf(1)), "", Milliseconds{0});
   int sent = 0;
   for (Milliseconds now{0}; now < Milliseconds{200'000}; now += KeptResults::kResendPause) {
     sent += static_cast<int>(results.TakeDueToSend(now).size());
@@ -73,7 +76,7 @@ TEST(KeptResultsTest, SendsAgainAtMostSixtyTimes) {
 TEST(KeptResultsTest, DropsWhatNobodyFetchedForADay) {
   KeptResults results;
   results.Load(KeptOf(IdOf(1)), Milliseconds{0});
-  EXPECT_EQ(results.NextDeadline(), Milliseconds{86'400'000});
+  EXPECT_EQ(results.NextDeadline(/*may_store=*/true), Milliseconds{86'400'000});
   results.Expire(Milliseconds{86'399'999});
   EXPECT_EQ(results.size(), 1U);
   results.Expire(Milliseconds{86'400'000});
@@ -93,6 +96,51 @@ TEST_F(DaemonJobsTest, WritesAResultThatIsNotAcknowledgedToTheDisk) {
   Message ack = driver_.Request(alice_);
   ack.envelope.mutable_result_ack()->set_measure_id(std::string(kMeasureIdBytes, 'm'));
   EXPECT_EQ(CoreDriver::Of<DropResult>(driver_.Deliver(kAlice, ack)).size(), 1U);
+}
+
+// A flush of the disk in the middle of a measurement would be measured.
+TEST_F(DaemonJobsTest, LeavesTheDiskAloneWhileItMeasures) {
+  const auto disk = [](const std::vector<Action>& actions) {
+    return CoreDriver::Of<StoreResult>(actions).size() + CoreDriver::Of<DropResult>(actions).size();
+  };
+  const auto acknowledge = [&](char id) {
+    Message ack = driver_.Request(alice_);
+    ack.envelope.mutable_result_ack()->set_measure_id(std::string(kMeasureIdBytes, id));
+    return driver_.Deliver(kAlice, ack);
+  };
+  JobId job = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('a')});
+  EXPECT_EQ(disk(driver_.PassTime(KeptResults::kStoreDelay)), 1U);
+  job = Start(driver_.MeasureRequest(alice_, 'b'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('b')});
+  job = Start(driver_.MeasureRequest(alice_, 'c'));
+  EXPECT_EQ(disk(driver_.PassTime(KeptResults::kStoreDelay)), 0U);  // 'b' is due,
+  EXPECT_EQ(disk(acknowledge('a')), 0U);                            // and 'a' is to go.
+  // Nothing to wake up for but the job.
+  EXPECT_GT(*driver_.core.NextDeadline(), driver_.now);
+  const auto done = driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('c')});
+  ASSERT_EQ(CoreDriver::Of<StoreResult>(done).size(), 1U);
+  EXPECT_EQ(CoreDriver::Of<StoreResult>(done)[0].measure_id, std::string(kMeasureIdBytes, 'b'));
+  EXPECT_EQ(CoreDriver::Of<DropResult>(done).size(), 1U);
+}
+
+// Where one measurement follows the other without a pause, the disk's turn is between them.
+TEST_F(DaemonJobsTest, StoresResultsBeforeTheNextMeasurementThatWaits) {
+  JobId job = Start(driver_.MeasureRequest(alice_, 'a'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('a')});
+  job = Start(driver_.MeasureRequest(alice_, 'b'));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(alice_, 'c'));  // Waits.
+  EXPECT_TRUE(CoreDriver::Of<StoreResult>(driver_.PassTime(KeptResults::kStoreDelay)).empty());
+  const auto next = driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('b')});
+  const auto position = [&](auto is) {
+    return std::find_if(next.begin(), next.end(), is) - next.begin();
+  };
+  const auto stored =
+      position([](const Action& one) { return std::holds_alternative<StoreResult>(one); });
+  const auto begun =
+      position([](const Action& one) { return std::holds_alternative<StartJob>(one); });
+  EXPECT_LT(stored, begun);
+  EXPECT_LT(begun, static_cast<std::ptrdiff_t>(next.size()));
 }
 
 // The daemon was killed after the measurement: its next run answers from the disk, without a lease.
@@ -131,6 +179,29 @@ TEST_F(DaemonJobsTest, F26SendsAResultAgainThatItsAgentDidNotTake) {
   EXPECT_EQ(ResultIn(driver_.PassTime(Milliseconds{1})).status(), v1::OK);
   EXPECT_EQ(ResultIn(driver_.PassTime(Milliseconds{5'000})).status(),
             v1::MEASURE_STATUS_UNSPECIFIED);
+}
+
+// `fleet list` has the key of the search that measures: what it does not know it would acknowledge.
+TEST_F(DaemonJobsTest, SendsAResultAgainOnlyToTheSessionThatAskedForIt) {
+  std::vector<std::string> others{alice_};
+  for (int i = 0; i < 8; ++i) others.push_back(driver_.SayHello(kAlice));
+  const auto session_of = [&](const std::vector<Action>& actions) {
+    const v1::Envelope sent = CoreDriver::OnlyReply(actions);
+    return sent.has_measure_result() ? sent.session_id() : "no result";
+  };
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  // Its agent asks again in a new session, among others of the same key.
+  const std::string asking = driver_.SayHello(kAlice);
+  others.push_back(driver_.SayHello(kAlice));
+  driver_.Deliver(kAlice, driver_.MeasureRequest(asking, 'm'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')});
+  const ResultNotSent not_sent{std::string(kMeasureIdBytes, 'm')};
+  driver_.Step(not_sent);
+  EXPECT_EQ(session_of(driver_.PassTime(KeptResults::kResendPause)), asking);
+  // And in another one, after the end.
+  driver_.Deliver(kAlice, driver_.MeasureRequest(others.back(), 'm'));
+  driver_.Step(not_sent);
+  EXPECT_EQ(session_of(driver_.PassTime(KeptResults::kResendPause)), others.back());
 }
 
 TEST_F(DaemonJobsTest, F12KeepsResultsInMemoryAndSaysSoWhenTheDiskIsFull) {

@@ -3,55 +3,26 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "device_daemon/server/gate.h"
+#include "tests/device_daemon/listening_agent.h"
 
 namespace bitpilot {
 namespace {
 
 using std::chrono::milliseconds;
 
-// An agent's end: CURVE's server, whose allow-list has the board's key.
-class ListeningAgent {
- public:
-  ListeningAgent(boost::asio::io_context& io, const CurveKeys& keys, const std::string& board_key,
-                 const std::string& endpoint = "tcp://127.0.0.1:0")
-      : gate_(
-            io, context_, {{board_key, {"board"}}}, [] { return std::nullopt; },
-            [](const std::string&) {}),
-        router_(io, context_, ZmqSocketKind::kRouter) {
-    EXPECT_TRUE(gate_.Open().ok());
-    EXPECT_TRUE(router_.SecureAsServer(keys.secret_key).ok());
-    EXPECT_TRUE(router_.LimitPeers(1 << 20).ok());
-    EXPECT_TRUE(router_.Bind(endpoint).ok());
-    router_.OnMessage([this](ZmqMessage message) { received_.push_back(std::move(message)); });
-  }
-
-  Endpoint endpoint() const {
-    return ParseEndpoint(router_.bound_endpoint(), EndpointUse::kConnect).value();
-  }
-  const std::vector<ZmqMessage>& received() const { return received_; }
-  // To the last one that spoke, who may have left.
-  Status Answer(const std::string& text) {
-    return router_.Send({received_.back().frames[0], text});
-  }
-
- private:
-  ZmqContext context_;
-  Gate gate_;
-  ZmqSocket router_;
-  std::vector<ZmqMessage> received_;
-};
-
 class OutwardLinkTest : public testing::Test {
  protected:
   OutwardLink::Handlers Handlers() {
     OutwardLink::Handlers handlers;
+    handlers.whom = [this] { return expected_; };
     handlers.on_up = [this] {
       ++ups_;
       EXPECT_TRUE(link_->Send({"here I am"}).ok());
@@ -63,9 +34,12 @@ class OutwardLinkTest : public testing::Test {
     return handlers;
   }
 
-  void ConnectTo(const Endpoint& agent, const std::string& expected) {
-    link_ = std::make_unique<OutwardLink>(io_, context_, board_, agent, 1 << 20, Handlers());
-    link_->Expect(expected);
+  void ConnectTo(const Endpoint& agent, const std::string& expected,
+                 HostLookup::Resolve resolve = ResolveEndpoint) {
+    expected_ = expected;
+    link_ = std::make_unique<OutwardLink>(io_, context_, board_, agent, 1 << 20, Handlers(),
+                                          std::move(resolve));
+    link_->Start();
   }
 
   template <typename Done>
@@ -83,6 +57,7 @@ class OutwardLinkTest : public testing::Test {
   ZmqContext context_;
   const CurveKeys board_ = MakeCurveKeys();
   const CurveKeys agent_ = MakeCurveKeys();
+  Result<std::string> expected_ = Status(StatusCode::kNotFound, "nobody is listed");
   int ups_ = 0;
   std::vector<std::string> answers_;
   std::vector<std::string> troubles_;
@@ -137,13 +112,103 @@ TEST_F(OutwardLinkTest, LeavesAnAgentThatIsNotListedAnyMore) {
   ListeningAgent agent(io_, agent_, board_.public_key);
   ConnectTo(agent.endpoint(), agent_.public_key);
   ASSERT_TRUE(RunUntil(kPatience, [&] { return !agent.received().empty(); }));
-  link_->Expect(std::nullopt);
+  expected_ = Status(StatusCode::kNotFound, "nobody is listed");
+  link_->Start();
   EXPECT_EQ(link_->Send({"anything"}).code(), StatusCode::kUnavailable);
   static_cast<void>(
       agent.Answer("are you there?"));  // it is noticed sooner or later that nobody is
   RunUntil(milliseconds{700}, [&] { return !answers_.empty() || ups_ > 1; });
   EXPECT_TRUE(answers_.empty());
   EXPECT_EQ(ups_, 1);
+}
+
+TEST_F(OutwardLinkTest, AsksBeforeEveryAttemptWhomToExpect) {
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  link_ =
+      std::make_unique<OutwardLink>(io_, context_, board_, agent.endpoint(), 1 << 20, Handlers());
+  link_->Start();
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  EXPECT_NE(troubles_[0].find("nobody is listed; trying again"), std::string::npos);
+  EXPECT_EQ(ups_, 0);
+  expected_ = agent_.public_key;
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+}
+
+// A name service that does not answer for as long as it is not released.
+class HungNameService {
+ public:
+  ~HungNameService() { Release(); }
+  HostLookup::Resolve resolve(const std::vector<Endpoint>& addresses) {
+    return [addresses, asked = asked_, released = released_](const Endpoint&) {
+      ++*asked;
+      released.wait();
+      return Result<std::vector<Endpoint>>(addresses);
+    };
+  }
+  void Release() {
+    if (!is_released_) release_.set_value();
+    is_released_ = true;
+  }
+  int asked() const { return *asked_; }
+
+ private:
+  std::promise<void> release_;
+  std::shared_future<void> released_ = release_.get_future().share();
+  // Its thread may outlive the test.
+  std::shared_ptr<std::atomic<int>> asked_ = std::make_shared<std::atomic<int>>(0);
+  bool is_released_ = false;
+};
+
+// All sockets of the daemon have one thread for their bytes.
+TEST_F(OutwardLinkTest, LetsOthersTalkWhileTheNameServiceHangs) {
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  HungNameService names;
+  ConnectTo({"agent.invalid", agent.endpoint().port}, agent_.public_key,
+            names.resolve({agent.endpoint()}));
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return names.asked() == 1; }));
+  ZmqSocket listening(io_, context_, ZmqSocketKind::kRouter);
+  ASSERT_TRUE(listening.Bind("tcp://127.0.0.1:0").ok());
+  int arrived = 0;
+  listening.OnMessage([&](const ZmqMessage&) { ++arrived; });
+  ZmqSocket peer(io_, context_, ZmqSocketKind::kDealer);
+  ASSERT_TRUE(peer.Connect(listening.bound_endpoint()).ok());
+  ASSERT_TRUE(peer.Send({"hello"}).ok());
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return arrived == 1; }));
+  EXPECT_EQ(ups_, 0);
+  names.Release();
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+}
+
+TEST_F(OutwardLinkTest, EndsWhileTheNameServiceHangs) {
+  HungNameService names;
+  ConnectTo({"agent.invalid", 7777}, agent_.public_key,
+            names.resolve({Endpoint{"127.0.0.1", 7777}}));
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return names.asked() == 1; }));
+  link_.reset();  // Does not wait.
+  names.Release();
+  RunUntil(milliseconds{100}, [] { return false; });
+  EXPECT_TRUE(troubles_.empty());
+}
+
+TEST_F(OutwardLinkTest, TriesEveryAddressOfItsAgentsHost) {
+  Endpoint nobody;
+  {
+    const ListeningAgent gone(io_, agent_, board_.public_key);
+    nobody = gone.endpoint();
+  }
+  ListeningAgent agent(io_, agent_, board_.public_key);
+  const std::vector<Endpoint> addresses{nobody, agent.endpoint()};
+  ConnectTo({"agent.invalid", agent.endpoint().port}, agent_.public_key,
+            [addresses](const Endpoint&) { return Result<std::vector<Endpoint>>(addresses); });
+  EXPECT_TRUE(RunUntil(kPatience, [&] { return ups_ == 1; }));
+}
+
+TEST_F(OutwardLinkTest, NamesAHostThatIsUnknown) {
+  ConnectTo({"agent.invalid", 7777}, agent_.public_key, [](const Endpoint&) {
+    return Result<std::vector<Endpoint>>(Status(StatusCode::kNotFound, "unknown host"));
+  });
+  ASSERT_TRUE(RunUntil(kPatience, [&] { return !troubles_.empty(); }));
+  EXPECT_EQ(troubles_[0], "tcp://agent.invalid:7777: unknown host; trying again");
 }
 
 }  // namespace

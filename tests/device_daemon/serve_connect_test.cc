@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -88,6 +89,27 @@ TEST_F(ServeConnectTest, AnnouncesItselfAndServesTheAgentThere) {
   // And others where it listens.
   TestAgent other(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
   EXPECT_TRUE(other.SayHello());
+}
+
+// The board may be where nobody else can reach it.
+TEST_F(ServeConnectTest, GoesOnWithItsAgentWhenAnotherIsListedAndAfterARestart) {
+  DaemonProcess daemon({"--connect", target()});
+  std::ofstream(AuthorizedAgentsPath(daemon.keys_folder()))
+      << "there " << agent_keys_.public_key << "\n";
+  daemon.Restart();
+  Admit(daemon);
+  ASSERT_TRUE(Receive().envelope.has_announce()) << daemon.Log();
+  std::ofstream(AuthorizedAgentsPath(daemon.keys_folder()), std::ios::app)
+      << "second " << MakeCurveKeys().public_key << " admin\n";
+  ASSERT_TRUE(daemon.WaitForLog("2 agents are authorized now")) << daemon.Log();
+  EXPECT_TRUE(daemon.WaitForLog("goes on with 'there'")) << daemon.Log();
+  EXPECT_NE(daemon.Log().find("name one with --agent NAME"), std::string::npos) << daemon.Log();
+  Message hello;
+  hello.envelope.set_request_id(1);
+  hello.envelope.mutable_hello()->set_protocol_major(kProtocolMajor);
+  EXPECT_TRUE(Ask(hello).envelope.has_hello_ack());
+  daemon.Restart();
+  EXPECT_TRUE(Receive().envelope.has_announce()) << daemon.Log();
 }
 
 TEST_F(ServeConnectTest, F34SaysNothingToAnAgentWithAnotherKey) {
