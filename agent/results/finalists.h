@@ -25,10 +25,6 @@ struct Finalist {
   std::string label() const { return LabelOf(role, number); }
 };
 
-inline constexpr std::size_t kMaxFrontFinalists = 8;
-// Of one of several classes, those included that are of the joint front, too.
-inline constexpr std::size_t kMaxClassFrontFinalists = 4;
-
 // The answer that a user of the integer program alone would take: the one with the largest limit
 // within the latency budget (the fastest, if none is within it); without a budget the middle one.
 //

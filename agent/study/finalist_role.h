@@ -2,6 +2,7 @@
 // these two, and never reads a label.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +18,11 @@ enum class FinalistRole : std::uint8_t {
   kFront,           // a member of the front that the search found
   kClassFront,      // of the front of one of several classes, and not of that
 };
+
+// Members of the front in the table at most.
+inline constexpr std::size_t kMaxFrontFinalists = 8;
+// Rows that the front of one of several classes adds to them at most.
+inline constexpr std::size_t kMaxClassFrontFinalists = 4;
 
 // "uniform 8 bit", "uniform 4 bit", "ilp start", "front", "class front".
 std::string_view ToString(FinalistRole role);
