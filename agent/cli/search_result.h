@@ -33,10 +33,11 @@
 // one with the same training; and final_batches of each of final_networks networks of this table,
 // which differ in their widths.
 //
-// chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
+// chosen: rows that were found, by validation accuracy and final ratio (agent/study/chosen_rows.h); one
+// that is on no front but a class's, "class front N", is in "classes";
 // test accuracies choose nothing, and nobody is chosen where uniform 8 bit's own final training diverged.
 // not_from_search_but_better: the references and the integer program's answer that the same rule puts
-// before the member chosen, or before uniform 8 bit where no member was; ratios within 1 % are equal.
+// before the row chosen, or before uniform 8 bit where none was; ratios within 1 % are equal.
 //
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...

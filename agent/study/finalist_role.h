@@ -33,6 +33,9 @@ Result<FinalistRole> ParseFinalistRole(std::string_view word);
 // Uniform 8 and 4 bit: there to compare with, found by nobody.
 bool IsReference(FinalistRole role);
 
+// Found by the search: on its front, or on that of one of several classes.
+bool IsFound(FinalistRole role);
+
 // For people: the role, of a member of a front with its number ("front 3").
 std::string LabelOf(FinalistRole role, int number);
 
