@@ -58,7 +58,8 @@
 //                         latency_ratio_int8(_ci) of interleaved rounds; source
 //   class, board          that measured it; null of a mean over classes
 //   speed_int8            "faster", "slower" or "no difference" than uniform 8 bit, by a sign test
-//                         over the interleaved rounds; null of a model; speed_p_value
+//                         over the interleaved rounds; null of a model, and of a mean over classes;
+//                         speed_p_value
 //   as_fast_as            labels of candidates that the rounds do not tell apart from this one
 //   part                  of the final comparison, from 1, where the board took it in several: of
 //                         candidates of different parts nothing is said of which is faster
