@@ -34,7 +34,8 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
 // Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable trials
 // (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first. Of several classes each one's own
-// front follows, thinned to kMaxClassFrontFinalists, as far as it is not of the joint one.
+// front follows, thinned to kMaxClassFrontFinalists, as far as it is not of the joint one. A row says of
+// which classes' fronts it is, also where those were thinned.
 //
 // classes: of the search, in its order.
 //
