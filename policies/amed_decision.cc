@@ -142,11 +142,18 @@ class Decider {
         Join(problem_.class_objective, measured, /*any_failed=*/false);
     if (!joint) return PredictedCostOf(choice);  // the objective's class has no board now
     TargetCost cost{.latency = joint->figures.ratio, .latency_deviation = joint->latency_deviation};
-    if (problem_.energy_objective == EnergyObjective::kMeasured) {
-      cost.energy = joint->figures.energy_ratio.value_or(0.0);
-      cost.energy_deviation = EnergyDeviation(joint->figures.energy_ratio_uncertainty);
-    } else if (problem_.energy_objective == EnergyObjective::kModel) {
-      cost.energy = joint->figures.model_energy_ratio.value_or(0.0);
+    const bool is_model = problem_.energy_objective == EnergyObjective::kModel;
+    const std::optional<double>& energy =
+        is_model ? joint->figures.model_energy_ratio : joint->figures.energy_ratio;
+    if (problem_.energy_objective == EnergyObjective::kNone) return cost;
+    if (energy) {
+      cost.energy = *energy;
+      cost.energy_deviation =
+          is_model ? 0.0 : EnergyDeviation(joint->figures.energy_ratio_uncertainty);
+    } else {  // not measured, or not on every class
+      const TargetCost predicted = PredictedCostOf(choice);
+      cost.energy = predicted.energy;
+      cost.energy_deviation = predicted.energy_deviation;
     }
     return cost;
   }

@@ -10,7 +10,7 @@ namespace {
 
 using Kind = ClassObjective::Kind;
 
-// A figure that classes may lack. The mean is over those that know it, the largest is known where all do.
+// A figure that classes may lack: known where all know it.
 class OptionalFigure {
  public:
   void Add(const std::optional<double>& value, double uncertainty) {
@@ -26,7 +26,7 @@ class OptionalFigure {
     }
   }
   std::optional<double> value(Kind kind) const {
-    if (count_ == 0 || (is_lacking_ && kind == Kind::kWorst)) return std::nullopt;
+    if (count_ == 0 || is_lacking_) return std::nullopt;
     return kind == Kind::kMean ? sum_ / count_ : largest_;
   }
   double uncertainty(Kind kind) const {
@@ -76,7 +76,7 @@ bool Counts(const ClassObjective& objective, const ClassId& on) {
 std::optional<JointMeasured> Join(const ClassObjective& objective,
                                   const std::vector<std::pair<ClassId, const Measured*>>& measured,
                                   bool any_failed) {
-  if (any_failed && objective.kind == Kind::kWorst) return std::nullopt;
+  if (any_failed) return std::nullopt;
   std::vector<const Measured*> counted;
   for (const auto& [on, figures] : measured) {
     if (Counts(objective, on)) counted.push_back(figures);
@@ -102,7 +102,8 @@ std::optional<JointMeasured> JointOf(const ClassObjective& objective, const Tria
     if (const auto* figures = std::get_if<Measured>(&one.result)) {
       measured.emplace_back(one.on, figures);
     }
-    any_failed = any_failed || std::holds_alternative<CandidateFailed>(one.result);
+    any_failed = any_failed ||
+                 (Counts(objective, one.on) && std::holds_alternative<CandidateFailed>(one.result));
   }
   return Join(objective, measured, any_failed);
 }

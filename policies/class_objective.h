@@ -17,11 +17,14 @@ struct JointMeasured {
 };
 
 // worst  every figure is that of the class on which it is largest, the interval of a ratio with it
-// mean   over the classes that measured the candidate (energies: over those that know one)
+// mean   over the classes that measured the candidate
 // one    that class's alone
 //
-// nullopt: none that counts has measured it; of "worst" also if it failed on a class, for then it runs
-// there not at all.
+// An energy is there if all of these know it: a mean of some would be compared with means of all.
+//
+// nullopt: none that counts has measured it, or it failed on one that counts, for there it does not run.
+//
+// any_failed: on a class that counts.
 std::optional<JointMeasured> Join(const ClassObjective& objective,
                                   const std::vector<std::pair<ClassId, const Measured*>>& measured,
                                   bool any_failed);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "policies/networks_left.h"
 #include "policies/pace.h"
 
 namespace bitpilot {
@@ -28,8 +29,7 @@ std::set<Choice> ChoicesInFlight(const View& view) {
 }  // namespace
 
 int HistoryPolicy::Room(const View& view, const std::vector<ClassId>& classes) {
-  if (classes.empty() || view.board_seconds_left().value_or(1.0) <= 0.0) return 0;
-  int room = view.measurements_left() / static_cast<int>(classes.size());
+  int room = NetworksLeftToMeasure(view);
   for (const ClassId& on : classes) room = std::min(room, view.FreeSlots(on));
   return room;
 }

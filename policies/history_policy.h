@@ -35,7 +35,8 @@ class HistoryPolicy : public Policy {
   HistoryPolicy(const SearchProblem& problem, CostModel cost, std::uint64_t seed)
       : problem_(problem), cost_(std::move(cost)), seed_(seed) {}
 
-  // Fills the slots that every class with a board has free. Stops, at the last place, when nothing is
+  // Fills the slots that every class with a board has free, as far as budgets pay for what is then in
+  // flight (policies/networks_left.h). Stops, at the last place, when nothing is
   // in flight and either nothing is left to propose or what is left does not pay for one more trial
   // on all classes. Proposes nothing while no class has a board.
   std::vector<Action> Act(const View& view) final;

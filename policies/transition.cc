@@ -15,18 +15,20 @@ constexpr double kNormal95 = 1.96;
 
 constexpr double kDisturbed = 2.0;
 
-template <typename T>
-bool Any(const TrialOutcome& outcome) {
-  return std::any_of(outcome.classes.begin(), outcome.classes.end(),
-                     [](const ClassOutcome& one) { return std::holds_alternative<T>(one.result); });
+// On a class that the objective looks at.
+bool AnyFailed(const ClassObjective& objective, const TrialOutcome& outcome) {
+  return std::any_of(outcome.classes.begin(), outcome.classes.end(), [&](const ClassOutcome& one) {
+    return Counts(objective, one.on) && std::holds_alternative<CandidateFailed>(one.result);
+  });
 }
 
 // Joint figures there are exactly if it is kMeasured.
-TransitionStatus StatusOf(const TrialOutcome& outcome, bool has_figures) {
+TransitionStatus StatusOf(const ClassObjective& objective, const TrialOutcome& outcome,
+                          bool has_figures) {
   if (!outcome.score || !std::isfinite(outcome.score->loss)) return TransitionStatus::kDiverged;
   if (outcome.classes.empty()) return TransitionStatus::kUnmeasured;
   if (has_figures) return TransitionStatus::kMeasured;
-  return Any<CandidateFailed>(outcome) ? TransitionStatus::kFailed : TransitionStatus::kUnavailable;
+  return AnyFailed(objective, outcome) ? TransitionStatus::kFailed : TransitionStatus::kUnavailable;
 }
 
 void AddCosts(const SearchProblem& problem, const JointMeasured& joint, Transition& transition) {
@@ -54,7 +56,7 @@ Transition ToTransition(const SearchProblem& problem, const Trial& trial,
   Transition transition;
   transition.choice = trial.what.choice;
   const std::optional<JointMeasured> joint = JointOf(problem.class_objective, outcome);
-  transition.status = StatusOf(outcome, joint.has_value());
+  transition.status = StatusOf(problem.class_objective, outcome, joint.has_value());
   transition.weight_bytes = WeightBytes(problem.topology, ToAssignment(problem, trial.what.choice));
   if (transition.status == TransitionStatus::kMeasured) AddCosts(problem, *joint, transition);
   if (transition.status != TransitionStatus::kDiverged) {

@@ -227,9 +227,8 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
 
 bool AnyCandidateWasMeasured(const FinalEvent& final) {
   // The integer program's answer is there also if every candidate of the search failed.
-  const bool has_front = std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
-    return row.role == FinalistRole::kFront || row.role == FinalistRole::kClassFront;
-  });
+  const bool has_front = std::any_of(final.rows.begin(), final.rows.end(),
+                                     [](const FinalRow& row) { return IsFound(row.role); });
   return has_front && std::any_of(final.rows.begin(), final.rows.end(), [](const FinalRow& row) {
            return !IsReference(row.role) && row.latency_median_ns.has_value();
          });

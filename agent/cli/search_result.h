@@ -33,10 +33,11 @@
 // one with the same training; and final_batches of each of final_networks networks of this table,
 // which differ in their widths.
 //
-// chosen: members of the front, by validation accuracy and final ratio (agent/study/chosen_rows.h);
+// chosen: rows that were found, by validation accuracy and final ratio (agent/study/chosen_rows.h); one
+// that is on no front but a class's, "class front N", is in "classes";
 // test accuracies choose nothing, and nobody is chosen where uniform 8 bit's own final training diverged.
 // not_from_search_but_better: the references and the integer program's answer that the same rule puts
-// before the member chosen, or before uniform 8 bit where no member was; ratios within 1 % are equal.
+// before the row chosen, or before uniform 8 bit where none was; ratios within 1 % are equal.
 //
 // A CANDIDATE:
 //   label                 "front 1", "uniform 8 bit", ...
@@ -57,7 +58,8 @@
 //                         latency_ratio_int8(_ci) of interleaved rounds; source
 //   class, board          that measured it; null of a mean over classes
 //   speed_int8            "faster", "slower" or "no difference" than uniform 8 bit, by a sign test
-//                         over the interleaved rounds; null of a model; speed_p_value
+//                         over the interleaved rounds; null of a model, and of a mean over classes;
+//                         speed_p_value
 //   as_fast_as            labels of candidates that the rounds do not tell apart from this one
 //   part                  of the final comparison, from 1, where the board took it in several: of
 //                         candidates of different parts nothing is said of which is faster

@@ -22,7 +22,7 @@ std::string NotToldApart(const FinalEvent& final, const FinalRow& row) {
   std::string others;
   for (const int index : row.as_fast_as) {
     const FinalRow& other = final.rows.at(static_cast<std::size_t>(index));
-    if (other.role != FinalistRole::kFront) continue;
+    if (!IsFound(other.role)) continue;
     others += (others.empty() ? "; not told apart in speed from " : ", ") + other.label;
   }
   return others;

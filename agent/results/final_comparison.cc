@@ -241,10 +241,11 @@ FinalRow RowWithoutFigures(const SearchProblem& problem, const TrainedFinalist& 
   return row;
 }
 
-// A function of what was measured and counted: replays recompute it.
+// The table of one of num_classes classes. A function of what was measured and counted: replays recompute
+// it.
 std::vector<FinalRow> RowsOf(const SearchProblem& problem,
                              const std::vector<TrainedFinalist>& finalists,
-                             const FinalRounds& rounds, const TestEvent& test) {
+                             const FinalRounds& rounds, const TestEvent& test, int num_classes) {
   std::vector<FinalRow> rows;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
     FinalRow row = RowOf(problem, finalists[i].finalist);
@@ -259,7 +260,7 @@ std::vector<FinalRow> RowsOf(const SearchProblem& problem,
     row.budget_met = RowKeepsBudgets(problem, row);
     rows.push_back(std::move(row));
   }
-  JudgeSpeeds(rounds.latency, rows);
+  JudgeSpeeds(rounds.latency, num_classes, rows);
   return rows;
 }
 
@@ -272,8 +273,12 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
   FinalEvent event;
   for (std::size_t i = 0; i < classes.size(); ++i) {
     event.comparisons = std::max(event.comparisons, rounds[i].comparisons);
-    ClassFinal one{
-        classes[i], RowsOf(problem, finalists, rounds[i], test), {}, 0.0, rounds[i].comparisons};
+    const int num_classes = static_cast<int>(classes.size());
+    ClassFinal one{classes[i],
+                   RowsOf(problem, finalists, rounds[i], test, num_classes),
+                   {},
+                   0.0,
+                   rounds[i].comparisons};
     for (std::size_t row = 0; row < finalists.size(); ++row) {
       const std::vector<ClassId>& fronts = finalists[row].finalist.fronts;
       if (std::find(fronts.begin(), fronts.end(), classes[i]) == fronts.end()) continue;

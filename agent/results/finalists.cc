@@ -34,6 +34,42 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
   }
 }
 
+// Rows of each class's front that are not in the table yet; and whose front each found row is of.
+void AddClassFronts(const SearchProblem& problem, const std::vector<ProposalEvent>& proposals,
+                    const std::vector<TransitionEvent>& transitions,
+                    const std::vector<ClassId>& classes, std::vector<Finalist>& finalists) {
+  std::vector<std::vector<std::size_t>> fronts;  // parallel to `classes`, with all of their members
+  int number = 0;
+  for (const ClassId& on : classes) {
+    const SearchProblem there = OnClass(problem, on);
+    const std::vector<TransitionEvent> answers = OnClass(there, transitions);
+    ReportableTrials own(there);
+    own.Take(proposals, answers);
+    fronts.push_back(own.front());
+    std::vector<std::size_t> thinned = fronts.back();
+    Thin(there, answers, kMaxClassFrontFinalists, thinned);
+    for (const std::size_t step : thinned) {
+      const bool is_known =
+          std::any_of(finalists.begin(), finalists.end(), [&](const Finalist& each) {
+            return IsFound(each.role) && each.step == static_cast<int>(step);
+          });
+      if (is_known) continue;
+      finalists.push_back({FinalistRole::kClassFront, ++number,
+                           ToAssignment(problem, transitions[step].transition.choice),
+                           static_cast<int>(step)});
+    }
+  }
+  for (Finalist& each : finalists) {
+    if (!IsFound(each.role)) continue;
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      const auto step = static_cast<std::size_t>(*each.step);
+      if (std::find(fronts[i].begin(), fronts[i].end(), step) != fronts[i].end()) {
+        each.fronts.push_back(classes[i]);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAnswers& program) {
@@ -79,26 +115,7 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
   Thin(problem, transitions, kMaxFrontFinalists, front);
   int number = 0;
   for (const std::size_t step : front) add(FinalistRole::kFront, ++number, step);
-  number = 0;
-  for (std::size_t i = 0; classes.size() > 1 && i < classes.size(); ++i) {
-    const ClassId& on = classes[i];
-    const SearchProblem there = OnClass(problem, on);
-    const std::vector<TransitionEvent> answers = OnClass(there, transitions);
-    ReportableTrials own(there);
-    own.Take(proposals, answers);
-    std::vector<std::size_t> own_front = own.front();
-    Thin(there, answers, kMaxClassFrontFinalists, own_front);
-    for (const std::size_t step : own_front) {
-      const auto known =
-          std::find_if(finalists.begin(), finalists.end(), [&](const Finalist& each) {
-            return each.step == static_cast<int>(step) &&
-                   each.role != FinalistRole::kIntegerProgram;
-          });
-      const bool is_new = known == finalists.end();
-      if (is_new) add(FinalistRole::kClassFront, ++number, step);
-      (is_new ? finalists.back() : *known).fronts.push_back(on);
-    }
-  }
+  if (classes.size() > 1) AddClassFronts(problem, proposals, transitions, classes, finalists);
   return finalists;
 }
 

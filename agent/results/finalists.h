@@ -25,10 +25,6 @@ struct Finalist {
   std::string label() const { return LabelOf(role, number); }
 };
 
-inline constexpr std::size_t kMaxFrontFinalists = 8;
-// Of one of several classes, those included that are of the joint front, too.
-inline constexpr std::size_t kMaxClassFrontFinalists = 4;
-
 // The answer that a user of the integer program alone would take: the one with the largest limit
 // within the latency budget (the fastest, if none is within it); without a budget the middle one.
 //
@@ -38,7 +34,8 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
 // Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable trials
 // (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
 // dropping whoever adds least hypervolume. Uniform 8 bit is the first. Of several classes each one's own
-// front follows, thinned to kMaxClassFrontFinalists, as far as it is not of the joint one.
+// front follows, thinned to kMaxClassFrontFinalists, as far as it is not of the joint one. A row says of
+// which classes' fronts it is, also where those were thinned.
 //
 // classes: of the search, in its order.
 //

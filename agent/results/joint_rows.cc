@@ -73,21 +73,33 @@ FinalRow RowWithoutRatio(const FinalRow& failed) {
   return row;
 }
 
-void JudgeJointly(const Rows& rows, FinalRow& joint) {
+// Of the worst of all classes.
+void JudgeSpeed(const Rows& rows, FinalRow& joint) {
   const auto all = [&](auto holds) { return std::all_of(rows.begin(), rows.end(), holds); };
-  joint.speed.reset();
-  joint.as_fast_as.clear();
   if (!all([](const FinalRow* row) { return row->speed.has_value(); })) return;
-  joint.speed = Speed::kNoDifference;
-  if (all([](const FinalRow* row) { return row->speed == Speed::kFaster; })) {
-    joint.speed = Speed::kFaster;
-  } else if (!all([](const FinalRow* row) { return row->speed != Speed::kSlower; })) {
-    joint.speed = Speed::kSlower;
-  }
-  joint.speed_p_value = 0.0;
+  double largest = 0.0;
+  double smallest_slower = 1.0;
   for (const FinalRow* row : rows) {
-    joint.speed_p_value = std::max(joint.speed_p_value, row->speed_p_value);
+    largest = std::max(largest, row->speed_p_value);
+    if (row->speed != Speed::kSlower) continue;
+    joint.speed = Speed::kSlower;
+    smallest_slower = std::min(smallest_slower, row->speed_p_value);
   }
+  if (joint.speed == Speed::kSlower) {
+    joint.speed_p_value = std::min(1.0, smallest_slower * static_cast<double>(rows.size()));
+    return;
+  }
+  const bool is_faster = all([](const FinalRow* row) { return row->speed == Speed::kFaster; });
+  joint.speed = is_faster ? Speed::kFaster : Speed::kNoDifference;
+  joint.speed_p_value = largest;
+}
+
+void JudgeJointly(Kind kind, const Rows& rows, FinalRow& joint) {
+  joint.speed.reset();
+  joint.speed_p_value = 1.0;
+  joint.as_fast_as.clear();
+  if (kind == Kind::kWorst) JudgeSpeed(rows, joint);
+  const auto all = [&](auto holds) { return std::all_of(rows.begin(), rows.end(), holds); };
   for (const int other : rows.front()->as_fast_as) {
     const bool nowhere = all([&](const FinalRow* row) {
       const std::vector<int>& equals = row->as_fast_as;
@@ -110,7 +122,7 @@ FinalRow JointRow(Kind kind, const Rows& rows) {
     joint.measure_status = row->measure_status;
     joint.measure_detail = row->on + ": " + row->measure_detail;
   }
-  JudgeJointly(rows, joint);
+  JudgeJointly(kind, rows, joint);
   return joint;
 }
 

@@ -16,8 +16,10 @@ namespace bitpilot {
 //          are on every class
 //   mean   ratios and latencies are means, and have no one board; there are no energies in joules
 //
-// Of worst and mean a row is faster than uniform 8 bit if it is on every class, and slower if it is on any;
-// it is not told apart from another row if no class tells them apart; and without a ratio if a class
+// Of worst a row is faster than uniform 8 bit if it is on every class, by the largest of their p values,
+// and slower if it is on any, by the smallest, times the number of classes (Bonferroni). Of mean, to which
+// no rounds belong, nothing is said: a row of .7x may be faster on one class and slower on another. Of
+// both a row is not told apart from another one if no class tells them apart, and has no ratio if a class
 // measured none.
 //
 // REQUIRES: classes have parallel rows; the objective's class is among them.

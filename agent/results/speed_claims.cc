@@ -32,8 +32,8 @@ MedianInterval RatioOf(const MeasurementRow& row, const MeasurementRow& referenc
                        TimesToCompare(reference.window_ns, reference.window_cpu_ns));
 }
 
-void JudgeSpeeds(const InterleavedRows& compared, std::vector<FinalRow>& finals) {
-  BITPILOT_CHECK(compared.rows.size() == finals.size());
+void JudgeSpeeds(const InterleavedRows& compared, int num_tables, std::vector<FinalRow>& finals) {
+  BITPILOT_CHECK(compared.rows.size() == finals.size() && num_tables >= 1);
   std::vector<std::vector<Member>> parts(compared.uniform8.size());
   for (std::size_t part = 0; part < parts.size(); ++part) {
     if (IsMeasured(compared.uniform8[part])) parts[part].push_back({&compared.uniform8[part], 0});
@@ -48,7 +48,7 @@ void JudgeSpeeds(const InterleavedRows& compared, std::vector<FinalRow>& finals)
       for (const Member& other : part) {
         if (one.index == other.index) continue;
         const RoundComparison comparison =
-            Compare(*one.row, *other.row, static_cast<int>(num_pairs));
+            Compare(*one.row, *other.row, num_tables * static_cast<int>(num_pairs));
         FinalRow& final = finals[one.index];
         if (comparison.speed == Speed::kNoDifference) {
           final.as_fast_as.push_back(static_cast<int>(other.index));

@@ -22,7 +22,10 @@ MedianInterval RatioOf(const MeasurementRow& row, const MeasurementRow& referenc
 // said of networks of different parts. Rows without numbers and a model's figures, which nothing
 // measured, are left as they are.
 //
-// REQUIRES: compared.rows and finals are parallel.
-void JudgeSpeeds(const InterleavedRows& compared, std::vector<FinalRow>& finals);
+// num_tables: of the search, one a class. Of all of them together, and of the joint one that follows from
+// them, something wrong is said in one search of a hundred.
+//
+// REQUIRES: compared.rows and finals are parallel; num_tables >= 1.
+void JudgeSpeeds(const InterleavedRows& compared, int num_tables, std::vector<FinalRow>& finals);
 
 }  // namespace bitpilot

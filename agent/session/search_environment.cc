@@ -14,14 +14,6 @@
 #include "policies/reward.h"
 
 namespace bitpilot {
-namespace {
-
-Totals TotalsOf(const SearchConfig& config) {
-  return {config.measurements, config.measurements * config.train_batches, config.board_seconds};
-}
-
-}  // namespace
-
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile start, StoredFile uniform8, TwinLosses twin,
                                      ClassBoards* boards, PlacedTraining& training,
@@ -100,8 +92,10 @@ void SearchEnvironment::Keep(const std::vector<TicketId>& places) {
 }
 
 void SearchEnvironment::Extend(int measurements) {
+  const int before = totals_.measurements;
   totals_.measurements += measurements;
-  totals_.mini_batches += measurements * config_.train_batches;
+  totals_.mini_batches += static_cast<int>(MiniBatchesOf(config_, totals_.measurements) -
+                                           MiniBatchesOf(config_, before));
   if (totals_.board_seconds) {
     // What the last measurement took beyond the budget is no debt of those that are added.
     *totals_.board_seconds += std::max(0.0, -view_.board_seconds_left().value_or(0.0)) +

@@ -169,7 +169,7 @@ Status CheckExtension(const Study& study, const SearchConfig& config, int more) 
       return conditions.status().WithContext("seq " + std::to_string(event.seq));
     measurements = conditions->conditions.totals.measurements;
   }
-  return CheckMiniBatches(config, static_cast<std::int64_t>(measurements) + more);
+  return CheckMeasurements(config, measurements, more).WithContext("--resume");
 }
 
 Status MakeFolderOf(const std::string& study_path) {

@@ -9,6 +9,14 @@
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
+namespace {
+
+// Only networks that were measured together have a ratio.
+bool IsOfOneRequest(const MeasurementEvent& a, const MeasurementEvent& b) {
+  return a.on == b.on && a.board == b.board && a.board_seconds == b.board_seconds;
+}
+
+}  // namespace
 
 StepBoard::~StepBoard() {
   if (is_measuring()) boards_->GiveUp();
@@ -23,14 +31,29 @@ std::string StepBoard::IdOf(int step, const ClassId& on) const {
 void StepBoard::NoteLogged(const MeasurementEvent& event) {
   const std::string& id = event.measurement_id;
   logged_.emplace(id, event);
-  if (!IsStep(id)) return;
+  if (!IsStep(id)) {
+    const auto candidate = logged_.find(MeasuredBeside(id));
+    if (candidate != logged_.end()) ChargeNextRepeat(candidate->second);
+    return;
+  }
   RepeatBudget& budget = budgets_[event.on];
-  budgets_before_.emplace(StepIdOf(id), budget);
+  budget.EndedRepeat(StepIdOf(id));
   if (IsRepeatedStep(id)) {
     budget.TookRepeat(event.board_seconds);
   } else {
     budget.TookFirst(event.board_seconds);
   }
+  may_repeat_.emplace(id, budget.IsLeft());
+}
+
+void StepBoard::ChargeNextRepeat(const MeasurementEvent& event) {
+  if (event.status != ToString(MeasureStatus::kNoisy)) return;
+  const std::string step_id = StepIdOf(event.measurement_id);
+  const Result<std::optional<StepRequest>> next = NextRequest(step_id);
+  // What is wrong with the rows is OutcomeOf()'s to say.
+  if (!next.ok() || !*next || !IsRepeatedStep((*next)->measurement_id)) return;
+  // Its windows are twice as long.
+  budgets_[event.on].BeganRepeat(step_id, 2.0 * event.board_seconds);
 }
 
 int StepBoard::NumMeasuring(const ClassId& on) const {
@@ -78,7 +101,7 @@ Result<std::optional<StepRequest>> StepBoard::NextRequest(const std::string& ste
     next = request;
     return Status(StatusCode::kUnavailable, "not measured yet");
   };
-  const Result<StepRows> rows = MeasureStep(step_id, BudgetOf(step_id), measured);
+  const Result<StepRows> rows = MeasureStep(step_id, measured);
   if (!next && !rows.ok()) return rows.status();
   return next;
 }
@@ -160,13 +183,16 @@ Result<StepRows> StepBoard::RowsOf(const std::string& measurement_id) const {
     return DataCorrupt("measurement " + measurement_id +
                        ": class, board, seconds or request of its event are not those of its row");
   }
+  const MeasurementEvent beside = MeasurementEventOf(*uniform8);
+  if (!IsOfOneRequest(event, logged_.at(beside.measurement_id)) || !IsOfOneRequest(event, beside) ||
+      candidate->board != uniform8->board) {
+    return DataCorrupt("measurement " + measurement_id +
+                       ": uniform 8 bit beside it has another class, board or time: they were not "
+                       "measured together, and have no ratio");
+  }
   const EnergyRatios energy = EnergyRatiosOf(*candidate, *uniform8);
-  return StepRows{std::move(*candidate), std::move(*uniform8), energy, by_row.board_seconds};
-}
-
-RepeatBudget StepBoard::BudgetOf(const std::string& step_id) const {
-  const auto before = budgets_before_.find(step_id);
-  return before == budgets_before_.end() ? RepeatBudget() : before->second;
+  return StepRows{std::move(*candidate), std::move(*uniform8), energy, by_row.board_seconds,
+                  may_repeat_.at(measurement_id)};
 }
 
 Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
@@ -178,11 +204,15 @@ Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
   }
   const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
     Result<StepRows> rows = RowsOf(request.measurement_id);
+    if (rows.ok() && logged_.at(request.measurement_id).on != on) {
+      return DataCorrupt("measurement " + request.measurement_id + " is of class \"" +
+                         logged_.at(request.measurement_id).on + "\", its step of \"" + on + "\"");
+    }
     if (rows.ok()) outcome.board_seconds += rows->seconds;
     return rows;
   };
   const std::string id = IdOf(step, on);
-  const Result<StepRows> rows = MeasureStep(id, BudgetOf(id), measured);
+  const Result<StepRows> rows = MeasureStep(id, measured);
   if (!rows.ok()) return rows.status();
   outcome.board = logged_.at(rows->candidate.measurement_id).board;
   if (!rows->HasNumbers()) {

@@ -3,9 +3,9 @@
 // for.
 //
 // What a board answered is in the study before anything follows from it: a search that was interrupted
-// then finds it there. Many steps may be measured at once, one step on several classes; what a step is
-// repeated for follows from what was logged of its class before its own first measurement, whatever
-// boards are doing meanwhile.
+// then finds it there. Many steps may be measured at once, one step on several classes; whether one is
+// repeated follows from what was logged of its class up to the measurement that was NOISY, whatever boards
+// are doing meanwhile.
 #pragma once
 
 #include <map>
@@ -74,8 +74,8 @@ class StepBoard {
   // What the stored rows come to: a pure function of the log up to the last of this part's. Of a part that is
   // missing: BoardUnavailable, without a prediction.
   //
-  // Errors: kDataCorrupt for rows that are missing, not what their windows give, or not what their events
-  // say.
+  // Errors: kDataCorrupt for rows that are missing, not what their windows give, not what their events
+  // say, of another class, or without uniform 8 bit in the same rounds.
   Result<ClassOutcome> OutcomeOf(int step, const ClassId& on) const;
 
  private:
@@ -95,7 +95,8 @@ class StepBoard {
   Status Take(ClassAnswer answer);
   std::vector<Part> TakeComplete();
   Result<StepRows> RowsOf(const std::string& measurement_id) const;
-  RepeatBudget BudgetOf(const std::string& step_id) const;
+  // Charges a repeat that follows a measurement of which both rows are logged.
+  void ChargeNextRepeat(const MeasurementEvent& event);
   Result<const Network*> Uniform8();
 
   const SearchProblem& problem_;
@@ -105,9 +106,9 @@ class StepBoard {
   Journal& journal_;
   const StudyFiles& files_;
   std::map<std::string, MeasurementEvent> logged_;  // by measurement id
-  // Of each class: all that was logged; and, by StepId(), what was before the step's first measurement.
+  // Of each class all that was logged; and, by measurement id, whether some was left then.
   std::map<ClassId, RepeatBudget> budgets_;
-  std::map<std::string, RepeatBudget> budgets_before_;
+  std::map<std::string, bool> may_repeat_;
   std::map<Part, Measuring> measuring_;
   std::map<Part, std::string> missing_;  // and why
   int num_missing_ = 0;

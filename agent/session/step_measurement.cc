@@ -28,12 +28,10 @@ MedianInterval StepRows::Ratio() const { return RatioOf(candidate, uniform8); }
 
 bool StepRows::IsNoisy() const { return candidate.status == ToString(MeasureStatus::kNoisy); }
 
-Result<StepRows> MeasureStep(const std::string& id, RepeatBudget budget,
-                             const MeasureStepOnce& measure) {
+Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure) {
   StepRequest request{.measurement_id = id};
   Result<StepRows> last = measure(request);
   if (!last.ok() || !last->HasNumbers()) return last;
-  budget.TookFirst(last->seconds);
   StepRows best = *last;
   EnergyRatios energy = last->energy;
   for (int number = 1; number < kMaxStepMeasurements; ++number) {
@@ -43,7 +41,7 @@ Result<StepRows> MeasureStep(const std::string& id, RepeatBudget budget,
       request.measurement_id = LongerStepId(id);
       request.tier = Tier::kStandard;
       request.window_doublings = 0;
-    } else if (last->IsNoisy() && budget.IsLeft()) {
+    } else if (last->IsNoisy() && last->may_repeat) {
       request.measurement_id = RepeatedStepId(id, number);
       ++request.window_doublings;
     } else {
@@ -53,11 +51,6 @@ Result<StepRows> MeasureStep(const std::string& id, RepeatBudget budget,
     last = measure(request);
     if (!last.ok()) return last;
     if (!last->HasNumbers()) break;
-    if (takes_longer) {
-      budget.TookFirst(last->seconds);
-    } else {
-      budget.TookRepeat(last->seconds);
-    }
     if (!request.knows_energy) energy = last->energy;
     const bool is_narrower =
         last->Ratio().relative_half_width() <= best.Ratio().relative_half_width();

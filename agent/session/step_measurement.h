@@ -5,7 +5,6 @@
 #include <string>
 
 #include "agent/fleet/board.h"
-#include "agent/session/repeat_budget.h"
 #include "agent/study/energy_ratios.h"
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
@@ -19,6 +18,8 @@ struct StepRows {
   MeasurementRow uniform8;
   EnergyRatios energy;
   double seconds = 0.0;  // of the board, for all of it
+  // A repeat may follow: RepeatBudget::IsLeft() when this was logged.
+  bool may_repeat = true;
 
   bool HasNumbers() const;
   bool IsNoisy() const;
@@ -48,15 +49,12 @@ inline constexpr int kMaxStepMeasurements = 3;
 //   as STANDARD under LongerStepId(), where that leaves the ratio less certain than +-2 %: its
 //   windows are four times as long;
 //   with windows twice as long (of an older daemon: as long) under RepeatedStepId(), where it was
-//   NOISY and the budget has some left.
+//   NOISY and StepRows::may_repeat says so.
 // The last one counts if it is OK. Where it stayed NOISY, or failed though the candidate has run
 // before, the one with the narrowest interval of the ratio counts, the later one of equal ones. Energy
 // is that of the first that knows it: its windows are as long as the sensor needs in any tier.
 //
-// budget: what the steps before left.
-//
 // Errors: those of `measure`.
-Result<StepRows> MeasureStep(const std::string& id, RepeatBudget budget,
-                             const MeasureStepOnce& measure);
+Result<StepRows> MeasureStep(const std::string& id, const MeasureStepOnce& measure);
 
 }  // namespace bitpilot

@@ -199,9 +199,9 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
         }
-        const Stretch stretch{0, config.train_batches * config.measurements, 1.0};
-        return Twin(stretch, problem, training, cache, journal, files, observer)
-            .Train(TwinKey(config, start.sha256), {{start, 0}, {}, {}});
+        const int total = TotalsOf(config).mini_batches;
+        return Twin({0, total, 1.0}, problem, training, cache, journal, files, observer)
+            .Train(TwinKey(config, total, start.sha256), {{start, 0}, {}, {}});
       },
       [&](const AnchorEvent& logged) -> Result<AnchorEvent> {
         if (logged.anchor.readings.empty()) return DataCorrupt("the anchor has no reading");
@@ -232,12 +232,10 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
             {{twin.sha256, twin.file}, stretch.begin}, twin.anchor, std::move(*losses)};
         so_far.anchor.of_first_budget = OfFirstBudget(twin.anchor);
         // The state that it goes on from is of no other twin.
-        SearchConfig extended = config;
-        extended.measurements = total / config.train_batches;
         observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
                          kTwinReadings);
         return Twin(stretch, problem, training, cache, journal, files, observer)
-            .Train(TwinKey(extended, twin.sha256), std::move(so_far));
+            .Train(TwinKey(config, total, twin.sha256), std::move(so_far));
       },
       [&](const AnchorEvent& logged) { return Recompute(logged, twin, stretch); });
   if (extended_twin.ok() && journal.recording()) TwinCache::OfStudy(files).Forget();

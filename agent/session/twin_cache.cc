@@ -85,14 +85,14 @@ std::string TwinCache::PathOf(const std::string& key) const {
   return folder_ + "/" + key + ".twin";
 }
 
-std::string TwinKey(const SearchConfig& config, const std::string& start_sha256) {
+std::string TwinKey(const SearchConfig& config, int mini_batches, const std::string& start_sha256) {
   const nlohmann::json parts = {{"agent", AgentBuild()},
                                 {"cpu_class", CpuClass()},
                                 {"model", config.model},
                                 {"weights", config.weights_sha256},
                                 {"images", config.data_sha256},
                                 {"start", start_sha256},
-                                {"mini_batches", config.train_batches * config.measurements},
+                                {"mini_batches", mini_batches},
                                 {"batch_size", config.batch_size},
                                 {"learning_rate", config.learning_rate},
                                 {"distill", config.distill},

@@ -48,7 +48,9 @@ class TwinCache {
 };
 
 // Everything that the twin's training depends on: model, weights, images, schedule, CPU class, agent,
-// and `start`, the hash of the state that it begins from.
-std::string TwinKey(const SearchConfig& config, const std::string& start_sha256);
+// and `start_sha256`, the hash of the state that it begins from.
+//
+// mini_batches: with which it will have trained in all.
+std::string TwinKey(const SearchConfig& config, int mini_batches, const std::string& start_sha256);
 
 }  // namespace bitpilot

@@ -9,7 +9,7 @@ namespace bitpilot {
 namespace {
 
 constexpr double kRounding = 1e-9;  // accuracies are fractions of whole images
-// What a ratio must be below to be lower than 1. Between members of the front any difference decides; a
+// What a ratio must be below to be lower than 1. Between rows that were found any difference decides; a
 // row that no search found is named only where it is lower by more than 1 %: two latencies nearer than
 // that are called equal, as by the verdicts of a comparison.
 constexpr double kAnyLower = 1.0;
@@ -17,9 +17,7 @@ constexpr double kLowerRatio = 0.99;
 
 bool HasFigures(const FinalRow& row) { return row.ratio && row.validation_accuracy; }
 
-bool IsCandidate(const FinalRow& row) {
-  return row.role == FinalistRole::kFront && HasFigures(row);
-}
+bool IsCandidate(const FinalRow& row) { return IsFound(row.role) && HasFigures(row); }
 
 // The rules, of two rows with figures.
 bool IsFaster(const FinalRow& row, const FinalRow& other, double lower) {
@@ -31,7 +29,7 @@ bool IsMoreAccurate(const FinalRow& row, const FinalRow& other, double lower) {
   return IsFaster(row, other, lower);
 }
 
-// The front has these widths: one network, which stands in the table twice.
+// A row that was found has these widths: one network, which stands in the table twice.
 bool WasFound(const FinalEvent& final, const FinalRow& row) {
   return std::any_of(final.rows.begin(), final.rows.end(), [&](const FinalRow& other) {
     return IsCandidate(other) && !other.assignment_id.empty() &&
@@ -48,7 +46,7 @@ std::vector<const FinalRow*> NotFromSearch(const FinalEvent& final, const FinalR
   if (!HasFigures(other)) return {};
   std::vector<const FinalRow*> rows;
   for (const FinalRow& row : final.rows) {
-    if (row.role == FinalistRole::kFront || !HasFigures(row) || WasFound(final, row)) continue;
+    if (IsFound(row.role) || !HasFigures(row) || WasFound(final, row)) continue;
     if (is_before(row, other)) rows.push_back(&row);
   }
   return rows;

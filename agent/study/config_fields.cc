@@ -177,7 +177,7 @@ constexpr ConfigField kFields[] = {
     {.key = "measurements",
      .name = "measurements",
      .flag = "--measurements",
-     .help = "N candidates to run on the board",
+     .help = "N measurements of candidates; of several classes a candidate takes one on each",
      .value = AT(measurements),
      .min = 1,
      .max = kMaxMeasurements},
@@ -192,8 +192,8 @@ constexpr ConfigField kFields[] = {
     {.key = "train_batches",
      .name = "mini-batches a measurement",
      .flag = "--train-batches",
-     .help = "M x N mini-batches are what the search may train (N: --measurements); 0 searches by "
-             "calibration alone",
+     .help = "M x N mini-batches are what the search may train (N: --measurements; of several "
+             "classes only the share that each has of N); 0 searches by calibration alone",
      .value = AT(train_batches),
      .min = 0,
      .max = kMaxMiniBatches},
@@ -202,7 +202,8 @@ constexpr ConfigField kFields[] = {
      .flag = "--final-batches",
      .help = "Mini-batches that each network of the final table then trains at its own widths "
              "(default: a "
-             "fifth of the search's divided by 11, at least 20); 0: they are compared as the "
+             "fifth of the search's divided by 11, of several classes by 4 more for each, at least "
+             "20); 0: they are compared as the "
              "search left "
              "them, not trained alike",
      .value = AT(final_batches),

@@ -376,8 +376,8 @@ struct FinalRow {
   // parts shared no rounds: nothing is said of which is faster. Uniform 8 bit is in every part.
   int part = 1;
   // Beside uniform 8 bit, by a sign test over the interleaved rounds
-  // (agent/results/speed_claims.h). Null of uniform 8 bit itself, of a model's figures, and where
-  // nothing was measured.
+  // (agent/results/speed_claims.h). Null of uniform 8 bit itself, of a model's figures, of a mean over
+  // classes, and where nothing was measured.
   std::optional<Speed> speed;
   double speed_p_value = 1.0;
   // Rows that shared rounds do not tell apart from it: indices into FinalEvent::rows. Studies of an

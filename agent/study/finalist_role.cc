@@ -32,10 +32,13 @@ bool IsReference(FinalistRole role) {
   return role == FinalistRole::kUniform8 || role == FinalistRole::kUniform4;
 }
 
+bool IsFound(FinalistRole role) {
+  return role == FinalistRole::kFront || role == FinalistRole::kClassFront;
+}
+
 std::string LabelOf(FinalistRole role, int number) {
   const std::string word(ToString(role));
-  const bool is_numbered = role == FinalistRole::kFront || role == FinalistRole::kClassFront;
-  return is_numbered ? word + " " + std::to_string(number) : word;
+  return IsFound(role) ? word + " " + std::to_string(number) : word;
 }
 
 std::string_view ToString(TrainingStart start) { return kStarts[static_cast<std::size_t>(start)]; }

@@ -2,6 +2,7 @@
 // these two, and never reads a label.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ enum class FinalistRole : std::uint8_t {
   kClassFront,      // of the front of one of several classes, and not of that
 };
 
+// Members of the front in the table at most.
+inline constexpr std::size_t kMaxFrontFinalists = 8;
+// Rows that the front of one of several classes adds to them at most.
+inline constexpr std::size_t kMaxClassFrontFinalists = 4;
+
 // "uniform 8 bit", "uniform 4 bit", "ilp start", "front", "class front".
 std::string_view ToString(FinalistRole role);
 
@@ -26,6 +32,9 @@ Result<FinalistRole> ParseFinalistRole(std::string_view word);
 
 // Uniform 8 and 4 bit: there to compare with, found by nobody.
 bool IsReference(FinalistRole role);
+
+// Found by the search: on its front, or on that of one of several classes.
+bool IsFound(FinalistRole role);
 
 // For people: the role, of a member of a front with its number ("front 3").
 std::string LabelOf(FinalistRole role, int number);

@@ -11,6 +11,7 @@
 
 #include "agent/study/config_fields.h"
 #include "agent/study/events.h"
+#include "agent/study/finalist_role.h"
 #include "kernels/base/joined.h"
 #include "kernels/base/quoted.h"
 #include "kernels/base/utf8.h"
@@ -232,13 +233,37 @@ Result<SearchConfig> SearchConfigFromJson(const Json& json) {
   return config;
 }
 
-Status CheckMiniBatches(const SearchConfig& config, std::int64_t measurements) {
-  const std::int64_t all = config.train_batches * measurements;
-  if (measurements <= kMaxMiniBatchesOfASearch && all <= kMaxMiniBatchesOfASearch) return Status();
-  return InvalidArgument("--train-batches " + std::to_string(config.train_batches) + " x " +
-                         std::to_string(measurements) + " measurements are more than the " +
-                         std::to_string(kMaxMiniBatchesOfASearch) +
-                         " mini-batches that a search counts");
+std::int64_t CandidatesOf(const SearchConfig& config, std::int64_t measurements) {
+  return measurements / static_cast<std::int64_t>(ClassesOf(config).size());
+}
+
+std::int64_t MiniBatchesOf(const SearchConfig& config, std::int64_t measurements) {
+  return config.train_batches * CandidatesOf(config, measurements);
+}
+
+Totals TotalsOf(const SearchConfig& config) {
+  return {.measurements = config.measurements,
+          .mini_batches = static_cast<int>(MiniBatchesOf(config, config.measurements)),
+          .board_seconds = config.board_seconds};
+}
+
+Status CheckMeasurements(const SearchConfig& config, std::int64_t before, std::int64_t more) {
+  const std::int64_t all = before + more;
+  if (CandidatesOf(config, all) == CandidatesOf(config, before)) {
+    const std::string classes = std::to_string(ClassesOf(config).size());
+    const std::string before_them =
+        before == 0 ? "" : ", beside the " + std::to_string(before) + " before,";
+    return InvalidArgument("--measurements " + std::to_string(more) + before_them +
+                           " pays for no candidate: each is measured on all of " + classes +
+                           " classes, which costs " + classes + " measurements");
+  }
+  if (all <= kMaxMiniBatchesOfASearch && MiniBatchesOf(config, all) <= kMaxMiniBatchesOfASearch) {
+    return Status();
+  }
+  return InvalidArgument(
+      "--train-batches " + std::to_string(config.train_batches) + " x " +
+      std::to_string(CandidatesOf(config, all)) + " candidates are more than the " +
+      std::to_string(kMaxMiniBatchesOfASearch) + " mini-batches that a search counts");
 }
 
 Status ValidateSearchConfig(const SearchConfig& config) {
@@ -255,11 +280,19 @@ Status ValidateSearchConfig(const SearchConfig& config) {
     return InvalidArgument("--granularity takes layer, group or channel, got " +
                            Quoted(config.granularity));
   }
-  BITPILOT_RETURN_IF_ERROR(CheckMiniBatches(config, config.measurements));
   BITPILOT_RETURN_IF_ERROR(CheckEnergy(config));
   BITPILOT_RETURN_IF_ERROR(CheckClasses(config));
+  BITPILOT_RETURN_IF_ERROR(CheckMeasurements(config, 0, config.measurements));
   BITPILOT_RETURN_IF_ERROR(CheckLocalParts(config));
   return CheckTraining(config);
+}
+
+int MaxFinalNetworks(const SearchConfig& config) {
+  constexpr std::size_t kReferences =
+      3;  // uniform 8 bit, uniform 4 bit, the integer program's answer
+  const std::size_t classes = ClassesOf(config).size();
+  const std::size_t of_classes = classes > 1 ? classes * kMaxClassFrontFinalists : 0;
+  return static_cast<int>(kReferences + kMaxFrontFinalists + of_classes);
 }
 
 void SettleFinalBatches(std::size_t training_images, SearchConfig& config) {
@@ -270,8 +303,8 @@ void SettleFinalBatches(std::size_t training_images, SearchConfig& config) {
     config.final_epochs.reset();
   }
   if (config.final_batches) return;
-  const std::int64_t search = static_cast<std::int64_t>(config.train_batches) * config.measurements;
-  const std::int64_t share = search / kSearchToFinal / kMaxFinalNetworks;
+  const std::int64_t share =
+      MiniBatchesOf(config, config.measurements) / kSearchToFinal / MaxFinalNetworks(config);
   config.final_batches =
       config.train_batches == 0
           ? 0

@@ -12,6 +12,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "kernels/base/status.h"
+#include "policies/environment.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {
@@ -54,8 +55,8 @@ struct SearchConfig {
   std::optional<double> board_seconds;  // that measuring candidates may take in all
   std::uint64_t seed = 1;
 
-  // `measurements` times as many mini-batches are the search's budget of training; 0: post-training
-  // calibration only.
+  // Of each candidate: MiniBatchesOf() are the search's budget of training. 0: post-training calibration
+  // only.
   int train_batches = 0;
   // Mini-batches that every network of the final table trains at its own widths; absent until
   // SettleFinalBatches().
@@ -93,21 +94,33 @@ nlohmann::json ToJson(const SearchConfig& config);
 // Errors: kInvalidArgument names the missing, unknown or out-of-range key.
 Result<SearchConfig> SearchConfigFromJson(const nlohmann::json& json);
 
+// Candidates that so many measurements pay for: each is measured on every class.
+std::int64_t CandidatesOf(const SearchConfig& config, std::int64_t measurements);
+
+// Mini-batches that a search with so many measurements may train, config.train_batches for each of these
+// candidates; and uniform 8 bit beside it, which trains alone for as long.
+std::int64_t MiniBatchesOf(const SearchConfig& config, std::int64_t measurements);
+
+// What the search may spend, as it begins. REQUIRES: CheckMeasurements(config, 0, config.measurements).ok().
+Totals TotalsOf(const SearchConfig& config);
+
 // The most mini-batches that a search may train, extensions included.
 inline constexpr std::int64_t kMaxMiniBatchesOfASearch = 1'000'000'000;
 
-// Errors: kInvalidArgument if so many measurements come to more.
-Status CheckMiniBatches(const SearchConfig& config, std::int64_t measurements);
+// Whether a search that was given `before` measurements, 0 as it begins, may get `more`.
+//
+// Errors: kInvalidArgument if these pay for no candidate, or all come to more mini-batches than that.
+Status CheckMeasurements(const SearchConfig& config, std::int64_t before, std::int64_t more);
 
 // Errors: kInvalidArgument names the flag, its range and what came.
 Status ValidateSearchConfig(const SearchConfig& config);
 
 // Networks that train at the end of a search at most: uniform 8 bit, uniform 4 bit, the integer
-// program's start, and 8 of the front.
-inline constexpr int kMaxFinalNetworks = 11;
+// program's start, kMaxFrontFinalists of the front, and of several classes kMaxClassFrontFinalists of each.
+int MaxFinalNetworks(const SearchConfig& config);
 
 // Sets config.final_batches, unless it is there, and clears final_epochs. What neither says is a
-// fifth of the search's mini-batches, divided by kMaxFinalNetworks, and at least 20; 0 where the
+// fifth of the search's mini-batches, divided by MaxFinalNetworks(), and at least 20; 0 where the
 // search does not train.
 void SettleFinalBatches(std::size_t training_images, SearchConfig& config);
 

@@ -39,4 +39,9 @@ std::string Uniform8StepId(const std::string& measurement_id) {
   return measurement_id + std::string(kUniform8);
 }
 
+std::string MeasuredBeside(std::string_view uniform8_id) {
+  if (!uniform8_id.starts_with(kStep) || !uniform8_id.ends_with(kUniform8)) return {};
+  return std::string(uniform8_id.substr(0, uniform8_id.size() - kUniform8.size()));
+}
+
 }  // namespace bitpilot

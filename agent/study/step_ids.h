@@ -29,4 +29,7 @@ bool IsRepeatedStep(std::string_view measurement_id);
 // The row of uniform 8 bit in the same rounds.
 std::string Uniform8StepId(const std::string& measurement_id);
 
+// The other way round; empty if it is no step's row of uniform 8 bit.
+std::string MeasuredBeside(std::string_view uniform8_id);
+
 }  // namespace bitpilot

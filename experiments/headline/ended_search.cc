@@ -62,7 +62,7 @@ const FinalRow* FoundRow(const EndedSearch& search) {
     return *a.validation_accuracy > *b.validation_accuracy;
   };
   for (const FinalRow& row : search.final->rows) {
-    if (row.role != FinalistRole::kFront || !row.ratio || !row.validation_accuracy) continue;
+    if (!IsFound(row.role) || !row.ratio || !row.validation_accuracy) continue;
     if (best == nullptr || is_better(row, *best)) best = &row;
   }
   return best;

@@ -41,8 +41,6 @@ StepCounts SimulateSteps(const StepDisturbance& disturbance, const Noise& noise,
   for (int search = 0; search < searches; ++search) {
     RepeatBudget spent;
     for (int step = 0; step < kStepsOfASearch; ++step) {
-      RepeatBudget budget = spent;
-      if (!is_limited) budget.TookFirst(1e12);
       const auto measure = [&](const StepRequest& request) -> Result<StepRows> {
         const bool is_hit = std::bernoulli_distribution(disturbance.hits)(random);
         const Level candidate = [&](int window, Random& draws) {
@@ -60,9 +58,10 @@ StepCounts SimulateSteps(const StepDisturbance& disturbance, const Noise& noise,
         return StepRows{ToRow(trial.series[0], trial.noisy()),
                         ToRow(trial.series[1], trial.noisy()),
                         {},
-                        trial.seconds};
+                        trial.seconds,
+                        !is_limited || spent.IsLeft()};
       };
-      const Result<StepRows> rows = MeasureStep(StepId(step), budget, measure);
+      const Result<StepRows> rows = MeasureStep(StepId(step), measure);
       BITPILOT_CHECK(rows.ok());
       const MedianInterval ratio = rows->Ratio();
       ++counts.steps;

@@ -172,7 +172,7 @@ bool HaveSameSeeds(const std::map<int, Search>& a, const std::map<int, Search>& 
 Status PrintShare(const std::vector<std::string>& paths) {
   const Result<Search> spent = ReadSearch(paths[0]);
   if (!spent.ok()) return spent.status();
-  int networks = kMaxFinalNetworks;
+  int networks = MaxFinalNetworks(SearchConfig());
   if (paths.size() > 1) {
     const Result<Search> search = ReadSearch(paths[1]);
     if (!search.ok()) return search.status();

@@ -139,6 +139,25 @@ TEST(ChosenRowsTest, ARowWithWidthsOfAMemberWithoutFiguresWasNot) {
             (std::vector<std::string>{"uniform 4 bit", "ilp start"}));
 }
 
+// Final training and final latencies may put it before all of the joint front. It is from the search.
+TEST(ChosenRowsTest, AMemberOfOneClassesFrontWasFound) {
+  FinalEvent final = Sample();
+  final.rows.erase(final.rows.begin() + 1, final.rows.begin() + 3);  // but for 8 bit no references
+  FinalRow own = Row(FinalistRole::kClassFront, 1, 0.870, 0.86, 0.6);
+  own.assignment_id = "own";
+  final.rows.push_back(own);
+  EXPECT_EQ(FastestWithin(final, 1)->label, "class front 1");
+  EXPECT_EQ(MostAccurateOnValidation(final)->label, "class front 1");
+  EXPECT_THAT(NotFromSearchButFaster(final, 1), testing::IsEmpty());
+  EXPECT_THAT(NotFromSearchButMoreAccurate(final), testing::IsEmpty());
+  EXPECT_THAT(DescribeChoice(final), testing::Not(testing::HasSubstr("not from the search")));
+  // The program's answer has its widths.
+  final.rows.push_back(Row(FinalistRole::kIntegerProgram, 0, 0.870, 0.86, 0.5));
+  EXPECT_EQ(Labels(NotFromSearchButFaster(final, 1)), std::vector<std::string>{"ilp start"});
+  final.rows.back().assignment_id = "own";
+  EXPECT_THAT(NotFromSearchButFaster(final, 1), testing::IsEmpty());
+}
+
 TEST(ChosenRowsTest, OnePercentIsNoLowerRatio) {
   FinalEvent final = Sample();
   final.rows[1].ratio = 0.7 * 0.992;

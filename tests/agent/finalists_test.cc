@@ -184,6 +184,33 @@ TEST_F(FinalistsTest, ThinsALongFrontAndKeepsItsOrder) {
   }
 }
 
+// Of two classes on which all is alike: what the table has of a class's front is listed there, though of a
+// longer one it would have been thinned out.
+TEST_F(FinalistsTest, AreOnTheFrontOfEveryClassWhoseFrontHoldsThem) {
+  problem_.anchor.readings = {{.batches = 0, .loss = 0.4, .loss_error = 0.01, .error = 0.13}};
+  for (int i = 0; i < 20; ++i) {
+    const double ratio = 0.5 + 0.02 * i;
+    AddStep(0.60 + 0.01 * i, ratio, Origin::kRandom);
+    TransitionEvent& answer = transitions_.back();
+    answer.score = Scored{0.5, 0.01, 600 + 10 * i, 1000};
+    for (const char* on : {"a", "b"}) {
+      answer.classes.push_back({on, Measured{ratio, ratio - 0.01, ratio + 0.01}, 1.0});
+    }
+  }
+  const std::vector<Finalist> finalists =
+      ChooseFinalists(problem_, proposals_, transitions_, program_, true, {"a", "b"});
+  std::size_t on_the_joint_front = 0;
+  for (const Finalist& each : finalists) {
+    if (!IsFound(each.role)) {
+      EXPECT_TRUE(each.fronts.empty());
+      continue;
+    }
+    on_the_joint_front += each.role == FinalistRole::kFront ? 1 : 0;
+    EXPECT_EQ(each.fronts, (std::vector<ClassId>{"a", "b"})) << each.label();
+  }
+  EXPECT_EQ(on_the_joint_front, kMaxFrontFinalists);
+}
+
 TEST(DecisionVariablesTest, LeavesTheEndsOutUnlessAskedFor) {
   const Topology topology = StandardTopology("resnet8").value();
   SearchConfig config;

@@ -50,8 +50,39 @@ TEST(JointRowsTest, IsFasterWhereEveryClassSaysSo) {
   EXPECT_EQ(rows[0].speed, Speed::kFaster);
   EXPECT_DOUBLE_EQ(rows[0].speed_p_value, 0.007);
   EXPECT_EQ(rows[1].speed, Speed::kSlower);
+  EXPECT_DOUBLE_EQ(rows[1].speed_p_value, 0.016) << "of the class that says so, of two";
   EXPECT_THAT(rows[0].as_fast_as, ElementsAre(1)) << "no class tells them apart";
   EXPECT_THAT(rows[1].as_fast_as, IsEmpty());
+}
+
+// Whatever the other class cannot tell.
+TEST(JointRowsTest, TheChanceOfAWordIsThatOfTheClassesThatSayIt) {
+  std::vector<ClassFinal> classes = TwoClasses();
+  const auto judged = [&](Speed a, double p_of_a, Speed b, double p_of_b) {
+    classes[0].rows[0].speed = a;
+    classes[0].rows[0].speed_p_value = p_of_a;
+    classes[1].rows[0].speed = b;
+    classes[1].rows[0].speed_p_value = p_of_b;
+    return JointRows({Kind::kWorst}, classes)[0];
+  };
+  const FinalRow slower = judged(Speed::kNoDifference, 0.4, Speed::kSlower, 1e-9);
+  EXPECT_EQ(slower.speed, Speed::kSlower);
+  EXPECT_DOUBLE_EQ(slower.speed_p_value, 2e-9);
+  const FinalRow mixed = judged(Speed::kFaster, 1e-12, Speed::kSlower, 1e-6);
+  EXPECT_EQ(mixed.speed, Speed::kSlower);
+  EXPECT_DOUBLE_EQ(mixed.speed_p_value, 2e-6);
+  const FinalRow open = judged(Speed::kFaster, 1e-9, Speed::kNoDifference, 0.4);
+  EXPECT_EQ(open.speed, Speed::kNoDifference);
+  EXPECT_DOUBLE_EQ(open.speed_p_value, 0.4);
+}
+
+// A row of .7x may be .3x on one class and 1.1x on the other.
+TEST(JointRowsTest, OfAMeanNobodySaysThatItIsFasterOrSlower) {
+  for (const FinalRow& row : JointRows({Kind::kMean}, TwoClasses())) {
+    EXPECT_FALSE(row.speed);
+    EXPECT_EQ(row.speed_p_value, 1.0);
+  }
+  EXPECT_THAT(JointRows({Kind::kMean}, TwoClasses())[0].as_fast_as, ElementsAre(1));
 }
 
 TEST(JointRowsTest, TheMeanHasNoBoard) {

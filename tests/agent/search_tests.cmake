@@ -9,7 +9,6 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     live_parts_test.cc
     moved_parts_test.cc
     search_board_test.cc
-    search_config_test.cc
     step_board_test.cc
     step_measurement_test.cc
     study_files_test.cc

@@ -28,13 +28,14 @@ MeasurementRow Row(double level, unsigned seed, double stolen = 0.0) {
   return row;
 }
 
-std::vector<FinalRow> Judge(const InterleavedRows& compared) {
+std::vector<FinalRow> Judge(const InterleavedRows& compared, int num_tables = 1) {
   std::vector<FinalRow> finals(compared.rows.size());
-  JudgeSpeeds(compared, finals);
+  JudgeSpeeds(compared, num_tables, finals);
   return finals;
 }
-std::vector<FinalRow> Judge(const std::vector<MeasurementRow>& rows) {
-  return Judge({rows, std::vector<std::size_t>(rows.size(), 0), {rows.front()}});
+std::vector<FinalRow> Judge(const std::vector<MeasurementRow>& rows, int num_tables = 1) {
+  return Judge(InterleavedRows{rows, std::vector<std::size_t>(rows.size(), 0), {rows.front()}},
+               num_tables);
 }
 
 TEST(SpeedClaimsTest, SaysFasterAndSlowerWhereAllRoundsAgree) {
@@ -79,8 +80,8 @@ TEST(SpeedClaimsTest, ComparesOnlyWhatSharedRounds) {
   EXPECT_THAT(apart[2].as_fast_as, IsEmpty());
 }
 
-// 19 of 24 rounds: p = 0.0066 convinces alone, and not among 55 pairs.
-TEST(SpeedClaimsTest, DemandsMoreOfLargerTables) {
+// 19 of 24 rounds: p = 0.0066 convinces alone, and neither among 55 pairs nor in two tables.
+TEST(SpeedClaimsTest, DemandsMoreOfLargerAndOfSeveralTables) {
   MeasurementRow reference = Row(1000, 1);
   MeasurementRow candidate = reference;
   for (std::size_t round = 0; round < kRounds; ++round) {
@@ -88,7 +89,10 @@ TEST(SpeedClaimsTest, DemandsMoreOfLargerTables) {
     candidate.window_ns[round] = reference.window_ns[round] * factor;
     candidate.window_cpu_ns[round] = reference.window_cpu_ns[round] * factor;
   }
-  EXPECT_EQ(Judge({reference, candidate})[1].speed, Speed::kFaster);
+  const std::vector<MeasurementRow> pair{reference, candidate};
+  EXPECT_EQ(Judge(pair)[1].speed, Speed::kFaster);
+  EXPECT_EQ(Judge(pair, /*num_tables=*/2)[1].speed, Speed::kNoDifference);
+  EXPECT_EQ(Judge(pair, /*num_tables=*/2)[1].speed_p_value, Judge(pair)[1].speed_p_value);
   std::vector<MeasurementRow> table{reference, candidate};
   while (table.size() < 11) table.push_back(Row(500, static_cast<unsigned>(table.size())));
   EXPECT_EQ(Judge(table)[1].speed, Speed::kNoDifference);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/session/one_board.h"
+#include "agent/study/measurement_rows.h"
 #include "agent/study/step_ids.h"
 #include "kernels/base/network_file.h"
 #include "tests/agent/study_fixture.h"
@@ -190,15 +191,17 @@ TEST_F(StepBoardTest, ASearchThatGoesOnHasTheBudgetThatItHad) {
   EXPECT_EQ(before.repeats() + after.repeats(), all_at_once.repeats());
 }
 
-// Boards of a class that answer in an order which a test chooses: the one asked last first.
+// Boards of a class that answer in an order which a test chooses: the one asked last first, or last.
 class LastFirstBoards final : public ClassBoards {
  public:
+  bool oldest_first = false;
+
   Board& BoardOf(const ClassId&) override { return board_; }
   int Slots(const ClassId&) override { return kSteps; }
   int MaxStarted(const ClassId&) override { return kSteps; }
   bool SharesThisMachine() override { return false; }
   Result<MeasureNumber> Start(const ClassId& on, const MeasureJob& job) override {
-    started_.push_back({++last_, on, job});
+    started_.insert(oldest_first ? started_.begin() : started_.end(), Asked{++last_, on, job});
     return last_;
   }
   Result<std::optional<ClassAnswer>> TakeAnswer() override { return std::optional<ClassAnswer>(); }
@@ -244,6 +247,55 @@ TEST_F(StepBoardTest, AReplayOfStepsInFlightDecidesAsTheSearchDid) {
   const auto replay = Open(nullptr);
   NoteAll(*replay);
   EXPECT_EQ(Outcomes(*replay), as_answered);
+}
+
+// Every first measurement is logged before any repeat is, and finds that none was measured.
+TEST_F(StepBoardTest, RepeatsOfStepsInFlightTakeAQuarterMoreAndOneRepeatAtMost) {
+  LastFirstBoards boards;
+  boards.oldest_first = true;
+  const auto board = Open(&boards);
+  for (int step = 0; step < kSteps; ++step) {
+    ASSERT_TRUE(board->Start(step, kOnlyClass, AssignmentOf(network_), network_).ok());
+  }
+  while (board->is_measuring()) ASSERT_TRUE(board->WaitForAnswers().ok());
+  const std::vector<ClassOutcome> as_answered = Outcomes(*board);
+  double seconds = 0.0;
+  for (const ClassOutcome& outcome : as_answered) seconds += outcome.board_seconds;
+  EXPECT_GT(seconds, 0.5 * kSteps);
+  EXPECT_LE(seconds, 0.5 * kSteps * 1.25 + 2.0);
+  const auto replay = Open(nullptr);
+  NoteAll(*replay);
+  EXPECT_EQ(Outcomes(*replay), as_answered);
+}
+
+// Rows of a log in which somebody put another measurement of uniform 8 bit beside a candidate, or a
+// candidate's measurement on another class in its place.
+TEST_F(StepBoardTest, BelievesNoRatioOfTwoBoardsNorOfAnotherClass) {
+  DisturbedBoard disturbed;
+  ASSERT_TRUE(disturbed.StartMeasure({.networks = {&network_, &network_}}).ok());
+  const Measurement measurement = ValueOrDie(disturbed.FinishMeasure());
+  const auto rows_of = [&](int step, const MeasuredOn& on) {
+    return ToRows(measurement, Tier::kScreen, disturbed.info(),
+                  {{StepId(step), AssignmentOf(network_)},
+                   {Uniform8StepId(StepId(step)), AssignmentOf(network_)}},
+                  on);
+  };
+  const auto board = Open(nullptr);
+  const auto log = [&](const std::vector<MeasurementRow>& rows) {
+    ASSERT_TRUE(journal_->AppendRows(rows).ok());
+    for (const MeasurementRow& row : rows) board->NoteLogged(MeasurementEventOf(row));
+  };
+  log({rows_of(0, {kOnlyClass, "left"})[0], rows_of(0, {kOnlyClass, "left"})[1]});
+  log({rows_of(1, {kOnlyClass, "left"})[0], rows_of(1, {kOnlyClass, "right"})[1]});
+  log({rows_of(2, {kOnlyClass, "left"})[0], rows_of(2, {"another", "left"})[1]});
+  log(rows_of(3, {"another", "left"}));
+  const auto message_of = [&](int step) {
+    return board->OutcomeOf(step, kOnlyClass).status().message();
+  };
+  EXPECT_THAT(message_of(0), testing::HasSubstr("does not hold measurement step-0-again-1"));
+  EXPECT_THAT(message_of(1), testing::HasSubstr("were not measured together"));
+  EXPECT_THAT(message_of(2), testing::HasSubstr("were not measured together"));
+  EXPECT_THAT(message_of(3), testing::HasSubstr("is of class \"another\""));
 }
 
 // A log whose event claims another time than the row that it names.

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/session/repeat_budget.h"
+#include "agent/study/step_ids.h"
 #include "tests/agent/study_fixture.h"
 
 namespace bitpilot {
@@ -45,13 +47,21 @@ class StepMeasurementTest : public testing::Test {
  protected:
   Result<StepRows> Measure(std::deque<Result<StepRows>> answers) {
     asked_.clear();
-    return MeasureStep("step-3", budget_, [&](const StepRequest& request) {
+    RepeatBudget budget = budget_;
+    return MeasureStep("step-3", [&](const StepRequest& request) {
       const int times = 1 << request.window_doublings;
       asked_.push_back(request.measurement_id + (request.tier == Tier::kStandard ? " long" : "") +
                        (times > 1 ? " x" + std::to_string(times) : "") +
                        (request.knows_energy ? " without energy" : ""));
       Result<StepRows> answer = std::move(answers.front());
       answers.pop_front();
+      if (!answer.ok()) return answer;
+      if (IsRepeatedStep(request.measurement_id)) {
+        budget.TookRepeat(answer->seconds);
+      } else {
+        budget.TookFirst(answer->seconds);
+      }
+      answer->may_repeat = budget.IsLeft();
       return answer;
     });
   }
@@ -116,6 +126,24 @@ TEST_F(StepMeasurementTest, KeepsTheNarrowestOfThoseThatStayedNoisy) {
   EXPECT_EQ(ValueOrDie(Measure({Noisy("a", 0.1), Noisy("b", 0.02), Failed("c", "CRASH")}))
                 .candidate.measurement_id,
             "b");
+}
+
+// Of a class's steps many are under way at once, and none of their repeats is measured yet.
+TEST(RepeatBudgetTest, CountsARepeatFromWhenItWasDecided) {
+  RepeatBudget budget;
+  EXPECT_TRUE(budget.IsLeft());
+  budget.TookFirst(8.0);
+  budget.BeganRepeat("step-1", 1.5);
+  EXPECT_TRUE(budget.IsLeft());
+  budget.BeganRepeat("step-2", 1.5);
+  EXPECT_FALSE(budget.IsLeft()) << "3 s of 2";
+  budget.EndedRepeat("step-1");
+  budget.TookRepeat(0.5);
+  EXPECT_TRUE(budget.IsLeft()) << "it was shorter";
+  budget.EndedRepeat("step-2");  // given up
+  budget.EndedRepeat("step-2");
+  EXPECT_TRUE(budget.IsLeft());
+  EXPECT_EQ(budget.repeat_seconds(), 0.5);
 }
 
 // A clean one says more than a disturbed one that looks more certain.

@@ -11,6 +11,7 @@ bitpilot_add_test(study_test LABEL agent
     measurement_blob_test.cc
     memory_event_store.cc
     prediction_scores_test.cc
+    search_config_test.cc
     simultaneous_starts_test.cc
     sqlite_event_store_test.cc
     stored_study_test.cc

@@ -74,18 +74,18 @@ TEST_F(TwinCacheTest, KeepsNothingWithoutAFolderAndMindsNoFullOne) {
 
 TEST_F(TwinCacheTest, HasAKeyForEverythingThatTheTrainingDependsOn) {
   const SearchConfig config;
-  const std::string key = TwinKey(config, "start");
-  EXPECT_EQ(TwinKey(config, "start"), key);
-  EXPECT_NE(TwinKey(config, "another start"), key);
+  const std::string key = TwinKey(config, 120, "start");
+  EXPECT_EQ(TwinKey(config, 120, "start"), key);
+  EXPECT_NE(TwinKey(config, 120, "another start"), key);
+  EXPECT_NE(TwinKey(config, 60, "start"), key);
   const auto changed = [&](auto change) {
     SearchConfig other = config;
     change(other);
-    return TwinKey(other, "start");
+    return TwinKey(other, 120, "start");
   };
   EXPECT_NE(changed([](SearchConfig& c) { c.model = "resnet20"; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.weights_sha256 = "1"; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.data_sha256 = "1"; }), key);
-  EXPECT_NE(changed([](SearchConfig& c) { c.train_batches = 7; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.batch_size = 7; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.learning_rate = 7; }), key);
   EXPECT_NE(changed([](SearchConfig& c) { c.distill = !c.distill; }), key);
@@ -95,6 +95,7 @@ TEST_F(TwinCacheTest, HasAKeyForEverythingThatTheTrainingDependsOn) {
   // It trains at 8 bits, whatever is searched and wherever.
   EXPECT_EQ(changed([](SearchConfig& c) { c.device = "model:x"; }), key);
   EXPECT_EQ(changed([](SearchConfig& c) { c.policy = "random"; }), key);
+  EXPECT_EQ(changed([](SearchConfig& c) { c.classes = {"a", "b"}; }), key);
 }
 
 // The twin of a small search, trained with `stop`.

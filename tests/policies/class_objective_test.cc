@@ -40,25 +40,49 @@ TEST(ClassObjectiveTest, TheWorstIsTheLargestOfEachFigureWithItsOwnInterval) {
   EXPECT_EQ(joint->figures.energy_ratio_uncertainty, 0.02);
 }
 
-// What fails somewhere runs there not at all: nothing of it may look like the worst of the others.
-TEST(ClassObjectiveTest, WhatFailsOnAClassHasNoWorstFigure) {
+// What fails somewhere runs there not at all: nothing of it may look like the worst of the others, or
+// like a mean that is better than those of what runs everywhere.
+TEST(ClassObjectiveTest, WhatFailsOnAClassThatCountsHasNoFigure) {
   const TrialOutcome outcome = OutcomeOf({{"a", kFast}, {"b", CandidateFailed{"OOM"}}});
-  EXPECT_FALSE(JointOf({Objective::kWorst}, outcome));
-  EXPECT_EQ(JointOf({Objective::kMean}, outcome)->figures.ratio, 0.5);
-  EXPECT_EQ(JointOf({Objective::kOne, "a"}, outcome)->figures.ratio, 0.5);
-  EXPECT_FALSE(JointOf({Objective::kOne, "b"}, outcome));
   SearchProblem problem = SmallProblem();
-  problem.class_objective = {Objective::kWorst};
-  EXPECT_EQ(ToTransition(problem, Trial{.what = {.choice = {4, 2}}}, outcome).status,
-            TransitionStatus::kFailed);
+  const Trial trial{.what = {.choice = {4, 2}}};
+  for (const ClassObjective& objective :
+       {ClassObjective{Objective::kWorst}, ClassObjective{Objective::kMean},
+        ClassObjective{Objective::kOne, "b"}}) {
+    EXPECT_FALSE(JointOf(objective, outcome));
+    problem.class_objective = objective;
+    EXPECT_EQ(ToTransition(problem, trial, outcome).status, TransitionStatus::kFailed);
+    EXPECT_FALSE(JointUtility(problem, outcome));
+  }
+  EXPECT_EQ(JointOf({Objective::kOne, "a"}, outcome)->figures.ratio, 0.5);
 }
 
-TEST(ClassObjectiveTest, AnEnergyThatAClassLacksIsNoWorstOne) {
+TEST(ClassObjectiveTest, AFailureWhereNothingCountsSaysNothing) {
+  SearchProblem problem = SmallProblem();
+  problem.class_objective = {Objective::kOne, "a"};
+  const TrialOutcome outcome =
+      OutcomeOf({{"a", BoardUnavailable{"unplugged"}}, {"b", CandidateFailed{"OOM"}}});
+  EXPECT_EQ(ToTransition(problem, Trial{.what = {.choice = {4, 2}}}, outcome).status,
+            TransitionStatus::kUnavailable);
+}
+
+// A mean of the class that knows it would be compared with means of both.
+TEST(ClassObjectiveTest, AnEnergyThatAClassLacksIsNoJointOne) {
   Measured without = kSlow;
   without.energy_ratio.reset();
   const TrialOutcome outcome = OutcomeOf({{"a", kFast}, {"b", without}});
-  EXPECT_FALSE(JointOf({Objective::kWorst}, outcome)->figures.energy_ratio);
-  EXPECT_EQ(JointOf({Objective::kMean}, outcome)->figures.energy_ratio, 0.9);
+  for (const Objective kind : {Objective::kWorst, Objective::kMean}) {
+    EXPECT_FALSE(JointOf({kind}, outcome)->figures.energy_ratio);
+    EXPECT_EQ(JointOf({kind}, outcome)->figures.energy_ratio_uncertainty, 0.0);
+  }
+  EXPECT_EQ(JointOf({Objective::kOne, "a"}, outcome)->figures.energy_ratio, 0.9);
+}
+
+TEST(ClassObjectiveTest, TheMeanIsOfAllClasses) {
+  const auto joint = JointOf({Objective::kMean}, OutcomeOf({{"a", kFast}, {"b", kSlow}}));
+  ASSERT_TRUE(joint);
+  EXPECT_NEAR(joint->figures.ratio, 0.6, 1e-12);
+  EXPECT_NEAR(*joint->figures.energy_ratio, 0.65, 1e-12);
 }
 
 TEST(ClassObjectiveTest, OneClassIsTheSameByEveryWord) {

@@ -160,6 +160,36 @@ TEST(HistoryPolicyTest, GivesUpWhereNoBoardAnswersForLong) {
             static_cast<std::size_t>(kMaxUnavailableInARow));
 }
 
+// Sixteen boards have no more board seconds than one.
+TEST(HistoryPolicyTest, BeginsNoMoreThanTheBoardSecondsPayForWhatIsInFlight) {
+  const SyntheticWorld world({.max_measurements = 100});
+  for (const char* name : {"random", "uniform", "amed-blind"}) {
+    SCOPED_TRACE(name);
+    const auto policy = MakePolicy(name, world.problem(), 1);
+    ASSERT_TRUE(policy.ok()) << policy.status().message();
+    View view(world.problem());
+    const auto observe = [&](const Observation& observation) {
+      view.Observed(observation);
+      (*policy)->Observe(view, observation);
+    };
+    const Totals totals{.measurements = 100, .mini_batches = 0, .board_seconds = 40.0};
+    observe(Conditions{{{"a", 1}}, totals});
+    const std::vector<Action> first = (*policy)->Act(view);
+    ASSERT_EQ(first.size(), 1U);
+    view.Submitted(first.front());
+    observe(Conditions{{{"a", 16}}, totals});
+    observe(TrialOutcome{.id = 1,
+                         .at = {},
+                         .train_loss = std::nullopt,
+                         .score = Scored{0.6, 0.01, 800, 1000},
+                         .classes = {{"a", Measured{0.8, 0.79, 0.81}, 10.0}}});
+    const std::vector<Action> next = (*policy)->Act(view);
+    EXPECT_EQ(next.size(), 3U) << "of 10 s each, in 30";
+    for (const Action& action : next) view.Submitted(action);
+    EXPECT_TRUE((*policy)->Act(view).empty());
+  }
+}
+
 TEST(HistoryPolicyTest, StopsAtTheLastPlaceWhenTheBudgetIsUsed) {
   SyntheticEnvironment environment({.max_measurements = 3, .training = true});
   const auto policy = MakePolicy("random", environment.problem(), 1).value();

@@ -153,9 +153,10 @@ TEST(JointUtilityTest, IsOverTheClassesThatAnswered) {
   const SearchProblem problem = SmallProblem();
   TrialOutcome outcome = OutcomeAt(0.7);
   outcome.classes.push_back({"b", Measured{.ratio = 0.9}});
-  outcome.classes.push_back({"c", CandidateFailed{}});
-  outcome.classes.push_back({"d", BoardUnavailable{}});
+  outcome.classes.push_back({"c", BoardUnavailable{}});
   EXPECT_NEAR(JointUtility(problem, outcome).value(), -1.0, 1e-12);  // of -.9 and -1.1
+  outcome.classes.push_back({"d", CandidateFailed{}});
+  EXPECT_FALSE(JointUtility(problem, outcome));
 }
 
 }  // namespace

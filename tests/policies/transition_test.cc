@@ -23,8 +23,12 @@ TEST(TransitionTest, IsTheMeanOfTheClassesThatMeasuredOnTheAnchorsScale) {
                                              .ratio_high = 0.6,
                                              .energy_ratio = 0.6,
                                              .energy_ratio_uncertainty = 0.02}},
-                              {"b", Measured{.ratio = 0.7, .ratio_low = 0.6, .ratio_high = 1.0}},
-                              {"c", CandidateFailed{"crashed"}}}));
+                              {"b", Measured{.ratio = 0.7,
+                                             .ratio_low = 0.6,
+                                             .ratio_high = 1.0,
+                                             .energy_ratio = 0.6,
+                                             .energy_ratio_uncertainty = 0.02}},
+                              {"c", BoardUnavailable{"unplugged"}}}));
   EXPECT_EQ(transition.choice, (Choice{4, 2}));
   EXPECT_EQ(transition.status, TransitionStatus::kMeasured);
   EXPECT_NEAR(transition.latency_ns.value(), 600.0, 1e-9);
@@ -51,7 +55,8 @@ TEST(TransitionTest, SaysWhatCameOfTheTrial) {
   const ClassOutcome measured{"a", Measured{.ratio = 0.5, .ratio_low = 0.4, .ratio_high = 0.6}};
   const ClassOutcome failed{"b", CandidateFailed{}};
   const ClassOutcome unavailable{"c", BoardUnavailable{}};
-  EXPECT_EQ(StatusOf(OutcomeOf({measured, failed, unavailable})), TransitionStatus::kMeasured);
+  EXPECT_EQ(StatusOf(OutcomeOf({measured, unavailable})), TransitionStatus::kMeasured);
+  EXPECT_EQ(StatusOf(OutcomeOf({measured, failed, unavailable})), TransitionStatus::kFailed);
   EXPECT_EQ(StatusOf(OutcomeOf({failed, failed, unavailable})), TransitionStatus::kFailed);
   EXPECT_EQ(StatusOf(OutcomeOf({unavailable, unavailable})), TransitionStatus::kUnavailable);
   EXPECT_EQ(StatusOf(OutcomeOf({})), TransitionStatus::kUnmeasured);
