@@ -57,6 +57,8 @@ void FleetDriver::Give(fleet::BoardId board, fleet::Order order, const std::stri
   Post(fleet::BoardOrdered{board, order, why});
 }
 
+void FleetDriver::Judge(fleet::BoardJudged judgement) { Post(std::move(judgement)); }
+
 Result<BoardInfo> FleetDriver::WaitUntilReady(fleet::BoardId board, const Stop& stop) {
   std::unique_lock<std::mutex> lock(mutex_);
   const Known& known = known_.at(board);

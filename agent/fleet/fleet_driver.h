@@ -54,6 +54,7 @@ class FleetDriver {
   // Its job goes to another board.
   void RemoveBoard(fleet::BoardId board);
   void Give(fleet::BoardId board, fleet::Order order, const std::string& why = "");
+  void Judge(fleet::BoardJudged judgement);
 
   // Waits for a board's first lease.
   //

@@ -46,6 +46,7 @@ class SimulatedBoard {
   int max_executions() const { return max_executions_; }
 
   // Knobs.
+  std::string name = "simulated";
   std::string isa = "avx2";
   std::string held_by;               // another agent has reserved it
   std::uint32_t queue_position = 0;  // of jobs of other agents that go before each measurement
