@@ -20,7 +20,7 @@ struct ClassMember {
   enum class State : std::uint8_t {
     kAway,     // not there, at rest, or unlike the class
     kWaits,    // works, and is to be judged before it measures for the class
-    kWorks,    // measures for the class
+    kWorks,    // measures for the class, or does when another agent gives it back
     kLeftOut,  // was judged so: its lease was given back
   };
   std::string name;

@@ -31,6 +31,11 @@ bool Works(const BoardReport& report) {
          report.state == BoardState::kResting;
 }
 
+// Works, or was given back while there was nothing to do.
+bool IsOnHand(const BoardReport& report) {
+  return Works(report) || report.state == BoardState::kGivenBack;
+}
+
 bool IsOf(const BoardReport& report, const std::string& on) {
   return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();
 }
@@ -350,7 +355,7 @@ std::vector<ClassMember> FleetClassBoards::Members(const std::string& on) {
     const bool was_judged_out = judged_out_.contains({on, report.id});
     if (Works(report) && waits) {
       member.state = ClassMember::State::kWaits;
-    } else if (Works(report) && IsOf(report, on)) {
+    } else if ((IsOnHand(report) || report.state == BoardState::kHeld) && IsOf(report, on)) {
       member.state = ClassMember::State::kWorks;
     } else if (report.state == BoardState::kLeftOut && was_judged_out) {
       member.state = ClassMember::State::kLeftOut;
@@ -397,7 +402,7 @@ std::optional<ClassAnswer> FleetClassBoards::TakeLost() {
   const std::vector<BoardReport> all = fleet_.Boards();
   for (auto& [id, pinned] : pinned_) {
     const bool is_there = std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
-      return report.id == pinned.board && Works(report);
+      return report.id == pinned.board && IsOnHand(report);
     });
     if (is_there && pinned.there != steady_clock::time_point()) pinned.there = now;
     if (now - pinned.there <= options_.move_after) continue;
