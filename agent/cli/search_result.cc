@@ -126,6 +126,25 @@ Json ClassObject(const Topology& topology, const ClassFinal& one,
   return object;
 }
 
+// How the boards of a class were compared; none of a class of one board, which needs no comparison.
+Json CalibrationObject(const CalibrationEvent& event) {
+  Json boards = Json::array();
+  for (const CalibratedBoard& board : event.boards) {
+    Json one = {{"board", board.board},      {"pooled", board.is_pooled},
+                {"latency_factor", nullptr}, {"residual", nullptr},
+                {"noise", nullptr},          {"detail", DescribeCalibration(event, board)}};
+    if (board.agreement) {
+      one["latency_factor"] = board.agreement->factor;
+      one["residual"] = board.agreement->residual;
+      one["noise"] = board.agreement->noise;
+    }
+    boards.push_back(std::move(one));
+  }
+  return {{"boards", std::move(boards)},  {"reference", event.reference},
+          {"networks", event.networks},   {"last_resort", event.is_last_resort},
+          {"max_residual", kMaxResidual}, {"board_seconds", event.board_seconds}};
+}
+
 // A search on one class has that alone, with what the search found.
 std::vector<ClassFinal> ClassFinalsOf(const SearchConfig& config, const FinalEvent& final) {
   if (!final.classes.empty()) return final.classes;
@@ -221,6 +240,10 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
   }
   for (const ClassFinal& one : ClassFinalsOf(outcome.config, final)) {
     line["classes"][one.on] = ClassObject(*topology, one, labels);
+    line["classes"][one.on]["calibration"] = nullptr;
+  }
+  for (const CalibrationEvent& event : outcome.calibrations) {
+    line["classes"][event.on]["calibration"] = CalibrationObject(event);
   }
   return line;
 }

@@ -8,7 +8,8 @@
 //              "not_from_search_but_better":{"within_1_point":[LABEL...],"within_3_points":[LABEL...],
 //                                      "most_accurate":[LABEL...]}},
 //    "classes":{TAG:{"front":[CANDIDATE...],"reference":{"w8a8":CANDIDATE,"w4a4":CANDIDATE},
-//                    "hypervolume":H,"comparisons":N}...},"objective":"worst"|"mean"|TAG,
+//                    "hypervolume":H,"comparisons":N,"calibration":CALIBRATION|null}...},
+//    "objective":"worst"|"mean"|TAG,
 //    "budget_met":BOOL,"interrupted":false,"full_isa":{"isa":NAME,"rows":[...],
 //    "measure_status":"OK"|"NOISY","measure_detail":TEXT,"comparisons":N}|null,"comparisons":N,
 //    "test_readings":N,"no_w4a4":TEXT|null,
@@ -24,6 +25,13 @@
 // classes: one of each class of boards, with its own latencies; "board" where there is but one board. Of
 // several, "front" and "reference" outside of it are joint: what the objective makes of all classes
 // (agent/results/joint_rows.h).
+//
+// A CALIBRATION of the boards of a class, as it was decided last; null where the class is one board:
+// {"boards":[{"board":NAME,"pooled":BOOL,"latency_factor":N|null,"residual":N|null,"noise":N|null,
+// "detail":TEXT}...],"reference":NAME,"networks":N,"last_resort":BOOL,"max_residual":N,
+// "board_seconds":S}. latency_factor: a board's latencies as a multiple of the reference board's; residual:
+// how much that scatters over the networks, at most max_residual where the board is pooled
+// (agent/study/board_agreement.h). last_resort: none agreed with the class, which went on all the same.
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.
 // test_readings: how often the test images were read; more than once if the search was extended.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/fleet/board.h"
 #include "kernels/base/status.h"
@@ -14,11 +15,26 @@ namespace bitpilot {
 // Of a measurement that was started; never used again.
 using MeasureNumber = std::uint64_t;
 
+// A board that a fleet lists for a class.
+struct ClassMember {
+  enum class State : std::uint8_t {
+    kAway,     // not there, at rest, or unlike the class
+    kWaits,    // works, and is to be judged before it measures for the class
+    kWorks,    // measures for the class, or does when another agent gives it back
+    kLeftOut,  // was judged so: its lease was given back
+  };
+  std::string name;
+  State state = State::kAway;
+  std::optional<BoardInfo> info = {};  // nothing before its first lease
+};
+
 struct ClassAnswer {
   MeasureNumber number = 0;
-  Measurement measurement;
-  BoardInfo board;         // that gave it
-  std::string board_name;  // as its user calls it
+  // Of a measurement that one board was asked for: that board is gone, and there is nothing else here.
+  bool is_lost = false;
+  Measurement measurement = {};
+  BoardInfo board = {};         // that gave it
+  std::string board_name = {};  // as its user calls it
   // kUnavailable: all boards of the class were gone for too long, and nothing else is here. Only of boards
   // that were told to answer so (FleetClassOptions::answers_missing).
   Status failure = {};
@@ -46,13 +62,34 @@ class ClassBoards {
   //
   // Errors: those of Board::StartMeasure().
   virtual Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) = 0;
+  // The same on one board, also one that waits to be judged: if it goes, the answer is that it is lost.
+  // Where a class is one board, on that.
+  virtual Result<MeasureNumber> StartOn(const std::string& on, const std::string& board,
+                                        const MeasureJob& job) {
+    static_cast<void>(board);
+    return Start(on, job);
+  }
+  // Gives up one that was started: it is never answered.
+  virtual void GiveUpOne(MeasureNumber) {}
+
+  // Boards of a class that measure for it only after Judge(), in the fleet file's order; none of a class
+  // that has but one, which needs no judgement.
+  virtual std::vector<ClassMember> Members(const std::string&) { return {}; }
+  // Settles whether a board measures for the class. why: it does not.
+  virtual void Judge(const std::string&, const std::string& board, bool is_pooled,
+                     const std::string& why) {
+    static_cast<void>(board), static_cast<void>(is_pooled), static_cast<void>(why);
+  }
+  // BoardOf() is this one from now on.
+  virtual void Prefer(const std::string&, const std::string& board) { static_cast<void>(board); }
 
   // An answer that is there already; nullopt if none is.
   //
   // Errors: as Board::FinishMeasure().
   virtual Result<std::optional<ClassAnswer>> TakeAnswer() = 0;
-  // Waits for the next answer, of whatever class. Errors: the same. REQUIRES: something was started.
-  virtual Result<ClassAnswer> WaitForAnswer() = 0;
+  // Waits for the next answer, of whatever class; nullopt after a second or so in which none came, where
+  // boards may come that wait to be judged. Errors: the same. REQUIRES: something was started.
+  virtual Result<std::optional<ClassAnswer>> WaitForAnswer() = 0;
 
   // The answer is in the study: its board may forget it.
   virtual void Recorded(MeasureNumber) {}

@@ -64,15 +64,43 @@ void FleetCore::StepClient(Board& board, ClientEvent event) {
 }
 
 void FleetCore::On(Board& board, const BoardReady& action) {
+  // Another machine may answer for it now.
+  if (board.info && FingerprintOf(*board.info) != FingerprintOf(action.info)) {
+    board.judgements.clear();
+  }
   board.info = action.info;
   actions_.emplace_back(BoardDescribed{board.spec.id, action.info});
+  JoinClasses(board);
+}
+
+void FleetCore::Handle(BoardJudged& event) {
+  Board* board = Find(event.board);
+  if (board == nullptr || !board->info || is_closing_) return;
+  board->judgements[event.tag] = event;
+  Touch(*board);
+  JoinClasses(*board);
+  has_new_work_ = true;
+}
+
+void FleetCore::JoinClasses(Board& board) {
   board.lanes = {Lane{"", board.spec.id}};
+  board.waits_for.clear();
   const std::string told = std::exchange(board.left_out_why, "");
   lanes_changed_ = true;
+  const auto is_judged_out = [&](const std::string& tag) {
+    if (!options_.judged_classes.contains(tag)) return false;
+    const auto judged = board.judgements.find(tag);
+    if (judged == board.judgements.end()) {
+      board.waits_for.push_back(tag);
+      return true;
+    }
+    if (!judged->second.is_pooled) board.left_out_why = judged->second.why;
+    return !judged->second.is_pooled;
+  };
   const auto join = [&](const std::string& tag) {
-    const BoardInfo& like = class_infos_.try_emplace(tag, action.info).first->second;
-    std::string difference = ClassDifference(like, action.info);
-    if (difference.empty()) board.lanes.push_back(Lane{tag, {}});
+    const BoardInfo& like = class_infos_.try_emplace(tag, *board.info).first->second;
+    std::string difference = ClassDifference(like, *board.info);
+    if (difference.empty() && !is_judged_out(tag)) board.lanes.push_back(Lane{tag, {}});
     return difference;
   };
   const auto leave_out = [&](const std::string& of, const std::string& difference) {

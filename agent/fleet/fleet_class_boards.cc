@@ -32,24 +32,36 @@ bool Works(const BoardReport& report) {
          report.state == BoardState::kResting;
 }
 
+// Works, or was given back while there was nothing to do.
+bool IsOnHand(const BoardReport& report) {
+  return Works(report) || report.state == BoardState::kGivenBack;
+}
+
 bool IsOf(const BoardReport& report, const std::string& on) {
   return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();
 }
 
-fleet::FleetOptions OptionsOf(const FleetClassOptions& options) {
+bool WaitsFor(const BoardReport& report, const std::string& on) {
+  return std::find(report.waits_for.begin(), report.waits_for.end(), on) != report.waits_for.end();
+}
+
+fleet::FleetOptions OptionsOf(const FleetClassOptions& options,
+                              const std::set<std::string>& judged) {
   fleet::FleetOptions fleet;
   fleet.health_check = HealthCheckRequest();
   fleet.max_wait = options.max_wait.value_or(kForever);
   fleet.retry_failed_after = kRetryFailed;
   fleet.move_after = options.move_after;
   for (const auto& [on, info] : options.expected) fleet.expected.emplace(on, info);
+  fleet.judged_classes = judged;
   return fleet;
 }
 
 class FleetClassBoards final : public ClassBoards {
  public:
-  explicit FleetClassBoards(const FleetClassOptions& options)
-      : options_(options), fleet_(OptionsOf(options), options.notice) {}
+  // judged: classes whose boards wait for Judge().
+  FleetClassBoards(const FleetClassOptions& options, const std::set<std::string>& judged)
+      : options_(options), judged_(judged), fleet_(OptionsOf(options, judged), options.notice) {}
   ~FleetClassBoards() override;
 
   void AddBoard(const BoardAddress& address, const AgentKeys& keys);
@@ -61,27 +73,48 @@ class FleetClassBoards final : public ClassBoards {
   bool SharesThisMachine() override;
   Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) override;
   Result<std::optional<ClassAnswer>> TakeAnswer() override;
-  Result<ClassAnswer> WaitForAnswer() override;
+  Result<std::optional<ClassAnswer>> WaitForAnswer() override;
+  Result<MeasureNumber> StartOn(const std::string& on, const std::string& board,
+                                const MeasureJob& job) override;
+  void GiveUpOne(MeasureNumber number) override;
+  std::vector<ClassMember> Members(const std::string& on) override;
+  void Judge(const std::string& on, const std::string& board, bool is_pooled,
+             const std::string& why) override;
+  void Prefer(const std::string& on, const std::string& board) override;
   void Recorded(MeasureNumber number) override;
   void GiveUp() override;
 
  private:
   class Member;
+  // A measurement that one board was asked for.
+  struct Pinned {
+    fleet::BoardId board = 0;
+    steady_clock::time_point there;  // when it was last seen
+  };
 
   // Reports of the boards of a class, as the fleet has them now.
   std::vector<BoardReport> BoardsOf(const std::string& on);
+  bool IsJudged(const std::string& on) const { return judged_.contains(on); }
   bool IsListedFor(const BoardReport& report, const std::string& on) const;
   // What each board that is listed for a class is like, for people.
   std::string Describe(const std::vector<BoardReport>& all, const std::string& on) const;
   Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
+  // Of one that was asked for alone and has been away for too long.
+  std::optional<ClassAnswer> TakeLost();
+  ClassAnswer LostAnswer(JobId id);
+  std::optional<fleet::BoardId> BoardNamed(const std::string& name) const;
 
   const FleetClassOptions options_;
+  const std::set<std::string> judged_;
   std::map<fleet::BoardId, std::vector<std::string>> tags_;
   std::map<fleet::BoardId, std::string> names_;
   std::map<std::string, std::unique_ptr<Member>> members_;
   std::set<JobId> started_;
-  std::map<JobId, std::string> classes_;  // of what was started
-  std::map<JobId, int> unrecorded_;       // their attempts
+  std::map<JobId, std::string> classes_;                         // of what was started
+  std::map<JobId, Pinned> pinned_;                               // of these
+  std::set<std::pair<std::string, fleet::BoardId>> judged_out_;  // by class
+  steady_clock::time_point looked_at_pinned_;
+  std::map<JobId, int> unrecorded_;  // their attempts
   FleetDriver fleet_;
 };
 
@@ -93,6 +126,7 @@ class FleetClassBoards::Member final : public Board {
 
   const BoardInfo& info() const override { return info_; }
   std::string listed_name() const override { return boards_.names_.at(board_); }
+  void Prefer(fleet::BoardId board) { Use(board); }
 
   Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                 std::span<const std::uint8_t> images) override {
@@ -181,9 +215,9 @@ class FleetClassBoards::Member final : public Board {
   }
 
   bool IsThere(fleet::BoardId board) const {
-    const std::vector<BoardReport> all = boards_.BoardsOf(on_);
-    return std::any_of(all.begin(), all.end(), [board](const BoardReport& report) {
-      return report.id == board && Works(report);
+    const std::vector<BoardReport> all = boards_.fleet_.Boards();
+    return std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
+      return report.id == board && Works(report) && (IsOf(report, on_) || WaitsFor(report, on_));
     });
   }
 
@@ -240,7 +274,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
   const auto look = [&](const std::vector<BoardReport>& all, const std::string& on) {
     for (const BoardReport& report : all) {
       const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
-      if (!IsOf(report, on) || !Works(report) || !info) continue;
+      if (!(IsOf(report, on) || WaitsFor(report, on)) || !Works(report) || !info) continue;
       members_[on] = std::make_unique<Member>(*this, on, report.id, *info);
       if (std::string text = ReadClassKernels(*info); !text.empty()) {
         fleet_.TellKernels(on, std::move(text));
@@ -321,7 +355,104 @@ Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const Measu
   return id;
 }
 
+Result<MeasureNumber> FleetClassBoards::StartOn(const std::string& on, const std::string& board,
+                                                const MeasureJob& job) {
+  const std::optional<fleet::BoardId> pinned = BoardNamed(board);
+  Result<JobRequest> request = MakeMeasureRequest(job);
+  if (!request.ok()) return request.status();
+  fleet::JobSpec spec;
+  spec.request = std::move(*request);
+  spec.class_tag = on;
+  // No board has the id 0.
+  const fleet::BoardId only_on = pinned.value_or(0);
+  spec.only_on = only_on;
+  const JobId id = fleet_.Submit(std::move(spec));
+  started_.insert(id);
+  classes_[id] = on;
+  Pinned& asked = pinned_[id];
+  asked = {only_on, steady_clock::now()};
+  // One that is not listed any more, or was left out since, is lost at once.
+  if (!pinned || judged_out_.contains({on, only_on})) asked.there = looked_at_pinned_ = {};
+  return id;
+}
+
+void FleetClassBoards::GiveUpOne(MeasureNumber number) {
+  if (started_.erase(number) == 0) return;
+  pinned_.erase(number);
+  classes_.erase(number);
+  fleet_.Cancel(number);
+}
+
+std::vector<ClassMember> FleetClassBoards::Members(const std::string& on) {
+  std::vector<ClassMember> members;
+  if (!IsJudged(on)) return members;
+  for (const BoardReport& report : fleet_.Boards()) {
+    if (!IsListedFor(report, on)) continue;
+    ClassMember member{report.name, ClassMember::State::kAway, fleet_.InfoOf(report.id)};
+    const bool waits = WaitsFor(report, on);
+    const bool was_judged_out = judged_out_.contains({on, report.id});
+    if (Works(report) && waits) {
+      member.state = ClassMember::State::kWaits;
+    } else if ((IsOnHand(report) || report.state == BoardState::kHeld) && IsOf(report, on)) {
+      member.state = ClassMember::State::kWorks;
+    } else if (report.state == BoardState::kLeftOut && was_judged_out) {
+      member.state = ClassMember::State::kLeftOut;
+    }
+    members.push_back(std::move(member));
+  }
+  return members;
+}
+
+void FleetClassBoards::Judge(const std::string& on, const std::string& board, bool is_pooled,
+                             const std::string& why) {
+  const std::optional<fleet::BoardId> id = BoardNamed(board);
+  if (!id || !IsJudged(on)) return;
+  if (is_pooled) {
+    judged_out_.erase({on, *id});
+  } else {
+    judged_out_.insert({on, *id});
+  }
+  fleet_.Judge({*id, on, is_pooled, why});
+}
+
+void FleetClassBoards::Prefer(const std::string& on, const std::string& board) {
+  const std::optional<fleet::BoardId> id = BoardNamed(board);
+  if (id) members_.at(on)->Prefer(*id);
+}
+
+std::optional<fleet::BoardId> FleetClassBoards::BoardNamed(const std::string& name) const {
+  const auto found = std::find_if(names_.begin(), names_.end(),
+                                  [&](const auto& named) { return named.second == name; });
+  if (found == names_.end()) return std::nullopt;
+  return found->first;
+}
+
+ClassAnswer FleetClassBoards::LostAnswer(JobId id) {
+  started_.erase(id);
+  pinned_.erase(id);
+  classes_.erase(id);
+  return ClassAnswer{.number = id, .is_lost = true};
+}
+
+std::optional<ClassAnswer> FleetClassBoards::TakeLost() {
+  const auto now = steady_clock::now();
+  if (pinned_.empty() || now - looked_at_pinned_ < kLookAtMember) return std::nullopt;
+  looked_at_pinned_ = now;
+  const std::vector<BoardReport> all = fleet_.Boards();
+  for (auto& [id, pinned] : pinned_) {
+    const bool is_there = std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
+      return report.id == pinned.board && IsOnHand(report);
+    });
+    if (is_there && pinned.there != steady_clock::time_point()) pinned.there = now;
+    if (now - pinned.there <= options_.move_after) continue;
+    fleet_.Cancel(id);
+    return LostAnswer(id);
+  }
+  return std::nullopt;
+}
+
 Result<std::optional<ClassAnswer>> FleetClassBoards::TakeAnswer() {
+  if (std::optional<ClassAnswer> lost = TakeLost()) return lost;
   std::optional<fleet::JobEnded> ended = fleet_.TakeEnded(started_);
   if (!ended) return std::optional<ClassAnswer>();
   Result<ClassAnswer> answer = AnswerOf(std::move(*ended));
@@ -329,31 +460,46 @@ Result<std::optional<ClassAnswer>> FleetClassBoards::TakeAnswer() {
   return std::optional(std::move(*answer));
 }
 
-Result<ClassAnswer> FleetClassBoards::WaitForAnswer() {
+Result<std::optional<ClassAnswer>> FleetClassBoards::WaitForAnswer() {
   BITPILOT_CHECK(!started_.empty());
-  std::optional<fleet::JobEnded> ended = fleet_.WaitForAny(started_, options_.stop);
+  const auto begun = steady_clock::now();
+  const bool may_return = !judged_.empty();
+  bool is_stopped = false;
+  std::optional<ClassAnswer> lost;
+  std::optional<fleet::JobEnded> ended = fleet_.WaitForAny(started_, [&] {
+    is_stopped = options_.stop && options_.stop();
+    if (!is_stopped) lost = TakeLost();
+    return is_stopped || lost || (may_return && steady_clock::now() - begun >= kLookAtMember);
+  });
+  if (lost || (!ended && !is_stopped)) return lost;
   if (!ended) return Stopped();
-  return AnswerOf(std::move(*ended));
+  Result<ClassAnswer> answer = AnswerOf(std::move(*ended));
+  if (!answer.ok()) return answer.status();
+  return std::optional(std::move(*answer));
 }
 
 Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
   const JobId id = ended.result.id;
   started_.erase(id);
+  const bool is_pinned = pinned_.erase(id) > 0;
   const std::string on = classes_.extract(id).mapped();
   if (!ended.result.status.ok()) {
     fleet_.Record(ended);
     const Status& failure = ended.result.status;
+    if (failure.code() != StatusCode::kUnavailable) return failure;
+    if (is_pinned) return LostAnswer(id);
     const std::vector<BoardReport> reports = BoardsOf(on);
-    const bool is_missing = options_.answers_missing &&
-                            failure.code() == StatusCode::kUnavailable &&
-                            std::none_of(reports.begin(), reports.end(), Works);
+    const bool is_missing =
+        options_.answers_missing && std::none_of(reports.begin(), reports.end(), Works);
     if (!is_missing) return failure;
-    return ClassAnswer{id, Measurement(), BoardInfo(), "", failure};
+    return ClassAnswer{.number = id, .failure = failure};
   }
   unrecorded_[id] = ended.attempt;
   BITPILOT_CHECK(ended.board);
-  return ClassAnswer{id, std::move(ended.result.measurement),
-                     fleet_.InfoOf(*ended.board).value_or(BoardInfo()), names_.at(*ended.board)};
+  return ClassAnswer{.number = id,
+                     .measurement = std::move(ended.result.measurement),
+                     .board = fleet_.InfoOf(*ended.board).value_or(BoardInfo()),
+                     .board_name = names_.at(*ended.board)};
 }
 
 void FleetClassBoards::Recorded(MeasureNumber number) {
@@ -362,6 +508,7 @@ void FleetClassBoards::Recorded(MeasureNumber number) {
 }
 
 void FleetClassBoards::GiveUp() {
+  pinned_.clear();
   for (const JobId id : std::exchange(started_, {})) fleet_.Cancel(id);
   classes_.clear();
 }
@@ -371,7 +518,16 @@ void FleetClassBoards::GiveUp() {
 Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
                                                       const std::vector<std::string>& tags,
                                                       const FleetClassOptions& options) {
-  auto boards = std::make_unique<FleetClassBoards>(options);
+  // One that is alone has none to agree with.
+  std::set<std::string> judged;
+  for (const std::string& on : tags) {
+    const auto listed = std::count_if(
+        classes.boards.begin(), classes.boards.end(), [&](const BoardAddress& address) {
+          return std::find(address.tags.begin(), address.tags.end(), on) != address.tags.end();
+        });
+    if (listed > 1) judged.insert(on);
+  }
+  auto boards = std::make_unique<FleetClassBoards>(options, judged);
   for (const BoardAddress& address : classes.boards) boards->AddBoard(address, classes.keys);
   BITPILOT_RETURN_IF_ERROR(boards->WaitForClasses(tags));
   return std::unique_ptr<ClassBoards>(std::move(boards));

@@ -43,7 +43,8 @@ struct FleetClassOptions {
 inline constexpr int kMaxClassSlots = 16;
 
 // Connects, and waits until each of the classes `tags` has a board. A class has as many slots as boards
-// that work, a class of one board two.
+// that work, a class of one board two. Boards of a class for which two or more are listed measure for it
+// after ClassBoards::Judge() alone.
 //
 // Errors:
 //   kUnavailable  a class has had none for max_wait, or all of its boards refused; says which and why.

@@ -235,6 +235,7 @@ std::vector<BoardReport> FleetCore::Boards() const {
     for (const Lane& lane : board->lanes) {
       if (!lane.tag.empty()) report.classes.push_back(lane.tag);
     }
+    report.waits_for = board->waits_for;
     report.job = board->job;
     report.attempts = board->attempts;
     report.failures = board->failures;

@@ -11,8 +11,9 @@
 //              kResourceExhausted.
 //   Classes    A job runs on boards of its class alone. Boards of a class are alike but for their
 //              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
-//              out of it and named, never mixed in; one that no class has is given back. The class takes after FleetOptions::expected or
-//              its first board.
+//              out of it and named, never mixed in; one that no class has is given back. The class takes
+//              after FleetOptions::expected or its first board. Of FleetOptions::judged_classes, a board
+//              that is alike waits, and runs only what asks for it alone, until BoardJudged.
 //   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
 //              with every measurement to the others, as long as there are several.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
@@ -63,6 +64,7 @@ struct BoardReport {
   BoardState state = BoardState::kConnecting;
   std::string why;  // of a state that needs a reason
   std::vector<std::string> classes;
+  std::vector<std::string> waits_for;  // classes for which it is to be judged
   std::optional<JobId> job;
   int attempts = 0;  // that ended on it
   int failures = 0;  // of them, with neither numbers nor an answer that is the candidate's own
@@ -102,6 +104,7 @@ class FleetCore {
   void Handle(BoardRemoved& event);
   void Handle(BoardOrdered& event);
   void Handle(KernelChoicesKnown& event);
+  void Handle(BoardJudged& event);
   void Handle(LinkEvent& event);
   void Handle(PowerCycled& event);
   void Handle(JobAdded& event);
@@ -141,6 +144,8 @@ class FleetCore {
   void On(Board& board, const BoardBack& action);
   void On(Board& board, const BoardFailed& action);
   void StartClient(Board& board);
+  // Settles which lanes a board that is known serves.
+  void JoinClasses(Board& board);
   void Quarantine(Board& board, const std::string& why);
   void StartCheck(Board& board);
   void OnCheckEnded(Board& board, const JobResult& result);

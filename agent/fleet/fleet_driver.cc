@@ -67,6 +67,8 @@ std::string FleetDriver::KernelsOf(const std::string& class_tag) {
   return found == kernels_.end() ? "" : found->second;
 }
 
+void FleetDriver::Judge(fleet::BoardJudged judgement) { Post(std::move(judgement)); }
+
 Result<BoardInfo> FleetDriver::WaitUntilReady(fleet::BoardId board, const Stop& stop) {
   std::unique_lock<std::mutex> lock(mutex_);
   const Known& known = known_.at(board);

@@ -58,6 +58,7 @@ class FleetDriver {
   // is (kernels/runtime/kernel_choices.h, ToText()).
   void TellKernels(const std::string& class_tag, std::string text);
   std::string KernelsOf(const std::string& class_tag);
+  void Judge(fleet::BoardJudged judgement);
 
   // Waits for a board's first lease.
   //

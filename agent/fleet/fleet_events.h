@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -99,6 +100,9 @@ struct FleetOptions {
 
   // What boards of a class must be like; classes that are not named take after their first board.
   std::map<std::string, BoardInfo> expected;
+
+  // Classes whose boards work for them after BoardJudged alone.
+  std::set<std::string> judged_classes;
 };
 
 // ----------------------------------------------------------------------------------------------------
@@ -127,6 +131,14 @@ struct LinkEvent {
   BoardId board = 0;
   ClientEvent event;
 };
+// Whether a board that is like its class measures as the class does: it works for one of
+// FleetOptions::judged_classes if so. It holds until the board comes back as another one.
+struct BoardJudged {
+  BoardId board = 0;
+  std::string tag;
+  bool is_pooled = false;
+  std::string why;  // it is not
+};
 struct PowerCycled {  // CutPower was carried out, or failed
   BoardId board = 0;
   Status status;
@@ -146,8 +158,8 @@ struct CloseRequested {};
 struct TimePassed {};
 
 using Event =
-    std::variant<BoardAdded, BoardRemoved, BoardOrdered, KernelChoicesKnown, LinkEvent, PowerCycled,
-                 JobAdded, JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
+    std::variant<BoardAdded, BoardRemoved, BoardOrdered, BoardJudged, KernelChoicesKnown, LinkEvent,
+                 PowerCycled, JobAdded, JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
 
 // ----------------------------------------------------------------------------------------------------
 // actions

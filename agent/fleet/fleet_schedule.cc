@@ -113,7 +113,7 @@ bool FleetCore::IsIdle(const Board& board) const {
 }
 
 bool FleetCore::IsLeftOut(const Board& board) const {
-  return board.info.has_value() && board.lanes.size() == 1;
+  return board.info.has_value() && board.lanes.size() == 1 && board.waits_for.empty();
 }
 
 bool FleetCore::IsWanted(const Board& board) const {

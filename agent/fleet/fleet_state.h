@@ -24,6 +24,8 @@ struct FleetCore::Board {
   std::optional<BoardInfo> info;
   std::vector<Lane> lanes;  // that it serves; its own alone before it is known
   std::string left_out_why;
+  std::map<std::string, BoardJudged> judgements;  // by class
+  std::vector<std::string> waits_for;             // classes without one, which it is like
 
   bool is_held = false;  // there is a lease
   bool is_held_by_other = false;

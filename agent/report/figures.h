@@ -14,6 +14,9 @@ std::string SummaryTable(const ReportData& data);
 // The ratio of each of them on each of several classes of boards; nothing of a search on one.
 std::string ClassesTable(const ReportData& data);
 
+// How the boards of each class of two or more were compared, and which of them measure for it.
+std::string CalibrationTable(const ReportData& data);
+
 // Accuracy over latency ratio: final candidates with intervals, searched ones faint, references and
 // budgets marked.
 std::string ParetoPlot(const ReportData& data);

@@ -111,6 +111,7 @@ std::string Page(const ReportData& data) {
          Element("p", "sub", "bitpilot report of the study " + data.file_name) + FactsLine(data) +
          Banners(data) + "</header>\n" + Tiles(data) + Section("Results", results) +
          Section("Classes of boards", ClassesTable(data)) +
+         Section("Boards of a class", CalibrationTable(data)) +
          Section("Accuracy over latency", ParetoPlot(data)) +
          Section("Energy", MeasuredEnergies(data)) +
          Section("Energy as the model claims it", ModelEnergies(data)) +

@@ -29,6 +29,12 @@ Status ReadEvent(const Event& event, ReportData& data) {
     if (!data.board || data.board->on == board.on) data.board = std::move(board);
     return Status();
   }
+  if (event.kind == CalibrationEvent::kKind) {
+    CalibrationEvent calibration;
+    BITPILOT_RETURN_IF_ERROR(Read(event, calibration));
+    data.calibrations[calibration.on] = calibration;
+    return Status();
+  }
   if (event.kind == ProblemEvent::kKind) return Read(event, data.problem.emplace());
   if (event.kind == ProposalEvent::kKind) return Read(event, data.proposals.emplace_back());
   if (event.kind == TransitionEvent::kKind) return Read(event, data.transitions.emplace_back());

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/study/calibration_event.h"
 #include "agent/study/episodes.h"
 #include "agent/study/events.h"
 #include "agent/study/study.h"
@@ -24,6 +25,7 @@ struct ReportData {
   std::optional<BoardEvent> board;
   std::vector<BoardInfo>
       class_boards;  // of each class that the search measures on, that one included
+  std::map<ClassId, CalibrationEvent> calibrations;  // of each class the last one
   std::optional<ProblemEvent> problem;
   std::vector<AgentEvent> agents;            // one a run; none in studies of an older bitpilot
   std::vector<ProposalEvent> proposals;      // by step

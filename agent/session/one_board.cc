@@ -13,14 +13,17 @@ Result<MeasureNumber> OneBoard::Start(const std::string&, const MeasureJob& job)
   return ++last_;
 }
 
-Result<ClassAnswer> OneBoard::WaitForAnswer() {
+Result<std::optional<ClassAnswer>> OneBoard::WaitForAnswer() {
   BITPILOT_CHECK(is_started_);
   // One that failed is under way no longer.
   is_started_ = false;
   Result<Measurement> measurement = board_.FinishMeasure();
   if (!measurement.ok()) return measurement.status();
   unrecorded_[last_] = measurement->measure_id;
-  return ClassAnswer{last_, std::move(*measurement), board_.info(), board_.listed_name()};
+  return std::optional(ClassAnswer{.number = last_,
+                                   .measurement = std::move(*measurement),
+                                   .board = board_.info(),
+                                   .board_name = board_.listed_name()});
 }
 
 void OneBoard::Recorded(MeasureNumber number) {

@@ -23,7 +23,7 @@ class OneBoard final : public ClassBoards {
   Result<std::optional<ClassAnswer>> TakeAnswer() override {
     return std::optional<ClassAnswer>();  // a board does not tell without waiting
   }
-  Result<ClassAnswer> WaitForAnswer() override;
+  Result<std::optional<ClassAnswer>> WaitForAnswer() override;
   void Recorded(MeasureNumber number) override;
   void GiveUp() override;
 

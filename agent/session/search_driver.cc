@@ -48,6 +48,11 @@ Result<SearchOutcome> SearchDriver::Run() {
   if (resumed) BITPILOT_RETURN_IF_ERROR(note_agent());
   const SearchResources resources =
       parts_ != nullptr ? parts_->resources(config_) : SearchResources{};
+  BoardPoolTimes times;
+  times.max_wait = options_.max_wait;
+  pools_.emplace(config_, definition->topology, resources.boards, journal_, *options_.observer,
+                 options_.stop, times);
+  if (const Status settled = pools_->Settle(); !settled.ok()) return Interruption(settled);
   Result<ProblemSetup> setup = SetUpProblem(definition->topology, config_, resources, journal_,
                                             files_, *options_.observer, options_.stop);
   if (!setup.ok()) return Interruption(setup.status());
@@ -68,7 +73,8 @@ Result<SearchOutcome> SearchDriver::Run() {
       parts_ != nullptr ? LossesOf(twin_, files_) : Result<TwinLosses>(TwinLosses());
   if (!losses.ok()) return losses.status();
   SearchEnvironment environment(config_, problem, *start, setup->uniform8, std::move(*losses),
-                                resources.boards, training_, journal_, files_, options_.stop);
+                                resources.boards, *pools_, training_, journal_, files_,
+                                options_.stop);
   environment.TakeTables(std::move(setup->class_tables));
   SearchOutcome outcome;
   while (true) {
@@ -80,6 +86,7 @@ Result<SearchOutcome> SearchDriver::Run() {
     outcome = Outcome(/*interrupted=*/false);
     outcome.final = std::move(*final);
     outcome.anchor = problem.anchor;
+    outcome.calibrations = pools_->Decisions();
     if (!IsExtended(environment)) return outcome;
   }
 }

@@ -1,11 +1,12 @@
 // SearchDriver: one pass over a study's journal (agent/study/journal.h), by which a search starts,
 // goes on or is verified:
 //
-//   agent -> board* -> problem -> [place 0] -> anchor -> [answers]
+//   agent -> board* -> calibration* -> problem -> [place 0] -> anchor -> [answers]
 //         -> conditions -> ([keeps] -> action* -> [policy] -> observation)*
 //         -> trained* -> test -> final -> end -> [conditions -> [anchor] -> ... of an extended search]
 //
-// Boards are one of each class. Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
+// Boards are one of each class; calibrations, which also follow later where boards come, say which boards
+// measure for it. Answers are the integer program's; place 0 is of searches that train. Rows of measurements and
 // places stand before the observation that they are for.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "agent/results/search_observer.h"
+#include "agent/session/board_pools.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/moved_parts.h"
 #include "agent/session/placed_training.h"
@@ -57,6 +59,8 @@ struct SearchOutcome {
   std::string first_failure;  // why the first candidate that failed was not measured, if one was
   FinalEvent final;           // empty if interrupted
   Anchor anchor;              // the twin's readings; empty if interrupted
+  // Of each class of two boards or more, which of them measured at last; empty if interrupted.
+  std::vector<CalibrationEvent> calibrations = {};
 };
 
 class SearchDriver {
@@ -104,6 +108,7 @@ class SearchDriver {
   const SearchOptions& options_;
   BitAssignment base_;  // the problem's
   PlacedTraining training_;
+  std::optional<BoardPools> pools_;
   SearchProblem* problem_ =
       nullptr;        // while it runs; its anchor grows where the search is extended
   AnchorEvent twin_;  // the last one

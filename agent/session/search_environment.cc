@@ -16,9 +16,9 @@
 namespace bitpilot {
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile start, StoredFile uniform8, TwinLosses twin,
-                                     ClassBoards* boards, PlacedTraining& training,
-                                     Journal& journal, const StudyFiles& files,
-                                     std::function<bool()> stop)
+                                     ClassBoards* boards, BoardPools& pools,
+                                     PlacedTraining& training, Journal& journal,
+                                     const StudyFiles& files, std::function<bool()> stop)
     : config_(config),
       problem_(problem),
       training_(training),
@@ -27,9 +27,10 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
       stop_(std::move(stop)),
       classes_(ClassesOf(config)),
       boards_(boards),
+      pools_(pools),
       uniform8_file_(uniform8),
       twin_(std::move(twin)),
-      board_(problem, std::move(uniform8), classes_, boards, journal, files),
+      board_(problem, std::move(uniform8), classes_, boards, journal, files, &pools),
       view_(problem),
       totals_(TotalsOf(config)),
       places_({{0, {std::move(start), 0}}}),
@@ -134,6 +135,7 @@ Result<Observation> SearchEnvironment::ObserveConditions() {
 }
 
 Result<Observation> SearchEnvironment::Live() {
+  BITPILOT_RETURN_IF_ERROR(pools_.Step());
   if (!view_.conditions() || *view_.conditions() != ConditionsNow()) return ObserveConditions();
   while (true) {
     if (stop_()) return Stopped();
@@ -147,6 +149,7 @@ Result<Observation> SearchEnvironment::Live() {
     if (!measured.ok()) return measured.status();
     NoteMeasured(*measured);
     BITPILOT_RETURN_IF_ERROR(CheckNotAllMissing());
+    BITPILOT_RETURN_IF_ERROR(pools_.Step());
     const auto complete = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
       return !needs_work(each) && each.is_measured();
     });
@@ -155,7 +158,8 @@ Result<Observation> SearchEnvironment::Live() {
     // On this machine a candidate is read before it is measured, with nothing beside it.
     const bool shares_this_machine = boards_->SharesThisMachine();
     if (!shares_this_machine) BITPILOT_RETURN_IF_ERROR(FeedBoards());
-    if (to_do != tickets_.end() && !(shares_this_machine && board_.is_measuring())) {
+    const bool is_measuring = board_.is_measuring() || pools_.is_measuring();
+    if (to_do != tickets_.end() && !(shares_this_machine && is_measuring)) {
       BITPILOT_RETURN_IF_ERROR(Work(*to_do));
       continue;
     }

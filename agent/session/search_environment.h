@@ -20,6 +20,7 @@
 
 #include "agent/fleet/class_boards.h"
 #include "agent/results/reportable_trials.h"
+#include "agent/session/board_pools.h"
 #include "agent/session/placed_training.h"
 #include "agent/session/step_board.h"
 #include "agent/session/twin_losses.h"
@@ -36,13 +37,14 @@ namespace bitpilot {
 class SearchEnvironment final : public Environment {
  public:
   // start: the place that everything begins from. uniform8: the network that all candidates are
-  // compared with. boards: null in a verification. All references outlive the object.
+  // compared with. boards: null in a verification. pools: of these boards. All references outlive the
+  // object.
   //
   // twin: the losses of the anchor's readings; empty where there are none, or in a verification.
   //
   // stop: polled; once true, Next() returns nullopt, and nothing half done is logged as done.
   SearchEnvironment(const SearchConfig& config, const SearchProblem& problem, StoredFile start,
-                    StoredFile uniform8, TwinLosses twin, ClassBoards* boards,
+                    StoredFile uniform8, TwinLosses twin, ClassBoards* boards, BoardPools& pools,
                     PlacedTraining& training, Journal& journal, const StudyFiles& files,
                     std::function<bool()> stop);
 
@@ -172,6 +174,7 @@ class SearchEnvironment final : public Environment {
   const std::vector<ClassId> classes_;
   std::map<ClassId, CostTable> class_tables_;
   ClassBoards* boards_;
+  BoardPools& pools_;
   StoredFile uniform8_file_;
   TwinLosses twin_;
   StepBoard board_;

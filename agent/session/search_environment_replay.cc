@@ -13,6 +13,10 @@ Result<std::optional<Observation>> SearchEnvironment::Replay() {
     return std::optional(std::move(*observation));
   };
   while (journal_.replaying()) {
+    if (pools_.IsNext()) {
+      BITPILOT_RETURN_IF_ERROR(pools_.ReplayNext(trusts_log_));
+      continue;
+    }
     const std::string_view kind = journal_.next_kind();
     if (kind == ConditionsEvent::kKind) return one(ReplayConditions());
     if (kind == AdvancedEvent::kKind) return one(ReplayAdvanced());

@@ -1,6 +1,7 @@
 #include "agent/session/step_board.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/study/events.h"
 #include "agent/study/measurement_rows.h"
@@ -14,6 +15,11 @@ namespace {
 // Only networks that were measured together have a ratio.
 bool IsOfOneRequest(const MeasurementEvent& a, const MeasurementEvent& b) {
   return a.on == b.on && a.board == b.board && a.board_seconds == b.board_seconds;
+}
+
+// A step's measurements on one board; number: 0 of the first board that began with it.
+std::string SeriesId(const std::string& step_id, int number) {
+  return number == 0 ? step_id : MovedStepId(step_id, number);
 }
 
 }  // namespace
@@ -49,7 +55,7 @@ void StepBoard::NoteLogged(const MeasurementEvent& event) {
 void StepBoard::ChargeNextRepeat(const MeasurementEvent& event) {
   if (event.status != ToString(MeasureStatus::kNoisy)) return;
   const std::string step_id = StepIdOf(event.measurement_id);
-  const Result<std::optional<StepRequest>> next = NextRequest(step_id);
+  const Result<std::optional<StepRequest>> next = NextRequest(LastSeriesOf(step_id));
   // What is wrong with the rows is OutcomeOf()'s to say.
   if (!next.ok() || !*next || !IsRepeatedStep((*next)->measurement_id)) return;
   // Its windows are twice as long.
@@ -71,11 +77,37 @@ Status StepBoard::Start(int step, const ClassId& on, const BitAssignment& assign
   return Status();
 }
 
+std::string StepBoard::LastSeriesOf(const std::string& step_id) const {
+  int number = 0;
+  while (logged_.contains(SeriesId(step_id, number + 1))) ++number;
+  return SeriesId(step_id, number);
+}
+
+double StepBoard::SecondsOf(const std::string& series_id) const {
+  std::vector<std::string> ids = {series_id, LongerStepId(series_id)};
+  for (int number = 1; number < kMaxStepMeasurements; ++number) {
+    ids.push_back(RepeatedStepId(series_id, number));
+  }
+  double seconds = 0.0;
+  for (const std::string& id : ids) {
+    const auto logged = logged_.find(id);
+    if (logged != logged_.end()) seconds += logged->second.board_seconds;
+  }
+  return seconds;
+}
+
 // Who resumes may find a part of it in the log.
 Status StepBoard::GoOn(const Part& part, Measuring& measuring) {
   measuring.request.reset();
   if (missing_.contains(part)) return Status();
-  Result<std::optional<StepRequest>> next = NextRequest(IdOf(part.first, part.second));
+  const std::string step_id = IdOf(part.first, part.second);
+  std::string series = LastSeriesOf(step_id);
+  if (std::exchange(measuring.must_move, false) && logged_.contains(series)) {
+    int number = 1;
+    while (SeriesId(step_id, number - 1) != series) ++number;
+    series = SeriesId(step_id, number);
+  }
+  Result<std::optional<StepRequest>> next = NextRequest(series);
   if (!next.ok()) return next.status();
   measuring.request = std::move(*next);
   if (!measuring.request) return Status();
@@ -88,26 +120,31 @@ Status StepBoard::GoOn(const Part& part, Measuring& measuring) {
   job.tier = request.tier;
   job.window_doublings = request.window_doublings;
   job.energy = !request.knows_energy && problem_.energy_objective == EnergyObjective::kMeasured;
-  const Result<MeasureNumber> number = boards_->Start(part.second, job);
+  // What follows a measurement is of the same board.
+  const auto begun = logged_.find(series);
+  const bool is_first = begun == logged_.end() || begun->second.board.empty();
+  const Result<MeasureNumber> number =
+      is_first ? boards_->Start(part.second, job)
+               : boards_->StartOn(part.second, begun->second.board, job);
   if (!number.ok()) return number.status();
   measuring.number = *number;
   return Status();
 }
 
-Result<std::optional<StepRequest>> StepBoard::NextRequest(const std::string& step_id) const {
+Result<std::optional<StepRequest>> StepBoard::NextRequest(const std::string& series_id) const {
   std::optional<StepRequest> next;
   const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
     if (logged_.contains(request.measurement_id)) return RowsOf(request.measurement_id);
     next = request;
     return Status(StatusCode::kUnavailable, "not measured yet");
   };
-  const Result<StepRows> rows = MeasureStep(step_id, measured);
+  const Result<StepRows> rows = MeasureStep(series_id, measured);
   if (!next && !rows.ok()) return rows.status();
   return next;
 }
 
 Result<std::vector<StepBoard::Part>> StepBoard::TakeAnswers() {
-  while (is_measuring()) {
+  while (is_measuring() || (pools_ != nullptr && pools_->is_measuring())) {
     Result<std::optional<ClassAnswer>> answer = boards_->TakeAnswer();
     if (!answer.ok()) return answer.status();
     if (!*answer) break;
@@ -120,13 +157,14 @@ Result<std::vector<StepBoard::Part>> StepBoard::WaitForAnswers() {
   BITPILOT_CHECK(is_measuring());
   std::vector<Part> complete = TakeComplete();
   if (!complete.empty()) return complete;
-  Result<ClassAnswer> answer = boards_->WaitForAnswer();
+  Result<std::optional<ClassAnswer>> answer = boards_->WaitForAnswer();
   if (!answer.ok()) return answer.status();
-  BITPILOT_RETURN_IF_ERROR(Take(std::move(*answer)));
+  if (*answer) BITPILOT_RETURN_IF_ERROR(Take(std::move(**answer)));
   return TakeComplete();
 }
 
 Status StepBoard::Take(ClassAnswer answer) {
+  if (pools_ != nullptr && pools_->IsOwn(answer.number)) return pools_->Take(std::move(answer));
   const auto found = std::find_if(measuring_.begin(), measuring_.end(), [&](const auto& each) {
     return each.second.request && each.second.number == answer.number;
   });
@@ -140,6 +178,10 @@ Status StepBoard::Take(ClassAnswer answer) {
     if (!missing.ok()) return missing.status();
     NoteMissing(*missing);
     ++num_missing_;
+    return GoOn(part, measuring);
+  }
+  if (answer.is_lost) {
+    measuring.must_move = true;
     return GoOn(part, measuring);
   }
   if (const Status exact = CheckExact(answer.measurement); !exact.ok()) {
@@ -212,8 +254,13 @@ Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
     return rows;
   };
   const std::string id = IdOf(step, on);
-  const Result<StepRows> rows = MeasureStep(id, measured);
+  const std::string series = LastSeriesOf(id);
+  const Result<StepRows> rows = MeasureStep(series, measured);
   if (!rows.ok()) return rows.status();
+  // What a board measured that then went took its time all the same.
+  for (int number = 0; SeriesId(id, number) != series; ++number) {
+    outcome.board_seconds += SecondsOf(SeriesId(id, number));
+  }
   outcome.board = logged_.at(rows->candidate.measurement_id).board;
   if (!rows->HasNumbers()) {
     outcome.result = CandidateFailed{rows->candidate.status + ": " + rows->candidate.detail};

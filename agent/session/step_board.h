@@ -2,6 +2,9 @@
 // 8 bit on one board, because boards drift, and differ, by more than the differences that a search looks
 // for.
 //
+// All measurements of a step on a class are of one board. Where that is gone before the last of them, the
+// step is measured anew on another one, and what the first one measured does not count.
+//
 // What a board answered is in the study before anything follows from it: a search that was interrupted
 // then finds it there. Many steps may be measured at once, one step on several classes; whether one is
 // repeated follows from what was logged of its class up to the measurement that was NOISY, whatever boards
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "agent/fleet/class_boards.h"
+#include "agent/session/board_pools.h"
 #include "agent/session/repeat_budget.h"
 #include "agent/session/step_measurement.h"
 #include "agent/study/journal.h"
@@ -29,15 +33,18 @@ namespace bitpilot {
 class StepBoard {
  public:
   // classes: of the search, in its order. boards: null in a verification. uniform8: the network that all
-  // candidates are compared with. All references outlive the object.
+  // candidates are compared with. pools: whose measurements are answered by the same boards; may be null.
+  // All references outlive the object.
   StepBoard(const SearchProblem& problem, StoredFile uniform8, std::vector<ClassId> classes,
-            ClassBoards* boards, Journal& journal, const StudyFiles& files)
+            ClassBoards* boards, Journal& journal, const StudyFiles& files,
+            BoardPools* pools = nullptr)
       : problem_(problem),
         uniform8_file_(std::move(uniform8)),
         classes_(std::move(classes)),
         boards_(boards),
         journal_(journal),
-        files_(files) {}
+        files_(files),
+        pools_(pools) {}
   // Gives up what is under way.
   ~StepBoard();
   StepBoard(const StepBoard&) = delete;
@@ -68,7 +75,7 @@ class StepBoard {
   //
   // Errors: the board's and the journal's.
   Result<std::vector<Part>> TakeAnswers();
-  // The same after one answer at least. REQUIRES: is_measuring().
+  // The same after one answer at least, or a second or so. REQUIRES: is_measuring().
   Result<std::vector<Part>> WaitForAnswers();
 
   // What the stored rows come to: a pure function of the log up to the last of this part's. Of a part that is
@@ -85,11 +92,16 @@ class StepBoard {
     // Under way; nothing: its numbers are complete.
     std::optional<StepRequest> request = std::nullopt;
     MeasureNumber number = 0;
+    bool must_move = false;  // the board that had begun with it is gone
   };
 
   std::string IdOf(int step, const ClassId& on) const;
-  // What is measured next of a step by what is logged of it; nullopt: nothing more.
-  Result<std::optional<StepRequest>> NextRequest(const std::string& step_id) const;
+  // Of the step's measurements on the board that began with it last, by what is logged.
+  std::string LastSeriesOf(const std::string& step_id) const;
+  // Device time of a series, as logged.
+  double SecondsOf(const std::string& series_id) const;
+  // What is measured next of a series by what is logged of it; nullopt: nothing more.
+  Result<std::optional<StepRequest>> NextRequest(const std::string& series_id) const;
   // Starts that.
   Status GoOn(const Part& part, Measuring& measuring);
   Status Take(ClassAnswer answer);
@@ -105,6 +117,7 @@ class StepBoard {
   ClassBoards* boards_;
   Journal& journal_;
   const StudyFiles& files_;
+  BoardPools* pools_;
   std::map<std::string, MeasurementEvent> logged_;  // by measurement id
   // Of each class all that was logged; and, by measurement id, whether some was left then.
   std::map<ClassId, RepeatBudget> budgets_;

@@ -9,6 +9,8 @@
 // - config: the full resolved configuration, any JSON object; Study::Create() writes it as event 1
 // - agent: AgentEvent, which bitpilot writes from here on; once a run
 // - board: BoardEvent, who measures; written again when a resumed search finds another board
+// - calibration: CalibrationEvent (agent/study/calibration_event.h), which boards of a class measure for
+//   it; written again, between observations, where boards come
 // - problem: ProblemEvent, what may be chosen, the board's cost table, the 8-bit reference
 // - answers: AnswersEvent, where the policy may use the integer program's
 // - anchor: AnchorEvent, the twin's readings; written again where a search is extended

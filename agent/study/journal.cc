@@ -183,10 +183,14 @@ Status Journal::Heartbeat() {
   return study_->Heartbeat();
 }
 
-bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
-  if (!replaying() || pending_.front().kind != MeasurementEvent::kKind) return false;
+std::optional<std::string> Journal::NextMeasurementId() const {
+  if (!replaying() || pending_.front().kind != MeasurementEvent::kKind) return std::nullopt;
   const Result<MeasurementEvent> event = ParseEvent<MeasurementEvent>(pending_.front().payload);
-  return event.ok() && event->measurement_id == measurement_id;
+  return event.ok() ? std::optional(event->measurement_id) : std::nullopt;
+}
+
+bool Journal::ReplaysMeasurement(const std::string& measurement_id) const {
+  return NextMeasurementId() == measurement_id;
 }
 
 Result<std::optional<ArtifactEvent>> Journal::TakeArtifact() {

@@ -57,6 +57,9 @@ class Journal {
   // Sequence number of the last logged "policy" event; 0 if there is none.
   std::int64_t last_policy_seq() const { return last_policy_seq_; }
 
+  // The id of the measurement that the log goes on with, if it does with one.
+  std::optional<std::string> NextMeasurementId() const;
+
   // True if the log goes on with that measurement.
   bool ReplaysMeasurement(const std::string& measurement_id) const;
 

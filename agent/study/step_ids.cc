@@ -6,6 +6,7 @@ namespace {
 constexpr std::string_view kStep = "step-";
 constexpr std::string_view kLonger = "-standard";
 constexpr std::string_view kAgain = "-again-";
+constexpr std::string_view kMoved = "-moved-";
 constexpr std::string_view kUniform8 = "-uniform-8";
 
 }  // namespace
@@ -22,7 +23,11 @@ bool IsStep(std::string_view measurement_id) {
 std::string StepIdOf(std::string_view measurement_id) {
   std::string_view id = measurement_id.substr(0, measurement_id.find(kAgain));
   if (id.ends_with(kLonger)) id.remove_suffix(kLonger.size());
-  return std::string(id);
+  return std::string(id.substr(0, id.find(kMoved)));
+}
+
+std::string MovedStepId(const std::string& step_id, int number) {
+  return step_id + std::string(kMoved) + std::to_string(number);
 }
 
 std::string LongerStepId(const std::string& step_id) { return step_id + std::string(kLonger); }

@@ -11,6 +11,10 @@ namespace bitpilot {
 // class_number: of the search's classes, from 1.
 std::string StepId(int step, int class_number = 1);
 
+// The step measured anew on another board, because the one that had begun with it is gone; number: 1,
+// 2, ... Its longer and repeated measurements are named after that.
+std::string MovedStepId(const std::string& step_id, int number);
+
 // True of the candidate's row of a step's measurement, the first or a later one, not of uniform 8 bit's.
 bool IsStep(std::string_view measurement_id);
 

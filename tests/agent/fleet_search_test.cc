@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "agent/device/local_daemon.h"
 #include "agent/fleet/keys.h"
 #include "agent/session/search_session.h"
+#include "agent/study/calibration_event.h"
 #include "agent/study/step_ids.h"
 #include "tests/agent/small_search.h"
 
@@ -173,6 +175,9 @@ TEST_F(FleetSearchTest, LeavesOutAndNamesABoardUnlikeItsClass) {
   search_.config.classes = {"slope"};
   const std::unique_ptr<LiveParts> parts = ValueOrDie(search_.FreshParts());
   ClassBoards& boards = *parts->boards;
+  const std::vector<ClassMember> members = boards.Members("slope");
+  ASSERT_EQ(members.size(), 2U);
+  for (const ClassMember& member : members) boards.Judge("slope", member.name, true, "");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (search_.observer.notices.find("left out") == std::string::npos &&
          std::chrono::steady_clock::now() < deadline) {
@@ -181,6 +186,49 @@ TEST_F(FleetSearchTest, LeavesOutAndNamesABoardUnlikeItsClass) {
   EXPECT_THAT(search_.observer.notices, HasSubstr("is left out of class 'slope'"));
   EXPECT_THAT(search_.observer.notices, HasSubstr("backend is model:"));
   EXPECT_EQ(boards.Slots("slope"), 2) << "one board, and one candidate ahead";
+}
+
+// Alike by what they say of themselves. One is 1.5 times as slow whatever runs: its ratios are those of its
+// class. One is slower where layers have fewer bits.
+TEST_F(FleetSearchTest, LeavesOutTheBoardWhoseRatiosDifferAndFinishes) {
+  CostTable slow = SlopeTable();
+  CostTable odd = SlopeTable();
+  slow.overhead_latency_ns *= 1.5;
+  for (auto& [key, cost] : slow.operations) cost.latency_ns *= 1.5;
+  for (auto& [key, cost] : odd.operations) {
+    if (std::get<1>(key) < 8) cost.latency_ns *= 1.3;
+  }
+  StartBoard("slope", odd);
+  StartBoard("slope", SlopeTable());
+  StartBoard("slope", slow);
+  StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.classes = {"slope"};
+  search_.config.measurements = 12;
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  ExpectVerifies();
+  EXPECT_EQ(BoardsThatMeasured(), (std::set<std::string>{"board-1", "board-2", "board-3"}));
+  EXPECT_EQ(EventsOf<ConditionsEvent>().back().conditions.slots.at("slope"), 3);
+  EXPECT_THAT(search_.observer.notices, HasSubstr("board 'board-0' is left out of class 'slope'"));
+  EXPECT_THAT(search_.observer.notices, HasSubstr("expected at most 1.0 %"));
+  EXPECT_THAT(search_.observer.notices, HasSubstr("board 'board-2' agrees with 'board-1'"));
+
+  const CalibrationEvent event = EventsOf<CalibrationEvent>().back();
+  ASSERT_EQ(event.boards.size(), 4U);
+  EXPECT_FALSE(event.boards[0].is_pooled);
+  EXPECT_GT(event.boards[0].agreement->residual, kMaxResidual);
+  EXPECT_TRUE(event.boards[2].is_pooled);
+  EXPECT_NEAR(event.boards[2].agreement->factor, 1.5, 1e-3);
+  const Json calibration =
+      SearchResultLine(*outcome, path_).at("classes").at("slope").at("calibration");
+  EXPECT_EQ(calibration.at("reference"), "board-1");
+  EXPECT_EQ(calibration.at("boards")[0].at("board"), "board-0");
+  EXPECT_FALSE(calibration.at("boards")[0].at("pooled").get<bool>());
+  EXPECT_TRUE(calibration.at("boards")[2].at("pooled").get<bool>());
+  for (const TransitionEvent& step : EventsOf<TransitionEvent>()) {
+    EXPECT_NE(step.classes.front().board, "board-0");
+  }
 }
 
 TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {

@@ -103,7 +103,7 @@ Message SimulatedBoard::OnHello(const Message& message) {
   ack->set_max_frame_bytes(kMaxRawBytes);
   ack->set_protocol_minor(protocol_minor);
   ack->mutable_limits()->set_store_bytes(store_bytes);
-  ack->mutable_capabilities()->set_name("simulated");
+  ack->mutable_capabilities()->set_name(name);
   ack->mutable_capabilities()->set_isa(isa);
   ack->mutable_capabilities()->set_backend("kernels");
   return reply;

@@ -49,6 +49,7 @@ class SimulatedBoard {
   int max_executions() const { return max_executions_; }
 
   // Knobs.
+  std::string name = "simulated";
   std::string isa = "avx2";
   std::string held_by;                    // another agent has reserved it
   std::optional<v1::LeaseDenied> denial;  // what it answers every request for a lease with

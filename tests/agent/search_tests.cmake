@@ -1,6 +1,7 @@
 bitpilot_add_test(search_test LABEL agent ONE_PROCESS
   SOURCES
     bit_spec_test.cc
+    board_pools_test.cc
     check_before_search_test.cc
     decision_variables_test.cc
     energy_objective_test.cc
@@ -8,6 +9,7 @@ bitpilot_add_test(search_test LABEL agent ONE_PROCESS
     journal_test.cc
     live_parts_test.cc
     moved_parts_test.cc
+    reference_networks_test.cc
     search_board_test.cc
     step_board_test.cc
     step_measurement_test.cc

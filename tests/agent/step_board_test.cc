@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -205,14 +207,17 @@ class LastFirstBoards final : public ClassBoards {
     return last_;
   }
   Result<std::optional<ClassAnswer>> TakeAnswer() override { return std::optional<ClassAnswer>(); }
-  Result<ClassAnswer> WaitForAnswer() override {
+  Result<std::optional<ClassAnswer>> WaitForAnswer() override {
     const Asked asked = started_.back();
     started_.pop_back();
     BITPILOT_RETURN_IF_ERROR(board_.StartMeasure(asked.job));
     Result<Measurement> measurement = board_.FinishMeasure();
     if (!measurement.ok()) return measurement.status();
     const std::string name = asked.number % 2 == 0 ? "even" : "odd";
-    return ClassAnswer{asked.number, std::move(*measurement), board_.info(), name};
+    return std::optional(ClassAnswer{.number = asked.number,
+                                     .measurement = std::move(*measurement),
+                                     .board = board_.info(),
+                                     .board_name = name});
   }
   void GiveUp() override { started_.clear(); }
 
@@ -296,6 +301,92 @@ TEST_F(StepBoardTest, BelievesNoRatioOfTwoBoardsNorOfAnotherClass) {
   EXPECT_THAT(message_of(1), testing::HasSubstr("were not measured together"));
   EXPECT_THAT(message_of(2), testing::HasSubstr("were not measured together"));
   EXPECT_THAT(message_of(3), testing::HasSubstr("is of class \"another\""));
+}
+
+// Two boards of a class that take turns; one is away from some measurement on.
+class TwoBoards final : public ClassBoards {
+ public:
+  std::string gone;                // this board is
+  std::vector<std::string> asked;  // for what: "any", or a board's name
+  std::vector<int> doublings;      // of the windows that each was asked for
+
+  Board& BoardOf(const ClassId&) override { return board_; }
+  int Slots(const ClassId&) override { return 1; }
+  int MaxStarted(const ClassId&) override { return 1; }
+  bool SharesThisMachine() override { return false; }
+  Result<MeasureNumber> Start(const ClassId&, const MeasureJob& job) override {
+    next_ = next_ == "left" ? "right" : "left";
+    if (next_ == gone) next_ = next_ == "left" ? "right" : "left";
+    return Ask("any", next_, job);
+  }
+  Result<MeasureNumber> StartOn(const ClassId&, const std::string& board,
+                                const MeasureJob& job) override {
+    return Ask(board, board, job);
+  }
+  Result<std::optional<ClassAnswer>> TakeAnswer() override { return std::optional<ClassAnswer>(); }
+  Result<std::optional<ClassAnswer>> WaitForAnswer() override {
+    if (on_ == gone) return std::optional(ClassAnswer{.number = last_, .is_lost = true});
+    BITPILOT_RETURN_IF_ERROR(board_.StartMeasure(job_));
+    Result<Measurement> measurement = board_.FinishMeasure();
+    if (!measurement.ok()) return measurement.status();
+    return std::optional(ClassAnswer{.number = last_,
+                                     .measurement = std::move(*measurement),
+                                     .board = board_.info(),
+                                     .board_name = on_});
+  }
+  void GiveUp() override {}
+
+ private:
+  Result<MeasureNumber> Ask(const std::string& what, const std::string& on, const MeasureJob& job) {
+    asked.push_back(what);
+    doublings.push_back(job.window_doublings);
+    on_ = on;
+    job_ = job;
+    return ++last_;
+  }
+  DisturbedBoard board_;
+  std::string next_ = "right";
+  std::string on_;
+  MeasureJob job_;
+  MeasureNumber last_ = 0;
+};
+
+TEST_F(StepBoardTest, MeasuresAStepAgainOnTheBoardThatBeganWithIt) {
+  TwoBoards boards;
+  const auto board = Open(&boards);
+  MeasureSteps(*board, 0, 10);
+  std::map<std::string, std::set<std::string>> boards_of_steps;
+  for (const Event& event : ValueOrDie(study_->Events())) {
+    if (event.kind != MeasurementEvent::kKind) continue;
+    const auto measurement = ValueOrDie(ParseEvent<MeasurementEvent>(event.payload));
+    if (!IsStep(measurement.measurement_id)) continue;
+    boards_of_steps[StepIdOf(measurement.measurement_id)].insert(measurement.board);
+  }
+  ASSERT_EQ(boards_of_steps.size(), 10U);
+  for (const auto& [step, names] : boards_of_steps) EXPECT_EQ(names.size(), 1U) << step;
+  EXPECT_GT(boards.asked.size(), 10U) << "some were repeated";
+}
+
+TEST_F(StepBoardTest, MeasuresAStepAnewOnAnotherBoardWhereTheFirstOneIsGone) {
+  TwoBoards boards;
+  const auto board = Open(&boards);
+  ASSERT_TRUE(board->Start(0, kOnlyClass, AssignmentOf(network_), network_).ok());
+  ASSERT_TRUE(ValueOrDie(board->WaitForAnswers()).empty()) << "it was NOISY, and is repeated";
+  ASSERT_EQ(boards.asked, (std::vector<std::string>{"any", "left"}));
+  boards.gone = "left";
+  ASSERT_NO_FATAL_FAILURE(Finish(*board));
+  EXPECT_EQ(boards.asked, (std::vector<std::string>{"any", "left", "any", "right"}));
+  EXPECT_EQ(boards.doublings, (std::vector<int>{0, 1, 0, 1})) << "anew from the first on";
+  const ClassOutcome outcome = ValueOrDie(board->OutcomeOf(0, kOnlyClass));
+  EXPECT_EQ(outcome.board, "right");
+  EXPECT_TRUE(std::holds_alternative<Measured>(outcome.result));
+  EXPECT_EQ(outcome.board_seconds, 0.5 + 0.5 + 1.0) << "what the first one measured took its time";
+
+  const auto replay = Open(nullptr);
+  NoteAll(*replay);
+  EXPECT_EQ(ValueOrDie(replay->OutcomeOf(0, kOnlyClass)), outcome);
+  const MeasurementRow moved = ValueOrDie(journal_->LoggedRow("step-0-moved-1"));
+  EXPECT_EQ(moved.tier, "SCREEN");
 }
 
 // A log whose event claims another time than the row that it names.

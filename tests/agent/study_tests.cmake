@@ -1,5 +1,7 @@
 bitpilot_add_test(study_test LABEL agent
   SOURCES
+    board_agreement_test.cc
+    calibration_event_test.cc
     chosen_rows_test.cc
     config_fields_test.cc
     episodes_test.cc

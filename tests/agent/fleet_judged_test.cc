@@ -1,0 +1,121 @@
+// Classes whose boards work for them only after they were judged.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "agent/fleet/fleet_core.h"
+#include "tests/agent/fleet_core_fixture.h"
+
+namespace bitpilot {
+namespace {
+
+using fleet::BoardReport;
+using fleet::BoardState;
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class FleetJudgedTest : public FleetCoreTest {
+ protected:
+  void SetUp() override {
+    fleet::FleetOptions options;
+    options.judged_classes = {"pi"};
+    options.retry_failed_after = milliseconds(5'000);
+    Use(options);
+  }
+  void Judge(fleet::BoardId board, bool is_pooled, const std::string& why = "") {
+    Step(fleet::BoardJudged{board, "pi", is_pooled, why});
+    Settle();
+  }
+  void SubmitOn(JobId id, fleet::BoardId board) {
+    fleet::JobSpec job;
+    job.request = MeasureRequestOf(id);
+    job.only_on = board;
+    Step(fleet::JobAdded{std::move(job)});
+    Settle();
+  }
+  BoardReport ReportOf(fleet::BoardId id) const {
+    for (const BoardReport& report : core_->Boards()) {
+      if (report.id == id) return report;
+    }
+    return {};
+  }
+};
+
+TEST_F(FleetJudgedTest, ABoardRunsOnlyWhatAsksForItUntilItIsPooled) {
+  AddBoard(1);
+  EXPECT_THAT(ReportOf(1).waits_for, ElementsAre("pi"));
+  EXPECT_THAT(ReportOf(1).classes, IsEmpty());
+  Submit(1);
+  SubmitOn(2, 1);
+  Pass(milliseconds(3'000));
+  EXPECT_TRUE(HasNumbersOf(2));
+  EXPECT_FALSE(ended_.contains(1));
+  EXPECT_EQ(states_[1], BoardState::kReady) << "its lease is kept";
+
+  Judge(1, true);
+  Pass(milliseconds(3'000));
+  EXPECT_TRUE(HasNumbersOf(1));
+  EXPECT_THAT(ReportOf(1).waits_for, IsEmpty());
+  EXPECT_THAT(ReportOf(1).classes, ElementsAre("pi"));
+}
+
+TEST_F(FleetJudgedTest, ABoardThatIsJudgedOutIsGivenBackAndWorksAgainWhenItIsPooled) {
+  AddBoard(1);
+  AddBoard(2);
+  Judge(1, true);
+  Judge(2, false, "its ratios scatter by 4.3 %");
+  EXPECT_EQ(states_[2], BoardState::kLeftOut);
+  EXPECT_EQ(ReportOf(2).why, "its ratios scatter by 4.3 %");
+  for (JobId id = 1; id <= 4; ++id) Submit(id);
+  Pass(milliseconds(5'000));
+  for (JobId id = 1; id <= 4; ++id) EXPECT_EQ(BoardOf(id), 1U);
+
+  Judge(2, true);
+  Pass(milliseconds(5'000));
+  EXPECT_EQ(states_[2], BoardState::kReady);
+  for (JobId id = 11; id <= 14; ++id) Submit(id);
+  Pass(milliseconds(5'000));
+  EXPECT_FALSE(asked_[2].empty());
+}
+
+TEST_F(FleetJudgedTest, AnotherMachineOfTheNameIsJudgedAnewTheSameOneIsNot) {
+  AddBoard(1);
+  Judge(1, true);
+  Cut(1);
+  Pass(milliseconds(2'000));
+  Mend(1);
+  Pass(milliseconds(8'000));
+  EXPECT_THAT(ReportOf(1).classes, ElementsAre("pi"));
+
+  Cut(1);
+  Pass(milliseconds(2'000));
+  boards_[1].name = "another machine";
+  Mend(1);
+  Pass(milliseconds(20'000));
+  EXPECT_EQ(states_[1], BoardState::kReady);
+  EXPECT_THAT(ReportOf(1).waits_for, ElementsAre("pi"));
+  EXPECT_THAT(ReportOf(1).classes, IsEmpty());
+}
+
+TEST_F(FleetJudgedTest, ABoardUnlikeItsClassIsLeftOutWhateverItsJudgement) {
+  AddBoard(1);
+  boards_[2].isa = "scalar";
+  AddBoard(2);
+  Judge(2, true);
+  EXPECT_EQ(states_[2], BoardState::kLeftOut);
+  EXPECT_THAT(ReportOf(2).classes, IsEmpty());
+}
+
+TEST_F(FleetJudgedTest, OtherClassesTakeTheirBoardsAsTheyCome) {
+  AddBoard(1, "x86");
+  Submit(1, "x86");
+  Pass(milliseconds(3'000));
+  EXPECT_TRUE(HasNumbersOf(1));
+}
+
+}  // namespace
+}  // namespace bitpilot
