@@ -162,6 +162,45 @@ TEST_F(DaemonQueueTest, F10NeverLetsMoreThanSixteenLaterJobsGoFirst) {
   EXPECT_EQ(overtaken, 16);
 }
 
+TEST_F(DaemonQueueTest, F10NeverLetsMoreThanSixteenLaterReservationsGoFirst) {
+  const std::string alice = Share(kAlice);
+  const std::string carol = Share("carol");
+  EXPECT_EQ(Ask("carol", carol, 'c'), 'c');
+  EXPECT_EQ(Ask(kAlice, alice, 'a'), '-');
+  const std::string bob = driver_.SayHello(kBob);
+  int overtaken = 0;
+  v1::Envelope reply;
+  for (;;) {
+    reply = CoreDriver::OnlyReply(Reserve(kBob, bob, /*wait=*/false, /*priority=*/9));
+    if (!reply.has_lease_grant()) break;
+    ASSERT_LE(++overtaken, 16);
+    Message release = driver_.Request(bob);
+    release.envelope.mutable_lease_release();
+    driver_.Deliver(kBob, release);
+  }
+  EXPECT_EQ(overtaken, 16);
+  EXPECT_EQ(reply.lease_denied().queue_position(), 2U);
+  EXPECT_EQ(Finish('c'), 'a');
+  EXPECT_TRUE(CoreDriver::OnlyReply(Reserve(kBob, bob, false, 9)).has_lease_grant());
+}
+
+// What its own session reserves is in no job's way.
+TEST_F(DaemonQueueTest, CountsNoReservationOfAJobsOwnSession) {
+  const std::string alice = Share(kAlice);
+  const std::string carol = Share("carol");
+  EXPECT_EQ(Ask("carol", carol, 'c'), 'c');
+  EXPECT_EQ(Ask(kAlice, alice, 'a'), '-');
+  const std::string bob = Share(kBob, 9);
+  EXPECT_EQ(Ask(kBob, bob, 'b'), '-');
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(CoreDriver::OnlyReply(Reserve(kAlice, alice, false, 10)).has_lease_grant());
+    Message share = driver_.LeaseRequest(kAlice, alice);
+    share.envelope.mutable_lease_request()->set_kind(v1::LeaseRequest::PER_JOB);
+    EXPECT_TRUE(CoreDriver::OnlyReply(driver_.Deliver(kAlice, share)).has_lease_grant());
+  }
+  EXPECT_EQ(Finish('c'), 'b');
+}
+
 TEST_F(DaemonQueueTest, F10TellsTheSecondAgentWhoHoldsTheBoardAndItsPlace) {
   const std::string alice = driver_.Connect(kAlice);
   const std::string bob = driver_.SayHello(kBob);
