@@ -71,15 +71,17 @@ function(bitpilot_precompile_torch target)
   target_precompile_headers(${target} PRIVATE <torch/torch.h>)
 endfunction()
 
-# bitpilot_add_test(<program> LABEL <folder> SOURCES <cc>... DEPS <target>... [ONE_PROCESS | PROCESSES <count>])
+# bitpilot_add_test(<program> LABEL <folder> SOURCES <cc>... DEPS <target>...
+#                   [(ONE_PROCESS | PROCESSES <count>) [OWN_ENTRIES <Suite.Name>...]])
 #
 # One CTest test per GoogleTest case. ONE_PROCESS makes the binary a single CTest test: programs that load
 # LibTorch take 0.3 s and more to start. PROCESSES shares the cases out among that many CTest tests, <program>_0 and on,
-# for what takes minutes and loads LibTorch. Tests are compiled for a short build: little optimization, and GoogleTest's
+# for what takes minutes and loads LibTorch. OWN_ENTRIES are CTest tests of their own all the same, so that they can be
+# found by their names; one that is not in the binary any more fails. Tests are compiled for a short build: little optimization, and GoogleTest's
 # headers precompiled once for all (tests/CMakeLists.txt). What local daemons keep for the next one stays in the build folder.
 # Further variables are in CMakePresets.json: gtest_discover_tests() takes one.
 function(bitpilot_add_test program)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL;PROCESSES" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "LABEL;PROCESSES" "SOURCES;DEPS;OWN_ENTRIES")
   add_executable(${program} ${arg_SOURCES})
   target_link_libraries(${program} PRIVATE ${arg_DEPS} GTest::gtest_main GTest::gmock bitpilot_private_flags)
   target_compile_definitions(${program} PRIVATE
@@ -90,14 +92,24 @@ function(bitpilot_add_test program)
     target_compile_options(${program} PRIVATE ${BITPILOT_TEST_OPTIONS})
     target_precompile_headers(${program} REUSE_FROM bitpilot_test_headers)
   endif()
+  set(others)
+  if(arg_OWN_ENTRIES)
+    list(JOIN arg_OWN_ENTRIES ":" names)
+    set(others "--gtest_filter=-${names}")
+  endif()
+  foreach(name IN LISTS arg_OWN_ENTRIES)
+    add_test(NAME ${name} COMMAND ${program} "--gtest_filter=${name}")
+    set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600 FAIL_REGULAR_EXPRESSION "Running 0 tests"
+      ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
+  endforeach()
   if(arg_ONE_PROCESS)
-    add_test(NAME ${program} COMMAND ${program})
+    add_test(NAME ${program} COMMAND ${program} ${others})
     set_tests_properties(${program} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
       ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache")
   elseif(arg_PROCESSES)
     math(EXPR last "${arg_PROCESSES} - 1")
     foreach(index RANGE ${last})
-      add_test(NAME ${program}_${index} COMMAND ${program})
+      add_test(NAME ${program}_${index} COMMAND ${program} ${others})
       set_tests_properties(${program}_${index} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
         ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/cache;GTEST_TOTAL_SHARDS=${arg_PROCESSES};GTEST_SHARD_INDEX=${index}")
     endforeach()

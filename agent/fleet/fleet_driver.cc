@@ -200,7 +200,7 @@ std::optional<fleet::Event> FleetDriver::TakePosted() {
 
 void FleetDriver::Run() {
   while (!is_closed_) {
-    while (std::optional<fleet::Event> event = TakePosted()) Step(std::move(*event));
+    while (std::optional<fleet::Event> event = TakePosted()) StepPosted(std::move(*event));
     TakeAnswers();
     LookAfterHooks();
     TellReports();
@@ -329,9 +329,26 @@ void FleetDriver::Connect(fleet::BoardId id, Driven& driven, const Result<BoardP
   }
 }
 
-// Nobody but this process's log is told of attempts yet, so there is nothing to wait for.
+// Nobody records a failed attempt by itself. Its board keeps the answer until the job's result is
+// recorded: an agent that is started again meanwhile asks for this attempt again, is told how it ended,
+// and goes on with the next one instead of measuring anew.
 void FleetDriver::Do(fleet::AttemptEnded& action) {
-  own_events_.emplace_back(fleet::AttemptRecorded{action.job, action.attempt});
+  failed_attempts_[action.job].push_back(action.attempt);
+}
+
+void FleetDriver::RecordFailedAttempts(JobId job) {
+  const auto failed = failed_attempts_.extract(job);
+  if (failed.empty()) return;
+  for (const int attempt : failed.mapped()) Step(fleet::AttemptRecorded{job, attempt});
+}
+
+void FleetDriver::StepPosted(fleet::Event event) {
+  if (const auto* recorded = std::get_if<fleet::AttemptRecorded>(&event)) {
+    RecordFailedAttempts(recorded->job);
+  } else if (const auto* dropped = std::get_if<fleet::JobDropped>(&event)) {
+    RecordFailedAttempts(dropped->job);  // nobody will ask again
+  }
+  Step(std::move(event));
 }
 
 void FleetDriver::Do(fleet::JobEnded& action) {

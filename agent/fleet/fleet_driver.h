@@ -80,7 +80,7 @@ class FleetDriver {
   // The same without waiting.
   std::optional<fleet::JobEnded> TakeEnded(const std::set<JobId>& jobs);
 
-  // The result is where it cannot get lost: its board may forget it.
+  // The result is where it cannot get lost: boards may forget it and the job's failed attempts.
   void Record(const fleet::JobEnded& ended) { Record(ended.result.id, ended.attempt); }
   void Record(JobId job, int attempt);
 
@@ -109,7 +109,9 @@ class FleetDriver {
 
   void Run();
   void Step(fleet::Event event);
+  void StepPosted(fleet::Event event);
   void StepOwnEvents();
+  void RecordFailedAttempts(JobId job);
   void Post(fleet::Event event);
   std::optional<fleet::Event> TakePosted();
   void TakeAnswers();
@@ -144,7 +146,8 @@ class FleetDriver {
   std::map<fleet::BoardId, Driven> driven_;
   std::map<const ZmqLink*, fleet::BoardId> boards_of_links_;
   std::uint64_t num_questions_ = 0;
-  std::deque<fleet::Event> own_events_;  // that actions cause
+  std::deque<fleet::Event> own_events_;                // that actions cause
+  std::map<JobId, std::vector<int>> failed_attempts_;  // of jobs that are not recorded yet
   bool is_closed_ = false;
 
   const Notice notice_;

@@ -195,7 +195,7 @@ class DaemonCore {
   // Begins whatever may begin now.
   void Advance();
   bool BeginNext();
-  void Overtake(const Waiter& next);
+  void Overtake(const Turn& next);
   void StartJobOf(const Turn& turn);
   std::uint32_t QueuePosition(std::uint64_t arrival) const;
   // Tells measurements that wait behind other agents.

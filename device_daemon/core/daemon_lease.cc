@@ -76,6 +76,7 @@ void DaemonCore::Apply(const MessageReceived& event, LeaseHolder holder) {
     return turn.waiter.arrival == place->arrival || turn.session_id != session_id;
   });
   if (is_free && first != turns.end() && first->waiter.arrival == place->arrival) {
+    Overtake(*first);
     LeaseHolder next = std::move(place->holder);
     applicants_.erase(place);
     return TakeLease(std::move(next));

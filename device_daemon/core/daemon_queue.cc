@@ -83,7 +83,7 @@ bool DaemonCore::BeginNext() {
         return GoesBefore(one.waiter, other.waiter, share_);
       });
   if (!next.is_reservation() && jobs_.running() != nullptr) return false;
-  Overtake(next.waiter);
+  Overtake(next);
   if (!next.is_reservation()) {
     StartJobOf(next);
     return true;
@@ -97,10 +97,11 @@ bool DaemonCore::BeginNext() {
   return true;
 }
 
-// Those that came earlier and could have begun now.
-void DaemonCore::Overtake(const Waiter& next) {
+// Those that came earlier and could have begun now. A reservation does not keep its own session's.
+void DaemonCore::Overtake(const Turn& next) {
   for (const Turn& turn : Turns()) {
-    if (!turn.waiter.may_begin || turn.waiter.arrival >= next.arrival) continue;
+    if (!turn.waiter.may_begin || turn.waiter.arrival >= next.waiter.arrival) continue;
+    if (next.is_reservation() && turn.session_id == next.session_id) continue;
     for (Job& job : jobs_.waiting()) {
       if (job.arrival == turn.waiter.arrival) ++job.overtaken;
     }

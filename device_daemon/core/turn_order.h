@@ -40,7 +40,9 @@ struct Waiter {
   std::uint64_t arrival = 0;  // Another one for everything that ever waited; grows.
   std::string user_id;
   int priority = 0;
-  int overtaken = 0;      // By so many that arrived later.
+  // So many that arrived later went before it when it could have begun: jobs that began, and
+  // reservations that other sessions were given.
+  int overtaken = 0;
   bool may_begin = true;  // False: another's reservation, or no lease, is in its way.
 };
 

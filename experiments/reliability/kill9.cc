@@ -44,10 +44,10 @@ int main(int argc, char** argv) {
     return 1;
   }
   const nlohmann::ordered_json line{
-      {"agents_killed", report->agents},      {"daemons_killed", report->daemons},
-      {"workers_killed", report->workers},    {"executed", report->executed},
-      {"acknowledged", report->acknowledged}, {"recorded", report->recorded},
-      {"violations", report->violations}};
+      {"agents_killed", report->agents},   {"daemons_killed", report->daemons},
+      {"workers_killed", report->workers}, {"executed", report->executed},
+      {"repeated", report->repeated},      {"acknowledged", report->acknowledged},
+      {"recorded", report->recorded},      {"violations", report->violations}};
   std::printf("%s\n", line.dump().c_str());
   return report->violations.empty() ? 0 : 1;
 }

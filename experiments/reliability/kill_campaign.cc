@@ -71,6 +71,37 @@ std::vector<std::string> IdsOf(const std::string& log, const std::string& event)
   return ids;
 }
 
+// What a daemon's log of one life says of its executions.
+class Executions {
+ public:
+  // Why it should not have begun now; empty if it should, or if it failed before and the board was told
+  // to forget that.
+  std::string Begin(const std::string& id) {
+    const auto [known, is_new] = seen_.try_emplace(id);
+    const One before = std::exchange(known->second, One());
+    if (is_new) return {};
+    if (before.status.empty()) return "executed again while it ran: " + id;
+    const bool has_numbers = before.status == "OK" || before.status == "NOISY";
+    if (has_numbers || !before.is_forgotten) {
+      return "executed again though its result was known: " + id;
+    }
+    ++repeated_;
+    return {};
+  }
+  void End(const std::string& id, const std::string& status) { seen_[id].status = status; }
+  void Acknowledge(const std::string& id) { seen_[id].is_forgotten = true; }
+
+  std::size_t repeated() const { return repeated_; }
+
+ private:
+  struct One {
+    std::string status;  // empty while it runs
+    bool is_forgotten = false;
+  };
+  std::map<std::string, One> seen_;
+  std::size_t repeated_ = 0;
+};
+
 class Campaign {
  public:
   Campaign(const KillOptions& options, const std::function<void(const std::string&)>& say)
@@ -239,10 +270,17 @@ KillReport Campaign::Report() const {
     }
   }
   for (int life = 1; life <= lives_; ++life) {
-    std::map<std::string, int> begun;
-    for (const std::string& id : IdsOf(files_.DaemonLog(life), "measurement_started")) {
-      if (++begun[id] == 2) object("executed twice in one life of the daemon: " + id);
+    Executions executions;
+    for (const Json& line : ReadLines(files_.DaemonLog(life))) {
+      const std::string event = line.value("event", "");
+      const std::string id = line.value("measure_id", "");
+      if (event == "measurement_finished") executions.End(id, line.at("status"));
+      if (event == "result_acknowledged") executions.Acknowledge(id);
+      if (event != "measurement_started") continue;
+      const std::string violation = executions.Begin(id);
+      if (!violation.empty()) object(violation);
     }
+    report.repeated += executions.repeated();
     for (const std::string& id : IdsOf(files_.DaemonLog(life), "result_acknowledged")) {
       if (failed.contains(id)) continue;
       ++report.acknowledged;

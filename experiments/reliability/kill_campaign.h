@@ -25,7 +25,10 @@ struct KillReport {
   int agents = 0;  // killed, of this call and earlier ones
   int daemons = 0;
   int workers = 0;
-  std::size_t executed = 0;      // measurements that a daemon finished
+  std::size_t executed = 0;  // measurements that a daemon finished
+  // Of them, under an id under which one had failed in the same life of the daemon, its worker killed,
+  // which the daemon was told to forget. To execute again what it knows a result of is a violation.
+  std::size_t repeated = 0;
   std::size_t acknowledged = 0;  // of them, those that a daemon was told are recorded
   std::size_t recorded = 0;      // rows of the study
   std::vector<std::string> violations;

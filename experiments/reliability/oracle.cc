@@ -25,6 +25,7 @@ void Oracle::OnBoardStarted(int board, int boot) {
   state.users.clear();
   state.priorities.clear();
   state.waiting.clear();
+  state.applicants.clear();
   state.last_request_ids.clear();
   state.executed.clear();
   state.running_session.reset();
@@ -39,35 +40,51 @@ void Oracle::OnLeaseGranted(int board, const Grant& grant, Time now) {
   }
   for (const auto& [session, lease] : state.leases) {
     const bool are_both = grant.is_reservation && lease.is_reservation;
-    if (!are_both || session == grant.session || now >= lease.certain_until) continue;
+    if (!are_both || session == grant.session || !IsHeldForSure(state, session, now)) continue;
     Break("one lease an epoch", BoardName(board) + " gave a reservation to " + grant.user +
                                     " while " + lease.user + " has one");
   }
+  if (grant.is_reservation) PassOverBy(board, grant.session, now);
+  state.applicants.erase(grant.session);
   state.users[grant.session] = grant.user;
   state.leases[grant.session] =
       Lease{grant.user, grant.is_reservation, grant.ttl, now + grant.ttl, now + grant.ttl};
 }
 
-void Oracle::OnSessionMessage(int board, const std::string& session, std::uint64_t request_id,
+bool Oracle::OnSessionMessage(int board, const std::string& session, std::uint64_t request_id,
                               Time now) {
   BoardState& state = boards_[board];
   std::uint64_t& last = state.last_request_ids[session];
-  if (request_id <= last) return;  // a late one or a copy, which renews nothing
+  if (request_id <= last) return false;  // It renews nothing.
   last = request_id;
   const auto found = state.leases.find(session);
-  if (found == state.leases.end()) return;
+  if (found == state.leases.end()) return true;
   Lease& lease = found->second;
-  if (now < lease.certain_until) lease.certain_until = now + lease.ttl;
-  if (now <= lease.possible_until) lease.possible_until = now + lease.ttl;
+  if (IsHeldForSure(state, session, now)) lease.certain_until = now + lease.ttl;
+  if (MayBeHeld(state, session, now)) lease.possible_until = now + lease.ttl;
+  return true;
 }
 
-void Oracle::OnAccepted(int board, const std::string& session, const std::string& user,
-                        const std::string& job) {
+void Oracle::OnLeaseAsked(int board, const std::string& session, int priority,
+                          bool is_reservation) {
   BoardState& state = boards_[board];
-  if (state.executed.contains(job)) return;  // it runs
-  const auto [waiting, is_new] = state.waiting.try_emplace(job);
-  if (is_new) waiting->second = {session, user, state.priorities[session], ++num_accepted_, 0};
-  waiting->second.session = session;
+  state.priorities[session] = priority;
+  if (is_reservation) {
+    if (!state.applicants.contains(session)) state.applicants[session] = ++num_arrivals_;
+  } else {
+    state.applicants.erase(session);
+  }
+}
+
+void Oracle::OnLeaseFailed(int board, const std::string& session, Time now) {
+  // The board may have counted that it went first.
+  if (boards_[board].applicants.contains(session)) PassOverBy(board, session, now);
+  OnLeaseReleased(board, session);
+}
+
+void Oracle::OnLeaseReleased(int board, const std::string& session) {
+  boards_[board].leases.erase(session);
+  boards_[board].applicants.erase(session);
 }
 
 void Oracle::CheckLease(int board, const std::string& session, Time now) {
@@ -80,11 +97,8 @@ void Oracle::CheckLease(int board, const std::string& session, Time now) {
   bool has_lease = false;
   for (const auto& [holder, lease] : state.leases) {
     if (lease.user == user->second) {
-      // The lease of whose job waits does not end.
-      has_lease = has_lease || now <= lease.possible_until ||
-                  std::any_of(state.waiting.begin(), state.waiting.end(),
-                              [&](const auto& one) { return one.second.session == holder; });
-    } else if (lease.is_reservation && now < lease.certain_until) {
+      has_lease = has_lease || MayBeHeld(state, holder, now);
+    } else if (lease.is_reservation && IsHeldForSure(state, holder, now)) {
       return Break("no execution without lease", BoardName(board) + " starts a job of " +
                                                      user->second + ", and " + lease.user +
                                                      " has a reservation");
@@ -93,31 +107,6 @@ void Oracle::CheckLease(int board, const std::string& session, Time now) {
   if (has_lease) return;
   Break("no execution without lease",
         BoardName(board) + " starts a job of " + user->second + ", which has no lease");
-}
-
-void Oracle::CheckTurn(int board, const std::string& job, Time now) {
-  BoardState& state = boards_[board];
-  const auto found = state.waiting.find(job);
-  if (found == state.waiting.end()) return;
-  const Waiting next = found->second;
-  state.waiting.erase(found);
-  // With a reservation only its holder's jobs begin.
-  for (const auto& [session, lease] : state.leases) {
-    if (lease.is_reservation) return;
-  }
-  for (auto& [name, other] : state.waiting) {
-    const auto lease = state.leases.find(other.session);
-    if (lease == state.leases.end() || now >= lease->second.certain_until) continue;
-    if (other.priority > next.priority && next.overtaken < kMostOvertakers) {
-      Break("turns in order", BoardName(board) + " starts a job of " + next.user +
-                                  " before one of " + other.user + ", whose priority is higher");
-    }
-    if (other.arrival > next.arrival) continue;
-    most_overtakers_ = std::max(most_overtakers_, ++other.overtaken);
-    if (other.overtaken <= kMostOvertakers) continue;
-    Break("turns in order", BoardName(board) + " passes a job of " + other.user + " over " +
-                                std::to_string(other.overtaken) + " times");
-  }
 }
 
 std::uint64_t Oracle::OnExecutionStarted(int board, const std::string& session, Execution execution,

@@ -1,16 +1,20 @@
 // Oracle: sees everything that happens in a simulated world and says which law was broken first.
 //
 // It knows nothing of how the cores work; every law is checked from messages, executions and records
-// alone. The laws:
+// alone. What these do not show, as the moment when a board ended a lease, is known within bounds, and
+// a law is broken only when it is whichever way that was. The laws:
 //
 //   one lease an epoch       No board gives one epoch to two sessions, and no reservation to one while
 //                            another one's is alive.
 //   no execution without lease
-//                            A job starts only for a user whose lease is alive, while nobody else has a
-//                            reservation, and one at a time.
+//                            A job that waits starts, and no other, only for a user whose lease is
+//                            alive, while nobody else has a reservation, and one at a time.
 //   turns in order           Of the jobs of agents that share a board none starts before one of a higher
 //                            priority, unless it was passed over too often; and none is passed over
-//                            by more than kMostOvertakers that came later.
+//                            by more than kMostOvertakers that came later. A job is passed over when
+//                            a later one starts, or a later reservation of another session is
+//                            granted, while it could have started: its session has a lease, and
+//                            nobody a reservation.
 //   one execution a boot     A measure id is executed at most once between two starts of a board.
 //   stored results last      A measure id whose result a board has stored is not executed there again
 //                            until the result is dropped, whatever becomes of the daemon.
@@ -62,20 +66,18 @@ class Oracle {
     bool is_reservation = false;
     Time ttl{0};
   };
-  void OnLeaseAsked(int board, const std::string& session, int priority) {
-    boards_[board].priorities[session] = priority;
-  }
+  // A message of a session has reached the board, which has done nothing about it yet. Returns
+  // false of a late one or a copy, which the board must refuse.
+  bool OnSessionMessage(int board, const std::string& session, std::uint64_t request_id, Time now);
+  void OnLeaseAsked(int board, const std::string& session, int priority, bool is_reservation);
   void OnLeaseGranted(int board, const Grant& grant, Time now);
-  // A message of a session has reached the board, which has done nothing about it yet.
-  void OnSessionMessage(int board, const std::string& session, std::uint64_t request_id, Time now);
-  // The session has given it back, or has lost it when the next one's epoch could not be stored.
-  void OnLeaseReleased(int board, const std::string& session) {
-    boards_[board].leases.erase(session);
-  }
+  // The lease that a session asked for could not be stored: it has none, not its old one either.
+  void OnLeaseFailed(int board, const std::string& session, Time now);
+  void OnLeaseReleased(int board, const std::string& session);
   // A job waits from now on, or waits for another session of its user than before. job: a
   // measure id, or any name of an inference.
   void OnAccepted(int board, const std::string& session, const std::string& user,
-                  const std::string& job);
+                  const std::string& job, Time now);
   // It does not wait any more.
   void OnAnswered(int board, const std::string& job) { boards_[board].waiting.erase(job); }
   void OnResultStored(int board, const std::string& measure_id) {
@@ -131,7 +133,15 @@ class Oracle {
     std::string user;
     int priority = 0;
     std::uint64_t arrival = 0;
-    int overtaken = 0;
+    bool has_lease = false;  // Its session, for sure, unless it gives it back.
+    int overtaken = 0;       // For sure.
+    int overtaken_at_most = 0;
+  };
+  // What goes before all others now. A reservation's place in the queue may be lost and taken anew.
+  struct Next {
+    Waiting waiting;
+    std::uint64_t latest_arrival = 0;
+    bool is_reservation = false;
   };
   struct BoardState {
     int boot = 0;
@@ -140,15 +150,21 @@ class Oracle {
     std::map<std::string, std::string> users;     // of sessions that had one
     std::map<std::string, int> priorities;        // of sessions that asked for one
     std::map<std::string, Waiting> waiting;       // jobs
+    // Sessions that wait for a reservation: when they asked first.
+    std::map<std::string, std::uint64_t> applicants;
     std::map<std::string, std::uint64_t> last_request_ids;
     std::set<std::string> executed;  // measure ids of this boot
     std::optional<std::string> running_session;
   };
   void CheckLease(int board, const std::string& session, Time now);
   void CheckTurn(int board, const std::string& job, Time now);
+  void PassOver(int board, const Next& next, Time now);
+  void PassOverBy(int board, const std::string& applicant, Time now);
+  static bool IsHeldForSure(const BoardState& state, const std::string& session, Time now);
+  static bool MayBeHeld(const BoardState& state, const std::string& session, Time now);
 
   std::map<int, BoardState> boards_;
-  std::uint64_t num_accepted_ = 0;
+  std::uint64_t num_arrivals_ = 0;
   int most_overtakers_ = 0;
   std::set<std::pair<int, std::string>> stored_;  // results, by board
   std::vector<Execution> executions_;

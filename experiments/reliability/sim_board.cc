@@ -88,16 +88,19 @@ void SimBoard::Receive(const std::string& connection, const std::string& user, M
   }
   const v1::Envelope& envelope = message.envelope;
   Oracle& oracle = world_.oracle();
-  if (!envelope.has_hello()) {
-    oracle.OnSessionMessage(index_, envelope.session_id(), envelope.request_id(), world_.now());
-  }
+  const bool is_new =
+      !envelope.has_hello() &&
+      oracle.OnSessionMessage(index_, envelope.session_id(), envelope.request_id(), world_.now());
   if (envelope.has_result_ack()) {
     oracle.OnAcknowledged(index_, envelope.result_ack().measure_id());
   }
   asking_session_ = envelope.session_id();
-  const int priority = envelope.lease_request().priority();
+  const v1::LeaseRequest& lease = envelope.lease_request();
   if (envelope.has_lease_request()) {
-    oracle.OnLeaseAsked(index_, envelope.session_id(), priority);
+    if (is_new) {
+      oracle.OnLeaseAsked(index_, envelope.session_id(), lease.priority(),
+                          lease.kind() != v1::LeaseRequest::PER_JOB);
+    }
     if (world_.bug() == PlantedBug::kBoardIgnoresPriorities) {
       message.envelope.mutable_lease_request()->set_priority(0);
     }
@@ -116,6 +119,7 @@ void SimBoard::Feed(const daemon::Event& event) {
   const auto* message = std::get_if<daemon::MessageReceived>(&event);
   if (message != nullptr) WatchQueue(*message, actions);
   for (const daemon::Action& action : actions) {
+    if (const auto* send = std::get_if<daemon::Send>(&action)) WatchAnswer(message, *send);
     std::visit([this](const auto& one) { Do(one); }, action);
     if (boot != boot_ || !is_up()) return;
   }
@@ -142,7 +146,6 @@ void SimBoard::Do(const daemon::Send& send) {
   const v1::Envelope& envelope = send.message.envelope;
   Oracle& oracle = world_.oracle();
   Message message = send.message;
-  WatchAnswer(envelope);
   if (envelope.has_hello_ack() && description_.is_old) {
     message.envelope.mutable_hello_ack()->set_protocol_minor(2);
   }
@@ -171,7 +174,7 @@ void SimBoard::Do(const daemon::StoreEpoch& store) {
   if (world_.bug() != PlantedBug::kBoardForgetsEpochs) epoch_ = store.epoch;
   // The disk may be full.
   const bool fails = world_.has_faults() && world_.random().Permille(20);
-  if (fails) world_.oracle().OnLeaseReleased(index_, asking_session_);
+  if (fails) world_.oracle().OnLeaseFailed(index_, asking_session_, world_.now());
   Feed(daemon::EpochStored{
       store.epoch, fails ? Status(StatusCode::kResourceExhausted, "no space left") : Status()});
 }

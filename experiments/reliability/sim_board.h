@@ -81,7 +81,8 @@ class SimBoard {
   void EndWorker();
   // Tells the oracle of jobs that the core took or answered in this step.
   void WatchQueue(const daemon::MessageReceived& event, const std::vector<daemon::Action>& actions);
-  void WatchAnswer(const v1::Envelope& envelope);
+  // event: the message that the core handles; null if it is another event.
+  void WatchAnswer(const daemon::MessageReceived* event, const daemon::Send& send);
   Message AnswerOf(const Worker& worker, v1::MeasureStatus status) const;
   // What a board with the planted bug does with a request that its core just answered.
   void PlayBugs(const Message& request, const std::vector<daemon::Action>& actions);

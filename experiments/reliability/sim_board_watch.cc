@@ -15,15 +15,23 @@ void SimBoard::WatchQueue(const daemon::MessageReceived& event,
     const v1::Envelope& reply = send->message.envelope;
     if (reply.session_id() == request.session_id() && !reply.has_measure_accepted()) return;
   }
-  world_.oracle().OnAccepted(index_, request.session_id(), event.peer.user_id, JobNameOf(request));
+  world_.oracle().OnAccepted(index_, request.session_id(), event.peer.user_id, JobNameOf(request),
+                             world_.now());
 }
 
 // A job may end without having run.
-void SimBoard::WatchAnswer(const v1::Envelope& envelope) {
-  if (envelope.has_measure_result()) {
-    world_.oracle().OnAnswered(index_, envelope.measure_result().measure_id());
-  } else if (envelope.has_error()) {
-    world_.oracle().OnAnswered(index_, InferenceName(envelope.session_id(), envelope.request_id()));
+void SimBoard::WatchAnswer(const daemon::MessageReceived* event, const daemon::Send& send) {
+  const v1::Envelope& answer = send.message.envelope;
+  // What answers the message that just came ends no job that waits: if it was refused as a copy of a
+  // request, the request's job still waits.
+  if (event != nullptr && event->message.envelope.session_id() == answer.session_id() &&
+      event->message.envelope.request_id() == answer.request_id()) {
+    return;
+  }
+  if (answer.has_measure_result()) {
+    world_.oracle().OnAnswered(index_, answer.measure_result().measure_id());
+  } else if (answer.has_error()) {
+    world_.oracle().OnAnswered(index_, InferenceName(answer.session_id(), answer.request_id()));
   }
 }
 

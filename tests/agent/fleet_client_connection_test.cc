@@ -24,7 +24,7 @@ TEST_F(ClientCoreTest, SaysHelloThenTakesTheLease) {
   EXPECT_EQ(sent_[1].envelope.session_id().size(), 16U);
 }
 
-TEST_F(ClientCoreTest, PingsEveryTwoSecondsAndLosesABoardThatDoesNotAnswerFive) {
+TEST_F(ClientCoreTest, F7PingsEveryTwoSecondsAndLosesABoardThatDoesNotAnswerFive) {
   Connect();
   Pass(milliseconds(10'000));
   EXPECT_EQ(CountSent(BodyCase::kPing), 5);

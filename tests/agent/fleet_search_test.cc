@@ -141,7 +141,7 @@ TEST_F(FleetSearchTest, MeasuresOnTwoBoardsOfAClassAndVerifies) {
 }
 
 // One is killed in the middle, then the search, then it goes on without that board.
-TEST_F(FleetSearchTest, EightBoardsOfWhichOneIsKilledVerifyAndGoOn) {
+TEST_F(FleetSearchTest, F61EightBoardsOfWhichOneIsKilledVerifyAndGoOn) {
   for (int i = 0; i < 8; ++i) StartBoard("slope", SlopeTable());
   WriteFleet();
   search_.config.measurements = 40;

@@ -13,23 +13,23 @@
 #include "tests/full_disk.h"
 
 namespace {
-// A disk that fails every write of SQLite's while there is one of these.
+// A disk that fails every write of SQLite's, with an error of errno.h, while there is one of these.
 class FailingDisk {
  public:
-  FailingDisk() { is_there = true; }
-  ~FailingDisk() { is_there = false; }
+  explicit FailingDisk(int with) { error = with; }
+  ~FailingDisk() { error = 0; }
   FailingDisk(const FailingDisk&) = delete;
   FailingDisk& operator=(const FailingDisk&) = delete;
 
-  static bool is_there;
+  static int error;
 };
-bool FailingDisk::is_there = false;
+int FailingDisk::error = 0;
 }  // namespace
 
 // SQLite's library finds this one before the C library's.
 extern "C" ssize_t pwrite64(int descriptor, const void* bytes, size_t size, off64_t offset) {
-  if (FailingDisk::is_there) {
-    errno = EIO;
+  if (FailingDisk::error != 0) {
+    errno = FailingDisk::error;
     return -1;
   }
   return syscall(SYS_pwrite64, descriptor, bytes, size, offset);
@@ -117,23 +117,42 @@ TEST(FullDiskStudyTest, AResumeSaysSoAndLeavesTheStudyAsItWas) {
   EXPECT_TRUE(Study::OpenForResume(path).ok());
 }
 
-// Freeing space helps no disk that fails.
-TEST(FullDiskStudyTest, F11ADiskThatFailsIsNotFull) {
-  const StudyFolder folder;
-  const std::string path = folder.Path("a.db");
-  std::unique_ptr<Study> study = BeginStudy(path);
-  const std::size_t begun = ValueOrDie(study->Events()).size();
-  Status status;
-  {
-    const FailingDisk disk;
-    status = study->Append("proposal", "{}");
-    study.reset();
+class FailingDiskStudyTest : public testing::Test {
+ protected:
+  // What is said when the disk begins to fail in the middle of a study; nothing of it is lost.
+  std::string MessageOf(int error) {
+    std::unique_ptr<Study> study = BeginStudy(path_);
+    const std::size_t begun = ValueOrDie(study->Events()).size();
+    Status status;
+    {
+      const FailingDisk disk(error);
+      status = study->Append("proposal", "{}");
+      EXPECT_FALSE(study->AppendMeasurement(MeasuredRow("m", 1e6)).ok());
+      study.reset();
+    }
+    EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
+    EXPECT_EQ(Problem(path_), "");
+    EXPECT_EQ(ValueOrDie(ValueOrDie(Study::OpenReadOnly(path_))->Events()).size(), begun);
+    const auto resumed = ValueOrDie(Study::OpenForResume(path_));
+    EXPECT_TRUE(resumed->AppendMeasurement(MeasuredRow("m", 1e6)).ok());
+    return status.message();
   }
-  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
-  EXPECT_THAT(status.message(), AllOf(HasSubstr(path), HasSubstr("the disk fails"),
-                                      Not(HasSubstr("free some disk space"))));
-  EXPECT_EQ(Problem(path), "");
-  EXPECT_EQ(ValueOrDie(ValueOrDie(Study::OpenReadOnly(path))->Events()).size(), begun);
+
+  const StudyFolder folder_;
+  const std::string path_ = folder_.Path("a.db");
+};
+
+// Freeing space helps no disk that fails.
+TEST_F(FailingDiskStudyTest, F11ADiskThatFailsIsNotFull) {
+  EXPECT_THAT(MessageOf(EIO), AllOf(HasSubstr(path_), HasSubstr("the disk fails"),
+                                    Not(HasSubstr("free some disk space"))));
+}
+
+// As the system makes one of which it found a part damaged.
+TEST_F(FailingDiskStudyTest, F11AFileSystemThatBecomesReadOnlyIsNeitherFullNorDoesItFail) {
+  EXPECT_THAT(MessageOf(EROFS),
+              AllOf(HasSubstr(path_), HasSubstr("the file system is read-only"),
+                    Not(HasSubstr("the disk fails")), Not(HasSubstr("free some disk space"))));
 }
 
 }  // namespace

@@ -129,7 +129,6 @@ TEST_F(SearchEnvironmentTest, KnowsADifferenceToTheTwinBetterThanEitherLoss) {
   }
 }
 
-// What 8 bit loses on the same weights is not charged, but for the share of training at own widths.
 // A network that is proposed again keeps its record: no board is asked, and no budget is charged.
 TEST_F(SearchEnvironmentTest, F64ChargesNothingForWhatWasMeasuredBefore) {
   search_.config.measurements = 10;
@@ -152,6 +151,7 @@ TEST_F(SearchEnvironmentTest, F64ChargesNothingForWhatWasMeasuredBefore) {
   EXPECT_EQ(answers[1].result, answers[0].result);
 }
 
+// What 8 bit loses on the same weights is not charged, but for the share of training at own widths.
 TEST_F(SearchEnvironmentTest, ReadsEightBitOnWhatTrained) {
   search_.config.measurements = 10;
   const std::unique_ptr<WholeEnvironment> environment = Make();

@@ -29,5 +29,8 @@ bitpilot_add_test(step_statistics_test LABEL agent
 # Whole searches, over and over, side by side. LibTorch and the images are loaded once a process.
 bitpilot_add_test(search_resume_test LABEL agent PROCESSES 4
   SOURCES search_environment_test.cc search_resume_test.cc twin_test.cc
+  OWN_ENTRIES SearchEnvironmentTest.F64ChargesNothingForWhatWasMeasuredBefore
+              SearchResumeTest.F8DecidesTheSameWhereverItWasStopped
+              SearchResumeTest.F61FindsEveryFigureThatDoesNotFollowFromTheLog
   DEPS bitpilot::session nlohmann_json::nlohmann_json)
 add_dependencies(search_resume_test bitpilotd)

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -105,8 +106,9 @@ void DaemonProcess::Start() {
   public_key_ = line["public_key"];
 }
 
-void DaemonProcess::Restart() {
+void DaemonProcess::Restart(bool same_port) {
   Stop(SIGTERM);
+  if (same_port) *(std::find(arguments_.begin(), arguments_.end(), "--listen") + 1) = endpoint_;
   Start();
 }
 

@@ -51,8 +51,8 @@ class DaemonProcess {
   int Stop(int signal);
   // Waits until `path`, of its store folder, is there; false after some seconds.
   bool WaitForFileInStore(const std::string& path) const;
-  // Starts it again with the same keys and store, on a new port.
-  void Restart();
+  // Starts it again with the same keys and store, on a new port or the one that it had.
+  void Restart(bool same_port = false);
 
  private:
   void Start();

@@ -126,8 +126,8 @@ bool WaitForEnergyPhase(TestAgent& agent) {
   return false;
 }
 
-// F1: a worker that dies in the energy phase is a crash, and the next measurement works.
-TEST(ServeEnergyTest, SurvivesAWorkerThatDiesInTheEnergyPhase) {
+// A worker that dies in the energy phase is a crash, and the next measurement works.
+TEST(ServeEnergyTest, F1SurvivesAWorkerThatDiesInTheEnergyPhase) {
   DaemonProcess daemon(ServeWith(kMeter));
   TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
   ASSERT_GT(agent.Connect(), 0U);

@@ -12,12 +12,15 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "kernels/base/sha256.h"
 #include "tests/device_daemon/daemon_process.h"
 #include "tests/device_daemon/test_agent.h"
+#include "tests/kernels/base/forged_networks.h"
 
 namespace bitpilot {
 namespace {
@@ -177,6 +180,38 @@ TEST_F(ServeFaultsTest, F10RunsTheJobsOfTwoAgentsOneAfterTheOther) {
   EXPECT_GT(two.ReceiveResult().networks_size(), 0);
 }
 
+// Every look at the clock shows another year, to the daemon and to its worker.
+TEST_F(ServeFaultsTest, F14MeasuresAndKeepsTheLeaseWhileTheClockJumpsByYears) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers must be loaded before the library that makes the clock jump";
+#endif
+  setenv("LD_PRELOAD", JUMPING_CLOCK_PATH, 1);
+  std::optional<DaemonProcess> daemon(std::in_place,
+                                      std::vector<std::string>{"--log-format", "json"});
+  unsetenv("LD_PRELOAD");
+  TestAgent agent(daemon->endpoint(), daemon->public_key(), daemon->agent_keys());
+  ASSERT_EQ(agent.Connect(), 1U);
+  ASSERT_TRUE(agent.Upload(network_));
+  for (const char id : {'a', 'b'}) {
+    Message request = agent.MeasureRequest(network_, id);
+    request.envelope.set_deadline_ms(60'000);
+    const v1::MeasureResult result = agent.Measure(request);
+    ASSERT_EQ(result.networks_size(), 1) << result.detail();
+    for (const double window_ns : result.networks(0).window_ns()) {
+      EXPECT_GT(window_ns, 0.0);
+      EXPECT_LT(window_ns, 1e9);
+    }
+  }
+  std::set<std::string> years;
+  std::istringstream log(daemon->Log());
+  const std::string stamp = R"("time":")";
+  for (std::string line; std::getline(log, line);) {
+    const std::size_t at = line.find(stamp);
+    if (at != std::string::npos) years.insert(line.substr(at + stamp.size(), 4));
+  }
+  EXPECT_GE(years.size(), 2U) << "the clock does not jump: this shows nothing";
+}
+
 // Half handshakes, a frame beyond the limit, 100,000 frames in one message, and many tiny messages.
 TEST_F(ServeFaultsTest, F33ServesOthersThroughAFlood) {
   DaemonProcess daemon;
@@ -229,8 +264,31 @@ TEST_F(ServeFaultsTest, F36KeepsAnUploadOutsideOfEverythingButItsStore) {
   }
 }
 
-// A hostile or damaged network of every kind that one byte makes: never a crash.
+// Their files are whole: only what they describe is wrong.
 TEST_F(ServeFaultsTest, F37RefusesNetworksThatAreNoneBeforeItRunsThem) {
+  DaemonProcess daemon;
+  TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
+  ASSERT_GT(agent.Connect(), 0U);
+  char id = 0;
+  for (const ForgedNetwork& forged : ForgedNetworks()) {
+    SCOPED_TRACE(forged.error);
+    TestNetwork hostile;
+    hostile.file = forged.file;
+    const Sha256Digest digest = ComputeSha256(hostile.file);
+    hostile.sha256.assign(digest.begin(), digest.end());
+    ASSERT_TRUE(agent.Upload(hostile));
+    Message request = agent.MeasureRequest(network_, ++id);
+    request.envelope.mutable_measure_request()->set_network_sha256(0, hostile.sha256);
+    const v1::MeasureResult result = agent.Measure(request);
+    EXPECT_EQ(result.status(), v1::REJECTED) << result.detail();
+    EXPECT_NE(result.detail().find(forged.error), std::string::npos) << result.detail();
+  }
+  ASSERT_TRUE(agent.Upload(network_));
+  EXPECT_GT(agent.Measure(agent.MeasureRequest(network_, ++id)).networks_size(), 0);
+}
+
+// A damaged network of every kind that one byte makes: never a crash.
+TEST_F(ServeFaultsTest, F37SurvivesNetworksWithAByteThatIsWrong) {
   DaemonProcess daemon;
   TestAgent agent(daemon.endpoint(), daemon.public_key(), daemon.agent_keys());
   ASSERT_GT(agent.Connect(), 0U);

@@ -17,9 +17,10 @@ namespace {
 
 class ServeWorkerTest : public testing::Test {
  protected:
-  // Starts a measurement that takes seconds and waits until its worker measures: until then it may
-  // wait for other daemons of the machine, without the job.
-  pid_t StartLongMeasurement(char id, std::uint32_t deadline_ms = 0) {
+  // Starts a measurement that takes seconds and waits until its worker is in that phase of it; of no
+  // name, until it measures: before, it may wait for other daemons of the machine, without the job.
+  pid_t StartLongMeasurement(char id, std::uint32_t deadline_ms = 0,
+                             const std::string& phase = "") {
     Message request = agent_.MeasureRequest(network_, id);
     request.envelope.mutable_measure_request()->mutable_spec()->set_tier(v1::MeasureSpec::AUDIT);
     request.envelope.set_deadline_ms(deadline_ms);
@@ -30,7 +31,8 @@ class ServeWorkerTest : public testing::Test {
         ADD_FAILURE() << "no progress";
         break;
       }
-      measures = told->envelope.measure_progress().phase() != kTurnPhase;
+      const std::string& now = told->envelope.measure_progress().phase();
+      measures = phase.empty() ? now != kTurnPhase : now == phase;
     }
     const pid_t worker = daemon_.WorkerPid();
     EXPECT_NE(worker, 0);
@@ -76,6 +78,16 @@ TEST_F(ServeWorkerTest, F1ReportsTheSignalThatEndedTheWorkerAndKeepsTheLease) {
         << result.detail();
     ExpectNextMeasurementWorks(static_cast<char>(100 + signal));
   }
+}
+
+// The others die before they time, and serve_energy_test.cc has one that dies behind it.
+TEST_F(ServeWorkerTest, F1CallsADeathInTheMiddleOfTheTimingACrash) {
+  Signal(StartLongMeasurement('t', /*deadline_ms=*/0, "timing"), SIGKILL);
+  const v1::MeasureResult result = agent_.ReceiveResult();
+  EXPECT_EQ(result.status(), v1::CRASH);
+  EXPECT_EQ(result.networks_size(), 0);
+  EXPECT_NE(result.detail().find("signal 9"), std::string::npos) << result.detail();
+  ExpectNextMeasurementWorks('n');
 }
 
 // A stopped process does not die of SIGTERM, so this also needs the SIGKILL that follows.

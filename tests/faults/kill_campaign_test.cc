@@ -27,6 +27,7 @@ TEST(KillCampaignTest, LosesAndDoublesNothingInTwentyRounds) {
   EXPECT_GT(report->agents, 2);
   EXPECT_GT(report->daemons, 2);
   EXPECT_GT(report->workers, 2);
+  EXPECT_EQ(report->repeated, 0U) << "its agent acknowledges no attempt before the job is recorded";
   EXPECT_GT(report->acknowledged, 5U);
   EXPECT_GE(report->recorded, report->acknowledged);
 }

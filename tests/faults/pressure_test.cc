@@ -7,7 +7,7 @@
 namespace bitpilot {
 namespace {
 
-TEST(PressureTest, MeasuresWhileAHostileCrowdStandsAtThePort) {
+TEST(PressureTest, F33MeasuresWhileAHostileCrowdStandsAtThePort) {
   const TemporaryFolder folder;
   PressureOptions options;
   options.folder = folder / "pressure";

@@ -25,7 +25,7 @@ std::uintmax_t PartialBytes(const std::string& store) {
   return bytes;
 }
 
-TEST(ArtifactUploadTest, AnUploadSurvivesTheDeathOfTheDaemon) {
+TEST(ArtifactUploadTest, F13AnUploadSurvivesTheDeathOfTheDaemon) {
   const AgentKeys keys = GenerateCurveKeys();
   const std::shared_ptr<LocalDaemon> daemon(StartDaemon(keys).process);
   Result<std::unique_ptr<Board>> board =

@@ -45,7 +45,7 @@ class DaemonDeathTest : public testing::Test {
   std::shared_ptr<LocalDaemon> daemon_;
 };
 
-TEST_F(DaemonDeathTest, AMeasurementIsRepeatedOnTheRestartedDaemon) {
+TEST_F(DaemonDeathTest, F6AMeasurementIsRepeatedOnTheRestartedDaemon) {
   const std::unique_ptr<Board> board = Open({});
   ASSERT_NE(board, nullptr);
   ASSERT_TRUE(board->StartMeasure(job_).ok());

@@ -48,6 +48,36 @@ TEST(SharedBoardTest, PassesOverALowPriorityAndLetsItNotStarve) {
   EXPECT_LE(most, Oracle::kMostOvertakers);
 }
 
+// An inference has no id that outlives its request, so whatever refuses a copy of one looks like its
+// answer.
+TEST(SharedBoardTest, KeepsItsPromiseThoughMessagesComeTwice) {
+  int most = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Scenario lab = QuietLab(seed, {{false, 1}, {false, 1}, {false, -1}}, {"big"});
+    lab.faults.doubled = 300;
+    lab.faults_end = std::chrono::minutes(5);
+    World world(lab, PlantedBug::kNone, nullptr);
+    EXPECT_EQ(world.Run().violation, "") << "seed " << seed;
+    most = std::max(most, world.oracle().most_overtakers());
+  }
+  EXPECT_GT(most, 8) << "higher priorities go first";
+}
+
+// A job that waits for longer than a lease lasts is not asked about meanwhile.
+TEST(SharedBoardTest, KeepsItsPromiseToWhoWaitsForLongerThanALeaseLasts) {
+  int most = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Scenario lab = QuietLab(seed, {{false, 1}, {false, 1}, {false, -1}}, {"big"});
+    lab.faults.slow_boards = 1'000;
+    lab.faults_end = std::chrono::minutes(20);
+    lab.end = std::chrono::minutes(60);
+    World world(lab, PlantedBug::kNone, nullptr);
+    EXPECT_EQ(world.Run().violation, "") << "seed " << seed;
+    most = std::max(most, world.oracle().most_overtakers());
+  }
+  EXPECT_GT(most, 8) << "higher priorities go first";
+}
+
 // Each reserves what it can get, and needs boards of both classes.
 TEST(SharedBoardTest, LetsTwoAgentsReserveBoardsOfTwoClasses) {
   int locked_out = 0;

@@ -33,7 +33,7 @@ std::array<int, 3> SystemErrors(sqlite3* handle) {
   return errors;
 }
 
-enum class DiskTrouble : std::uint8_t { kNone, kFull, kFails };
+enum class DiskTrouble : std::uint8_t { kNone, kFull, kFails, kReadOnly };
 
 // Only a write that met no space at all is SQLITE_FULL. A quota or a limit on a file's size is a
 // failure of the system to SQLite, and so is its log's index that does not grow.
@@ -45,7 +45,11 @@ DiskTrouble TroubleOf(int code, sqlite3* handle) {
   }
   const int extended = sqlite3_extended_errcode(handle);
   const std::array<int, 3> errors = SystemErrors(handle);
-  if (std::find(errors.begin(), errors.end(), EIO) != errors.end()) return DiskTrouble::kFails;
+  const auto said = [&](int error) {
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+  };
+  if (said(EIO)) return DiskTrouble::kFails;
+  if (said(EROFS)) return DiskTrouble::kReadOnly;
   const bool is_full = extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE ||
                        std::any_of(errors.begin(), errors.end(), IsOutOfSpace);
   return is_full ? DiskTrouble::kFull : DiskTrouble::kNone;
@@ -61,6 +65,11 @@ Status StatusOf(int code, sqlite3* handle, const std::string& path) {
   if (trouble == DiskTrouble::kFails) {
     return Status(StatusCode::kResourceExhausted,
                   what + " (the disk fails; copy the study to another one and resume there)");
+  }
+  if (trouble == DiskTrouble::kReadOnly) {
+    return Status(
+        StatusCode::kResourceExhausted,
+        what + " (the file system is read-only; make it writable, or copy the study, and resume)");
   }
   switch (code & 0xff) {
     case SQLITE_CORRUPT:

@@ -36,7 +36,7 @@ TEST(UniformAssignmentTest, IsValidForEveryStandardNetwork) {
   }
 }
 
-TEST(ValidateAssignmentTest, NamesTheLayerOrTensorThatIsWrong) {
+TEST(ValidateAssignmentTest, F37NamesTheLayerOrTensorThatIsWrong) {
   const Topology topology = EveryOperationTopology();
   const BitAssignment valid = UniformAssignment(topology, 4, 4);
   const auto message = [&](auto change) {

@@ -1,0 +1,172 @@
+// The simulator's oracle: what it counts of a queue, and what it cannot know.
+#include "experiments/reliability/oracle.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace bitpilot::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Time kTtl = seconds{30};
+
+// One board; a user has one session, of the same name.
+class OracleTest : public testing::Test {
+ protected:
+  OracleTest() { oracle_.OnBoardStarted(0, 1); }
+
+  // A new message of the session comes.
+  bool Say(const std::string& session) {
+    return oracle_.OnSessionMessage(0, session, ++requests_[session], now_);
+  }
+
+  void AskForLease(const std::string& session, int priority, bool is_reservation) {
+    ASSERT_TRUE(Say(session));
+    oracle_.OnLeaseAsked(0, session, priority, is_reservation);
+  }
+
+  void Grant(const std::string& session, bool is_reservation) {
+    oracle_.OnLeaseGranted(0, {session, session, ++epoch_, is_reservation, kTtl}, now_);
+  }
+
+  void Share(const std::string& session, int priority) {
+    AskForLease(session, priority, /*is_reservation=*/false);
+    Grant(session, /*is_reservation=*/false);
+  }
+
+  void Ask(const std::string& session, const std::string& job) {
+    ASSERT_TRUE(Say(session));
+    oracle_.OnAccepted(0, session, session, job, now_);
+  }
+
+  // The job runs, for a while, and ends.
+  void Run(const std::string& session, const std::string& job, Time takes = seconds{1}) {
+    oracle_.OnExecutionStarted(0, session, {job, 0, 1, {}}, /*is_measurement=*/true, now_);
+    now_ += takes;
+    oracle_.OnExecutionEnded(0, now_);
+  }
+
+  // Bob and Carol, whose priority is higher, run `count` jobs in turns; one of them waits always.
+  void RunUrgentJobs(int count, Time takes) {
+    Ask("bob", "urgent 0");
+    for (int i = 0; i < count; ++i) {
+      Ask(i % 2 == 0 ? "carol" : "bob", "urgent " + std::to_string(i + 1));
+      Run(i % 2 == 0 ? "bob" : "carol", "urgent " + std::to_string(i), takes);
+    }
+  }
+
+  std::string violation() const { return oracle_.violation().value_or(""); }
+
+  Oracle oracle_;
+  Time now_{0};
+  std::map<std::string, std::uint64_t> requests_;
+  std::uint64_t epoch_ = 0;
+};
+
+TEST_F(OracleTest, LetsAJobGoFirstThatSixteenLaterOnesHavePassedOver) {
+  Share("alice", -1);
+  Share("bob", 1);
+  Share("carol", 1);
+  Ask("alice", "patient");
+  RunUrgentJobs(16, seconds{1});
+  EXPECT_EQ(violation(), "");
+  Run("alice", "patient");
+  EXPECT_EQ(violation(), "");
+  EXPECT_EQ(oracle_.most_overtakers(), 16);
+}
+
+TEST_F(OracleTest, ObjectsToALowPriorityThatGoesFirstTooEarly) {
+  Share("alice", -1);
+  Share("bob", 1);
+  Share("carol", 1);
+  Ask("alice", "patient");
+  RunUrgentJobs(15, seconds{1});
+  Run("alice", "patient");
+  EXPECT_TRUE(violation().starts_with("turns in order: board 0 starts a job of alice before"))
+      << violation();
+}
+
+TEST_F(OracleTest, ObjectsToASeventeenthThatGoesFirst) {
+  Share("alice", -1);
+  Share("bob", 1);
+  Share("carol", 1);
+  Ask("alice", "patient");
+  RunUrgentJobs(17, seconds{1});
+  EXPECT_EQ(violation(), "turns in order: board 0 passes a job of alice over 17 times");
+}
+
+// A daemon keeps the lease of whose job waits, though nothing comes from its session for longer than
+// a lease lasts.
+TEST_F(OracleTest, CountsWhatPassesAJobOverAfterItsLeaseWouldHaveEnded) {
+  Share("alice", -1);
+  Share("bob", 1);
+  Share("carol", 1);
+  Ask("alice", "patient");
+  RunUrgentJobs(16, seconds{4});
+  ASSERT_GT(now_, kTtl);
+  EXPECT_EQ(oracle_.most_overtakers(), 16);
+  Run("alice", "patient");
+  EXPECT_EQ(violation(), "");
+}
+
+TEST_F(OracleTest, CountsReservationsThatPassAJobOver) {
+  Share("alice", -1);
+  Share("carol", 1);
+  Ask("carol", "long");
+  oracle_.OnExecutionStarted(0, "carol", {"long", 0, 1, {}}, /*is_measurement=*/true, now_);
+  Ask("alice", "patient");
+  for (int i = 0; i < 17; ++i) {
+    EXPECT_EQ(violation(), "") << i;
+    AskForLease("bob", 1, /*is_reservation=*/true);
+    Grant("bob", /*is_reservation=*/true);
+    oracle_.OnLeaseReleased(0, "bob");
+  }
+  EXPECT_EQ(violation(), "turns in order: board 0 passes a job of alice over 17 times");
+}
+
+// It may have lost its place in the queue, or not: the board knows, a job that came meanwhile has
+// perhaps been passed over.
+TEST_F(OracleTest, DoesNotObjectToAReservationThatWasAskedForBeforeTheJob) {
+  Share("alice", -1);
+  Share("carol", 1);
+  AskForLease("bob", 1, /*is_reservation=*/true);
+  Ask("alice", "patient");
+  AskForLease("bob", 1, /*is_reservation=*/true);
+  Grant("bob", /*is_reservation=*/true);
+  oracle_.OnLeaseReleased(0, "bob");
+  EXPECT_EQ(oracle_.most_overtakers(), 0);
+}
+
+TEST_F(OracleTest, CountsNothingWhileAnotherHasAReservation) {
+  Share("alice", -1);
+  Ask("alice", "patient");
+  AskForLease("bob", 1, /*is_reservation=*/true);
+  Grant("bob", /*is_reservation=*/true);
+  for (int i = 0; i < 20; ++i) {
+    Ask("bob", std::to_string(i));
+    Run("bob", std::to_string(i));
+  }
+  EXPECT_EQ(violation(), "");
+  EXPECT_EQ(oracle_.most_overtakers(), 1) << "by the reservation itself";
+}
+
+TEST_F(OracleTest, ObjectsToAJobThatDoesNotWait) {
+  Share("alice", 0);
+  Run("alice", "nobody's");
+  EXPECT_EQ(violation(), "no execution without lease: board 0 starts a job that does not wait");
+}
+
+TEST_F(OracleTest, TakesALateMessageOrACopyForNoSignOfLife) {
+  Share("alice", 0);
+  EXPECT_FALSE(oracle_.OnSessionMessage(0, "alice", requests_["alice"], now_));
+  EXPECT_TRUE(Say("alice"));
+}
+
+}  // namespace
+}  // namespace bitpilot::simulation
