@@ -110,7 +110,7 @@ struct CloseLink {};
 struct SendMessage {
   Message message;
 };
-struct BoardReady {  // once, when the first lease is granted
+struct BoardReady {  // with the first lease, and when another machine of its kind answers
   BoardInfo info;
 };
 struct BoardFailed {  // for good; every job has finished, later ones finish at once

@@ -115,9 +115,13 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
                               BoardLabel() + " came back as another board: " + difference +
                                   "; its measurements cannot be mixed with the earlier ones"));
     }
-  } else {
-    info_ = std::move(info);
   }
+  // Another machine of the same kind answers now.
+  if (info_.has_value() && info_->name != info.name) {
+    info_.reset();
+    if (was_ready_) actions_.emplace_back(BoardReady{info});
+  }
+  if (!info_.has_value()) info_ = std::move(info);
   session_id_ = ack.session_id();
   limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;

@@ -159,9 +159,9 @@ class BoardPoolsTest : public testing::Test {
     config_.classes = {"pi"};
     config_.weight_widths = config_.activation_widths = {2, 4, 8};
     study_ = BeginStudy(path_);
+    times_.gather = times_.last_resort = times_.retry = milliseconds(0);
     Open(Journal::AtEnd::kRecord);
     for (const char* const name : {"a", "b", "c"}) boards_.members[name];
-    times_.gather = times_.last_resort = times_.retry = milliseconds(0);
   }
 
   // A search's begin, or as a later process would go on; of a verification without boards.
