@@ -22,13 +22,13 @@ std::string Seconds(milliseconds time) {
 
 Instant ClientCore::GiveUpAt() const {
   milliseconds limit = was_ready_ ? options_.reconnect_timeout : options_.connect_timeout;
-  if (held_by_other_) limit = std::max(limit, options_.lease_wait);
+  if (held_by_other()) limit = std::max(limit, options_.lease_wait);
   return *away_since_ + limit;
 }
 
 // The first connection's few seconds pass in silence, unless they are a wait for another agent.
 std::optional<Instant> ClientCore::NoticeAt() const {
-  if (!away_since_ || away_noticed_ || !(was_ready_ || held_by_other_)) return std::nullopt;
+  if (!away_since_ || away_noticed_ || !(was_ready_ || held_by_other())) return std::nullopt;
   return *away_since_ + kNoticeAfter;
 }
 
@@ -49,18 +49,18 @@ void ClientCore::EndAbsence() {
   }
   away_noticed_ = false;
   away_since_.reset();
-  held_by_other_ = false;
+  absence_ = Absence::kNoAnswer;
 }
 
 std::string ClientCore::DescribeAbsence() const {
-  if (held_by_other_) return BoardLabel() + " is leased to another agent, " + Quoted(last_loss_);
+  if (held_by_other()) return BoardLabel() + " is leased to another agent, " + Quoted(last_loss_);
   return BoardLabel() + " does not answer" + (last_loss_.empty() ? "" : " (" + last_loss_ + ")");
 }
 
 Status ClientCore::AwayStatus() const {
   return {StatusCode::kUnavailable,
           DescribeAbsence() +
-              (held_by_other_
+              (held_by_other()
                    ? ": try again when that one has ended"
                    : ": check that bitpilotd runs there and that the network lets us through")};
 }

@@ -319,10 +319,10 @@ void ClientCore::LoseSession(const std::string& reason) {
   // was perhaps given keeps us waiting for ourselves.
   if (phase_ == Phase::kLeasing && resumes_session_) session_id_.clear();
   last_loss_ = reason;
-  held_by_other_ = false;
+  absence_ = Absence::kNoAnswer;
   if (!away_since_.has_value()) away_since_ = now_;
   actions_.emplace_back(CloseLink{});
-  actions_.emplace_back(BoardAway{reason, false});
+  actions_.emplace_back(BoardAway{reason, absence_});
   EnterPhase(Phase::kPausing, Jitter(pause_, &jitter_state_));
   pause_ = std::min(2 * pause_, kLongestPause);
   awaited_request_id_ = 0;

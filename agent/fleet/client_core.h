@@ -122,11 +122,17 @@ struct BoardReady {  // once, when the first lease is granted
 struct BoardFailed {  // for good; every job has finished, later ones finish at once
   Status status;
 };
-// There is no lease any more, or none yet because another agent has it. Jobs stay and go on when the
-// board is back.
+// Why there is no lease. A board that says no works: only one that does not answer may need help.
+enum class Absence {
+  kNoAnswer,     // the link was lost
+  kHeldByOther,  // another agent has it
+  kDrained,      // it takes no new work: an operator drained it, or its daemon ends
+  kRefused,      // for a reason that this agent does not know
+};
+// There is no lease any more, or none yet. Jobs stay and go on when the board is back.
 struct BoardAway {
   std::string why;
-  bool held_by_other = false;
+  Absence absence = Absence::kNoAnswer;
 };
 struct BoardBack {};  // there is a lease, the first one included
 // For whoever waits: the board is away since three seconds and how long it may stay so, or it came
@@ -222,6 +228,7 @@ class ClientCore {
   std::optional<Instant> NoticeAt() const;
   void NoticeAbsence();
   void EndAbsence();
+  bool held_by_other() const { return absence_ == Absence::kHeldByOther; }
   std::string DescribeAbsence() const;
   Status AwayStatus() const;
 
@@ -254,7 +261,7 @@ class ClientCore {
   bool windows_noticed_ = false;       // a notice said that it measures in no longer windows
   bool queue_noticed_ = false;         // a notice said that the first job waits for other agents
   std::string last_loss_;              // why
-  bool held_by_other_ = false;         // the last loss is a lease that another agent holds
+  Absence absence_ = Absence::kNoAnswer;
   int refused_handshakes_ = 0;         // in a row
   std::chrono::milliseconds pause_;    // before the next link
   std::uint64_t jitter_state_;

@@ -139,15 +139,23 @@ void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
     return FailBoard(Status(StatusCode::kPermissionDenied,
                             BoardLabel() + " does not lease itself to this agent's key"));
   }
-  if (denied.reason() == v1::LeaseDenied::DRAINING) {
-    last_loss_ = "it is shutting down and takes no new work";
-    held_by_other_ = false;
-  } else {
-    last_loss_ = denied.holder();
-    held_by_other_ = true;
+  switch (denied.reason()) {
+    case v1::LeaseDenied::HELD:
+      absence_ = Absence::kHeldByOther;
+      last_loss_ = denied.holder();
+      break;
+    case v1::LeaseDenied::DRAINING:
+      absence_ = Absence::kDrained;
+      last_loss_ = "it is shutting down and takes no new work";
+      break;
+    default:
+      absence_ = Absence::kRefused;
+      last_loss_ = "it refused its lease for reason " +
+                   std::to_string(static_cast<int>(denied.reason()));
+      break;
   }
   if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());
-  actions_.emplace_back(BoardAway{last_loss_, held_by_other_});
+  actions_.emplace_back(BoardAway{last_loss_, absence_});
   EnterPhase(Phase::kHeld,
              std::clamp(milliseconds(denied.retry_after_ms()), kMinLeaseRetry, kMaxLeaseRetry));
 }

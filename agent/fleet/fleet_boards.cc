@@ -27,9 +27,10 @@ void FleetCore::StartClient(Board& board) {
   board.client = std::make_unique<ClientCore>(std::move(options));
   board.failure.reset();
   board.is_link_closed = board.is_closing = false;
-  board.is_held = board.is_held_by_other = false;
+  board.is_held = false;
+  board.absence = Absence::kNoAnswer;
   board.away_why.clear();
-  board.away_since = now_;
+  board.away_since = board.unanswered_since = now_;
   StepClient(board, Started{});
 }
 
@@ -93,14 +94,15 @@ void FleetCore::On(Board& board, const BoardReady& action) {
 
 void FleetCore::On(Board& board, const BoardAway& action) {
   if (board.is_held || board.away_why.empty()) board.away_since = now_;
+  if (board.is_held || board.absence != Absence::kNoAnswer) board.unanswered_since = now_;
   board.is_held = false;
-  board.is_held_by_other = action.held_by_other;
+  board.absence = action.absence;
   board.away_why = action.why;
 }
 
 void FleetCore::On(Board& board, const BoardBack&) {
   board.is_held = true;
-  board.is_held_by_other = false;
+  board.absence = Absence::kNoAnswer;
   board.away_why.clear();
   if (board.job) queue_.Remove(*board.job);  // it goes on here
 }
@@ -175,7 +177,8 @@ std::pair<BoardState, std::string> FleetCore::StateOf(const Board& board) const 
   if (IsLeftOut(board) && !board.job) return {BoardState::kLeftOut, board.left_out_why};
   if (board.is_given_back && !board.job) return {BoardState::kGivenBack, ""};
   if (!board.is_held) {
-    if (board.is_held_by_other) return {BoardState::kHeld, board.away_why};
+    if (board.absence == Absence::kHeldByOther) return {BoardState::kHeld, board.away_why};
+    if (board.absence == Absence::kDrained) return {BoardState::kDraining, board.away_why};
     return {board.info ? BoardState::kAway : BoardState::kConnecting, board.away_why};
   }
   if (board.check) return {BoardState::kChecking, board.health.why()};

@@ -29,8 +29,8 @@
 //   Quarantine Several failures in a row of different networks quarantine a board, as does an output
 //              that another board of the class got right. A passed health check or an order
 //              releases it.
-//   Power      A board that stays away, or fails its health check, is power-cycled, at most
-//              max_power_cycles times.
+//   Power      A board that does not answer, or fails its health check, is power-cycled, at most
+//              max_power_cycles times. One that denies its lease answers.
 //   Order      Everything follows from the events and their times.
 #pragma once
 

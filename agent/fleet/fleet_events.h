@@ -59,7 +59,7 @@ enum class BoardState {
   kAway,         // was lost, and is tried again
   kQuarantined,  // failed too often, until a health check passes
   kChecking,     // the health check runs
-  kDraining,     // takes no new job, by order
+  kDraining,     // takes no new job, by order or as it said itself
   kLeftOut,      // unlike the other boards of its classes
   kFailed,       // refused for good, or until it is tried again
   kGivenBack,    // reserved, and not needed while other agents wait; taken again when it is
@@ -91,7 +91,7 @@ struct FleetOptions {
   std::chrono::milliseconds check_pause{10'000};  // doubles with every failure
   std::chrono::milliseconds longest_check_pause{1'800'000};
 
-  // A board that is away for so long is power-cycled, and again after each boot_time, but at most
+  // A board that does not answer for so long is power-cycled, and again after each boot_time, but at most
   // max_power_cycles times until somebody releases it by order.
   std::chrono::milliseconds power_cycle_after{120'000};
   std::chrono::milliseconds boot_time{120'000};

@@ -53,7 +53,7 @@ void FleetCore::RunTimersOf(Board& board) {
     return StartClient(board);
   }
   if (!board.is_held && MayCutPower(board) && now_ >= PowerCycleAt(board)) {
-    CutPowerOf(board, "it has not answered for " + SecondsOf(now_ - board.away_since));
+    CutPowerOf(board, "it has not answered for " + SecondsOf(now_ - board.unanswered_since));
   }
   const bool is_stranded = board.job && !board.is_held && !queue_.Contains(*board.job);
   if (is_stranded && now_ >= board.away_since + options_.move_after) {
@@ -68,13 +68,14 @@ void FleetCore::RunTimersOf(Board& board) {
   }
 }
 
+// Somebody works on a board, or with it, that says no.
 bool FleetCore::MayCutPower(const Board& board) const {
-  return board.spec.has_power_cycle && !board.failure && !board.is_held_by_other &&
+  return board.spec.has_power_cycle && !board.failure && board.absence == Absence::kNoAnswer &&
          !board.is_draining && board.health.power_cycles < options_.max_power_cycles;
 }
 
 Instant FleetCore::PowerCycleAt(const Board& board) const {
-  return std::max(board.away_since + options_.power_cycle_after, board.health.next_power_cycle);
+  return std::max(board.unanswered_since + options_.power_cycle_after, board.health.next_power_cycle);
 }
 
 std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
@@ -278,7 +279,7 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
     if (!may_serve || (lane.only_on && lane.only_on != id) || board->is_leaving) continue;
     ++members;
     works = works || CanWork(*board);
-    is_held_by_others = is_held_by_others || board->is_held_by_other;
+    is_held_by_others = is_held_by_others || board->absence == Absence::kHeldByOther;
     if (!board->failure || options_.retry_failed_after) continue;
     ++hopeless;
     if (last_failed == nullptr || board->failed_at >= last_failed->failed_at) {

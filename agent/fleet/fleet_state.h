@@ -26,8 +26,9 @@ struct FleetCore::Board {
   std::string left_out_why;
 
   bool is_held = false;  // there is a lease
-  bool is_held_by_other = false;
+  Absence absence = Absence::kNoAnswer;  // of one that is not held
   Instant away_since{0};
+  Instant unanswered_since{0};  // of one that does not answer
   std::string away_why;
   std::optional<Status> failure;
   Instant failed_at{0};

@@ -136,6 +136,33 @@ TEST_F(FleetHealthTest, PowerCyclesABoardThatStaysAwayAndNotForEver) {
   EXPECT_EQ(CountNotices("is power-cycled, 3 of at most 3 times"), 1U);
 }
 
+// Somebody may have it open, and its last job may still run.
+TEST_F(FleetHealthTest, DoesNotCutThePowerOfABoardThatIsDrained) {
+  AddBoard(1, "pi", /*has_power_cycle=*/true);
+  AddBoard(2);
+  boards_[1].is_drained = true;
+  for (JobId id = 1; id <= 4; ++id) Submit(id);
+  Pass(std::chrono::minutes(10));
+  EXPECT_EQ(ended_.size(), 4U);
+  EXPECT_EQ(states_[1], BoardState::kDraining);
+  EXPECT_EQ(power_cuts_[1], 0);
+  Cut(1);
+  Pass(milliseconds(119'000));
+  EXPECT_EQ(power_cuts_[1], 0) << "it answered until two minutes ago";
+  Pass(milliseconds(2'000));
+  EXPECT_EQ(power_cuts_[1], 1);
+}
+
+TEST_F(FleetHealthTest, DoesNotCutThePowerOfABoardThatWasAnothersUntilAMomentAgo) {
+  boards_[1].held_by = "the night shift";
+  AddBoard(1, "pi", /*has_power_cycle=*/true);
+  Pass(std::chrono::minutes(10));
+  EXPECT_EQ(states_[1], BoardState::kHeld);
+  Cut(1);
+  Pass(milliseconds(60'000));
+  EXPECT_EQ(power_cuts_[1], 0);
+}
+
 TEST_F(FleetHealthTest, TriesABoardThatFailedForGoodAgainLater) {
   options_.retry_failed_after = milliseconds(60'000);
   Use(options_);

@@ -55,6 +55,7 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
     return {ErrorReply(message, StatusCode::kNotFound, "unknown session")};
   }
   if (!session->second.insert(envelope.request_id()).second) return {};
+  if (is_drained && !running_) lease_session_.clear();
   const bool leased = lease_session_ == envelope.session_id() && now < lease_end_;
   if (leased) lease_end_ = now + kLeaseTtl;
   if (envelope.has_lease_request()) return {OnLease(message, now)};
@@ -112,6 +113,11 @@ Message SimulatedBoard::OnHello(const Message& message) {
 Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   Message reply = Reply(message);
   const std::string& session_id = message.envelope.session_id();
+  if (is_drained) {
+    reply.envelope.mutable_lease_denied()->set_reason(v1::LeaseDenied::DRAINING);
+    reply.envelope.mutable_lease_denied()->set_retry_after_ms(1000);
+    return reply;
+  }
   const bool held_by_session =
       !lease_session_.empty() && lease_session_ != session_id && now < lease_end_;
   const bool is_per_job =

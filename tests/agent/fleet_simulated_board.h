@@ -48,6 +48,7 @@ class SimulatedBoard {
   // Knobs.
   std::string isa = "avx2";
   std::string held_by;               // another agent has reserved it
+  bool is_drained = false;           // it ends its lease and grants none
   std::uint32_t queue_position = 0;  // of jobs of other agents that go before each measurement
   std::uint32_t eta_ms = 700;
   std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
