@@ -123,8 +123,9 @@ class FleetClassBoards::Member final : public Board {
 
  private:
   Result<fleet::JobEnded> Run(JobRequest request) {
+    bool has_failed = false;  // the board, at this request
     while (true) {
-      const bool is_there = IsThere();
+      const bool is_there = !has_failed && IsThere();
       // Elsewhere it is another measurement: a board knows each once.
       if (auto* input = std::get_if<MeasureInput>(&request.input)) {
         input->measure_id = NewMeasureId();
@@ -147,9 +148,11 @@ class FleetClassBoards::Member final : public Board {
       });
       if (ended) {
         boards_.fleet_.Record(*ended);
-        const bool may_go_elsewhere =
-            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere();
-        if (may_go_elsewhere) continue;
+        const StatusCode code = ended->result.status.code();
+        has_failed =
+            is_there && (code == StatusCode::kUnavailable || code == StatusCode::kDataCorrupt ||
+                         code == StatusCode::kInternal);
+        if (has_failed && (!IsThere() || HasOthers())) continue;
         if (!ended->result.status.ok()) return ended->result.status;
         Use(*ended->board);
         return std::move(*ended);
@@ -163,6 +166,13 @@ class FleetClassBoards::Member final : public Board {
     const std::vector<BoardReport> all = boards_.BoardsOf(on_);
     return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
       return report.id == board_ && Works(report);
+    });
+  }
+
+  bool HasOthers() const {
+    const std::vector<BoardReport> all = boards_.BoardsOf(on_);
+    return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
+      return report.id != board_ && Works(report);
     });
   }
 

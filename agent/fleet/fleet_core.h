@@ -26,6 +26,9 @@
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
 //              at once. Ends of this kind are kUnavailable: they say nothing of the candidate.
+//   Bad boards A job at which a board fails again and again by its own fault goes to another board of
+//              the class, waits for one as above, and is not given to that one again. It ends with
+//              kUnavailable when no other is left.
 //   Quarantine Several failures in a row of different networks quarantine a board, as does an output
 //              that another board of the class got right. A passed health check or an order
 //              releases it.
@@ -110,14 +113,18 @@ class FleetCore {
   void EndAttempt(Job& job, const Board& board, MeasureStatus status, const std::string& detail,
                   Attempt again);
   void TakeNewId(Job& job) const;
-  // A job that its board does not go on with. False if that was one loss too many: then it has ended.
-  bool EndLostAttempt(Job& job, const Board& board, const std::string& detail);
+  // A job that its board does not go on with, and another one perhaps does. False if none is left: then
+  // it has ended.
+  bool EndLostAttempt(Job& job, Board& board, const Status& why);
+  // The job is not for this board any more, by whose fault it failed.
+  void Leave(Job& job, const Board& board, const Status& failure);
+  void QuarantineIfDue(Board& board);
   void EndJob(Job& job, JobResult result, const Board* board);
   void EndJobsOf(const Lane& lane, const Status& failure);
   void Wait(Job& job);
   void TakeBack(Board& board);
-  // Another board than `board` can measure it now.
-  bool CanGoElsewhere(const Job& job, const Board* board) const;
+  // Those that can do the job instead of `board`; nullptr: all that it does not avoid.
+  OtherBoards OthersFor(const Job& job, const Board* board) const;
   void Forget(JobId id);
 
   // Boards (fleet_boards.cc).
@@ -154,13 +161,17 @@ class FleetCore {
   // A job asks for this very board.
   bool IsWanted(const Board& board) const;
   bool Serves(const Board& board, const Lane& lane) const;
+  // It serves the lane, or is listed for it and not known yet.
+  bool MayServe(const Board& board, const Lane& lane) const;
+  // It refused for good.
+  bool IsHopeless(const Board& board) const;
   void CheckLanes();
   void CheckLane(const Lane& lane, LaneUse& use);
   // When a reserved board without work is to be given back; nothing if it may stay.
   std::optional<Instant> GiveBackAt(const Board& board) const;
   bool HasWorkFor(const Board& board) const;
   bool IsLockedOut() const;
-  void CheckSecondOpinions();
+  void CheckChoosyJobs();
   std::string DescribeBoardsOf(const Lane& lane) const;
 
   void Touch(const Board& board);
@@ -186,7 +197,7 @@ class FleetCore {
   bool has_new_work_ = false;
   std::map<Lane, LaneUse> lanes_;
   bool lanes_changed_ = false;
-  std::set<JobId> second_opinions_;  // whose output was wrong on one board
+  std::set<JobId> choosy_jobs_;  // that avoid a board
 };
 
 }  // namespace bitpilot::fleet

@@ -83,8 +83,8 @@ struct FleetOptions {
   // A board that failed for good is tried anew after so long; nothing: never.
   std::optional<std::chrono::milliseconds> retry_failed_after;
 
-  // CRASH, TIMED_OUT and WRONG_OUTPUT in a row, of so many different networks, quarantine a board.
-  // 0: never.
+  // CRASH, TIMED_OUT, WRONG_OUTPUT, LOST and PROTOCOL_ERROR in a row, of so many different networks,
+  // quarantine a board. 0: never.
   int quarantine_after = 3;
   // A measurement that a sound board passes: OK or NOISY releases it. Nothing: only an order does.
   std::optional<JobRequest> health_check;

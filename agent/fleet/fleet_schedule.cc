@@ -29,6 +29,10 @@ std::optional<Instant> FleetCore::NextWakeup() const {
     if (!use.is_old) consider(*use.without_since + kTellLaneAfter);
     consider(*use.without_since + options_.max_wait);
   }
+  for (const JobId id : choosy_jobs_) {
+    const std::optional<Instant>& since = jobs_.at(id)->stranded_since;
+    if (since) consider(*since + options_.max_wait);
+  }
   return next;
 }
 
@@ -75,7 +79,8 @@ bool FleetCore::MayCutPower(const Board& board) const {
 }
 
 Instant FleetCore::PowerCycleAt(const Board& board) const {
-  return std::max(board.unanswered_since + options_.power_cycle_after, board.health.next_power_cycle);
+  return std::max(board.unanswered_since + options_.power_cycle_after,
+                  board.health.next_power_cycle);
 }
 
 std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
@@ -143,6 +148,17 @@ std::optional<Instant> FleetCore::GiveBackAt(const Board& board) const {
 
 bool FleetCore::Serves(const Board& board, const Lane& lane) const {
   return std::find(board.lanes.begin(), board.lanes.end(), lane) != board.lanes.end();
+}
+
+bool FleetCore::MayServe(const Board& board, const Lane& lane) const {
+  if (lane.only_on) return *lane.only_on == board.spec.id;
+  if (board.info) return Serves(board, lane);
+  const std::vector<std::string>& tags = board.spec.tags;
+  return lane.tag.empty() || std::find(tags.begin(), tags.end(), lane.tag) != tags.end();
+}
+
+bool FleetCore::IsHopeless(const Board& board) const {
+  return board.failure.has_value() && !options_.retry_failed_after;
 }
 
 void FleetCore::Schedule() {
@@ -228,7 +244,8 @@ void FleetCore::GiveNext(Board& board) {
       Board& lost = *boards_.at(*job.on);
       lost.job.reset();
       StepClient(lost, JobCancelled{*id});
-      if (!EndLostAttempt(job, lost, "was away for " + SecondsOf(now_ - lost.away_since))) continue;
+      const std::string why = "was away for " + SecondsOf(now_ - lost.away_since);
+      if (!EndLostAttempt(job, lost, {StatusCode::kUnavailable, why})) continue;
     }
     return Give(board, job);
   }
@@ -256,7 +273,7 @@ void FleetCore::Give(Board& board, Job& job) {
 
 void FleetCore::CheckLanes() {
   const bool changed = std::exchange(lanes_changed_, false);
-  if (changed) CheckSecondOpinions();
+  CheckChoosyJobs();
   std::vector<Lane> lanes;
   for (const auto& [lane, use] : lanes_) {
     if (use.jobs > 0 && (changed || use.without_since)) lanes.push_back(lane);
@@ -271,16 +288,11 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
   bool is_held_by_others = false;
   const Board* last_failed = nullptr;
   for (const auto& [id, board] : boards_) {
-    const bool may_serve = board->info
-                               ? Serves(*board, lane)
-                               : lane.only_on == id || lane.tag.empty() ||
-                                     std::find(board->spec.tags.begin(), board->spec.tags.end(),
-                                               lane.tag) != board->spec.tags.end();
-    if (!may_serve || (lane.only_on && lane.only_on != id) || board->is_leaving) continue;
+    if (!MayServe(*board, lane) || board->is_leaving) continue;
     ++members;
     works = works || CanWork(*board);
     is_held_by_others = is_held_by_others || board->absence == Absence::kHeldByOther;
-    if (!board->failure || options_.retry_failed_after) continue;
+    if (!IsHopeless(*board)) continue;
     ++hopeless;
     if (last_failed == nullptr || board->failed_at >= last_failed->failed_at) {
       last_failed = board.get();
@@ -334,15 +346,36 @@ std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
   return text.empty() ? "none is listed" : text;
 }
 
-// A job whose output was wrong on one board, and no other can look at it any more.
-void FleetCore::CheckSecondOpinions() {
-  const std::set<JobId> asked = second_opinions_;
-  for (const JobId id : asked) {
+// What becomes of jobs of which no board works that they do not avoid.
+void FleetCore::CheckChoosyJobs() {
+  const std::set<JobId> choosy = choosy_jobs_;
+  for (const JobId id : choosy) {
     Job& job = *jobs_.at(id);
-    if (job.on || CanGoElsewhere(job, nullptr)) continue;
-    JobResult result = std::move(*job.wrong_output);
+    const OtherBoards others = OthersFor(job, nullptr);
+    if (job.on || others == OtherBoards::kNow) {
+      job.stranded_since.reset();
+      continue;
+    }
+    if (job.wrong_output) {  // no other can look at it any more: taken at its word
+      JobResult result = std::move(*job.wrong_output);
+      queue_.Remove(id);
+      EndJob(job, std::move(result), Find(*job.wrong_on));
+      continue;
+    }
+    if (!job.stranded_since) {
+      job.stranded_since = now_;
+      if (others == OtherBoards::kLater) {
+        actions_.emplace_back(Notice{
+            "a job waits for a board that did not fail at it: " + DescribeBoardsOf(job.entry.lane) +
+            "; last, " + job.given_up->message()});
+      }
+    }
+    if (others == OtherBoards::kLater && now_ < *job.stranded_since + options_.max_wait) continue;
+    JobResult result;
+    result.id = id;
+    result.status = *job.given_up;
     queue_.Remove(id);
-    EndJob(job, std::move(result), Find(*job.entry.avoids.begin()));
+    EndJob(job, std::move(result), nullptr);
   }
 }
 

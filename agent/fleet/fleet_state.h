@@ -25,7 +25,7 @@ struct FleetCore::Board {
   std::vector<Lane> lanes;  // that it serves; its own alone before it is known
   std::string left_out_why;
 
-  bool is_held = false;  // there is a lease
+  bool is_held = false;                  // there is a lease
   Absence absence = Absence::kNoAnswer;  // of one that is not held
   Instant away_since{0};
   Instant unanswered_since{0};  // of one that does not answer
@@ -70,8 +70,12 @@ struct FleetCore::Job {
   std::string networks;                   // hashes of what is measured
   std::optional<BoardId> on;              // of its board
   bool is_given = false;                  // the board's client has it
-  int losses = 0;                         // of an inference
-  std::optional<JobResult> wrong_output;  // of the board that the job avoids
+  std::map<BoardId, int> losses;          // of an inference, on each board
+  std::optional<JobResult> wrong_output;  // of the board wrong_on, which the job avoids
+  std::optional<BoardId> wrong_on;
+  // What the last of the boards said that failed at the job and that it avoids.
+  std::optional<Status> given_up;
+  std::optional<Instant> stranded_since;  // no board works that the job does not avoid
   bool has_ended = false;
   std::map<int, Owed> owed;
 

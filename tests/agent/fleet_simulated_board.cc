@@ -157,6 +157,9 @@ Message SimulatedBoard::OnQuery(const Message& message) {
 }
 
 Message SimulatedBoard::OnChunk(const Message& message) {
+  if (!refuse_chunk.empty()) {
+    return ErrorReply(message, StatusCode::kResourceExhausted, refuse_chunk);
+  }
   const v1::ArtifactChunk& chunk = message.envelope.artifact_chunk();
   std::string& have = artifacts_[chunk.sha256()];
   if (chunk.offset() == have.size()) {
@@ -167,6 +170,7 @@ Message SimulatedBoard::OnChunk(const Message& message) {
 }
 
 Message SimulatedBoard::OnInfer(const Message& message) const {
+  if (!refuse_infer.empty()) return ErrorReply(message, refuse_infer_code, refuse_infer);
   const v1::InferRequest& infer = message.envelope.infer_request();
   if (!artifacts_.contains(infer.network_sha256())) {
     return ErrorReply(message, StatusCode::kNotFound, "unknown network");

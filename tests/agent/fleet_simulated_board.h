@@ -53,6 +53,9 @@ class SimulatedBoard {
   std::uint32_t eta_ms = 700;
   std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
   StatusCode refuse_code = StatusCode::kUnsupported;
+  std::string refuse_infer;  // the same of InferRequest, with refuse_infer_code
+  StatusCode refuse_infer_code = StatusCode::kInternal;
+  std::string refuse_chunk;                     // the same of ArtifactChunk, as of a full disk
   std::chrono::milliseconds progress_every{0};  // while it measures; 0: never
   std::chrono::milliseconds infer_takes{0};
   std::uint64_t store_bytes = 0;  // said in HelloAck
