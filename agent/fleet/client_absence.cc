@@ -58,6 +58,13 @@ std::string ClientCore::DescribeAbsence() const {
 }
 
 Status ClientCore::AwayStatus() const {
+  if (handshake_failed_ && !was_ready_) {
+    return {
+        StatusCode::kPermissionDenied,
+        BoardLabel() +
+            " does not complete the encrypted handshake: its public key is not the one given, or "
+            "something else than bitpilotd listens there"};
+  }
   return {StatusCode::kUnavailable,
           DescribeAbsence() +
               (held_by_other()

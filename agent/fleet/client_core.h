@@ -28,7 +28,8 @@
 //     (LeaseKind): then agents share the board, jobs wait there for their turn, and no wait for other
 //     agents ends a job. An older bitpilotd knows reservations only; it is asked for one then.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
-//     its numbers must not be mixed with the earlier ones.
+//     its numbers must not be mixed with the earlier ones. One that differs in less (governor, system,
+//     daemon build) is told as ready again, before it goes on with its job.
 #pragma once
 
 #include <chrono>
@@ -79,7 +80,9 @@ struct LinkDown {
   std::string reason;
 };
 // The encrypted handshake failed. by_daemon: its allow-list refused our key; otherwise the two
-// sides do not understand each other, as with a wrong public key of the daemon.
+// sides do not understand each other, as with a wrong public key of the daemon; or nobody is there
+// behind a port that is forwarded, or the daemon died meanwhile. So the board is asked again, and only
+// where it was never reached within connect_timeout it fails, with kPermissionDenied.
 struct LinkRefused {
   bool by_daemon = false;
 };
@@ -116,7 +119,9 @@ struct CloseLink {};
 struct SendMessage {
   Message message;
 };
-struct BoardReady {  // once, when the first lease is granted
+// When the first lease is granted, and when a later one is of a board whose fingerprint differs
+// (FingerprintOf(), agent/fleet/board_conditions.h).
+struct BoardReady {
   BoardInfo info;
 };
 struct BoardFailed {  // for good; every job has finished, later ones finish at once
@@ -253,7 +258,8 @@ class ClientCore {
   int unanswered_pings_ = 0;
 
   // Across sessions.
-  std::optional<BoardInfo> info_;  // of the first session
+  std::optional<BoardInfo> info_;  // of the last session
+  std::string told_fingerprint_;   // of the last BoardReady
   bool was_ready_ = false;
   std::optional<Instant> away_since_;  // no lease since then
   bool away_noticed_ = false;          // a notice said so
@@ -262,8 +268,8 @@ class ClientCore {
   bool queue_noticed_ = false;         // a notice said that the first job waits for other agents
   std::string last_loss_;              // why
   Absence absence_ = Absence::kNoAnswer;
-  int refused_handshakes_ = 0;         // in a row
-  std::chrono::milliseconds pause_;    // before the next link
+  bool handshake_failed_ = false;    // the last time that something answered
+  std::chrono::milliseconds pause_;  // before the next link
   std::uint64_t jitter_state_;
 
   // Jobs; the first one is under way.

@@ -115,9 +115,8 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
                               BoardLabel() + " came back as another board: " + difference +
                                   "; its measurements cannot be mixed with the earlier ones"));
     }
-  } else {
-    info_ = std::move(info);
   }
+  info_ = std::move(info);
   session_id_ = ack.session_id();
   limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
@@ -150,8 +149,8 @@ void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
       break;
     default:
       absence_ = Absence::kRefused;
-      last_loss_ = "it refused its lease for reason " +
-                   std::to_string(static_cast<int>(denied.reason()));
+      last_loss_ =
+          "it refused its lease for reason " + std::to_string(static_cast<int>(denied.reason()));
       break;
   }
   if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());

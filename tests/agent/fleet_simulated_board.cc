@@ -106,6 +106,7 @@ Message SimulatedBoard::OnHello(const Message& message) {
   ack->mutable_limits()->set_store_bytes(store_bytes);
   ack->mutable_capabilities()->set_name("simulated");
   ack->mutable_capabilities()->set_isa(isa);
+  ack->mutable_capabilities()->set_governor(governor);
   ack->mutable_capabilities()->set_backend("kernels");
   return reply;
 }

@@ -40,6 +40,7 @@ class SimulatedBoard {
   // Logits of one image.
   static std::vector<float> LogitsOf(const std::string& pixels);
 
+  bool is_leased(Instant now) const { return !lease_session_.empty() && now < lease_end_; }
   int num_boots() const { return boots_; }
   std::uint64_t num_chunk_bytes() const { return num_chunk_bytes_; }
   // Executions of a measure_id in one boot; a correct board and agent never reach 2.
@@ -47,6 +48,7 @@ class SimulatedBoard {
 
   // Knobs.
   std::string isa = "avx2";
+  std::string governor;
   std::string held_by;               // another agent has reserved it
   bool is_drained = false;           // it ends its lease and grants none
   std::uint32_t queue_position = 0;  // of jobs of other agents that go before each measurement
