@@ -1,4 +1,6 @@
 // FleetCore's part that deals with boards: their clients, classes, quarantine and power.
+#include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -31,6 +33,7 @@ void FleetCore::StartClient(Board& board) {
   board.absence = Absence::kNoAnswer;
   board.away_why.clear();
   board.away_since = board.unanswered_since = now_;
+  board.is_unseen = true;
   StepClient(board, Started{});
 }
 
@@ -66,30 +69,89 @@ void FleetCore::StepClient(Board& board, ClientEvent event) {
 
 void FleetCore::On(Board& board, const BoardReady& action) {
   board.info = action.info;
+  board.is_unseen = false;
+  board.looked_at = now_;
   actions_.emplace_back(BoardDescribed{board.spec.id, action.info});
-  board.lanes = {Lane{"", board.spec.id}};
-  const std::string told = std::exchange(board.left_out_why, "");
-  lanes_changed_ = true;
-  const auto join = [&](const std::string& tag) {
-    const BoardInfo& like = class_infos_.try_emplace(tag, action.info).first->second;
-    std::string difference = ClassDifference(like, action.info);
-    if (difference.empty()) board.lanes.push_back(Lane{tag, {}});
-    return difference;
-  };
-  const auto leave_out = [&](const std::string& of, const std::string& difference) {
-    board.left_out_why = difference;
-    if (difference == told) return;
-    actions_.emplace_back(Notice{Label(board) + " is left out of " + of +
-                                 ", whose other boards it is unlike: " + difference});
-  };
-  for (const std::string& tag : board.spec.tags) {
-    const std::string difference = join(tag);
-    if (!difference.empty()) leave_out("class '" + tag + "'", difference);
+  for (const std::string& tag : board.spec.tags) SettleClass(tag);
+  SettleClass("");
+  JoinClasses(board);
+  // It goes on with what it had if its class still has it.
+  if (board.job && !Serves(board, jobs_.at(*board.job)->entry.lane)) {
+    TakeBack(board, "it came back unlike its class: " + board.left_out_why);
   }
-  // Beside a class of its own that of all boards, if it is like them.
-  if (!board.spec.tags.empty() && board.lanes.size() == 1) return;
-  const std::string difference = join("");
-  if (!difference.empty() && board.spec.tags.empty()) leave_out("this fleet", difference);
+}
+
+void FleetCore::SettleClass(const std::string& tag) {
+  if (class_infos_.contains(tag)) return;
+  struct Kind {
+    const BoardInfo* info = nullptr;
+    int boards = 0;
+  };
+  std::map<std::string, Kind> kinds;
+  int listed = 0;
+  int known = 0;
+  const Kind* most = nullptr;
+  for (const auto& [id, board] : boards_) {
+    if (board->is_leaving || IsHopeless(*board) || !IsListedFor(*board, tag)) continue;
+    ++listed;
+    if (!board->info) continue;
+    ++known;
+    Kind& kind = kinds[ClassFingerprintOf(*board->info)];
+    if (++kind.boards == 1) kind.info = &*board->info;
+    // Of equally many, those of whom the first was listed first.
+    if (most == nullptr || kind.boards > most->boards) most = &kind;
+  }
+  if (most == nullptr) {
+    gathering_since_.erase(tag);
+    return;
+  }
+  const Instant since = gathering_since_.try_emplace(tag, now_).first->second;
+  const bool is_settled =
+      known == listed || 2 * most->boards > listed || now_ >= since + options_.class_gathering;
+  if (!is_settled) return;
+  class_infos_.emplace(tag, *most->info);
+  gathering_since_.erase(tag);
+  for (const auto& [id, board] : boards_) {
+    const auto& waits_for = board->waits_for;
+    if (std::find(waits_for.begin(), waits_for.end(), tag) != waits_for.end()) JoinClasses(*board);
+  }
+}
+
+void FleetCore::JoinClasses(Board& board) {
+  Touch(board);
+  board.lanes = {Lane{"", board.spec.id}};
+  board.waits_for.clear();
+  board.left_out_why.clear();
+  const std::map<std::string, std::string> told = std::exchange(board.left_out_of, {});
+  lanes_changed_ = true;
+  // False if it is unlike the others.
+  const auto join = [&](const std::string& tag) {
+    const auto like = class_infos_.find(tag);
+    if (like == class_infos_.end()) {
+      board.waits_for.push_back(tag);
+      return true;
+    }
+    const std::string difference = ClassDifference(like->second, *board.info);
+    const auto before = told.find(tag);
+    const std::string of = tag.empty() ? "this fleet" : "class '" + tag + "'";
+    if (difference.empty()) {
+      board.lanes.push_back(Lane{tag, {}});
+      if (before != told.end()) {
+        actions_.emplace_back(Notice{Label(board) + " is like the other boards of " + of + " now"});
+      }
+      return true;
+    }
+    // Beside a class of its own that of all boards is only if it is like them.
+    if (tag.empty() && !board.spec.tags.empty()) return false;
+    board.left_out_of[tag] = board.left_out_why = difference;
+    if (before == told.end() || before->second != difference) {
+      actions_.emplace_back(Notice{Label(board) + " is left out of " + of +
+                                   ", whose other boards it is unlike: " + difference});
+    }
+    return false;
+  };
+  for (const std::string& tag : board.spec.tags) join(tag);
+  if (board.spec.tags.empty() || board.lanes.size() > 1) join("");
 }
 
 void FleetCore::On(Board& board, const BoardAway& action) {
@@ -102,6 +164,7 @@ void FleetCore::On(Board& board, const BoardAway& action) {
 
 void FleetCore::On(Board& board, const BoardBack&) {
   board.is_held = true;
+  board.told_failure.clear();
   board.absence = Absence::kNoAnswer;
   board.away_why.clear();
   if (board.job) queue_.Remove(*board.job);  // it goes on here
@@ -112,7 +175,10 @@ void FleetCore::On(Board& board, const BoardFailed& action) {
   board.failed_at = now_;
   board.is_held = false;
   lanes_changed_ = true;
-  if (boards_.size() > 1) {
+  // Whoever is asked again every minute says the same every minute.
+  const bool is_told =
+      std::exchange(board.told_failure, action.status.message()) == action.status.message();
+  if (boards_.size() > 1 && !is_told) {
     actions_.emplace_back(Notice{"a board failed: " + action.status.message()});
   }
   // One that it was about to go on with.

@@ -155,6 +155,7 @@ class FleetClassBoards::Member final : public Board {
         if (has_failed && (!IsThere() || HasOthers())) continue;
         if (!ended->result.status.ok()) return ended->result.status;
         Use(*ended->board);
+        info_ = ended->info;
         return std::move(*ended);
       }
       boards_.fleet_.Cancel(id);
@@ -169,16 +170,13 @@ class FleetClassBoards::Member final : public Board {
     });
   }
 
+  void Use(fleet::BoardId board) { board_ = board; }
+
   bool HasOthers() const {
     const std::vector<BoardReport> all = boards_.BoardsOf(on_);
     return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
       return report.id != board_ && Works(report);
     });
-  }
-
-  void Use(fleet::BoardId board) {
-    board_ = board;
-    if (std::optional<BoardInfo> info = boards_.fleet_.InfoOf(board)) info_ = std::move(*info);
   }
 
   FleetClassBoards& boards_;
@@ -208,9 +206,12 @@ std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
   std::string text;
   for (const BoardReport& report : all) {
     if (!IsListedFor(report, on)) continue;
+    const auto left_out = report.left_out_of.find(on);
+    const bool is_out = left_out != report.left_out_of.end();
+    const std::string& why = is_out ? left_out->second : report.why;
     text += (text.empty() ? "'" : ", '") + report.name + "' is " +
-            std::string(ToString(report.state)) +
-            (report.why.empty() ? "" : " (" + report.why + ")");
+            std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
+            (why.empty() ? "" : " (" + why + ")");
   }
   return text;
 }
@@ -230,13 +231,21 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     const bool all_failed = std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
       return report.state == BoardState::kFailed || !IsListedFor(report, on);
     });
-    if (!is_late && !all_failed) return;
+    const auto is_out = [&](const BoardReport& report) { return report.left_out_of.contains(on); };
+    const bool all_out =
+        std::any_of(all.begin(), all.end(), is_out) &&
+        std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
+          return is_out(report) || report.state == BoardState::kFailed || !IsListedFor(report, on);
+        });
+    if (!is_late && !all_failed && !all_out) return;
     const std::string after = is_late ? " that works, after " +
                                             std::to_string(options_.max_wait->count() / 1000) +
                                             " s (--max-wait)"
                                       : "";
-    failure = {StatusCode::kUnavailable,
-               "class '" + on + "' has no board" + after + ": " + Describe(all, on)};
+    failure = {all_out ? StatusCode::kVersionMismatch : StatusCode::kUnavailable,
+               "class '" + on + "' has no board" +
+                   (all_out ? " that is still like those that it began with" : after) + ": " +
+                   Describe(all, on)};
   };
   constexpr auto kTellAfter = std::chrono::seconds(3);
   bool was_told = false;
@@ -321,8 +330,8 @@ Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
   owed.result.id = id;
   owed.attempt = ended.attempt;
   BITPILOT_CHECK(ended.board);
-  return ClassAnswer{id, std::move(ended.result.measurement),
-                     fleet_.InfoOf(*ended.board).value_or(BoardInfo()), names_.at(*ended.board)};
+  return ClassAnswer{id, std::move(ended.result.measurement), std::move(ended.info),
+                     names_.at(*ended.board)};
 }
 
 void FleetClassBoards::Recorded(MeasureNumber number) {

@@ -28,7 +28,7 @@ struct FleetClassOptions {
   std::optional<std::chrono::milliseconds> max_wait;
   // A board's job is given to another one when it has been away for so long.
   std::chrono::milliseconds move_after{20'000};
-  // What boards of each class must be like; nothing: like the first one that comes.
+  // What boards of each class must be like; nothing: like most of those that come first.
   std::map<std::string, BoardInfo> expected;
 };
 
@@ -40,6 +40,7 @@ inline constexpr int kMaxClassSlots = 16;
 //
 // Errors:
 //   kUnavailable  a class has had none for max_wait, or all of its boards refused; says which and why.
+//   kVersionMismatch  no board of a class is like FleetClassOptions::expected; names each with what differs.
 //   kAborted      options.stop returned true.
 Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
                                                       const std::vector<std::string>& tags,

@@ -160,7 +160,8 @@ void FleetCore::Handle(JobAdded& event) {
                                           "the fleet has " + std::to_string(options_.max_jobs) +
                                               " jobs already: wait until some of them have ended");
     // Nothing is kept of it: whoever floods the fleet does not fill it.
-    actions_.emplace_back(JobEnded{std::move(refused), job.attempt, job.measure_id, std::nullopt});
+    actions_.emplace_back(
+        JobEnded{std::move(refused), job.attempt, job.measure_id, std::nullopt, {}});
     return;
   }
   jobs_.emplace(job.id(), std::move(added));
@@ -235,6 +236,7 @@ std::vector<BoardReport> FleetCore::Boards() const {
     for (const Lane& lane : board->lanes) {
       if (!lane.tag.empty()) report.classes.push_back(lane.tag);
     }
+    report.left_out_of = board->left_out_of;
     report.job = board->job;
     report.attempts = board->attempts;
     report.failures = board->failures;

@@ -12,7 +12,8 @@
 //   Classes    A job runs on boards of its class alone. Boards of a class are alike but for their
 //              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
 //              out of it and named, never mixed in; one that no class has is given back. The class takes after FleetOptions::expected or
-//              its first board.
+//              most of its first boards. A board that comes back different is looked at as a new one,
+//              and loses the job of a class that it is unlike now.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
 //   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
@@ -61,6 +62,7 @@ struct BoardReport {
   BoardState state = BoardState::kConnecting;
   std::string why;  // of a state that needs a reason
   std::vector<std::string> classes;
+  std::map<std::string, std::string> left_out_of;  // classes that it is unlike: what differs
   std::optional<JobId> job;
   int attempts = 0;  // that ended on it
   int failures = 0;  // of them, with neither numbers nor an answer that is the candidate's own
@@ -122,7 +124,8 @@ class FleetCore {
   void EndJob(Job& job, JobResult result, const Board* board);
   void EndJobsOf(const Lane& lane, const Status& failure);
   void Wait(Job& job);
-  void TakeBack(Board& board);
+  // why: of an attempt that this ends.
+  void TakeBack(Board& board, const std::string& why = "the board takes no more work");
   // Those that can do the job instead of `board`; nullptr: all that it does not avoid.
   OtherBoards OthersFor(const Job& job, const Board* board) const;
   void Forget(JobId id);
@@ -134,6 +137,10 @@ class FleetCore {
   void On(Board& board, const BoardBack&);
   void On(Board& board, const BoardFailed& action);
   void StartClient(Board& board);
+  // Settles which lanes a board that is known serves.
+  void JoinClasses(Board& board);
+  // Settles what boards of a class are like, once enough of them are known, and lets in who waits.
+  void SettleClass(const std::string& tag);
   void Quarantine(Board& board, const std::string& why);
   void StartCheck(Board& board);
   void OnCheckEnded(Board& board, const JobResult& result);
@@ -158,11 +165,15 @@ class FleetCore {
   bool IsIdle(const Board& board) const;
   // No class has it.
   bool IsLeftOut(const Board& board) const;
+  // When a board that was left out and whose link is closed is looked at again.
+  std::optional<Instant> LookAgainAt(const Board& board) const;
   // A job asks for this very board.
   bool IsWanted(const Board& board) const;
   bool Serves(const Board& board, const Lane& lane) const;
   // It serves the lane, or is listed for it and not known yet.
   bool MayServe(const Board& board, const Lane& lane) const;
+  // By its tags, whether it is like the class or not. Every board is listed for "".
+  static bool IsListedFor(const Board& board, const std::string& tag);
   // It refused for good.
   bool IsHopeless(const Board& board) const;
   void CheckLanes();
@@ -185,6 +196,7 @@ class FleetCore {
 
   std::map<BoardId, std::unique_ptr<Board>> boards_;
   std::map<std::string, BoardInfo> class_infos_;
+  std::map<std::string, Instant> gathering_since_;  // of classes that are not settled
   std::set<BoardId> touched_;
   std::set<std::pair<std::uint64_t, BoardId>> idle_;  // by last use
   std::set<std::pair<Instant, BoardId>> wakeups_;

@@ -97,8 +97,14 @@ struct FleetOptions {
   std::chrono::milliseconds boot_time{120'000};
   int max_power_cycles = 3;
 
-  // What boards of a class must be like; classes that are not named take after their first board.
+  // What boards of a class must be like. A class that is not named takes after most of the boards that
+  // describe themselves within class_gathering of the first one, or before if those are all that are
+  // listed, or more than half.
   std::map<std::string, BoardInfo> expected;
+  std::chrono::milliseconds class_gathering{2'000};
+  // A board that every class leaves out is looked at again after so long: a governor is put right, a
+  // daemon is updated.
+  std::chrono::milliseconds look_again_after{60'000};
 };
 
 // ----------------------------------------------------------------------------------------------------
@@ -166,6 +172,7 @@ struct JobEnded {
   int attempt = 0;
   std::string measure_id;        // of the attempt; empty for an inference
   std::optional<BoardId> board;  // that gave the result or had the job last; nothing if none did
+  BoardInfo info;                // what that board was like then
 };
 struct BoardChanged {
   BoardId board = 0;
@@ -173,7 +180,7 @@ struct BoardChanged {
   std::string why;
   Status failure;  // of kFailed
 };
-// The board's description, when its first lease is granted and whenever it differs.
+// The board's description, when its first lease is granted and whenever it differs then.
 struct BoardDescribed {
   BoardId board = 0;
   BoardInfo info;

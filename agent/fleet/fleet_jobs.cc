@@ -55,7 +55,7 @@ void FleetCore::Forget(JobId id) {
 }
 
 // Of a board that will not go on with its job.
-void FleetCore::TakeBack(Board& board) {
+void FleetCore::TakeBack(Board& board, const std::string& why) {
   Touch(board);
   if (!board.job) return;
   Job& job = *jobs_.at(*board.job);
@@ -63,7 +63,7 @@ void FleetCore::TakeBack(Board& board) {
   queue_.Remove(job.id());
   if (job.is_given) {
     StepClient(board, JobCancelled{job.id()});
-    EndAttempt(job, board, MeasureStatus::kLost, "the board takes no more work", Attempt::kAnother);
+    EndAttempt(job, board, MeasureStatus::kLost, why, Attempt::kAnother);
   }
   Wait(job);
 }
@@ -226,8 +226,11 @@ void FleetCore::EndJob(Job& job, JobResult result, const Board* board) {
   choosy_jobs_.erase(job.id());
   std::optional<BoardId> from;
   if (board != nullptr) from = board->spec.id;
+  BoardInfo info;
+  if (board != nullptr && board->info) info = *board->info;
   job.owed[job.attempt] = {from, job.measure_id};
-  actions_.emplace_back(JobEnded{std::move(result), job.attempt, job.measure_id, from});
+  actions_.emplace_back(
+      JobEnded{std::move(result), job.attempt, job.measure_id, from, std::move(info)});
   job.spec.request.artifacts.clear();
   std::visit([](auto& input) { input = {}; }, job.spec.request.input);
 }

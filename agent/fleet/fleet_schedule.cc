@@ -29,6 +29,7 @@ std::optional<Instant> FleetCore::NextWakeup() const {
     if (!use.is_old) consider(*use.without_since + kTellLaneAfter);
     consider(*use.without_since + options_.max_wait);
   }
+  for (const auto& [tag, since] : gathering_since_) consider(since + options_.class_gathering);
   for (const JobId id : choosy_jobs_) {
     const std::optional<Instant>& since = jobs_.at(id)->stranded_since;
     if (since) consider(*since + options_.max_wait);
@@ -45,12 +46,18 @@ void FleetCore::RunTimers() {
   for (const BoardId id : due) {
     if (Board* board = Find(id)) RunTimersOf(*board);
   }
+  const std::map<std::string, Instant> gathering = gathering_since_;
+  for (const auto& [tag, since] : gathering) {
+    if (now_ >= since + options_.class_gathering) SettleClass(tag);
+  }
 }
 
 void FleetCore::RunTimersOf(Board& board) {
   Touch(board);
   const std::optional<Instant> client = board.client->NextWakeup();
   if (client && *client <= now_) StepClient(board, bitpilot::TimePassed{});
+  const std::optional<Instant> look_again_at = LookAgainAt(board);
+  if (look_again_at && now_ >= *look_again_at) return StartClient(board);
   if (is_closing_ || board.is_closing) return;
   if (board.failure && options_.retry_failed_after &&
       now_ >= board.failed_at + *options_.retry_failed_after) {
@@ -75,7 +82,8 @@ void FleetCore::RunTimersOf(Board& board) {
 // Somebody works on a board, or with it, that says no.
 bool FleetCore::MayCutPower(const Board& board) const {
   return board.spec.has_power_cycle && !board.failure && board.absence == Absence::kNoAnswer &&
-         !board.is_draining && board.health.power_cycles < options_.max_power_cycles;
+         !IsLeftOut(board) && !board.is_draining &&
+         board.health.power_cycles < options_.max_power_cycles;
 }
 
 Instant FleetCore::PowerCycleAt(const Board& board) const {
@@ -86,6 +94,7 @@ Instant FleetCore::PowerCycleAt(const Board& board) const {
 std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
   std::optional<Instant> next = board.client->NextWakeup();
   const auto consider = [&](Instant when) { next = std::min(next.value_or(when), when); };
+  if (const std::optional<Instant> at = LookAgainAt(board)) consider(*at);
   if (is_closing_ || board.is_closing) return next;
   if (board.failure) {
     if (options_.retry_failed_after) consider(board.failed_at + *options_.retry_failed_after);
@@ -119,7 +128,13 @@ bool FleetCore::IsIdle(const Board& board) const {
 }
 
 bool FleetCore::IsLeftOut(const Board& board) const {
-  return board.info.has_value() && board.lanes.size() == 1;
+  return board.info.has_value() && board.lanes.size() == 1 && board.waits_for.empty();
+}
+
+std::optional<Instant> FleetCore::LookAgainAt(const Board& board) const {
+  const bool is_put_aside = IsLeftOut(board) && board.is_link_closed && !board.is_leaving;
+  if (!is_put_aside || is_closing_) return std::nullopt;
+  return board.looked_at + options_.look_again_after;
 }
 
 bool FleetCore::IsWanted(const Board& board) const {
@@ -152,9 +167,12 @@ bool FleetCore::Serves(const Board& board, const Lane& lane) const {
 
 bool FleetCore::MayServe(const Board& board, const Lane& lane) const {
   if (lane.only_on) return *lane.only_on == board.spec.id;
-  if (board.info) return Serves(board, lane);
+  return board.info ? Serves(board, lane) : IsListedFor(board, lane.tag);
+}
+
+bool FleetCore::IsListedFor(const Board& board, const std::string& tag) {
   const std::vector<std::string>& tags = board.spec.tags;
-  return lane.tag.empty() || std::find(tags.begin(), tags.end(), lane.tag) != tags.end();
+  return tag.empty() || std::find(tags.begin(), tags.end(), tag) != tags.end();
 }
 
 bool FleetCore::IsHopeless(const Board& board) const {
@@ -205,8 +223,8 @@ void FleetCore::Refresh(Board& board) {
   board.is_given_back =
       (board.is_given_back && !HasWorkFor(board)) || (give_back_at && now_ >= *give_back_at);
   // Who has no use for a board does not keep it from others.
-  const bool is_useless =
-      board.is_draining || board.is_given_back || (IsLeftOut(board) && !IsWanted(board));
+  const bool is_useless = board.is_draining || board.is_given_back ||
+                          (IsLeftOut(board) && !IsWanted(board) && !board.is_unseen);
   if (is_useless && is_at_rest && !board.is_closing && !board.failure) {
     board.is_closing = true;
     StepClient(board, bitpilot::CloseRequested{});
@@ -336,10 +354,15 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
 std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
   std::string text;
   for (const auto& [id, board] : boards_) {
-    const bool is_member = lane.only_on == id || (!lane.only_on && Serves(*board, lane)) ||
-                           (!lane.only_on && !board->info);
+    const bool is_member =
+        lane.only_on ? *lane.only_on == id : IsListedFor(*board, lane.tag) && !board->is_leaving;
     if (!is_member) continue;
-    const auto [state, why] = StateOf(*board);
+    auto [state, why] = StateOf(*board);
+    const auto left_out = board->left_out_of.find(lane.tag);
+    if (!lane.only_on && left_out != board->left_out_of.end()) {
+      state = BoardState::kLeftOut;
+      why = left_out->second;
+    }
     text += (text.empty() ? "'" : ", '") + board->spec.client.board_name + "' is " +
             std::string(ToString(state)) + (why.empty() ? "" : " (" + why + ")");
   }

@@ -24,6 +24,10 @@ struct FleetCore::Board {
   std::optional<BoardInfo> info;
   std::vector<Lane> lanes;  // that it serves; its own alone before it is known
   std::string left_out_why;
+  std::map<std::string, std::string> left_out_of;  // by class that it is listed for: what differs
+  std::vector<std::string> waits_for;  // classes of which it is not known yet what they are like
+  bool is_unseen = true;               // it has not described itself since its client was started
+  Instant looked_at{0};                // it did then
 
   bool is_held = false;                  // there is a lease
   Absence absence = Absence::kNoAnswer;  // of one that is not held
@@ -31,6 +35,7 @@ struct FleetCore::Board {
   Instant unanswered_since{0};  // of one that does not answer
   std::string away_why;
   std::optional<Status> failure;
+  std::string told_failure;  // since it worked
   Instant failed_at{0};
   bool is_draining = false;
   bool is_leaving = false;

@@ -86,6 +86,7 @@ class LeasedBoard : public Board {
     if (!ended.ok()) return ended.status();
     fleet_.Record(*ended);
     if (!ended->result.status.ok()) return ended->result.status;
+    info_ = ended->info;
     return std::move(ended->result);
   }
 

@@ -312,6 +312,21 @@ TEST_F(FleetHealthTest, TriesABoardThatFailedForGoodAgainLater) {
   EXPECT_TRUE(HasNumbersOf(1));
 }
 
+TEST_F(FleetHealthTest, SaysOnceThatABoardRefusesItsKey) {
+  options_.retry_failed_after = milliseconds(60'000);
+  Use(options_);
+  AddBoard(1);
+  AddBoard(2);
+  Cut(1);
+  for (int minute = 0; minute < 10; ++minute) {
+    Pass(milliseconds(500));
+    Step(fleet::LinkEvent{1, LinkRefused{true}});
+    EXPECT_EQ(states_[1], BoardState::kFailed);
+    Pass(milliseconds(60'000));
+  }
+  EXPECT_EQ(CountNotices("a board failed"), 1U);
+}
+
 TEST_F(FleetHealthTest, EndsJobsAtOnceWhenNoBoardCanComeBack) {
   AddBoard(1);
   Submit(1);
