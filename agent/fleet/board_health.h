@@ -37,8 +37,9 @@ class BoardHealth {
   }
   const std::string& last_failure() const { return last_failure_; }
 
-  // Power cycles since the start, or since the last release by order.
+  // Power cycles since the start, or since the board was well for long.
   int power_cycles = 0;
+  Instant last_power_cycle{0};
   Instant next_power_cycle{0};
 
  private:

@@ -189,9 +189,9 @@ void FleetCore::Quarantine(Board& board, const std::string& why) {
   if (board.health.is_quarantined()) return;
   Touch(board);
   board.health.Quarantine(why, now_, options_);
-  actions_.emplace_back(Notice{Label(board) + " is quarantined: " + why +
-                               (options_.health_check ? ". A health check that passes releases it"
-                                                      : ". `bitpilot fleet release` releases it")});
+  actions_.emplace_back(
+      Notice{Label(board) + " is quarantined: " + why +
+             (options_.health_check ? ". A health check that passes releases it" : "")});
   if (board.job && !jobs_.at(*board.job)->is_given) TakeBack(board);
 }
 
@@ -212,7 +212,6 @@ void FleetCore::OnCheckEnded(Board& board, const JobResult& result) {
     const auto& base = std::get<MeasureInput>(options_.health_check->input).measure_id;
     StepClient(board, ResultRecorded{AttemptId(base, static_cast<int>(result.id - kCheckIds))});
   }
-  if (!board.health.is_quarantined()) return;  // released by order meanwhile
   if (result.status.ok() && HasNumbers(status)) {
     board.health.Release();
     actions_.emplace_back(Notice{Label(board) + " passed its health check and is used again"});
@@ -229,6 +228,7 @@ void FleetCore::OnCheckEnded(Board& board, const JobResult& result) {
 void FleetCore::CutPowerOf(Board& board, const std::string& why) {
   BoardHealth& health = board.health;
   ++health.power_cycles;
+  health.last_power_cycle = now_;
   health.next_power_cycle = now_ + options_.boot_time;
   actions_.emplace_back(Notice{Label(board) + " is power-cycled, " +
                                std::to_string(health.power_cycles) + " of at most " +
@@ -239,7 +239,6 @@ void FleetCore::CutPowerOf(Board& board, const std::string& why) {
 std::pair<BoardState, std::string> FleetCore::StateOf(const Board& board) const {
   if (board.is_leaving) return {BoardState::kLeaving, ""};
   if (board.failure) return {BoardState::kFailed, board.failure->message()};
-  if (board.is_draining && !board.job) return {BoardState::kDraining, ""};
   if (IsLeftOut(board) && !board.job) return {BoardState::kLeftOut, board.left_out_why};
   if (board.is_given_back && !board.job) return {BoardState::kGivenBack, ""};
   if (!board.is_held) {

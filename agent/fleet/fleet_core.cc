@@ -99,28 +99,6 @@ void FleetCore::Handle(BoardRemoved& event) {
   StepClient(*board, bitpilot::CloseRequested{});
 }
 
-void FleetCore::Handle(BoardOrdered& event) {
-  Board* board = Find(event.board);
-  if (board == nullptr || is_closing_) return;
-  Touch(*board);
-  switch (event.order) {
-    case Order::kDrain:
-      board->is_draining = true;
-      if (board->job && !jobs_.at(*board->job)->is_given) TakeBack(*board);
-      return;
-    case Order::kUndrain:
-      board->is_draining = false;
-      return;
-    case Order::kQuarantine:
-      return Quarantine(*board, event.why.empty() ? "by order" : event.why);
-    case Order::kRelease:
-      board->health.Release();
-      board->health.power_cycles = 0;
-      if (board->failure) StartClient(*board);
-      return;
-  }
-}
-
 void FleetCore::Handle(LinkEvent& event) {
   Board* board = Find(event.board);
   if (board != nullptr) StepClient(*board, std::move(event.event));

@@ -11,9 +11,10 @@
 //              kResourceExhausted.
 //   Classes    A job runs on boards of its class alone. Boards of a class are alike but for their
 //              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
-//              out of it and named, never mixed in; one that no class has is given back. The class takes after FleetOptions::expected or
-//              most of its first boards. A board that comes back different is looked at as a new one,
-//              and loses the job of a class that it is unlike now.
+//              out of it and named, never mixed in; one that no class has is given back, and looked at
+//              again every minute. The class takes after FleetOptions::expected or most of its first
+//              boards. A board that comes back different is looked at as a new one, and loses the job of
+//              a class that it is unlike now.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
 //   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
@@ -31,10 +32,9 @@
 //              the class, waits for one as above, and is not given to that one again. It ends with
 //              kUnavailable when no other is left.
 //   Quarantine Several failures in a row of different networks quarantine a board, as does an output
-//              that another board of the class got right. A passed health check or an order
-//              releases it.
+//              that another board of the class got right. A passed health check releases it.
 //   Power      A board that does not answer, or fails its health check, is power-cycled, at most
-//              max_power_cycles times. One that denies its lease answers.
+//              max_power_cycles times until it has been well for a day. One that denies its lease answers.
 //   Order      Everything follows from the events and their times.
 #pragma once
 
@@ -100,7 +100,6 @@ class FleetCore {
   // One overload an event.
   void Handle(BoardAdded& event);
   void Handle(BoardRemoved& event);
-  void Handle(BoardOrdered& event);
   void Handle(LinkEvent& event);
   void Handle(PowerCycled& event);
   void Handle(JobAdded& event);
@@ -176,12 +175,14 @@ class FleetCore {
   static bool IsListedFor(const Board& board, const std::string& tag);
   // It refused for good.
   bool IsHopeless(const Board& board) const;
-  void CheckLanes();
-  void CheckLane(const Lane& lane, LaneUse& use);
   // When a reserved board without work is to be given back; nothing if it may stay.
   std::optional<Instant> GiveBackAt(const Board& board) const;
   bool HasWorkFor(const Board& board) const;
   bool IsLockedOut() const;
+
+  // Jobs for which no board works (fleet_lanes.cc).
+  void CheckLanes();
+  void CheckLane(const Lane& lane, LaneUse& use);
   void CheckChoosyJobs();
   std::string DescribeBoardsOf(const Lane& lane) const;
 

@@ -53,10 +53,6 @@ fleet::BoardId FleetDriver::AddBoard(FleetBoard board) {
 
 void FleetDriver::RemoveBoard(fleet::BoardId board) { Post(fleet::BoardRemoved{board}); }
 
-void FleetDriver::Give(fleet::BoardId board, fleet::Order order, const std::string& why) {
-  Post(fleet::BoardOrdered{board, order, why});
-}
-
 Result<BoardInfo> FleetDriver::WaitUntilReady(fleet::BoardId board, const Stop& stop) {
   std::unique_lock<std::mutex> lock(mutex_);
   const Known& known = known_.at(board);

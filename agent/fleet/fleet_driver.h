@@ -53,7 +53,6 @@ class FleetDriver {
   fleet::BoardId AddBoard(FleetBoard board);
   // Its job goes to another board.
   void RemoveBoard(fleet::BoardId board);
-  void Give(fleet::BoardId board, fleet::Order order, const std::string& why = "");
 
   // Waits for a board's first lease.
   //

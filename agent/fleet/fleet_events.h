@@ -59,7 +59,7 @@ enum class BoardState {
   kAway,         // was lost, and is tried again
   kQuarantined,  // failed too often, until a health check passes
   kChecking,     // the health check runs
-  kDraining,     // takes no new job, by order or as it said itself
+  kDraining,     // takes no new work, as it said itself
   kLeftOut,      // unlike the other boards of its classes
   kFailed,       // refused for good, or until it is tried again
   kGivenBack,    // reserved, and not needed while other agents wait; taken again when it is
@@ -86,16 +86,17 @@ struct FleetOptions {
   // CRASH, TIMED_OUT, WRONG_OUTPUT, LOST and PROTOCOL_ERROR in a row, of so many different networks,
   // quarantine a board. 0: never.
   int quarantine_after = 3;
-  // A measurement that a sound board passes: OK or NOISY releases it. Nothing: only an order does.
+  // A measurement that a sound board passes: OK or NOISY releases it. Nothing: nothing does.
   std::optional<JobRequest> health_check;
   std::chrono::milliseconds check_pause{10'000};  // doubles with every failure
   std::chrono::milliseconds longest_check_pause{1'800'000};
 
   // A board that does not answer for so long is power-cycled, and again after each boot_time, but at most
-  // max_power_cycles times until somebody releases it by order.
+  // max_power_cycles times until it measures a day after the last time.
   std::chrono::milliseconds power_cycle_after{120'000};
   std::chrono::milliseconds boot_time{120'000};
   int max_power_cycles = 3;
+  std::chrono::milliseconds power_cycles_forgotten_after = std::chrono::hours{24};
 
   // What boards of a class must be like. A class that is not named takes after most of the boards that
   // describe themselves within class_gathering of the first one, or before if those are all that are
@@ -115,12 +116,6 @@ struct BoardAdded {
 };
 struct BoardRemoved {  // its job goes to another board, its lease is given back
   BoardId board = 0;
-};
-enum class Order { kDrain, kUndrain, kQuarantine, kRelease };
-struct BoardOrdered {
-  BoardId board = 0;
-  Order order = Order::kDrain;
-  std::string why;  // of kQuarantine
 };
 // Something happened on a board's link: LinkUp, LinkDown, LinkRefused, LinkImpossible,
 // MessageReceived or GarbageReceived.
@@ -146,8 +141,8 @@ struct AttemptRecorded {
 struct CloseRequested {};
 struct TimePassed {};
 
-using Event = std::variant<BoardAdded, BoardRemoved, BoardOrdered, LinkEvent, PowerCycled, JobAdded,
-                           JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
+using Event = std::variant<BoardAdded, BoardRemoved, LinkEvent, PowerCycled, JobAdded, JobDropped,
+                           AttemptRecorded, CloseRequested, TimePassed>;
 
 // ----------------------------------------------------------------------------------------------------
 // actions

@@ -153,6 +153,9 @@ void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
   const Measurement& measurement = result.measurement;
   if (IsBoardFailure(measurement.status)) ++board.failures;
   board.health.OnAttempt(measurement.status, job.networks, options_);
+  const Instant forgotten_at =
+      board.health.last_power_cycle + options_.power_cycles_forgotten_after;
+  if (HasNumbers(measurement.status) && now_ >= forgotten_at) board.health.power_cycles = 0;
   const RetryVerdict verdict =
       job.retries.After(measurement, board.spec.client.board_name, OthersFor(job, &board), now_);
   if (!verdict.notice.empty()) actions_.emplace_back(Notice{verdict.notice});

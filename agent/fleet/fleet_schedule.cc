@@ -7,16 +7,6 @@
 #include "agent/fleet/fleet_state.h"
 
 namespace bitpilot::fleet {
-namespace {
-
-// A class without a board for less is not worth a word.
-constexpr std::chrono::milliseconds kTellLaneAfter{3000};
-
-std::string SecondsOf(std::chrono::milliseconds time) {
-  return std::to_string((time.count() + 500) / 1000) + " s";
-}
-
-}  // namespace
 
 // ---- Time
 
@@ -82,8 +72,7 @@ void FleetCore::RunTimersOf(Board& board) {
 // Somebody works on a board, or with it, that says no.
 bool FleetCore::MayCutPower(const Board& board) const {
   return board.spec.has_power_cycle && !board.failure && board.absence == Absence::kNoAnswer &&
-         !IsLeftOut(board) && !board.is_draining &&
-         board.health.power_cycles < options_.max_power_cycles;
+         !IsLeftOut(board) && board.health.power_cycles < options_.max_power_cycles;
 }
 
 Instant FleetCore::PowerCycleAt(const Board& board) const {
@@ -118,8 +107,7 @@ std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
 bool FleetCore::CanWork(const Board& board) const { return board.is_held && MayGoOn(board); }
 
 bool FleetCore::MayGoOn(const Board& board) {
-  return !board.failure && !board.is_leaving && !board.is_draining && !board.is_closing &&
-         !board.health.is_quarantined();
+  return !board.failure && !board.is_leaving && !board.is_closing && !board.health.is_quarantined();
 }
 
 bool FleetCore::IsIdle(const Board& board) const {
@@ -223,8 +211,8 @@ void FleetCore::Refresh(Board& board) {
   board.is_given_back =
       (board.is_given_back && !HasWorkFor(board)) || (give_back_at && now_ >= *give_back_at);
   // Who has no use for a board does not keep it from others.
-  const bool is_useless = board.is_draining || board.is_given_back ||
-                          (IsLeftOut(board) && !IsWanted(board) && !board.is_unseen);
+  const bool is_useless =
+      board.is_given_back || (IsLeftOut(board) && !IsWanted(board) && !board.is_unseen);
   if (is_useless && is_at_rest && !board.is_closing && !board.failure) {
     board.is_closing = true;
     StepClient(board, bitpilot::CloseRequested{});
@@ -285,121 +273,6 @@ void FleetCore::Give(Board& board, Job& job) {
     std::get<MeasureInput>(request.input).measure_id = job.measure_id;
   }
   StepClient(board, JobSubmitted{std::move(request)});
-}
-
-// ---- Lanes without a board
-
-void FleetCore::CheckLanes() {
-  const bool changed = std::exchange(lanes_changed_, false);
-  CheckChoosyJobs();
-  std::vector<Lane> lanes;
-  for (const auto& [lane, use] : lanes_) {
-    if (use.jobs > 0 && (changed || use.without_since)) lanes.push_back(lane);
-  }
-  for (const Lane& lane : lanes) CheckLane(lane, lanes_.at(lane));
-}
-
-void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
-  int members = 0;
-  int hopeless = 0;
-  bool works = false;
-  bool is_held_by_others = false;
-  const Board* last_failed = nullptr;
-  for (const auto& [id, board] : boards_) {
-    if (!MayServe(*board, lane) || board->is_leaving) continue;
-    ++members;
-    works = works || CanWork(*board);
-    is_held_by_others = is_held_by_others || board->absence == Absence::kHeldByOther;
-    if (!IsHopeless(*board)) continue;
-    ++hopeless;
-    if (last_failed == nullptr || board->failed_at >= last_failed->failed_at) {
-      last_failed = board.get();
-    }
-  }
-  const std::string name = lane.tag.empty() ? "this fleet" : "class '" + lane.tag + "'";
-  is_held_by_others = is_held_by_others && !works;
-  if (is_held_by_others != use.is_held_by_others) {
-    use.is_held_by_others = is_held_by_others;
-    for (const auto& [id, board] : boards_) Touch(*board);
-  }
-  if (works) {
-    if (use.was_told) actions_.emplace_back(Notice{name + " has a board again"});
-    use.without_since.reset();
-    use.is_old = use.was_told = false;
-    return;
-  }
-  if (!use.without_since) use.without_since = now_;
-  if (members > 0 && members == hopeless) {
-    if (members == 1) return EndJobsOf(lane, *last_failed->failure);
-    return EndJobsOf(
-        lane, {StatusCode::kUnavailable, name + " has no board left: " + DescribeBoardsOf(lane)});
-  }
-  if (now_ >= *use.without_since + options_.max_wait) {
-    const std::string what =
-        lane.only_on ? "a board could not be used for " : name + " had no board that works for ";
-    return EndJobsOf(lane, {StatusCode::kUnavailable,
-                            what + SecondsOf(options_.max_wait) + ": " + DescribeBoardsOf(lane)});
-  }
-  if (use.is_old || now_ < *use.without_since + kTellLaneAfter) return;
-  use.is_old = true;
-  // A single board says itself what is wrong with it.
-  if (members == 1) return;
-  use.was_told = true;
-  const bool is_bounded = options_.max_wait < kForever;
-  actions_.emplace_back(
-      Notice{name + " has no board that works now: " + DescribeBoardsOf(lane) + "; waiting " +
-             (is_bounded ? "up to " + SecondsOf(options_.max_wait) + " " : "") + "for one"});
-}
-
-std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
-  std::string text;
-  for (const auto& [id, board] : boards_) {
-    const bool is_member =
-        lane.only_on ? *lane.only_on == id : IsListedFor(*board, lane.tag) && !board->is_leaving;
-    if (!is_member) continue;
-    auto [state, why] = StateOf(*board);
-    const auto left_out = board->left_out_of.find(lane.tag);
-    if (!lane.only_on && left_out != board->left_out_of.end()) {
-      state = BoardState::kLeftOut;
-      why = left_out->second;
-    }
-    text += (text.empty() ? "'" : ", '") + board->spec.client.board_name + "' is " +
-            std::string(ToString(state)) + (why.empty() ? "" : " (" + why + ")");
-  }
-  return text.empty() ? "none is listed" : text;
-}
-
-// What becomes of jobs of which no board works that they do not avoid.
-void FleetCore::CheckChoosyJobs() {
-  const std::set<JobId> choosy = choosy_jobs_;
-  for (const JobId id : choosy) {
-    Job& job = *jobs_.at(id);
-    const OtherBoards others = OthersFor(job, nullptr);
-    if (job.on || others == OtherBoards::kNow) {
-      job.stranded_since.reset();
-      continue;
-    }
-    if (job.wrong_output) {  // no other can look at it any more: taken at its word
-      JobResult result = std::move(*job.wrong_output);
-      queue_.Remove(id);
-      EndJob(job, std::move(result), Find(*job.wrong_on));
-      continue;
-    }
-    if (!job.stranded_since) {
-      job.stranded_since = now_;
-      if (others == OtherBoards::kLater) {
-        actions_.emplace_back(Notice{
-            "a job waits for a board that did not fail at it: " + DescribeBoardsOf(job.entry.lane) +
-            "; last, " + job.given_up->message()});
-      }
-    }
-    if (others == OtherBoards::kLater && now_ < *job.stranded_since + options_.max_wait) continue;
-    JobResult result;
-    result.id = id;
-    result.status = *job.given_up;
-    queue_.Remove(id);
-    EndJob(job, std::move(result), nullptr);
-  }
 }
 
 }  // namespace bitpilot::fleet

@@ -1,6 +1,7 @@
 // What FleetCore keeps of each board and job.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,14 @@ namespace bitpilot::fleet {
 
 // Ids of health checks: no job that is added has one.
 inline constexpr JobId kCheckIds = JobId{1} << 63;
+
+// A class without a board for less is not worth a word.
+inline constexpr std::chrono::milliseconds kTellLaneAfter{3000};
+
+// Rounded to the nearest, as "3 s".
+inline std::string SecondsOf(std::chrono::milliseconds time) {
+  return std::to_string((time.count() + 500) / 1000) + " s";
+}
 
 struct FleetCore::Board {
   BoardSpec spec;
@@ -37,7 +46,6 @@ struct FleetCore::Board {
   std::optional<Status> failure;
   std::string told_failure;  // since it worked
   Instant failed_at{0};
-  bool is_draining = false;
   bool is_leaving = false;
   bool is_given_back = false;
   std::optional<Instant> idle_since;  // without work, as of the last Refresh()

@@ -83,9 +83,9 @@ TEST_F(FleetHealthTest, KeepsABoardInQuarantineWhileItsHealthChecksFail) {
   Pass(std::chrono::minutes(10));
   EXPECT_EQ(states_[1], BoardState::kQuarantined);
   EXPECT_EQ(ended_.size(), 8U) << "the other board goes on";
-  Step(fleet::BoardOrdered{1, fleet::Order::kRelease, ""});
-  Settle();
-  EXPECT_EQ(states_[1], BoardState::kReady);
+  AnswerWith(1, v1::CRASH, 0);
+  Pass(std::chrono::minutes(30));
+  EXPECT_EQ(states_[1], BoardState::kReady) << "one passed";
 }
 
 TEST_F(FleetHealthTest, AsksAnotherBoardAboutAWrongOutputAndQuarantinesTheOneThatWasWrong) {
@@ -295,6 +295,28 @@ TEST_F(FleetHealthTest, DoesNotCutThePowerOfABoardThatWasAnothersUntilAMomentAgo
   Cut(1);
   Pass(milliseconds(60'000));
   EXPECT_EQ(power_cuts_[1], 0);
+}
+
+TEST_F(FleetHealthTest, ForgetsPowerCyclesOfABoardThatHasBeenWellForADay) {
+  options_.power_cycles_forgotten_after = milliseconds(100'000);
+  Use(options_);
+  AddBoard(1, "pi", /*has_power_cycle=*/true);
+  Cut(1);
+  Pass(std::chrono::minutes(30));
+  EXPECT_EQ(power_cuts_[1], 3);
+  Mend(1);
+  Pass(milliseconds(10'000));
+  Cut(1);
+  Pass(std::chrono::minutes(30));
+  EXPECT_EQ(power_cuts_[1], 3) << "that it came back is not enough";
+  Mend(1);
+  Pass(milliseconds(10'000));
+  Submit(1);
+  Pass(milliseconds(3'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  Cut(1);
+  Pass(std::chrono::minutes(30));
+  EXPECT_EQ(power_cuts_[1], 6);
 }
 
 TEST_F(FleetHealthTest, TriesABoardThatFailedForGoodAgainLater) {
