@@ -167,6 +167,7 @@ class Board {
   // Ends what is under way and gives the lease back.
   virtual ~Board() = default;
 
+  // As of the last answer: a board that is started again may have another governor or build.
   virtual const BoardInfo& info() const = 0;
 
   // What the user calls it: its name in the fleet file. info() has what its daemon calls it, which is

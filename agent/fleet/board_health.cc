@@ -14,6 +14,8 @@ void BoardHealth::OnAttempt(MeasureStatus status, const std::string& networks,
     case MeasureStatus::kCrash:
     case MeasureStatus::kTimedOut:
     case MeasureStatus::kWrongOutput:
+    case MeasureStatus::kLost:
+    case MeasureStatus::kProtocolError:
       // As many as count are enough to remember.
       if (failures() < options.quarantine_after) failed_.insert(networks);
       last_failure_ = ToString(status);

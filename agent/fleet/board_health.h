@@ -16,7 +16,7 @@ class BoardHealth {
  public:
   // Notes how an attempt ended. `networks` names what was measured. A board is quarantined after
   // FleetOptions::quarantine_after failures of different networks without a success between them:
-  // one candidate that crashes again and again is that candidate's matter.
+  // one candidate that crashes again and again is that candidate's matter. Unfit boards rest instead.
   void OnAttempt(MeasureStatus status, const std::string& networks, const FleetOptions& options);
   void Quarantine(const std::string& why, Instant now, const FleetOptions& options);
   void Release();
@@ -37,8 +37,9 @@ class BoardHealth {
   }
   const std::string& last_failure() const { return last_failure_; }
 
-  // Power cycles since the start, or since the last release by order.
+  // Power cycles since the start, or since the board was well for long.
   int power_cycles = 0;
+  Instant last_power_cycle{0};
   Instant next_power_cycle{0};
 
  private:

@@ -78,6 +78,13 @@ std::string ClientCore::WhyAway() const {
 }
 
 Status ClientCore::AwayStatus() const {
+  if (handshake_failed_ && !was_ready_) {
+    return {
+        StatusCode::kPermissionDenied,
+        BoardLabel() +
+            " does not complete the encrypted handshake: its public key is not the one given, or "
+            "something else than bitpilotd listens there"};
+  }
   const auto advice = [this]() -> std::string {
     switch (absence_) {
       case Absence::kHeldByOther:

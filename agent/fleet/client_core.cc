@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/fleet/board_conditions.h"
 #include "kernels/base/check.h"
 #include "proto/validation.h"
 
@@ -30,9 +31,6 @@ constexpr milliseconds kAcceptLimit{5000};
 constexpr milliseconds kInferLimit{30'000};
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
-// A daemon that dies in the middle of a handshake looks like one with another key: ask more than
-// once.
-constexpr int kMaxRefusedHandshakes = 3;
 
 milliseconds ReplyLimit(v1::Envelope::BodyCase request) {
   switch (request) {
@@ -93,7 +91,7 @@ void ClientCore::Handle(Started&) {
 
 void ClientCore::Handle(LinkUp&) {
   if (phase_ != Phase::kConnecting) return;
-  refused_handshakes_ = 0;
+  handshake_failed_ = false;
   if (session_id_.empty()) {
     SayHello();
   } else {
@@ -109,13 +107,11 @@ void ClientCore::Handle(LinkRefused& event) {
                          " refused this agent's key: add a line \"NAME KEY\" with the key in "
                          "agent.pub to authorized_agents in the daemon's key folder, and send the "
                          "daemon SIGHUP"));
-  } else if (++refused_handshakes_ >= kMaxRefusedHandshakes) {
-    FailBoard(Status(StatusCode::kPermissionDenied,
-                     BoardLabel() +
-                         " does not complete the encrypted handshake: its public key is not the "
-                         "one given, or something else than bitpilotd listens there"));
   } else {
-    LoseSession("the encrypted handshake failed");
+    handshake_failed_ = true;
+    LoseSession(was_ready_ ? "the encrypted handshake failed"
+                           : "the encrypted handshake failed: bitpilotd does not run there yet, or "
+                             "its public key is not the one given");
   }
 }
 
@@ -273,7 +269,9 @@ void ClientCore::OnLeaseGrant(const v1::LeaseGrant& grant) {
   resume_at_ = now_;
   phase_ = Phase::kReady;
   NoticeReservation(grant.reserved_by());
-  if (!was_ready_) actions_.emplace_back(BoardReady{*info_});
+  std::string fingerprint = FingerprintOf(*info_);
+  if (fingerprint != told_fingerprint_) actions_.emplace_back(BoardReady{*info_});
+  told_fingerprint_ = std::move(fingerprint);
   was_ready_ = true;
   const auto& known = grant.known_measure_ids();
   actions_.emplace_back(BoardBack{{known.begin(), known.end()}});
@@ -325,7 +323,7 @@ void ClientCore::LoseSession(const std::string& reason) {
   absence_ = Absence::kNoAnswer;
   if (!away_since_.has_value()) away_since_ = now_;
   actions_.emplace_back(CloseLink{});
-  actions_.emplace_back(BoardAway{reason, false});
+  actions_.emplace_back(BoardAway{reason, absence_});
   EnterPhase(Phase::kPausing, Jitter(pause_, &jitter_state_));
   pause_ = std::min(2 * pause_, kLongestPause);
   awaited_request_id_ = 0;

@@ -28,7 +28,8 @@
 //     (LeaseTerms): then agents share the board, jobs wait there for their turn, and no wait for other
 //     agents ends a job. An older bitpilotd knows reservations only; it is asked for one then.
 //   - A board that comes back as another one (instruction set, kernels, backend) fails for good:
-//     its numbers must not be mixed with the earlier ones.
+//     its numbers must not be mixed with the earlier ones. One that differs in less (governor, system,
+//     daemon build) is told as ready again, before it goes on with its job.
 #pragma once
 
 #include <chrono>
@@ -73,7 +74,9 @@ struct LinkDown {
   std::string reason;
 };
 // The encrypted handshake failed. by_daemon: its allow-list refused our key; otherwise the two
-// sides do not understand each other, as with a wrong public key of the daemon.
+// sides do not understand each other, as with a wrong public key of the daemon; or nobody is there
+// behind a port that is forwarded, or the daemon died meanwhile. So the board is asked again, and only
+// where it was never reached within connect_timeout it fails, with kPermissionDenied.
 struct LinkRefused {
   bool by_daemon = false;
 };
@@ -110,17 +113,25 @@ struct CloseLink {};
 struct SendMessage {
   Message message;
 };
-struct BoardReady {  // with the first lease, and when another machine of its kind answers
+// When the first lease is granted, and when a later one is of a board whose fingerprint differs
+// (FingerprintOf(), agent/fleet/board_conditions.h).
+struct BoardReady {
   BoardInfo info;
 };
 struct BoardFailed {  // for good; every job has finished, later ones finish at once
   Status status;
 };
-// There is no lease any more, or none yet because another agent has it. Jobs stay and go on when the
-// board is back.
+// Why there is no lease. A board that says no works: only one that does not answer may need help.
+enum class Absence {
+  kNoAnswer,     // the link was lost
+  kHeldByOther,  // another agent has it
+  kDrained,      // it takes no new work: an operator drained it, or its daemon ends
+  kRefused,      // for a reason that this agent does not know
+};
+// There is no lease any more, or none yet. Jobs stay and go on when the board is back.
 struct BoardAway {
-  std::string why;
-  bool held_by_other = false;
+  std::string why;  // how the link was lost, the holder, the reason for the drain, what it said
+  Absence absence = Absence::kNoAnswer;
 };
 struct BoardBack {  // there is a lease, the first one included
   // Of this agent's key: what the board measures, or has a result of that nobody has acknowledged. An
@@ -161,13 +172,6 @@ class ClientCore {
   bool has_reservation() const { return phase_ == Phase::kReady && has_reservation_; }
 
  private:
-  // Why there is no lease.
-  enum class Absence {
-    kNoAnswer,     // last_loss_ says how the link was lost
-    kHeldByOther,  // last_loss_ is the holder, if the board named one
-    kDrained,      // last_loss_ is the reason, if an operator gave one
-    kRefused,      // for a reason that this agent does not know, which last_loss_ quotes
-  };
   enum class Phase {
     kNew,
     kPausing,
@@ -256,7 +260,8 @@ class ClientCore {
   int unanswered_pings_ = 0;
 
   // Across sessions.
-  std::optional<BoardInfo> info_;  // of the first session
+  std::optional<BoardInfo> info_;  // of the last session
+  std::string told_fingerprint_;   // of the last BoardReady
   bool was_ready_ = false;
   std::optional<Instant> away_since_;  // no lease since then
   bool away_noticed_ = false;          // a notice said so
@@ -264,10 +269,12 @@ class ClientCore {
   bool windows_noticed_ = false;       // a notice said that it measures in no longer windows
   bool queue_noticed_ = false;         // a notice said that the first job waits for other agents
   bool reservation_noticed_ = false;   // a notice said that jobs wait for a reservation's end
+  // How the link was lost; the holder, if the board named one; the reason of an operator, if one was
+  // given; what an unknown reason is called.
   std::string last_loss_;
   Absence absence_ = Absence::kNoAnswer;
   std::uint32_t queue_position_ = 0;  // of the reservation that was asked for; 0: not said
-  int refused_handshakes_ = 0;        // in a row
+  bool handshake_failed_ = false;     // the last time that something answered
   std::chrono::milliseconds pause_;   // before the next link
   std::uint64_t jitter_state_;
 

@@ -116,12 +116,7 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
                                   "; its measurements cannot be mixed with the earlier ones"));
     }
   }
-  // Another machine of the same kind answers now.
-  if (info_.has_value() && info_->name != info.name) {
-    info_.reset();
-    if (was_ready_) actions_.emplace_back(BoardReady{info});
-  }
-  if (!info_.has_value()) info_ = std::move(info);
+  info_ = std::move(info);
   session_id_ = ack.session_id();
   limits_.max_raw_bytes = std::min<std::uint64_t>(ack.max_frame_bytes(), kMaxRawBytes);
   limits_.takes_raw_pixels = ack.protocol_minor() >= 1;
@@ -164,7 +159,7 @@ void ClientCore::OnLeaseDenied(const v1::LeaseDenied& denied) {
       break;
   }
   if (!was_ready_ && options_.lease_wait.count() == 0) return FailBoard(AwayStatus());
-  actions_.emplace_back(BoardAway{WhyAway(), held_by_other()});
+  actions_.emplace_back(BoardAway{WhyAway(), absence_});
   EnterPhase(Phase::kHeld,
              std::clamp(milliseconds(denied.retry_after_ms()), kMinLeaseRetry, kMaxLeaseRetry));
 }

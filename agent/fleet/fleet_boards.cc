@@ -1,4 +1,6 @@
 // FleetCore's part that deals with boards: their clients, classes, quarantine and power.
+#include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -16,6 +18,10 @@ std::string ClassDifference(BoardInfo before, const BoardInfo& now) {
   return DescribeFingerprintChange(before, now);
 }
 
+bool Contains(const std::vector<std::string>& tags, const std::string& tag) {
+  return std::find(tags.begin(), tags.end(), tag) != tags.end();
+}
+
 }  // namespace
 
 std::string FleetCore::Label(const Board& board) const { return board.client->BoardLabel(); }
@@ -27,9 +33,11 @@ void FleetCore::StartClient(Board& board) {
   board.client = std::make_unique<ClientCore>(std::move(options));
   board.failure.reset();
   board.is_link_closed = board.is_closing = false;
-  board.is_held = board.is_held_by_other = false;
+  board.is_held = false;
+  board.absence = Absence::kNoAnswer;
   board.away_why.clear();
-  board.away_since = now_;
+  board.away_since = board.unanswered_since = now_;
+  board.is_unseen = true;
   StepClient(board, Started{});
 }
 
@@ -69,7 +77,11 @@ void FleetCore::On(Board& board, const BoardReady& action) {
     board.judgements.clear();
   }
   board.info = action.info;
+  board.is_unseen = false;
+  board.looked_at = now_;
   actions_.emplace_back(BoardDescribed{board.spec.id, action.info});
+  for (const std::string& tag : board.spec.tags) SettleClass(tag);
+  SettleClass("");
   JoinClasses(board);
 }
 
@@ -77,58 +89,119 @@ void FleetCore::Handle(BoardJudged& event) {
   Board* board = Find(event.board);
   if (board == nullptr || !board->info || is_closing_) return;
   board->judgements[event.tag] = event;
-  Touch(*board);
+  board->looked_at = now_;
   JoinClasses(*board);
   has_new_work_ = true;
 }
 
+void FleetCore::SettleClass(const std::string& tag) {
+  if (class_infos_.contains(tag)) return;
+  struct Kind {
+    const BoardInfo* info = nullptr;
+    int boards = 0;
+  };
+  std::map<std::string, Kind> kinds;
+  int listed = 0;
+  int known = 0;
+  const Kind* most = nullptr;
+  for (const auto& [id, board] : boards_) {
+    if (board->is_leaving || IsHopeless(*board) || !IsListedFor(*board, tag)) continue;
+    ++listed;
+    if (!board->info) continue;
+    ++known;
+    Kind& kind = kinds[ClassFingerprintOf(*board->info)];
+    if (++kind.boards == 1) kind.info = &*board->info;
+    // Of equally many, those of whom the first was listed first.
+    if (most == nullptr || kind.boards > most->boards) most = &kind;
+  }
+  if (most == nullptr) {
+    gathering_since_.erase(tag);
+    return;
+  }
+  const Instant since = gathering_since_.try_emplace(tag, now_).first->second;
+  const bool is_settled =
+      known == listed || 2 * most->boards > listed || now_ >= since + options_.class_gathering;
+  if (!is_settled) return;
+  class_infos_.emplace(tag, *most->info);
+  gathering_since_.erase(tag);
+  for (const auto& [id, board] : boards_) {
+    if (Contains(board->gathers_for, tag)) JoinClasses(*board);
+  }
+}
+
 void FleetCore::JoinClasses(Board& board) {
+  Touch(board);
   board.lanes = {Lane{"", board.spec.id}};
+  board.gathers_for.clear();
   board.waits_for.clear();
-  const std::string told = std::exchange(board.left_out_why, "");
+  board.left_out_why.clear();
+  const std::map<std::string, std::string> told = std::exchange(board.left_out_of, {});
   lanes_changed_ = true;
-  const auto is_judged_out = [&](const std::string& tag) {
-    if (!options_.judged_classes.contains(tag)) return false;
+  // Of a class that it is like.
+  const auto join_if_judged_so = [&](const std::string& tag) {
     const auto judged = board.judgements.find(tag);
-    if (judged == board.judgements.end()) {
+    if (!options_.judged_classes.contains(tag)) {
+      board.lanes.push_back(Lane{tag, {}});
+    } else if (judged == board.judgements.end()) {
       board.waits_for.push_back(tag);
-      return true;
+    } else if (judged->second.is_pooled) {
+      board.lanes.push_back(Lane{tag, {}});
+    } else {
+      board.left_out_why = judged->second.why;
     }
-    if (!judged->second.is_pooled) board.left_out_why = judged->second.why;
-    return !judged->second.is_pooled;
   };
   const auto join = [&](const std::string& tag) {
-    const BoardInfo& like = class_infos_.try_emplace(tag, *board.info).first->second;
-    std::string difference = ClassDifference(like, *board.info);
-    if (difference.empty() && !is_judged_out(tag)) board.lanes.push_back(Lane{tag, {}});
-    return difference;
+    const auto like = class_infos_.find(tag);
+    if (like == class_infos_.end()) return board.gathers_for.push_back(tag);
+    const std::string difference = ClassDifference(like->second, *board.info);
+    const auto before = told.find(tag);
+    const std::string of = tag.empty() ? "this fleet" : "class '" + tag + "'";
+    if (difference.empty()) {
+      if (before != told.end()) {
+        actions_.emplace_back(Notice{Label(board) + " is like the other boards of " + of + " now"});
+      }
+      return join_if_judged_so(tag);
+    }
+    // Beside a class of its own that of all boards is only if it is like them.
+    if (tag.empty() && !board.spec.tags.empty()) return;
+    board.left_out_of[tag] = board.left_out_why = difference;
+    if (before == told.end() || before->second != difference) {
+      actions_.emplace_back(Notice{Label(board) + " is left out of " + of +
+                                   ", whose other boards it is unlike: " + difference});
+    }
   };
-  const auto leave_out = [&](const std::string& of, const std::string& difference) {
-    board.left_out_why = difference;
-    if (difference == told) return;
-    actions_.emplace_back(Notice{Label(board) + " is left out of " + of +
-                                 ", whose other boards it is unlike: " + difference});
-  };
-  for (const std::string& tag : board.spec.tags) {
-    const std::string difference = join(tag);
-    if (!difference.empty()) leave_out("class '" + tag + "'", difference);
+  for (const std::string& tag : board.spec.tags) join(tag);
+  if (board.spec.tags.empty() || board.lanes.size() > 1) join("");
+  // It goes on with what it had if its class still has it.
+  if (board.job && !Serves(board, jobs_.at(*board.job)->entry.lane)) {
+    TakeBack(board, board.left_out_why.empty()
+                        ? "it came back different, and is to be judged anew"
+                        : "it is not like its class any more: " + board.left_out_why);
   }
-  // Beside a class of its own that of all boards, if it is like them.
-  if (!board.spec.tags.empty() && board.lanes.size() == 1) return;
-  const std::string difference = join("");
-  if (!difference.empty() && board.spec.tags.empty()) leave_out("this fleet", difference);
+  if (!known_at_.empty()) KeepForWhoKnowsAll();
+}
+
+std::string FleetCore::WhyLeftOut(const Board& board, const std::string& tag) const {
+  const auto unlike = board.left_out_of.find(tag);
+  if (unlike != board.left_out_of.end()) return unlike->second;
+  const auto judged = board.judgements.find(tag);
+  const bool is_out = options_.judged_classes.contains(tag) && judged != board.judgements.end() &&
+                      !judged->second.is_pooled;
+  return is_out ? judged->second.why : std::string();
 }
 
 void FleetCore::On(Board& board, const BoardAway& action) {
   if (board.is_held || board.away_why.empty()) board.away_since = now_;
+  if (board.is_held || board.absence != Absence::kNoAnswer) board.unanswered_since = now_;
   board.is_held = false;
-  board.is_held_by_other = action.held_by_other;
+  board.absence = action.absence;
   board.away_why = action.why;
 }
 
 void FleetCore::On(Board& board, const BoardBack& action) {
   board.is_held = true;
-  board.is_held_by_other = false;
+  board.told_failure.clear();
+  board.absence = Absence::kNoAnswer;
   board.away_why.clear();
   if (board.job) queue_.Remove(*board.job);  // it goes on here
   const BoardId id = board.spec.id;
@@ -145,7 +218,10 @@ void FleetCore::On(Board& board, const BoardFailed& action) {
   board.failed_at = now_;
   board.is_held = false;
   lanes_changed_ = true;
-  if (boards_.size() > 1) {
+  // Whoever is asked again every minute says the same every minute.
+  const bool is_told =
+      std::exchange(board.told_failure, action.status.message()) == action.status.message();
+  if (boards_.size() > 1 && !is_told) {
     actions_.emplace_back(Notice{"a board failed: " + action.status.message()});
   }
   // One that it was about to go on with.
@@ -156,9 +232,9 @@ void FleetCore::Quarantine(Board& board, const std::string& why) {
   if (board.health.is_quarantined()) return;
   Touch(board);
   board.health.Quarantine(why, now_, options_);
-  actions_.emplace_back(Notice{Label(board) + " is quarantined: " + why +
-                               (options_.health_check ? ". A health check that passes releases it"
-                                                      : ". `bitpilot fleet release` releases it")});
+  actions_.emplace_back(
+      Notice{Label(board) + " is quarantined: " + why +
+             (options_.health_check ? ". A health check that passes releases it" : "")});
   if (board.job && !jobs_.at(*board.job)->is_given) TakeBack(board);
 }
 
@@ -179,7 +255,6 @@ void FleetCore::OnCheckEnded(Board& board, const JobResult& result) {
     const auto& base = std::get<MeasureInput>(options_.health_check->input).measure_id;
     StepClient(board, ResultRecorded{AttemptId(base, static_cast<int>(result.id - kCheckIds))});
   }
-  if (!board.health.is_quarantined()) return;  // released by order meanwhile
   if (result.status.ok() && HasNumbers(status)) {
     board.health.Release();
     actions_.emplace_back(Notice{Label(board) + " passed its health check and is used again"});
@@ -196,6 +271,7 @@ void FleetCore::OnCheckEnded(Board& board, const JobResult& result) {
 void FleetCore::CutPowerOf(Board& board, const std::string& why) {
   BoardHealth& health = board.health;
   ++health.power_cycles;
+  health.last_power_cycle = now_;
   health.next_power_cycle = now_ + options_.boot_time;
   actions_.emplace_back(Notice{Label(board) + " is power-cycled, " +
                                std::to_string(health.power_cycles) + " of at most " +
@@ -206,11 +282,11 @@ void FleetCore::CutPowerOf(Board& board, const std::string& why) {
 std::pair<BoardState, std::string> FleetCore::StateOf(const Board& board) const {
   if (board.is_leaving) return {BoardState::kLeaving, ""};
   if (board.failure) return {BoardState::kFailed, board.failure->message()};
-  if (board.is_draining && !board.job) return {BoardState::kDraining, ""};
   if (IsLeftOut(board) && !board.job) return {BoardState::kLeftOut, board.left_out_why};
   if (board.is_given_back && !board.job) return {BoardState::kGivenBack, ""};
   if (!board.is_held) {
-    if (board.is_held_by_other) return {BoardState::kHeld, board.away_why};
+    if (board.absence == Absence::kHeldByOther) return {BoardState::kHeld, board.away_why};
+    if (board.absence == Absence::kDrained) return {BoardState::kDraining, board.away_why};
     return {board.info ? BoardState::kAway : BoardState::kConnecting, board.away_why};
   }
   if (board.check) return {BoardState::kChecking, board.health.why()};

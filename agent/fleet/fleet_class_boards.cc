@@ -126,7 +126,10 @@ class FleetClassBoards::Member final : public Board {
 
   const BoardInfo& info() const override { return info_; }
   std::string listed_name() const override { return boards_.names_.at(board_); }
-  void Prefer(fleet::BoardId board) { Use(board); }
+  void Prefer(fleet::BoardId board) {
+    Use(board);
+    if (std::optional<BoardInfo> info = boards_.fleet_.InfoOf(board)) info_ = std::move(*info);
+  }
 
   Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                 std::span<const std::uint8_t> images) override {
@@ -172,8 +175,9 @@ class FleetClassBoards::Member final : public Board {
     const std::optional<fleet::BoardId> knows =
         name.empty() ? std::nullopt : boards_.fleet_.WhoKnows(input->measure_id);
     if (knows && IsThere(*knows)) Use(*knows);
+    bool has_failed = false;  // the board, at this request
     for (int turn = 0;; ++turn) {
-      const bool is_there = IsThere(board_);
+      const bool is_there = !has_failed && IsThere(board_);
       // Elsewhere it is another measurement: a board knows each once.
       if (input != nullptr && turn > 0) {
         input->measure_id = name.empty()
@@ -202,11 +206,14 @@ class FleetClassBoards::Member final : public Board {
         } else {
           unrecorded_[ended->measure_id] = {id, ended->attempt};
         }
-        const bool may_go_elsewhere =
-            is_there && ended->result.status.code() == StatusCode::kUnavailable && !IsThere(board_);
-        if (may_go_elsewhere) continue;
+        const StatusCode code = ended->result.status.code();
+        has_failed =
+            is_there && (code == StatusCode::kUnavailable || code == StatusCode::kDataCorrupt ||
+                         code == StatusCode::kInternal);
+        if (has_failed && (!IsThere(board_) || HasOthers())) continue;
         if (!ended->result.status.ok()) return ended->result.status;
         Use(*ended->board);
+        info_ = ended->info;
         return std::move(*ended);
       }
       boards_.fleet_.Cancel(id);
@@ -221,9 +228,13 @@ class FleetClassBoards::Member final : public Board {
     });
   }
 
-  void Use(fleet::BoardId board) {
-    board_ = board;
-    if (std::optional<BoardInfo> info = boards_.fleet_.InfoOf(board)) info_ = std::move(*info);
+  void Use(fleet::BoardId board) { board_ = board; }
+
+  bool HasOthers() const {
+    const std::vector<BoardReport> all = boards_.BoardsOf(on_);
+    return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
+      return report.id != board_ && Works(report);
+    });
   }
 
   FleetClassBoards& boards_;
@@ -260,9 +271,12 @@ std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
   std::string text;
   for (const BoardReport& report : all) {
     if (!IsListedFor(report, on)) continue;
+    const auto left_out = report.left_out_of.find(on);
+    const bool is_out = left_out != report.left_out_of.end();
+    const std::string& why = is_out ? left_out->second : report.why;
     text += (text.empty() ? "'" : ", '") + report.name + "' is " +
-            std::string(ToString(report.state)) +
-            (report.why.empty() ? "" : " (" + report.why + ")");
+            std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
+            (why.empty() ? "" : " (" + why + ")");
   }
   return text;
 }
@@ -285,13 +299,21 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     const bool all_failed = std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
       return report.state == BoardState::kFailed || !IsListedFor(report, on);
     });
-    if (!is_late && !all_failed) return;
+    const auto is_out = [&](const BoardReport& report) { return report.left_out_of.contains(on); };
+    const bool all_out =
+        std::any_of(all.begin(), all.end(), is_out) &&
+        std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
+          return is_out(report) || report.state == BoardState::kFailed || !IsListedFor(report, on);
+        });
+    if (!is_late && !all_failed && !all_out) return;
     const std::string after = is_late ? " that works, after " +
                                             std::to_string(options_.max_wait->count() / 1000) +
                                             " s (--max-wait)"
                                       : "";
-    failure = {StatusCode::kUnavailable,
-               "class '" + on + "' has no board" + after + ": " + Describe(all, on)};
+    failure = {all_out ? StatusCode::kVersionMismatch : StatusCode::kUnavailable,
+               "class '" + on + "' has no board" +
+                   (all_out ? " that is still like those that it began with" : after) + ": " +
+                   Describe(all, on)};
   };
   constexpr auto kTellAfter = std::chrono::seconds(3);
   bool was_told = false;
@@ -390,6 +412,8 @@ std::vector<ClassMember> FleetClassBoards::Members(const std::string& on) {
     if (!IsListedFor(report, on)) continue;
     ClassMember member{report.name, ClassMember::State::kAway, fleet_.InfoOf(report.id)};
     const bool waits = WaitsFor(report, on);
+    // It came back different: what was judged was another one.
+    if (waits) judged_out_.erase({on, report.id});
     const bool was_judged_out = judged_out_.contains({on, report.id});
     if (Works(report) && waits) {
       member.state = ClassMember::State::kWaits;
@@ -498,7 +522,7 @@ Result<ClassAnswer> FleetClassBoards::AnswerOf(fleet::JobEnded ended) {
   BITPILOT_CHECK(ended.board);
   return ClassAnswer{.number = id,
                      .measurement = std::move(ended.result.measurement),
-                     .board = fleet_.InfoOf(*ended.board).value_or(BoardInfo()),
+                     .board = std::move(ended.info),
                      .board_name = names_.at(*ended.board)};
 }
 

@@ -35,7 +35,7 @@ struct FleetClassOptions {
   // How long to wait for boards that were not heard of yet, beyond the first of each class: after an
   // earlier run of the agent, one of them may know what is asked for first.
   std::chrono::milliseconds hear_all{0};
-  // What boards of each class must be like; nothing: like the first one that comes.
+  // What boards of each class must be like; nothing: like most of those that come first.
   std::map<std::string, BoardInfo> expected;
 };
 
@@ -48,6 +48,7 @@ inline constexpr int kMaxClassSlots = 16;
 //
 // Errors:
 //   kUnavailable  a class has had none for max_wait, or all of its boards refused; says which and why.
+//   kVersionMismatch  no board of a class is like FleetClassOptions::expected; names each with what differs.
 //   kAborted      options.stop returned true.
 Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
                                                       const std::vector<std::string>& tags,

@@ -99,28 +99,6 @@ void FleetCore::Handle(BoardRemoved& event) {
   StepClient(*board, bitpilot::CloseRequested{});
 }
 
-void FleetCore::Handle(BoardOrdered& event) {
-  Board* board = Find(event.board);
-  if (board == nullptr || is_closing_) return;
-  Touch(*board);
-  switch (event.order) {
-    case Order::kDrain:
-      board->is_draining = true;
-      if (board->job && !jobs_.at(*board->job)->is_given) TakeBack(*board);
-      return;
-    case Order::kUndrain:
-      board->is_draining = false;
-      return;
-    case Order::kQuarantine:
-      return Quarantine(*board, event.why.empty() ? "by order" : event.why);
-    case Order::kRelease:
-      board->health.Release();
-      board->health.power_cycles = 0;
-      if (board->failure) StartClient(*board);
-      return;
-  }
-}
-
 void FleetCore::Handle(LinkEvent& event) {
   Board* board = Find(event.board);
   if (board != nullptr) StepClient(*board, std::move(event.event));
@@ -160,7 +138,8 @@ void FleetCore::Handle(JobAdded& event) {
                                           "the fleet has " + std::to_string(options_.max_jobs) +
                                               " jobs already: wait until some of them have ended");
     // Nothing is kept of it: whoever floods the fleet does not fill it.
-    actions_.emplace_back(JobEnded{std::move(refused), job.attempt, job.measure_id, std::nullopt});
+    actions_.emplace_back(
+        JobEnded{std::move(refused), job.attempt, job.measure_id, std::nullopt, {}});
     return;
   }
   jobs_.emplace(job.id(), std::move(added));
@@ -234,6 +213,11 @@ std::vector<BoardReport> FleetCore::Boards() const {
     std::tie(report.state, report.why) = StateOf(*board);
     for (const Lane& lane : board->lanes) {
       if (!lane.tag.empty()) report.classes.push_back(lane.tag);
+    }
+    report.left_out_of = board->left_out_of;
+    for (const std::string& tag : board->spec.tags) {
+      std::string why = WhyLeftOut(*board, tag);
+      if (!why.empty()) report.left_out_of.emplace(tag, std::move(why));
     }
     report.waits_for = board->waits_for;
     report.job = board->job;

@@ -11,9 +11,12 @@
 //              kResourceExhausted.
 //   Classes    A job runs on boards of its class alone. Boards of a class are alike but for their
 //              names (ClassFingerprintOf(), agent/fleet/board_conditions.h): one that is not is left
-//              out of it and named, never mixed in; one that no class has is given back. The class takes
-//              after FleetOptions::expected or its first board. Of FleetOptions::judged_classes, a board
-//              that is alike waits, and runs only what asks for it alone, until BoardJudged.
+//              out of it and named, never mixed in; one that no class has is given back, and looked at
+//              again every minute. The class takes after FleetOptions::expected or most of its first
+//              boards. A board that comes back different is looked at as a new one, and loses the job of
+//              a class that it is unlike now. Of FleetOptions::judged_classes, a board that is alike
+//              waits, and runs only what asks for it alone, until BoardJudged; that holds until it comes
+//              back different.
 //   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
 //              with every measurement to the others, as long as there are several.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
@@ -31,11 +34,13 @@
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
 //              at once. Ends of this kind are kUnavailable: they say nothing of the candidate.
+//   Bad boards A job at which a board fails again and again by its own fault goes to another board of
+//              the class, waits for one as above, and is not given to that one again. It ends with
+//              kUnavailable when no other is left.
 //   Quarantine Several failures in a row of different networks quarantine a board, as does an output
-//              that another board of the class got right. A passed health check or an order
-//              releases it.
-//   Power      A board that stays away, or fails its health check, is power-cycled, at most
-//              max_power_cycles times.
+//              that another board of the class got right. A passed health check releases it.
+//   Power      A board that does not answer, or fails its health check, is power-cycled, at most
+//              max_power_cycles times until it has been well for a day. One that denies its lease answers.
 //   Order      Everything follows from the events and their times.
 #pragma once
 
@@ -64,6 +69,8 @@ struct BoardReport {
   BoardState state = BoardState::kConnecting;
   std::string why;  // of a state that needs a reason
   std::vector<std::string> classes;
+  // Classes that it is unlike, or was judged not to belong to: why.
+  std::map<std::string, std::string> left_out_of;
   std::vector<std::string> waits_for;  // classes for which it is to be judged
   std::optional<JobId> job;
   int attempts = 0;  // that ended on it
@@ -102,7 +109,6 @@ class FleetCore {
   // One overload an event.
   void Handle(BoardAdded& event);
   void Handle(BoardRemoved& event);
-  void Handle(BoardOrdered& event);
   void Handle(KernelChoicesKnown& event);
   void Handle(BoardJudged& event);
   void Handle(LinkEvent& event);
@@ -124,17 +130,22 @@ class FleetCore {
   void LearnKernelsOf(const std::string& class_tag, const std::string& text);
   // What a job of the lane runs by on a board: the class's choices; empty: the board's own.
   std::string KernelsFor(const Board& board, const Lane& lane) const;
-  // A job that its board does not go on with. False if that was one loss too many: then it has ended.
-  bool EndLostAttempt(Job& job, const Board& board, const std::string& detail);
+  // A job that its board does not go on with, and another one perhaps does. False if none is left: then
+  // it has ended.
+  bool EndLostAttempt(Job& job, Board& board, const Status& why);
+  // The job is not for this board any more, by whose fault it failed.
+  void Leave(Job& job, const Board& board, const Status& failure);
+  void QuarantineIfDue(Board& board);
   void EndJob(Job& job, JobResult result, const Board* board);
   void EndJobsOf(const Lane& lane, const Status& failure);
   void Wait(Job& job);
   // Which board a job that waits is kept for has changed.
   void KeepForWhoKnows(Job& job);
   void KeepForWhoKnowsAll();
-  void TakeBack(Board& board);
-  // Another board than `board` can measure it now.
-  bool CanGoElsewhere(const Job& job, const Board* board) const;
+  // why: of an attempt that this ends.
+  void TakeBack(Board& board, const std::string& why = "the board takes no more work");
+  // Those that can do the job instead of `board`; nullptr: all that it does not avoid.
+  OtherBoards OthersFor(const Job& job, const Board* board) const;
   void Forget(JobId id);
 
   // Boards (fleet_boards.cc).
@@ -144,8 +155,12 @@ class FleetCore {
   void On(Board& board, const BoardBack& action);
   void On(Board& board, const BoardFailed& action);
   void StartClient(Board& board);
-  // Settles which lanes a board that is known serves.
+  // Settles which lanes a board that is known serves. It loses a job of one that it serves no more.
   void JoinClasses(Board& board);
+  // Settles what boards of a class are like, once enough of them are known, and lets in who waits for that.
+  void SettleClass(const std::string& tag);
+  // What differs from a class, or how it was judged; empty of one that no class leaves out.
+  std::string WhyLeftOut(const Board& board, const std::string& tag) const;
   void Quarantine(Board& board, const std::string& why);
   void StartCheck(Board& board);
   void OnCheckEnded(Board& board, const JobResult& result);
@@ -170,16 +185,26 @@ class FleetCore {
   bool IsIdle(const Board& board) const;
   // No class has it.
   bool IsLeftOut(const Board& board) const;
+  // When a board that was left out and whose link is closed is looked at again.
+  std::optional<Instant> LookAgainAt(const Board& board) const;
   // A job asks for this very board.
   bool IsWanted(const Board& board) const;
   bool Serves(const Board& board, const Lane& lane) const;
-  void CheckLanes();
-  void CheckLane(const Lane& lane, LaneUse& use);
+  // It serves the lane, or is listed for it and perhaps will.
+  bool MayServe(const Board& board, const Lane& lane) const;
+  // By its tags, whether it is like the class or not. Every board is listed for "".
+  static bool IsListedFor(const Board& board, const std::string& tag);
+  // It refused for good.
+  bool IsHopeless(const Board& board) const;
   // When a reserved board without work is to be given back; nothing if it may stay.
   std::optional<Instant> GiveBackAt(const Board& board) const;
   bool HasWorkFor(const Board& board) const;
   bool IsLockedOut() const;
-  void CheckSecondOpinions();
+
+  // Jobs for which no board works (fleet_lanes.cc).
+  void CheckLanes();
+  void CheckLane(const Lane& lane, LaneUse& use);
+  void CheckChoosyJobs();
   std::string DescribeBoardsOf(const Lane& lane) const;
 
   void Touch(const Board& board);
@@ -193,6 +218,7 @@ class FleetCore {
 
   std::map<BoardId, std::unique_ptr<Board>> boards_;
   std::map<std::string, BoardInfo> class_infos_;
+  std::map<std::string, Instant> gathering_since_;  // of classes that are not settled
   std::map<std::string, ClassKernels> class_kernels_;
   std::set<BoardId> touched_;
   std::set<std::pair<std::uint64_t, BoardId>> idle_;  // by last use
@@ -206,7 +232,7 @@ class FleetCore {
   bool has_new_work_ = false;
   std::map<Lane, LaneUse> lanes_;
   bool lanes_changed_ = false;
-  std::set<JobId> second_opinions_;          // whose output was wrong on one board
+  std::set<JobId> choosy_jobs_;              // that avoid a board
   std::map<std::string, BoardId> known_at_;  // measure ids that boards know, as of their leases
 };
 

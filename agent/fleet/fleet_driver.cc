@@ -53,10 +53,6 @@ fleet::BoardId FleetDriver::AddBoard(FleetBoard board) {
 
 void FleetDriver::RemoveBoard(fleet::BoardId board) { Post(fleet::BoardRemoved{board}); }
 
-void FleetDriver::Give(fleet::BoardId board, fleet::Order order, const std::string& why) {
-  Post(fleet::BoardOrdered{board, order, why});
-}
-
 void FleetDriver::TellKernels(const std::string& class_tag, std::string text) {
   Post(fleet::KernelChoicesKnown{class_tag, std::move(text)});
 }

@@ -53,7 +53,6 @@ class FleetDriver {
   fleet::BoardId AddBoard(FleetBoard board);
   // Its job goes to another board.
   void RemoveBoard(fleet::BoardId board);
-  void Give(fleet::BoardId board, fleet::Order order, const std::string& why = "");
   // Which kernels boards of a class run: known from before; and all that is known now, empty while nothing
   // is (kernels/runtime/kernel_choices.h, ToText()).
   void TellKernels(const std::string& class_tag, std::string text);

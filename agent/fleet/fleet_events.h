@@ -60,7 +60,7 @@ enum class BoardState {
   kAway,         // was lost, and is tried again
   kQuarantined,  // failed too often, until a health check passes
   kChecking,     // the health check runs
-  kDraining,     // takes no new job, by order
+  kDraining,     // takes no new work, as it said itself
   kLeftOut,      // unlike the other boards of its classes
   kFailed,       // refused for good, or until it is tried again
   kGivenBack,    // reserved, and not needed while other agents wait; taken again when it is
@@ -84,22 +84,29 @@ struct FleetOptions {
   // A board that failed for good is tried anew after so long; nothing: never.
   std::optional<std::chrono::milliseconds> retry_failed_after;
 
-  // CRASH, TIMED_OUT and WRONG_OUTPUT in a row, of so many different networks, quarantine a board.
-  // 0: never.
+  // CRASH, TIMED_OUT, WRONG_OUTPUT, LOST and PROTOCOL_ERROR in a row, of so many different networks,
+  // quarantine a board. 0: never.
   int quarantine_after = 3;
-  // A measurement that a sound board passes: OK or NOISY releases it. Nothing: only an order does.
+  // A measurement that a sound board passes: OK or NOISY releases it. Nothing: nothing does.
   std::optional<JobRequest> health_check;
   std::chrono::milliseconds check_pause{10'000};  // doubles with every failure
   std::chrono::milliseconds longest_check_pause{1'800'000};
 
-  // A board that is away for so long is power-cycled, and again after each boot_time, but at most
-  // max_power_cycles times until somebody releases it by order.
+  // A board that does not answer for so long is power-cycled, and again after each boot_time, but at most
+  // max_power_cycles times until it measures a day after the last time.
   std::chrono::milliseconds power_cycle_after{120'000};
   std::chrono::milliseconds boot_time{120'000};
   int max_power_cycles = 3;
+  std::chrono::milliseconds power_cycles_forgotten_after = std::chrono::hours{24};
 
-  // What boards of a class must be like; classes that are not named take after their first board.
+  // What boards of a class must be like. A class that is not named takes after most of the boards that
+  // describe themselves within class_gathering of the first one, or before if those are all that are
+  // listed, or more than half.
   std::map<std::string, BoardInfo> expected;
+  std::chrono::milliseconds class_gathering{2'000};
+  // A board that every class leaves out is looked at again after so long: a governor is put right, a
+  // daemon is updated.
+  std::chrono::milliseconds look_again_after{60'000};
 
   // Classes whose boards work for them after BoardJudged alone.
   std::set<std::string> judged_classes;
@@ -113,12 +120,6 @@ struct BoardAdded {
 };
 struct BoardRemoved {  // its job goes to another board, its lease is given back
   BoardId board = 0;
-};
-enum class Order { kDrain, kUndrain, kQuarantine, kRelease };
-struct BoardOrdered {
-  BoardId board = 0;
-  Order order = Order::kDrain;
-  std::string why;  // of kQuarantine
 };
 // What is known of which kernels boards of a class run, of earlier runs of the agent.
 struct KernelChoicesKnown {
@@ -158,8 +159,8 @@ struct CloseRequested {};
 struct TimePassed {};
 
 using Event =
-    std::variant<BoardAdded, BoardRemoved, BoardOrdered, BoardJudged, KernelChoicesKnown, LinkEvent,
-                 PowerCycled, JobAdded, JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
+    std::variant<BoardAdded, BoardRemoved, BoardJudged, KernelChoicesKnown, LinkEvent, PowerCycled,
+                 JobAdded, JobDropped, AttemptRecorded, CloseRequested, TimePassed>;
 
 // ----------------------------------------------------------------------------------------------------
 // actions
@@ -184,6 +185,7 @@ struct JobEnded {
   int attempt = 0;
   std::string measure_id;        // of the attempt; empty for an inference
   std::optional<BoardId> board;  // that gave the result or had the job last; nothing if none did
+  BoardInfo info;                // what that board was like then
 };
 struct BoardChanged {
   BoardId board = 0;
@@ -191,7 +193,7 @@ struct BoardChanged {
   std::string why;
   Status failure;  // of kFailed
 };
-// The board's description, when its first lease is granted and whenever it differs.
+// The board's description, when its first lease is granted and whenever it differs then.
 struct BoardDescribed {
   BoardId board = 0;
   BoardInfo info;

@@ -20,10 +20,14 @@ constexpr int kMaxRefusedChunks = 3;
 // seconds on slow boards, too.
 constexpr std::size_t kMaxImagesPerRequest = 256;
 
-// What a refused request says about the candidate.
+// What a refused request says about the candidate, or the board.
 MeasureStatus StatusOfError(StatusCode code, bool while_running) {
   if (code == StatusCode::kUnsupported) return MeasureStatus::kUnsupported;
   if (code == StatusCode::kResourceExhausted && while_running) return MeasureStatus::kOutOfMemory;
+  // It cannot keep the file: its store is full or broken.
+  const bool is_boards = code == StatusCode::kResourceExhausted ||
+                         code == StatusCode::kDataCorrupt || code == StatusCode::kInternal;
+  if (is_boards && !while_running) return MeasureStatus::kProtocolError;
   return MeasureStatus::kRejected;
 }
 

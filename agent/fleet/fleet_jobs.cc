@@ -10,8 +10,22 @@
 namespace bitpilot::fleet {
 namespace {
 
-// Sessions that an inference may lose, each of them after ClientCore's own retries.
+// Sessions that an inference may lose on a board, each of them after ClientCore's own retries.
 constexpr int kMaxInferenceLosses = 2;
+
+// What another board may answer otherwise. The rest says that the request cannot be carried out.
+bool IsBoardsError(StatusCode code) {
+  switch (code) {
+    case StatusCode::kUnavailable:
+    case StatusCode::kDataCorrupt:
+    case StatusCode::kTimeout:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kInternal:
+      return true;
+    default:
+      return false;
+  }
+}
 
 // The board, or the way to it, is at fault.
 bool IsBoardFailure(MeasureStatus status) {
@@ -60,12 +74,12 @@ void FleetCore::KeepForWhoKnowsAll() {
 
 void FleetCore::Forget(JobId id) {
   queue_.Remove(id);
-  second_opinions_.erase(id);
+  choosy_jobs_.erase(id);
   jobs_.erase(id);
 }
 
 // Of a board that will not go on with its job.
-void FleetCore::TakeBack(Board& board) {
+void FleetCore::TakeBack(Board& board, const std::string& why) {
   Touch(board);
   if (!board.job) return;
   Job& job = *jobs_.at(*board.job);
@@ -73,7 +87,7 @@ void FleetCore::TakeBack(Board& board) {
   queue_.Remove(job.id());
   if (job.is_given) {
     StepClient(board, JobCancelled{job.id()});
-    EndAttempt(job, board, MeasureStatus::kLost, "the board takes no more work", Attempt::kAnother);
+    EndAttempt(job, board, MeasureStatus::kLost, why, Attempt::kAnother);
   }
   Wait(job);
 }
@@ -94,26 +108,48 @@ void FleetCore::TakeNewId(Job& job) const {
   job.id_known_to.reset();
 }
 
-bool FleetCore::EndLostAttempt(Job& job, const Board& board, const std::string& detail) {
-  JobResult given_up;
-  given_up.id = job.id();
-  if (!job.is_measurement()) {
-    if (++job.losses <= kMaxInferenceLosses) return true;
-    given_up.status = {StatusCode::kUnavailable, Label(board) + ": " + detail};
-    EndJob(job, std::move(given_up), &board);
-    return false;
+bool FleetCore::EndLostAttempt(Job& job, Board& board, const Status& why) {
+  const OtherBoards others = OthersFor(job, &board);
+  RetryVerdict verdict;
+  verdict.what = RetryVerdict::What::kAgain;
+  if (job.is_measurement()) {
+    Measurement lost;
+    lost.status = MeasureStatus::kLost;
+    lost.detail = why.message();
+    verdict = job.retries.After(lost, board.spec.client.board_name, others, now_);
+  } else if (++job.losses[board.spec.id] > kMaxInferenceLosses) {
+    verdict.what =
+        others == OtherBoards::kNone ? RetryVerdict::What::kGiveUp : RetryVerdict::What::kLeave;
+    const StatusCode code = IsBoardsError(why.code()) ? why.code() : StatusCode::kUnavailable;
+    verdict.failure = Status(code, Label(board) + ": " + why.message());
   }
-  Measurement lost;
-  lost.status = MeasureStatus::kLost;
-  lost.detail = detail;
-  const RetryVerdict verdict = job.retries.After(lost, board.spec.client.board_name, true, now_);
+  if (!verdict.notice.empty()) actions_.emplace_back(Notice{verdict.notice});
+  board.health.OnAttempt(MeasureStatus::kLost, job.networks, options_);
+  QuarantineIfDue(board);
   if (verdict.what == RetryVerdict::What::kGiveUp) {
+    JobResult given_up;
+    given_up.id = job.id();
     given_up.status = verdict.failure;
     EndJob(job, std::move(given_up), &board);
     return false;
   }
-  EndAttempt(job, board, lost.status, detail, Attempt::kAnother);
+  EndAttempt(job, board, MeasureStatus::kLost, why.message(), Attempt::kAnother);
+  if (verdict.what == RetryVerdict::What::kLeave) Leave(job, board, verdict.failure);
   return true;
+}
+
+void FleetCore::Leave(Job& job, const Board& board, const Status& failure) {
+  job.entry.avoids.insert(board.spec.id);
+  job.given_up = failure;
+  choosy_jobs_.insert(job.id());
+  lanes_changed_ = true;
+}
+
+void FleetCore::QuarantineIfDue(Board& board) {
+  if (!board.health.must_be_quarantined(options_) || board.failure) return;
+  Quarantine(board, std::to_string(board.health.failures()) +
+                        " different networks failed in a row, the last with " +
+                        board.health.last_failure());
 }
 
 void FleetCore::OnJobFinished(Board& board, JobResult result) {
@@ -131,10 +167,10 @@ void FleetCore::OnJobFinished(Board& board, JobResult result) {
   if (result.status.ok()) return EndJob(job, std::move(result), &board);
   ++board.failures;
   const bool is_board_gone = board.failure.has_value() || board.is_closing;
-  if (!is_board_gone && result.status.code() != StatusCode::kUnavailable) {
+  if (!is_board_gone && !IsBoardsError(result.status.code())) {
     return EndJob(job, std::move(result), &board);
   }
-  if (EndLostAttempt(job, board, result.status.message())) Wait(job);
+  if (EndLostAttempt(job, board, result.status)) Wait(job);
 }
 
 void FleetCore::Handle(KernelChoicesKnown& event) { LearnKernelsOf(event.class_tag, event.text); }
@@ -170,20 +206,20 @@ void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
   if (HasNumbers(measurement.status)) LearnKernels(board, measurement.kernel_choices);
   if (IsBoardFailure(measurement.status)) ++board.failures;
   board.health.OnAttempt(measurement.status, job.networks, options_);
-  const RetryVerdict verdict = job.retries.After(measurement, board.spec.client.board_name,
-                                                 CanGoElsewhere(job, &board), now_);
+  const Instant forgotten_at =
+      board.health.last_power_cycle + options_.power_cycles_forgotten_after;
+  if (HasNumbers(measurement.status) && now_ >= forgotten_at) board.health.power_cycles = 0;
+  const RetryVerdict verdict =
+      job.retries.After(measurement, board.spec.client.board_name, OthersFor(job, &board), now_);
   if (!verdict.notice.empty()) actions_.emplace_back(Notice{verdict.notice});
   const auto end_attempt = [&](Attempt again) {
     EndAttempt(job, board, measurement.status, measurement.detail, again);
   };
   switch (verdict.what) {
     case RetryVerdict::What::kAnswer:
-      if (job.wrong_output && HasNumbers(measurement.status)) {
-        for (const BoardId wrong : job.entry.avoids) {
-          if (Board* other = Find(wrong)) {
-            Quarantine(*other,
-                       "its output differs from the host's, " + Label(board) + "'s does not");
-          }
+      if (job.wrong_on && HasNumbers(measurement.status)) {
+        if (Board* other = Find(*job.wrong_on)) {
+          Quarantine(*other, "its output differs from the host's, " + Label(board) + "'s does not");
         }
       }
       EndJob(job, std::move(result), &board);
@@ -204,10 +240,16 @@ void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
       break;
     case RetryVerdict::What::kElsewhere:
       end_attempt(verdict.again);
-      job.entry.avoids.insert(board.spec.id);
       job.wrong_output = std::move(result);
-      second_opinions_.insert(job.id());
+      job.wrong_on = board.spec.id;
+      job.entry.avoids.insert(board.spec.id);
+      choosy_jobs_.insert(job.id());
       lanes_changed_ = true;
+      Wait(job);
+      break;
+    case RetryVerdict::What::kLeave:
+      end_attempt(verdict.again);
+      Leave(job, board, verdict.failure);
       Wait(job);
       break;
     case RetryVerdict::What::kWhenFit:
@@ -216,21 +258,20 @@ void FleetCore::OnMeasured(Board& board, Job& job, JobResult result) {
       Wait(job);
       break;
   }
-  if (board.health.must_be_quarantined(options_)) {
-    Quarantine(board, std::to_string(board.health.failures()) +
-                          " different networks failed in a row, the last with " +
-                          board.health.last_failure());
-  }
+  QuarantineIfDue(board);
 }
 
-bool FleetCore::CanGoElsewhere(const Job& job, const Board* board) const {
+OtherBoards FleetCore::OthersFor(const Job& job, const Board* board) const {
+  OtherBoards others = OtherBoards::kNone;
   for (const auto& [id, other] : boards_) {
-    if (other.get() != board && !job.entry.avoids.contains(id) && CanWork(*other) &&
-        Serves(*other, job.entry.lane)) {
-      return true;
+    if (other.get() == board || job.entry.avoids.contains(id) || other->is_leaving ||
+        IsHopeless(*other) || !MayServe(*other, job.entry.lane)) {
+      continue;
     }
+    if (CanWork(*other) && Serves(*other, job.entry.lane)) return OtherBoards::kNow;
+    others = OtherBoards::kLater;
   }
-  return false;
+  return others;
 }
 
 void FleetCore::EndJob(Job& job, JobResult result, const Board* board) {
@@ -238,13 +279,16 @@ void FleetCore::EndJob(Job& job, JobResult result, const Board* board) {
   job.has_ended = true;
   job.on.reset();
   --lanes_.at(job.entry.lane).jobs;
-  second_opinions_.erase(job.id());
+  choosy_jobs_.erase(job.id());
   std::optional<BoardId> from;
   if (board != nullptr) from = board->spec.id;
+  BoardInfo info;
+  if (board != nullptr && board->info) info = *board->info;
   job.owed[job.attempt] = {from, job.measure_id};
   result.measurement.measure_id = job.measure_id;
   result.measurement.attempt = job.attempt;
-  actions_.emplace_back(JobEnded{std::move(result), job.attempt, job.measure_id, from});
+  actions_.emplace_back(
+      JobEnded{std::move(result), job.attempt, job.measure_id, from, std::move(info)});
   job.spec.request.artifacts.clear();
   std::visit([](auto& input) { input = {}; }, job.spec.request.input);
 }

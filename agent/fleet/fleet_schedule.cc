@@ -7,16 +7,6 @@
 #include "agent/fleet/fleet_state.h"
 
 namespace bitpilot::fleet {
-namespace {
-
-// A class without a board for less is not worth a word.
-constexpr std::chrono::milliseconds kTellLaneAfter{3000};
-
-std::string SecondsOf(std::chrono::milliseconds time) {
-  return std::to_string((time.count() + 500) / 1000) + " s";
-}
-
-}  // namespace
 
 // ---- Time
 
@@ -28,6 +18,11 @@ std::optional<Instant> FleetCore::NextWakeup() const {
     if (use.jobs == 0 || !use.without_since) continue;
     if (!use.is_old) consider(*use.without_since + kTellLaneAfter);
     consider(*use.without_since + options_.max_wait);
+  }
+  for (const auto& [tag, since] : gathering_since_) consider(since + options_.class_gathering);
+  for (const JobId id : choosy_jobs_) {
+    const std::optional<Instant>& since = jobs_.at(id)->stranded_since;
+    if (since) consider(*since + options_.max_wait);
   }
   return next;
 }
@@ -41,19 +36,25 @@ void FleetCore::RunTimers() {
   for (const BoardId id : due) {
     if (Board* board = Find(id)) RunTimersOf(*board);
   }
+  const std::map<std::string, Instant> gathering = gathering_since_;
+  for (const auto& [tag, since] : gathering) {
+    if (now_ >= since + options_.class_gathering) SettleClass(tag);
+  }
 }
 
 void FleetCore::RunTimersOf(Board& board) {
   Touch(board);
   const std::optional<Instant> client = board.client->NextWakeup();
   if (client && *client <= now_) StepClient(board, bitpilot::TimePassed{});
+  const std::optional<Instant> look_again_at = LookAgainAt(board);
+  if (look_again_at && now_ >= *look_again_at) return StartClient(board);
   if (is_closing_ || board.is_closing) return;
   if (board.failure && options_.retry_failed_after &&
       now_ >= board.failed_at + *options_.retry_failed_after) {
     return StartClient(board);
   }
   if (!board.is_held && MayCutPower(board) && now_ >= PowerCycleAt(board)) {
-    CutPowerOf(board, "it has not answered for " + SecondsOf(now_ - board.away_since));
+    CutPowerOf(board, "it has not answered for " + SecondsOf(now_ - board.unanswered_since));
   }
   const bool is_stranded = board.job && !board.is_held && !queue_.Contains(*board.job);
   if (is_stranded && now_ >= board.away_since + options_.move_after) {
@@ -68,18 +69,21 @@ void FleetCore::RunTimersOf(Board& board) {
   }
 }
 
+// Somebody works on a board, or with it, that says no.
 bool FleetCore::MayCutPower(const Board& board) const {
-  return board.spec.has_power_cycle && !board.failure && !board.is_held_by_other &&
-         !board.is_draining && board.health.power_cycles < options_.max_power_cycles;
+  return board.spec.has_power_cycle && !board.failure && board.absence == Absence::kNoAnswer &&
+         !IsLeftOut(board) && board.health.power_cycles < options_.max_power_cycles;
 }
 
 Instant FleetCore::PowerCycleAt(const Board& board) const {
-  return std::max(board.away_since + options_.power_cycle_after, board.health.next_power_cycle);
+  return std::max(board.unanswered_since + options_.power_cycle_after,
+                  board.health.next_power_cycle);
 }
 
 std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
   std::optional<Instant> next = board.client->NextWakeup();
   const auto consider = [&](Instant when) { next = std::min(next.value_or(when), when); };
+  if (const std::optional<Instant> at = LookAgainAt(board)) consider(*at);
   if (is_closing_ || board.is_closing) return next;
   if (board.failure) {
     if (options_.retry_failed_after) consider(board.failed_at + *options_.retry_failed_after);
@@ -103,8 +107,7 @@ std::optional<Instant> FleetCore::WakeupOf(const Board& board) const {
 bool FleetCore::CanWork(const Board& board) const { return board.is_held && MayGoOn(board); }
 
 bool FleetCore::MayGoOn(const Board& board) {
-  return !board.failure && !board.is_leaving && !board.is_draining && !board.is_closing &&
-         !board.health.is_quarantined();
+  return !board.failure && !board.is_leaving && !board.is_closing && !board.health.is_quarantined();
 }
 
 bool FleetCore::IsIdle(const Board& board) const {
@@ -113,7 +116,14 @@ bool FleetCore::IsIdle(const Board& board) const {
 }
 
 bool FleetCore::IsLeftOut(const Board& board) const {
-  return board.info.has_value() && board.lanes.size() == 1 && board.waits_for.empty();
+  return board.info.has_value() && board.lanes.size() == 1 && board.gathers_for.empty() &&
+         board.waits_for.empty();
+}
+
+std::optional<Instant> FleetCore::LookAgainAt(const Board& board) const {
+  const bool is_put_aside = IsLeftOut(board) && board.is_link_closed && !board.is_leaving;
+  if (!is_put_aside || is_closing_) return std::nullopt;
+  return board.looked_at + options_.look_again_after;
 }
 
 bool FleetCore::IsWanted(const Board& board) const {
@@ -142,6 +152,24 @@ std::optional<Instant> FleetCore::GiveBackAt(const Board& board) const {
 
 bool FleetCore::Serves(const Board& board, const Lane& lane) const {
   return std::find(board.lanes.begin(), board.lanes.end(), lane) != board.lanes.end();
+}
+
+bool FleetCore::MayServe(const Board& board, const Lane& lane) const {
+  if (lane.only_on) return *lane.only_on == board.spec.id;
+  if (!board.info) return IsListedFor(board, lane.tag);
+  const auto names_it = [&](const std::string& tag) { return tag == lane.tag; };
+  return Serves(board, lane) ||
+         std::any_of(board.gathers_for.begin(), board.gathers_for.end(), names_it) ||
+         std::any_of(board.waits_for.begin(), board.waits_for.end(), names_it);
+}
+
+bool FleetCore::IsListedFor(const Board& board, const std::string& tag) {
+  const std::vector<std::string>& tags = board.spec.tags;
+  return tag.empty() || std::find(tags.begin(), tags.end(), tag) != tags.end();
+}
+
+bool FleetCore::IsHopeless(const Board& board) const {
+  return board.failure.has_value() && !options_.retry_failed_after;
 }
 
 void FleetCore::Schedule() {
@@ -189,7 +217,7 @@ void FleetCore::Refresh(Board& board) {
       (board.is_given_back && !HasWorkFor(board)) || (give_back_at && now_ >= *give_back_at);
   // Who has no use for a board does not keep it from others.
   const bool is_useless =
-      board.is_draining || board.is_given_back || (IsLeftOut(board) && !IsWanted(board));
+      board.is_given_back || (IsLeftOut(board) && !IsWanted(board) && !board.is_unseen);
   if (is_useless && is_at_rest && !board.is_closing && !board.failure) {
     board.is_closing = true;
     StepClient(board, bitpilot::CloseRequested{});
@@ -228,7 +256,8 @@ void FleetCore::GiveNext(Board& board) {
       Board& lost = *boards_.at(*job.on);
       lost.job.reset();
       StepClient(lost, JobCancelled{*id});
-      if (!EndLostAttempt(job, lost, "was away for " + SecondsOf(now_ - lost.away_since))) continue;
+      const std::string why = "was away for " + SecondsOf(now_ - lost.away_since);
+      if (!EndLostAttempt(job, lost, {StatusCode::kUnavailable, why})) continue;
     }
     return Give(board, job);
   }
@@ -253,100 +282,6 @@ void FleetCore::Give(Board& board, Job& job) {
     input.kernel_choices = KernelsFor(board, job.entry.lane);
   }
   StepClient(board, JobSubmitted{std::move(request)});
-}
-
-// ---- Lanes without a board
-
-void FleetCore::CheckLanes() {
-  const bool changed = std::exchange(lanes_changed_, false);
-  if (changed) CheckSecondOpinions();
-  std::vector<Lane> lanes;
-  for (const auto& [lane, use] : lanes_) {
-    if (use.jobs > 0 && (changed || use.without_since)) lanes.push_back(lane);
-  }
-  for (const Lane& lane : lanes) CheckLane(lane, lanes_.at(lane));
-}
-
-void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
-  int members = 0;
-  int hopeless = 0;
-  bool works = false;
-  bool is_held_by_others = false;
-  const Board* last_failed = nullptr;
-  for (const auto& [id, board] : boards_) {
-    const bool may_serve = board->info
-                               ? Serves(*board, lane)
-                               : lane.only_on == id || lane.tag.empty() ||
-                                     std::find(board->spec.tags.begin(), board->spec.tags.end(),
-                                               lane.tag) != board->spec.tags.end();
-    if (!may_serve || (lane.only_on && lane.only_on != id) || board->is_leaving) continue;
-    ++members;
-    works = works || CanWork(*board);
-    is_held_by_others = is_held_by_others || board->is_held_by_other;
-    if (!board->failure || options_.retry_failed_after) continue;
-    ++hopeless;
-    if (last_failed == nullptr || board->failed_at >= last_failed->failed_at) {
-      last_failed = board.get();
-    }
-  }
-  const std::string name = lane.tag.empty() ? "this fleet" : "class '" + lane.tag + "'";
-  is_held_by_others = is_held_by_others && !works;
-  if (is_held_by_others != use.is_held_by_others) {
-    use.is_held_by_others = is_held_by_others;
-    for (const auto& [id, board] : boards_) Touch(*board);
-  }
-  if (works) {
-    if (use.was_told) actions_.emplace_back(Notice{name + " has a board again"});
-    use.without_since.reset();
-    use.is_old = use.was_told = false;
-    return;
-  }
-  if (!use.without_since) use.without_since = now_;
-  if (members > 0 && members == hopeless) {
-    if (members == 1) return EndJobsOf(lane, *last_failed->failure);
-    return EndJobsOf(
-        lane, {StatusCode::kUnavailable, name + " has no board left: " + DescribeBoardsOf(lane)});
-  }
-  if (now_ >= *use.without_since + options_.max_wait) {
-    const std::string what =
-        lane.only_on ? "a board could not be used for " : name + " had no board that works for ";
-    return EndJobsOf(lane, {StatusCode::kUnavailable,
-                            what + SecondsOf(options_.max_wait) + ": " + DescribeBoardsOf(lane)});
-  }
-  if (use.is_old || now_ < *use.without_since + kTellLaneAfter) return;
-  use.is_old = true;
-  // A single board says itself what is wrong with it.
-  if (members == 1) return;
-  use.was_told = true;
-  const bool is_bounded = options_.max_wait < kForever;
-  actions_.emplace_back(
-      Notice{name + " has no board that works now: " + DescribeBoardsOf(lane) + "; waiting " +
-             (is_bounded ? "up to " + SecondsOf(options_.max_wait) + " " : "") + "for one"});
-}
-
-std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
-  std::string text;
-  for (const auto& [id, board] : boards_) {
-    const bool is_member = lane.only_on == id || (!lane.only_on && Serves(*board, lane)) ||
-                           (!lane.only_on && !board->info);
-    if (!is_member) continue;
-    const auto [state, why] = StateOf(*board);
-    text += (text.empty() ? "'" : ", '") + board->spec.client.board_name + "' is " +
-            std::string(ToString(state)) + (why.empty() ? "" : " (" + why + ")");
-  }
-  return text.empty() ? "none is listed" : text;
-}
-
-// A job whose output was wrong on one board, and no other can look at it any more.
-void FleetCore::CheckSecondOpinions() {
-  const std::set<JobId> asked = second_opinions_;
-  for (const JobId id : asked) {
-    Job& job = *jobs_.at(id);
-    if (job.on || CanGoElsewhere(job, nullptr)) continue;
-    JobResult result = std::move(*job.wrong_output);
-    queue_.Remove(id);
-    EndJob(job, std::move(result), Find(*job.entry.avoids.begin()));
-  }
 }
 
 }  // namespace bitpilot::fleet

@@ -1,5 +1,6 @@
 #include "agent/fleet/leased_board.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,11 +18,11 @@
 namespace bitpilot {
 namespace {
 
-fleet::FleetOptions OptionsOfOne() {
+fleet::FleetOptions OptionsOfOne(const BoardOptions& board) {
   fleet::FleetOptions options;
   options.health_check = HealthCheckRequest();
-  // Absence has its own limit (BoardOptions). This one is for a board that fails its health checks.
-  options.max_wait = options.retries.unfit_wait;
+  // Absence has its own limit. This one is for a board that fails its health checks.
+  options.max_wait = std::max(options.retries.unfit_wait, board.reconnect_timeout);
   return options;
 }
 
@@ -30,7 +31,7 @@ class LeasedBoard : public Board {
   LeasedBoard(FleetBoard board, const BoardOptions& options)
       : stop_(options.stop),
         listed_name_(board.client.board_name),
-        fleet_(OptionsOfOne(), options.notice),
+        fleet_(OptionsOfOne(options), options.notice),
         id_(fleet_.AddBoard(std::move(board))) {}
 
   Status WaitUntilReady() {
@@ -99,6 +100,7 @@ class LeasedBoard : public Board {
       fleet_.Record(id, ended->attempt);
     }
     if (!ended->result.status.ok()) return ended->result.status;
+    info_ = ended->info;
     return std::move(ended->result);
   }
 
@@ -115,7 +117,7 @@ class LeasedBoard : public Board {
 Result<std::unique_ptr<Board>> Open(FleetBoard description, const BoardOptions& options) {
   if (!description.power_cycle.empty()) {
     // It must have the time to boot.
-    const fleet::FleetOptions waits = OptionsOfOne();
+    const fleet::FleetOptions waits{};
     description.client.reconnect_timeout +=
         waits.power_cycle_after + waits.max_power_cycles * waits.boot_time;
   }

@@ -45,14 +45,16 @@ std::string DescribeFailure(const Measurement& measurement) {
          (measurement.detail.empty() ? "" : ": " + measurement.detail);
 }
 
-RetryVerdict GiveUp(const std::string& board_name, const Measurement& last,
-                    const std::string& what) {
+RetryVerdict GiveUp(const std::string& board_name, const Measurement& last, const std::string& what,
+                    OtherBoards others) {
   RetryVerdict verdict;
-  verdict.what = RetryVerdict::What::kGiveUp;
-  verdict.failure = {StatusCode::kUnavailable, "board '" + board_name + "' " + what +
-                                                   "; the last: " + DescribeFailure(last) +
-                                                   ". That is no result of what was measured: see "
-                                                   "to the board, then go on"};
+  verdict.what =
+      others == OtherBoards::kNone ? RetryVerdict::What::kGiveUp : RetryVerdict::What::kLeave;
+  const std::string why = "board '" + board_name + "' " + what +
+                          "; the last: " + DescribeFailure(last) +
+                          ". That is no result of what was measured: ";
+  verdict.failure = {StatusCode::kUnavailable, why + "see to the board, then go on"};
+  if (verdict.what == RetryVerdict::What::kLeave) verdict.notice = why + "another board is asked";
   return verdict;
 }
 
@@ -66,24 +68,25 @@ RetryVerdict Again(RetryVerdict::What what, Attempt again) {
 }  // namespace
 
 RetryVerdict MeasureRetries::After(const Measurement& measurement, const std::string& board_name,
-                                   bool can_go_elsewhere, Instant now) {
+                                   OtherBoards others, Instant now) {
   const MeasureStatus status = measurement.status;
-  if (IsUnfit(status)) return WhenFit(measurement, board_name, now);
+  if (IsUnfit(status)) return WhenFit(measurement, board_name, others, now);
   if (status == MeasureStatus::kWrongOutput) {
-    const bool is_first = ++failures_[status] == 1;
-    if (!is_first || !can_go_elsewhere) return {};
+    const bool is_first = ++failures_[{"", status}] == 1;
+    if (!is_first || others != OtherBoards::kNow) return {};
     return Again(RetryVerdict::What::kElsewhere, Attempt::kAnother);
   }
   const std::optional<Rule> rule = RuleFor(status);
   if (!rule) return {};
-  const int failed = ++failures_[status];
+  const int failed =
+      ++failures_[{rule->owner == Owner::kBoard ? board_name : std::string(), status}];
   if (failed <= rule->retries) return Again(RetryVerdict::What::kAgain, rule->again);
   if (rule->owner == Owner::kCandidate) return {};
-  return GiveUp(board_name, measurement, "failed to measure " + Counted(failed, "time"));
+  return GiveUp(board_name, measurement, "failed to measure " + Counted(failed, "time"), others);
 }
 
 RetryVerdict MeasureRetries::WhenFit(const Measurement& measurement, const std::string& board_name,
-                                     Instant now) {
+                                     OtherBoards others, Instant now) {
   const std::string minutes = std::to_string(options_.unfit_wait.count() / 60'000) + " min";
   RetryVerdict verdict = Again(RetryVerdict::What::kWhenFit, Attempt::kAnother);
   if (!unfit_since_) {
@@ -93,7 +96,8 @@ RetryVerdict MeasureRetries::WhenFit(const Measurement& measurement, const std::
   }
   const std::chrono::milliseconds left = *unfit_since_ + options_.unfit_wait - now;
   if (left.count() <= 0) {
-    return GiveUp(board_name, measurement, "was not fit to measure for " + minutes);
+    unfit_since_.reset();
+    return GiveUp(board_name, measurement, "was not fit to measure for " + minutes, others);
   }
   verdict.pause = std::min(options_.unfit_pause, left);
   return verdict;

@@ -6,6 +6,7 @@
 
 #include "agent/device/board_choice.h"
 #include "agent/device/local_board.h"
+#include "agent/fleet/client_core.h"
 #include "agent/fleet/fleet_class_boards.h"
 #include "agent/model/sample_data.h"
 #include "agent/qat/compute_threads.h"
@@ -28,6 +29,8 @@ Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, L
     observer->OnNotice(text);
   };
   options.meter = config.meter;
+  // As for classes: a board of a fleet that was there may stay away for as long as the user lets it.
+  if (!config.fleet.empty()) options.reconnect_timeout = asked.max_wait.value_or(kForever);
   // Longer than a lease lives: an agent that was killed leaves its own behind on the board.
   options.lease_wait = std::chrono::seconds(40);
   BoardChoice choice = BoardChoiceOf(config);

@@ -215,15 +215,53 @@ TEST_F(ClientCoreTest, StopsAtOnceWhenTheDaemonRefusesTheKey) {
   EXPECT_NE(failure_.message().find("agent.pub"), std::string::npos);
 }
 
-TEST_F(ClientCoreTest, TriesABrokenHandshakeThreeTimes) {
+TEST_F(ClientCoreTest, TakesABrokenHandshakeForAWrongKeyWhenTheTimeToConnectIsOver) {
   Step(Started{});
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(failure_.ok());
+  const Instant begun = now_;
+  while (failure_.ok() && now_ < begun + milliseconds(10'000)) {
     Step(LinkRefused{false});
-    Pass(milliseconds(1000), /*connected=*/false);
+    Pass(milliseconds(50), /*connected=*/false);
   }
+  EXPECT_EQ(now_ - begun, milliseconds(5'000));
+  EXPECT_GE(links_, 4);
   EXPECT_EQ(failure_.code(), StatusCode::kPermissionDenied);
   EXPECT_NE(failure_.message().find("public key"), std::string::npos);
+}
+
+// A forwarded port takes connections and closes them as long as nobody is behind it.
+TEST_F(ClientCoreTest, GoesOnAfterManyBrokenHandshakesOfABoardThatStarts) {
+  ClientOptions options = TestOptions();
+  options.connect_timeout = milliseconds(20'000);
+  Use(options);
+  Step(Started{});
+  for (int i = 0; i < 80; ++i) {
+    Step(LinkRefused{false});
+    Pass(milliseconds(50), /*connected=*/false);
+  }
+  for (int i = 0; i < 200 && num_ready_ == 0; ++i) {
+    Step(LinkUp{});
+    Pass(milliseconds(50));
+  }
+  EXPECT_EQ(num_ready_, 1);
+  EXPECT_TRUE(failure_.ok()) << failure_.message();
+}
+
+TEST_F(ClientCoreTest, WaitsForABoardThatWasReadyThroughBrokenHandshakes) {
+  Connect();
+  Step(LinkDown{"rebooted"});
+  for (int i = 0; i < 1'000; ++i) {
+    Step(LinkRefused{false});
+    Pass(milliseconds(50), /*connected=*/false);
+  }
+  EXPECT_TRUE(failure_.ok()) << failure_.message();
+  for (int i = 0; i < 150; ++i) {
+    Step(LinkUp{});
+    Pass(milliseconds(50));
+  }
+  Step(JobSubmitted{InferRequestOf(1, 1)});
+  Exchange();
+  ASSERT_EQ(results_.size(), 1U);
+  EXPECT_TRUE(results_[0].status.ok());
 }
 
 TEST_F(ClientCoreTest, RefusesAnotherProtocolVersion) {
@@ -245,6 +283,26 @@ TEST_F(ClientCoreTest, RefusesABoardThatComesBackAsAnother) {
   Exchange();
   EXPECT_EQ(failure_.code(), StatusCode::kVersionMismatch);
   EXPECT_NE(failure_.message().find("isa is scalar, was avx2"), std::string::npos);
+}
+
+TEST_F(ClientCoreTest, TellsWhatABoardIsLikeThatComesBackWithAnotherGovernor) {
+  Connect();
+  const auto come_back = [&] {
+    board_.Reboot();
+    Step(LinkDown{"rebooted"});
+    Pass(milliseconds(200));
+    Step(LinkUp{});
+    Exchange();
+  };
+  come_back();
+  EXPECT_EQ(num_ready_, 1) << "it is as before";
+  board_.governor = "powersave";
+  come_back();
+  EXPECT_EQ(num_ready_, 2);
+  EXPECT_EQ(info_.governor, "powersave");
+  come_back();
+  EXPECT_EQ(num_ready_, 2);
+  EXPECT_TRUE(failure_.ok());
 }
 
 TEST_F(ClientCoreTest, FailsAllWorkWhenTheBoardStaysAway) {

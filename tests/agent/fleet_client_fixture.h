@@ -70,8 +70,9 @@ class ClientCoreTest : public testing::Test {
         failure_ = failed->status;
       } else if (auto* notice = std::get_if<BoardNotice>(&action)) {
         notices_.push_back(std::move(notice->text));
-      } else if (std::holds_alternative<BoardReady>(action)) {
+      } else if (auto* ready = std::get_if<BoardReady>(&action)) {
         ++num_ready_;
+        info_ = std::move(ready->info);
       } else if (std::holds_alternative<Closed>(action)) {
         closed_ = true;
       }
@@ -127,6 +128,7 @@ class ClientCoreTest : public testing::Test {
   bool records_at_once_ = true;
   int links_ = 0;
   int num_ready_ = 0;
+  BoardInfo info_;  // of the last BoardReady
   bool closed_ = false;
 };
 

@@ -55,6 +55,7 @@ std::vector<Message> SimulatedBoard::Receive(const Message& message, Instant now
     return {ErrorReply(message, StatusCode::kNotFound, "unknown session")};
   }
   if (!session->second.insert(envelope.request_id()).second) return {};
+  if (is_drained && !running_) lease_session_.clear();
   const bool leased = lease_session_ == envelope.session_id() && now < lease_end_;
   if (leased) lease_end_ = now + kLeaseTtl;
   if (envelope.has_lease_request()) return {OnLease(message, now)};
@@ -105,6 +106,7 @@ Message SimulatedBoard::OnHello(const Message& message) {
   ack->mutable_limits()->set_store_bytes(store_bytes);
   ack->mutable_capabilities()->set_name(name);
   ack->mutable_capabilities()->set_isa(isa);
+  ack->mutable_capabilities()->set_governor(governor);
   ack->mutable_capabilities()->set_backend("kernels");
   return reply;
 }
@@ -112,6 +114,11 @@ Message SimulatedBoard::OnHello(const Message& message) {
 Message SimulatedBoard::OnLease(const Message& message, Instant now) {
   Message reply = Reply(message);
   const std::string& session_id = message.envelope.session_id();
+  if (is_drained) {
+    reply.envelope.mutable_lease_denied()->set_reason(v1::LeaseDenied::DRAINING);
+    reply.envelope.mutable_lease_denied()->set_retry_after_ms(1000);
+    return reply;
+  }
   const bool held_by_session =
       !lease_session_.empty() && lease_session_ != session_id && now < lease_end_;
   const bool is_per_job =
@@ -159,6 +166,9 @@ Message SimulatedBoard::OnQuery(const Message& message) {
 }
 
 Message SimulatedBoard::OnChunk(const Message& message) {
+  if (!refuse_chunk.empty()) {
+    return ErrorReply(message, StatusCode::kResourceExhausted, refuse_chunk);
+  }
   const v1::ArtifactChunk& chunk = message.envelope.artifact_chunk();
   std::string& have = artifacts_[chunk.sha256()];
   if (chunk.offset() == have.size()) {
@@ -169,6 +179,7 @@ Message SimulatedBoard::OnChunk(const Message& message) {
 }
 
 Message SimulatedBoard::OnInfer(const Message& message) const {
+  if (!refuse_infer.empty()) return ErrorReply(message, refuse_infer_code, refuse_infer);
   const v1::InferRequest& infer = message.envelope.infer_request();
   if (!artifacts_.contains(infer.network_sha256())) {
     return ErrorReply(message, StatusCode::kNotFound, "unknown network");

@@ -40,6 +40,8 @@ class SimulatedBoard {
   // Logits of one image.
   static std::vector<float> LogitsOf(const std::string& pixels);
 
+  bool is_leased(Instant now) const { return !lease_session_.empty() && now < lease_end_; }
+
   // What the latest measurement was asked for with.
   std::string last_kernel_choices;
 
@@ -51,13 +53,18 @@ class SimulatedBoard {
   // Knobs.
   std::string name = "simulated";
   std::string isa = "avx2";
+  std::string governor;
   std::string held_by;                    // another agent has reserved it
+  bool is_drained = false;                // it ends its lease and grants none
   std::optional<v1::LeaseDenied> denial;  // what it answers every request for a lease with
   std::string reserved_by;                // said with a lease per job
   std::uint32_t queue_position = 0;       // of jobs of other agents that go before each measurement
   std::uint32_t eta_ms = 700;
   std::string refuse_measure;  // not empty: MeasureRequest is an error with this text
   StatusCode refuse_code = StatusCode::kUnsupported;
+  std::string refuse_infer;  // the same of InferRequest, with refuse_infer_code
+  StatusCode refuse_infer_code = StatusCode::kInternal;
+  std::string refuse_chunk;                     // the same of ArtifactChunk, as of a full disk
   std::chrono::milliseconds progress_every{0};  // while it measures; 0: never
   std::chrono::milliseconds infer_takes{0};
   std::uint64_t store_bytes = 0;  // said in HelloAck

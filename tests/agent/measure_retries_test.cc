@@ -19,7 +19,7 @@ class MeasureRetriesTest : public testing::Test {
  protected:
   // A board that answers with one status after the other, the last one for ever, until a verdict
   // ends the measurement. Returns that verdict; `last_` is the status before it.
-  RetryVerdict Measure(std::deque<MeasureStatus> answers, bool can_go_elsewhere = false) {
+  RetryVerdict Measure(std::deque<MeasureStatus> answers, OtherBoards others = OtherBoards::kNone) {
     MeasureRetries retries(options_);
     attempts_.clear();
     num_asked_ = 0;
@@ -29,9 +29,11 @@ class MeasureRetriesTest : public testing::Test {
       measurement.detail = "as the board says";
       if (answers.size() > 1) answers.pop_front();
       ++num_asked_;
-      const RetryVerdict verdict = retries.After(measurement, "bench", can_go_elsewhere, now_);
+      const RetryVerdict verdict = retries.After(measurement, "bench", others, now_);
       if (!verdict.notice.empty()) notices_.push_back(verdict.notice);
-      if (verdict.what == What::kAnswer || verdict.what == What::kGiveUp) return verdict;
+      const bool is_over = verdict.what == What::kAnswer || verdict.what == What::kGiveUp ||
+                           verdict.what == What::kLeave;
+      if (is_over) return verdict;
       attempts_.push_back(verdict.again);
       was_sent_elsewhere_ = verdict.what == What::kElsewhere;
       now_ += verdict.pause;
@@ -58,10 +60,10 @@ TEST_F(MeasureRetriesTest, AsksOnceForWhatIsAnAnswer) {
 
 TEST_F(MeasureRetriesTest, AsksASecondBoardWhetherAnOutputIsWrong) {
   const MeasureStatus wrong = MeasureStatus::kWrongOutput;
-  EXPECT_EQ(Measure({wrong, MeasureStatus::kOk}, /*can_go_elsewhere=*/true).what, What::kAnswer);
+  EXPECT_EQ(Measure({wrong, MeasureStatus::kOk}, OtherBoards::kNow).what, What::kAnswer);
   EXPECT_TRUE(was_sent_elsewhere_);
   EXPECT_EQ(last_, MeasureStatus::kOk);
-  EXPECT_EQ(Measure({wrong}, /*can_go_elsewhere=*/true).what, What::kAnswer);
+  EXPECT_EQ(Measure({wrong}, OtherBoards::kNow).what, What::kAnswer);
   EXPECT_EQ(last_, wrong);
   EXPECT_EQ(num_asked_, 2);
 }
@@ -97,6 +99,34 @@ TEST_F(MeasureRetriesTest, NeverTakesALostBoardForAPropertyOfTheCandidate) {
     EXPECT_THAT(gone.failure.message(), HasSubstr("'bench'"));
     EXPECT_THAT(gone.failure.message(), HasSubstr("as the board says"));
   }
+}
+
+TEST_F(MeasureRetriesTest, LeavesABoardThatFailsByItsOwnFaultAsLongAsAnotherIsLeft) {
+  for (const OtherBoards others : {OtherBoards::kLater, OtherBoards::kNow}) {
+    for (const MeasureStatus status :
+         {MeasureStatus::kLost, MeasureStatus::kCancelled, MeasureStatus::kProtocolError,
+          MeasureStatus::kThermalAbort, MeasureStatus::kPowerAbort}) {
+      notices_.clear();
+      const RetryVerdict left = Measure({status}, others);
+      EXPECT_EQ(left.what, What::kLeave) << ToString(status);
+      EXPECT_THAT(notices_.back(), HasSubstr("'bench'"));
+      EXPECT_THAT(notices_.back(), HasSubstr("another board is asked"));
+    }
+  }
+}
+
+TEST_F(MeasureRetriesTest, CountsTheFailuresOfEachBoardApart) {
+  MeasureRetries retries(options_);
+  Measurement lost;
+  for (const char* board : {"a", "b", "c", "a", "b", "c"}) {
+    EXPECT_EQ(retries.After(lost, board, OtherBoards::kNow, now_).what, What::kAgain) << board;
+  }
+  EXPECT_EQ(retries.After(lost, "b", OtherBoards::kNow, now_).what, What::kLeave);
+  Measurement crash;
+  crash.status = MeasureStatus::kCrash;
+  EXPECT_EQ(retries.After(crash, "a", OtherBoards::kNow, now_).what, What::kAgain);
+  EXPECT_EQ(retries.After(crash, "c", OtherBoards::kNow, now_).what, What::kAnswer)
+      << "the candidate's, wherever it was";
 }
 
 TEST_F(MeasureRetriesTest, WaitsUntilAHotBoardIsFit) {
