@@ -54,7 +54,7 @@ std::string Failure(const DecisionOutcome& outcome) {
     }
     if (const auto* away = std::get_if<BoardUnavailable>(&each.result)) {
       const std::string predicted =
-          away->predicted_ratio ? Format("; predicted %.3fx", *away->predicted_ratio) : "";
+          away->predicted_ratio ? Formatted("; predicted %.3fx", *away->predicted_ratio) : "";
       return "no board of " + each.on + ": " + away->detail + predicted;
     }
   }

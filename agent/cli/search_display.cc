@@ -189,7 +189,7 @@ static std::string Outcome(const SearchProblem& problem, const TransitionEvent& 
     for (const ClassOutcome& outcome : answer.classes) {
       const auto* away = std::get_if<BoardUnavailable>(&outcome.result);
       if (away == nullptr || !away->predicted_ratio) continue;
-      text += Format(", predicted %.3fx (no board)", *away->predicted_ratio);
+      text += Formatted(", predicted %.3fx (no board)", *away->predicted_ratio);
     }
   }
   return text;
