@@ -15,8 +15,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStopPoll{100};
 constexpr milliseconds kLongestPoll{1000};
 constexpr int kEventsARound = 64;
-// While a power-cycle command runs.
-constexpr milliseconds kHookPoll{100};
 
 Status StoppedWaiting() { return {StatusCode::kAborted, "stopped while waiting for the board"}; }
 
@@ -30,6 +28,10 @@ FleetDriver::FleetDriver(fleet::FleetOptions options, Notice notice)
 
 FleetDriver::~FleetDriver() {
   Post(fleet::CloseRequested{});
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    WaitFor(lock, [this] { return has_ended_; }, {});
+  }
   thread_.join();
 }
 
@@ -193,6 +195,7 @@ void FleetDriver::Run() {
     if (!is_closed_) TakeLinkEvents(hub_.Wait(TimeToWait()));
   }
   driven_.clear();
+  FinishHooks();
 }
 
 milliseconds FleetDriver::TimeToWait() const {
@@ -200,10 +203,7 @@ milliseconds FleetDriver::TimeToWait() const {
   if (const std::optional<Instant> wakeup = core_.NextWakeup()) {
     time = std::clamp(*wakeup - SteadyNow(), milliseconds{0}, time);
   }
-  const bool has_hook = std::any_of(driven_.begin(), driven_.end(), [](const auto& one) {
-    return one.second.power_hook != nullptr;
-  });
-  return has_hook ? std::min(time, kHookPoll) : time;
+  return power_hooks_.empty() ? time : std::min(time, PowerHook::kPoll);
 }
 
 void FleetDriver::Step(fleet::Event event) {
@@ -259,18 +259,6 @@ void FleetDriver::TakeAnswers() {
     }
     StepOwnEvents();
   }
-}
-
-void FleetDriver::LookAfterHooks() {
-  std::vector<fleet::Event> ended;
-  for (auto& [id, driven] : driven_) {
-    if (!driven.power_hook) continue;
-    std::optional<Status> status = driven.power_hook->Ended(SteadyNow());
-    if (!status) continue;
-    driven.power_hook.reset();
-    ended.emplace_back(fleet::PowerCycled{id, std::move(*status)});
-  }
-  for (fleet::Event& event : ended) Step(std::move(event));
 }
 
 void FleetDriver::Do(fleet::LinkAction& action) {
@@ -338,12 +326,6 @@ void FleetDriver::Do(fleet::BoardDescribed& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   known_[action.board].info = std::move(action.info);
   changed_.notify_all();
-}
-
-void FleetDriver::Do(fleet::CutPower& action) {
-  Driven& driven = driven_.at(action.board);
-  driven.power_hook = std::make_unique<PowerHook>(driven.board.power_cycle,
-                                                  driven.board.client.board_name, SteadyNow());
 }
 
 void FleetDriver::Do(fleet::Notice& action) {

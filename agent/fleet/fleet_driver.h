@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "agent/fleet/board.h"
@@ -45,7 +46,9 @@ class FleetDriver {
   using Notice = std::function<void(const std::string&)>;
 
   FleetDriver(fleet::FleetOptions options, Notice notice);
-  // Gives the leases back, if that takes less than half a second, and ends the threads.
+  // Gives the leases back, if that takes less than half a second, and ends the threads. Waits for
+  // power-cycle commands that run, which would leave their boards switched off (PowerHook::kLimit),
+  // and says so.
   ~FleetDriver();
   FleetDriver(const FleetDriver&) = delete;
   FleetDriver& operator=(const FleetDriver&) = delete;
@@ -91,7 +94,6 @@ class FleetDriver {
     FleetBoard board;
     std::unique_ptr<ZmqLink> link;
     std::uint64_t question = 0;  // to the locator, whose answer is awaited; 0: none
-    std::unique_ptr<PowerHook> power_hook;
   };
   // What callers know of one.
   struct Known {
@@ -107,6 +109,8 @@ class FleetDriver {
   void TakeAnswers();
   void TakeLinkEvents(const std::vector<ZmqLink*>& links);
   void LookAfterHooks();
+  std::vector<std::pair<fleet::BoardId, Status>> TakeEndedHooks();
+  void FinishHooks();
   void TellReports();
   std::chrono::milliseconds TimeToWait() const;
   // REQUIRES: the mutex is held.
@@ -134,6 +138,8 @@ class FleetDriver {
   std::map<fleet::BoardId, Driven> driven_;
   std::map<const ZmqLink*, fleet::BoardId> boards_of_links_;
   std::uint64_t num_questions_ = 0;
+  // Commands that run, whatever becomes of their boards here.
+  std::vector<std::pair<fleet::BoardId, std::unique_ptr<PowerHook>>> power_hooks_;
   std::deque<fleet::Event> own_events_;  // that actions cause
   bool is_closed_ = false;
 
@@ -148,6 +154,7 @@ class FleetDriver {
   std::map<fleet::BoardId, Known> known_;
   std::optional<std::vector<fleet::BoardReport>> reports_;
   bool wants_reports_ = false;
+  bool has_ended_ = false;   // all that the fleet's thread has to do
   std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled
   std::map<JobId, fleet::JobEnded> ended_;
   JobId last_job_ = 0;
