@@ -21,6 +21,7 @@
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/text_file.h"
+#include "tests/agent/gate.h"
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/loopback/test_networks.h"
 
@@ -229,6 +230,31 @@ TEST_F(PowerHookOfFleetTest, GoesOnWhenItsBoardIsRemoved) {
   hook_.GoOn();
   (void)fleet_->WaitForAny({}, [this] { return hook_.is_on_again(); });
   EXPECT_TRUE(hook_.is_on_again());
+}
+
+// Switched-off boards have names that cost seconds each, again and again.
+TEST_F(FleetDriverTest, ReachesABoardByNameWhileNamesOfOthersTakeTheirTime) {
+  const std::unique_ptr<LocalDaemon> daemon = StartModel();
+  Gate gate;
+  const auto resolve = [&gate](const Endpoint& name) -> Result<std::vector<Endpoint>> {
+    if (name.host == "live.test") return std::vector<Endpoint>{{"127.0.0.1", name.port}};
+    gate.Wait();
+    return Status(StatusCode::kNotFound, "unknown host '" + name.host + "'");
+  };
+  FleetDriver fleet({}, {}, {resolve, [] { return Status(); }});
+  const OpensAtEnd opens(gate);
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "off" + std::to_string(i);
+    fleet.AddBoard(
+        BoardAt({name, "tcp://" + name + ".test:7777", GenerateCurveKeys().public_key, ""}, name));
+  }
+  BoardAddress address = daemon->Address().value();
+  const Endpoint endpoint = ParseEndpoint(address.endpoint, EndpointUse::kConnect).value();
+  address.endpoint = "tcp://live.test:" + std::to_string(endpoint.port);
+  const fleet::BoardId live = fleet.AddBoard(BoardAt(address, "live"));
+  const Result<BoardInfo> info = fleet.WaitUntilReady(live, {});
+  ASSERT_TRUE(info.ok()) << info.status().message();
+  EXPECT_EQ(MeasureAll(fleet, Networks(2)), 1U);
 }
 
 TEST_F(FleetDriverTest, RemovesABoardAndTellsWhatIsWrongWithAnother) {
