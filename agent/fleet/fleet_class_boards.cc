@@ -7,6 +7,7 @@
 
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
+#include "agent/fleet/golden_logits.h"
 #include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/stopped.h"
@@ -48,7 +49,7 @@ fleet::FleetOptions OptionsOf(const FleetClassOptions& options) {
 class FleetClassBoards final : public ClassBoards {
  public:
   explicit FleetClassBoards(const FleetClassOptions& options)
-      : options_(options), fleet_(OptionsOf(options), options.notice) {}
+      : options_(options), golden_(options.notice), fleet_(OptionsOf(options), options.notice) {}
   ~FleetClassBoards() override;
 
   void AddBoard(const BoardAddress& address, const AgentKeys& keys);
@@ -75,6 +76,7 @@ class FleetClassBoards final : public ClassBoards {
   Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
 
   const FleetClassOptions options_;
+  GoldenLogits golden_;
   std::map<fleet::BoardId, std::vector<std::string>> tags_;
   std::map<fleet::BoardId, std::string> names_;
   std::map<std::string, std::unique_ptr<Member>> members_;
@@ -108,7 +110,8 @@ class FleetClassBoards::Member final : public Board {
 
   Status StartMeasure(const MeasureJob& job) override {
     BITPILOT_CHECK(!request_);
-    Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+    Result<JobRequest> request =
+        MakeMeasureRequest(job, NewMeasureId(), boards_.golden_, info_.isa);
     if (!request.ok()) return request.status();
     request_ = std::move(*request);
     return Status();
@@ -275,7 +278,8 @@ bool FleetClassBoards::SharesThisMachine() {
 }
 
 Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const MeasureJob& job) {
-  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+  Result<JobRequest> request =
+      MakeMeasureRequest(job, NewMeasureId(), golden_, members_.at(on)->info().isa);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);

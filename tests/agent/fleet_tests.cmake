@@ -13,5 +13,5 @@ bitpilot_add_test(fleet_core_test
 bitpilot_add_test(fleet_files_test
   LABEL agent
   SOURCES board_conditions_test.cc fleet_file_test.cc fleet_job_requests_test.cc fleet_keys_test.cc
-          measure_parts_test.cc
+          golden_logits_test.cc measure_parts_test.cc
   DEPS bitpilot::fleet)
