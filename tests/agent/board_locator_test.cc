@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "tests/agent/gate.h"
+#include "tests/agent/latch.h"
 
 namespace bitpilot {
 namespace {
 
-// A name service that does not answer for hosts "slow..." before the gate is open.
+// A name service that does not answer for hosts "slow..." before the latch is open.
 class BoardLocatorTest : public testing::Test {
  protected:
   void Ask(BoardLocator::BoardNumber board, const std::string& host, bool connects = false) {
@@ -43,11 +43,11 @@ class BoardLocatorTest : public testing::Test {
       ++lookups_[name.host];
       changed_.notify_all();
     }
-    if (name.host.starts_with("slow")) gate_.Wait();
+    if (name.host.starts_with("slow")) latch_.Wait();
     return std::vector<Endpoint>{{"192.0.2.7", name.port}};
   }
 
-  Gate gate_;
+  Latch latch_;
   std::mutex mutex_;
   std::condition_variable changed_;
   int num_answers_ = 0;
@@ -60,7 +60,7 @@ class BoardLocatorTest : public testing::Test {
         changed_.notify_all();
       },
       {[this](const Endpoint& name) { return Resolve(name); }, [this] { return admission_; }}};
-  const OpensAtEnd opens_{gate_};
+  const OpensAtEnd opens_{latch_};
 };
 
 TEST_F(BoardLocatorTest, FindsABoardWhileNamesOfOthersTakeTheirTime) {
@@ -76,7 +76,7 @@ TEST_F(BoardLocatorTest, FindsABoardWhileNamesOfOthersTakeTheirTime) {
 TEST_F(BoardLocatorTest, AsksOnceAtATimeForABoardHoweverOftenItIsAsked) {
   for (int i = 0; i < 1000; ++i) Ask(1, "slow");
   Ask(2, "slow too");
-  gate_.Open();
+  latch_.Open();
   EXPECT_NE(WaitForAnswer().board, WaitForAnswer().board) << "an answer a board";
   EXPECT_EQ(num_lookups("slow"), 1);
   EXPECT_FALSE(locator_.TakeAnswer());
@@ -92,7 +92,7 @@ TEST_F(BoardLocatorTest, TellsNothingOfABoardThatIsForgotten) {
     changed_.wait(lock, [this] { return lookups_["slow"] == 1; });
   }
   locator_.Forget(1);
-  gate_.Open();
+  latch_.Open();
   Ask(2, "quick");
   EXPECT_EQ(WaitForAnswer().board, 2U);
   Ask(3, "quick");

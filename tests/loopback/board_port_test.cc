@@ -21,7 +21,7 @@
 #include "agent/fleet/fleet_watch.h"
 #include "agent/fleet/zmq_link.h"
 #include "tests/agent/forked_process.h"
-#include "tests/agent/gate.h"
+#include "tests/agent/latch.h"
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/loopback/test_networks.h"
 
@@ -301,15 +301,15 @@ TEST(ConnectingBoardTest, KnowsForAWhileThatThePortIsTaken) {
 TEST(ConnectingBoardTest, KeepsNoOtherBoardWaitingWhileItsPortIsTested) {
   const AgentKeys keys = GenerateCurveKeys();
   const RunningDaemon daemon = StartDaemon(keys);
-  Gate gate;
+  Latch latch;
   Status tested;
   BoardLocator::Means means = BoardLocator::Means::OfThisMachine();
   means.test_admission = [&] {
-    gate.Wait();
+    latch.Wait();
     return tested;
   };
   FleetDriver fleet({}, {}, means);
-  const OpensAtEnd opens(gate);
+  const OpensAtEnd opens(latch);
   BoardOptions patient;
   patient.connect_timeout = patient.reconnect_timeout = kForever;
   const fleet::BoardId connecting = fleet.AddBoard(
@@ -318,7 +318,7 @@ TEST(ConnectingBoardTest, KeepsNoOtherBoardWaitingWhileItsPortIsTested) {
   const Result<BoardInfo> info = fleet.WaitUntilReady(other, {});
   EXPECT_TRUE(info.ok()) << info.status().message();
   tested = Status(StatusCode::kPermissionDenied, "a stranger was let in");
-  gate.Open();
+  latch.Open();
   EXPECT_EQ(fleet.WaitUntilReady(connecting, {}).status().message(), "a stranger was let in");
 }
 

@@ -21,7 +21,7 @@
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/text_file.h"
-#include "tests/agent/gate.h"
+#include "tests/agent/latch.h"
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/loopback/test_networks.h"
 
@@ -235,14 +235,14 @@ TEST_F(PowerHookOfFleetTest, GoesOnWhenItsBoardIsRemoved) {
 // Switched-off boards have names that cost seconds each, again and again.
 TEST_F(FleetDriverTest, ReachesABoardByNameWhileNamesOfOthersTakeTheirTime) {
   const std::unique_ptr<LocalDaemon> daemon = StartModel();
-  Gate gate;
-  const auto resolve = [&gate](const Endpoint& name) -> Result<std::vector<Endpoint>> {
+  Latch latch;
+  const auto resolve = [&latch](const Endpoint& name) -> Result<std::vector<Endpoint>> {
     if (name.host == "live.test") return std::vector<Endpoint>{{"127.0.0.1", name.port}};
-    gate.Wait();
+    latch.Wait();
     return Status(StatusCode::kNotFound, "unknown host '" + name.host + "'");
   };
   FleetDriver fleet({}, {}, {resolve, [] { return Status(); }});
-  const OpensAtEnd opens(gate);
+  const OpensAtEnd opens(latch);
   for (int i = 0; i < 5; ++i) {
     const std::string name = "off" + std::to_string(i);
     fleet.AddBoard(

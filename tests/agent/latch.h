@@ -6,7 +6,7 @@
 
 namespace bitpilot {
 
-class Gate {
+class Latch {
  public:
   void Open() {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -27,13 +27,13 @@ class Gate {
 // Opens one when a test ends, however it does: what waits there would not end.
 class OpensAtEnd {
  public:
-  explicit OpensAtEnd(Gate& gate) : gate_(gate) {}
-  ~OpensAtEnd() { gate_.Open(); }
+  explicit OpensAtEnd(Latch& latch) : latch_(latch) {}
+  ~OpensAtEnd() { latch_.Open(); }
   OpensAtEnd(const OpensAtEnd&) = delete;
   OpensAtEnd& operator=(const OpensAtEnd&) = delete;
 
  private:
-  Gate& gate_;
+  Latch& latch_;
 };
 
 }  // namespace bitpilot
