@@ -117,8 +117,8 @@ Status SearchDriver::SettleBoards() {
     });
     if (!board.ok()) return board.status();
     if (board->on != on) {
-      return DataCorrupt("the log begins with a board of class \"" + board->on +
-                         "\" where one of class \"" + on + "\" belongs");
+      return DataCorrupt("the log begins with a board of " + ClassLabel(board->on) +
+                         " where one of " + ClassLabel(on) + " belongs");
     }
     logged.push_back(*board);
   }
