@@ -293,6 +293,7 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
     Result<CostTable> of_class = ParseCostTable(facts.table);
     if (!of_class.ok()) return of_class.status().WithContext("class " + facts.on);
     setup.class_tables.emplace(facts.on, std::move(*of_class));
+    problem.class_uniform8_ns[facts.on] = facts.uniform8_latency_ns;
   }
   return setup;
 }
