@@ -1,6 +1,7 @@
 bitpilot_add_test(study_test LABEL agent
   SOURCES
     chosen_rows_test.cc
+    class_fingerprints_test.cc
     config_fields_test.cc
     episodes_test.cc
     event_store_test.cc
