@@ -13,6 +13,7 @@
 #include "agent/session/cpu_class.h"
 #include "agent/session/search_board.h"
 #include "agent/session/twin.h"
+#include "kernels/base/number_text.h"
 #include "policies/multiple_choice.h"
 
 namespace bitpilot {
@@ -177,8 +178,15 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
   const auto announce = [&] {
     if (is_announced || !knows_totals || journal_.replaying()) return;
     is_announced = true;
-    options_.observer->OnPhase("searching with " + policy.name(),
-                               environment.view().conditions()->totals.measurements);
+    const int measurements = environment.view().conditions()->totals.measurements;
+    const int candidates = CandidatesOf(measurements, config_);
+    std::string name = "searching with " + policy.name();
+    if (candidates != measurements) {
+      name += ": " + Counted(measurements, "measurement") + " are " +
+              Counted(candidates, "candidate") + " on each of " +
+              std::to_string(ClassesOf(config_).size()) + " classes";
+    }
+    options_.observer->OnPhase(name, candidates);
   };
   // What a resume goes on from. A verification believes nothing.
   const std::int64_t trusted_until = journal_.verifies() ? 0 : journal_.last_policy_seq();

@@ -177,7 +177,9 @@ constexpr ConfigField kFields[] = {
     {.key = "measurements",
      .name = "measurements",
      .flag = "--measurements",
-     .help = "N candidates to run on the board",
+     .help = "N measurements of candidates on the board; with K classes each candidate takes K of "
+             "them: "
+             "N / K candidates",
      .value = AT(measurements),
      .min = 1,
      .max = kMaxMeasurements},
