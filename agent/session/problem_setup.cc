@@ -222,7 +222,7 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
     std::vector<TableFacts> tables;
     for (const ClassId& on : classes) {
       Result<TableFacts> table =
-          BoardTable(topology, config, resources.boards->BoardOf(on), observer, stop);
+          BoardTable(topology, config, on, resources.boards->BoardOf(on), observer, stop);
       if (!table.ok()) return table.status();
       tables.push_back(std::move(*table));
     }

@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-BoardInfo Board(const std::string& name, const std::string& isa) {
+BoardInfo BoardCalled(const std::string& name, const std::string& isa) {
   BoardInfo board;
   board.name = name;
   board.isa = isa;
@@ -22,8 +22,8 @@ BoardInfo Board(const std::string& name, const std::string& isa) {
   return board;
 }
 
-MeasurementRow Row(const BoardInfo& board, const ClassId& on,
-                   const std::string& governor = "performance") {
+MeasurementRow MeasuredRow(const BoardInfo& board, const ClassId& on,
+                           const std::string& governor = "performance") {
   MeasurementConditions conditions;
   conditions.on = on;
   conditions.board_name = board.name;
@@ -38,11 +38,12 @@ MeasurementRow Row(const BoardInfo& board, const ClassId& on,
 }
 
 TEST(ClassFingerprintsTest, BoardsThatDifferInTheirNamesAloneHaveOne) {
-  const std::vector<BoardInfo> boards = {Board("bench-1", "avx2"), Board("bench-3", "scalar")};
-  const auto fingerprints =
-      ClassFingerprintsOf({Row(boards[0], "a"), Row(Board("bench-2", "avx2"), "a"),
-                           Row(boards[1], "b"), Row(Board("bench-4", "scalar"), "b")},
-                          boards);
+  const std::vector<BoardInfo> boards = {BoardCalled("bench-1", "avx2"),
+                                         BoardCalled("bench-3", "scalar")};
+  const auto fingerprints = ClassFingerprintsOf(
+      {MeasuredRow(boards[0], "a"), MeasuredRow(BoardCalled("bench-2", "avx2"), "a"),
+       MeasuredRow(boards[1], "b"), MeasuredRow(BoardCalled("bench-4", "scalar"), "b")},
+      boards);
   ASSERT_TRUE(fingerprints.ok());
   EXPECT_THAT(fingerprints->at("a"), ElementsAre(ClassFingerprintOf(boards[0])));
   EXPECT_THAT(fingerprints->at("b"), ElementsAre(ClassFingerprintOf(boards[1])));
@@ -50,9 +51,12 @@ TEST(ClassFingerprintsTest, BoardsThatDifferInTheirNamesAloneHaveOne) {
 }
 
 TEST(ClassFingerprintsTest, NamesTheClassWhoseConditionsChanged) {
-  const std::vector<BoardInfo> boards = {Board("bench-1", "avx2"), Board("bench-3", "scalar")};
-  const auto fingerprints = ClassFingerprintsOf(
-      {Row(boards[0], "a"), Row(boards[1], "b"), Row(boards[1], "b", "powersave")}, boards);
+  const std::vector<BoardInfo> boards = {BoardCalled("bench-1", "avx2"),
+                                         BoardCalled("bench-3", "scalar")};
+  const auto fingerprints =
+      ClassFingerprintsOf({MeasuredRow(boards[0], "a"), MeasuredRow(boards[1], "b"),
+                           MeasuredRow(boards[1], "b", "powersave")},
+                          boards);
   ASSERT_TRUE(fingerprints.ok());
   EXPECT_THAT(fingerprints->at("a"), SizeIs(1));
   EXPECT_THAT(fingerprints->at("b"), SizeIs(2));
@@ -60,12 +64,13 @@ TEST(ClassFingerprintsTest, NamesTheClassWhoseConditionsChanged) {
 }
 
 TEST(ClassFingerprintsTest, CountsNeitherAnotherBoardNorWhatHasNoLatency) {
-  const std::vector<BoardInfo> boards = {Board("bench-1", "avx2")};
-  MeasurementRow failed = Row(boards[0], kOnlyClass, "powersave");
+  const std::vector<BoardInfo> boards = {BoardCalled("bench-1", "avx2")};
+  MeasurementRow failed = MeasuredRow(boards[0], kOnlyClass, "powersave");
   failed.latency_median_ns.reset();
-  const auto fingerprints = ClassFingerprintsOf(
-      {Row(boards[0], kOnlyClass), Row(Board("bench-1", "avx512vnni"), kOnlyClass), failed},
-      boards);
+  const auto fingerprints =
+      ClassFingerprintsOf({MeasuredRow(boards[0], kOnlyClass),
+                           MeasuredRow(BoardCalled("bench-1", "avx512vnni"), kOnlyClass), failed},
+                          boards);
   ASSERT_TRUE(fingerprints.ok());
   EXPECT_THAT(fingerprints->at(kOnlyClass), SizeIs(1));
 }

@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-FinalRow Row(const char* on, const char* board, double ratio, double us) {
+FinalRow RowOf(const char* on, const char* board, double ratio, double us) {
   FinalRow row;
   row.role = FinalistRole::kFront;
   row.number = 1;
@@ -30,8 +30,8 @@ FinalRow Row(const char* on, const char* board, double ratio, double us) {
 // The objective is the worst class, "slow".
 FinalEvent OfTwoClasses() {
   FinalEvent final;
-  final.classes = {{"slow", {Row("slow", "bench-1", 0.8, 777.25)}, {0}},
-                   {"fast", {Row("fast", "bench-2", 0.6, 55.5)}, {0}}};
+  final.classes = {{"slow", {RowOf("slow", "bench-1", 0.8, 777.25)}, {0}},
+                   {"fast", {RowOf("fast", "bench-2", 0.6, 55.5)}, {0}}};
   final.rows = final.classes.front().rows;
   return final;
 }
@@ -59,7 +59,7 @@ TEST(FinalTableTest, TheJointTableHasNoLatenciesOfDifferentClasses) {
 
 TEST(FinalTableTest, OneClassHasItsLatenciesInTheTable) {
   FinalEvent final;
-  final.rows = {Row("", "", 0.8, 777.25)};
+  final.rows = {RowOf("", "", 0.8, 777.25)};
   EXPECT_THAT(Printed(final), HasSubstr("latency us (interval)"));
   EXPECT_THAT(Printed(final), HasSubstr("777.25 ("));
   EXPECT_THAT(Printed(final), Not(HasSubstr("MODEL")));
@@ -67,7 +67,7 @@ TEST(FinalTableTest, OneClassHasItsLatenciesInTheTable) {
 
 TEST(FinalTableTest, MarksAModelByWhatAnsweredAndNotByHowItWasNamed) {
   FinalEvent final;
-  final.rows = {Row("board", "bench-1", 0.8, 777.25)};
+  final.rows = {RowOf("board", "bench-1", 0.8, 777.25)};
   final.rows[0].source = "MODEL:mpic";  // a board of a fleet
   EXPECT_THAT(Printed(final), HasSubstr("MODEL latency us"));
 }
