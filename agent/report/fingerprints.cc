@@ -70,7 +70,6 @@ void Add(bool is_searched, const BoardConditions& conditions, Group& group) {
 // In the order of the log. Studies of an older bitpilot have none.
 std::vector<Group> GroupsOf(const ReportData& data) {
   std::vector<Group> groups;
-  const std::vector<BoardInfo> class_boards = data.ClassBoards();
   for (std::size_t i = 0; i < data.measurements.size(); ++i) {
     const MeasurementConditions& conditions = data.conditions[i];
     if (conditions.fingerprint.empty()) continue;
@@ -87,7 +86,7 @@ std::vector<Group> GroupsOf(const ReportData& data) {
       if (!conditions.board.governor.empty()) added.board.governor = conditions.board.governor;
       group = groups.insert(groups.end(), std::move(added));
     }
-    const bool is_searched = !IsOfAnotherBoard(data.measurements[i], class_boards);
+    const bool is_searched = !IsOfAnotherBoard(data.measurements[i], data.class_boards);
     Add(is_searched, conditions.board, *group);
   }
   return groups;

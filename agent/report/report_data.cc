@@ -29,6 +29,7 @@ Status ReadEvent(const Event& event, ReportData& data) {
     // The first one stands for the search; one of each class follows.
     BoardEvent board;
     BITPILOT_RETURN_IF_ERROR(Read(event, board));
+    data.class_boards.push_back(board.board);
     const auto known = std::find_if(data.classes.begin(), data.classes.end(),
                                     [&](const BoardEvent& each) { return each.on == board.on; });
     if (known == data.classes.end()) {
@@ -50,8 +51,8 @@ Status ReadEvent(const Event& event, ReportData& data) {
 }
 
 void NoteBoard(const MeasurementRow& row, const MeasurementConditions& conditions,
-               const std::vector<BoardInfo>& class_boards, ReportData& data) {
-  if (conditions.board_name.empty() || IsOfAnotherBoard(row, class_boards)) return;
+               ReportData& data) {
+  if (conditions.board_name.empty() || IsOfAnotherBoard(row, data.class_boards)) return;
   std::vector<std::string>& names = data.board_names[conditions.on];
   if (std::find(names.begin(), names.end(), conditions.board_name) == names.end()) {
     names.push_back(conditions.board_name);
@@ -62,7 +63,6 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
   Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
   data.measurements = std::move(*rows);
-  const std::vector<BoardInfo> class_boards = data.ClassBoards();
   for (const MeasurementRow& row : data.measurements) {
     Result<MeasurementConditions> conditions = ParseEvent<MeasurementConditions>(row.conditions);
     if (!conditions.ok()) {
@@ -70,7 +70,7 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
     }
     data.measurement_by_id[row.measurement_id] = data.conditions.size();
     if (IsModelSource(row.source)) data.model_source = row.source;
-    NoteBoard(row, *conditions, class_boards, data);
+    NoteBoard(row, *conditions, data);
     data.conditions.push_back(std::move(*conditions));
   }
   if (data.board && data.board->board.is_model() && data.model_source.empty()) {
@@ -93,12 +93,6 @@ std::string ReportData::BoardNamesOf(const BoardEvent& on) const {
   const bool has_names =
       names != board_names.end() && (has_several_classes() || names->second.size() > 1);
   return has_names ? Joined(names->second) : on.board.name;
-}
-
-std::vector<BoardInfo> ReportData::ClassBoards() const {
-  std::vector<BoardInfo> boards;
-  for (const BoardEvent& each : classes) boards.push_back(each.board);
-  return boards;
 }
 
 double ReportData::uniform8_accuracy() const {

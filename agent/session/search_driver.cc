@@ -179,12 +179,14 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
     if (is_announced || !knows_totals || journal_.replaying()) return;
     is_announced = true;
     const int measurements = environment.view().conditions()->totals.measurements;
-    const int candidates = CandidatesOf(measurements, config_);
+    // Each takes one measurement a class.
+    const int classes = static_cast<int>(ClassesOf(config_).size());
+    const int candidates = measurements / classes;
     std::string name = "searching with " + policy.name();
-    if (candidates != measurements) {
+    if (classes > 1) {
       name += ": " + Counted(measurements, "measurement") + " are " +
-              Counted(candidates, "candidate") + " on each of " +
-              std::to_string(ClassesOf(config_).size()) + " classes";
+              Counted(candidates, "candidate") + " on each of " + std::to_string(classes) +
+              " classes";
     }
     options_.observer->OnPhase(name, candidates);
   };

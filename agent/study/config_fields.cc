@@ -177,9 +177,7 @@ constexpr ConfigField kFields[] = {
     {.key = "measurements",
      .name = "measurements",
      .flag = "--measurements",
-     .help = "N measurements of candidates on the board; with K classes each candidate takes K of "
-             "them: "
-             "N / K candidates",
+     .help = "N candidates to run on the board",
      .value = AT(measurements),
      .min = 1,
      .max = kMaxMeasurements},

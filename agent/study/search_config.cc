@@ -153,11 +153,6 @@ Status CheckClasses(const SearchConfig& config) {
       return InvalidArgument("--class " + Quoted(*tag) + " is given twice");
     }
   }
-  if (CandidatesOf(config.measurements, config) < 1) {
-    return InvalidArgument("--measurements " + std::to_string(config.measurements) +
-                           ": each candidate is measured on every class: expected at least " +
-                           std::to_string(classes.size()));
-  }
   const std::vector<std::string> known = ClassesOf(config);
   if (config.objective == "worst" || config.objective == "mean" ||
       std::find(known.begin(), known.end(), config.objective) != known.end()) {
@@ -195,10 +190,6 @@ Status CheckTraining(const SearchConfig& config) {
 
 std::vector<std::string> ClassesOf(const SearchConfig& config) {
   return config.classes.empty() ? std::vector<std::string>{kOnlyClass} : config.classes;
-}
-
-int CandidatesOf(int measurements, const SearchConfig& config) {
-  return measurements / static_cast<int>(ClassesOf(config).size());
 }
 
 bool SearchesEnergy(const SearchConfig& config) {

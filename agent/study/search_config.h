@@ -82,9 +82,6 @@ struct SearchConfig {
 // The classes that a search measures on, in its order: config.classes, or kOnlyClass.
 std::vector<std::string> ClassesOf(const SearchConfig& config);
 
-// How many candidates so many measurements are: each is measured once on every class.
-int CandidatesOf(int measurements, const SearchConfig& config);
-
 // True if energy is to be an objective.
 bool SearchesEnergy(const SearchConfig& config);
 

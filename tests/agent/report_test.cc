@@ -249,10 +249,12 @@ ReportData OfTwoClasses(const std::string& path) {
   ReportData data = ValueOrDie(ReadReportData(path));
   BoardEvent board = data.classes.front();
   data.classes.clear();
+  data.class_boards.clear();
   for (const char* on : {"a", "b"}) {
     board.on = on;
     board.board.isa = board.on == "a" ? "avx2" : "avx512vnni";
     data.classes.push_back(board);
+    data.class_boards.push_back(board.board);
     data.final->classes.push_back({on, data.final->rows, {}});
     for (FinalRow& row : data.final->classes.back().rows) row.on = on;
   }

@@ -103,21 +103,5 @@ TEST(SearchConfigTest, NamesTheFlagThatIsOutOfRange) {
   EXPECT_THAT(message_of([](auto& c) { c.fleet = "fleet.toml"; }), HasSubstr("--fleet"));
 }
 
-TEST(SearchConfigTest, SeveralClassesShareTheMeasurements) {
-  SearchConfig config;
-  EXPECT_EQ(CandidatesOf(40, config), 40);
-  config.device.clear();
-  config.fleet = "fleet.toml";
-  config.classes = {"a", "b"};
-  EXPECT_EQ(CandidatesOf(40, config), 20);
-  EXPECT_EQ(CandidatesOf(7, config), 3);
-  config.measurements = 1;
-  const Status status = SearchConfigFromJson(ToJson(config)).status();
-  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
-  EXPECT_NE(status.message().find("--measurements 1"), std::string::npos) << status.message();
-  config.measurements = 2;
-  EXPECT_TRUE(SearchConfigFromJson(ToJson(config)).ok());
-}
-
 }  // namespace
 }  // namespace bitpilot
