@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/fleet/board_conditions.h"
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_core.h"
 #include "agent/fleet/fleet_state.h"
 #include "kernels/base/check.h"
@@ -111,7 +112,7 @@ void FleetCore::JoinClasses(Board& board) {
   };
   for (const std::string& tag : board.spec.tags) {
     const std::string difference = join(tag);
-    if (!difference.empty()) leave_out("class '" + tag + "'", difference);
+    if (!difference.empty()) leave_out(ClassLabel(tag), difference);
   }
   // Beside a class of its own that of all boards, if it is like them.
   if (!board.spec.tags.empty() && board.lanes.size() == 1) return;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "agent/fleet/class_kernels.h"
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/golden_logits.h"
@@ -296,7 +297,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
                                             " s (--max-wait)"
                                       : "";
     failure = {StatusCode::kUnavailable,
-               "class '" + on + "' has no board" + after + ": " + Describe(all, on)};
+               ClassLabel(on) + " has no board" + after + ": " + Describe(all, on)};
   };
   constexpr auto kTellAfter = std::chrono::seconds(3);
   bool was_told = false;
@@ -317,7 +318,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       was_told = true;
       for (const std::string& on : tags) {
         if (!lacks_a_board(on)) continue;
-        options_.notice("waiting for a board of class '" + on + "': " + Describe(all, on));
+        options_.notice("waiting for a board of " + ClassLabel(on) + ": " + Describe(all, on));
       }
     }
     return false;

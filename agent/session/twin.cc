@@ -198,6 +198,8 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
       [&] {
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
+        } else {
+          observer.OnPhase("reading uniform 8 bit, to compare with", 1);
         }
         const int total = TotalsOf(config).mini_batches;
         return Twin({0, total, 1.0}, problem, training, cache, journal, files, observer)
