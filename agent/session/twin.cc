@@ -233,9 +233,9 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
         TwinSoFar so_far{
             {{twin.sha256, twin.file}, stretch.begin}, twin.anchor, std::move(*losses)};
         so_far.anchor.of_first_budget = OfFirstBudget(twin.anchor);
-        // The state that it goes on from is of no other twin.
         observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
                          kTwinReadings);
+        // The state that it goes on from is of no other twin.
         return Twin(stretch, problem, training, cache, journal, files, observer)
             .Train(TwinKey(config, total, twin.sha256), std::move(so_far));
       },
