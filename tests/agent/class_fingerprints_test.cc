@@ -22,8 +22,8 @@ BoardInfo BoardCalled(const std::string& name, const std::string& isa) {
   return board;
 }
 
-MeasurementRow MeasuredRow(const BoardInfo& board, const ClassId& on,
-                           const std::string& governor = "performance") {
+MeasurementRow RowOfBoard(const BoardInfo& board, const ClassId& on,
+                          const std::string& governor = "performance") {
   MeasurementConditions conditions;
   conditions.on = on;
   conditions.board_name = board.name;
@@ -41,8 +41,8 @@ TEST(ClassFingerprintsTest, BoardsThatDifferInTheirNamesAloneHaveOne) {
   const std::vector<BoardInfo> boards = {BoardCalled("bench-1", "avx2"),
                                          BoardCalled("bench-3", "scalar")};
   const auto fingerprints = ClassFingerprintsOf(
-      {MeasuredRow(boards[0], "a"), MeasuredRow(BoardCalled("bench-2", "avx2"), "a"),
-       MeasuredRow(boards[1], "b"), MeasuredRow(BoardCalled("bench-4", "scalar"), "b")},
+      {RowOfBoard(boards[0], "a"), RowOfBoard(BoardCalled("bench-2", "avx2"), "a"),
+       RowOfBoard(boards[1], "b"), RowOfBoard(BoardCalled("bench-4", "scalar"), "b")},
       boards);
   ASSERT_TRUE(fingerprints.ok());
   EXPECT_THAT(fingerprints->at("a"), ElementsAre(ClassFingerprintOf(boards[0])));
@@ -54,8 +54,8 @@ TEST(ClassFingerprintsTest, NamesTheClassWhoseConditionsChanged) {
   const std::vector<BoardInfo> boards = {BoardCalled("bench-1", "avx2"),
                                          BoardCalled("bench-3", "scalar")};
   const auto fingerprints =
-      ClassFingerprintsOf({MeasuredRow(boards[0], "a"), MeasuredRow(boards[1], "b"),
-                           MeasuredRow(boards[1], "b", "powersave")},
+      ClassFingerprintsOf({RowOfBoard(boards[0], "a"), RowOfBoard(boards[1], "b"),
+                           RowOfBoard(boards[1], "b", "powersave")},
                           boards);
   ASSERT_TRUE(fingerprints.ok());
   EXPECT_THAT(fingerprints->at("a"), SizeIs(1));
@@ -65,11 +65,11 @@ TEST(ClassFingerprintsTest, NamesTheClassWhoseConditionsChanged) {
 
 TEST(ClassFingerprintsTest, CountsNeitherAnotherBoardNorWhatHasNoLatency) {
   const std::vector<BoardInfo> boards = {BoardCalled("bench-1", "avx2")};
-  MeasurementRow failed = MeasuredRow(boards[0], kOnlyClass, "powersave");
+  MeasurementRow failed = RowOfBoard(boards[0], kOnlyClass, "powersave");
   failed.latency_median_ns.reset();
   const auto fingerprints =
-      ClassFingerprintsOf({MeasuredRow(boards[0], kOnlyClass),
-                           MeasuredRow(BoardCalled("bench-1", "avx512vnni"), kOnlyClass), failed},
+      ClassFingerprintsOf({RowOfBoard(boards[0], kOnlyClass),
+                           RowOfBoard(BoardCalled("bench-1", "avx512vnni"), kOnlyClass), failed},
                           boards);
   ASSERT_TRUE(fingerprints.ok());
   EXPECT_THAT(fingerprints->at(kOnlyClass), SizeIs(1));

@@ -88,12 +88,12 @@ TEST_F(SearchMetricsTest, EachOfSeveralClassesHasALatencyOfItsOwn) {
   problem.class_uniform8_ns = {{"slow", 4e6}, {"fast", 1e6}};
   TransitionEvent answer;
   answer.transition.status = TransitionStatus::kMeasured;
-  answer.transition.latency_ns = 2.4e6;
-  answer.classes = {{"slow", Measured{0.5, 0.5, 0.5}, 1.0}, {"fast", Measured{0.6, 0.6, 0.6}, 1.0}};
+  answer.transition.latency_ns = 2e6;
+  answer.classes = {{"slow", Measured{0.5, 0.5, 0.5}, 1.0}, {"fast", Measured{0.5, 0.5, 0.5}, 1.0}};
   metrics.OnStep(problem, ProposalEvent(), answer, 0.25);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"slow\"} 0.002\n"));
-  EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"fast\"} 0.0006\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"fast\"} 0.0005\n"));
 }
 
 TEST_F(SearchMetricsTest, SaysAtTheEndThatNothingRuns) {
