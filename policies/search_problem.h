@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -136,6 +137,9 @@ struct SearchProblem {
   // Mini-batches of a trial unless a policy chooses otherwise; 0: nothing trains.
   int batches_per_step = 0;
   int final_batches = 0;  // that every finalist trains after the search
+  // Of a search on several classes: what uniform 8 bit took on each, ns. For whoever shows latencies;
+  // decisions are made by ratios.
+  std::map<std::string, double> class_uniform8_ns = {};
 };
 
 // One width per variable, parallel to SearchProblem::variables.

@@ -134,8 +134,12 @@ std::string BoardStateWord(const BoardView& view) {
                                                                          : view.board->state();
 }
 
+std::string BackendText(const BoardInfo& board) {
+  return board.is_model() ? "MODEL, " + board.backend : board.backend;
+}
+
 std::vector<std::string> BoardRowHead() {
-  return {"board",       "state", "holder", "queue",  "class",  "kernels",
+  return {"board",       "state", "holder", "queue",  "class",  "kernels", "backend",
           "temperature", "clock", "seen",   "errors", "canary", "note"};
 }
 
@@ -145,14 +149,16 @@ std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& 
   const std::string kernels =
       view.info ? view.info->isa + " " + view.info->kernel_build.substr(0, kBuildCharacters)
                 : std::string(kNothing);
+  const std::string backend = view.info ? BackendText(*view.info) : std::string(kNothing);
   const std::string seen = seen_ago ? AgeText(*seen_ago) : std::string(kNothing);
   if (!view.board) {
-    return {address.name, BoardStateWord(view),
-            kNothing,     kNothing,
-            classes,      kernels,
-            kNothing,     kNothing,
-            seen,         kNothing,
-            kNothing,     NoteText(view)};
+    return {address.name,  BoardStateWord(view),
+            kNothing,      kNothing,
+            classes,       kernels,
+            backend,       kNothing,
+            kNothing,      seen,
+            kNothing,      kNothing,
+            NoteText(view)};
   }
   const v1::BoardStatus& board = *view.board;
   const CountedMeasurements measured = CountMeasured(board);
@@ -162,6 +168,7 @@ std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& 
           std::to_string(board.queue_size()),
           classes,
           kernels,
+          backend,
           board.has_temperature_celsius() ? Fixed(board.temperature_celsius(), 1, " C") : kNothing,
           ClockText(board),
           seen,
@@ -188,6 +195,7 @@ Json BoardJson(const BoardAddress& address, const BoardView& view,
                           "cpu_model",
                           "kernel_build",
                           "daemon_build",
+                          "backend",
                           "holder",
                           "reserved",
                           "queue",
@@ -214,6 +222,7 @@ Json BoardJson(const BoardAddress& address, const BoardView& view,
     object["cpu_model"] = view.info->cpu_model;
     object["kernel_build"] = view.info->kernel_build;
     object["daemon_build"] = view.info->daemon_build;
+    object["backend"] = view.info->backend;
   }
   if (view.board) AddStatus(*view.board, object);
   return object;

@@ -17,6 +17,9 @@ namespace bitpilot {
 // older daemon's is UNKNOWN.
 std::string BoardStateWord(const BoardView& view);
 
+// "kernels", or "MODEL, model:TABLE" of a board that answers from a table.
+std::string BackendText(const BoardInfo& board);
+
 std::vector<std::string> BoardRowHead();
 // seen_ago: nothing if it was never heard of.
 std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& view,

@@ -50,12 +50,13 @@ std::string NameOf(TicketId ticket) {
 std::string Failure(const DecisionOutcome& outcome) {
   for (const ClassOutcome& each : outcome.classes) {
     if (const auto* failed = std::get_if<CandidateFailed>(&each.result)) {
-      return "failed on " + each.on + ": " + failed->detail;
+      return "failed on " + std::string(each.on == kOnlyClass ? "the board" : each.on) + ": " +
+             failed->detail;
     }
     if (const auto* away = std::get_if<BoardUnavailable>(&each.result)) {
       const std::string predicted =
-          away->predicted_ratio ? Format("; predicted %.3fx", *away->predicted_ratio) : "";
-      return "no board of " + each.on + ": " + away->detail + predicted;
+          away->predicted_ratio ? Formatted("; predicted %.3fx", *away->predicted_ratio) : "";
+      return "no board of " + ClassLabel(each.on) + ": " + away->detail + predicted;
     }
   }
   switch (outcome.status) {
@@ -266,7 +267,7 @@ Json DecisionLine(const Decision& decision) {
           {"changes", std::move(changes)},
           {"batches", decision.pace.batches},
           {"rate", {decision.pace.rate_begin, decision.pace.rate_end}},
-          {"board", decision.classes},
+          {"on", decision.classes},
           {"origin", ToString(decision.origin)},
           {"reason", decision.reason},
           {"expected", std::move(expected)},

@@ -19,6 +19,7 @@
 #include "agent/qat/quantized_model.h"
 #include "agent/results/accuracy_statistics.h"
 #include "agent/results/board_comparison.h"
+#include "agent/results/board_versus.h"
 #include "kernels/base/network_file.h"
 
 namespace bitpilot {
@@ -149,6 +150,8 @@ Result<EvaluateEnd> Evaluate(const EvaluateFlags& flags) {
     Result<std::unique_ptr<Board>> started = OpenChosenBoard(flags.board, options);
     if (!started.ok()) return started.status();
     board = std::move(*started);
+    // Now, and not when images, weights and both networks have taken their time.
+    if (!flags.versus.empty()) BITPILOT_RETURN_IF_ERROR(CheckMeasures(*board));
   }
   const Result<ImageDataset> data = LoadEvaluationData(flags.data);
   if (!data.ok()) return data.status().WithContext("--data");

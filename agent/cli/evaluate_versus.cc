@@ -29,7 +29,7 @@ void PrintLine(const std::string& text) {
 }
 
 // What is known before anything is measured.
-void PrintBefore(const Json& line, const std::string& device, const BoardInfo& board) {
+void PrintBefore(const Json& line) {
   PrintAccuracy(line);
   const Json& b = line["b"];
   std::printf("A: %s, B: %s, packed weights %lld bytes", line["bits"].get<std::string>().c_str(),
@@ -40,7 +40,7 @@ void PrintBefore(const Json& line, const std::string& device, const BoardInfo& b
                 b["accuracy_difference_low"].get<double>(),
                 b["accuracy_difference_high"].get<double>());
   }
-  std::printf("\nmeasured on %s (%s)\n", device.c_str(), board.isa.c_str());
+  std::printf("\n");
   std::fflush(stdout);
 }
 
@@ -92,7 +92,7 @@ Result<int> AddVersus(Board& board, const std::string& device, const EvaluateFla
                       const Network& a, const Network& b,
                       const std::function<void(const std::string&)>& notice, Json& line) {
   const bool is_for_people = !flags.json;
-  if (is_for_people) PrintBefore(line, device, board.info());
+  if (is_for_people) PrintBefore(line);
   VersusJob job;
   job.a = &a;
   job.b = &b;
@@ -118,6 +118,7 @@ Result<int> AddVersus(Board& board, const std::string& device, const EvaluateFla
   AddContext(board.info(), measured->measurement, line);
   const std::optional<VersusVerdict> energies = AddEnergies(measured->blocks, flags.energy, line);
   if (is_for_people) {
+    PrintLine("measured on " + device + " (" + board.info().isa + ")");
     PrintLine(DescribeLatencies(latencies));
     PrintLine(DescribeDifferent(verdict, kTime));
     PrintLine(DescribeSmallestDifference(verdict));

@@ -8,6 +8,7 @@
 #include "agent/results/repeated_comparison.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
+#include "agent/study/model_source.h"
 #include "agent/study/training_note.h"
 #include "kernels/base/joined.h"
 
@@ -138,7 +139,11 @@ const char* BudgetOf(const FinalRow& row, bool has_budget) {
 // What each row costs on each of several classes, and on which board that was measured.
 void PrintClasses(const FinalEvent& final) {
   for (const ClassFinal& one : final.classes) {
-    std::printf("\nOn class %s (its own front is marked with *):\n", one.on.c_str());
+    const std::string source = ModelSourceOf(one.rows);
+    const std::string model =
+        source.empty() ? "" : ", " + source + ", a table that answers: nothing was measured there";
+    std::printf("\nOn class %s%s (its own front is marked with *):\n", one.on.c_str(),
+                model.c_str());
     for (std::size_t i = 0; i < one.rows.size(); ++i) {
       const FinalRow& row = one.rows[i];
       if (!row.ratio || !row.latency_median_ns) {
@@ -147,42 +152,58 @@ void PrintClasses(const FinalEvent& final) {
       }
       const bool is_front =
           std::find(one.front.begin(), one.front.end(), static_cast<int>(i)) != one.front.end();
-      std::printf("%s %-16s %10.2f us %8.3fx (%.3f..%.3f) on %s\n", is_front ? "*" : " ",
+      std::printf("%s %-16s %10.2f us %8.3fx (%.3f..%.3f) on %s%s\n", is_front ? "*" : " ",
                   row.label.c_str(), *row.latency_median_ns / 1e3, *row.ratio, row.ratio_low,
-                  row.ratio_high, row.board.c_str());
+                  row.ratio_high, row.board.c_str(), source.empty() ? "" : ", MODEL");
     }
   }
 }
 
+// With the space behind it; nothing of several classes.
+std::string LatencyCell(const FinalEvent& final, const std::string& text) {
+  return final.classes.empty() ? Formatted("%-30s ", text.c_str()) : std::string();
+}
+
+std::string LatencyOf(const FinalRow& row) {
+  if (!row.latency_median_ns) return "not measured";
+  return Formatted("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3, row.latency_low_ns / 1e3,
+                   row.latency_high_ns / 1e3);
+}
+
+// Of several classes with the one that it is of.
+std::string RatioOf(const FinalEvent& final, const FinalRow& row) {
+  if (!row.ratio) return "-";
+  const std::string text =
+      Formatted("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high);
+  if (final.classes.empty()) return text;
+  return text + (row.on.empty() ? "" : " on " + row.on) + (IsModelRow(final, row) ? ", MODEL" : "");
+}
+
 }  // namespace
 
-void PrintFinalTable(const FinalEvent& final, bool is_model, bool has_budget) {
-  std::printf("\n%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9s %s\n", "candidate",
-              "mini-batches", "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
-              is_model ? "MODEL latency us" : "latency us (interval)", "ratio (interval)",
-              "than 8 bit", "weights B", "budget");
+void PrintFinalTable(const FinalEvent& final, bool has_budget) {
+  const bool is_model = !ModelSourceOf(final.rows).empty();
+  const int ratio_width = final.classes.empty() ? 20 : 36;
+  std::printf("\n%-16s %-16s %10s %-25s %-27s %s%-*s %-13s %9s %s\n", "candidate", "mini-batches",
+              "validation", "test accuracy (95 %)", "vs 8 bit, paired (95 %)",
+              LatencyCell(final, is_model ? "MODEL latency us" : "latency us (interval)").c_str(),
+              ratio_width, "ratio (interval)", "than 8 bit", "weights B", "budget");
   for (const FinalRow& row : final.rows) {
     if (!row.no_figures_reason.empty()) {
       std::printf("%-16s not compared: %s\n", row.label.c_str(), row.no_figures_reason.c_str());
       continue;
     }
-    const std::string latency = row.latency_median_ns
-                                    ? Formatted("%.2f (%.2f..%.2f)", *row.latency_median_ns / 1e3,
-                                                row.latency_low_ns / 1e3, row.latency_high_ns / 1e3)
-                                    : "not measured";
-    const std::string ratio =
-        row.ratio ? Formatted("%.3f (%.3f..%.3f)", *row.ratio, row.ratio_low, row.ratio_high) : "-";
     const std::string speed(row.speed ? ToString(*row.speed) : "-");
     std::printf(
-        "%-16s %-16s %10s %-25s %-27s %-30s %-20s %-13s %9lld %s\n", row.label.c_str(),
+        "%-16s %-16s %10s %-25s %-27s %s%-*s %-13s %9lld %s\n", row.label.c_str(),
         BatchesOf(row).c_str(),
         row.validation_accuracy ? Formatted("%.4f", *row.validation_accuracy).c_str() : "-",
         Formatted("%.4f (%.4f..%.4f)", row.test_accuracy, row.accuracy_low, row.accuracy_high)
             .c_str(),
         Formatted("%+.4f (%+.4f..%+.4f)", row.paired_difference, row.paired_low, row.paired_high)
             .c_str(),
-        latency.c_str(), ratio.c_str(), speed.c_str(), static_cast<long long>(row.weight_bytes),
-        BudgetOf(row, has_budget));
+        LatencyCell(final, LatencyOf(row)).c_str(), ratio_width, RatioOf(final, row).c_str(),
+        speed.c_str(), static_cast<long long>(row.weight_bytes), BudgetOf(row, has_budget));
   }
   if (!final.no_uniform4.empty()) {
     std::printf("\nwithout uniform 4 bit: %s\n", final.no_uniform4.c_str());

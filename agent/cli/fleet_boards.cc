@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/cli/board_row.h"
 #include "agent/cli/command.h"
 #include "agent/cli/fleet_choice.h"
 #include "agent/cli/fleet_lines.h"
@@ -181,7 +182,7 @@ Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
                  {"ok", info.ok()},         {"error", nullptr},
                  {"isa", nullptr},          {"cpu_model", nullptr},
                  {"kernel_build", nullptr}, {"daemon_build", nullptr},
-                 {"energy_source", nullptr}};
+                 {"backend", nullptr},      {"energy_source", nullptr}};
   if (!info.ok()) {
     object["error"] = info.status().message();
     return object;
@@ -190,6 +191,7 @@ Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
   object["cpu_model"] = info->cpu_model;
   object["kernel_build"] = info->kernel_build;
   object["daemon_build"] = info->daemon_build;
+  object["backend"] = info->backend;
   if (info->energy.measures()) object["energy_source"] = info->energy.source;
   return object;
 }
@@ -197,7 +199,7 @@ Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
 std::string DescribeBoard(const Result<BoardInfo>& info) {
   if (!info.ok()) return info.status().message();
   return info->cpu_model + ", " + info->isa + ", kernels " + info->kernel_build + ", " +
-         info->daemon_build +
+         info->daemon_build + ", backend: " + BackendText(*info) +
          ", energy: " + (info->energy.measures() ? info->energy.source : std::string("none"));
 }
 

@@ -60,8 +60,7 @@ int ReportOutcome(const SearchOutcome& outcome, const SearchFlags& flags) {
   if (flags.json) {
     PrintJson(SearchResultLine(outcome, flags.study));
   } else {
-    PrintFinalTable(outcome.final, outcome.config.device.starts_with("model:"),
-                    HasBudget(outcome.config.budgets));
+    PrintFinalTable(outcome.final, HasBudget(outcome.config.budgets));
     std::printf("\nhypervolume (validation) %.4f", outcome.final.hypervolume);
     if (outcome.final.energy_hypervolume) {
       std::printf(", with energy %.4f", *outcome.final.energy_hypervolume);

@@ -1,8 +1,10 @@
 #include "agent/cli/search_metrics.h"
 
 #include <ctime>
+#include <optional>
 #include <utility>
 
+#include "agent/study/class_latency.h"
 #include "kernels/base/file_io.h"
 #include "kernels/base/prometheus_text.h"
 #include "kernels/base/utf8.h"
@@ -69,7 +71,11 @@ void SearchMetrics::OnStep(const SearchProblem& problem, const ProposalEvent& pr
                            const TransitionEvent& answer, double hypervolume) {
   ++steps_[NameOf(answer.transition.status)];
   hypervolume_ = hypervolume;
-  if (answer.transition.latency_ns) latency_ns_ = answer.transition.latency_ns;
+  for (const ClassOutcome& outcome : answer.classes) {
+    if (const std::optional<double> ns = ClassLatencyNs(problem, outcome)) {
+      latency_ns_[outcome.on] = *ns;
+    }
+  }
   step_at_ = std::time(nullptr);
   phase_done_ = proposal.step + 1;
   next_.OnStep(problem, proposal, answer, hypervolume);
@@ -98,8 +104,14 @@ std::string SearchMetrics::Text() const {
   }
   text.Counter("notices_total", "What the search told its user.", notices_);
   if (hypervolume_) text.Gauge("hypervolume", "Of everything measured so far.", *hypervolume_);
-  if (latency_ns_) {
-    text.Gauge("latency_seconds", "Of the latest trial that was measured.", *latency_ns_ * 1e-9);
+  if (!latency_ns_.empty()) {
+    text.Family(
+        "latency_seconds", "gauge",
+        "Of the latest trial that was measured on the class: its ratio to uniform 8 bit, times "
+        "what that took before the search.");
+    for (const auto& [on, ns] : latency_ns_) {
+      on == kOnlyClass ? text.Sample(ns * 1e-9) : text.Sample(ns * 1e-9, "class", on);
+    }
   }
   if (step_at_) {
     text.Gauge("latest_step_timestamp_seconds", "When the latest trial was answered.",

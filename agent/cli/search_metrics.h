@@ -53,7 +53,8 @@ class SearchMetrics final : public SearchObserver {
   std::map<std::string, std::uint64_t> steps_;  // by status, of this run of the program
   std::uint64_t notices_ = 0;
   std::optional<double> hypervolume_;
-  std::optional<double> latency_ns_;     // of the latest step that was measured
+  std::map<std::string, double>
+      latency_ns_;                       // by class, of the latest step that was measured there
   std::optional<std::int64_t> step_at_;  // seconds since 1970, of the latest step
   Clock::time_point written_;
 };

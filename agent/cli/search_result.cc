@@ -221,6 +221,10 @@ nlohmann::json SearchResultLine(const SearchOutcome& outcome, const std::string&
   BITPILOT_CHECK(topology.ok());  // it was searched
   for (const FinalRow& row : final.rows) {
     Json candidate = CandidateObject(*topology, row, labels);
+    // A mean of times of different classes is no latency.
+    if (!final.classes.empty() && row.on.empty()) {
+      candidate["latency_median_ns"] = candidate["latency_ci_ns"] = nullptr;
+    }
     switch (row.role) {
       case FinalistRole::kUniform8:
         line["reference"]["w8a8"] = std::move(candidate);

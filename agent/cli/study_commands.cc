@@ -11,6 +11,7 @@
 
 #include "agent/cli/episodes_output.h"
 #include "agent/report/report.h"
+#include "agent/study/class_fingerprints.h"
 #include "agent/study/episodes.h"
 #include "agent/study/study.h"
 #include "kernels/base/file_io.h"
@@ -76,7 +77,8 @@ int RunReplay(const StudyFlags& flags, const StudyChecks& checks) {
                {"complete", report->complete},
                {"agent_builds", report->agent_builds},
                {"verified_by", checks.agent_build()},
-               {"fingerprints", report->fingerprints}});
+               {"fingerprints", report->fingerprints},
+               {"class_fingerprints", report->class_fingerprints}});
   } else {
     std::printf("%s: %s recomputed, all as logged, up to seq %lld%s\n", flags.study.c_str(),
                 Counted(report->decisions, "decision").c_str(),
@@ -87,11 +89,13 @@ int RunReplay(const StudyFlags& flags, const StudyChecks& checks) {
       std::printf("it was written by %s, and verified by %s\n",
                   Joined(report->agent_builds).c_str(), here.front().c_str());
     }
-    if (report->fingerprints.size() > 1) {
+    // Boards of a class differ in their names: that alone is nothing to be told.
+    const std::string several = DescribeSeveralFingerprints(report->class_fingerprints);
+    if (!several.empty()) {
       std::printf(
-          "its measurements have %zu fingerprints (%s): compare latencies within one only; "
+          "its measurements have several fingerprints: %s: compare latencies within one only; "
           "`bitpilot report` says what changed\n",
-          report->fingerprints.size(), Joined(report->fingerprints).c_str());
+          several.c_str());
     }
   }
   return kExitDone;

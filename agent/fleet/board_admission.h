@@ -35,6 +35,12 @@ class BoardAdmission {
 //
 // Errors: kPermissionDenied if a stranger got in; kInternal if the listed key did not, or a port
 // cannot be opened.
+//
+// Takes 0.2 s, and up to 5 s on a machine that has much else to do.
 Status TestBoardAdmission();
+
+// TestBoardAdmission(), which is not made again once it has passed in this process, nor once it has let a
+// stranger in. May be called from any thread.
+Status EnsureBoardAdmission();
 
 }  // namespace bitpilot

@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "agent/fleet/board_admission.h"
 
 namespace bitpilot {
 namespace {
@@ -12,12 +15,22 @@ bool IsAddress(const Endpoint& endpoint) {
   return endpoint.is_ipv6() || inet_pton(AF_INET, endpoint.host.c_str(), &address) == 1;
 }
 
+Result<Endpoint> EndpointOf(const BoardAddress& board) {
+  Result<Endpoint> endpoint =
+      ParseEndpoint(board.endpoint, board.connects ? EndpointUse::kListen : EndpointUse::kConnect);
+  if (endpoint.ok()) return endpoint;
+  return endpoint.status().WithContext(board.connects ? "listen"
+                                                      : "endpoint of board '" + board.name + "'");
+}
+
 }  // namespace
 
-BoardLocator::BoardLocator(std::function<void()> has_answer, Resolver resolve)
-    : has_answer_(std::move(has_answer)),
-      resolve_(std::move(resolve)),
-      thread_([this] { Run(); }) {}
+BoardLocator::Means BoardLocator::Means::OfThisMachine() {
+  return {ResolveEndpoint, EnsureBoardAdmission};
+}
+
+BoardLocator::BoardLocator(std::function<void()> has_answer, Means means)
+    : has_answer_(std::move(has_answer)), means_(std::move(means)) {}
 
 BoardLocator::~BoardLocator() {
   {
@@ -26,15 +39,26 @@ BoardLocator::~BoardLocator() {
     questions_.clear();
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
-void BoardLocator::Ask(std::uint64_t question, Locate locate) {
+void BoardLocator::Ask(BoardNumber board, Locate locate) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    questions_.push_back({question, std::move(locate)});
+    if (!asked_.insert(board).second) return;
+    questions_.push_back({board, std::move(locate)});
+    if (questions_.size() > num_idle_ && threads_.size() < kMostThreads) {
+      threads_.emplace_back([this] { Run(); });
+    }
   }
   changed_.notify_all();
+}
+
+void BoardLocator::Forget(BoardNumber board) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  asked_.erase(board);
+  std::erase_if(questions_, [board](const Question& one) { return one.board == board; });
+  std::erase_if(answers_, [board](const Answer& one) { return one.board == board; });
 }
 
 std::optional<BoardLocator::Answer> BoardLocator::TakeAnswer() {
@@ -42,14 +66,15 @@ std::optional<BoardLocator::Answer> BoardLocator::TakeAnswer() {
   if (answers_.empty()) return std::nullopt;
   Answer answer = std::move(answers_.front());
   answers_.pop_front();
+  asked_.erase(answer.board);
   return answer;
 }
 
 Result<BoardPlace> BoardLocator::PlaceOfAddress(const BoardAddress& board) {
-  if (board.connects) return BoardPlace{board, {}};
-  const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
-  if (!endpoint.ok()) {
-    return endpoint.status().WithContext("endpoint of board '" + board.name + "'");
+  const Result<Endpoint> endpoint = EndpointOf(board);
+  if (!endpoint.ok()) return endpoint.status();
+  if (board.connects) {
+    return Status(StatusCode::kNotFound, "where to listen for '" + board.name + "' is not tested");
   }
   if (!IsAddress(*endpoint)) {
     return Status(StatusCode::kNotFound, "'" + endpoint->host + "' is a name");
@@ -60,13 +85,17 @@ Result<BoardPlace> BoardLocator::PlaceOfAddress(const BoardAddress& board) {
 void BoardLocator::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
+    ++num_idle_;
     changed_.wait(lock, [this] { return is_ending_ || !questions_.empty(); });
+    --num_idle_;
     if (is_ending_) return;
     const Question question = std::move(questions_.front());
     questions_.pop_front();
     lock.unlock();
     Answer answer = AnswerTo(question);
     lock.lock();
+    // Of a board that was forgotten meanwhile nobody wants one.
+    if (!asked_.contains(question.board)) continue;
     answers_.push_back(std::move(answer));
     lock.unlock();
     has_answer_();
@@ -75,19 +104,26 @@ void BoardLocator::Run() {
 }
 
 BoardLocator::Answer BoardLocator::AnswerTo(const Question& question) const {
+  const auto failed = [&](Status status, bool is_final) {
+    return Answer{question.board, std::move(status), is_final};
+  };
   Result<BoardAddress> board = question.locate();
-  if (!board.ok()) return {question.number, board.status(), /*is_final=*/true};
-  const Result<Endpoint> endpoint = ParseEndpoint(board->endpoint, EndpointUse::kConnect);
-  if (!endpoint.ok()) {
-    return {question.number,
-            endpoint.status().WithContext("endpoint of board '" + board->name + "'"),
-            /*is_final=*/true};
+  if (!board.ok()) return failed(board.status(), /*is_final=*/true);
+  const Result<Endpoint> endpoint = EndpointOf(*board);
+  if (!endpoint.ok()) return failed(endpoint.status(), /*is_final=*/true);
+  if (board->connects) {
+    const Status admission = means_.test_admission();
+    if (!admission.ok()) return failed(admission, /*is_final=*/true);
   }
-  Result<std::vector<Endpoint>> addresses = resolve_(*endpoint);
-  // A name service may come back, and so may a board that announces its own name.
-  if (!addresses.ok()) return {question.number, addresses.status(), /*is_final=*/false};
-  return {question.number, BoardPlace{std::move(board).value(), std::move(addresses).value()},
-          /*is_final=*/false};
+  Result<std::vector<Endpoint>> addresses = means_.resolve(*endpoint);
+  // A name service may come back, and so may a board that announces its own name. Where to listen is this
+  // machine's own, and needs a person.
+  if (!addresses.ok()) {
+    return failed(board->connects ? addresses.status().WithContext("listen") : addresses.status(),
+                  /*is_final=*/board->connects);
+  }
+  return Answer{question.board, BoardPlace{std::move(board).value(), std::move(addresses).value()},
+                /*is_final=*/false};
 }
 
 }  // namespace bitpilot

@@ -5,7 +5,6 @@
 
 #include "kernels/base/check.h"
 #include "proto/bind_error.h"
-#include "proto/endpoint.h"
 
 namespace bitpilot {
 namespace {
@@ -23,14 +22,16 @@ BoardPort::BoardPort(zmq::context_t& context, std::string endpoint)
 
 Result<std::unique_ptr<BoardPort>> BoardPort::Open(zmq::context_t& context,
                                                    const std::string& endpoint,
+                                                   const std::vector<Endpoint>& addresses,
                                                    const AgentKeys& keys) {
-  BITPILOT_RETURN_IF_ERROR(TestBoardAdmission());
+  BITPILOT_CHECK(!addresses.empty());
+  BITPILOT_RETURN_IF_ERROR(EnsureBoardAdmission());
   try {
     std::unique_ptr<BoardPort> port(new BoardPort(context, endpoint));
     SetPeerLimits(port->router_);
     port->router_.set(zmq::sockopt::router_mandatory, true);
     SecureAsServer(port->router_, keys.secret_key);
-    BITPILOT_RETURN_IF_ERROR(port->Bind());
+    BITPILOT_RETURN_IF_ERROR(port->Bind(addresses));
     return port;
   } catch (const zmq::error_t& error) {
     return Status(StatusCode::kUnavailable,
@@ -38,13 +39,9 @@ Result<std::unique_ptr<BoardPort>> BoardPort::Open(zmq::context_t& context,
   }
 }
 
-Status BoardPort::Bind() {
-  const Result<Endpoint> endpoint = ParseEndpoint(endpoint_, EndpointUse::kListen);
-  if (!endpoint.ok()) return endpoint.status().WithContext("listen");
-  const Result<std::vector<Endpoint>> addresses = ResolveEndpoint(*endpoint);
-  if (!addresses.ok()) return addresses.status().WithContext("listen");
+Status BoardPort::Bind(const std::vector<Endpoint>& addresses) {
   Status why_not;
-  for (Endpoint address : *addresses) {
+  for (Endpoint address : addresses) {
     if (!bound_endpoint_.empty()) {
       address.port = ParseEndpoint(bound_endpoint_, EndpointUse::kListen).value().port;
     }

@@ -18,19 +18,23 @@
 #include "agent/fleet/client_core.h"
 #include "agent/fleet/zmq_socket.h"
 #include "kernels/base/status.h"
+#include "proto/endpoint.h"
 
 namespace bitpilot {
 
 class BoardPort {
  public:
-  // Listens, once TestBoardAdmission() has passed.
+  // Listens, once EnsureBoardAdmission() has passed: never waits where that was asked before.
   //
-  // endpoint: as ParseEndpoint() takes it for EndpointUse::kListen.
+  // endpoint: for messages. addresses: of its host, where to listen.
   //
-  // Errors: ParseEndpoint()'s, ResolveEndpoint()'s and TestBoardAdmission()'s; kUnavailable says why
-  // the endpoint cannot be listened at, e.g. that another bitpilot has it.
+  // REQUIRES: !addresses.empty().
+  //
+  // Errors: EnsureBoardAdmission()'s; kUnavailable says why the endpoint cannot be listened at, e.g. that
+  // another bitpilot has it.
   static Result<std::unique_ptr<BoardPort>> Open(zmq::context_t& context,
                                                  const std::string& endpoint,
+                                                 const std::vector<Endpoint>& addresses,
                                                  const AgentKeys& keys);
 
   const std::string& endpoint() const { return endpoint_; }
@@ -66,7 +70,7 @@ class BoardPort {
   };
 
   BoardPort(zmq::context_t& context, std::string endpoint);
-  Status Bind();
+  Status Bind(const std::vector<Endpoint>& addresses);
   void Take(const std::vector<zmq::message_t>& frames);
   static void TellUp(Place& place);
   static void TellDown(Place& place, const std::string& why);

@@ -14,6 +14,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// A name service that is far or dead, and a queue of names before this one.
+constexpr milliseconds kLocateLimit{60'000};
 constexpr milliseconds kConnectLimit{2000};
 constexpr milliseconds kHelloLimit{5000};
 constexpr milliseconds kLeaseLimit{5000};
@@ -87,6 +89,16 @@ void ClientCore::Handle(Started&) {
   BITPILOT_CHECK(phase_ == Phase::kNew);
   away_since_ = now_;
   OpenNewLink();
+}
+
+void ClientCore::Handle(LinkLocating&) {
+  if (phase_ != Phase::kConnecting) return;
+  EnterPhase(Phase::kLocating, kLocateLimit);
+  if (last_loss_.empty()) last_loss_ = "where it is, is still being looked up";
+}
+
+void ClientCore::Handle(LinkLocated&) {
+  if (phase_ == Phase::kLocating) EnterPhase(Phase::kConnecting, kConnectLimit);
 }
 
 void ClientCore::Handle(LinkUp&) {
@@ -174,6 +186,8 @@ void ClientCore::RunTimers() {
   switch (phase_) {
     case Phase::kPausing:
       return OpenNewLink();
+    case Phase::kLocating:
+      return LoseSession("its name could not be looked up within 60 s");
     case Phase::kConnecting:
       return LoseSession("no connection within 2 s");
     case Phase::kGreeting:

@@ -69,6 +69,10 @@ struct ClientOptions {
 
 // ---- Events
 struct Started {};
+// Where the board is must be asked for, and then is known: only from there on does the time count that a
+// link has for coming up. Of a place that is known neither happens.
+struct LinkLocating {};
+struct LinkLocated {};
 struct LinkUp {};  // connected and authenticated
 struct LinkDown {
   std::string reason;
@@ -103,9 +107,9 @@ struct ResultRecorded {
 };
 struct CloseRequested {};
 struct TimePassed {};
-using ClientEvent = std::variant<Started, LinkUp, LinkDown, LinkRefused, LinkImpossible,
-                                 MessageReceived, GarbageReceived, JobSubmitted, JobCancelled,
-                                 ResultRecorded, CloseRequested, TimePassed>;
+using ClientEvent = std::variant<Started, LinkLocating, LinkLocated, LinkUp, LinkDown, LinkRefused,
+                                 LinkImpossible, MessageReceived, GarbageReceived, JobSubmitted,
+                                 JobCancelled, ResultRecorded, CloseRequested, TimePassed>;
 
 // ---- Actions
 struct OpenLink {};  // a new one; LinkUp, LinkDown or LinkRefused follows
@@ -175,6 +179,7 @@ class ClientCore {
   enum class Phase {
     kNew,
     kPausing,
+    kLocating,
     kConnecting,
     kGreeting,
     kLeasing,
@@ -186,6 +191,8 @@ class ClientCore {
 
   // One overload an event.
   void Handle(Started&);
+  void Handle(LinkLocating&);
+  void Handle(LinkLocated&);
   void Handle(LinkUp&);
   void Handle(LinkDown& event) { LoseSession(event.reason); }
   void Handle(LinkRefused& event);

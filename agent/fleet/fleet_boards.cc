@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/fleet/board_conditions.h"
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_core.h"
 #include "agent/fleet/fleet_state.h"
 #include "kernels/base/check.h"
@@ -155,7 +156,7 @@ void FleetCore::JoinClasses(Board& board) {
     if (like == class_infos_.end()) return board.gathers_for.push_back(tag);
     const std::string difference = ClassDifference(like->second, *board.info);
     const auto before = told.find(tag);
-    const std::string of = tag.empty() ? "this fleet" : "class '" + tag + "'";
+    const std::string of = ClassLabel(tag);
     if (difference.empty()) {
       if (before != told.end()) {
         actions_.emplace_back(Notice{Label(board) + " is like the other boards of " + of + " now"});

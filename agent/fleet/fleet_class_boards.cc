@@ -6,8 +6,10 @@
 #include <variant>
 
 #include "agent/fleet/class_kernels.h"
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
+#include "agent/fleet/golden_logits.h"
 #include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/stopped.h"
@@ -61,7 +63,10 @@ class FleetClassBoards final : public ClassBoards {
  public:
   // judged: classes whose boards wait for Judge().
   FleetClassBoards(const FleetClassOptions& options, const std::set<std::string>& judged)
-      : options_(options), judged_(judged), fleet_(OptionsOf(options, judged), options.notice) {}
+      : options_(options),
+        judged_(judged),
+        golden_(options.notice),
+        fleet_(OptionsOf(options, judged), options.notice) {}
   ~FleetClassBoards() override;
 
   void AddBoard(const BoardAddress& address, const AgentKeys& keys);
@@ -106,6 +111,7 @@ class FleetClassBoards final : public ClassBoards {
 
   const FleetClassOptions options_;
   const std::set<std::string> judged_;
+  GoldenLogits golden_;
   std::map<fleet::BoardId, std::vector<std::string>> tags_;
   std::map<fleet::BoardId, std::string> names_;
   std::map<std::string, std::unique_ptr<Member>> members_;
@@ -147,7 +153,7 @@ class FleetClassBoards::Member final : public Board {
 
   Status StartMeasure(const MeasureJob& job) override {
     BITPILOT_CHECK(!request_);
-    Result<JobRequest> request = MakeMeasureRequest(job);
+    Result<JobRequest> request = MakeMeasureRequest(job, boards_.golden_, info_.isa);
     if (!request.ok()) return request.status();
     request_ = std::move(*request);
     name_ = job.name;
@@ -311,7 +317,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
                                             " s (--max-wait)"
                                       : "";
     failure = {all_out ? StatusCode::kVersionMismatch : StatusCode::kUnavailable,
-               "class '" + on + "' has no board" +
+               ClassLabel(on) + " has no board" +
                    (all_out ? " that is still like those that it began with" : after) + ": " +
                    Describe(all, on)};
   };
@@ -334,7 +340,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       was_told = true;
       for (const std::string& on : tags) {
         if (!lacks_a_board(on)) continue;
-        options_.notice("waiting for a board of class '" + on + "': " + Describe(all, on));
+        options_.notice("waiting for a board of " + ClassLabel(on) + ": " + Describe(all, on));
       }
     }
     return false;
@@ -366,7 +372,7 @@ bool FleetClassBoards::SharesThisMachine() {
 }
 
 Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const MeasureJob& job) {
-  Result<JobRequest> request = MakeMeasureRequest(job);
+  Result<JobRequest> request = MakeMeasureRequest(job, golden_, members_.at(on)->info().isa);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);
@@ -380,7 +386,7 @@ Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const Measu
 Result<MeasureNumber> FleetClassBoards::StartOn(const std::string& on, const std::string& board,
                                                 const MeasureJob& job) {
   const std::optional<fleet::BoardId> pinned = BoardNamed(board);
-  Result<JobRequest> request = MakeMeasureRequest(job);
+  Result<JobRequest> request = MakeMeasureRequest(job, golden_, members_.at(on)->info().isa);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);

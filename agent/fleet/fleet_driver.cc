@@ -15,21 +15,24 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStopPoll{100};
 constexpr milliseconds kLongestPoll{1000};
 constexpr int kEventsARound = 64;
-// While a power-cycle command runs.
-constexpr milliseconds kHookPoll{100};
 
 Status StoppedWaiting() { return {StatusCode::kAborted, "stopped while waiting for the board"}; }
 
 }  // namespace
 
-FleetDriver::FleetDriver(fleet::FleetOptions options, Notice notice)
+FleetDriver::FleetDriver(fleet::FleetOptions options, Notice notice, BoardLocator::Means means)
     : core_(std::move(options)),
+      clock_(SteadyNow()),
       notice_(std::move(notice)),
-      locator_([this] { hub_.Wake(); }),
+      locator_([this] { hub_.Wake(); }, std::move(means)),
       thread_([this] { Run(); }) {}
 
 FleetDriver::~FleetDriver() {
   Post(fleet::CloseRequested{});
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    WaitFor(lock, [this] { return has_ended_; }, {});
+  }
   thread_.join();
 }
 
@@ -200,22 +203,27 @@ void FleetDriver::Run() {
     TakeAnswers();
     LookAfterHooks();
     TellReports();
+    if (is_closed_) break;
+    const milliseconds limit = TimeToWait();
+    clock_.BeginWait(SteadyNow(), limit);
+    TakeLinkEvents(hub_.Wait(limit));
+    clock_.EndWait(SteadyNow());
+    // Only now: what a board said in time counts, however late it was read.
     const std::optional<Instant> wakeup = core_.NextWakeup();
-    if (wakeup && *wakeup <= SteadyNow()) Step(fleet::TimePassed{});
-    if (!is_closed_) TakeLinkEvents(hub_.Wait(TimeToWait()));
+    if (wakeup && *wakeup <= Now()) Step(fleet::TimePassed{});
   }
   driven_.clear();
+  FinishHooks();
 }
+
+Instant FleetDriver::Now() const { return clock_.Time(SteadyNow()); }
 
 milliseconds FleetDriver::TimeToWait() const {
   milliseconds time = kLongestPoll;
   if (const std::optional<Instant> wakeup = core_.NextWakeup()) {
-    time = std::clamp(*wakeup - SteadyNow(), milliseconds{0}, time);
+    time = std::clamp(*wakeup - Now(), milliseconds{0}, time);
   }
-  const bool has_hook = std::any_of(driven_.begin(), driven_.end(), [](const auto& one) {
-    return one.second.power_hook != nullptr;
-  });
-  return has_hook ? std::min(time, kHookPoll) : time;
+  return power_hooks_.empty() ? time : std::min(time, PowerHook::kPoll);
 }
 
 void FleetDriver::Step(fleet::Event event) {
@@ -234,7 +242,7 @@ void FleetDriver::StepOwnEvents() {
   while (!own_events_.empty()) {
     fleet::Event next = std::move(own_events_.front());
     own_events_.pop_front();
-    for (fleet::Action& action : core_.Step(std::move(next), SteadyNow())) {
+    for (fleet::Action& action : core_.Step(std::move(next), Now())) {
       std::visit([this](auto& one) { Do(one); }, action);
     }
   }
@@ -256,6 +264,8 @@ void FleetDriver::TakeLinkEvents(const std::vector<ZmqLink*>& links) {
     for (int i = 0; i < kEventsARound && driven_.contains(id); ++i) {
       std::optional<ClientEvent> event = link->Next();
       if (!event) break;
+      // Perhaps another machine has the address now.
+      if (std::holds_alternative<LinkRefused>(*event)) driven_.at(id).place.reset();
       Step(fleet::LinkEvent{id, std::move(*event)});
     }
   }
@@ -263,26 +273,15 @@ void FleetDriver::TakeLinkEvents(const std::vector<ZmqLink*>& links) {
 
 void FleetDriver::TakeAnswers() {
   while (std::optional<BoardLocator::Answer> answer = locator_.TakeAnswer()) {
-    for (auto& [id, driven] : driven_) {
-      if (driven.question != answer->question) continue;
-      driven.question = 0;
-      Connect(id, driven, answer->place, answer->is_final);
-      break;
-    }
+    const auto found = driven_.find(answer->board);
+    if (found == driven_.end()) continue;
+    Driven& driven = found->second;
+    if (answer->place.ok() && driven.board.address) driven.place = *answer->place;
+    if (!std::exchange(driven.awaits_place, false)) continue;
+    own_events_.emplace_back(fleet::LinkEvent{found->first, LinkLocated{}});
+    Connect(found->first, driven, answer->place, answer->is_final);
     StepOwnEvents();
   }
-}
-
-void FleetDriver::LookAfterHooks() {
-  std::vector<fleet::Event> ended;
-  for (auto& [id, driven] : driven_) {
-    if (!driven.power_hook) continue;
-    std::optional<Status> status = driven.power_hook->Ended(SteadyNow());
-    if (!status) continue;
-    driven.power_hook.reset();
-    ended.emplace_back(fleet::PowerCycled{id, std::move(*status)});
-  }
-  for (fleet::Event& event : ended) Step(std::move(event));
 }
 
 void FleetDriver::Do(fleet::LinkAction& action) {
@@ -290,7 +289,7 @@ void FleetDriver::Do(fleet::LinkAction& action) {
   if (std::holds_alternative<OpenLink>(action.action)) {
     OpenLinkOf(action.board, driven);
   } else if (std::holds_alternative<CloseLink>(action.action)) {
-    driven.question = 0;
+    driven.awaits_place = false;
     driven.link->Close();
   } else {
     driven.link->Send(std::get<SendMessage>(action.action).message);
@@ -298,16 +297,17 @@ void FleetDriver::Do(fleet::LinkAction& action) {
 }
 
 void FleetDriver::OpenLinkOf(fleet::BoardId id, Driven& driven) {
-  driven.question = 0;
-  if (driven.board.address) {
-    const Result<BoardPlace> place = BoardLocator::PlaceOfAddress(*driven.board.address);
+  driven.awaits_place = false;
+  const std::optional<BoardAddress>& address = driven.board.address;
+  if (address) {
+    const Result<BoardPlace> place = BoardLocator::PlaceOfAddress(*address);
     if (place.status().code() != StatusCode::kNotFound) return Connect(id, driven, place, true);
   }
-  driven.question = ++num_questions_;
-  locator_.Ask(driven.question,
-               driven.board.address
-                   ? [address = *driven.board.address] { return Result<BoardAddress>(address); }
-                   : driven.board.locate);
+  locator_.Ask(id, address ? [address = *address] { return Result<BoardAddress>(address); }
+                           : driven.board.locate);
+  if (driven.place) return Connect(id, driven, *driven.place, true);
+  driven.awaits_place = true;
+  own_events_.emplace_back(fleet::LinkEvent{id, LinkLocating{}});
 }
 
 void FleetDriver::Connect(fleet::BoardId id, Driven& driven, const Result<BoardPlace>& place,
@@ -380,18 +380,13 @@ void FleetDriver::Do(fleet::KernelsChosen& action) {
   kernels_[action.class_tag] = std::move(action.text);
 }
 
-void FleetDriver::Do(fleet::CutPower& action) {
-  Driven& driven = driven_.at(action.board);
-  driven.power_hook = std::make_unique<PowerHook>(driven.board.power_cycle,
-                                                  driven.board.client.board_name, SteadyNow());
-}
-
 void FleetDriver::Do(fleet::Notice& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   notices_.push_back(std::move(action.text));
 }
 
 void FleetDriver::Do(fleet::BoardGone& action) {
+  locator_.Forget(action.board);
   const auto found = driven_.find(action.board);
   boards_of_links_.erase(found->second.link.get());
   driven_.erase(found);

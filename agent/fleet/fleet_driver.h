@@ -1,5 +1,7 @@
 // FleetDriver: runs FleetCore over ZeroMQ: one thread and one context for all boards, so that boards work
-// while their callers train. (A second thread only looks up where boards are, board_locator.h.)
+// while their callers train. (Other threads only look up where boards are, board_locator.h.) Whatever may
+// take its time happens elsewhere, and what this thread itself is late with counts against no board
+// (listening_clock.h).
 #pragma once
 
 #include <condition_variable>
@@ -13,11 +15,13 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/board_locator.h"
 #include "agent/fleet/fleet_core.h"
+#include "agent/fleet/listening_clock.h"
 #include "agent/fleet/power_hook.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/status.h"
@@ -29,8 +33,8 @@ struct FleetBoard {
   ClientOptions client;
   std::vector<std::string> tags;  // its classes
   AgentKeys keys;
-  // Where it is, now and after every loss; a failure is final. Called on the locator's thread, unless
-  // `address` says it.
+  // Where it is, now and after every loss; a failure is final. Called on a locator's thread, unless
+  // `address` says it: of a name there, the last address that it had is tried before a new one is known.
   BoardLocator::Locate locate;
   std::optional<BoardAddress> address;
   std::string power_cycle;  // a shell command that switches it off and on; empty: none
@@ -44,8 +48,11 @@ class FleetDriver {
   // Told, by a thread that waits, what people should know; may be empty.
   using Notice = std::function<void(const std::string&)>;
 
-  FleetDriver(fleet::FleetOptions options, Notice notice);
-  // Gives the leases back, if that takes less than half a second, and ends the threads.
+  FleetDriver(fleet::FleetOptions options, Notice notice,
+              BoardLocator::Means means = BoardLocator::Means::OfThisMachine());
+  // Gives the leases back, if that takes less than half a second, and ends the threads. Waits for
+  // power-cycle commands that run, which would leave their boards switched off (PowerHook::kLimit), and says
+  // so.
   ~FleetDriver();
   FleetDriver(const FleetDriver&) = delete;
   FleetDriver& operator=(const FleetDriver&) = delete;
@@ -97,8 +104,8 @@ class FleetDriver {
   struct Driven {
     FleetBoard board;
     std::unique_ptr<ZmqLink> link;
-    std::uint64_t question = 0;  // to the locator, whose answer is awaited; 0: none
-    std::unique_ptr<PowerHook> power_hook;
+    bool awaits_place = false;        // the link is to be opened once the locator has answered
+    std::optional<BoardPlace> place;  // of a name, as of the latest answer
   };
   // What callers know of one.
   struct Known {
@@ -116,7 +123,11 @@ class FleetDriver {
   void TakeAnswers();
   void TakeLinkEvents(const std::vector<ZmqLink*>& links);
   void LookAfterHooks();
+  std::vector<std::pair<fleet::BoardId, Status>> TakeEndedHooks();
+  void FinishHooks();
   void TellReports();
+  // The core's time.
+  Instant Now() const;
   std::chrono::milliseconds TimeToWait() const;
   // REQUIRES: the mutex is held.
   std::optional<fleet::JobEnded> Take(const std::set<JobId>& jobs);
@@ -142,9 +153,11 @@ class FleetDriver {
   // Of the fleet's thread. The hub outlives the links, and the locator may wake it to the end.
   ZmqHub hub_;
   fleet::FleetCore core_;
+  ListeningClock clock_;
   std::map<fleet::BoardId, Driven> driven_;
   std::map<const ZmqLink*, fleet::BoardId> boards_of_links_;
-  std::uint64_t num_questions_ = 0;
+  // Commands that run, whatever becomes of their boards here.
+  std::vector<std::pair<fleet::BoardId, std::unique_ptr<PowerHook>>> power_hooks_;
   std::deque<fleet::Event> own_events_;                // that actions cause
   std::map<JobId, std::vector<int>> failed_attempts_;  // of jobs that are not recorded yet
   bool is_closed_ = false;
@@ -162,6 +175,7 @@ class FleetDriver {
   std::map<std::string, fleet::BoardId> who_knows_;  // by measure id
   std::optional<std::vector<fleet::BoardReport>> reports_;
   bool wants_reports_ = false;
+  bool has_ended_ = false;   // all that the fleet's thread has to do
   std::set<JobId> awaited_;  // submitted, and neither taken nor cancelled
   std::map<JobId, fleet::JobEnded> ended_;
   JobId last_job_ = 0;

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_core.h"
 #include "agent/fleet/fleet_state.h"
 
@@ -35,7 +36,7 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
       last_failed = board.get();
     }
   }
-  const std::string name = lane.tag.empty() ? "this fleet" : "class '" + lane.tag + "'";
+  const std::string name = ClassLabel(lane.tag);
   is_held_by_others = is_held_by_others && !works;
   if (is_held_by_others != use.is_held_by_others) {
     use.is_held_by_others = is_held_by_others;

@@ -13,11 +13,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestWait{100};
-constexpr std::size_t kMostLocators = 8;
 
 }  // namespace
 
-FleetWatch::FleetWatch(std::vector<BoardAddress> boards, const AgentKeys& keys) : keys_(keys) {
+FleetWatch::FleetWatch(std::vector<BoardAddress> boards, const AgentKeys& keys)
+    : keys_(keys), locator_([this] { hub_.Wake(); }) {
   boards_.reserve(boards.size());
   for (BoardAddress& address : boards) {
     const std::string label = "board '" + address.name + "' at " + address.endpoint;
@@ -76,7 +76,7 @@ void FleetWatch::Do(Watched& board, std::vector<ClientAction> actions) {
     if (std::holds_alternative<OpenLink>(action)) {
       OpenLinkOf(board);
     } else if (std::holds_alternative<CloseLink>(action)) {
-      board.question = 0;
+      board.awaits_place = false;
       board.link->Close();
     } else if (const auto* send = std::get_if<SendMessage>(&action)) {
       board.link->Send(send->message);
@@ -87,13 +87,10 @@ void FleetWatch::Do(Watched& board, std::vector<ClientAction> actions) {
 void FleetWatch::OpenLinkOf(Watched& board) {
   const Result<BoardPlace> place = BoardLocator::PlaceOfAddress(board.address);
   if (place.status().code() != StatusCode::kNotFound) return Connect(board, place);
-  board.question = ++num_questions_;
-  const auto index = static_cast<std::size_t>(&board - boards_.data()) % kMostLocators;
-  while (locators_.size() <= index) {
-    locators_.push_back(std::make_unique<BoardLocator>([this] { hub_.Wake(); }));
-  }
-  locators_[index]->Ask(board.question,
-                        [address = board.address] { return Result<BoardAddress>(address); });
+  locator_.Ask(static_cast<BoardLocator::BoardNumber>(&board - boards_.data()),
+               [address = board.address] { return Result<BoardAddress>(address); });
+  board.awaits_place = !board.place;
+  if (board.place) Connect(board, *board.place);
 }
 
 void FleetWatch::Connect(Watched& board, const Result<BoardPlace>& place) {
@@ -104,14 +101,10 @@ void FleetWatch::Connect(Watched& board, const Result<BoardPlace>& place) {
 }
 
 void FleetWatch::TakeAnswers() {
-  for (const std::unique_ptr<BoardLocator>& locator : locators_) {
-    while (const std::optional<BoardLocator::Answer> answer = locator->TakeAnswer()) {
-      for (Watched& board : boards_) {
-        if (board.question != answer->question) continue;
-        board.question = 0;
-        Connect(board, answer->place);
-      }
-    }
+  while (const std::optional<BoardLocator::Answer> answer = locator_.TakeAnswer()) {
+    Watched& board = boards_.at(answer->board);
+    if (answer->place.ok()) board.place = *answer->place;
+    if (std::exchange(board.awaits_place, false)) Connect(board, answer->place);
   }
 }
 

@@ -56,7 +56,8 @@ class FleetWatch {
     BoardAddress address;
     BoardInquiry inquiry;
     std::unique_ptr<ZmqLink> link;
-    std::uint64_t question = 0;  // to the locator, whose answer is awaited; 0: none
+    bool awaits_place = false;             // the link is to be opened once the locator has answered
+    std::optional<BoardPlace> place = {};  // of a name, as of the latest answer
   };
 
   void Do(Watched& board, std::vector<ClientAction> actions);
@@ -68,12 +69,10 @@ class FleetWatch {
   void GiveUpLate(const Patience& patience, Instant begin, bool stopped);
 
   const AgentKeys keys_;
-  ZmqHub hub_;  // outlives the links; the locators wake it to the end
+  ZmqHub hub_;  // outlives the links; the locator wakes it to the end
   std::vector<Watched> boards_;
   std::map<const ZmqLink*, std::size_t> boards_of_links_;
-  std::uint64_t num_questions_ = 0;
-  // Several: a name that nobody knows may cost seconds, and switched-off boards have such names.
-  std::vector<std::unique_ptr<BoardLocator>> locators_;
+  BoardLocator locator_;  // its numbers are indices of boards_
 };
 
 }  // namespace bitpilot

@@ -9,7 +9,6 @@
 
 #include "kernels/base/network_file.h"
 #include "kernels/base/sha256.h"
-#include "kernels/reference.h"
 #include "proto/validation.h"
 
 namespace bitpilot {
@@ -69,6 +68,12 @@ Result<JobRequest> MakeInferRequest(const Network& network, std::span<const std:
 }
 
 Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id) {
+  GoldenLogits golden;
+  return MakeMeasureRequest(job, std::move(measure_id), golden, /*board_isa=*/"");
+}
+
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id,
+                                      GoldenLogits& golden, const std::string& board_isa) {
   if (job.networks.empty() || job.networks.size() > std::size_t{kMaxNetworksPerMeasure}) {
     return InvalidArgument("one measurement takes 1 to " + std::to_string(kMaxNetworksPerMeasure) +
                            " networks, got " + std::to_string(job.networks.size()));
@@ -92,7 +97,8 @@ Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure
     const std::vector<std::uint8_t> pixels =
         GoldenImage(static_cast<std::size_t>(network->input_bytes()));
     input.golden_pixels.assign(pixels.begin(), pixels.end());
-    input.golden_logits.push_back(FloatBytes(RunReference(*network, pixels)));
+    input.golden_logits.push_back(
+        FloatBytes(golden.Of(*network, artifact->sha256, pixels, board_isa)));
     input.num_operations.push_back(network->topology.num_operations());
     request.artifacts.push_back(std::move(artifact).value());
   }
@@ -100,8 +106,9 @@ Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure
   return request;
 }
 
-Result<JobRequest> MakeMeasureRequest(const MeasureJob& job) {
-  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId());
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, GoldenLogits& golden,
+                                      const std::string& board_isa) {
+  Result<JobRequest> request = MakeMeasureRequest(job, NewMeasureId(), golden, board_isa);
   if (request.ok() && !job.name.empty()) {
     std::get<MeasureInput>(request->input).measure_id = MeasureIdOf(job.name, *request);
   }

@@ -7,6 +7,7 @@
 
 #include "agent/fleet/board.h"
 #include "agent/fleet/fleet_job.h"
+#include "agent/fleet/golden_logits.h"
 #include "kernels/base/network.h"
 #include "kernels/base/status.h"
 
@@ -19,16 +20,22 @@ namespace bitpilot {
 //   kResourceExhausted  the network file is larger than boards take.
 Result<JobRequest> MakeInferRequest(const Network& network, std::span<const std::uint8_t> images);
 
-// A measurement with the host reference's logits of one seeded image, which the board must
-// reproduce bit for bit before it times anything.
+// A measurement with the logits of one seeded image, which the board must reproduce bit for bit before it
+// times anything.
 //
-// measure_id: 16 bytes.
+// measure_id: 16 bytes. golden: computes the logits. board_isa: of the boards that may get the job
+// (BoardInfo::isa).
 //
 // Errors: as MakeInferRequest, and kInvalidArgument for none, too many, or networks that take
 // different images.
-Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id);
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id,
+                                      GoldenLogits& golden, const std::string& board_isa);
+
 // The same under MeasureIdOf() the job's name or, without one, under NewMeasureId().
-Result<JobRequest> MakeMeasureRequest(const MeasureJob& job);
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, GoldenLogits& golden,
+                                      const std::string& board_isa);
+// The same with the reference's logits, for a few small networks.
+Result<JobRequest> MakeMeasureRequest(const MeasureJob& job, std::string measure_id);
 
 // 16 bytes of a SHA-256 over the name and all that is asked for: a board refuses an id that it knows
 // from another request.

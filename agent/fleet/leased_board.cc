@@ -11,6 +11,7 @@
 
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
+#include "agent/fleet/golden_logits.h"
 #include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
 #include "kernels/base/check.h"
@@ -31,6 +32,7 @@ class LeasedBoard : public Board {
   LeasedBoard(FleetBoard board, const BoardOptions& options)
       : stop_(options.stop),
         listed_name_(board.client.board_name),
+        golden_(options.notice),
         fleet_(OptionsOfOne(options), options.notice),
         id_(fleet_.AddBoard(std::move(board))) {}
 
@@ -62,7 +64,7 @@ class LeasedBoard : public Board {
     if (started_.has_value()) {
       return InvalidArgument("a measurement was started already; finish that one first");
     }
-    Result<JobRequest> request = MakeMeasureRequest(job);
+    Result<JobRequest> request = MakeMeasureRequest(job, golden_, info_.isa);
     if (!request.ok()) return request.status();
     started_ = Submit(std::move(request).value());
     is_recorded_later_ = !job.name.empty();
@@ -107,6 +109,7 @@ class LeasedBoard : public Board {
   const std::function<bool()> stop_;
   const std::string listed_name_;
   BoardInfo info_;
+  GoldenLogits golden_;
   std::optional<JobId> started_;
   bool is_recorded_later_ = false;                           // what was started
   std::map<std::string, std::pair<JobId, int>> unrecorded_;  // job and attempt, by measure id

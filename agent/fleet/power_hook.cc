@@ -1,24 +1,27 @@
 #include "agent/fleet/power_hook.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 #include <vector>
 
+#include "agent/fleet/steady_now.h"
 #include "kernels/base/quoted.h"
 
 namespace bitpilot {
 
-PowerHook::PowerHook(const std::string& command, const std::string& board_name, Instant now)
-    : command_(command), started_(now) {
+PowerHook::PowerHook(const std::string& command, std::string board_name, Instant now)
+    : command_(command), board_name_(std::move(board_name)), started_(now) {
   std::string shell = "/bin/sh";
   std::string flag = "-c";
   std::string text = command;
   char* arguments[] = {shell.data(), flag.data(), text.data(), nullptr};
-  std::string board = "BITPILOT_BOARD=" + board_name;
+  std::string board = "BITPILOT_BOARD=" + board_name_;
   std::vector<char*> environment;
   for (char** one = environ; *one != nullptr; ++one) environment.push_back(*one);
   environment.push_back(board.data());
@@ -36,7 +39,9 @@ PowerHook::PowerHook(const std::string& command, const std::string& board_name, 
                     "cannot run " + Quoted(command) + ": " + std::strerror(error)};
 }
 
-PowerHook::~PowerHook() { Kill(); }
+PowerHook::~PowerHook() {
+  while (pid_ >= 0 && !Ended(SteadyNow())) poll(nullptr, 0, static_cast<int>(kPoll.count()));
+}
 
 void PowerHook::Kill() {
   if (pid_ < 0) return;

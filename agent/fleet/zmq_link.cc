@@ -29,6 +29,9 @@ constexpr int kOtherDescriptors = 256;
 // Of all addresses of a host together: less than ClientCore waits for a link.
 constexpr std::chrono::milliseconds kConnectBudget{1800};
 
+// How soon a port that could not be opened is tried again, by whichever board: each of them asks for it.
+constexpr std::chrono::seconds kPortPause{10};
+
 // How soon a board that does not read is tried again.
 constexpr std::chrono::milliseconds kSendPause{10};
 
@@ -58,18 +61,25 @@ struct ZmqHub::Impl {
   int wake_fd = -1;
   std::unique_ptr<BoardPort>
       port;  // of boards that connect to this agent; null: there was none yet
+  std::optional<Status> port_failure;  // why there is none
+  Clock::time_point port_failed_at;
   std::vector<ZmqLink*> links;
   std::uint64_t num_sockets = 0;  // that were ever opened
 
   // The port, which is opened for the first board that connects.
-  Status OpenPort(const std::string& endpoint, const AgentKeys& keys) {
+  Status OpenPort(const std::string& endpoint, const std::vector<Endpoint>& addresses,
+                  const AgentKeys& keys) {
     if (port && port->endpoint() == endpoint) return {};
     if (port) {
       return InvalidArgument("boards connect to one endpoint of an agent, " + port->endpoint() +
                              ", not also to " + endpoint);
     }
-    Result<std::unique_ptr<BoardPort>> opened = BoardPort::Open(context, endpoint, keys);
-    if (!opened.ok()) return opened.status();
+    if (port_failure && Clock::now() < port_failed_at + kPortPause) return *port_failure;
+    Result<std::unique_ptr<BoardPort>> opened = BoardPort::Open(context, endpoint, addresses, keys);
+    if (!opened.ok()) {
+      port_failed_at = Clock::now();
+      return port_failure.emplace(opened.status());
+    }
     port = std::move(*opened);
     return {};
   }
@@ -268,7 +278,7 @@ ZmqLink::~ZmqLink() {
 Status ZmqLink::Open(const BoardAddress& board, std::vector<Endpoint> addresses,
                      const AgentKeys& keys) {
   Close();
-  BITPILOT_CHECK(board.connects || !addresses.empty());
+  BITPILOT_CHECK(!addresses.empty());
   if (!IsCurveKey(board.public_key)) {
     return InvalidArgument("public_key of board '" + board.name +
                            "' must be 40 characters of Z85, got '" + board.public_key + "'");
@@ -276,7 +286,7 @@ Status ZmqLink::Open(const BoardAddress& board, std::vector<Endpoint> addresses,
   if (!IsCurveKey(keys.public_key) || !IsCurveKey(keys.secret_key)) {
     return InvalidArgument("the agent's keys must be 40 characters of Z85 each");
   }
-  if (board.connects) return OpenAtPort(board, keys);
+  if (board.connects) return OpenAtPort(board, addresses, keys);
   impl_->server_key = board.public_key;
   impl_->keys = keys;
   impl_->addresses = std::move(addresses);
@@ -297,8 +307,9 @@ Status ZmqLink::Open(const BoardAddress& board, std::vector<Endpoint> addresses,
 }
 
 // The board stays expected at the port for as long as this object lives: it comes when it can.
-Status ZmqLink::OpenAtPort(const BoardAddress& board, const AgentKeys& keys) {
-  BITPILOT_RETURN_IF_ERROR(impl_->hub.OpenPort(board.endpoint, keys));
+Status ZmqLink::OpenAtPort(const BoardAddress& board, const std::vector<Endpoint>& addresses,
+                           const AgentKeys& keys) {
+  BITPILOT_RETURN_IF_ERROR(impl_->hub.OpenPort(board.endpoint, addresses, keys));
   BoardPort& port = *impl_->hub.port;
   if (impl_->board_key != board.public_key) {
     if (!impl_->board_key.empty()) port.Forget(std::exchange(impl_->board_key, ""));

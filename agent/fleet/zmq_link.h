@@ -61,13 +61,13 @@ class ZmqLink {
   // Starts to connect, after closing what was open. LinkUp, LinkDown or LinkRefused follows from
   // Next().
   //
-  // board: its endpoint is for messages, or where to listen for it. addresses: of its host, at least
-  // one; of a board that connects, none.
+  // board: its endpoint is for messages. addresses: of its host or, of a board that connects, of where to
+  // listen for it: at least one.
   //
   // Errors:
   //   kInvalidArgument  an address or a key cannot be read, or a board that connects has another one's
   //                     key or endpoint.
-  //   Also BoardPort::Open()'s.
+  //   Also BoardPort::Open()'s, which hold for all boards of the hub for ten seconds.
   Status Open(const BoardAddress& board, std::vector<Endpoint> addresses, const AgentKeys& keys);
 
   // Drops what was not sent and what was not read.
@@ -83,7 +83,8 @@ class ZmqLink {
   friend class ZmqHub;
   struct Impl;
 
-  Status OpenAtPort(const BoardAddress& board, const AgentKeys& keys);
+  Status OpenAtPort(const BoardAddress& board, const std::vector<Endpoint>& addresses,
+                    const AgentKeys& keys);
 
   std::unique_ptr<Impl> impl_;
 };

@@ -3,6 +3,7 @@
 
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
+#include "agent/study/model_source.h"
 
 namespace bitpilot {
 namespace {
@@ -29,7 +30,9 @@ std::string ClassesTable(const ReportData& data) {
   const FinalEvent& final = *data.final;
   std::string html = "<div class=\"scroll\"><table><thead><tr><th>candidate</th>";
   for (const ClassFinal& one : final.classes) {
-    html += Element("th", "", "ratio to 8 bit on " + one.on);
+    const std::string source = ModelSourceOf(one.rows);
+    html +=
+        Element("th", "", "ratio to 8 bit on " + one.on + (source.empty() ? "" : ", " + source));
   }
   html += "</tr></thead><tbody>\n";
   for (std::size_t row = 0; row < final.rows.size(); ++row) {

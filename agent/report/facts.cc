@@ -8,6 +8,7 @@
 #include "agent/study/config_fields.h"
 #include "agent/study/training_note.h"
 #include "kernels/base/number_text.h"
+#include "kernels/base/sha256.h"
 
 namespace bitpilot {
 namespace {
@@ -61,18 +62,15 @@ std::string Builds(const ReportData& data) {
   return text;
 }
 
-// Where the table of layers' times comes from.
-std::string TableText(const ReportData& data) {
-  if (!data.problem) return "";
-  const ProblemEvent& problem = *data.problem;
-  const std::string hash = ", SHA-256 " + problem.table_sha256.substr(0, 16);
-  switch (problem.table_origin) {
+// Where a table of layers' times comes from; nothing of an older study.
+std::string TableText(TableOrigin origin, double board_seconds, const std::string& sha256) {
+  const std::string hash = ", SHA-256 " + sha256.substr(0, 16);
+  switch (origin) {
     case TableOrigin::kUnknown:
       return "";
     case TableOrigin::kMeasured: {
       char text[64];
-      std::snprintf(text, sizeof text, "measured for this search in %.1f s",
-                    problem.table_board_seconds);
+      std::snprintf(text, sizeof text, "measured for this search in %.1f s", board_seconds);
       return text + hash;
     }
     case TableOrigin::kCached:
@@ -81,6 +79,18 @@ std::string TableText(const ReportData& data) {
       return "the model's own" + hash;
   }
   return "";
+}
+
+// Of one of several classes its own table; else the search's.
+std::string TableOf(const ReportData& data, const ClassId& on) {
+  if (!data.problem) return "";
+  const ProblemEvent& problem = *data.problem;
+  for (const ClassFacts& each : problem.classes) {
+    if (each.on == on) {
+      return TableText(each.table_origin, each.table_board_seconds, Sha256Hex(each.table));
+    }
+  }
+  return TableText(problem.table_origin, problem.table_board_seconds, problem.table_sha256);
 }
 
 std::string TrainedBeside(const ReportData& data) {
@@ -99,18 +109,19 @@ std::string StudyTable(const ReportData& data) {
          "<tr><th>log</th><td>" + LogState(data, /*with_hash=*/true) + "</td></tr></tbody></table>";
 }
 
-std::string BoardTable(const ReportData& data) {
-  if (!data.board) return "";
-  const BoardInfo& board = data.board->board;
-  return "<table class=\"facts\"><tbody>" + Row("board", board.name) +
-         Row(data.is_model() ? "outputs checked on" : "processor", board.cpu_model) +
-         Row("core", board.core) + Row("instruction set", data.is_model() ? "" : board.isa) +
+std::string BoardTable(const ReportData& data, const BoardEvent& on) {
+  const BoardInfo& board = on.board;
+  return "<table class=\"facts\"><tbody>" + Row("class", data.has_several_classes() ? on.on : "") +
+         Row("board", data.BoardNamesOf(on)) +
+         Row(board.is_model() ? "outputs checked on" : "processor", board.cpu_model) +
+         Row("core", board.core) + Row("instruction set", board.is_model() ? "" : board.isa) +
          Row("processors", board.cpu_count > 0 ? std::to_string(board.cpu_count) : "") +
          Row("frequency governor", board.governor) + Row("system", board.os) +
          Row("architecture", board.architecture) + Row("backend", board.backend) +
          Row("model source", board.model_source) + Row("daemon build", board.daemon_build) +
-         Row("kernel build", board.kernel_build) + Row("table of layers' times", TableText(data)) +
-         Row("host's CPU class", data.board->cpu_class) + "</tbody></table>";
+         Row("kernel build", board.kernel_build) +
+         Row("table of layers' times", TableOf(data, on.on)) +
+         Row("host's CPU class", on.cpu_class) + "</tbody></table>";
 }
 
 }  // namespace
@@ -118,10 +129,12 @@ std::string BoardTable(const ReportData& data) {
 std::string FactsLine(const ReportData& data) {
   std::string html = "<ul class=\"line\">" + Item("model", ConfigText(data, "model")) +
                      Item("device", ConfigText(data, "device"));
-  if (data.board) {
-    const BoardInfo& board = data.board->board;
-    html += Item("board", board.name) + Item("processor", data.is_model() ? "" : board.cpu_model) +
-            Item("kernels", board.kernel_build.substr(0, 16));
+  for (const BoardEvent& each : data.classes) {
+    const BoardInfo& board = each.board;
+    html +=
+        Item(data.has_several_classes() ? "class " + each.on : "board", data.BoardNamesOf(each)) +
+        Item("processor", board.is_model() ? "" : board.cpu_model) +
+        Item("kernels", board.kernel_build.substr(0, 16));
   }
   html += Item("policy", ConfigText(data, "policy")) + Item("seed", ConfigText(data, "seed")) +
           Item("when", Period(data)) + Item("state", State(data));
@@ -129,7 +142,9 @@ std::string FactsLine(const ReportData& data) {
 }
 
 std::string FactsTables(const ReportData& data) {
-  return "<div class=\"panels\"><div>" + StudyTable(data) + "</div><div>" + BoardTable(data) +
+  std::string boards;
+  for (const BoardEvent& each : data.classes) boards += BoardTable(data, each);
+  return "<div class=\"panels\"><div>" + StudyTable(data) + "</div><div>" + boards +
          "</div></div>\n";
 }
 

@@ -37,6 +37,8 @@ struct Range {
 // What the measurements of one fingerprint have in common.
 struct Group {
   std::string fingerprint;
+  ClassId on;              // empty in studies of an older bitpilot
+  std::string board_name;  // in the fleet file
   BoardInfo board;
   int measurements = 0;
   bool is_searched = false;  // not only measured for comparison with another board
@@ -72,11 +74,13 @@ std::vector<Group> GroupsOf(const ReportData& data) {
     const MeasurementConditions& conditions = data.conditions[i];
     if (conditions.fingerprint.empty()) continue;
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) {
-      return one.fingerprint == conditions.fingerprint;
+      return one.fingerprint == conditions.fingerprint && one.on == conditions.on;
     });
     if (group == groups.end()) {
       Group added;
       added.fingerprint = conditions.fingerprint;
+      added.on = conditions.on;
+      added.board_name = conditions.board_name;
       const Result<BoardInfo> board = ParseEvent<BoardInfo>(data.measurements[i].board);
       if (board.ok()) added.board = *board;
       if (!conditions.board.governor.empty()) added.board.governor = conditions.board.governor;
@@ -86,6 +90,15 @@ std::vector<Group> GroupsOf(const ReportData& data) {
     Add(is_searched, conditions.board, *group);
   }
   return groups;
+}
+
+// How a board is unlike the first one of its class, their names aside.
+std::string ChangeOf(const std::vector<Group>& groups, const Group& group) {
+  const auto first = std::find_if(groups.begin(), groups.end(),
+                                  [&](const Group& one) { return one.on == group.on; });
+  BoardInfo before = first->board;
+  before.name = group.board.name;
+  return DescribeFingerprintChange(before, group.board);
 }
 
 std::string ThrottleText(const Group& group) {
@@ -120,12 +133,15 @@ std::string FingerprintsTable(const ReportData& data) {
   if (groups.empty()) return "";
   std::string html =
       "<h3>Fingerprints</h3><div class=\"scroll\"><table><thead><tr><th>fingerprint</th>"
-      "<th>measurements</th><th>governor</th><th>frequency, MHz</th><th>temperature</th>"
+      "<th>board</th><th>measurements</th><th>governor</th><th>frequency, "
+      "MHz</th><th>temperature</th>"
       "<th>throttle bits</th><th>other load, CPUs</th><th>canary, change</th>"
-      "<th>differs from the first</th></tr></thead><tbody>\n";
+      "<th>differs from the first of its class</th></tr></thead><tbody>\n";
   for (const Group& group : groups) {
-    const std::string change = DescribeFingerprintChange(groups.front().board, group.board);
+    const std::string change = ChangeOf(groups, group);
+    const std::string& name = group.board_name.empty() ? group.board.name : group.board_name;
     html += "<tr>" + Element("th", "code", group.fingerprint) +
+            Element("td", "", name + (data.has_several_classes() ? ", class " + group.on : "")) +
             NumberCell(std::to_string(group.measurements)) +
             Element("td", "", group.board.governor.empty() ? "not told" : group.board.governor) +
             NumberCell(group.khz.Text(1e-3, 0, "")) + NumberCell(group.celsius.Text(1, 0, " C")) +
@@ -139,12 +155,24 @@ std::string FingerprintsTable(const ReportData& data) {
 std::string FingerprintBanner(const ReportData& data) {
   std::vector<Group> groups = GroupsOf(data);
   std::erase_if(groups, [](const Group& group) { return !group.is_searched; });
-  if (groups.size() < 2) return "";
-  return Element(
-      "div", "banner model-note",
-      "The measurements of this search have " + std::to_string(groups.size()) +
-          " fingerprints: " + DescribeFingerprintChange(groups.front().board, groups.back().board) +
-          ". Ratios to 8 bit of the same rounds can be compared, latencies cannot.");
+  std::map<ClassId, std::vector<std::string>>
+      changes;  // from the first one of the class, each once
+  for (const Group& group : groups) {
+    const std::string change = ChangeOf(groups, group);
+    std::vector<std::string>& told = changes[group.on];
+    if (change.empty() || std::find(told.begin(), told.end(), change) != told.end()) continue;
+    told.push_back(change);
+  }
+  std::string html;
+  for (const auto& [on, told] : changes) {
+    if (told.empty()) continue;
+    const std::string of = data.has_several_classes() ? "class " + on : "this search";
+    html += Element("div", "banner model-note",
+                    "The measurements of " + of + " have " + std::to_string(told.size() + 1) +
+                        " fingerprints: " + told.back() +
+                        ". Ratios to 8 bit of the same rounds can be compared, latencies cannot.");
+  }
+  return html;
 }
 
 }  // namespace bitpilot

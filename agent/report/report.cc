@@ -1,5 +1,7 @@
 #include "agent/report/report.h"
 
+#include <algorithm>
+
 #include "agent/report/figures.h"
 #include "agent/report/html.h"
 #include "agent/report/report_config.h"
@@ -7,6 +9,7 @@
 #include "agent/report/report_style.h"
 #include "agent/study/chosen_rows.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 
 namespace bitpilot {
@@ -78,6 +81,13 @@ std::string Banners(const ReportData& data) {
                     "MODEL: every latency below was computed from a cost table (" +
                         data.model_source + "), not measured on a device.");
   }
+  for (const BoardEvent& each : data.classes) {
+    if (data.is_model() || !each.board.is_model()) continue;
+    html += Element("div", "banner model-note",
+                    "MODEL: every latency of class " + each.on +
+                        " was computed from a cost table (" + each.board.backend +
+                        "), not measured on a device. So are ratios that it counts in.");
+  }
   return html + FingerprintBanner(data);
 }
 
@@ -87,8 +97,12 @@ std::string Section(const std::string& heading, const std::string& html) {
 
 std::string Title(const ReportData& data) {
   const std::string model = ConfigText(data, "model");
-  const std::string isa = data.board ? data.board->board.isa : "";
-  const std::string where = data.is_model() ? data.model_source : isa;
+  std::vector<std::string> isas;
+  for (const BoardEvent& each : data.classes) {
+    const std::string& isa = each.board.is_model() ? each.board.backend : each.board.isa;
+    if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
+  }
+  const std::string where = data.is_model() ? data.model_source : Joined(isas);
   return "Mixed-precision search" + (model.empty() ? "" : ": " + model) +
          (where.empty() ? "" : " on " + where);
 }

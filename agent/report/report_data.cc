@@ -1,8 +1,12 @@
 #include "agent/report/report_data.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
+#include "agent/study/measurement_rows.h"
+#include "agent/study/model_source.h"
+#include "kernels/base/joined.h"
 #include "policies/reward.h"
 
 namespace bitpilot {
@@ -26,7 +30,14 @@ Status ReadEvent(const Event& event, ReportData& data) {
     BoardEvent board;
     BITPILOT_RETURN_IF_ERROR(Read(event, board));
     data.class_boards.push_back(board.board);
-    if (!data.board || data.board->on == board.on) data.board = std::move(board);
+    const auto known = std::find_if(data.classes.begin(), data.classes.end(),
+                                    [&](const BoardEvent& each) { return each.on == board.on; });
+    if (known == data.classes.end()) {
+      data.classes.push_back(board);
+    } else {
+      *known = board;
+    }
+    data.board = data.classes.front();
     return Status();
   }
   if (event.kind == CalibrationEvent::kKind) {
@@ -45,6 +56,15 @@ Status ReadEvent(const Event& event, ReportData& data) {
   return Status();
 }
 
+void NoteBoard(const MeasurementRow& row, const MeasurementConditions& conditions,
+               ReportData& data) {
+  if (conditions.board_name.empty() || IsOfAnotherBoard(row, data.class_boards)) return;
+  std::vector<std::string>& names = data.board_names[conditions.on];
+  if (std::find(names.begin(), names.end(), conditions.board_name) == names.end()) {
+    names.push_back(conditions.board_name);
+  }
+}
+
 Status ReadMeasurements(const Study& study, ReportData& data) {
   Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
@@ -55,8 +75,9 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
       return conditions.status().WithContext("measurement " + row.measurement_id);
     }
     data.measurement_by_id[row.measurement_id] = data.conditions.size();
+    if (IsModelSource(row.source)) data.model_source = row.source;
+    NoteBoard(row, *conditions, data);
     data.conditions.push_back(std::move(*conditions));
-    if (row.source.starts_with("MODEL")) data.model_source = row.source;
   }
   if (data.board && data.board->board.is_model() && data.model_source.empty()) {
     data.model_source = "MODEL:" + data.board->board.backend;
@@ -65,6 +86,20 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
 }
 
 }  // namespace
+
+bool ReportData::is_model() const {
+  return !model_source.empty() &&
+         std::all_of(classes.begin(), classes.end(),
+                     [](const BoardEvent& each) { return each.board.is_model(); });
+}
+
+std::string ReportData::BoardNamesOf(const BoardEvent& on) const {
+  const auto names = board_names.find(on.on);
+  // One board is called what it calls itself.
+  const bool has_names =
+      names != board_names.end() && (has_several_classes() || names->second.size() > 1);
+  return has_names ? Joined(names->second) : on.board.name;
+}
 
 double ReportData::uniform8_accuracy() const {
   if (episodes.problem.anchor.readings.empty()) return problem->uniform8.accuracy;

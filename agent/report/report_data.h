@@ -33,16 +33,24 @@ struct ReportData {
   std::optional<FinalEvent> final;
   std::optional<EndEvent> end;
 
+  std::vector<BoardEvent> classes;  // one of each class that the search measures on, `board` first
+  // Of each class, the boards that measured for it, as the fleet file calls them.
+  std::map<ClassId, std::vector<std::string>> board_names;
+
   Episodes episodes;  // what was decided, and what came of it
 
   std::vector<MeasurementRow> measurements;              // in the order of the log
   std::vector<MeasurementConditions> conditions;         // parallel to `measurements`
   std::map<std::string, std::size_t> measurement_by_id;  // index into both
 
-  // "" for a real board; else who answered, e.g. "MODEL:mpic": then no number is a measurement.
+  // "" for real boards; else who answered, e.g. "MODEL:mpic"; of several classes one that did.
   std::string model_source;
 
-  bool is_model() const { return !model_source.empty(); }
+  // No number is a measurement.
+  bool is_model() const;
+  bool has_several_classes() const { return classes.size() > 1; }
+  // "bench-1, bench-2": all boards that measured for a class; of one board what it calls itself.
+  std::string BoardNamesOf(const BoardEvent& on) const;
 
   // Latency of `ns` relative to the 8-bit reference of the search. REQUIRES: problem.
   double RatioOf(double ns) const { return ns / problem->uniform8.latency_ns; }

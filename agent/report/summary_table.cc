@@ -8,6 +8,7 @@
 #include "agent/report/report_config.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
+#include "agent/study/model_source.h"
 #include "agent/study/training_note.h"
 
 namespace bitpilot {
@@ -64,19 +65,32 @@ std::string Claim(const ReportData& data, const FinalRow& row) {
   return Element("div", "interval-text", text + others);
 }
 
-std::string LatencyCells(const ReportData& data, const FinalRow& row, double scale_ns) {
-  if (!row.latency_median_ns) return Cell("not measured") + Cell("\u2013");
-  if (data.is_model()) {  // a claim has no interval
-    return Cell(FormatLatency(*row.latency_median_ns, scale_ns)) +
-           Cell(row.ratio ? FormatFixed(*row.ratio, 3) + "\u00d7" : "\u2013");
-  }
-  std::string html = Cell(FormatLatency(*row.latency_median_ns, scale_ns) + NoisyChip(data, row) +
-                          Interval(FormatLatency(row.latency_low_ns, scale_ns),
-                                   FormatLatency(row.latency_high_ns, scale_ns)));
-  if (!row.ratio) return html + Cell("\u2013");
-  return html + Cell(FormatFixed(*row.ratio, 3) + "\u00d7" +
-                     Interval(FormatFixed(row.ratio_low, 3), FormatFixed(row.ratio_high, 3)) +
-                     Claim(data, row));
+// Nothing of several classes: their times are in a table of their own, each class's apart.
+std::string LatencyCell(const ReportData& data, const FinalRow& row, double scale_ns) {
+  if (!data.final->classes.empty()) return "";
+  if (!row.latency_median_ns) return Cell("not measured");
+  const std::string latency = FormatLatency(*row.latency_median_ns, scale_ns);
+  if (data.is_model()) return Cell(latency);  // a claim has no interval
+  return Cell(latency + NoisyChip(data, row) +
+              Interval(FormatLatency(row.latency_low_ns, scale_ns),
+                       FormatLatency(row.latency_high_ns, scale_ns)));
+}
+
+// The class that the ratio is of, where there are several; MODEL where that, or one of all, is a model.
+std::string OfClass(const ReportData& data, const FinalRow& row) {
+  if (data.final->classes.empty()) return "";
+  const std::string model = IsModelRow(*data.final, row) ? "MODEL" : "";
+  const std::string text = (row.on.empty() ? "" : "on " + row.on) +
+                           (row.on.empty() || model.empty() ? "" : ", ") + model;
+  return text.empty() ? "" : Element("div", "interval-text", text);
+}
+
+std::string RatioCell(const ReportData& data, const FinalRow& row) {
+  if (!row.ratio) return Cell("\u2013");
+  const std::string ratio = FormatFixed(*row.ratio, 3) + "\u00d7";
+  if (data.is_model()) return Cell(ratio + OfClass(data, row));
+  return Cell(ratio + Interval(FormatFixed(row.ratio_low, 3), FormatFixed(row.ratio_high, 3)) +
+              OfClass(data, row) + Claim(data, row));
 }
 
 // The ratio on the full instruction set, "–" where it was not measured.
@@ -106,9 +120,9 @@ std::string BudgetCell(const FinalRow& row, bool has_budget) {
 std::string Header(const ReportData& data) {
   const std::string model = data.is_model() ? " <span class=\"model\">MODEL</span>" : std::string();
   std::string html =
-      "<thead><tr><th>candidate</th><th>test accuracy</th><th>difference to 8 bit, points</th>"
-      "<th>latency, median" +
-      model + "</th><th>ratio to 8 bit" + model + "</th><th>weights</th>";
+      "<thead><tr><th>candidate</th><th>test accuracy</th><th>difference to 8 bit, points</th>";
+  if (data.final->classes.empty()) html += "<th>latency, median" + model + "</th>";
+  html += "<th>ratio to 8 bit" + model + "</th><th>weights</th>";
   if (data.final->full_isa) {
     html += "<th>ratio on " + EscapeHtml(data.final->full_isa->isa) + "</th>";
   }
@@ -191,8 +205,8 @@ std::string SummaryTable(const ReportData& data) {
   for (const FinalRow& row : data.final->rows) {
     const RowMark mark = MarkOf(row);
     html += "<tr><th>" + MarkSwatch(mark.css) + EscapeHtml(row.label) + Training(row) + "</th>" +
-            AccuracyCells(row, mark.css == "uniform8") + LatencyCells(data, row, scale_ns) +
-            Cell(FormatBytes(row.weight_bytes));
+            AccuracyCells(row, mark.css == "uniform8") + LatencyCell(data, row, scale_ns) +
+            RatioCell(data, row) + Cell(FormatBytes(row.weight_bytes));
     if (data.final->full_isa) html += FullIsaCell(*data.final->full_isa, index);
     html += BudgetCell(row, HasBudget(data)) + "</tr>\n";
     ++index;

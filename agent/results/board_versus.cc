@@ -50,12 +50,15 @@ std::string NameOf(const VersusTurn& turn) {
 
 }  // namespace
 
+Status CheckMeasures(const Board& board) {
+  if (!board.info().is_model()) return Status();
+  return Unsupported("board \"" + board.listed_name() + "\" answers from a table (" +
+                     board.info().backend +
+                     "), in which nothing is measured: --versus needs a board that measures");
+}
+
 Result<BoardVersus> CompareVersusOnBoard(Board& board, const VersusJob& job) {
-  if (board.info().is_model()) {
-    return Unsupported("board \"" + board.listed_name() + "\" answers from a table (" +
-                       board.info().backend +
-                       "), in which nothing is measured: --versus needs a board that measures");
-  }
+  BITPILOT_RETURN_IF_ERROR(CheckMeasures(board));
   BITPILOT_RETURN_IF_ERROR(CheckOneTask(job.a->topology, job.b->topology));
   BoardVersus result;
   bool is_kept = false;  // the measurement of a NOISY block

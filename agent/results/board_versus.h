@@ -12,6 +12,9 @@
 
 namespace bitpilot {
 
+// Errors: kUnsupported, with what to do, if the board answers from a table: nothing is measured in it.
+Status CheckMeasures(const Board& board);
+
 struct VersusJob {
   const Network* a = nullptr;
   const Network* b = nullptr;

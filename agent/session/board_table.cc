@@ -31,17 +31,25 @@ TableFacts FactsOf(const Topology& topology, const SearchTable& found) {
 
 }  // namespace
 
-Result<TableFacts> BoardTable(const Topology& topology, const SearchConfig& config, Board& board,
-                              SearchObserver& observer, const std::function<bool()>& stop) {
+Result<TableFacts> BoardTable(const Topology& topology, const SearchConfig& config,
+                              const ClassId& on, Board& board, SearchObserver& observer,
+                              const std::function<bool()>& stop) {
   SearchTableOptions options;
   options.widths = {config.weight_widths, config.activation_widths, config.search_ends};
   options.max_board_seconds = config.table_seconds;
   options.cache_folder = TableCacheFolder();
   options.stop = stop;
-  options.notice = [&observer](const std::string& text) { observer.OnNotice(text); };
+  const bool has_name = on != kOnlyClass;
+  options.notice = [&](const std::string& text) {
+    observer.OnNotice(has_name ? ClassLabel(on) + ": " + text : text);
+  };
   bool announced = false;
   options.progress = [&](int done, int total, const std::string& note) {
-    if (!announced) observer.OnPhase("measuring every layer at every width on the board", total);
+    if (!announced) {
+      observer.OnPhase("measuring every layer at every width on " +
+                           (has_name ? "a board of " + ClassLabel(on) : std::string("the board")),
+                       total);
+    }
     announced = true;
     observer.OnProgress(done, note);
   };

@@ -22,10 +22,12 @@ struct TableFacts {
 };
 
 // The table of `--device model:TABLE` itself; of any other board agent/profile/search_table.h's, for
-// the widths of `config` and within config.table_seconds.
+// the widths of `config` and within config.table_seconds. What is told names the class `on`, of which the
+// board is one, if it has a name.
 //
 // Errors: TableOfBoard()'s, ReadModelBoard()'s.
-Result<TableFacts> BoardTable(const Topology& topology, const SearchConfig& config, Board& board,
-                              SearchObserver& observer, const std::function<bool()>& stop);
+Result<TableFacts> BoardTable(const Topology& topology, const SearchConfig& config,
+                              const ClassId& on, Board& board, SearchObserver& observer,
+                              const std::function<bool()>& stop);
 
 }  // namespace bitpilot

@@ -4,7 +4,9 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
 #include "kernels/base/file_io.h"
@@ -31,6 +33,19 @@ Status CheckFleetFlags(const SearchConfig& config) {
 }
 
 }  // namespace
+
+std::string DescribeClass(const FleetClasses& fleet, const ClassId& on, const BoardInfo& like) {
+  std::vector<std::string> names;
+  for (const BoardAddress& board : fleet.boards) {
+    if (std::find(board.tags.begin(), board.tags.end(), on) != board.tags.end()) {
+      names.push_back(board.name);
+    }
+  }
+  return ClassLabel(on) + ": " + Joined(names) + " (" +
+         (like.is_model() ? "MODEL: the table " + like.backend + " answers, nothing is measured"
+                          : like.cpu_model + ", " + like.isa) +
+         ")";
+}
 
 Result<std::optional<FleetClasses>> FleetClassesOf(const SearchConfig& config) {
   const std::optional<FleetClasses> one_board;

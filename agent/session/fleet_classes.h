@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "agent/fleet/fleet_class_boards.h"
 #include "agent/study/search_config.h"
@@ -15,5 +16,11 @@ namespace bitpilot {
 // Errors: kInvalidArgument names a class without a board, with the tags that there are; `fast` or `cpu`
 // with a fleet; ReadFleetFile()'s and ReadAgentKeys()'s.
 Result<std::optional<FleetClasses>> FleetClassesOf(const SearchConfig& config);
+
+// "class 'avx2': bench-1, bench-2 (AMD EPYC, avx2)": who is listed for a class and what they are like; of
+// a model board that it measures nothing.
+//
+// like: any board of the class.
+std::string DescribeClass(const FleetClasses& fleet, const ClassId& on, const BoardInfo& like);
 
 }  // namespace bitpilot

@@ -79,8 +79,9 @@ Status Connect(const SearchConfig& config, const ConnectOptions& options, LivePa
   BITPILOT_RETURN_IF_ERROR(*fleet ? ConnectToFleet(**fleet, config, options, parts)
                                   : ConnectToBoard(config, options, parts));
   for (const ClassId& on : ClassesOf(config)) {
-    BITPILOT_RETURN_IF_ERROR(
-        CheckEnergyCanBeSearched(config, parts.BoardsOf(config).BoardOf(on).info()));
+    const BoardInfo& board = parts.BoardsOf(config).BoardOf(on).info();
+    if (*fleet) options.observer->OnNotice(DescribeClass(**fleet, on, board));
+    BITPILOT_RETURN_IF_ERROR(CheckEnergyCanBeSearched(config, board));
   }
   return Status();
 }

@@ -222,7 +222,7 @@ Result<ProblemSetup> SetUpProblem(const Topology& topology, const SearchConfig& 
     std::vector<TableFacts> tables;
     for (const ClassId& on : classes) {
       Result<TableFacts> table =
-          BoardTable(topology, config, resources.boards->BoardOf(on), observer, stop);
+          BoardTable(topology, config, on, resources.boards->BoardOf(on), observer, stop);
       if (!table.ok()) return table.status();
       tables.push_back(std::move(*table));
     }
@@ -293,6 +293,7 @@ Result<ProblemSetup> ProblemOf(const Topology& topology, const SearchConfig& con
     Result<CostTable> of_class = ParseCostTable(facts.table);
     if (!of_class.ok()) return of_class.status().WithContext("class " + facts.on);
     setup.class_tables.emplace(facts.on, std::move(*of_class));
+    problem.class_uniform8_ns[facts.on] = facts.uniform8_latency_ns;
   }
   return setup;
 }

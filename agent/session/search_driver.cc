@@ -13,6 +13,7 @@
 #include "agent/session/cpu_class.h"
 #include "agent/session/search_board.h"
 #include "agent/session/twin.h"
+#include "kernels/base/number_text.h"
 #include "policies/multiple_choice.h"
 
 namespace bitpilot {
@@ -124,8 +125,8 @@ Status SearchDriver::SettleBoards() {
     });
     if (!board.ok()) return board.status();
     if (board->on != on) {
-      return DataCorrupt("the log begins with a board of class \"" + board->on +
-                         "\" where one of class \"" + on + "\" belongs");
+      return DataCorrupt("the log begins with a board of " + ClassLabel(board->on) +
+                         " where one of " + ClassLabel(on) + " belongs");
     }
     logged.push_back(*board);
   }
@@ -184,8 +185,17 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
   const auto announce = [&] {
     if (is_announced || !knows_totals || journal_.replaying()) return;
     is_announced = true;
-    options_.observer->OnPhase("searching with " + policy.name(),
-                               environment.view().conditions()->totals.measurements);
+    const int measurements = environment.view().conditions()->totals.measurements;
+    // Each takes one measurement a class.
+    const int classes = static_cast<int>(ClassesOf(config_).size());
+    const int candidates = measurements / classes;
+    std::string name = "searching with " + policy.name();
+    if (classes > 1) {
+      name += ": " + Counted(measurements, "measurement") + " are " +
+              Counted(candidates, "candidate") + " on each of " + std::to_string(classes) +
+              " classes";
+    }
+    options_.observer->OnPhase(name, candidates);
   };
   // What a resume goes on from. A verification believes nothing.
   const std::int64_t trusted_until = journal_.verifies() ? 0 : journal_.last_policy_seq();

@@ -14,6 +14,7 @@
 #include "agent/session/check_before_search.h"
 #include "agent/session/live_parts.h"
 #include "agent/session/search_driver.h"
+#include "agent/study/class_fingerprints.h"
 #include "agent/study/measurement_rows.h"
 #include "agent/study/resume_command.h"
 #include "kernels/base/atomic_file.h"
@@ -110,8 +111,12 @@ ConnectOptions ConnectOptionsOf(const SearchOptions& options) {
           options.predicts_missing, options.lease, {}};
 }
 
-// ReplayReport::fingerprints.
-Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
+struct StudyFingerprints {
+  std::vector<std::string> all;                            // ReplayReport::fingerprints
+  std::map<ClassId, std::vector<std::string>> of_classes;  // ReplayReport::class_fingerprints
+};
+
+Result<StudyFingerprints> FingerprintsOf(const Study& study) {
   const Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
   const Result<std::vector<Event>> events = study.Events();
@@ -120,7 +125,10 @@ Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
   if (!boards.ok()) return boards.status();
   std::vector<BoardInfo> infos;
   for (const auto& [on, info] : *boards) infos.push_back(info);
-  std::vector<std::string> fingerprints;
+  Result<std::map<ClassId, std::vector<std::string>>> of_classes =
+      ClassFingerprintsOf(*rows, infos);
+  if (!of_classes.ok()) return of_classes.status();
+  StudyFingerprints fingerprints{{}, std::move(*of_classes)};
   for (const MeasurementRow& row : *rows) {
     const Result<MeasurementConditions> conditions =
         ParseEvent<MeasurementConditions>(row.conditions);
@@ -128,9 +136,8 @@ Result<std::vector<std::string>> FingerprintsOf(const Study& study) {
     const std::string& one = conditions->fingerprint;
     if (!row.latency_median_ns || one.empty()) continue;
     if (IsOfAnotherBoard(row, infos)) continue;
-    if (std::find(fingerprints.begin(), fingerprints.end(), one) == fingerprints.end()) {
-      fingerprints.push_back(one);
-    }
+    std::vector<std::string>& all = fingerprints.all;
+    if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
   }
   return fingerprints;
 }
@@ -279,12 +286,16 @@ Result<ReplayReport> VerifyReplay(const std::string& study_path) {
   SearchDriver driver(*config, *journal, files, nullptr, options);
   const Result<SearchOutcome> outcome = driver.Run();
   if (!outcome.ok() && !IsEndOfLog(outcome.status())) return outcome.status();
-  Result<std::vector<std::string>> fingerprints = FingerprintsOf(**study);
+  Result<StudyFingerprints> fingerprints = FingerprintsOf(**study);
   if (!fingerprints.ok()) return fingerprints.status();
   Result<std::vector<std::string>> builds = BuildsOf(**study);
   if (!builds.ok()) return builds.status();
-  return ReplayReport{driver.decisions(), journal->seq(), outcome.ok(), std::move(*builds),
-                      std::move(*fingerprints)};
+  return ReplayReport{driver.decisions(),
+                      journal->seq(),
+                      outcome.ok(),
+                      std::move(*builds),
+                      std::move(fingerprints->all),
+                      std::move(fingerprints->of_classes)};
 }
 
 }  // namespace bitpilot

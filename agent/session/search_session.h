@@ -3,6 +3,7 @@
 // All three run the same driver over the study's journal (agent/session/search_driver.h).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct ReplayReport {
   // Under which its latencies were measured (agent/fleet/board_conditions.h), each once, in the
   // order of the log; those of the full instruction set are left out: they are another board's.
   std::vector<std::string> fingerprints;
+  // The same without the boards' names, of each class (agent/study/class_fingerprints.h).
+  std::map<ClassId, std::vector<std::string>> class_fingerprints;
 };
 
 // Recomputes every decision from the logged observations, without board, data or weights.

@@ -52,6 +52,11 @@ void StepBoard::NoteLogged(const MeasurementEvent& event) {
   may_repeat_.emplace(id, budget.IsLeft());
 }
 
+void StepBoard::NoteMissing(const MissingEvent& event) {
+  missing_[{event.step, event.on}] = event.detail;
+  budgets_[event.on].EndedRepeat(IdOf(event.step, event.on));
+}
+
 void StepBoard::ChargeNextRepeat(const MeasurementEvent& event) {
   if (event.status != ToString(MeasureStatus::kNoisy)) return;
   const std::string step_id = StepIdOf(event.measurement_id);

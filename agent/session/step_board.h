@@ -53,7 +53,7 @@ class StepBoard {
   // The log holds this measurement; called in the log's order.
   void NoteLogged(const MeasurementEvent& event);
   // The same of a part that no board could be asked for.
-  void NoteMissing(const MissingEvent& event) { missing_[{event.step, event.on}] = event.detail; }
+  void NoteMissing(const MissingEvent& event);
   // Parts that became so since this object is there.
   int num_missing() const { return num_missing_; }
 

@@ -198,6 +198,8 @@ Result<AnchorEvent> SettleTwin(const SearchConfig& config, const SearchProblem& 
       [&] {
         if (training.trains()) {
           observer.OnPhase("training uniform 8 bit alone, to compare with", kTwinReadings);
+        } else {
+          observer.OnPhase("reading uniform 8 bit, to compare with", 1);
         }
         const int total = TotalsOf(config).mini_batches;
         return Twin({0, total, 1.0}, problem, training, cache, journal, files, observer)
@@ -231,9 +233,9 @@ Result<AnchorEvent> ExtendTwin(const SearchConfig& config, const SearchProblem& 
         TwinSoFar so_far{
             {{twin.sha256, twin.file}, stretch.begin}, twin.anchor, std::move(*losses)};
         so_far.anchor.of_first_budget = OfFirstBudget(twin.anchor);
-        // The state that it goes on from is of no other twin.
         observer.OnPhase("training uniform 8 bit alone as much longer, to compare with",
                          kTwinReadings);
+        // The state that it goes on from is of no other twin.
         return Twin(stretch, problem, training, cache, journal, files, observer)
             .Train(TwinKey(config, total, twin.sha256), std::move(so_far));
       },

@@ -9,6 +9,7 @@
 #include "agent/study/search_config.h"
 #include "kernels/base/standard_networks.h"
 #include "policies/acquisition.h"
+#include "policies/class_objective.h"
 
 namespace bitpilot {
 namespace {
@@ -21,18 +22,6 @@ Result<T> Parse(const Event& event) {
                                      ")");
 }
 
-double MeanRatio(const std::vector<ClassOutcome>& classes, double Measured::*figure) {
-  double sum = 0.0;
-  int answered = 0;
-  for (const ClassOutcome& each : classes) {
-    if (const auto* measured = std::get_if<Measured>(&each.result)) {
-      sum += measured->*figure;
-      ++answered;
-    }
-  }
-  return answered > 0 ? sum / answered : 0.0;
-}
-
 class Reader {
  public:
   explicit Reader(const std::string& config_json) {
@@ -42,6 +31,7 @@ class Reader {
     if (!config.ok()) return;
     SearchProblem& problem = episodes_.problem;
     problem.budgets = config->budgets;
+    problem.class_objective = ParseClassObjective(config->objective);
     problem.max_measurements = config->measurements;
     problem.batches_per_step = config->train_batches;
     problem.final_batches = config->final_batches.value_or(0);
@@ -208,10 +198,11 @@ class Reader {
       outcome.loss = event.score->loss;
       outcome.accuracy = 1.0 - event.score->error();
     }
-    if (event.transition.latency_ns) {
-      outcome.ratio = MeanRatio(event.classes, &Measured::ratio);
-      outcome.ratio_low = MeanRatio(event.classes, &Measured::ratio_low);
-      outcome.ratio_high = MeanRatio(event.classes, &Measured::ratio_high);
+    const std::optional<JointMeasured> joint = JointOf(problem.class_objective, event.Outcome());
+    if (event.transition.latency_ns && joint) {
+      outcome.ratio = joint->figures.ratio;
+      outcome.ratio_low = joint->figures.ratio_low;
+      outcome.ratio_high = joint->figures.ratio_high;
     }
     if (problem.anchor.readings.empty()) return;
     if (event.score) {

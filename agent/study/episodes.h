@@ -34,8 +34,9 @@ struct DecisionOutcome {
   std::optional<double> accuracy;    // likewise, in [0, 1]
   std::optional<ExcessLoss> excess;  // over uniform 8 bit trained alone for as long
   std::optional<ExcessLoss> charge;  // what the reward charges for the loss: ChargeOf()
-  std::optional<double> ratio;       // of latencies to uniform 8 bit; the mean over the classes
-  double ratio_low = 0.0;            // its interval; both 0 where there is none
+  std::optional<double>
+      ratio;               // of latencies to uniform 8 bit, as the search's objective joins classes
+  double ratio_low = 0.0;  // its interval; both 0 where there is none
   double ratio_high = 0.0;
   std::optional<double> energy_ratio;  // measured, or claimed by a model board
   std::vector<ClassOutcome> classes;   // as each class answered

@@ -43,6 +43,7 @@
 #include <vector>
 
 #include "agent/fleet/board.h"
+#include "agent/fleet/class_name.h"
 #include "agent/study/finalist_role.h"
 #include "agent/study/study.h"
 #include "kernels/base/round_comparison.h"
@@ -79,9 +80,6 @@ namespace bitpilot {
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 8;
-
-// The class of a search on one board, or on all boards of a fleet file alike.
-inline constexpr char kOnlyClass[] = "board";
 
 struct AgentEvent {
   static constexpr std::string_view kKind = "agent";

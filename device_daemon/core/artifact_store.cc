@@ -221,11 +221,13 @@ Status ArtifactStore::MakeRoom(const std::string& for_hex, std::uint64_t needed_
         oldest_use = entry.last_use;
       }
     }
-    if (used <= quota_bytes_) return {};
+    const std::size_t files = entries_.size() + (entries_.contains(for_hex) ? 0 : 1);
+    if (used <= quota_bytes_ && files <= kMaxFiles) return {};
     if (oldest == nullptr) {
       return {StatusCode::kUnavailable,
-              "the store's quota of " + std::to_string(quota_bytes_) +
-                  " bytes is taken by networks that are being measured; ask again when that ended"};
+              "the store's quota of " + std::to_string(quota_bytes_) + " bytes in " +
+                  std::to_string(kMaxFiles) +
+                  " files is taken by networks that are being measured; ask again when that ended"};
     }
     Remove(std::string(*oldest));
   }

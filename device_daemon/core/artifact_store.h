@@ -4,9 +4,11 @@
 // go on where it stopped, also after a restart). Whether the bytes are a network is for the worker
 // to find out when it first uses them: the store reads them 64 KiB at a time and decodes nothing.
 // Names are hashes that this program computed or printed itself: no path ever comes from the wire.
-// When the quota is reached, the files not used for longest make room.
+// When the quota of bytes or kMaxFiles is reached, the files not used for longest make room: a board
+// that measures for weeks grows neither its folder nor its memory without end.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,6 +28,9 @@ struct ArtifactState {
 // Not thread-safe. SHA-256 values are 32 raw bytes.
 class ArtifactStore {
  public:
+  // However small they are.
+  static constexpr std::size_t kMaxFiles = 4096;
+
   // Opens the folder, which is made if missing, and takes its lock.
   //
   // Errors:

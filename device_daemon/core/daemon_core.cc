@@ -240,7 +240,8 @@ void DaemonCore::On(const AgentsReplaced& event) {
     if (!listed.contains(session.user_id)) ended.push_back(id);
     if (!workers.contains(session.user_id)) {
       leases_.Release(id);
-      std::erase_if(applicants_, [&](const Applicant& one) { return one.holder.session_id == id; });
+      std::erase_if(applicants_,
+                    [&id = id](const Applicant& one) { return one.holder.session_id == id; });
     }
   }
   for (const std::string& id : ended) sessions_.erase(id);

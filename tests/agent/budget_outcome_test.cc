@@ -38,7 +38,7 @@ TEST(BudgetOutcomeTest, CallsNoBudgetMetThatNobodyGave) {
   for (FinalRow& row : final.rows) row.budget_met = true;
   const auto printed = [&](const Budgets& budgets) {
     testing::internal::CaptureStdout();
-    PrintFinalTable(final, /*is_model=*/false, HasBudget(budgets));
+    PrintFinalTable(final, HasBudget(budgets));
     return testing::internal::GetCapturedStdout();
   };
   EXPECT_THAT(printed({}), testing::Not(testing::HasSubstr(" met\n")));

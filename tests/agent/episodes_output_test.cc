@@ -49,6 +49,21 @@ TEST(EpisodesOutputTest, PutsADecisionAndWhatCameOfItOnOneLine) {
             "(0.561..0.573), reward -0.7200, on the front, went on from there");
 }
 
+TEST(EpisodesOutputTest, NamesNoClassThatTheUserDidNot) {
+  Decision decision = Trial();
+  decision.outcome = DecisionOutcome();
+  decision.outcome->classes = {{kOnlyClass, BoardUnavailable{"unplugged"}, 0.0}};
+  EXPECT_THAT(DescribeDecision(decision), HasSubstr("no board of this fleet: unplugged"));
+  decision.outcome->classes = {{kOnlyClass, CandidateFailed{"CRASH"}, 0.1}};
+  EXPECT_THAT(DescribeDecision(decision), HasSubstr("failed on the board: CRASH"));
+}
+
+TEST(EpisodesOutputTest, CallsAClassWhatADecisionIsMeasuredOn) {
+  const nlohmann::json line = DecisionLine(Trial());
+  EXPECT_EQ(line["on"], nlohmann::json({"bench"}));
+  EXPECT_FALSE(line.contains("board")) << "a board is of an outcome's class";
+}
+
 TEST(EpisodesOutputTest, SaysWhyThereIsNoNumber) {
   Decision decision = Trial();
   decision.figures.reset();
@@ -58,7 +73,7 @@ TEST(EpisodesOutputTest, SaysWhyThereIsNoNumber) {
   EXPECT_THAT(DescribeDecision(decision), HasSubstr("=> failed on bench: CRASH: signal 11"));
   EXPECT_THAT(DescribeDecision(decision), Not(HasSubstr("expected")));
   decision.outcome->classes = {{"bench", BoardUnavailable{"unplugged"}, 0.0}};
-  EXPECT_THAT(DescribeDecision(decision), HasSubstr("no board of bench: unplugged"));
+  EXPECT_THAT(DescribeDecision(decision), HasSubstr("no board of class 'bench': unplugged"));
   decision.outcome.reset();
   EXPECT_THAT(DescribeDecision(decision), HasSubstr("=> in flight"));
 }

@@ -83,5 +83,22 @@ TEST_F(FleetClassesTest, AnObjectiveIsOneOfTheClasses) {
   EXPECT_THAT(ValidateSearchConfig(config_).message(), HasSubstr("given twice"));
 }
 
+TEST_F(FleetClassesTest, SaysWhichBoardsAClassHasAndWhetherTheyMeasure) {
+  WriteBoards({"\"a\"", "\"a\", \"b\"", "\"b\""});
+  config_.classes = {"a", "b"};
+  const FleetClasses fleet = *ValueOrDie(FleetClassesOf(config_));
+  BoardInfo board;
+  board.backend = "kernels";
+  board.cpu_model = "Example CPU";
+  board.isa = "avx2";
+  EXPECT_EQ(DescribeClass(fleet, "a", board), "class 'a': board-0, board-1 (Example CPU, avx2)");
+  board.backend = "model:mpic";
+  EXPECT_THAT(DescribeClass(fleet, "b", board),
+              HasSubstr("class 'b': board-1, board-2 (MODEL: the table model:mpic answers"));
+  config_.classes.clear();
+  EXPECT_THAT(DescribeClass(*ValueOrDie(FleetClassesOf(config_)), kOnlyClass, board),
+              HasSubstr("this fleet: board-0, board-1, board-2 ("));
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -208,6 +208,41 @@ TEST_F(ClientCoreTest, SaysWhenNobodyAnswers) {
   EXPECT_FALSE(core_->NextWakeup().has_value());
 }
 
+// A slow name service is no silent board.
+TEST_F(ClientCoreTest, GivesALinkItsTimeOnceTheBoardsAddressIsKnown) {
+  ClientOptions options = TestOptions();
+  options.connect_timeout = kForever;
+  Use(options);
+  Step(Started{});
+  Step(LinkLocating{});
+  Pass(milliseconds(30'000), /*connected=*/false);
+  EXPECT_EQ(links_, 1);
+  Step(LinkLocated{});
+  Pass(milliseconds(1900), /*connected=*/false);
+  EXPECT_EQ(links_, 1);
+  Pass(milliseconds(400), /*connected=*/false);
+  EXPECT_EQ(links_, 2);
+  // Nobody answers at all.
+  Step(LinkLocating{});
+  Pass(milliseconds(59'000), /*connected=*/false);
+  EXPECT_EQ(links_, 2);
+  Pass(milliseconds(2000), /*connected=*/false);
+  EXPECT_EQ(links_, 3);
+  Step(LinkLocating{});
+  Step(LinkLocated{});
+  Step(LinkUp{});
+  Exchange();
+  EXPECT_EQ(num_ready_, 1);
+}
+
+TEST_F(ClientCoreTest, SaysThatABoardIsStillLookedUp) {
+  Step(Started{});
+  Step(LinkLocating{});
+  Pass(milliseconds(5000), /*connected=*/false);
+  EXPECT_EQ(failure_.code(), StatusCode::kUnavailable);
+  EXPECT_NE(failure_.message().find("looked up"), std::string::npos) << failure_.message();
+}
+
 TEST_F(ClientCoreTest, StopsAtOnceWhenTheDaemonRefusesTheKey) {
   Step(Started{});
   Step(LinkRefused{true});

@@ -270,8 +270,7 @@ TEST_F(FleetCoreTest, KeepsAJobForNoBoardThatCannotWork) {
   AddBoard(2);
   Submit(1);
   EXPECT_TRUE(asked_[2].empty());
-  Step(fleet::BoardOrdered{1, fleet::Order::kQuarantine, "smoke"});
-  Settle();
+  Cut(1);
   Pass(milliseconds(2'000));
   EXPECT_TRUE(HasNumbersOf(1));
   EXPECT_EQ(BoardOf(1), 2U);

@@ -72,7 +72,8 @@ TEST(MakeMeasureRequestTest, HasAnIdThatIsTheNamesAndTheContents) {
   job.networks = {&first, &second};
   job.name = "study 1, step 2";
   const auto id_of = [](const MeasureJob& asked) {
-    const Result<JobRequest> request = MakeMeasureRequest(asked);
+    GoldenLogits golden;
+    const Result<JobRequest> request = MakeMeasureRequest(asked, golden, /*board_isa=*/"");
     return request.ok() ? std::get<MeasureInput>(request->input).measure_id : "";
   };
   const std::string id = id_of(job);

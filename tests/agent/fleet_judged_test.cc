@@ -101,6 +101,44 @@ TEST_F(FleetJudgedTest, AnotherMachineOfTheNameIsJudgedAnewTheSameOneIsNot) {
   EXPECT_THAT(ReportOf(1).classes, IsEmpty());
 }
 
+// Boards that are left out are looked at again every minute.
+TEST_F(FleetJudgedTest, ABoardThatIsJudgedOutStaysOutUntilItComesBackDifferent) {
+  AddBoard(1);
+  AddBoard(2);
+  Judge(1, true);
+  Judge(2, false, "its ratios scatter by 4.3 %");
+  Pass(milliseconds(300'000));
+  EXPECT_EQ(states_[2], BoardState::kLeftOut);
+  EXPECT_THAT(ReportOf(2).waits_for, IsEmpty());
+  EXPECT_EQ(ReportOf(2).left_out_of.at("pi"), "its ratios scatter by 4.3 %");
+  EXPECT_FALSE(boards_[2].is_leased(now_));
+  EXPECT_EQ(CountNotices("is like the other boards"), 0U);
+
+  boards_[2].name = "another machine";
+  Pass(milliseconds(65'000));
+  EXPECT_EQ(states_[2], BoardState::kReady);
+  EXPECT_THAT(ReportOf(2).waits_for, ElementsAre("pi"));
+  EXPECT_THAT(ReportOf(2).classes, IsEmpty());
+}
+
+TEST_F(FleetJudgedTest, ABoardThatComesBackDifferentLosesTheJobOfItsClass) {
+  AddBoard(1);
+  Judge(1, true);
+  boards_[1].eta_ms = 10'000;
+  Submit(1);
+  ASSERT_EQ(asked_[1].size(), 1U);
+  boards_[1].name = "another machine";
+  boards_[1].Reboot();
+  Mend(1);
+  Pass(milliseconds(3'000));
+  EXPECT_EQ(asked_[1].size(), 1U) << "it is not judged yet";
+  EXPECT_FALSE(ended_.contains(1));
+
+  Judge(1, true);
+  Pass(milliseconds(12'000));
+  EXPECT_TRUE(HasNumbersOf(1));
+}
+
 TEST_F(FleetJudgedTest, ABoardUnlikeItsClassIsLeftOutWhateverItsJudgement) {
   AddBoard(1);
   boards_[2].isa = "scalar";

@@ -246,6 +246,14 @@ TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {
   ASSERT_EQ(final.classes.size(), 2U);
   EXPECT_EQ(final.classes[0].on, "steep");
   EXPECT_EQ(final.classes[1].on, "flat");
+  const std::vector<std::string>& phases = search_.observer.phases;
+  for (const char* const tag : {"steep", "flat"}) {
+    EXPECT_THAT(phases, testing::Contains(
+                            HasSubstr("width on a board of class '" + std::string(tag) + "'")));
+  }
+  EXPECT_THAT(phases,
+              testing::Contains("searching with " + search_.config.policy +
+                                ": 16 measurements are 8 candidates on each of 2 classes 8"));
   for (const ClassFinal& one : final.classes) {
     EXPECT_FALSE(one.front.empty()) << one.on;
     ASSERT_EQ(one.rows.size(), final.rows.size());

@@ -4,9 +4,11 @@
 #include <poll.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "agent/fleet/steady_now.h"
 #include "tests/device_daemon/temporary_folder.h"
 
 namespace bitpilot {
@@ -35,6 +37,13 @@ TEST(PowerHookTest, SaysHowACommandFailed) {
   const Status status = EndOf(failing);
   EXPECT_EQ(status.code(), StatusCode::kInternal);
   EXPECT_EQ(status.message(), "'exit 7' ended with exit code 7");
+}
+
+// Between "off" and "on" its board is off.
+TEST(PowerHookTest, LetsACommandEndThatNobodyAsksForAnyMore) {
+  const TemporaryFolder folder;
+  { const PowerHook hook("cat /dev/null; touch " + folder / "on", "rpi5-a", SteadyNow()); }
+  EXPECT_TRUE(std::filesystem::exists(folder / "on"));
 }
 
 TEST(PowerHookTest, KillsACommandThatTakesTooLongAndNeverWaits) {

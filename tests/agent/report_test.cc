@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "agent/fleet/board_conditions.h"
 #include "agent/report/figures.h"
 #include "agent/report/report_data.h"
 #include "agent/study/config_fields.h"
@@ -240,6 +241,75 @@ TEST_F(WriteReportTest, NamesEveryLayerAndShowsGroupsAsRuns) {
     EXPECT_THAT(html, HasSubstr(">" + tensor + "<"));
   }
   EXPECT_THAT(html, HasSubstr("4 channels x 8 bits"));
+}
+
+// Of two classes, "a" with two boards and "b" with one.
+ReportData OfTwoClasses(const std::string& path) {
+  WriteSampleStudy(path);
+  ReportData data = ValueOrDie(ReadReportData(path));
+  BoardEvent board = data.classes.front();
+  data.classes.clear();
+  data.class_boards.clear();
+  for (const char* on : {"a", "b"}) {
+    board.on = on;
+    board.board.isa = board.on == "a" ? "avx2" : "avx512vnni";
+    data.classes.push_back(board);
+    data.class_boards.push_back(board.board);
+    data.final->classes.push_back({on, data.final->rows, {}});
+    for (FinalRow& row : data.final->classes.back().rows) row.on = on;
+  }
+  data.final->rows = data.final->classes.front().rows;
+  data.final->full_isa.reset();
+  data.board_names = {{"a", {"bench-1", "bench-2"}}, {"b", {"bench-3"}}};
+  for (std::size_t i = 0; i < data.measurements.size(); ++i) {
+    const BoardEvent& of = data.classes[i % 2];
+    BoardInfo info = of.board;
+    data.conditions[i].on = of.on;
+    data.conditions[i].board_name = info.name =
+        data.board_names[of.on][i / 2 % data.board_names[of.on].size()];
+    data.measurements[i].board = ToJson(info);
+    data.conditions[i].fingerprint = FingerprintOf(info, data.conditions[i].board);
+  }
+  return data;
+}
+
+TEST_F(WriteReportTest, NamesTheClassesAndTheBoardsOfEach) {
+  const ReportData data = OfTwoClasses(study_path_);
+  const std::string line = FactsLine(data);
+  EXPECT_THAT(line, HasSubstr("<b>class a</b>bench-1, bench-2<"));
+  EXPECT_THAT(line, HasSubstr("<b>class b</b>bench-3<"));
+  const std::string tables = FactsTables(data);
+  EXPECT_THAT(tables, HasSubstr("<td>avx2</td>"));
+  EXPECT_THAT(tables, HasSubstr("<td>avx512vnni</td>"));
+  EXPECT_TRUE(IsBalanced(tables));
+}
+
+TEST_F(WriteReportTest, BoardsThatDifferInTheirNamesAloneAreNoChangeOfConditions) {
+  ReportData data = OfTwoClasses(study_path_);
+  EXPECT_EQ(FingerprintBanner(data), "");
+  BoardInfo changed = data.classes[1].board;  // an odd measurement is of "b"
+  changed.governor = "powersave";
+  data.conditions[1].board.governor = "powersave";
+  data.conditions[1].fingerprint = FingerprintOf(changed);
+  EXPECT_THAT(FingerprintBanner(data), HasSubstr("of class b have 2 fingerprints: governor"));
+  EXPECT_THAT(FingerprintBanner(data), Not(HasSubstr("class a")));
+}
+
+TEST_F(WriteReportTest, HasNoColumnOfTheLatenciesOfDifferentClasses) {
+  ReportData data = OfTwoClasses(study_path_);
+  std::string table = SummaryTable(data);
+  EXPECT_THAT(table, Not(HasSubstr("latency, median")));
+  EXPECT_THAT(table, HasSubstr(">on a</div>"));
+  EXPECT_THAT(table, Not(HasSubstr("MODEL")));
+  EXPECT_TRUE(IsBalanced(table));
+  EXPECT_EQ(Count(table, "<th>") - static_cast<int>(data.final->rows.size()), 6)
+      << "candidate, accuracy, difference, ratio, weights, budget";
+  for (FinalRow& row : data.final->classes[1].rows) row.source = "MODEL:mpic";
+  EXPECT_THAT(ClassesTable(data), HasSubstr("ratio to 8 bit on b, MODEL:mpic"));
+  EXPECT_THAT(ClassesTable(data), HasSubstr("ratio to 8 bit on a<"));
+  EXPECT_THAT(SummaryTable(data), Not(HasSubstr("MODEL"))) << "these ratios are of \"a\"";
+  data.final->rows = data.final->classes[1].rows;
+  EXPECT_THAT(SummaryTable(data), HasSubstr(">on b, MODEL</div>"));
 }
 
 TEST_F(WriteReportTest, LabelsAModelsNumbers) {

@@ -41,8 +41,13 @@ class SearchMetricsTest : public testing::Test {
     proposal.step = step;
     TransitionEvent answer;
     answer.transition.status = status;
-    if (status == TransitionStatus::kMeasured) answer.transition.latency_ns = 2e6;
-    metrics.OnStep(SearchProblem(), proposal, answer, 0.25);
+    SearchProblem problem;
+    problem.uniform8.latency_ns = 4e6;
+    if (status == TransitionStatus::kMeasured) {
+      answer.transition.latency_ns = 2e6;
+      answer.classes = {{kOnlyClass, Measured{0.5, 0.5, 0.5}, 1.0}};
+    }
+    metrics.OnStep(problem, proposal, answer, 0.25);
   }
 
   const TemporaryFolder folder_;
@@ -74,6 +79,21 @@ TEST_F(SearchMetricsTest, CountsWhatTheDisplayIsTold) {
   EXPECT_EQ(display_.told,
             (std::vector<std::string>{"phase searching", "step 0", "step 1", "step 2",
                                       "notice the board is away", "progress 7"}));
+}
+
+TEST_F(SearchMetricsTest, EachOfSeveralClassesHasALatencyOfItsOwn) {
+  SearchMetrics metrics(path_, "a.db", display_);
+  SearchProblem problem;
+  problem.uniform8.latency_ns = 4e6;  // of "slow"
+  problem.class_uniform8_ns = {{"slow", 4e6}, {"fast", 1e6}};
+  TransitionEvent answer;
+  answer.transition.status = TransitionStatus::kMeasured;
+  answer.transition.latency_ns = 2e6;
+  answer.classes = {{"slow", Measured{0.5, 0.5, 0.5}, 1.0}, {"fast", Measured{0.5, 0.5, 0.5}, 1.0}};
+  metrics.OnStep(problem, ProposalEvent(), answer, 0.25);
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"slow\"} 0.002\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"fast\"} 0.0005\n"));
 }
 
 TEST_F(SearchMetricsTest, SaysAtTheEndThatNothingRuns) {

@@ -3,6 +3,7 @@ bitpilot_add_test(study_test LABEL agent
     board_agreement_test.cc
     calibration_event_test.cc
     chosen_rows_test.cc
+    class_fingerprints_test.cc
     config_fields_test.cc
     episodes_test.cc
     event_store_test.cc

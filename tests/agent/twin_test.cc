@@ -139,6 +139,15 @@ class TwinTest : public testing::Test {
   int extend_to_ = 0;  // mini-batches in all, if not 0
 };
 
+// Its progress must not stand below the name of what was done before.
+TEST_F(TwinTest, ReadingItIsAPhaseOfItsOwnWhereNothingTrains) {
+  search_.config.train_batches = 0;
+  const AnchorEvent twin = ValueOrDie(Settle("s", TwinCache(""), [] { return false; }));
+  EXPECT_EQ(twin.anchor.readings.size(), 1U);
+  EXPECT_THAT(search_.observer.phases,
+              testing::Contains("reading uniform 8 bit, to compare with 1"));
+}
+
 TEST_F(TwinTest, IsReadAtNineEvenPoints) {
   search_.config.measurements = 8;
   const AnchorEvent twin = ValueOrDie(Settle("s", TwinCache(""), [] { return false; }));

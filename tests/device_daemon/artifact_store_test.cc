@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <string>
@@ -251,6 +252,28 @@ TEST_F(ArtifactStoreTest, MakesRoomWithTheLeastRecentlyUsed) {
   EXPECT_FALSE(store.IsComplete(second.sha256));
   EXPECT_TRUE(store.IsComplete(third.sha256));
   EXPECT_FALSE(Files().contains(Sha256Hex(second.file) + ".bpnet"));
+}
+
+// A search of weeks uploads tens of thousands of small networks.
+TEST_F(ArtifactStoreTest, HoldsNoMoreThanSoManyFilesHoweverSmall) {
+  const auto count = [&] {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_.path()),
+                      std::filesystem::directory_iterator()));
+  };
+  { const ArtifactStore made = Open(); }
+  const std::size_t others = count();  // its lock
+  for (std::size_t i = 0; i < ArtifactStore::kMaxFiles + 100; ++i) {
+    std::string name = std::to_string(i);
+    name.insert(0, 64 - name.size(), '0');
+    std::ofstream(folder_ / (name + ".bpnet")) << "n";
+  }
+  ArtifactStore store = Open();
+  const TestNetwork network = MakeTestNetwork(4, 2);
+  ASSERT_TRUE(Prepare(store, network).ok());
+  EXPECT_EQ(count() - others, ArtifactStore::kMaxFiles - 1) << "one is to come";
+  EXPECT_TRUE(store.Append(network.sha256, 0, network.file).value().complete);
+  EXPECT_EQ(count() - others, ArtifactStore::kMaxFiles);
 }
 
 TEST_F(ArtifactStoreTest, KeepsWhatAJobNeedsHoweverLongAgoItWasUsed) {

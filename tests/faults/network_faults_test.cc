@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -144,6 +145,31 @@ TEST_F(NetworkFaultsTest, F24ServesAnAgentWhoseOldConnectionIsHalfOpen) {
   }
   EXPECT_EQ(site.proxy.num_connections(), 4);
   ExpectEachRanOnce(site, 4);
+}
+
+// Its name is gone with the router's memory, or costs minutes; it is where it was.
+TEST_F(NetworkFaultsTest, F27GoesBackToTheLastAddressOfABoardWhoseNameIsLost) {
+  Site site(/*fast=*/true);
+  std::atomic<bool> is_known = true;
+  const auto resolve = [&](const Endpoint& name) -> Result<std::vector<Endpoint>> {
+    if (is_known) return std::vector<Endpoint>{{"127.0.0.1", name.port}};
+    return Status(StatusCode::kNotFound, "unknown host '" + name.host + "'");
+  };
+  FleetBoard board = site.AsBoard("named");
+  const Endpoint proxy = ParseEndpoint(site.proxy.endpoint(), EndpointUse::kConnect).value();
+  board.address->endpoint = "tcp://board.test:" + std::to_string(proxy.port);
+  FleetDriver fleet({}, {}, {resolve, [] { return Status(); }});
+  const fleet::BoardId id = fleet.AddBoard(std::move(board));
+  ASSERT_TRUE(fleet.WaitUntilReady(id, {}).ok());
+  is_known = false;
+  for (int i = 0; i < 2; ++i) {
+    const int connections = site.proxy.num_connections();
+    site.proxy.EndAll(Ending::kReset);
+    EXPECT_TRUE(WaitFor([&] {
+      return site.proxy.num_connections() > connections &&
+             fleet.Boards()[0].state == fleet::BoardState::kReady;
+    })) << "of a name that is not known any more the last address is tried";
+  }
 }
 
 // As a board does whose address comes from a name service: restarted, it is elsewhere.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -79,7 +80,9 @@ class SilentPort {
 std::uint16_t ClosedPort() { return SilentPort().port(); }
 
 // Where a board is, by its name or address.
-Result<BoardPlace> PlaceOf(const BoardAddress& board, BoardLocator::Resolver resolve) {
+Result<BoardPlace> PlaceOf(
+    const BoardAddress& board,
+    const std::function<Result<std::vector<Endpoint>>(const Endpoint&)>& resolve) {
   std::mutex mutex;
   std::condition_variable changed;
   bool has_answer = false;
@@ -89,7 +92,7 @@ Result<BoardPlace> PlaceOf(const BoardAddress& board, BoardLocator::Resolver res
         has_answer = true;
         changed.notify_all();
       },
-      std::move(resolve));
+      {resolve, [] { return Status(); }});
   locator.Ask(1, [board] { return Result<BoardAddress>(board); });
   std::unique_lock<std::mutex> lock(mutex);
   changed.wait(lock, [&] { return has_answer; });

@@ -1,6 +1,7 @@
 // Boards that connect to their agent, as from behind a NAT: real daemons at the agent's one port.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,9 +16,12 @@
 #include "agent/device/local_daemon.h"
 #include "agent/fleet/board_admission.h"
 #include "agent/fleet/board_port.h"
+#include "agent/fleet/fleet_board.h"
+#include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/fleet_watch.h"
 #include "agent/fleet/zmq_link.h"
 #include "tests/agent/forked_process.h"
+#include "tests/agent/latch.h"
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/loopback/test_networks.h"
 
@@ -31,6 +35,25 @@ constexpr char kAnyPort[] = "tcp://127.0.0.1:0";
 TEST(BoardAdmissionTest, LetsInListedKeysOnlyAndNobodyWithoutAHandler) {
   const Status status = TestBoardAdmission();
   EXPECT_TRUE(status.ok()) << status.message();
+}
+
+// With no descriptor left, a test could open no port.
+TEST(BoardAdmissionTest, IsTestedOnceInAProcess) {
+  ASSERT_TRUE(EnsureBoardAdmission().ok());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Status again = EnsureBoardAdmission();
+  const int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(descriptor, -1) << "this shows nothing";
+  EXPECT_TRUE(again.ok()) << again.message();
+}
+
+std::vector<Endpoint> AddressesOf(const std::string& listen) {
+  return {ParseEndpoint(listen, EndpointUse::kListen).value()};
 }
 
 // Someone who connects to a port, and announces himself as a board does.
@@ -65,7 +88,8 @@ class Visitor {
 class BoardPortTest : public testing::Test {
  protected:
   BoardPortTest() {
-    Result<std::unique_ptr<BoardPort>> port = BoardPort::Open(context_, kAnyPort, agent_);
+    Result<std::unique_ptr<BoardPort>> port =
+        BoardPort::Open(context_, kAnyPort, AddressesOf(kAnyPort), agent_);
     EXPECT_TRUE(port.ok()) << port.status().message();
     port_ = std::move(port).value();
     port_->Expect(board_.public_key);
@@ -161,7 +185,8 @@ TEST_F(BoardPortTest, DropsWhatAForgottenBoardSends) {
 
 TEST_F(BoardPortTest, SaysThatAnotherProgramHasThePort) {
   zmq::context_t context{1};
-  const auto taken = BoardPort::Open(context, port_->bound_endpoint(), agent_);
+  const std::string& endpoint = port_->bound_endpoint();
+  const auto taken = BoardPort::Open(context, endpoint, AddressesOf(endpoint), agent_);
   EXPECT_EQ(taken.status().code(), StatusCode::kUnavailable);
   EXPECT_NE(taken.status().message().find("in use"), std::string::npos) << taken.status().message();
 }
@@ -243,10 +268,58 @@ TEST(ConnectingBoardTest, RefusesTwoBoardsOfOneKey) {
   ZmqLink one(hub);
   ZmqLink other(hub);
   const std::string listen = FreeEndpoint();
-  ASSERT_TRUE(one.Open(Connecting(listen, key), {}, keys).ok());
-  EXPECT_EQ(other.Open(Connecting(listen, key), {}, keys).code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(other.Open(Connecting(FreeEndpoint(), key), {}, keys).code(),
+  const std::vector<Endpoint> addresses = AddressesOf(listen);
+  ASSERT_TRUE(one.Open(Connecting(listen, key), addresses, keys).ok());
+  EXPECT_EQ(other.Open(Connecting(listen, key), addresses, keys).code(),
             StatusCode::kInvalidArgument);
+  EXPECT_EQ(other.Open(Connecting(FreeEndpoint(), key), addresses, keys).code(),
+            StatusCode::kInvalidArgument);
+}
+
+// Each of many boards asks for the port, once a minute and more.
+TEST(ConnectingBoardTest, KnowsForAWhileThatThePortIsTaken) {
+  const AgentKeys keys = GenerateCurveKeys();
+  ZmqHub hub;
+  ZmqLink one(hub);
+  ZmqLink other(hub);
+  zmq::context_t context{1};
+  zmq::socket_t another_bitpilot(context, zmq::socket_type::router);
+  another_bitpilot.bind("tcp://127.0.0.1:*");
+  const std::string listen = another_bitpilot.get(zmq::sockopt::last_endpoint);
+  const auto open = [&](ZmqLink& link) {
+    return link.Open(Connecting(listen, GenerateCurveKeys().public_key), AddressesOf(listen), keys);
+  };
+  const Status taken = open(one);
+  EXPECT_EQ(taken.code(), StatusCode::kUnavailable);
+  // It is not tried again by the next board: then it would be found free.
+  another_bitpilot.close();
+  context.close();
+  EXPECT_EQ(open(other).message(), taken.message());
+}
+
+// The test of the port takes up to five seconds, and is waited for by those boards alone that need it.
+TEST(ConnectingBoardTest, KeepsNoOtherBoardWaitingWhileItsPortIsTested) {
+  const AgentKeys keys = GenerateCurveKeys();
+  const RunningDaemon daemon = StartDaemon(keys);
+  Latch latch;
+  Status tested;
+  BoardLocator::Means means = BoardLocator::Means::OfThisMachine();
+  means.test_admission = [&] {
+    latch.Wait();
+    return tested;
+  };
+  FleetDriver fleet({}, {}, means);
+  const OpensAtEnd opens(latch);
+  BoardOptions patient;
+  patient.connect_timeout = patient.reconnect_timeout = kForever;
+  const fleet::BoardId connecting = fleet.AddBoard(
+      FleetBoardAt(Connecting(FreeEndpoint(), GenerateCurveKeys().public_key), keys, patient));
+  const fleet::BoardId other = fleet.AddBoard(FleetBoardAt(daemon.address, keys, patient));
+  const Result<BoardInfo> info = fleet.WaitUntilReady(other, {});
+  EXPECT_TRUE(info.ok()) << info.status().message();
+  tested = Status(StatusCode::kPermissionDenied, "a stranger was let in");
+  latch.Open();
+  EXPECT_EQ(fleet.WaitUntilReady(connecting, {}).status().message(), "a stranger was let in");
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 // Several daemons under one FleetDriver: one thread and one context for all of them.
 #include "agent/fleet/fleet_driver.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +21,7 @@
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/text_file.h"
+#include "tests/agent/latch.h"
 #include "tests/device_daemon/temporary_folder.h"
 #include "tests/loopback/test_networks.h"
 
@@ -162,6 +166,95 @@ TEST_F(FleetDriverTest, RunsTheHookOfABoardThatDoesNotAnswer) {
   const JobId job = Submit(fleet, SmallNetwork(1));
   EXPECT_FALSE(fleet.Wait(job, was_cycled).ok()) << "waits until the hook has run";
   EXPECT_EQ(fleet.Boards()[0].power_cycles, 1);
+}
+
+// A power-cycle command that switches off, and on again when somebody writes a line for it.
+class SlowHook {
+ public:
+  SlowHook() {
+    EXPECT_EQ(mkfifo((folder_ / "go-on").c_str(), 0600), 0);
+    pipe_ = open((folder_ / "go-on").c_str(), O_RDWR | O_CLOEXEC);
+    EXPECT_GE(pipe_, 0);
+  }
+  ~SlowHook() { close(pipe_); }
+  SlowHook(const SlowHook&) = delete;
+  SlowHook& operator=(const SlowHook&) = delete;
+
+  std::string command() const {
+    return "cd " + folder_.path() + "; touch off; read line < go-on; touch on";
+  }
+  void GoOn() const { EXPECT_EQ(write(pipe_, "\n", 1), 1); }
+  bool is_off() const { return std::filesystem::exists(folder_ / "off"); }
+  bool is_on_again() const { return std::filesystem::exists(folder_ / "on"); }
+
+ private:
+  const TemporaryFolder folder_;
+  int pipe_ = -1;
+};
+
+class PowerHookOfFleetTest : public FleetDriverTest {
+ protected:
+  PowerHookOfFleetTest() {
+    fleet::FleetOptions options;
+    options.power_cycle_after = milliseconds(50);
+    options.max_power_cycles = 1;
+    fleet_ = std::make_unique<FleetDriver>(options, [this](const std::string& text) {
+      notices_.push_back(text);
+      if (text.find("waiting up to 60 s") != std::string::npos) hook_.GoOn();
+    });
+    FleetBoard dead =
+        BoardAt({"board", "tcp://127.0.0.1:1", GenerateCurveKeys().public_key, ""}, "a dead board");
+    dead.power_cycle = hook_.command();
+    board_ = fleet_->AddBoard(std::move(dead));
+    Submit(*fleet_, SmallNetwork(1));
+    (void)fleet_->WaitForAny({}, [this] { return hook_.is_off(); });
+  }
+
+  const SlowHook hook_;
+  std::vector<std::string> notices_;
+  std::unique_ptr<FleetDriver> fleet_;
+  fleet::BoardId board_ = 0;
+};
+
+TEST_F(PowerHookOfFleetTest, IsWaitedForWhenTheFleetIsClosed) {
+  fleet_.reset();
+  EXPECT_TRUE(hook_.is_on_again());
+  ASSERT_FALSE(notices_.empty());
+  EXPECT_NE(notices_.back().find("'a dead board' is being power-cycled"), std::string::npos)
+      << notices_.back();
+}
+
+TEST_F(PowerHookOfFleetTest, GoesOnWhenItsBoardIsRemoved) {
+  fleet_->RemoveBoard(board_);
+  (void)fleet_->WaitForAny({}, [this] { return fleet_->Boards().empty(); });
+  hook_.GoOn();
+  (void)fleet_->WaitForAny({}, [this] { return hook_.is_on_again(); });
+  EXPECT_TRUE(hook_.is_on_again());
+}
+
+// Switched-off boards have names that cost seconds each, again and again.
+TEST_F(FleetDriverTest, ReachesABoardByNameWhileNamesOfOthersTakeTheirTime) {
+  const std::unique_ptr<LocalDaemon> daemon = StartModel();
+  Latch latch;
+  const auto resolve = [&latch](const Endpoint& name) -> Result<std::vector<Endpoint>> {
+    if (name.host == "live.test") return std::vector<Endpoint>{{"127.0.0.1", name.port}};
+    latch.Wait();
+    return Status(StatusCode::kNotFound, "unknown host '" + name.host + "'");
+  };
+  FleetDriver fleet({}, {}, {resolve, [] { return Status(); }});
+  const OpensAtEnd opens(latch);
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "off" + std::to_string(i);
+    fleet.AddBoard(
+        BoardAt({name, "tcp://" + name + ".test:7777", GenerateCurveKeys().public_key, ""}, name));
+  }
+  BoardAddress address = daemon->Address().value();
+  const Endpoint endpoint = ParseEndpoint(address.endpoint, EndpointUse::kConnect).value();
+  address.endpoint = "tcp://live.test:" + std::to_string(endpoint.port);
+  const fleet::BoardId live = fleet.AddBoard(BoardAt(address, "live"));
+  const Result<BoardInfo> info = fleet.WaitUntilReady(live, {});
+  ASSERT_TRUE(info.ok()) << info.status().message();
+  EXPECT_EQ(MeasureAll(fleet, Networks(2)), 1U);
 }
 
 TEST_F(FleetDriverTest, RemovesABoardAndTellsWhatIsWrongWithAnother) {
