@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/fleet/class_name.h"
 #include "agent/fleet/measure_parts.h"
 #include "agent/fleet/stopped.h"
 #include "agent/session/reference_networks.h"
@@ -143,7 +144,7 @@ Status BoardPools::CheckIsNotAlone(const Class& one) const {
   const bool is_late = !one.pool.last() && times_.max_wait && one.alone_since &&
                        Clock::now() - *one.alone_since >= *times_.max_wait;
   if (!is_late) return Status();
-  return {StatusCode::kUnavailable, "class '" + one.pool.on() + "' had no board that works for " +
+  return {StatusCode::kUnavailable, ClassLabel(one.pool.on()) + " had no board that works for " +
                                         std::to_string(times_.max_wait->count() / 1000) +
                                         " s (--max-wait), before its boards were compared"};
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "agent/fleet/class_name.h"
 #include "agent/study/measurement_rows.h"
 #include "kernels/base/round_comparison.h"
 
@@ -168,13 +169,13 @@ std::string DescribeCalibration(const CalibrationEvent& event, const CalibratedB
     const std::string said = " could not measure the reference networks (" + board.failure + ")";
     if (board.is_pooled)
       return name + said + "; it measures for its class all the same" + last_resort;
-    return name + " is left out of class '" + event.on + "':" + said +
+    return name + " is left out of " + ClassLabel(event.on) + ":" + said +
            "; mend it, then start the search again or let it go on";
   }
   const BoardAgreement& agreement = *board.agreement;
   if (board.is_pooled) {
     if (board.board == event.reference) {
-      return name + " is the one that class '" + event.on + "' is compared with" + last_resort;
+      return name + " is the one that " + ClassLabel(event.on) + " is compared with" + last_resort;
     }
     return name +
            Format(" agrees with '%s': %.3f times its latency, and ratios that scatter by ",
@@ -182,7 +183,7 @@ std::string DescribeCalibration(const CalibrationEvent& event, const CalibratedB
            Percent(agreement.residual) + last_resort;
   }
   const bool is_noise = agreement.noise > agreement.residual / 2.0;
-  return name + " is left out of class '" + event.on + "': beside '" + event.reference +
+  return name + " is left out of " + ClassLabel(event.on) + ": beside '" + event.reference +
          "' its latencies of " + std::to_string(event.networks) + " networks, " +
          Format("%.3f times as long, scatter by ", agreement.factor) + Percent(agreement.residual) +
          " (expected at most " + Percent(kMaxResidual) + "); network " +

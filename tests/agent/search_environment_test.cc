@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/session/board_pools.h"
 #include "agent/session/problem_setup.h"
 #include "agent/session/twin.h"
 #include "agent/study/study_files.h"
@@ -34,6 +35,9 @@ class WholeEnvironment final : public Environment {
     parts_ = ValueOrDie(search.FreshParts());
     const auto topology = FindModel(search.config.model)->topology;
     const auto never = [] { return false; };
+    pools_ = std::make_unique<BoardPools>(search.config, topology, &parts_->BoardsOf(search.config),
+                                          *journal_, search.observer, never);
+    EXPECT_TRUE(pools_->Settle().ok());
     setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(search.config),
                                      *journal_, files_, search.observer, never));
     training_ = std::make_unique<PlacedTraining>(search.config, setup_.problem.base, files_,
@@ -47,10 +51,11 @@ class WholeEnvironment final : public Environment {
     setup_.problem.anchor = twin.anchor;
     environment_ = std::make_unique<SearchEnvironment>(
         search.config, setup_.problem, start, setup_.uniform8, ValueOrDie(LossesOf(twin, files_)),
-        &parts_->BoardsOf(search.config), *training_, *journal_, files_, never);
+        &parts_->BoardsOf(search.config), *pools_, *training_, *journal_, files_, never);
   }
   ~WholeEnvironment() override {
     environment_.reset();
+    pools_.reset();
     search_.TakeBoard(*parts_);
   }
 
@@ -72,6 +77,7 @@ class WholeEnvironment final : public Environment {
   std::unique_ptr<Study> study_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<LiveParts> parts_;
+  std::unique_ptr<BoardPools> pools_;
   ProblemSetup setup_;
   std::unique_ptr<PlacedTraining> training_;
   std::unique_ptr<SearchEnvironment> environment_;
