@@ -80,7 +80,7 @@ void FuzzArtifacts(std::string_view bytes) {
         break;
       }
       case 4: {
-        const std::uint64_t offset = std::uint64_t{input.Number(4)} << (what >> 5 << 4);
+        const std::uint64_t offset = std::uint64_t{input.Number(4)} << ((what >> 5 & 3) << 4);
         (void)store->Append(sample.sha256, offset, input.Bytes(input.Byte()));
         break;
       }
