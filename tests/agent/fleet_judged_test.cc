@@ -94,6 +94,7 @@ TEST_F(FleetJudgedTest, AnotherMachineOfTheNameIsJudgedAnewTheSameOneIsNot) {
   Cut(1);
   Pass(milliseconds(2'000));
   boards_[1].name = "another machine";
+  boards_[1].Reboot();  // it knows no session of ours
   Mend(1);
   Pass(milliseconds(20'000));
   EXPECT_EQ(states_[1], BoardState::kReady);
