@@ -381,8 +381,6 @@ Status ZmqSocket::Send(const std::vector<std::string>& frames) {
   return status;
 }
 
-void ZmqSocket::SetLinger(int limit_ms) {
-  impl_->socket.set(zmq::sockopt::linger, limit_ms);
-}
+void ZmqSocket::SetLinger(int limit_ms) { impl_->socket.set(zmq::sockopt::linger, limit_ms); }
 
 }  // namespace bitpilot
