@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "agent/study/events.h"
+#include "agent/study/measurement_rows.h"
 #include "agent/study/study.h"
 #include "tests/agent/program.h"
 #include "tests/agent/small_sample.h"
@@ -227,12 +228,21 @@ TEST_F(SearchFilesProgramTest, AReplayComparesNameAndHashOfEveryNetwork) {
   const auto copy_with = [&](const std::string& name,
                              const std::function<void(ArtifactEvent&)>& change) {
     const auto copy = ValueOrDie(Study::Create(folder_.Path(name), original->config_json()));
-    std::size_t row = 0;
+    std::size_t seen = 0;
+    std::size_t copied = 0;
     bool first = true;
     for (const Event& event : ValueOrDie(original->Events())) {
       if (event.kind == "config") continue;
       if (event.kind == MeasurementEvent::kKind) {
-        ASSERT_TRUE(copy->AppendMeasurement(rows.at(row++)).ok());
+        if (seen++ < copied) continue;
+        // An answer's rows come together, or the second one would be an answer that is there already.
+        const std::string id = MeasurementEventOf(rows.at(copied)).measure_id;
+        std::vector<MeasurementRow> answer = {rows[copied++]};
+        while (copied < rows.size() && !id.empty() &&
+               MeasurementEventOf(rows[copied]).measure_id == id) {
+          answer.push_back(rows[copied++]);
+        }
+        ASSERT_TRUE(copy->AppendMeasurements(answer).ok());
       } else if (event.kind == ArtifactEvent::kKind) {
         ArtifactEvent artifact = ValueOrDie(ParseEvent<ArtifactEvent>(event.payload));
         if (std::exchange(first, false)) change(artifact);
