@@ -58,6 +58,9 @@ class UnrecordedAnswersTest : public testing::TestWithParam<int> {
       FleetClassOptions options;
       options.hear_all = std::chrono::seconds(60);
       boards = ValueOrDie(OpenFleetClasses({addresses_, keys_}, {kOnlyClass}, options));
+      for (const BoardAddress& address : addresses_) {
+        boards->Judge(kOnlyClass, address.name, /*is_pooled=*/true, "");
+      }
     }
     StepBoard steps(problem_, uniform8_, {kOnlyClass}, boards.get(), journal, files_);
     for (const Event& event : ValueOrDie(dying.Events())) {
