@@ -85,7 +85,7 @@ TEST_F(SearchMetricsTest, EachOfSeveralClassesHasALatencyOfItsOwn) {
   SearchMetrics metrics(path_, "a.db", display_);
   SearchProblem problem;
   problem.uniform8.latency_ns = 4e6;  // of "slow"
-  problem.class_uniform8_ns = {{"slow", 4e6}, {"fast", 1e6}};
+  problem.class_uniform8_ns = {{"slow", 4e6}, {"fast", 6e6}};
   TransitionEvent answer;
   answer.transition.status = TransitionStatus::kMeasured;
   answer.transition.latency_ns = 2e6;
@@ -93,7 +93,7 @@ TEST_F(SearchMetricsTest, EachOfSeveralClassesHasALatencyOfItsOwn) {
   metrics.OnStep(problem, ProposalEvent(), answer, 0.25);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"slow\"} 0.002\n"));
-  EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"fast\"} 0.0005\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds{study=\"a.db\",class=\"fast\"} 0.003\n"));
 }
 
 TEST_F(SearchMetricsTest, SaysAtTheEndThatNothingRuns) {
