@@ -147,7 +147,8 @@ class SearchResumeTest : public testing::Test {
     std::vector<MeasurementRow> answer;
     std::string measure_id;
     const auto append_answer = [&] {
-      if (!answer.empty()) EXPECT_TRUE(copy->AppendMeasurements(answer).ok());
+      if (answer.empty()) return;
+      EXPECT_TRUE(copy->AppendMeasurements(answer).ok());
       answer.clear();
     };
     for (Event event : ValueOrDie(source->Events())) {
