@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
-#include "agent/cli/formatted.h"
+#include "agent/study/formatted.h"
 #include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <string>
 
-#include "agent/cli/formatted.h"
 #include "agent/results/repeated_comparison.h"
 #include "agent/study/chosen_rows.h"
 #include "agent/study/comparison_parts.h"
+#include "agent/study/formatted.h"
 #include "agent/study/model_source.h"
 #include "agent/study/training_note.h"
 #include "kernels/base/joined.h"

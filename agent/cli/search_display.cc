@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
-#include "agent/cli/formatted.h"
 #include "agent/cli/step_line.h"
 #include "agent/cli/terminal.h"
+#include "agent/study/formatted.h"
 
 namespace bitpilot {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/formatted.h"
 #include "agent/study/class_latency.h"
+#include "agent/study/formatted.h"
 #include "policies/class_objective.h"
 #include "policies/reward.h"
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
 #include "agent/fleet/class_name.h"
+#include "agent/study/formatted.h"
 #include "agent/study/measurement_rows.h"
 #include "kernels/base/round_comparison.h"
 
@@ -41,14 +41,7 @@ std::optional<BoardAgreement> AgreementOf(const Json& json) {
   return agreement;
 }
 
-template <typename... Values>
-std::string Format(const char* format, Values... values) {
-  char text[160];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
-std::string Percent(double fraction) { return Format("%.1f %%", 100.0 * fraction); }
+std::string Percent(double fraction) { return Formatted("%.1f %%", 100.0 * fraction); }
 
 }  // namespace
 
@@ -178,18 +171,18 @@ std::string DescribeCalibration(const CalibrationEvent& event, const CalibratedB
       return name + " is the one that " + ClassLabel(event.on) + " is compared with" + last_resort;
     }
     return name +
-           Format(" agrees with '%s': %.3f times its latency, and ratios that scatter by ",
-                  event.reference.c_str(), agreement.factor) +
+           Formatted(" agrees with '%s': %.3f times its latency, and ratios that scatter by ",
+                     event.reference.c_str(), agreement.factor) +
            Percent(agreement.residual) + last_resort;
   }
   const bool is_noise = agreement.noise > agreement.residual / 2.0;
   return name + " is left out of " + ClassLabel(event.on) + ": beside '" + event.reference +
          "' its latencies of " + std::to_string(event.networks) + " networks, " +
-         Format("%.3f times as long, scatter by ", agreement.factor) + Percent(agreement.residual) +
-         " (expected at most " + Percent(kMaxResidual) + "); network " +
-         std::to_string(agreement.worst_network + 1) +
-         Format(" takes %.3f of uniform 8 bit's time, expected %.3f. ", agreement.ratio,
-                agreement.expected_ratio) +
+         Formatted("%.3f times as long, scatter by ", agreement.factor) +
+         Percent(agreement.residual) + " (expected at most " + Percent(kMaxResidual) +
+         "); network " + std::to_string(agreement.worst_network + 1) +
+         Formatted(" takes %.3f of uniform 8 bit's time, expected %.3f. ", agreement.ratio,
+                   agreement.expected_ratio) +
          (is_noise ? "Its measurements scatter that much by themselves (" +
                          Percent(agreement.noise) + "): look for other work and for heat on it"
                    : "Look at its clock, cooling, memory and supply, or give it a tag of its own: "

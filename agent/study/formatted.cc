@@ -1,4 +1,4 @@
-#include "agent/cli/formatted.h"
+#include "agent/study/formatted.h"
 
 #include <cstdarg>
 #include <cstddef>
