@@ -94,6 +94,22 @@ TEST(SelectConvKernelTest, PrefersPlanesThenTablesThenBytes) {
   EXPECT_EQ(operand(3, 2), ConvOperand::kBytes);
 }
 
+// Look-ups take twice the time of unpacked codes where every weight is read once.
+TEST(SelectConvKernelTest, PrefersUnpackedCodesToTablesForOnePixel) {
+  const auto operand = [](int weight_bits, int activation_bits) {
+    return SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, /*depth=*/512,
+                            /*output_pixels=*/1)
+        .operand;
+  };
+  if (operand(1, 1) != ConvOperand::kSignPlanes) {
+    GTEST_SKIP() << "this build has no kernels for AVX-512";
+  }
+  EXPECT_EQ(operand(2, 4), ConvOperand::kDense2);
+  EXPECT_EQ(operand(1, 4), ConvOperand::kDense2);
+  EXPECT_EQ(operand(2, 8), ConvOperand::kDense2);
+  EXPECT_EQ(operand(3, 8), ConvOperand::kDense4);
+}
+
 // With fewer steps between widenings a row is no faster than the wider sums behind it.
 TEST(ConvKernelTableTest, NarrowSumsHoldSeveralStepsOfTheWidestOperands) {
   for (const ConvKernel& kernel : AllConvKernels()) {
