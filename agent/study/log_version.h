@@ -25,8 +25,11 @@ namespace bitpilot {
 //   8  several boards of a class, and several classes: what a step may be repeated for follows from
 //      what was logged of its class before its first measurement, and measurement events say class,
 //      board and seconds; several classes have a table and a reference each
+//   9  without a budget of latency or energy, amed and two-stage draw targets on rungs close to each
+//      other, from the cheapest choice on (policies/target_pool.h), and what is left may train at the
+//      narrowest widths of all targets
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 8;
+inline constexpr int kLogVersion = 9;
 
 }  // namespace bitpilot

@@ -301,6 +301,25 @@ TEST(AmedTest, SearchesForAFrontWithoutABudget) {
   EXPECT_GT(slowest, 1.2 * fastest);
 }
 
+// Losses rise fastest near the cheapest choice: a front has its steepest part there, whose place no rung
+// knows before.
+TEST(AmedTest, LooksForTheFrontUpToTheCheapestChoice) {
+  int near_cheapest = 0;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    TrainingToy toy({.seed = seed, .widths = {2, 3, 4, 5, 6, 7, 8}, .budgets = {}});
+    Play(toy, MakeAmed(toy.problem(), Quick()));
+    const double cheapest = toy.TrueRatio(UniformChoice(toy.problem(), 2));
+    std::set<Choice> measured;
+    for (const AnsweredTrial& answered : toy.view().answered()) {
+      const Choice& choice = answered.trial.what.choice;
+      if (toy.view().FindMeasured(choice, "board") == nullptr) continue;
+      if (toy.TrueRatio(choice) < cheapest + 0.1 * (1.0 - cheapest)) measured.insert(choice);
+    }
+    near_cheapest += static_cast<int>(measured.size());
+  }
+  EXPECT_GE(near_cheapest, 3);
+}
+
 // Hypervolume in (loss, latency), reference (1 nat, 1.5 x), of what was measured, each trained at the end.
 double MeasuredHypervolume(const TrainingToy& toy, double batches) {
   std::vector<std::pair<double, double>> points;  // ratio, loss
