@@ -64,6 +64,8 @@ class Decider {
     for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
     link_ = input.surrogate.MeanWorld().link;
     measurements_left_ = NetworksLeftToMeasure(view_);
+    // The twin trained at 8 bits, to which the start has adapted already.
+    left_.twin = StateAt(Place{});
     FindPlaces();
     FindTargets(random);
   }
