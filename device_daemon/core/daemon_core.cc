@@ -141,8 +141,9 @@ Status DaemonCore::CheckSession(const MessageReceived& event) {
   }
   Session& session = found->second;
   if (envelope.request_id() <= session.last_request_id) {
-    return InvalidArgument("request_id must be above " + std::to_string(session.last_request_id) +
-                           ", got " + std::to_string(envelope.request_id()));
+    return {StatusCode::kAborted,
+            "request_id must be above " + std::to_string(session.last_request_id) + ", got " +
+                std::to_string(envelope.request_id()) + ": it came late or twice"};
   }
   session.last_request_id = envelope.request_id();
   session.routing_id = event.peer.routing_id;
