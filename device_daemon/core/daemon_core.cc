@@ -37,8 +37,18 @@ ArtifactRequest ArtifactRequestOf(const MessageReceived& event, const std::strin
 DaemonCore::DaemonCore(CoreConfig config)
     : config_(std::move(config)), leases_(config_.last_epoch), drain_reason_(config_.drain_reason) {
   BITPILOT_CHECK(config_.boot_id.size() == kSessionIdBytes);
-  for (v1::KeptResult& kept : config_.kept_results) kept_.Load(std::move(kept), now_);
+  const std::string measurer = MeasurerOf(config_.capabilities);
+  std::size_t dropped = 0;
+  for (v1::KeptResult& kept : config_.kept_results) {
+    if (!kept_.Load(std::move(kept), measurer, now_)) ++dropped;
+  }
   config_.kept_results.clear();
+  if (dropped == 0) return;
+  AddLog(
+      "dropped results that were measured with other kernels or by another board, which no "
+      "agent had fetched: " +
+          std::to_string(dropped),
+      "results_dropped", {{"count", std::to_string(dropped)}});
 }
 
 std::vector<Action> DaemonCore::Step(const Event& event, Milliseconds now) {
@@ -140,9 +150,11 @@ Status DaemonCore::CheckSession(const MessageReceived& event) {
     return {StatusCode::kNotFound, "no such session; say Hello again"};
   }
   Session& session = found->second;
+  // That says nothing of what it asks for: an agent that still waits for its answer begins anew.
   if (envelope.request_id() <= session.last_request_id) {
-    return InvalidArgument("request_id must be above " + std::to_string(session.last_request_id) +
-                           ", got " + std::to_string(envelope.request_id()));
+    return {StatusCode::kAborted,
+            "request_id must be above " + std::to_string(session.last_request_id) + ", got " +
+                std::to_string(envelope.request_id()) + ": it came late or twice"};
   }
   session.last_request_id = envelope.request_id();
   session.routing_id = event.peer.routing_id;

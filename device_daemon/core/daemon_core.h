@@ -18,9 +18,9 @@
 //              for its measure_id: asked again it is answered from the job or from the kept results,
 //              which needs no lease.
 //   Results    Kept until they are acknowledged, for a day at most, and written to the disk between
-//              two measurements (kept_results.h). Sent to the session that asked last. One that was
-//              cancelled and acknowledged before it ended is not kept: asked for again, its
-//              measurement is a new one.
+//              two measurements (kept_results.h). Dropped at a start with other kernels. Sent to the
+//              session that asked last. One that was cancelled and acknowledged before it ended is not
+//              kept: asked for again, its measurement is a new one.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does
 //              not count, neither for another job nor for another daemon, for which it waits an
 //              hour at most). Without one a
@@ -30,7 +30,8 @@
 //              kStallLimit.
 //   Draining   Jobs that were accepted are finished; then every lease ends, and none is granted.
 //   Errors     Whatever is wrong with a message is answered with an Error that carries its
-//              request_id; nothing that a peer sends ends the daemon.
+//              request_id; nothing that a peer sends ends the daemon. A message that came late or
+//              twice is kAborted: begin anew, which says nothing of what was asked for.
 #pragma once
 
 #include <cstdint>

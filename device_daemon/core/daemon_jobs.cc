@@ -351,6 +351,7 @@ void DaemonCore::FinishWithResult(const Job& job, v1::MeasureResult result) {
   v1::KeptResult kept;
   kept.set_user_id(job.user_id);
   kept.set_fingerprint(job.fingerprint);
+  kept.set_measured_by(MeasurerOf(config_.capabilities));
   *kept.mutable_result() = std::move(result);
   kept_.Add(std::move(kept), job.session_id, now_);
 }

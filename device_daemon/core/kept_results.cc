@@ -5,6 +5,16 @@
 
 namespace bitpilot::daemon {
 
+std::string MeasurerOf(const v1::DeviceCapabilities& capabilities) {
+  std::string text;
+  for (const std::string& part :
+       {capabilities.cpu_model(), capabilities.core(), capabilities.isa(),
+        capabilities.kernel_build(), capabilities.backend(), capabilities.model_source()}) {
+    text += part + '\n';
+  }
+  return text;
+}
+
 template <typename Condition>
 void KeptResults::DropIf(const Condition& condition) {
   std::erase_if(results_, [&](const One& one) {
@@ -28,13 +38,19 @@ void KeptResults::Insert(One one) {
   }
 }
 
-void KeptResults::Load(v1::KeptResult kept, std::chrono::milliseconds now) {
+bool KeptResults::Load(v1::KeptResult kept, const std::string& measurer,
+                       std::chrono::milliseconds now) {
+  if (!kept.measured_by().empty() && kept.measured_by() != measurer) {
+    dropped_.push_back(kept.result().measure_id());
+    return false;
+  }
   Insert({.kept = std::move(kept),
           .session_id = {},
           .since = now,
           .store_at = {},
           .send_at = {},
           .is_stored = true});
+  return true;
 }
 
 void KeptResults::Add(v1::KeptResult kept, std::string session_id, std::chrono::milliseconds now) {

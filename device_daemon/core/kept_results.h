@@ -2,7 +2,8 @@
 //
 // A result is asked for again until its agent has it, also after a restart of the daemon. Most are
 // acknowledged at once; the others are written to the disk, after a moment, so that no measurement
-// waits for it, and never in the middle of one, which it would disturb.
+// waits for it, and never in the middle of one, which it would disturb. What the board measured with
+// other kernels, or as another machine whose disk it has now, is none of its results any more.
 #pragma once
 
 #include <chrono>
@@ -17,6 +18,10 @@
 
 namespace bitpilot::daemon {
 
+// What numbers depend on and an agent tells boards apart by: a board that is different in it is another
+// one (FingerprintDifference(), agent/fleet/wire_conversion.h).
+std::string MeasurerOf(const v1::DeviceCapabilities& capabilities);
+
 // Pure bookkeeping. The oldest make room.
 class KeptResults {
  public:
@@ -27,8 +32,10 @@ class KeptResults {
   static constexpr int kMaxResends = 60;                 // Then it waits until it is asked for.
   static constexpr std::chrono::hours kLongestKept{24};  // Counted anew at every start.
 
-  // What an earlier run of the daemon left on the disk.
-  void Load(v1::KeptResult kept, std::chrono::milliseconds now);
+  // What an earlier run of the daemon left on the disk. It is dropped there if another measurer gave it.
+  //
+  // measurer: of this run. Returns whether it is kept.
+  bool Load(v1::KeptResult kept, const std::string& measurer, std::chrono::milliseconds now);
   // session_id: who asked for it.
   void Add(v1::KeptResult kept, std::string session_id, std::chrono::milliseconds now);
 

@@ -75,7 +75,7 @@ TEST(KeptResultsTest, SendsAgainAtMostSixtyTimes) {
 
 TEST(KeptResultsTest, DropsWhatNobodyFetchedForADay) {
   KeptResults results;
-  results.Load(KeptOf(IdOf(1)), Milliseconds{0});
+  results.Load(KeptOf(IdOf(1)), "this board", Milliseconds{0});
   EXPECT_EQ(results.NextDeadline(/*may_store=*/true), Milliseconds{86'400'000});
   results.Expire(Milliseconds{86'399'999});
   EXPECT_EQ(results.size(), 1U);
@@ -160,6 +160,33 @@ TEST_F(DaemonJobsTest, F6AnswersWithAResultOfAnEarlierRunUntilItIsAcknowledged) 
   EXPECT_EQ(CoreDriver::Of<DropResult>(driver_.Deliver(kAlice, ack)).size(), 1U);
   EXPECT_EQ(CoreDriver::ErrorOf(driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'm'))),
             StatusCode::kAborted);
+}
+
+// It would be taken for one of the kernels that the board tells of now.
+TEST_F(DaemonJobsTest, DropsAResultOfAnEarlierRunThatOtherKernelsGave) {
+  const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
+  driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')});
+  CoreConfig config = CoreDriver::MakeConfig(/*last_epoch=*/7);
+  config.capabilities.set_kernel_build("the next one");
+  config.kept_results.push_back(
+      CoreDriver::Of<StoreResult>(driver_.PassTime(KeptResults::kStoreDelay)).at(0).kept);
+  driver_.core = DaemonCore(std::move(config));
+  const auto begun = driver_.Step(TimePassed{});
+  ASSERT_EQ(CoreDriver::Of<DropResult>(begun).size(), 1U) << "on the disk, too";
+  EXPECT_EQ(CoreDriver::Of<DropResult>(begun)[0].measure_id, std::string(kMeasureIdBytes, 'm'));
+  const std::string alice = driver_.Connect(kAlice);
+  const auto asked = driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'm'));
+  EXPECT_EQ(CoreDriver::Of<StartJob>(asked).size(), 1U) << "it is measured anew";
+}
+
+TEST(KeptResultsTest, KeepsWhatAnOlderDaemonLeftWhichDoesNotSayWhoMeasured) {
+  KeptResults results;
+  EXPECT_TRUE(results.Load(KeptOf(IdOf(1)), "this board", Milliseconds{0}));
+  v1::KeptResult other = KeptOf(IdOf(2));
+  other.set_measured_by("another board");
+  EXPECT_FALSE(results.Load(std::move(other), "this board", Milliseconds{0}));
+  EXPECT_EQ(results.size(), 1U);
+  EXPECT_EQ(results.TakeDroppedFromDisk(), std::vector<std::string>{IdOf(2)});
 }
 
 TEST_F(DaemonJobsTest, GivesAResultToNobodyElse) {
