@@ -8,15 +8,32 @@
 #include <string>
 #include <utility>
 
+#include "agent/fleet/zmq_socket.h"
 #include "kernels/base/home_folder.h"
 #include "kernels/base/joined.h"
+#include "kernels/base/quoted.h"
 #include "kernels/base/text_file.h"
 #include "proto/endpoint.h"
 
 namespace bitpilot {
 namespace {
 
-constexpr std::size_t kKeyLength = 40;
+// What a wrong key was probably meant to be: behind the list of those that there are.
+std::string KeyHint(std::string_view key) {
+  if (key == "keys" || key == "listen") {
+    return ": '" + std::string(key) + "' stands before the first [[board]]";
+  }
+  if (key == "tag" || key == "class" || key == "classes") {
+    return ": the classes of a board are its tags, like tags = [\"pi5\"]";
+  }
+  if (key == "boards") return ": a board is written as a [[board]] section";
+  return "";
+}
+
+// Where a daemon listens, and nobody connects.
+bool IsEveryAddress(const Endpoint& endpoint) {
+  return endpoint.host == "0.0.0.0" || endpoint.host == "::";
+}
 
 // Makes messages that begin with the place: "fleet.toml:7: ".
 class FleetParser {
@@ -50,11 +67,8 @@ Status FleetParser::CheckKeys(const toml::table& table,
                               std::initializer_list<std::string_view> known) const {
   for (const auto& [key, value] : table) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
-    return Error(key.source(),
-                 "unknown key '" + std::string(key.str()) + "'; expected one of " + Joined(known) +
-                     (key.str() == "keys" || key.str() == "listen"
-                          ? ": '" + std::string(key.str()) + "' stands before the first [[board]]"
-                          : ""));
+    return Error(key.source(), "unknown key '" + std::string(key.str()) + "'; expected one of " +
+                                   Joined(known) + KeyHint(key.str()));
   }
   return {};
 }
@@ -130,8 +144,13 @@ Status FleetParser::ParseWay(const toml::table& table, const std::string& listen
     const toml::source_region& where = table.get("endpoint")->source();
     board.listed_at = path_ + ":" + std::to_string(where.begin.line);
     const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
-    if (endpoint.ok()) return {};
-    return Error(where, "'endpoint' of board '" + board.name + "': " + endpoint.status().message());
+    const std::string of_board = "'endpoint' of board '" + board.name + "': ";
+    if (!endpoint.ok()) return Error(where, of_board + endpoint.status().message());
+    if (!IsEveryAddress(*endpoint)) return {};
+    return Error(where, of_board + board.endpoint +
+                            " is where a board listens; write the address at which this machine "
+                            "reaches it, like tcp://192.0.2.7:" +
+                            std::to_string(endpoint->port));
   }
   board.listed_at = path_ + ":" + std::to_string(connects->source().begin.line);
   if (table.contains("endpoint")) {
@@ -172,10 +191,10 @@ Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table,
     if (!command.ok()) return command.status();
     board.power_cycle = std::move(command).value();
   }
-  if (board.public_key.size() != kKeyLength) {
+  if (!IsCurveKey(board.public_key)) {
     return Error(table.get("public_key")->source(),
-                 "'public_key' has 40 characters, as `bitpilotd keygen` printed it, got " +
-                     std::to_string(board.public_key.size()));
+                 "'public_key' has 40 characters of Z85, as `bitpilotd keygen` printed it, got " +
+                     std::to_string(board.public_key.size()) + ": " + Quoted(board.public_key));
   }
   return board;
 }
@@ -201,6 +220,13 @@ Status FleetParser::CheckDiffer(const BoardAddress& earlier, const BoardAddress&
                             "): " + same_key +
                             "; of two boards write another 'name' for one, by which --board finds "
                             "it");
+  }
+  if (earlier.public_key == board.public_key) {
+    return Error(where, "board '" + board.name + "' has the public_key of '" + earlier.name +
+                            "' (" + earlier.listed_at +
+                            "), so the two are one board: remove one of them. A board whose "
+                            "storage was copied gets keys of its own by `bitpilotd keygen --force` "
+                            "there");
   }
   return {};
 }

@@ -33,9 +33,8 @@ struct Fleet {
 // path: names the file in messages and anchors a relative `keys`.
 //
 // Errors:
-//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name or endpoint twice, two
-//                     boards that connect with one key, no boards; the message names file, line and
-//                     key.
+//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name, endpoint or key twice, no
+//                     boards; the message names file, line and key.
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
 
 // Where the agent of this fleet listens for boards that connect to it; empty if the text does not say.

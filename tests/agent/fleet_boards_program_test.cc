@@ -164,7 +164,9 @@ TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(Run(add_a)["added"], true);
   const std::string one = Text("fleet.toml") + "# a remark\n";
   ASSERT_EQ(Shell("echo '# a remark' >> fleet.toml").exit_code, 0);
-  EXPECT_EQ(Run("add b --endpoint tcp://192.0.2.8:7777 --public-key=" + key)["added"], true);
+  EXPECT_EQ(
+      Run("add b --endpoint tcp://192.0.2.8:7777 --public-key=" + std::string(40, 'o'))["added"],
+      true);
   EXPECT_TRUE(Text("fleet.toml").starts_with(one));
   EXPECT_EQ(Run("list --offline")["boards"].size(), 2U);
 
@@ -211,7 +213,7 @@ TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
   EXPECT_EQ(OnlyBoard("list")["role"], "OBSERVER");
   EXPECT_THAT(OnlyBoard("drain bench", 1)["error"].get<std::string>(), HasSubstr("admin"));
   ASSERT_EQ(Shell("bitpilot fleet add gone --endpoint tcp://127.0.0.1:1 --public-key=\"$(cat "
-                  "board-keys/daemon.pub)\"")
+                  "keys/agent.pub)\"")
                 .exit_code,
             0);
   const Json boards = Run("list --timeout 2", 1)["boards"];
@@ -246,6 +248,8 @@ TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {
   ExpectRefused("add third", 2, "--connects");
   ExpectRefused("add third --connects --endpoint tcp://192.0.2.7:7777", 2, "--connects");
   ExpectRefused("add third --connects --public-key=" + key + "1", 1, "has the public_key of 'nat'");
+  ExpectRefused("add third --endpoint tcp://192.0.2.7:7777 --public-key=" + key + "1", 1,
+                "the two are one board");
 }
 
 // What `bitpilot fleet keygen` says begins the file with the keys alone.
