@@ -12,6 +12,7 @@
 #include "agent/cli/step_line.h"
 #include "agent/cli/terminal.h"
 #include "agent/study/formatted.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -100,7 +101,7 @@ void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& pr
 
 void SearchDisplay::OnNotice(const std::string& text) {
   EndLine();
-  std::fprintf(stderr, "note: %s\n", text.c_str());
+  std::fprintf(stderr, "note: %s\n", WithoutControls(text).c_str());
   if (json_) Print({{"type", "notice"}, {"text", text}});
 }
 
