@@ -40,11 +40,12 @@ class FleetParser {
  public:
   explicit FleetParser(std::string path) : path_(std::move(path)) {}
 
-  Result<Fleet> Parse(const toml::table& root);
-  // Empty if there is no such entry.
-  Result<std::string> Listen(const toml::table& root) const;
+  // There may be no boards if `is_begun`.
+  Result<Fleet> Parse(const toml::table& root, bool is_begun);
 
  private:
+  // Empty if there is no such entry.
+  Result<std::string> Listen(const toml::table& root) const;
   Status Error(const toml::source_region& where, const std::string& message) const {
     return InvalidArgument(path_ + ":" + std::to_string(where.begin.line) + ": " + message);
   }
@@ -52,6 +53,8 @@ class FleetParser {
   Result<std::string> Text(const toml::table& table, std::string_view key) const;
   // Of an entry that may be missing.
   Result<std::vector<std::string>> Tags(const toml::table& table) const;
+  // Into `fleet`, of which `listen` is known.
+  Status ParseBoards(const toml::node& boards, Fleet& fleet) const;
   // listen: where boards that connect to this agent do so; empty: nowhere.
   Result<BoardAddress> ParseBoard(const toml::table& table, const std::string& listen) const;
   // The endpoint of a board, of which all else is known, and whether it connects.
@@ -231,21 +234,10 @@ Status FleetParser::CheckDiffer(const BoardAddress& earlier, const BoardAddress&
   return {};
 }
 
-Result<Fleet> FleetParser::Parse(const toml::table& root) {
-  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "listen", "board"}));
-  Fleet fleet;
-  Result<std::string> listen = Listen(root);
-  if (!listen.ok()) return listen.status();
-  fleet.listen = std::move(*listen);
-  const Result<std::string> keys = Text(root, "keys");
-  const toml::node* boards = root.get("board");
-  if (boards == nullptr) {
-    if (!keys.ok()) return keys.status();
-    return InvalidArgument(path_ + ": no [[board]]; list at least one");
-  }
-  const toml::array* list = boards->as_array();
+Status FleetParser::ParseBoards(const toml::node& boards, Fleet& fleet) const {
+  const toml::array* list = boards.as_array();
   if (list == nullptr || list->empty() || !list->is_homogeneous(toml::node_type::table)) {
-    return Error(boards->source(), "boards are written as [[board]] sections");
+    return Error(boards.source(), "boards are written as [[board]] sections");
   }
   for (const toml::node& node : *list) {
     Result<BoardAddress> board = ParseBoard(*node.as_table(), fleet.listen);
@@ -255,8 +247,23 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
     }
     fleet.boards.push_back(std::move(board).value());
   }
+  return {};
+}
+
+Result<Fleet> FleetParser::Parse(const toml::table& root, bool is_begun) {
+  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "listen", "board"}));
+  Fleet fleet;
+  Result<std::string> listen = Listen(root);
+  if (!listen.ok()) return listen.status();
+  fleet.listen = std::move(*listen);
+  const Result<std::string> keys = Text(root, "keys");
+  const toml::node* boards = root.get("board");
+  if (boards != nullptr) BITPILOT_RETURN_IF_ERROR(ParseBoards(*boards, fleet));
   // After the boards: a `keys` line below one of them is that board's, and said above.
   if (!keys.ok()) return keys.status();
+  if (boards == nullptr && !is_begun) {
+    return InvalidArgument(path_ + ": no [[board]]; list at least one");
+  }
   // An absolute `keys` replaces the file's folder.
   fleet.keys_directory = (std::filesystem::path(path_).parent_path() / ExpandHome(*keys)).string();
   return fleet;
@@ -279,13 +286,13 @@ Result<toml::table> ParseToml(std::string_view text, const std::string& path) {
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
   const Result<toml::table> root = ParseToml(text, path);
   if (!root.ok()) return root.status();
-  return FleetParser(path).Parse(*root);
+  return FleetParser(path).Parse(*root, /*is_begun=*/false);
 }
 
-Result<std::string> ListenOf(std::string_view text, const std::string& path) {
+Result<Fleet> ParseBegunFleetFile(std::string_view text, const std::string& path) {
   const Result<toml::table> root = ParseToml(text, path);
   if (!root.ok()) return root.status();
-  return FleetParser(path).Listen(*root);
+  return FleetParser(path).Parse(*root, /*is_begun=*/true);
 }
 
 Status CheckHost(const BoardAddress& board) {

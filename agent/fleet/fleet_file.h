@@ -37,10 +37,8 @@ struct Fleet {
 //                     boards; the message names file, line and key.
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
 
-// Where the agent of this fleet listens for boards that connect to it; empty if the text does not say.
-//
-// Errors: kInvalidArgument as ParseFleetFile() for text that is not TOML and for that entry.
-Result<std::string> ListenOf(std::string_view text, const std::string& path);
+// The same of a file to which boards are to be added: there may be none yet.
+Result<Fleet> ParseBegunFleetFile(std::string_view text, const std::string& path);
 
 // Looks up the host of a board, so that a name that nobody knows is said before anything is done
 // for that board; one that connects to this agent has none. Other boards of the file may be switched off, and their names unknown meanwhile.
