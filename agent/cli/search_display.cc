@@ -90,9 +90,11 @@ void SearchDisplay::Print(const nlohmann::json& line) {
 
 void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
                            const TransitionEvent& answer, double hypervolume) {
-  if (first_step_ < 0) first_step_ = shown_steps_ = proposal.step;
-  // Answers come in another order than proposals: the bar goes forward only.
-  shown_steps_ = std::max(shown_steps_, proposal.step + 1);
+  if (first_step_ < 0) first_step_ = shown_steps_ = std::min(proposal.step, total_);
+  if (answer.transition.status == TransitionStatus::kUnavailable) ++unmeasured_steps_;
+  // Answers come in another order than proposals: the bar goes forward only. Who resumes does not know how
+  // many steps before measured nothing.
+  shown_steps_ = std::max(shown_steps_, std::min(proposal.step + 1 - unmeasured_steps_, total_));
   // What is prose comes last: a narrow terminal cuts it off.
   Show(shown_steps_, DescribeStep(problem, answer) +
                          Formatted("  hypervolume %.4f  (", hypervolume) + proposal.reason + ")");
