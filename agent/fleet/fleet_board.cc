@@ -11,7 +11,7 @@ namespace {
 
 // What another agent reads that asks for the lease: host and process.
 std::string HolderName() {
-  return "bitpilot, process " + std::to_string(getpid()) + " on " + HostName();
+  return "process " + std::to_string(getpid()) + " on " + HostName();
 }
 
 }  // namespace
