@@ -210,6 +210,7 @@ TEST_F(FleetBoardsProgramTest, AnOrderHoldsForEveryAgentUntilItIsTakenBack) {
   EXPECT_EQ(OnlyBoard("release bench")["state"], "READY");
   EXPECT_EQ(OnlyBoard("check")["ok"], true);
 
+  ExpectRefused("darin bench", 2, "unknown command \"darin\"; bitpilot fleet --help lists them");
   ExpectRefused("drain", 2, "their names, or --all");
   ExpectRefused("drain nobody", 2, "lists no board \"nobody\", only: bench");
   EXPECT_NE(Shell("bitpilot fleet quarantine bench").exit_code, 0) << "without a reason";
