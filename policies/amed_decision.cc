@@ -137,12 +137,17 @@ class Decider {
   // Measured on every class that has a board: what the problem's objective makes of them.
   TargetCost MeasuredCost(const Choice& choice) const {
     std::vector<std::pair<ClassId, const Measured*>> measured;
-    for (const ClassId& on : view_.Classes()) {
-      measured.emplace_back(on, view_.FindMeasured(choice, on));
+    bool any_lacking = false;
+    for (const auto& [on, slots] : view_.conditions()->slots) {
+      if (const Measured* there = view_.FindMeasured(choice, on)) {
+        measured.emplace_back(on, there);
+      } else {
+        any_lacking = any_lacking || Counts(problem_.class_objective, on);
+      }
     }
     const std::optional<JointMeasured> joint =
-        Join(problem_.class_objective, measured, /*any_failed=*/false);
-    if (!joint) return PredictedCostOf(choice);  // the objective's class has no board now
+        Join(problem_.class_objective, measured, any_lacking);
+    if (!joint) return PredictedCostOf(choice);  // a class that counts has no board now
     TargetCost cost{.latency = joint->figures.ratio, .latency_deviation = joint->latency_deviation};
     const bool is_model = problem_.energy_objective == EnergyObjective::kModel;
     const std::optional<double>& energy =

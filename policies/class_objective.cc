@@ -75,8 +75,8 @@ bool Counts(const ClassObjective& objective, const ClassId& on) {
 
 std::optional<JointMeasured> Join(const ClassObjective& objective,
                                   const std::vector<std::pair<ClassId, const Measured*>>& measured,
-                                  bool any_failed) {
-  if (any_failed) return std::nullopt;
+                                  bool any_lacking) {
+  if (any_lacking) return std::nullopt;
   std::vector<const Measured*> counted;
   for (const auto& [on, figures] : measured) {
     if (Counts(objective, on)) counted.push_back(figures);
@@ -97,15 +97,15 @@ std::optional<JointMeasured> Join(const ClassObjective& objective,
 
 std::optional<JointMeasured> JointOf(const ClassObjective& objective, const TrialOutcome& outcome) {
   std::vector<std::pair<ClassId, const Measured*>> measured;
-  bool any_failed = false;
+  bool any_lacking = false;
   for (const ClassOutcome& one : outcome.classes) {
     if (const auto* figures = std::get_if<Measured>(&one.result)) {
       measured.emplace_back(one.on, figures);
+    } else {
+      any_lacking = any_lacking || Counts(objective, one.on);
     }
-    any_failed = any_failed ||
-                 (Counts(objective, one.on) && std::holds_alternative<CandidateFailed>(one.result));
   }
-  return Join(objective, measured, any_failed);
+  return Join(objective, measured, any_lacking);
 }
 
 }  // namespace bitpilot

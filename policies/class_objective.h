@@ -17,17 +17,18 @@ struct JointMeasured {
 };
 
 // worst  every figure is that of the class on which it is largest, the interval of a ratio with it
-// mean   over the classes that measured the candidate
+// mean   over the classes
 // one    that class's alone
 //
 // An energy is there if all of these know it: a mean of some would be compared with means of all.
 //
-// nullopt: none that counts has measured it, or it failed on one that counts, for there it does not run.
+// nullopt: a class that counts did not measure it, or it failed there. What the others measured is neither
+// the worst of all nor a mean that could be compared with means of all.
 //
-// any_failed: on a class that counts.
+// any_lacking: of the classes that count.
 std::optional<JointMeasured> Join(const ClassObjective& objective,
                                   const std::vector<std::pair<ClassId, const Measured*>>& measured,
-                                  bool any_failed);
+                                  bool any_lacking);
 
 // The same of what a trial was answered.
 std::optional<JointMeasured> JointOf(const ClassObjective& objective, const TrialOutcome& outcome);

@@ -56,7 +56,7 @@ ChannelRange Resolved(const ChannelRange& channels, int out_channels);
 // needs (policies/class_objective.h). With one class all are the same.
 struct ClassObjective {
   enum class Kind : std::uint8_t {
-    kMean,   // over the classes that measured it; none if it failed on one
+    kMean,   // over the classes; none unless all measured it
     kWorst,  // of the class on which it gains least
     kOne,    // of the class `on`
   };

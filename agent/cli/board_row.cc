@@ -1,14 +1,19 @@
 #include "agent/cli/board_row.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "agent/cli/terminal.h"
 #include "agent/fleet/quarantine_reason.h"
 #include "kernels/base/joined.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -53,7 +58,8 @@ CountedMeasurements CountMeasured(const v1::BoardStatus& board) {
 }
 
 std::string HolderText(const v1::BoardStatus& board) {
-  if (board.holder().empty()) return kNothing;
+  // Of leases per job, between two jobs.
+  if (board.holder().empty()) return board.state() == "LEASED" ? "shared" : kNothing;
   return board.holder() + (board.reserved() ? " (reserved)" : "");
 }
 
@@ -77,11 +83,59 @@ std::string CanaryText(const v1::BoardStatus& board) {
   return text + change;
 }
 
-std::string NoteText(const BoardView& view) {
+// A sentence that names the board; empty if there is nothing to say.
+std::string NoteOf(const ShownBoard& shown) {
+  const BoardView& view = shown.view;
   if (!view.status.ok()) return view.status.message();
-  if (!view.board) return "an older bitpilotd, which does not tell: update it";
-  if (view.board->draining()) return view.board->drain_reason();
-  return view.board->kept_results_problem();
+  std::string note = "an older bitpilotd, which does not tell what it does: update it";
+  if (view.board) {
+    note = view.board->draining() ? DescribeDrain(view.board->drain_reason())
+                                  : view.board->kept_results_problem();
+  }
+  return note.empty() ? "" : "board '" + shown.address.name + "': " + note;
+}
+
+// What its networks run by: the instruction set and the kernels' build, or a table.
+std::string KernelsText(const BoardInfo& board) {
+  return board.is_model() ? BackendText(board) : board.isa + " " + ShortBuild(board.kernel_build);
+}
+
+std::vector<std::string> RowOf(const ShownBoard& shown) {
+  const BoardView& view = shown.view;
+  std::vector<std::string> row = {
+      shown.address.name, BoardStateWord(view),
+      shown.address.tags.empty() ? kNothing : Joined(shown.address.tags)};
+  if (view.board) {
+    const CountedMeasurements measured = CountMeasured(*view.board);
+    row.insert(row.end(),
+               {HolderText(*view.board), std::to_string(view.board->queue_size()),
+                std::to_string(measured.errors) + " of " + std::to_string(measured.all)});
+  } else {
+    row.insert(row.end(), 3, kNothing);
+  }
+  row.push_back(shown.seen_ago ? AgeText(*shown.seen_ago) : kNothing);
+  if (view.board) {
+    const v1::BoardStatus& board = *view.board;
+    row.insert(
+        row.end(),
+        {board.has_temperature_celsius() ? Fixed(board.temperature_celsius(), 1, " C") : kNothing,
+         ClockText(board), CanaryText(board)});
+  } else {
+    row.insert(row.end(), 3, kNothing);
+  }
+  row.push_back(view.info ? KernelsText(*view.info) : kNothing);
+  return row;
+}
+
+// The column of this head, where no row has anything in it.
+void DropEmpty(const std::string& head, std::vector<std::vector<std::string>>& rows) {
+  const auto column =
+      std::find(rows.front().begin(), rows.front().end(), head) - rows.front().begin();
+  const auto is_empty = [column](const std::vector<std::string>& row) {
+    return row[static_cast<std::size_t>(column)] == kNothing;
+  };
+  if (!std::all_of(rows.begin() + 1, rows.end(), is_empty)) return;
+  for (std::vector<std::string>& row : rows) row.erase(row.begin() + column);
 }
 
 Json QueueJson(const v1::BoardStatus& board) {
@@ -136,45 +190,27 @@ std::string BoardStateWord(const BoardView& view) {
 std::string ShortBuild(const std::string& build) { return build.substr(0, 12); }
 
 std::string BackendText(const BoardInfo& board) {
-  return board.is_model() ? "MODEL, " + board.backend : board.backend;
+  constexpr std::string_view kModel = "model:";
+  if (!board.is_model()) return board.backend;
+  const bool is_named = board.backend.starts_with(kModel);
+  return "MODEL:" + board.backend.substr(is_named ? kModel.size() : 0);
 }
 
-std::vector<std::string> BoardRowHead() {
-  return {"board",       "state", "holder", "queue",  "class",  "kernels", "backend",
-          "temperature", "clock", "seen",   "errors", "canary", "note"};
-}
-
-std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& view,
-                                  std::optional<milliseconds> seen_ago) {
-  const std::string classes = address.tags.empty() ? kNothing : Joined(address.tags);
-  const std::string kernels = view.info ? view.info->isa + " " + ShortBuild(view.info->kernel_build)
-                                        : std::string(kNothing);
-  const std::string backend = view.info ? BackendText(*view.info) : std::string(kNothing);
-  const std::string seen = seen_ago ? AgeText(*seen_ago) : std::string(kNothing);
-  if (!view.board) {
-    return {address.name,  BoardStateWord(view),
-            kNothing,      kNothing,
-            classes,       kernels,
-            backend,       kNothing,
-            kNothing,      seen,
-            kNothing,      kNothing,
-            NoteText(view)};
+std::vector<std::string> BoardTable(const std::vector<ShownBoard>& boards) {
+  std::vector<std::vector<std::string>> rows = {{"board", "state", "class", "holder", "queue",
+                                                 "errors", "seen", "temperature", "clock", "canary",
+                                                 "kernels"}};
+  for (const ShownBoard& each : boards) rows.push_back(RowOf(each));
+  for (const char* const head : {"class", "temperature", "clock", "canary"}) DropEmpty(head, rows);
+  std::vector<std::string> lines = TableLines(rows);
+  bool has_notes = false;
+  for (const ShownBoard& each : boards) {
+    const std::string note = NoteOf(each);
+    if (note.empty()) continue;
+    if (!std::exchange(has_notes, true)) lines.emplace_back();
+    lines.push_back(WithoutControls(note));
   }
-  const v1::BoardStatus& board = *view.board;
-  const CountedMeasurements measured = CountMeasured(board);
-  return {address.name,
-          BoardStateWord(view),
-          HolderText(board),
-          std::to_string(board.queue_size()),
-          classes,
-          kernels,
-          backend,
-          board.has_temperature_celsius() ? Fixed(board.temperature_celsius(), 1, " C") : kNothing,
-          ClockText(board),
-          seen,
-          std::to_string(measured.errors) + " of " + std::to_string(measured.all),
-          CanaryText(board),
-          NoteText(view)};
+  return lines;
 }
 
 Json ListedBoardJson(const BoardAddress& address) {

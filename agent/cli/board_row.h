@@ -1,4 +1,4 @@
-// A board as `bitpilot fleet list`, `top` and the orders show it: a row of a table, or a JSON object.
+// Boards as `bitpilot fleet list`, `top` and the orders show them: a table, or JSON objects.
 #pragma once
 
 #include <chrono>
@@ -17,16 +17,21 @@ namespace bitpilot {
 // older daemon's is UNKNOWN.
 std::string BoardStateWord(const BoardView& view);
 
-// "kernels", or "MODEL, model:TABLE" of a board that answers from a table.
+// "kernels", or "MODEL:TABLE" of a board that answers from a table.
 std::string BackendText(const BoardInfo& board);
 
 // A build's hash, as long as it takes to tell builds apart; JSON has all of it.
 std::string ShortBuild(const std::string& build);
 
-std::vector<std::string> BoardRowHead();
-// seen_ago: nothing if it was never heard of.
-std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& view,
-                                  std::optional<std::chrono::milliseconds> seen_ago);
+struct ShownBoard {
+  const BoardAddress& address;
+  const BoardView& view;
+  std::optional<std::chrono::milliseconds> seen_ago;  // nothing if it was never heard of
+};
+
+// Lines: a row for each board, what matters most first, and below the table what there is to say of some.
+// A class or a sensor that no board has is no column.
+std::vector<std::string> BoardTable(const std::vector<ShownBoard>& boards);
 
 // What the fleet file says of it.
 nlohmann::json ListedBoardJson(const BoardAddress& address);

@@ -103,28 +103,27 @@ EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys,
 
 constexpr char kAddLabel[] = "fleet add";
 
-// "fleet add:4: ..." names a line that nobody sees, of a file that is not written.
-Status WithoutLine(const Status& status) {
-  const std::string begin = std::string(kAddLabel) + ":";
+// "fleet.toml:14: ..." names a line that nobody sees, of a file that is not written.
+Status WithoutLine(const Status& status, const std::string& file) {
   const std::string& message = status.message();
-  const std::size_t colon = message.find(':', begin.size());
-  if (!message.starts_with(begin) || colon == std::string::npos) return status;
-  return {status.code(), kAddLabel + message.substr(colon)};
+  const std::size_t colon = message.find(':', file.size() + 1);
+  if (!message.starts_with(file + ":") || colon == std::string::npos) return status;
+  return {status.code(), file + message.substr(colon)};
 }
 
-// The fleet with the new board; nothing is written.
+// The fleet with the new board, of a file that is right as it is; nothing is written.
 //
-// Errors: kInvalidArgument for what the flags say; kDataCorrupt for what is in the file, a board of this
-// name or endpoint among it.
+// Errors: kInvalidArgument for what the flags say, and for a board of this name, endpoint or key that is
+// listed.
 Result<Fleet> FleetWithBoard(AddFlags flags, const std::optional<std::string>& existing) {
   // Of a board whose key is not known yet: all the rest can be checked.
   if (flags.public_key.empty()) flags.public_key = std::string(40, '0');
   AddFlags as_first = flags;
   if (as_first.listen.empty()) as_first.listen = AddFlags().listen;
   const Result<Fleet> alone = ParseFleetFile(WithBoard(as_first, std::nullopt), kAddLabel);
-  if (!alone.ok()) return WithoutLine(alone.status());
+  if (!alone.ok()) return WithoutLine(alone.status(), kAddLabel);
   Result<Fleet> fleet = ParseFleetFile(WithBoard(flags, existing), flags.file);
-  if (!fleet.ok()) return fleet.status().AsCorruptInput();
+  if (!fleet.ok()) return WithoutLine(fleet.status(), flags.file);
   return fleet;
 }
 
@@ -154,10 +153,12 @@ int RunAdd(AddFlags flags) {
   }
   const Result<std::optional<std::string>> existing = ReadExisting(flags.file);
   if (!existing.ok()) return Fail(existing.status(), flags.json);
-  const Result<std::string> listen = ListenOf(existing->value_or(""), flags.file);
-  if (!listen.ok()) return Fail(listen.status().AsCorruptInput(), flags.json);
-  // The file's own stays.
-  if (!listen->empty()) flags.listen.clear();
+  if (*existing) {
+    const Result<Fleet> begun = ParseBegunFleetFile(**existing, flags.file);
+    if (!begun.ok()) return Fail(begun.status().AsCorruptInput(), flags.json);
+    // The file's own stays.
+    if (!begun->listen.empty()) flags.listen.clear();
+  }
   const Result<Fleet> fleet = FleetWithBoard(flags, *existing);
   if (!fleet.ok()) return Fail(fleet.status(), flags.json);
   const Result<AgentKeys> keys = ReadAgentKeys(fleet->keys_directory);
@@ -212,7 +213,7 @@ Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
 }
 
 std::string DescribeBoard(const Result<BoardInfo>& info) {
-  if (!info.ok()) return info.status().message();
+  if (!info.ok()) return WithoutControls(info.status().message());
   return info->cpu_model + ", " + info->isa + ", kernels " + ShortBuild(info->kernel_build) + ", " +
          info->daemon_build + ", backend: " + BackendText(*info) +
          ", energy: " + (info->energy.measures() ? info->energy.source : std::string("none"));

@@ -24,6 +24,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kMaxReasonBytes = kMaxNameBytes - kQuarantinePrefix.size();
+
 enum class OrderKind : std::uint8_t { kDrain, kUndrain, kQuarantine, kRelease };
 
 struct OrderFlags : FleetFlags {
@@ -34,6 +36,13 @@ struct OrderFlags : FleetFlags {
   std::optional<double> timeout_s;
 };
 
+// Releasing a board gives it work again, so whoever does it must read why it was drained before.
+std::string WithEarlierReason(const std::string& reason, const v1::BoardStatus& board) {
+  if (!board.draining() || IsQuarantined(board) || board.drain_reason().empty()) return reason;
+  std::string both = reason + "; was " + DescribeDrain(board.drain_reason());
+  return both.size() <= kMaxReasonBytes ? both : reason;
+}
+
 // What to send to a board that is as `board` says. A drained board has one reason, so a quarantine
 // ends by `release` alone: whoever drained it for a new fan does not know that it failed.
 //
@@ -41,22 +50,23 @@ struct OrderFlags : FleetFlags {
 Result<BoardQuestion> QuestionOf(const OrderFlags& flags, const v1::BoardStatus& board) {
   using Kind = BoardQuestion::Kind;
   const bool is_quarantined = IsQuarantined(board);
-  const std::string is_so = "it is " + board.drain_reason() + ": ";
+  const std::string is_so = "it is " + DescribeDrain(board.drain_reason()) + ": ";
   switch (flags.kind) {
     case OrderKind::kDrain:
       if (is_quarantined) {
         return InvalidArgument(is_so + "it takes no work already, and `release` ends that");
       }
-      return BoardQuestion{Kind::kDrain, flags.reason};
+      // Who drains again without a reason does not take back the one that there is.
+      return BoardQuestion{Kind::kDrain,
+                           flags.reason.empty() ? board.drain_reason() : flags.reason};
     case OrderKind::kQuarantine:
-      return BoardQuestion{Kind::kDrain, QuarantineReason(flags.reason)};
+      return BoardQuestion{Kind::kDrain, QuarantineReason(WithEarlierReason(flags.reason, board))};
     case OrderKind::kUndrain:
       if (is_quarantined) return InvalidArgument(is_so + "`release` ends that");
       return BoardQuestion{Kind::kUndrain};
     case OrderKind::kRelease:
       if (board.draining() && !is_quarantined) {
-        return InvalidArgument("it is drained, " + Quoted(board.drain_reason()) +
-                               ", not quarantined: `undrain` ends that");
+        return InvalidArgument(is_so + "`undrain` ends that");
       }
       return BoardQuestion{Kind::kUndrain};
   }
@@ -67,14 +77,17 @@ Status CheckOrder(const OrderFlags& flags) {
   if (flags.boards.empty() != flags.all) {
     return InvalidArgument("say which boards are meant: their names, or --all");
   }
-  if (!IsUtf8(flags.reason)) {
+  if (WithoutControls(flags.reason) != flags.reason) {
     return InvalidArgument("--reason " + Quoted(flags.reason) +
-                           ": boards tell it to agents, so it must be UTF-8");
+                           ": boards tell it to agents, so it must be one line of UTF-8");
   }
-  const std::size_t most = kMaxNameBytes - kQuarantinePrefix.size();
-  if (flags.reason.size() <= most) return {};
-  return InvalidArgument("--reason has at most " + std::to_string(most) + " bytes, got " +
-                         std::to_string(flags.reason.size()));
+  if (flags.kind == OrderKind::kQuarantine &&
+      flags.reason.find_first_not_of(' ') == std::string::npos) {
+    return InvalidArgument("--reason is empty: say what is wrong with the board");
+  }
+  if (flags.reason.size() <= kMaxReasonBytes) return {};
+  return InvalidArgument("--reason has at most " + std::to_string(kMaxReasonBytes) +
+                         " bytes, got " + std::to_string(flags.reason.size()));
 }
 
 std::string Describe(const BoardView& view) {
@@ -126,7 +139,7 @@ int RunOrder(const OrderFlags& flags) {
     } else if (failure.ok()) {
       std::printf("%s: %s\n", name.c_str(), Describe(watch.View(i)).c_str());
     } else {
-      std::printf("%s: FAILED: %s\n", name.c_str(), failure.message().c_str());
+      std::printf("%s: FAILED: %s\n", name.c_str(), WithoutControls(failure.message()).c_str());
     }
   }
   if (flags.json) PrintJson({{"type", "result"}, {"ok", all_ok}, {"boards", boards}});

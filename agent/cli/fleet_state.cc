@@ -19,6 +19,7 @@
 #include "agent/cli/fleet_choice.h"
 #include "agent/cli/terminal.h"
 #include "agent/fleet/fleet_watch.h"
+#include "kernels/base/joined.h"
 #include "kernels/base/number_text.h"
 
 namespace bitpilot {
@@ -37,12 +38,12 @@ struct StateFlags : FleetFlags {
   double interval_s = 2.0;  // of top
 };
 
-std::vector<std::vector<std::string>> Rows(const FleetWatch& watch) {
-  std::vector<std::vector<std::string>> rows = {BoardRowHead()};
+std::vector<std::string> Table(const FleetWatch& watch) {
+  std::vector<ShownBoard> boards;
   for (std::size_t i = 0; i < watch.size(); ++i) {
-    rows.push_back(BoardRow(watch.address(i), watch.View(i), watch.SeenAgo(i)));
+    boards.push_back({watch.address(i), watch.View(i), watch.SeenAgo(i)});
   }
-  return rows;
+  return BoardTable(boards);
 }
 
 bool AllAnswered(const FleetWatch& watch) {
@@ -62,7 +63,7 @@ int PrintState(const FleetWatch& watch, bool json) {
     }
     PrintJson({{"type", "result"}, {"ok", ok}, {"boards", boards}});
   } else {
-    PrintTable(Rows(watch));
+    for (const std::string& line : Table(watch)) std::printf("%s\n", line.c_str());
   }
   return ok ? kExitDone : kExitFailed;
 }
@@ -84,10 +85,11 @@ int PrintFile(const StateFlags& flags) {
       ChooseBoards(*fleet, flags.file, flags.boards, "--board");
   if (!chosen.ok()) return Fail(chosen.status(), flags.json);
   Json boards = Json::array();
-  std::vector<std::vector<std::string>> rows = {{"board", "endpoint", "public key", "listed at"}};
+  std::vector<std::vector<std::string>> rows = {{"board", "endpoint", "class", "listed at"}};
   for (const BoardAddress& board : *chosen) {
     boards.push_back(ListedBoardJson(board));
-    rows.push_back({board.name, board.endpoint, board.public_key, board.listed_at});
+    rows.push_back({board.name, board.connects ? "connects to " + board.endpoint : board.endpoint,
+                    board.tags.empty() ? "-" : Joined(board.tags), board.listed_at});
   }
   if (flags.json) {
     PrintJson({{"type", "result"}, {"keys", fleet->keys_directory}, {"boards", boards}});
@@ -101,12 +103,8 @@ int PrintFile(const StateFlags& flags) {
 int RunList(const StateFlags& flags) { return flags.offline ? PrintFile(flags) : PrintOnce(flags); }
 
 std::vector<std::string> Frame(const FleetWatch& watch) {
-  std::vector<std::string> lines = TableLines(Rows(watch));
+  std::vector<std::string> lines = Table(watch);
   lines.emplace_back();
-  // Where it is not cut off with the table's last column.
-  for (std::size_t i = 0; i < watch.size(); ++i) {
-    if (!watch.View(i).status.ok()) lines.push_back(watch.View(i).status.message());
-  }
   lines.emplace_back("q or Ctrl-C ends");
   return lines;
 }

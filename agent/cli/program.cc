@@ -4,6 +4,7 @@
 #include <csignal>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "kernels/base/file_io.h"
 
@@ -14,6 +15,25 @@ namespace {
 bool AsksForJson(int argc, char** argv) {
   return std::any_of(argv, argv + argc,
                      [](const char* argument) { return std::string(argument) == "--json"; });
+}
+
+// The commands that the arguments begin with, "fleet" and "list", are there: CLI11 says of others only that
+// a subcommand is required.
+Status CheckCommand(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  std::string path = "bitpilot";
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) return {};
+    const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[i]; };
+    const std::vector<const CLI::App*> named = at->get_subcommands(is_named);
+    if (named.empty()) {
+      return InvalidArgument("unknown command \"" + std::string(argv[i]) + "\"; " + path +
+                             " --help lists them");
+    }
+    at = named.front();
+    path += " " + at->get_name();
+  }
+  return {};
 }
 
 int RunCommand(int argc, char** argv, void (*add_commands)(CLI::App&, int&)) {
@@ -32,12 +52,8 @@ int RunCommand(int argc, char** argv, void (*add_commands)(CLI::App&, int&)) {
       "Start here: bitpilot search --model resnet8 --data sample --study runs/first.db");
   int exit_code = kExitDone;
   add_commands(app, exit_code);
-  const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
-    return Fail(InvalidArgument("unknown command \"" + std::string(argv[1]) +
-                                "\"; bitpilot --help lists them"),
-                AsksForJson(argc, argv));
-  }
+  const Status known = CheckCommand(app, argc, argv);
+  if (!known.ok()) return Fail(known, AsksForJson(argc, argv));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

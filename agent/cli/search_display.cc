@@ -12,6 +12,7 @@
 #include "agent/cli/step_line.h"
 #include "agent/cli/terminal.h"
 #include "agent/study/formatted.h"
+#include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
@@ -89,9 +90,11 @@ void SearchDisplay::Print(const nlohmann::json& line) {
 
 void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
                            const TransitionEvent& answer, double hypervolume) {
-  if (first_step_ < 0) first_step_ = shown_steps_ = proposal.step;
-  // Answers come in another order than proposals: the bar goes forward only.
-  shown_steps_ = std::max(shown_steps_, proposal.step + 1);
+  if (first_step_ < 0) first_step_ = shown_steps_ = std::min(proposal.step, total_);
+  if (answer.transition.status == TransitionStatus::kUnavailable) ++unmeasured_steps_;
+  // Answers come in another order than proposals: the bar goes forward only. Who resumes does not know how
+  // many steps before measured nothing.
+  shown_steps_ = std::max(shown_steps_, std::min(proposal.step + 1 - unmeasured_steps_, total_));
   // What is prose comes last: a narrow terminal cuts it off.
   Show(shown_steps_, DescribeStep(problem, answer) +
                          Formatted("  hypervolume %.4f  (", hypervolume) + proposal.reason + ")");
@@ -100,7 +103,7 @@ void SearchDisplay::OnStep(const SearchProblem& problem, const ProposalEvent& pr
 
 void SearchDisplay::OnNotice(const std::string& text) {
   EndLine();
-  std::fprintf(stderr, "note: %s\n", text.c_str());
+  std::fprintf(stderr, "note: %s\n", WithoutControls(text).c_str());
   if (json_) Print({{"type", "notice"}, {"text", text}});
 }
 

@@ -33,8 +33,9 @@ class SearchDisplay final : public SearchObserver {
   bool terminal_;
   bool line_open_ = false;
   int total_ = 0;
-  int first_step_ = -1;  // a resumed study had those before it, in no time
-  int shown_steps_ = 0;  // by the bar
+  int first_step_ = -1;       // a resumed study had those before it, in no time
+  int unmeasured_steps_ = 0;  // for want of a board: what they were to cost is left
+  int shown_steps_ = 0;       // by the bar
   std::chrono::steady_clock::time_point phase_start_;
   std::chrono::steady_clock::time_point last_line_;
 };

@@ -39,6 +39,7 @@ Json ClassesArray(const SearchProblem& problem, const TransitionEvent& answer) {
 
 // The board whose ratio the step's is: of several classes that of the objective's, or the slowest's.
 Json BoardOf(const SearchProblem& problem, const TransitionEvent& answer) {
+  if (!answer.transition.latency_ns) return nullptr;
   const ClassOutcome* shown = nullptr;
   double slowest = 0.0;
   for (const ClassOutcome& outcome : answer.classes) {
@@ -136,8 +137,11 @@ std::string DescribeStep(const SearchProblem& problem, const TransitionEvent& an
     for (const ClassOutcome& outcome : answer.classes) {
       const auto* away = std::get_if<BoardUnavailable>(&outcome.result);
       if (away == nullptr || !away->predicted_ratio) continue;
-      text += Formatted(", predicted %.3fx (no board)", *away->predicted_ratio);
+      const bool is_only = answer.classes.size() == 1;
+      text += (is_only ? ", " : ", " + outcome.on + " ") +
+              Formatted("predicted %.3fx (no board)", *away->predicted_ratio);
     }
+    if (answer.classes.size() > 1) text += WhereMeasured(answer);
   }
   return text;
 }

@@ -37,14 +37,9 @@ std::size_t TerminalRows(int descriptor) {
 std::string OneLine(const std::string& text, std::size_t columns) {
   std::string line;
   std::size_t taken = 0;
-  const std::string utf8 = ToUtf8(text);
-  for (std::size_t i = 0; i < utf8.size(); ++i) {
-    const auto code = static_cast<unsigned char>(utf8[i]);
-    if (IsBegin(utf8[i]) && taken++ == columns) break;
-    // U+0080 to U+009F: some terminals obey those, too.
-    const bool is_c1 = code == 0xC2U && static_cast<unsigned char>(utf8[i + 1]) < 0xA0U;
-    line += code < 0x20U || code == 0x7FU || is_c1 ? ' ' : utf8[i];
-    if (is_c1) ++i;
+  for (const char byte : WithoutControls(text)) {
+    if (IsBegin(byte) && taken++ == columns) break;
+    line += byte;
   }
   return line;
 }

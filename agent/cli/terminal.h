@@ -40,8 +40,8 @@ class TerminalScreen {
  private:
   void TakeKeys() const;
 
+  termios before_{};  // above has_keys_, whose initialization fills it
   const bool has_keys_;
-  termios before_{};
   bool quit_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/fleet/board_conditions.h"
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "agent/fleet/board.h"
@@ -11,7 +12,9 @@ namespace {
 
 constexpr std::size_t kDigits = 12;
 
-using Part = std::pair<const char*, std::string>;
+using Part = std::pair<std::string_view, std::string>;
+
+constexpr std::string_view kModelSource = "model source";
 
 std::array<Part, 13> PartsOf(const BoardInfo& board) {
   return {{{"board", board.name},
@@ -24,7 +27,7 @@ std::array<Part, 13> PartsOf(const BoardInfo& board) {
            {"daemon build", board.daemon_build},
            {"kernel build", board.kernel_build},
            {"backend", board.backend},
-           {"model source", board.model_source},
+           {kModelSource, board.model_source},
            {"machine that trains", board.shares_agent_host ? "this one" : "another one"},
            {"core", board.core}}};
 }
@@ -57,6 +60,8 @@ std::string DescribeFingerprintChange(const BoardInfo& before, const BoardInfo& 
   std::string text;
   for (std::size_t i = 0; i < is.size(); ++i) {
     if (was[i].second == is[i].second) continue;
+    // Another table has another source: a sentence each, of which nobody needs to know here.
+    if (is[i].first == kModelSource && before.backend != now.backend) continue;
     text += (text.empty() ? "" : "; ") + std::string(is[i].first) + " is " +
             (is[i].second.empty() ? "not told" : is[i].second) + ", was " +
             (was[i].second.empty() ? "not told" : was[i].second);

@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/fleet/link_refusal.h"
 #include "agent/fleet/wire_conversion.h"
 #include "kernels/base/check.h"
 #include "proto/validation.h"
@@ -17,8 +18,10 @@ constexpr char kOlderDaemon[] =
 
 }  // namespace
 
-BoardInquiry::BoardInquiry(std::string label, std::string agent_build)
-    : label_(std::move(label)), agent_build_(std::move(agent_build)) {}
+BoardInquiry::BoardInquiry(std::string label, std::string agent_build, std::string agent_public_key)
+    : label_(std::move(label)),
+      agent_build_(std::move(agent_build)),
+      agent_public_key_(std::move(agent_public_key)) {}
 
 std::vector<ClientAction> BoardInquiry::Ask(BoardQuestion question, Instant now) {
   BITPILOT_CHECK(now >= now_);
@@ -63,12 +66,8 @@ std::vector<ClientAction> BoardInquiry::GiveUp(const std::string& why) {
 }
 
 void BoardInquiry::Handle(const LinkRefused& event) {
-  Lose({StatusCode::kPermissionDenied,
-        label_ + (event.by_daemon
-                      ? " refused this agent's key: its authorized_agents has no line \"NAME KEY\" "
-                        "with the key in agent.pub, or one whose last day is over"
-                      : " does not complete the encrypted handshake: its public key is not the one "
-                        "given, or something else than bitpilotd listens there")});
+  Lose(event.by_daemon ? AgentNotAuthorized(label_, agent_public_key_)
+                       : HandshakeNotCompleted(label_));
 }
 
 void BoardInquiry::Handle(const MessageReceived& event) {

@@ -38,7 +38,8 @@ struct BoardView {
 class BoardInquiry {
  public:
   // label: how messages call the board, e.g. "board 'rpi5-a' at tcp://192.0.2.7:7777".
-  BoardInquiry(std::string label, std::string agent_build);
+  // agent_public_key: for messages.
+  BoardInquiry(std::string label, std::string agent_build, std::string agent_public_key);
 
   // Begins a question; one that is under way is given up.
   //
@@ -72,6 +73,7 @@ class BoardInquiry {
 
   const std::string label_;
   const std::string agent_build_;
+  const std::string agent_public_key_;
   std::vector<ClientAction> actions_;
   Instant now_{0};
   Phase phase_ = Phase::kIdle;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "agent/fleet/client_core.h"
+#include "agent/fleet/link_refusal.h"
 #include "agent/fleet/quarantine_reason.h"
 #include "kernels/base/quoted.h"
 
@@ -79,11 +80,7 @@ std::string ClientCore::WhyAway() const {
 
 Status ClientCore::AwayStatus() const {
   if (handshake_failed_ && !was_ready_) {
-    return {
-        StatusCode::kPermissionDenied,
-        BoardLabel() +
-            " does not complete the encrypted handshake: its public key is not the one given, or "
-            "something else than bitpilotd listens there"};
+    return HandshakeNotCompleted(BoardLabel());
   }
   const auto advice = [this]() -> std::string {
     switch (absence_) {

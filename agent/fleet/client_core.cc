@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/fleet/board_conditions.h"
+#include "agent/fleet/link_refusal.h"
 #include "kernels/base/check.h"
 #include "proto/validation.h"
 
@@ -114,11 +115,7 @@ void ClientCore::Handle(LinkUp&) {
 
 void ClientCore::Handle(LinkRefused& event) {
   if (event.by_daemon) {
-    FailBoard(Status(StatusCode::kPermissionDenied,
-                     BoardLabel() +
-                         " refused this agent's key: add a line \"NAME KEY\" with the key in "
-                         "agent.pub to authorized_agents in the daemon's key folder, and send the "
-                         "daemon SIGHUP"));
+    FailBoard(AgentNotAuthorized(BoardLabel(), options_.agent_public_key));
   } else {
     handshake_failed_ = true;
     LoseSession(was_ready_ ? "the encrypted handshake failed"

@@ -59,7 +59,8 @@ struct ClientOptions {
   std::string board_name;  // for messages, with the endpoint
   std::string endpoint;
   std::string agent_build;
-  std::string holder;  // what others see who ask for the lease
+  std::string agent_public_key;  // for messages: what a board that refuses it lacks
+  std::string holder;            // what others see who ask for the lease
   LeaseTerms lease;
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds reconnect_timeout{60'000};

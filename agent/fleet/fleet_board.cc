@@ -11,7 +11,7 @@ namespace {
 
 // What another agent reads that asks for the lease: host and process.
 std::string HolderName() {
-  return "bitpilot, process " + std::to_string(getpid()) + " on " + HostName();
+  return "process " + std::to_string(getpid()) + " on " + HostName();
 }
 
 }  // namespace
@@ -23,6 +23,7 @@ FleetBoard FleetBoardNamed(const std::string& name, const std::string& endpoint,
   board.client.board_name = name;
   board.client.endpoint = endpoint;
   board.client.agent_build = "bitpilot " BITPILOT_VERSION;
+  board.client.agent_public_key = keys.public_key;
   board.client.holder = HolderName();
   board.client.connect_timeout = options.connect_timeout;
   board.client.reconnect_timeout = options.reconnect_timeout;

@@ -8,26 +8,44 @@
 #include <string>
 #include <utility>
 
+#include "agent/fleet/zmq_socket.h"
 #include "kernels/base/home_folder.h"
 #include "kernels/base/joined.h"
+#include "kernels/base/quoted.h"
 #include "kernels/base/text_file.h"
 #include "proto/endpoint.h"
 
 namespace bitpilot {
 namespace {
 
-constexpr std::size_t kKeyLength = 40;
+// What a wrong key was probably meant to be: behind the list of those that there are.
+std::string KeyHint(std::string_view key) {
+  if (key == "keys" || key == "listen") {
+    return ": '" + std::string(key) + "' stands before the first [[board]]";
+  }
+  if (key == "tag" || key == "class" || key == "classes") {
+    return ": the classes of a board are its tags, like tags = [\"pi5\"]";
+  }
+  if (key == "boards") return ": a board is written as a [[board]] section";
+  return "";
+}
+
+// Where a daemon listens, and nobody connects.
+bool IsEveryAddress(const Endpoint& endpoint) {
+  return endpoint.host == "0.0.0.0" || endpoint.host == "::";
+}
 
 // Makes messages that begin with the place: "fleet.toml:7: ".
 class FleetParser {
  public:
   explicit FleetParser(std::string path) : path_(std::move(path)) {}
 
-  Result<Fleet> Parse(const toml::table& root);
-  // Empty if there is no such entry.
-  Result<std::string> Listen(const toml::table& root) const;
+  // There may be no boards if `is_begun`.
+  Result<Fleet> Parse(const toml::table& root, bool is_begun);
 
  private:
+  // Empty if there is no such entry.
+  Result<std::string> Listen(const toml::table& root) const;
   Status Error(const toml::source_region& where, const std::string& message) const {
     return InvalidArgument(path_ + ":" + std::to_string(where.begin.line) + ": " + message);
   }
@@ -35,6 +53,8 @@ class FleetParser {
   Result<std::string> Text(const toml::table& table, std::string_view key) const;
   // Of an entry that may be missing.
   Result<std::vector<std::string>> Tags(const toml::table& table) const;
+  // Into `fleet`, of which `listen` is known.
+  Status ParseBoards(const toml::node& boards, Fleet& fleet) const;
   // listen: where boards that connect to this agent do so; empty: nowhere.
   Result<BoardAddress> ParseBoard(const toml::table& table, const std::string& listen) const;
   // The endpoint of a board, of which all else is known, and whether it connects.
@@ -50,11 +70,8 @@ Status FleetParser::CheckKeys(const toml::table& table,
                               std::initializer_list<std::string_view> known) const {
   for (const auto& [key, value] : table) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
-    return Error(key.source(),
-                 "unknown key '" + std::string(key.str()) + "'; expected one of " + Joined(known) +
-                     (key.str() == "keys" || key.str() == "listen"
-                          ? ": '" + std::string(key.str()) + "' stands before the first [[board]]"
-                          : ""));
+    return Error(key.source(), "unknown key '" + std::string(key.str()) + "'; expected one of " +
+                                   Joined(known) + KeyHint(key.str()));
   }
   return {};
 }
@@ -130,8 +147,13 @@ Status FleetParser::ParseWay(const toml::table& table, const std::string& listen
     const toml::source_region& where = table.get("endpoint")->source();
     board.listed_at = path_ + ":" + std::to_string(where.begin.line);
     const Result<Endpoint> endpoint = ParseEndpoint(board.endpoint, EndpointUse::kConnect);
-    if (endpoint.ok()) return {};
-    return Error(where, "'endpoint' of board '" + board.name + "': " + endpoint.status().message());
+    const std::string of_board = "'endpoint' of board '" + board.name + "': ";
+    if (!endpoint.ok()) return Error(where, of_board + endpoint.status().message());
+    if (!IsEveryAddress(*endpoint)) return {};
+    return Error(where, of_board + board.endpoint +
+                            " is where a board listens; write the address at which this machine "
+                            "reaches it, like tcp://192.0.2.7:" +
+                            std::to_string(endpoint->port));
   }
   board.listed_at = path_ + ":" + std::to_string(connects->source().begin.line);
   if (table.contains("endpoint")) {
@@ -172,10 +194,10 @@ Result<BoardAddress> FleetParser::ParseBoard(const toml::table& table,
     if (!command.ok()) return command.status();
     board.power_cycle = std::move(command).value();
   }
-  if (board.public_key.size() != kKeyLength) {
+  if (!IsCurveKey(board.public_key)) {
     return Error(table.get("public_key")->source(),
-                 "'public_key' has 40 characters, as `bitpilotd keygen` printed it, got " +
-                     std::to_string(board.public_key.size()));
+                 "'public_key' has 40 characters of Z85, as `bitpilotd keygen` printed it, got " +
+                     std::to_string(board.public_key.size()) + ": " + Quoted(board.public_key));
   }
   return board;
 }
@@ -202,24 +224,20 @@ Status FleetParser::CheckDiffer(const BoardAddress& earlier, const BoardAddress&
                             "; of two boards write another 'name' for one, by which --board finds "
                             "it");
   }
+  if (earlier.public_key == board.public_key) {
+    return Error(where, "board '" + board.name + "' has the public_key of '" + earlier.name +
+                            "' (" + earlier.listed_at +
+                            "), so the two are one board: remove one of them. A board whose "
+                            "storage was copied gets keys of its own by `bitpilotd keygen --force` "
+                            "there");
+  }
   return {};
 }
 
-Result<Fleet> FleetParser::Parse(const toml::table& root) {
-  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "listen", "board"}));
-  Fleet fleet;
-  Result<std::string> listen = Listen(root);
-  if (!listen.ok()) return listen.status();
-  fleet.listen = std::move(*listen);
-  const Result<std::string> keys = Text(root, "keys");
-  const toml::node* boards = root.get("board");
-  if (boards == nullptr) {
-    if (!keys.ok()) return keys.status();
-    return InvalidArgument(path_ + ": no [[board]]; list at least one");
-  }
-  const toml::array* list = boards->as_array();
+Status FleetParser::ParseBoards(const toml::node& boards, Fleet& fleet) const {
+  const toml::array* list = boards.as_array();
   if (list == nullptr || list->empty() || !list->is_homogeneous(toml::node_type::table)) {
-    return Error(boards->source(), "boards are written as [[board]] sections");
+    return Error(boards.source(), "boards are written as [[board]] sections");
   }
   for (const toml::node& node : *list) {
     Result<BoardAddress> board = ParseBoard(*node.as_table(), fleet.listen);
@@ -229,8 +247,23 @@ Result<Fleet> FleetParser::Parse(const toml::table& root) {
     }
     fleet.boards.push_back(std::move(board).value());
   }
+  return {};
+}
+
+Result<Fleet> FleetParser::Parse(const toml::table& root, bool is_begun) {
+  BITPILOT_RETURN_IF_ERROR(CheckKeys(root, {"keys", "listen", "board"}));
+  Fleet fleet;
+  Result<std::string> listen = Listen(root);
+  if (!listen.ok()) return listen.status();
+  fleet.listen = std::move(*listen);
+  const Result<std::string> keys = Text(root, "keys");
+  const toml::node* boards = root.get("board");
+  if (boards != nullptr) BITPILOT_RETURN_IF_ERROR(ParseBoards(*boards, fleet));
   // After the boards: a `keys` line below one of them is that board's, and said above.
   if (!keys.ok()) return keys.status();
+  if (boards == nullptr && !is_begun) {
+    return InvalidArgument(path_ + ": no [[board]]; list at least one");
+  }
   // An absolute `keys` replaces the file's folder.
   fleet.keys_directory = (std::filesystem::path(path_).parent_path() / ExpandHome(*keys)).string();
   return fleet;
@@ -253,13 +286,13 @@ Result<toml::table> ParseToml(std::string_view text, const std::string& path) {
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path) {
   const Result<toml::table> root = ParseToml(text, path);
   if (!root.ok()) return root.status();
-  return FleetParser(path).Parse(*root);
+  return FleetParser(path).Parse(*root, /*is_begun=*/false);
 }
 
-Result<std::string> ListenOf(std::string_view text, const std::string& path) {
+Result<Fleet> ParseBegunFleetFile(std::string_view text, const std::string& path) {
   const Result<toml::table> root = ParseToml(text, path);
   if (!root.ok()) return root.status();
-  return FleetParser(path).Listen(*root);
+  return FleetParser(path).Parse(*root, /*is_begun=*/true);
 }
 
 Status CheckHost(const BoardAddress& board) {

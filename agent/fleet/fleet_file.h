@@ -33,15 +33,12 @@ struct Fleet {
 // path: names the file in messages and anchors a relative `keys`.
 //
 // Errors:
-//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name or endpoint twice, two
-//                     boards that connect with one key, no boards; the message names file, line and
-//                     key.
+//   kInvalidArgument  not TOML, an unknown, missing or wrong entry, a name, endpoint or key twice, no
+//                     boards; the message names file, line and key.
 Result<Fleet> ParseFleetFile(std::string_view text, const std::string& path);
 
-// Where the agent of this fleet listens for boards that connect to it; empty if the text does not say.
-//
-// Errors: kInvalidArgument as ParseFleetFile() for text that is not TOML and for that entry.
-Result<std::string> ListenOf(std::string_view text, const std::string& path);
+// The same of a file to which boards are to be added: there may be none yet.
+Result<Fleet> ParseBegunFleetFile(std::string_view text, const std::string& path);
 
 // Looks up the host of a board, so that a name that nobody knows is said before anything is done
 // for that board; one that connects to this agent has none. Other boards of the file may be switched off, and their names unknown meanwhile.

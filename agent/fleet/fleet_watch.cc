@@ -21,7 +21,8 @@ FleetWatch::FleetWatch(std::vector<BoardAddress> boards, const AgentKeys& keys)
   boards_.reserve(boards.size());
   for (BoardAddress& address : boards) {
     const std::string label = "board '" + address.name + "' at " + address.endpoint;
-    boards_.push_back({std::move(address), BoardInquiry(label, "bitpilot " BITPILOT_VERSION),
+    boards_.push_back({std::move(address),
+                       BoardInquiry(label, "bitpilot " BITPILOT_VERSION, keys.public_key),
                        std::make_unique<ZmqLink>(hub_)});
     boards_of_links_[boards_.back().link.get()] = boards_.size() - 1;
   }

@@ -1,5 +1,7 @@
 #include "agent/fleet/quarantine_reason.h"
 
+#include "kernels/base/utf8.h"
+
 namespace bitpilot {
 
 std::string QuarantineReason(const std::string& why) {
@@ -13,7 +15,8 @@ bool IsQuarantined(const v1::BoardStatus& board) {
 }
 
 std::string DescribeDrain(const std::string& reason) {
-  return IsQuarantineReason(reason) ? reason : "drained: " + reason;
+  return IsQuarantineReason(reason) ? WithoutControls(reason)
+                                    : "drained: " + WithoutControls(reason);
 }
 
 }  // namespace bitpilot

@@ -16,7 +16,8 @@ std::string NoBoard(const DecisionOutcome& outcome) {
   for (const ClassOutcome& each : outcome.classes) {
     const auto* away = std::get_if<BoardUnavailable>(&each.result);
     if (away == nullptr || !away->predicted_ratio) continue;
-    text += ", predicted " + FormatFixed(*away->predicted_ratio, 3) + "\u00d7";
+    text += (outcome.classes.size() == 1 ? ", " : ", " + each.on + " ") + "predicted " +
+            FormatFixed(*away->predicted_ratio, 3) + "\u00d7";
   }
   return text;
 }

@@ -33,7 +33,7 @@ void LogLine(const std::string& text, const std::string& event, const LogFields&
              bool is_detail) {
   if (g_format == LogFormat::kText) {
     if (is_detail) return;
-    std::fprintf(stderr, "bitpilotd: %s\n", text.c_str());
+    std::fprintf(stderr, "bitpilotd: %s\n", WithoutControls(text).c_str());
   } else {
     nlohmann::ordered_json line{{"time", TimeNow()}, {"event", event}, {"text", ToUtf8(text)}};
     for (const auto& [name, value] : fields) line[name] = ToUtf8(value);

@@ -50,6 +50,18 @@ std::string ToUtf8(std::string_view text) {
   return utf8;
 }
 
+std::string WithoutControls(std::string_view text) {
+  const std::string utf8 = ToUtf8(text);
+  std::string line;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(utf8[i]);
+    const bool is_c1 = byte == 0xc2 && static_cast<std::uint8_t>(utf8[i + 1]) < 0xa0;
+    line += byte < 0x20 || byte == 0x7f || is_c1 ? ' ' : utf8[i];
+    if (is_c1) ++i;
+  }
+  return line;
+}
+
 std::string_view WithoutByteOrderMark(std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   return text;

@@ -14,6 +14,10 @@ bool IsUtf8(std::string_view text);
 // `text` with U+FFFD in place of every byte that is no part of a character.
 std::string ToUtf8(std::string_view text);
 
+// ToUtf8(text) as one line that no terminal obeys: a space in place of every control character, U+0080 to
+// U+009F among them. For what a peer said, in messages and logs.
+std::string WithoutControls(std::string_view text);
+
 // `text` without the U+FEFF that editors of Windows put at the beginning of files.
 std::string_view WithoutByteOrderMark(std::string_view text);
 

@@ -93,6 +93,18 @@ TEST(BoardConditionsTest, SaysWhatChanged) {
             "system is not told, was Linux 6.1; governor is powersave, was performance");
 }
 
+TEST(BoardConditionsTest, AnotherTableIsSaidByItsNameAlone) {
+  BoardInfo before = ABoard();
+  before.backend = "model:one";
+  before.model_source = "measured on Monday";
+  BoardInfo now = before;
+  now.model_source = "measured on Tuesday";
+  EXPECT_EQ(DescribeFingerprintChange(before, now),
+            "model source is measured on Tuesday, was measured on Monday");
+  now.backend = "model:two";
+  EXPECT_EQ(DescribeFingerprintChange(before, now), "backend is model:two, was model:one");
+}
+
 TEST(BoardConditionsTest, TheGovernorIsThatOfTheMeasurement) {
   BoardConditions conditions;
   EXPECT_EQ(FingerprintOf(ABoard(), conditions), FingerprintOf(ABoard()));

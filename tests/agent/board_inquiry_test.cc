@@ -75,7 +75,7 @@ class BoardInquiryTest : public testing::Test {
     return SentOf(ReplyToHello(3, role));
   }
 
-  BoardInquiry inquiry_{"board 'a' at tcp://192.0.2.7:7777", "test"};
+  BoardInquiry inquiry_{"board 'a' at tcp://192.0.2.7:7777", "test", "KEY-OF-AGENT"};
   std::uint64_t last_request_id_ = 0;
 };
 
@@ -132,6 +132,7 @@ TEST_F(BoardInquiryTest, TellsARefusedKeyFromAnotherServer) {
   inquiry_.Step(LinkRefused{true}, kNow);
   EXPECT_EQ(inquiry_.view().status.code(), StatusCode::kPermissionDenied);
   EXPECT_THAT(inquiry_.view().status.message(), HasSubstr("authorized_agents"));
+  EXPECT_THAT(inquiry_.view().status.message(), testing::EndsWith(" KEY-OF-AGENT"));
   inquiry_.Ask({}, kNow);
   inquiry_.Step(LinkRefused{false}, kNow);
   EXPECT_EQ(inquiry_.view().status.code(), StatusCode::kPermissionDenied);

@@ -1,7 +1,7 @@
 # In this process: LibTorch is loaded once.
 bitpilot_add_test(cli_test LABEL agent ONE_PROCESS
   SOURCES board_row_test.cc budget_outcome_test.cc check_output_test.cc cli_flags_test.cc episodes_output_test.cc final_table_test.cc search_flags_test.cc
-    program.cc search_metrics_test.cc small_sample.cc step_line_test.cc stop_signals_test.cc train_checkpoint_test.cc
+    program.cc search_display_test.cc search_metrics_test.cc small_sample.cc step_line_test.cc stop_signals_test.cc terminal_test.cc train_checkpoint_test.cc
   DEPS bitpilot::cli bitpilot::study)
 add_dependencies(cli_test bitpilot)
 

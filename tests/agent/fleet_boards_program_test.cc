@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -164,16 +165,25 @@ TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(Run(add_a)["added"], true);
   const std::string one = Text("fleet.toml") + "# a remark\n";
   ASSERT_EQ(Shell("echo '# a remark' >> fleet.toml").exit_code, 0);
-  EXPECT_EQ(Run("add b --endpoint tcp://192.0.2.8:7777 --public-key=" + key)["added"], true);
+  EXPECT_EQ(
+      Run("add b --endpoint tcp://192.0.2.8:7777 --public-key=" + std::string(40, 'o'))["added"],
+      true);
   EXPECT_TRUE(Text("fleet.toml").starts_with(one));
   EXPECT_EQ(Run("list --offline")["boards"].size(), 2U);
 
   const std::string two = Text("fleet.toml");
-  ExpectRefused(add_a, 1, "has the endpoint of 'a'");
-  ExpectRefused("add a --endpoint tcp://192.0.2.9:7777 --public-key=" + key, 1, "has the name");
+  ExpectRefused(add_a, 2, "fleet.toml: board 'a' has the endpoint of 'a'");
+  ExpectRefused("add a --endpoint tcp://192.0.2.9:7777 --public-key=" + key, 2,
+                "fleet.toml: board 'a' has the name");
   EXPECT_EQ(Text("fleet.toml"), two);
   ExpectRefused("check --board c", 2, "lists no board \"c\", only: a, b");
   ExpectRefused("list --fleet none.toml", 1, "none.toml");
+
+  // What is wrong in the file itself is named by the lines that it has, whatever would stand before them.
+  ASSERT_EQ(Shell("echo 'colour = 1' >> fleet.toml").exit_code, 0);
+  ExpectRefused("add c --connects --public-key=" + std::string(40, 'x'), 1,
+                "fleet.toml:" + std::to_string(std::count(two.begin(), two.end(), '\n') + 1) +
+                    ": unknown key 'colour'");
 }
 
 TEST_F(FleetBoardsProgramTest, AnOrderHoldsForEveryAgentUntilItIsTakenBack) {
@@ -200,9 +210,25 @@ TEST_F(FleetBoardsProgramTest, AnOrderHoldsForEveryAgentUntilItIsTakenBack) {
   EXPECT_EQ(OnlyBoard("release bench")["state"], "READY");
   EXPECT_EQ(OnlyBoard("check")["ok"], true);
 
+  ExpectRefused("darin bench", 2, "unknown command \"darin\"; bitpilot fleet --help lists them");
   ExpectRefused("drain", 2, "their names, or --all");
   ExpectRefused("drain nobody", 2, "lists no board \"nobody\", only: bench");
   EXPECT_NE(Shell("bitpilot fleet quarantine bench").exit_code, 0) << "without a reason";
+  ExpectRefused("quarantine bench --reason ' '", 2, "--reason is empty");
+  ExpectRefused("drain bench --reason \"$(printf 'one\\ntwo')\"", 2, "one line of UTF-8");
+}
+
+TEST_F(FleetBoardsProgramTest, AnOrderKeepsTheReasonThatABoardWasDrainedFor) {
+  std::unique_ptr<ForkedProcess> daemon;
+  Enroll(daemon, "admin");
+  OnlyBoard("drain bench --reason 'new fan'");
+  EXPECT_EQ(OnlyBoard("drain bench")["drain_reason"], "new fan");
+  EXPECT_EQ(OnlyBoard("quarantine bench --reason slow")["drain_reason"],
+            "quarantined: slow; was drained: new fan");
+  EXPECT_EQ(OnlyBoard("quarantine bench --reason 'wrong outputs'")["drain_reason"],
+            "quarantined: wrong outputs");
+  EXPECT_EQ(OnlyBoard("release bench")["state"], "READY");
+  EXPECT_EQ(OnlyBoard("drain bench")["drain_reason"], "no reason was given");
 }
 
 TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
@@ -211,7 +237,7 @@ TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
   EXPECT_EQ(OnlyBoard("list")["role"], "OBSERVER");
   EXPECT_THAT(OnlyBoard("drain bench", 1)["error"].get<std::string>(), HasSubstr("admin"));
   ASSERT_EQ(Shell("bitpilot fleet add gone --endpoint tcp://127.0.0.1:1 --public-key=\"$(cat "
-                  "board-keys/daemon.pub)\"")
+                  "keys/agent.pub)\"")
                 .exit_code,
             0);
   const Json boards = Run("list --timeout 2", 1)["boards"];
@@ -245,7 +271,9 @@ TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {
   EXPECT_EQ(boards[1]["connects"], true);
   ExpectRefused("add third", 2, "--connects");
   ExpectRefused("add third --connects --endpoint tcp://192.0.2.7:7777", 2, "--connects");
-  ExpectRefused("add third --connects --public-key=" + key + "1", 1, "has the public_key of 'nat'");
+  ExpectRefused("add third --connects --public-key=" + key + "1", 2, "has the public_key of 'nat'");
+  ExpectRefused("add third --endpoint tcp://192.0.2.7:7777 --public-key=" + key + "1", 2,
+                "the two are one board");
 }
 
 // What `bitpilot fleet keygen` says begins the file with the keys alone.

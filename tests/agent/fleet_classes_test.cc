@@ -20,7 +20,6 @@ class FleetClassesTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(CreateAgentKeys(folder_.Path("keys"), false).ok());
-    board_key_ = ValueOrDie(CreateAgentKeys(folder_.Path("board"), false)).public_key;
     config_.device.clear();
     config_.fleet = folder_.Path("fleet.toml");
   }
@@ -29,14 +28,14 @@ class FleetClassesTest : public testing::Test {
     for (std::size_t i = 0; i < tags.size(); ++i) {
       const std::string number = std::to_string(i);
       text += "[[board]]\nname = \"board-" + number + "\"\nendpoint = \"tcp://127.0.0.1:1" +
-              number + "\"\npublic_key = \"" + board_key_ + "\"\ntags = [" + tags[i] + "]\n";
+              number + "\"\npublic_key = \"" + std::string(40, static_cast<char>('a' + i)) +
+              "\"\ntags = [" + tags[i] + "]\n";
     }
     WriteBytes(config_.fleet, text);
   }
 
   StudyFolder folder_;
   SearchConfig config_;
-  std::string board_key_;  // of every board: nobody connects
 };
 
 TEST_F(FleetClassesTest, AreTheBoardsWithTheTagsAlone) {

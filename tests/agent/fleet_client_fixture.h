@@ -42,6 +42,7 @@ inline JobRequest InferRequestOf(JobId id, std::size_t num_images) {
 
 inline ClientOptions TestOptions() {
   ClientOptions options;
+  options.agent_public_key = "KEY-OF-AGENT";
   options.board_name = "bench";
   options.endpoint = "tcp://192.0.2.7:7777";
   options.holder = "a test";

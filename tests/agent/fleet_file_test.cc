@@ -12,6 +12,7 @@ namespace bitpilot {
 namespace {
 
 const std::string kKey(40, 'k');
+const std::string kOtherKey(40, 'o');
 
 std::string Board(const std::string& name, const std::string& endpoint,
                   const std::string& key = kKey) {
@@ -30,7 +31,7 @@ void ExpectError(const std::string& text, const std::string& place, const std::s
 TEST(ParseFleetFileTest, ReadsBoardsInOrder) {
   const Result<Fleet> fleet =
       ParseFleetFile("keys = \"mine\"\n" + Board("rpi5-a", "tcp://192.0.2.7:7777") +
-                         Board("rpi5-b", "tcp://[2001:db8::7]:7777"),
+                         Board("rpi5-b", "tcp://[2001:db8::7]:7777", kOtherKey),
                      "lab/fleet.toml");
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
   EXPECT_EQ(fleet->keys_directory, "lab/mine");
@@ -45,7 +46,7 @@ TEST(ParseFleetFileTest, ReadsClassesAndThePowerCycleOfABoard) {
   const Result<Fleet> fleet = ParseFleetFile(
       "keys = \"mine\"\n" + Board("rpi5-a", "tcp://192.0.2.7:7777") +
           "tags = [\"pi5\", \"lab\", \"pi5\"]\npower_cycle = \"usb-power rpi5-a\"\n" +
-          Board("rpi5-b", "tcp://192.0.2.8:7777"),
+          Board("rpi5-b", "tcp://192.0.2.8:7777", kOtherKey),
       "lab/fleet.toml");
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
   EXPECT_EQ(fleet->boards[0].tags, (std::vector<std::string>{"pi5", "lab"}));
@@ -62,7 +63,7 @@ std::string ConnectingBoard(const std::string& name, const std::string& key) {
 TEST(ParseFleetFileTest, ReadsBoardsThatConnectToTheAgent) {
   const Result<Fleet> fleet = ParseFleetFile(
       "keys = \"k\"\nlisten = \"tcp://0.0.0.0:7776\"\n" + ConnectingBoard("a", kKey) +
-          ConnectingBoard("b", std::string(40, 'o')) + Board("c", "tcp://192.0.2.7:7777"),
+          ConnectingBoard("b", kOtherKey) + Board("c", "tcp://192.0.2.7:7777"),
       "lab/fleet.toml");
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
   EXPECT_EQ(fleet->listen, "tcp://0.0.0.0:7776");
@@ -121,6 +122,15 @@ TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
   ExpectError(keys + Board("a", "tcp://::1:7777"), "lab/fleet.toml:4:", "brackets");
   ExpectError(keys + Board("a", "tcp://192.0.2.7:7", "short"),
               "lab/fleet.toml:5:", "40 characters");
+  ExpectError(keys + Board("a", "tcp://192.0.2.7:7", std::string(39, 'k') + " "),
+              "lab/fleet.toml:5:", "Z85");
+  ExpectError(keys + Board("a", "tcp://0.0.0.0:7001"),
+              "lab/fleet.toml:4:", "like tcp://192.0.2.7:7001");
+  ExpectError(keys + Board("a", "tcp://[::]:7001"), "lab/fleet.toml:4:", "where a board listens");
+  ExpectError(keys + good + "class = \"pi5\"\n",
+              "lab/fleet.toml:6:", "unknown key 'class'; expected one of name,");
+  ExpectError(keys + good + "class = \"pi5\"\n", "lab/fleet.toml:6:", "tags = [\"pi5\"]");
+  ExpectError(keys + "[[boards]]\nname = \"a\"\n", "lab/fleet.toml:2:", "a [[board]] section");
   ExpectError(keys + good + "tags = \"pi5\"\n", "lab/fleet.toml:6:", "'tags' is a list of names");
   ExpectError(keys + good + "tags = [\"pi 5\"]\n", "lab/fleet.toml:6:", "letters, digits");
   ExpectError(keys + good + "power_cycle = \"\"\n", "lab/fleet.toml:6:", "'power_cycle'");
@@ -132,17 +142,26 @@ TEST(ParseFleetFileTest, NamesTheLineOfEveryMistake) {
 
 TEST(ParseFleetFileTest, SaysHowTwoBoardsOfOneNameOrPlaceGetAlong) {
   const std::string first = "keys = \"k\"\n" + Board("pi", "tcp://pi:7777");
-  const std::string other_key(40, 'o');
-  ExpectError(first + Board("pi-2", "tcp://pi:7777", other_key),
+  ExpectError(first + Board("pi-2", "tcp://pi:7777", kOtherKey),
               "lab/fleet.toml:6:", "write the address at which each is reached");
-  ExpectError(first + Board("pi", "tcp://192.0.2.7:7777", other_key),
+  ExpectError(first + Board("pi", "tcp://192.0.2.7:7777", kOtherKey),
               "lab/fleet.toml:6:", "write another 'name' for one");
-  ExpectError(first + Board("pi", "tcp://pi:7777", other_key),
+  ExpectError(first + Board("pi", "tcp://pi:7777", kOtherKey),
               "lab/fleet.toml:6:", "one board with new keys, remove the earlier one");
   ExpectError(first + Board("pi", "tcp://pi:7777"), "lab/fleet.toml:6:", "remove one of the two");
   EXPECT_TRUE(
-      ParseFleetFile(first + Board("pi-2", "tcp://192.0.2.7:7777", other_key), "lab/fleet.toml")
+      ParseFleetFile(first + Board("pi-2", "tcp://192.0.2.7:7777", kOtherKey), "lab/fleet.toml")
           .ok());
+}
+
+// Measured twice it would agree with itself, and count as two.
+TEST(ParseFleetFileTest, RefusesOneBoardUnderTwoAddresses) {
+  const std::string first = "keys = \"k\"\n" + Board("pi", "tcp://pi:7777");
+  ExpectError(first + Board("pi-2", "tcp://192.0.2.7:7777"), "lab/fleet.toml:6:",
+              "'pi-2' has the public_key of 'pi' (lab/fleet.toml:4), so the two are one board");
+  ExpectError("keys = \"k\"\nlisten = \"tcp://0.0.0.0:7776\"\n" + ConnectingBoard("a", kKey) +
+                  Board("b", "tcp://192.0.2.7:7777"),
+              "lab/fleet.toml:7:", "`bitpilotd keygen --force`");
 }
 
 TEST(ParseFleetFileTest, ExpandsATildeInTheKeyFolder) {

@@ -122,6 +122,20 @@ TEST_F(StepLineTest, OneClassHasTheLatencyThatItsRatioGives) {
   EXPECT_NEAR(step["classes"][0]["latency_ns"].get<double>(), 800.0, 1e-9);
 }
 
+TEST_F(StepLineTest, SaysOnWhichClassACandidateWasPredicted) {
+  TransitionEvent answer = Answer(0.8);
+  answer.classes[1] = {"b", BoardUnavailable{"unplugged", 0.55}};
+  answer.transition.status = TransitionStatus::kUnavailable;
+  answer.transition.latency_ns.reset();
+  EXPECT_THAT(DescribeStep(Problem(), answer),
+              HasSubstr(", not measured, b predicted 0.550x (no board) (a 0.800x on bench-1)"));
+  const nlohmann::json step = StepLine(Problem(), proposal_, answer, 0.5);
+  EXPECT_TRUE(step["latency_ratio"].is_null());
+  EXPECT_TRUE(step["reward"].is_null());
+  EXPECT_TRUE(step["board"].is_null());
+  EXPECT_EQ(step["classes"][1]["predicted_latency_ratio"], 0.55);
+}
+
 TEST_F(StepLineTest, NamesTheBoardsThatMeasured) {
   TransitionEvent answer = Answer(0.8);
   EXPECT_THAT(DescribeStep(Problem(), answer),

@@ -57,6 +57,23 @@ TEST(ClassObjectiveTest, WhatFailsOnAClassThatCountsHasNoFigure) {
   EXPECT_EQ(JointOf({Objective::kOne, "a"}, outcome)->figures.ratio, 0.5);
 }
 
+// Fast where there was a board says nothing of where there was none, also if a table foretells it.
+TEST(ClassObjectiveTest, WhatNoBoardOfAClassThatCountsMeasuredHasNoFigure) {
+  const TrialOutcome outcome =
+      OutcomeOf({{"a", kFast}, {"b", BoardUnavailable{"unplugged", /*predicted_ratio=*/0.99}}});
+  SearchProblem problem = SmallProblem();
+  const Trial trial{.what = {.choice = {4, 2}}};
+  for (const ClassObjective& objective :
+       {ClassObjective{Objective::kWorst}, ClassObjective{Objective::kMean},
+        ClassObjective{Objective::kOne, "b"}}) {
+    EXPECT_FALSE(JointOf(objective, outcome));
+    problem.class_objective = objective;
+    EXPECT_EQ(ToTransition(problem, trial, outcome).status, TransitionStatus::kUnavailable);
+    EXPECT_FALSE(JointUtility(problem, outcome));
+  }
+  EXPECT_EQ(JointOf({Objective::kOne, "a"}, outcome)->figures.ratio, 0.5);
+}
+
 TEST(ClassObjectiveTest, AFailureWhereNothingCountsSaysNothing) {
   SearchProblem problem = SmallProblem();
   problem.class_objective = {Objective::kOne, "a"};

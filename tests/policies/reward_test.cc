@@ -149,13 +149,16 @@ TEST(UtilityTest, IsNoNumberWithoutAMeasurementAndAScore) {
   EXPECT_FALSE(JointUtility(problem, outcome).has_value());
 }
 
-TEST(JointUtilityTest, IsOverTheClassesThatAnswered) {
+TEST(JointUtilityTest, IsOverAllClasses) {
   const SearchProblem problem = SmallProblem();
   TrialOutcome outcome = OutcomeAt(0.7);
   outcome.classes.push_back({"b", Measured{.ratio = 0.9}});
-  outcome.classes.push_back({"c", BoardUnavailable{}});
   EXPECT_NEAR(JointUtility(problem, outcome).value(), -1.0, 1e-12);  // of -.9 and -1.1
-  outcome.classes.push_back({"d", CandidateFailed{}});
+  const TrialOutcome measured = outcome;
+  outcome.classes.push_back({"c", BoardUnavailable{}});
+  EXPECT_FALSE(JointUtility(problem, outcome));
+  outcome = measured;
+  outcome.classes.push_back({"c", CandidateFailed{}});
   EXPECT_FALSE(JointUtility(problem, outcome));
 }
 

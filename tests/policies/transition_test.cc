@@ -15,7 +15,7 @@ TransitionStatus StatusOf(const TrialOutcome& outcome) {
 }
 
 // Loss: 1 - .8 + .6. Accuracy: 1 - (.5 - .4 + .3). Bytes: 77,360 less half of 2,304 and three quarters.
-TEST(TransitionTest, IsTheMeanOfTheClassesThatMeasuredOnTheAnchorsScale) {
+TEST(TransitionTest, IsTheMeanOfTheClassesOnTheAnchorsScale) {
   const Transition transition =
       ToTransition(SmallProblem(), kTrial,
                    OutcomeOf({{"a", Measured{.ratio = 0.5,
@@ -27,8 +27,7 @@ TEST(TransitionTest, IsTheMeanOfTheClassesThatMeasuredOnTheAnchorsScale) {
                                              .ratio_low = 0.6,
                                              .ratio_high = 1.0,
                                              .energy_ratio = 0.6,
-                                             .energy_ratio_uncertainty = 0.02}},
-                              {"c", BoardUnavailable{"unplugged"}}}));
+                                             .energy_ratio_uncertainty = 0.02}}}));
   EXPECT_EQ(transition.choice, (Choice{4, 2}));
   EXPECT_EQ(transition.status, TransitionStatus::kMeasured);
   EXPECT_NEAR(transition.latency_ns.value(), 600.0, 1e-9);
@@ -55,7 +54,8 @@ TEST(TransitionTest, SaysWhatCameOfTheTrial) {
   const ClassOutcome measured{"a", Measured{.ratio = 0.5, .ratio_low = 0.4, .ratio_high = 0.6}};
   const ClassOutcome failed{"b", CandidateFailed{}};
   const ClassOutcome unavailable{"c", BoardUnavailable{}};
-  EXPECT_EQ(StatusOf(OutcomeOf({measured, unavailable})), TransitionStatus::kMeasured);
+  EXPECT_EQ(StatusOf(OutcomeOf({measured})), TransitionStatus::kMeasured);
+  EXPECT_EQ(StatusOf(OutcomeOf({measured, unavailable})), TransitionStatus::kUnavailable);
   EXPECT_EQ(StatusOf(OutcomeOf({measured, failed, unavailable})), TransitionStatus::kFailed);
   EXPECT_EQ(StatusOf(OutcomeOf({failed, failed, unavailable})), TransitionStatus::kFailed);
   EXPECT_EQ(StatusOf(OutcomeOf({unavailable, unavailable})), TransitionStatus::kUnavailable);

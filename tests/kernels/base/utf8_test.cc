@@ -33,6 +33,13 @@ TEST(Utf8Test, ReplacesOnlyTheBytesThatAreNone) {
   EXPECT_EQ(ToUtf8("a\xff\xc3\xa4\x80z"), "a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbdz");
 }
 
+TEST(Utf8Test, MakesOneLineThatNoTerminalObeys) {
+  EXPECT_EQ(WithoutControls("a\nb\t\x1b[31mred\x7f"), "a b  [31mred ");
+  EXPECT_EQ(WithoutControls("\xc2\x9b"
+                            "1m\xc2\xa0\xc3\xa4\xff"),
+            " 1m\xc2\xa0\xc3\xa4\xef\xbf\xbd");
+}
+
 TEST(Utf8Test, LeavesOutOneByteOrderMark) {
   EXPECT_EQ(WithoutByteOrderMark("\xef\xbb\xbf{}"), "{}");
   EXPECT_EQ(WithoutByteOrderMark("{}\xef\xbb\xbf"), "{}\xef\xbb\xbf");
