@@ -49,7 +49,7 @@ using DepthwiseFn = void (*)(const DepthwiseArgs& args, int row_begin, int row_e
 
 struct DepthwiseKernel {
   std::string_view name;  // e.g. "depthwise_w8a8_i32_avx2"
-  Isa isa;
+  CpuFeatures features;   // What it needs of the CPU.
   // Largest sum of products that the accumulators hold: num_taps * largest weight * largest code.
   std::int64_t max_sum;
   TapOrder taps;

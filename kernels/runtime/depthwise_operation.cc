@@ -47,7 +47,7 @@ int PrunedEnd(std::span<const std::uint8_t> channel_bits, int first) {
 // For pruned channels: without taps, what is left of a kernel of pairs is its output stage.
 const DepthwiseKernel& KernelWithoutTaps(Isa limit) {
   for (const DepthwiseKernel& kernel : AllDepthwiseKernels()) {
-    if (Allows(limit, kernel.isa) && kernel.taps != TapOrder::kColumns64) return kernel;
+    if (Allows(limit, kernel.features) && kernel.taps != TapOrder::kColumns64) return kernel;
   }
   BITPILOT_CHECK(!"the scalar kernel takes pairs");
   std::abort();
