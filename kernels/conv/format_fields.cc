@@ -48,7 +48,7 @@ PackedConv Pack(const ConvWindow& window, const ConvWeights& from) {
 template <int kBits>
 constexpr ConvFormat Fields(std::string_view way) {
   return {.way = way,
-          .superseded_by = CpuFeature::kSse4,
+          .superseded_by = CpuFeature::kSse4 | CpuFeature::kNeon,
           .widen_period = Period<kBits>,
           .pack = Pack<kBits>,
           .part_runs = [](const ConvWindow& window, const FilterPart& part, int period) {

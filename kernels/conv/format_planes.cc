@@ -18,6 +18,8 @@
 //
 //   a run | count | a0 b0 a0^b0^c0 | a1 b1 a1^b1^c1 | ... | rest |
 //
+// sign words: the same planes of the input and weights, always by words of 32 bits and without triples.
+//
 // planes of 64: the same planes of the input, a word of 64 bits a step.
 // Weights: planes of two's complement, bit q of w: word c of step s of plane q. 1-bit weights have a plane whose set
 // bits are +1, and behind it one that masks the window's elements.
@@ -106,6 +108,7 @@ std::vector<PlaneSegment> PlaneSegments(const ConvWindow& window) {
 
 // Of the input, sign planes and planes of 64.
 std::ptrdiff_t SignWordBytes(const ConvWindow& window) { return PairsPixels(window) ? 2 : 4; }
+constexpr std::ptrdiff_t kWordBytes32 = 4;
 constexpr std::ptrdiff_t kWordBytes64 = 8;
 
 std::ptrdiff_t NumSteps(const PlaneSegment& segment, std::ptrdiff_t word_bytes) {
@@ -172,12 +175,12 @@ struct SignPlace {
 };
 
 // Of all runs' steps.
-std::vector<SignPlace> PlaceSigns(const std::vector<DepthRun>& runs, bool masks) {
+std::vector<SignPlace> PlaceSigns(const std::vector<DepthRun>& runs, bool masks, bool has_triples) {
   std::vector<SignPlace> places;
   std::ptrdiff_t run_begin = 0;
   for (const DepthRun& run : runs) {
     if (run.num_steps == 0) break;
-    const int triples = masks ? 0 : run.num_steps / kTripleSteps;
+    const int triples = has_triples ? run.num_steps / kTripleSteps : 0;
     for (int step = 0; step < run.num_steps; ++step) {
       const auto place = [run_begin, masks](int index) {
         return run_begin + kStepBytes * (1 + std::ptrdiff_t{index} * (masks ? 2 : 1));
@@ -239,20 +242,22 @@ PackedConv PackPlanes64(const ConvWindow& window, const ConvWeights& from) {
   return packed;
 }
 
-PackedConv PackSignPlanes(const ConvWindow& window, const ConvWeights& from) {
-  const std::ptrdiff_t word_bytes = SignWordBytes(window);
+// word_bytes: 2, of pixels that are paired, or 4.
+PackedConv PackSigns(const ConvWindow& window, const ConvWeights& from, std::ptrdiff_t word_bytes,
+                     bool may_have_triples) {
   PackedConv packed;
   packed.runs = RowRuns(window, word_bytes);
   packed.weight_planes = std::max(from.weight_bits - 1, 1);
-  packed.pairs_pixels = PairsPixels(window);
+  packed.pairs_pixels = word_bytes == 2;
   const auto num_steps =
       std::accumulate(packed.runs.begin(), packed.runs.end(), std::ptrdiff_t{0},
                       [](std::ptrdiff_t sum, const DepthRun& run) { return sum + run.num_steps; });
   packed.masks_planes = from.weight_bits > 1 || 8 * word_bytes * num_steps != WindowDepth(window);
-  if (!packed.masks_planes) {
+  const bool has_triples = may_have_triples && !packed.masks_planes;
+  if (has_triples) {
     packed.parity_distance_bytes = packed.runs.front().num_steps / kTripleSteps * word_bytes;
   }
-  const std::vector<SignPlace> places = PlaceSigns(packed.runs, packed.masks_planes);
+  const std::vector<SignPlace> places = PlaceSigns(packed.runs, packed.masks_planes, has_triples);
   packed.weight_plane_bytes = kStepBytes * static_cast<std::ptrdiff_t>(packed.runs.size() - 1) +
                               kStepBytes * (packed.masks_planes ? 2 : 1) * num_steps;
   const std::ptrdiff_t block_bytes = packed.weight_planes * packed.weight_plane_bytes;
@@ -280,6 +285,11 @@ PackedConv PackSignPlanes(const ConvWindow& window, const ConvWeights& from) {
   return packed;
 }
 
+// A sign and a magnitude; at 1 and 2 bits the sign is all.
+int SignProducts(int weight_bits, int activation_bits) {
+  return std::max(weight_bits - 1, 1) * activation_bits;
+}
+
 // Planes take little of a cache themselves.
 constexpr int kPlanesBandPixels = 4 * 384;
 
@@ -292,14 +302,26 @@ extern constexpr ConvFormat kSignPlanes = {
     .input = &kPlanesForm,
     .passes_by_width = true,
     .band_pixels = kPlanesBandPixels,
-    .bit_products =
-        [](int weight_bits, int activation_bits) {
-          // A sign and a magnitude; at 1 and 2 bits the sign is all.
-          return std::max(weight_bits - 1, 1) * activation_bits;
+    .bit_products = SignProducts,
+    .pack =
+        [](const ConvWindow& window, const ConvWeights& weights) {
+          return PackSigns(window, weights, SignWordBytes(window), /*may_have_triples=*/true);
         },
-    .pack = PackSignPlanes,
     .part_runs = [](const ConvWindow& window, const FilterPart& part,
                     int) { return RunsOfRows(RowRuns(window, SignWordBytes(window)), part); }};
+
+extern constexpr ConvFormat kSignWords = {
+    .way = "sign words",
+    .input = &kPlanesForm,
+    .passes_by_width = true,
+    .band_pixels = kPlanesBandPixels,
+    .bit_products = SignProducts,
+    .pack =
+        [](const ConvWindow& window, const ConvWeights& weights) {
+          return PackSigns(window, weights, kWordBytes32, /*may_have_triples=*/false);
+        },
+    .part_runs = [](const ConvWindow& window, const FilterPart& part,
+                    int) { return RunsOfRows(RowRuns(window, kWordBytes32), part); }};
 
 // Of CPUs that count bits in a word at most.
 extern constexpr ConvFormat kPlanes64 = {

@@ -27,6 +27,8 @@ enum class TapOrder : std::uint8_t {
   // column beside each other. Vector v holds channels 4 v .. 4 v + 3 of each 16. 8, 16 or 32
   // channels repeat until they fill the 64.
   kColumns64 = 3,
+  // int8, 16 channels after 16: [num_taps][16 channels].
+  kTaps16 = 4,
 };
 
 struct DepthwiseArgs {

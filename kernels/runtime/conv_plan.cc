@@ -62,7 +62,8 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
-  if (!kernel.format->splits_filter || convolution.padding == Padding{} ||
+  // A halo of zeros is no halo of zeros any more where the form takes something from each code.
+  if (!kernel.format->splits_filter || convolution.padding == Padding{} || code_offset != 0 ||
       context.input().zero_point != 0 || !window.all_channels) {
     piece.regions = {whole};
   } else {

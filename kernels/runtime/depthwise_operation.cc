@@ -55,6 +55,9 @@ const DepthwiseKernel& KernelWithoutTaps(Isa limit) {
 
 // Index of a channel's tap among its pair of taps' codes.
 int PairIndex(TapOrder order, int channel, int tap) {
+  if (order == TapOrder::kTaps16) {
+    return tap % 2 * kBlockChannels + channel % kBlockChannels;
+  }
   const int lane = 2 * (channel % 8) + tap % 2;
   const int half = channel / 8 % 2;
   if (order == TapOrder::kBytes32) {
