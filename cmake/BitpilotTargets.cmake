@@ -49,6 +49,8 @@ endfunction()
 function(bitpilot_add_isa_sources target isa)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "FLAGS;SOURCES")
   target_sources(${target} PRIVATE ${arg_SOURCES})
+  # One by one, whatever their flags: they have names in common.
+  set_source_files_properties(${arg_SOURCES} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   set_property(SOURCE ${arg_SOURCES} APPEND PROPERTY COMPILE_OPTIONS ${arg_FLAGS})
   target_compile_definitions(${target} PRIVATE BITPILOT_HAVE_${isa}=1)
 endfunction()

@@ -21,7 +21,8 @@ namespace {
 
 constexpr char kIsaHelp[] =
     "Highest instruction set the kernels may use: scalar, scalar-popcnt, sse4, avx2, avxvnni, "
-    "avx512vnni, amx. One machine can so stand for several classes of boards. Default: the best "
+    "avx512vnni, amx; on Arm neon, neondot, neoni8mm. One machine can so stand for several classes "
+    "of boards. Default: the best "
     "this CPU has";
 constexpr char kCpuHelp[] =
     "The CPU that measures: its number, or big or little (the strongest or weakest kind of this "

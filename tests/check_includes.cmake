@@ -12,14 +12,14 @@ set(folders kernels proto device_daemon policies agent experiments)
 
 # Own code: prefixes that a folder's files may include. The longest folder with a rule counts; within a folder, each
 # subfolder sees only what lies below it.
-set(below_runtime kernels/elementwise kernels/depthwise kernels/conv kernels/output kernels/cpu kernels/base)
+set(below_runtime kernels/conv kernels/elementwise kernels/depthwise kernels/output kernels/cpu kernels/base)
 set(may_include_kernels/base kernels/base)
 set(may_include_kernels/cpu kernels/cpu kernels/base)
 set(may_include_kernels/versus kernels/versus kernels/base)
 set(may_include_kernels/output kernels/output kernels/cpu kernels/base)
-set(may_include_kernels/conv kernels/conv kernels/output kernels/cpu kernels/base)
+set(may_include_kernels/conv kernels/conv kernels/elementwise kernels/output kernels/cpu kernels/base)
 set(may_include_kernels/depthwise kernels/depthwise kernels/output kernels/cpu kernels/base)
-set(may_include_kernels/elementwise kernels/elementwise kernels/conv kernels/output kernels/cpu kernels/base)
+set(may_include_kernels/elementwise kernels/elementwise kernels/output kernels/cpu kernels/base)
 set(may_include_kernels/runtime kernels/runtime kernels/generated_build_id.h ${below_runtime})
 set(may_include_kernels kernels)
 set(may_include_proto proto kernels/base)

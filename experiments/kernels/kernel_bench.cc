@@ -18,6 +18,7 @@
 #include "experiments/kernels/plain_loops.h"
 #include "experiments/kernels/timed_layer.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/conv_format.h"
 #include "kernels/cpu/thread_cpu_time.h"
 #include "kernels/runtime/conv_tuner.h"
 
@@ -93,10 +94,10 @@ std::vector<const ConvKernel*> ExactKernels(const LayerShape& shape, Isa isa,
   for (const ConvKernel& kernel : AllConvKernels()) {
     const bool exact = widths.weight_bits <= kernel.max_weight_bits &&
                        widths.activation_bits <= kernel.max_activation_bits &&
-                       SuitsPixels(kernel, shape.output_pixels());
+                       kernel.format->SuitsPixels(shape.output_pixels());
     const bool timed =
         std::find(timed_by_plans.begin(), timed_by_plans.end(), &kernel) != timed_by_plans.end();
-    if (timed || (exact && kernel.isa == isa)) kernels.push_back(&kernel);
+    if (timed || (exact && LevelWith(kernel.features) == isa)) kernels.push_back(&kernel);
   }
   return kernels;
 }

@@ -77,14 +77,12 @@ double Samples::MedianNs() const {
 
 TimedLayer::TimedLayer(const LayerShape& shape, const ConvKernel& kernel, int weight_bits,
                        int activation_bits)
-    : TimedLayer(shape, kernel.isa, weight_bits, activation_bits,
+    : TimedLayer(shape, LevelWith(kernel.features), weight_bits, activation_bits,
                  [this, &kernel](const OperationContext& context) {
                    const auto choose = [&kernel](int) -> const ConvKernel& { return kernel; };
                    const LayerWeights& weights = context.numbers().weights;
                    pieces_ = PlanConvPieces(context, weights, choose);
-                   input_ = std::make_unique<ConvInput>(
-                       context.input(), AsConvolution(context.operation(), context.input().shape),
-                       pieces_, SelectElementwiseKernels(context.isa));
+                   input_ = std::make_unique<ConvInput>(context, pieces_);
                    return MakeConvOperation(context, weights, choose);
                  }) {}
 

@@ -163,10 +163,10 @@ Status ReadWeights(ByteReader& reader, int out_channels, std::size_t depth, Laye
   const std::string_view channel_bits = reader.Bytes(static_cast<std::size_t>(out_channels));
   if (!reader.ok()) return EndsEarly("the weights' widths");
   std::size_t packed_bytes = 0;
-  for (const char bits : channel_bits) {
-    if (bits < 0 || bits > 8) {
-      return InvalidArgument("weight bits must be in [0, 8], got " +
-                             std::to_string(static_cast<std::uint8_t>(bits)));
+  for (const char byte : channel_bits) {
+    const auto bits = static_cast<std::uint8_t>(byte);
+    if (bits > 8) {
+      return InvalidArgument("weight bits must be in [0, 8], got " + std::to_string(bits));
     }
     packed_bytes += PackedBytes(depth, bits);
   }

@@ -18,17 +18,19 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/conv/conv_operand.h"
+#include "kernels/conv/conv_layout.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/output/output_args.h"
 
 namespace bitpilot {
 
+struct ConvFormat;  // kernels/conv/conv_format.h
+
 // Consecutive input bytes of a window.
 struct DepthRun {
   std::int32_t offset = 0;     // Bytes from the window's first byte.
-  std::int32_t num_steps = 0;  // Of 4 bytes; of 8, kPlanes64; of 32, kTables; of 2, pairs_pixels.
-  // Steps of weights to pass over in front of this run's. Only kernels of SkipsWeights() meet them.
+  std::int32_t num_steps = 0;  // Of the format.
+  // Steps of weights to pass over in front of this run's. Only kernels that skip weights meet them.
   std::int32_t skipped_steps = 0;
   // Narrow accumulators are added to the 32-bit ones behind this run, because the next would
   // overflow them.
@@ -47,14 +49,14 @@ struct ConvArgs {
   std::ptrdiff_t begin_block_bytes = 0;
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.
   std::ptrdiff_t weight_block_bytes = 0;
-  // Of operands in planes and tables only:
+  // Of formats in planes and tables only:
   int weight_planes = 0;      // The mask not counted.
-  bool masks_planes = false;  // kSignPlanes: some weights of a step are 0.
-  bool pairs_pixels = false;  // kSignPlanes: pixels of 16 bits, of which two are taken at once.
+  bool masks_planes = false;  // Of signs: some weights of a step are 0.
+  bool pairs_pixels = false;  // Of signs: pixels of 16 bits, of which two are taken at once.
   int input_planes = 0;
   std::ptrdiff_t weight_plane_bytes = 0;  // Within a block.
   std::ptrdiff_t input_plane_bytes = 0;
-  std::ptrdiff_t input_parity_bytes = 0;  // kSignPlanes without masks: from a word to its triple's.
+  std::ptrdiff_t input_parity_bytes = 0;  // Of signs without masks: from a word to its triple's.
   // Of tables and 1-bit weights only: int32 sums of the elements of each pixel's window.
   const std::uint8_t* window_sums = nullptr;  // Of output pixel (0, 0).
   std::ptrdiff_t window_sums_row_bytes = 0;
@@ -69,37 +71,20 @@ using ConvFn = void (*)(const ConvArgs& args, int row_begin, int row_end);
 struct ConvKernel {
   std::string_view
       name;  // e.g. "conv_w4a4_i16_avx2": widths it is exact for, accumulator, instruction set.
-  Isa isa;
+  CpuFeatures features;  // What it needs of the CPU.
   int max_weight_bits;
   int max_activation_bits;
-  ConvOperand operand;
-  int max_bit_products;  // Preferred while BitProducts() are no more.
+  int max_bit_products;  // Preferred while ConvFormat::bit_products are no more.
   // ... and the window has (product - 1) * depth_per_product elements or more.
   int depth_per_product;
-  // Below 32, and of fields: runs must widen in time (WidenPeriod()).
-  int accumulator_bits;
+  const ConvFormat* format;
+  // It reads DepthRun::skipped_steps: its products cost more than to skip some of them.
+  bool skips_weights;
   ConvFn run;
 };
 
-// True for kernels that read DepthRun::skipped_steps: those whose products cost more than to skip
-// some of them.
-constexpr bool SkipsWeights(const ConvKernel& kernel) {
-  return (kernel.isa == Isa::kSse4 || kernel.isa == Isa::kAvx2) &&
-         (kernel.operand == ConvOperand::kBytes || kernel.operand == ConvOperand::kWords ||
-          kernel.operand == ConvOperand::kTables);
-}
-
 // Every convolution kernel in this build. Not all can run on this CPU.
 std::span<const ConvKernel> AllConvKernels();
-
-// Whether the kernel can pay for a layer of so many output pixels: dense ones read all weights for
-// each, and tiles of one pixel are nearly empty.
-constexpr bool SuitsPixels(const ConvKernel& kernel, std::int64_t output_pixels) {
-  if (kernel.operand == ConvOperand::kTiles) {
-    return output_pixels > 1;
-  }
-  return output_pixels == 1 || DenseBits(kernel.operand) == 0;
-}
 
 // Fastest kernel that `limit` allows and that is exact for these widths. Total: a scalar kernel
 // takes them all.

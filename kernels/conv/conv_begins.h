@@ -15,7 +15,7 @@
 
 namespace bitpilot {
 
-// Of runs and weights (ConvOperand::kBytes) of `num_blocks` blocks, weight_block_bytes apart:
+// Of runs and weights (kernels/conv/format_bytes.cc) of `num_blocks` blocks, weight_block_bytes apart:
 // [block][1 + groups][kStepBytes], first what is added to the sums, [16 channels] int32, then what
 // each group begins at, [16 channels][2] int16. Empty if all steps fit 16 bits from zero.
 //

@@ -5,7 +5,7 @@
 // A plane of weights holds -1, 0 or 1 for each input, as "is negative" and, unless none is 0, "is
 // not 0". The bits of (input & not 0) ^ negative are the inputs where weights are 1 and the missing
 // inputs where they are -1: as many more than the sum of products as there are negative weights,
-// whose number lies with them (ConvOperand::kSignPlanes). Passes over the planes go from the
+// whose number lies with them (format_planes.cc). Passes over the planes go from the
 // highest power of two to the lowest; sums stay in registers and double in between. Without "not
 // 0", words go three by three: the count of three bits is their parity and twice their majority
 // (kernels/conv/count_signs_avx512.inc).

@@ -7,6 +7,9 @@ void peak_sse4(int rounds);
 void peak_avx2(int rounds);
 void peak_avxvnni(int rounds);
 void peak_avx512vnni(int rounds);
+void peak_neon(int rounds);
+void peak_neondot(int rounds);
+void peak_neoni8mm(int rounds);
 
 namespace {
 
@@ -24,6 +27,15 @@ constexpr PeakLoop kPeakLoops[] = {
 #endif
 #if BITPILOT_HAVE_AVX512VNNI
     {Isa::kAvx512Vnni, "vpdpbusd zmm", 16 * 64, peak_avx512vnni},
+#endif
+#if BITPILOT_HAVE_NEON
+    {Isa::kNeon, "smull, smlal2, sadalp", 8 * 16, peak_neon},
+#endif
+#if BITPILOT_HAVE_NEONDOT
+    {Isa::kNeonDot, "sdot", 16 * 16, peak_neondot},
+#endif
+#if BITPILOT_HAVE_NEONI8MM
+    {Isa::kNeonI8mm, "usmmla", 16 * 32, peak_neoni8mm},
 #endif
 };
 

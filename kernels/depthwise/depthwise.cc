@@ -4,7 +4,7 @@
 
 namespace bitpilot {
 
-#define BITPILOT_DEPTHWISE_KERNEL(name, isa, max_sum, taps) \
+#define BITPILOT_DEPTHWISE_KERNEL(name, feature, max_sum, taps) \
   void name(const DepthwiseArgs& args, int row_begin, int row_end);
 #include "kernels/depthwise/depthwise_kernels.inc"
 #undef BITPILOT_DEPTHWISE_KERNEL
@@ -12,8 +12,8 @@ namespace bitpilot {
 namespace {
 
 constexpr DepthwiseKernel kDepthwiseKernels[] = {
-#define BITPILOT_DEPTHWISE_KERNEL(name, isa, max_sum, taps) \
-  {#name, Isa::isa, max_sum, TapOrder::taps, name},
+#define BITPILOT_DEPTHWISE_KERNEL(name, feature, max_sum, taps) \
+  {#name, CpuFeature::feature, max_sum, TapOrder::taps, name},
 #include "kernels/depthwise/depthwise_kernels.inc"
 #undef BITPILOT_DEPTHWISE_KERNEL
 };
@@ -24,7 +24,7 @@ std::span<const DepthwiseKernel> AllDepthwiseKernels() { return kDepthwiseKernel
 
 const DepthwiseKernel& SelectDepthwiseKernel(Isa limit, std::int64_t largest_sum) {
   for (const DepthwiseKernel& kernel : kDepthwiseKernels) {
-    if (Allows(limit, kernel.isa) && largest_sum <= kernel.max_sum) {
+    if (Allows(limit, kernel.features) && largest_sum <= kernel.max_sum) {
       return kernel;
     }
   }

@@ -27,6 +27,8 @@ enum class TapOrder : std::uint8_t {
   // column beside each other. Vector v holds channels 4 v .. 4 v + 3 of each 16. 8, 16 or 32
   // channels repeat until they fill the 64.
   kColumns64 = 3,
+  // int8, 16 channels after 16: [num_taps][16 channels].
+  kTaps16 = 4,
 };
 
 struct DepthwiseArgs {
@@ -49,7 +51,7 @@ using DepthwiseFn = void (*)(const DepthwiseArgs& args, int row_begin, int row_e
 
 struct DepthwiseKernel {
   std::string_view name;  // e.g. "depthwise_w8a8_i32_avx2"
-  Isa isa;
+  CpuFeatures features;   // What it needs of the CPU.
   // Largest sum of products that the accumulators hold: num_taps * largest weight * largest code.
   std::int64_t max_sum;
   TapOrder taps;

@@ -6,7 +6,7 @@
 
 namespace bitpilot {
 
-#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa)                                                  \
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, feature)                                              \
   void widen_codes_##suffix(const std::uint8_t* codes, std::size_t count, std::int16_t* words);    \
   void pack_planes_##suffix(const std::uint8_t* codes, std::ptrdiff_t num_pixels,                  \
                             std::ptrdiff_t pixel_bytes, int num_planes, std::uint8_t* planes,      \
@@ -34,19 +34,19 @@ namespace bitpilot {
 namespace {
 
 constexpr ElementwiseKernels kElementwiseKernels[] = {
-#define BITPILOT_ELEMENTWISE_KERNELS(suffix, isa) \
-  {#suffix,                                       \
-   Isa::isa,                                      \
-   widen_codes_##suffix,                          \
-   pack_planes_##suffix,                          \
-   build_parities_##suffix,                       \
-   build_tables_##suffix,                         \
-   build_sign_tables_##suffix,                    \
-   sum_channels_##suffix,                         \
-   sum_ahead_##suffix,                            \
-   sum_pixels_##suffix,                           \
-   max_windows_##suffix,                          \
-   rescale_codes_##suffix,                        \
+#define BITPILOT_ELEMENTWISE_KERNELS(suffix, feature) \
+  {#suffix,                                           \
+   CpuFeature::feature,                               \
+   widen_codes_##suffix,                              \
+   pack_planes_##suffix,                              \
+   build_parities_##suffix,                           \
+   build_tables_##suffix,                             \
+   build_sign_tables_##suffix,                        \
+   sum_channels_##suffix,                             \
+   sum_ahead_##suffix,                                \
+   sum_pixels_##suffix,                               \
+   max_windows_##suffix,                              \
+   rescale_codes_##suffix,                            \
    convert_pixels_##suffix},
 #include "kernels/elementwise/elementwise_kernels.inc"
 #undef BITPILOT_ELEMENTWISE_KERNELS
@@ -58,7 +58,7 @@ std::span<const ElementwiseKernels> AllElementwiseKernels() { return kElementwis
 
 const ElementwiseKernels& SelectElementwiseKernels(Isa limit) {
   for (const ElementwiseKernels& kernels : kElementwiseKernels) {
-    if (Allows(limit, kernels.isa)) {
+    if (Allows(limit, kernels.features)) {
       return kernels;
     }
   }

@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/conv/conv.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/elementwise/table_sizes.h"
 #include "kernels/output/output_args.h"
 
 namespace bitpilot {
@@ -26,7 +26,7 @@ struct PoolWindows {
 
 struct ElementwiseKernels {
   std::string_view suffix;  // Of kernel names: "avx2".
-  Isa isa;
+  CpuFeatures features;     // What they need of the CPU.
   // words[i] = codes[i] for i in [0, count).
   void (*widen_codes)(const std::uint8_t* codes, std::size_t count, std::int16_t* words);
   // planes[r * plane_bytes + pixel * ceil(pixel_bytes / 8) + c / 8], bit c % 8 = bit r of

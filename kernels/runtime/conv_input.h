@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "kernels/base/topology.h"
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_format.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/runtime/conv_plan.h"
+#include "kernels/runtime/operation.h"
 #include "kernels/runtime/tensor_layout.h"
 
 namespace bitpilot {
@@ -17,9 +18,8 @@ namespace bitpilot {
 // Converts a tensor of codes, halo included, before the kernels of a run.
 class ConvInput {
  public:
-  // What `pieces` read of `input`; `convolution` has the filter, strides and padding.
-  ConvInput(const TensorLayout& input, const Operation& convolution,
-            std::span<const ConvPiece> pieces, const ElementwiseKernels& elementwise);
+  // What `pieces` read of the operation's input.
+  ConvInput(const OperationContext& context, std::span<const ConvPiece> pieces);
 
   // Of all forms but the codes themselves.
   std::size_t scratch_bytes() const { return scratch_bytes_; }
@@ -36,33 +36,28 @@ class ConvInput {
   void SetPointers(const ConvPiece& piece, ConvArgs* args) const;
 
  private:
+  struct ConvertedForm {
+    const ConvInputForm* form;
+    std::size_t offset;  // In the scratch memory.
+  };
+
   // Sums over each window of the channels of one group.
   struct WindowSums {
     int first_channel;
     int num_channels;
-    std::size_t offset;  // In the scratch memory, as below.
+    std::size_t offset;
   };
 
-  std::ptrdiff_t NumPixels() const;
   std::size_t Reserve(std::size_t bytes);
-  void BuildParities() const;
   void AddUpWindows(const WindowSums& group) const;
 
   TensorLayout input_;
   Operation convolution_;
   const ElementwiseKernels* elementwise_;
-  bool reads_words_ = false;
-  bool reads_tables_ = false;
-  bool reads_sign_tables_ = false;
-  int num_planes_ = 0;
-  std::ptrdiff_t parity_distance_ = 0;  // ConvPiece::parity_distance_bytes, of all pieces with any.
+  InputCodes codes_;  // With the parity distance of all pieces that have any.
+  std::vector<ConvertedForm> forms_;
   std::vector<WindowSums> window_sums_;  // One a group that has 1-bit weights to look up.
   std::size_t scratch_bytes_ = 0;
-  std::size_t words_offset_ = 0;
-  std::size_t planes_offset_ = 0;
-  std::size_t tables_offset_ = 0;
-  std::size_t sign_tables_offset_ = 0;
-  const std::uint8_t* codes_ = nullptr;
   std::uint8_t* scratch_ = nullptr;
 };
 

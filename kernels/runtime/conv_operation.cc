@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/conv/conv.h"
+#include "kernels/conv/conv_format.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/runtime/conv_input.h"
 #include "kernels/runtime/conv_plan.h"
@@ -15,7 +16,6 @@ namespace {
 
 // Weights of a layer that stay in the first cache level while bands of rows pass by.
 constexpr std::int64_t kCachedWeightBytes = 24 * 1024;
-constexpr int kBandPixels = 384;
 
 // Channels of a call where weights are more: no kernel's tiles take more blocks at once, and 512
 // inputs' 3x3 filters for them stay in the second cache level while the regions pass by.
@@ -72,8 +72,7 @@ class ConvOperation final : public BoundOperation {
                 const ConvChoice& choose)
       : input_(context.input()),
         pieces_(PlanConvPieces(context, weights, choose)),
-        converted_(input_, AsConvolution(context.operation(), input_.shape), pieces_,
-                   SelectElementwiseKernels(context.isa)) {}
+        converted_(context, pieces_) {}
 
   std::size_t scratch_bytes() const override { return converted_.scratch_bytes(); }
 
@@ -128,7 +127,7 @@ class ConvOperation final : public BoundOperation {
 
   void AddCall(const ConvKernel& kernel, const ConvArgs& args, int row_begin, int row_end) {
     // Only these kernels have regions of one column, and only whole tiles stay in their registers.
-    if (SkipsWeights(kernel) && args.output.width == 1) {
+    if (kernel.skips_weights && args.output.width == 1) {
       calls_.push_back({kernel.run, ColumnAsRow(args, row_begin, row_end), 0, 1});
     } else {
       calls_.push_back({kernel.run, args, row_begin, row_end});
@@ -139,9 +138,7 @@ class ConvOperation final : public BoundOperation {
   void AddBands(const ConvPiece& piece, const ConvArgs& whole, const RunMemory& memory) {
     for (const ConvRegion& region : piece.regions) {
       const ConvArgs args = piece.Bind(whole, memory, region);
-      // Planes take little of a cache themselves.
-      const int pixels = IsPlanes(piece.kernel->operand) ? 4 * kBandPixels : kBandPixels;
-      const int rows = std::max(1, pixels / args.output.width);
+      const int rows = std::max(1, piece.kernel->format->band_pixels / args.output.width);
       for (int row = region.row_begin; row < region.row_end; row += rows) {
         AddCall(*piece.kernel, args, row, std::min(row + rows, region.row_end));
       }

@@ -6,35 +6,25 @@
 #include <utility>
 
 #include "kernels/base/dense_codes.h"
-#include "kernels/conv/conv_begins.h"
-#include "kernels/conv/conv_packing.h"
+#include "kernels/conv/conv_format.h"
 
 namespace bitpilot {
 namespace {
 
-// Bytes of a pixel in the form that the operand stands for.
-std::ptrdiff_t PixelBytes(ConvOperand operand, std::ptrdiff_t byte_pixel) {
-  if (IsPlanes(operand)) return PlanePixelBytes(byte_pixel);
-  if (operand == ConvOperand::kSignTables) return SignTablePixelBytes(byte_pixel);
-  return byte_pixel * InputStepBytes(operand) / ElementsPerStep(operand);
-}
-
-// Where windows are in the input's form, and how many planes there are.
-void SetInputArgs(const OperationContext& context, const Operation& convolution,
-                  ConvOperand operand, ConvArgs* args) {
+// Where windows are in the input's form.
+void SetInputArgs(const OperationContext& context, const Operation& convolution, ConvPiece* piece) {
   const TensorLayout& input = context.input();
-  const std::ptrdiff_t pixel_bytes = PixelBytes(operand, input.pixel_bytes);
+  const ConvInputForm& form = piece->kernel->format->InputForm(context.input_bits());
+  ConvArgs& args = piece->args;
+  const std::ptrdiff_t pixel_bytes = form.pixel_bytes(input.pixel_bytes);
   const std::ptrdiff_t row_pixels = convolution.stride_h * (input.row_bytes / input.pixel_bytes);
-  args->input_row_bytes = row_pixels * pixel_bytes;
-  args->input_pixel_bytes = convolution.stride_w * pixel_bytes;
-  if (IsPlanes(operand)) {
-    args->input_planes = context.input_bits();
-    args->input_plane_bytes = InputPlaneBytes(input);
-  }
-  if (operand == ConvOperand::kTables && args->weight_planes == 1) {
+  args.input_row_bytes = row_pixels * pixel_bytes;
+  args.input_pixel_bytes = convolution.stride_w * pixel_bytes;
+  if (form.set_args != nullptr) form.set_args(DescribeInput(context), &args);
+  if (piece->reads_window_sums) {
     constexpr std::ptrdiff_t kSumBytes = sizeof(std::int32_t);
-    args->window_sums_row_bytes = row_pixels * kSumBytes;
-    args->window_sums_pixel_bytes = convolution.stride_w * kSumBytes;
+    args.window_sums_row_bytes = row_pixels * kSumBytes;
+    args.window_sums_pixel_bytes = convolution.stride_w * kSumBytes;
   }
 }
 
@@ -49,14 +39,17 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
   ConvPiece piece;
   piece.kernel = &kernel;
   piece.window = window;
-  PackedConv packed = PackConv(kernel, window, weight_bits, context.input_bits(), codes, count);
+  PackedConv packed =
+      kernel.format->pack(window, {weight_bits, context.input_bits(), codes, count});
   piece.weights = std::move(packed.weights);
   piece.stage = MakeOutputStage(context, first, count);
+  const int code_offset = kernel.format->InputForm(context.input_bits()).code_offset;
   for (int o = 0; o < count; ++o) {
-    // What the input's zero point adds to the channel's sum.
+    // What the input's zero point, or what its form takes from a code, adds to the channel's sum.
     const std::int32_t sum =
         std::accumulate(codes + o * depth, codes + (o + 1) * depth, std::int32_t{0});
-    piece.stage.correction[static_cast<std::size_t>(o)] = -context.input().zero_point * sum;
+    piece.stage.correction[static_cast<std::size_t>(o)] =
+        (code_offset - context.input().zero_point) * sum;
   }
   const Operation convolution = AsConvolution(context.operation(), context.input().shape);
   piece.args.weight_planes = packed.weight_planes;
@@ -64,25 +57,26 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
   piece.args.pairs_pixels = packed.pairs_pixels;
   piece.parity_distance_bytes = packed.parity_distance_bytes;
   piece.args.weight_plane_bytes = packed.weight_plane_bytes;
-  SetInputArgs(context, convolution, kernel.operand, &piece.args);
+  piece.reads_window_sums = packed.reads_window_sums;
+  SetInputArgs(context, convolution, &piece);
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
-  // Tiles run on from row to row; dense weights of filter rows are no whole bytes of a block.
-  if (DenseBits(kernel.operand) > 0 || kernel.operand == ConvOperand::kTiles ||
-      convolution.padding == Padding{} || context.input().zero_point != 0 || !window.all_channels) {
+  // A halo of zeros is no halo of zeros any more where the form takes something from each code.
+  if (!kernel.format->splits_filter || convolution.padding == Padding{} || code_offset != 0 ||
+      context.input().zero_point != 0 || !window.all_channels) {
     piece.regions = {whole};
   } else {
     piece.regions = SplitByHalo(
         kernel, convolution, context.input().shape, window,
         packed.weight_plane_bytes > 0 ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
-        WidenPeriod(kernel, weight_bits, context.input_bits()), whole);
+        kernel.format->widen_period(weight_bits, context.input_bits()), whole);
   }
-  if (kernel.operand == ConvOperand::kBytes && kernel.accumulator_bits == 16) {
+  if (kernel.format->begins != nullptr) {
     for (ConvRegion& region : piece.regions) {
-      region.begins = PackBegins(region.runs, piece.weights.data() + region.weight_offset,
-                                 piece.args.weight_block_bytes, NumBlocks(count), weight_bits,
-                                 context.input_bits());
+      region.begins = kernel.format->begins(
+          region.runs, piece.weights.data() + region.weight_offset, piece.args.weight_block_bytes,
+          NumBlocks(count), weight_bits, context.input_bits());
     }
   }
   return piece;
@@ -110,7 +104,7 @@ ConvPiece MakePrunedPiece(const OperationContext& context, const ConvWindow& win
                           const ConvKernel& kernel, int first, int count) {
   ConvWindow step = window;
   step.filter_h = step.filter_w = 1;
-  step.group_channels = std::min(window.group_channels, ElementsPerStep(kernel.operand));
+  step.group_channels = std::min(window.group_channels, kernel.format->elements_per_step);
   step.all_channels = false;
   const std::vector<std::int8_t> zeros(static_cast<std::size_t>(count * step.group_channels));
   return MakePiece(context, zeros, step, kernel, first, count, kPrunedBits);
@@ -120,7 +114,7 @@ ConvPiece MakePrunedPiece(const OperationContext& context, const ConvWindow& win
 
 ConvArgs ConvPiece::Bind(ConvArgs whole, const RunMemory& memory, const ConvRegion& region) const {
   whole.input += region.column_begin * args.input_pixel_bytes;
-  if (ReadsWindowSums()) {
+  if (reads_window_sums) {
     whole.window_sums += region.column_begin * args.window_sums_pixel_bytes;
   }
   whole.runs = region.runs.data();
@@ -157,10 +151,13 @@ std::int64_t OutputPixels(const OperationContext& context) {
   return std::int64_t{output.height} * output.width;
 }
 
-std::ptrdiff_t InputPlaneBytes(const TensorLayout& input) {
-  const auto pixels = static_cast<std::ptrdiff_t>(input.total_bytes()) / input.pixel_bytes;
-  return pixels * PlanePixelBytes(input.pixel_bytes) +
-         static_cast<std::ptrdiff_t>(kTensorSlackBytes);
+InputCodes DescribeInput(const OperationContext& context) {
+  const TensorLayout& input = context.input();
+  return {.total_bytes = input.total_bytes(),
+          .pixel_bytes = input.pixel_bytes,
+          .channels = input.shape.channels,
+          .bits = context.input_bits(),
+          .slack_bytes = kTensorSlackBytes};
 }
 
 std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const LayerWeights& weights,
@@ -192,8 +189,9 @@ std::vector<ConvPiece> PlanConvPieces(const OperationContext& context, const Lay
         const int block_bits = BlockBits(std::span(bits).subspan(
             static_cast<std::size_t>(last), static_cast<std::size_t>(block_end - last)));
         const ConvKernel& choice = block_bits > 0 ? choose(block_bits) : PrunedKernel(context.isa);
-        // Planes make a pass for each bit of the piece's widest channel; pruned blocks make none.
-        const bool needs_equal_bits = IsPlanes(choice.operand) || block_bits == 0 || widest == 0;
+        // Pruned blocks take no pass at all.
+        const bool needs_equal_bits =
+            choice.format->passes_by_width || block_bits == 0 || widest == 0;
         if (kernel != nullptr &&
             (kernel != &choice || (needs_equal_bits && block_bits != widest))) {
           break;

@@ -24,11 +24,7 @@ struct ConvPiece {
   AlignedBuffer weights;
   OwnedOutputStage stage;
   std::ptrdiff_t parity_distance_bytes = 0;  // PackedConv's; all pieces of a layer with any agree.
-
-  // True if the kernel wants ConvArgs::window_sums.
-  bool ReadsWindowSums() const {
-    return kernel->operand == ConvOperand::kTables && args.weight_planes == 1;
-  }
+  bool reads_window_sums = false;            // ConvArgs::window_sums.
 
   // Arguments for one of `regions`, with pointers into this piece and `memory`, from those for the
   // whole output with pointers to the input. Rows count from the output's first.
@@ -41,8 +37,8 @@ Operation AsConvolution(const Operation& operation, const TensorShape& input);
 // Of one channel of the output.
 std::int64_t OutputPixels(const OperationContext& context);
 
-// Of one bit plane of `input`, and what kernels may read behind it.
-std::ptrdiff_t InputPlaneBytes(const TensorLayout& input);
+// The operation's input for ConvInputForm, without pointer.
+InputCodes DescribeInput(const OperationContext& context);
 
 // `weights` in pieces, in channel order. A block of 16 channels takes the kernel of its widest
 // channel.

@@ -32,30 +32,6 @@ std::vector<Span> SplitAxis(int outputs, int inputs, int filter, int stride, int
   return spans;
 }
 
-// Runs of filter rows `rows` and columns `columns`.
-std::vector<DepthRun> PartRuns(const ConvKernel& kernel, const ConvWindow& window, int period,
-                               const Span& rows, const Span& columns) {
-  if (HasRowRuns(kernel.operand)) {
-    std::vector<DepthRun> runs = PlanRowRuns(window, kernel.operand);
-    runs.erase(runs.begin() + rows.filter_end, runs.end() - 1);
-    runs.erase(runs.begin(), runs.begin() + rows.filter_begin);
-    return runs;
-  }
-  const std::ptrdiff_t steps_per_column = window.pixel_bytes / ElementsPerStep(kernel.operand);
-  std::vector<WindowSegment> segments;
-  for (int y = rows.filter_begin; y < rows.filter_end; ++y) {
-    const int skipped_columns =
-        columns.filter_begin + (y > rows.filter_begin ? window.filter_w - columns.filter_end : 0);
-    segments.push_back(
-        {.y = y,
-         .x = columns.filter_begin,
-         .offset_bytes = y * window.row_bytes + columns.filter_begin * window.pixel_bytes,
-         .num_elements = (columns.filter_end - columns.filter_begin) * window.pixel_bytes,
-         .skipped_steps = skipped_columns * steps_per_column});
-  }
-  return PlanRuns(segments, kernel.operand, period);
-}
-
 }  // namespace
 
 ConvRegion WholeRegion(const TensorShape& output, std::vector<DepthRun> runs) {
@@ -69,7 +45,7 @@ std::vector<ConvRegion> SplitByHalo(const ConvKernel& kernel, const Operation& c
   const Span all_columns = {0, whole.column_end, 0, window.filter_w};
   // A column must begin with a step.
   const bool splits_columns =
-      SkipsWeights(kernel) && window.pixel_bytes % ElementsPerStep(kernel.operand) == 0;
+      kernel.skips_weights && window.pixel_bytes % kernel.format->elements_per_step == 0;
   const std::ptrdiff_t row_weight_bytes = weight_bytes / window.filter_h;
   std::vector<ConvRegion> regions;
   for (const Span& rows : SplitAxis(whole.row_end, input.height, window.filter_h,
@@ -79,12 +55,16 @@ std::vector<ConvRegion> SplitByHalo(const ConvKernel& kernel, const Operation& c
                                    ? SplitAxis(whole.column_end, input.width, window.filter_w,
                                                convolution.stride_w, convolution.padding.left)
                                    : std::vector<Span>{all_columns}) {
-      regions.push_back({.row_begin = rows.begin,
-                         .row_end = rows.end,
-                         .column_begin = columns.begin,
-                         .column_end = columns.end,
-                         .runs = PartRuns(kernel, window, period, rows, columns),
-                         .weight_offset = rows.filter_begin * row_weight_bytes});
+      regions.push_back(
+          {.row_begin = rows.begin,
+           .row_end = rows.end,
+           .column_begin = columns.begin,
+           .column_end = columns.end,
+           .runs = kernel.format->part_runs(
+               window,
+               {rows.filter_begin, rows.filter_end, columns.filter_begin, columns.filter_end},
+               period),
+           .weight_offset = rows.filter_begin * row_weight_bytes});
     }
   }
   return regions;

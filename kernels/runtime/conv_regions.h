@@ -11,7 +11,7 @@
 
 #include "kernels/base/topology.h"
 #include "kernels/conv/conv.h"
-#include "kernels/conv/conv_packing.h"
+#include "kernels/conv/conv_format.h"
 
 namespace bitpilot {
 
@@ -31,13 +31,12 @@ struct ConvRegion {
 ConvRegion WholeRegion(const TensorShape& output, std::vector<DepthRun> runs);
 
 // Splits `whole`: border rows leave out filter rows; border columns of the other rows leave out
-// filter columns, if the kernel can (SkipsWeights()).
+// filter columns, if the kernel skips weights.
 //
 // convolution: strides and padding.   weight_bytes: of a block, or a block's plane.
-// period: as in PlanRuns().
+// period: ConvFormat::widen_period.
 //
-// REQUIRES: the input's zero point is 0; window.all_channels; weights are packed filter row after
-// filter row, as those of every operand so far.
+// REQUIRES: the input's zero point is 0; window.all_channels; kernel.format->splits_filter.
 std::vector<ConvRegion> SplitByHalo(const ConvKernel& kernel, const Operation& convolution,
                                     const TensorShape& input, const ConvWindow& window,
                                     std::ptrdiff_t weight_bytes, int period,

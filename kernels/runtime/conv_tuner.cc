@@ -8,6 +8,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/dense_codes.h"
+#include "kernels/conv/conv_format.h"
 #include "kernels/cpu/thread_cpu_time.h"
 #include "kernels/runtime/conv_plan.h"
 #include "kernels/runtime/fastest_candidate.h"
@@ -89,22 +90,17 @@ std::vector<const ConvKernel*> ConvCandidates(Isa limit, int weight_bits, int ac
                                               std::int64_t output_pixels) {
   std::vector<const ConvKernel*> candidates;
   for (const ConvKernel& kernel : AllConvKernels()) {
-    if (!Allows(limit, kernel.isa) || !SuitsPixels(kernel, output_pixels) ||
+    const ConvFormat& format = *kernel.format;
+    if (!Allows(limit, kernel.features) || !format.SuitsPixels(output_pixels) ||
         weight_bits > kernel.max_weight_bits || activation_bits > kernel.max_activation_bits ||
-        BitProducts(kernel.operand, weight_bits, activation_bits) >
-            kPlanesMargin * kernel.max_bit_products) {
+        format.bit_products(weight_bits, activation_bits) >
+            kPlanesMargin * kernel.max_bit_products ||
+        (!candidates.empty() && FeaturesOf(limit).Intersects(format.superseded_by))) {
       continue;
     }
-    const bool covered =
-        std::any_of(candidates.begin(), candidates.end(), [&kernel](const ConvKernel* other) {
-          const bool vectors_beat_it =
-              other->isa >= (kernel.isa == Isa::kScalar ? Isa::kSse4 : Isa::kAvx512Vnni) &&
-              kernel.isa <= Isa::kScalarPopcnt;
-          const bool both_dense = DenseBits(kernel.operand) > 0 && DenseBits(other->operand) > 0;
-          return vectors_beat_it || both_dense ||
-                 (other->operand == kernel.operand &&
-                  other->accumulator_bits == kernel.accumulator_bits);
-        });
+    const bool covered = std::any_of(
+        candidates.begin(), candidates.end(),
+        [&format](const ConvKernel* other) { return other->format->way == format.way; });
     if (!covered) candidates.push_back(&kernel);
     if (candidates.size() == kMaxCandidates) break;
   }
@@ -115,10 +111,11 @@ const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_b
                                    KernelChoices& choices) {
   std::vector<const ConvKernel*> candidates =
       ConvCandidates(context.isa, weight_bits, context.input_bits(), OutputPixels(context));
-  if (context.input().pixel_bytes % 4 != 0) {
-    std::erase_if(candidates,
-                  [](const ConvKernel* candidate) { return IsPlanes(candidate->operand); });
-  }
+  std::erase_if(candidates, [&context](const ConvKernel* candidate) {
+    return context.input().pixel_bytes %
+               candidate->format->InputForm(context.input_bits()).codes_multiple !=
+           0;
+  });
   BITPILOT_CHECK(!candidates.empty());
   if (candidates.size() == 1) return *candidates.front();
   const std::string key = ConvLayerKey(context, weight_bits);

@@ -47,7 +47,7 @@ int PrunedEnd(std::span<const std::uint8_t> channel_bits, int first) {
 // For pruned channels: without taps, what is left of a kernel of pairs is its output stage.
 const DepthwiseKernel& KernelWithoutTaps(Isa limit) {
   for (const DepthwiseKernel& kernel : AllDepthwiseKernels()) {
-    if (Allows(limit, kernel.isa) && kernel.taps != TapOrder::kColumns64) return kernel;
+    if (Allows(limit, kernel.features) && kernel.taps != TapOrder::kColumns64) return kernel;
   }
   BITPILOT_CHECK(!"the scalar kernel takes pairs");
   std::abort();
@@ -55,6 +55,9 @@ const DepthwiseKernel& KernelWithoutTaps(Isa limit) {
 
 // Index of a channel's tap among its pair of taps' codes.
 int PairIndex(TapOrder order, int channel, int tap) {
+  if (order == TapOrder::kTaps16) {
+    return tap % 2 * kBlockChannels + channel % kBlockChannels;
+  }
   const int lane = 2 * (channel % 8) + tap % 2;
   const int half = channel / 8 % 2;
   if (order == TapOrder::kBytes32) {

@@ -7,14 +7,19 @@
 #                      put one there silently. Hot loops are the innermost ones that multiply or look
 #                      up, in the functions named below; a loop over tiles, which turns their sums into
 #                      codes, may use the stack. A depthwise tile of 3x3 is one hot stretch without a loop.
+#   no fused products  requantization rounds after every operation (kernels/output/requantize.h): looked for in
+#                      every object
 #
 #   cmake -DNM=... -DOBJDUMP=... "-DOBJECTS=a.o;b.o" -DCHECK_LOOPS=ON|OFF -P check_isa_objects.cmake
 cmake_minimum_required(VERSION 3.25)
 
 set(loop_functions "(Conv|Dense|Pair)Tiles?<|PipelinedRows<|RunDepthwise<|Row3x3<|RowOfAnyFilter<")
-string(APPEND loop_functions "|Convolve(Channels<|Pixels<|ToSums)")
+string(APPEND loop_functions "|Convolve(Channels<|Pixels<|ToSums)|SumPlanes<")
 set(straight_functions "Tile3x3<")
-set(multiply ":\t(v?p(maddwd|maddubsw|shufb|opcntd)|({vex} )?vpdpbusd|tdpbusd) ")
+set(multiply ":\t((v?p(maddwd|maddubsw|shufb|opcntd)|({vex} )?vpdpbusd|tdpbusd) |(smull2?|smlal2?|sdot|usmmla|cnt|tbl)\t)")
+set(fused "\t(v?fn?m(add|sub|addsub|subadd)[0-9a-z]*|fml[as]l?2?)[ \t]")
+# A backward jump on a condition, and where to; both architectures.
+set(conditional_jump "\t(j[a-z]+ +|b\\.[a-z]+\t|cbn?z\t[wx][0-9]+, |tbn?z\t[wx][0-9]+, #[0-9]+, )([0-9a-f]+)( |$)")
 
 set(num_checked 0)
 set(num_loops 0)
@@ -23,8 +28,8 @@ set(num_loops 0)
 function(check_hot object function)
   math(EXPR count "${num_object_loops} + 1")
   set(num_object_loops ${count} PARENT_SCOPE)
-  # rbp is the stack's only in functions that say so.
-  set(stack "\\(%rsp[,)]")
+  # rbp is the stack's only in functions that say so. Arm's brackets have become commas.
+  set(stack "\\(%rsp[,)]|,sp,")
   if(has_frame)
     set(stack "\\(%r[sb]p[,)]")
   endif()
@@ -44,10 +49,10 @@ function(check_loops object function)
     math(EXPR index "${index} + 1")
     # A backward jump ends a loop. Compilers close loops with a condition; unconditional ones come back
     # from cold code.
-    if(instruction MATCHES "\tjmp" OR NOT instruction MATCHES "\tj[a-z]+ +([0-9a-f]+)")
+    if(instruction MATCHES "\tjmp" OR NOT instruction MATCHES "${conditional_jump}")
       continue()
     endif()
-    list(FIND addresses "${CMAKE_MATCH_1}" begin)
+    list(FIND addresses "${CMAKE_MATCH_2}" begin)
     if(begin LESS 0 OR begin GREATER index OR NOT last_end LESS begin)
       continue()  # Forward, or around another loop.
     endif()
@@ -57,7 +62,7 @@ function(check_loops object function)
       continue()  # From cold code, too.
     endif()
     set(last_end ${index})
-    if(loop MATCHES "${multiply}" AND NOT (function MATCHES "Tiles?<" AND loop MATCHES "cvtdq2ps"))
+    if(loop MATCHES "${multiply}" AND NOT (function MATCHES "Tiles?<" AND loop MATCHES "cvtdq2ps|scvtf"))
       check_hot("${object}" "${function}" ${loop})
     endif()
   endforeach()
@@ -65,7 +70,12 @@ function(check_loops object function)
 endfunction()
 
 foreach(object IN LISTS OBJECTS)
-  if(NOT object MATCHES "_(sse4|avx2|avxvnni|avx512vnni|amx)\\.cc\\.o$")
+  execute_process(COMMAND "${OBJDUMP}" -d -C --no-show-raw-insn "${object}"
+    OUTPUT_VARIABLE disassembly COMMAND_ERROR_IS_FATAL ANY)
+  if(disassembly MATCHES "\n[^\n]*${fused}[^\n]*")
+    message(SEND_ERROR "${object}: fused multiply-add: ${CMAKE_MATCH_0}")
+  endif()
+  if(NOT object MATCHES "_(sse4|avx2|avxvnni|avx512vnni|amx|neon|neondot|neoni8mm)\\.cc\\.o$")
     continue()
   endif()
   math(EXPR num_checked "${num_checked} + 1")
@@ -79,8 +89,6 @@ foreach(object IN LISTS OBJECTS)
     continue()
   endif()
 
-  execute_process(COMMAND "${OBJDUMP}" -d -C --no-show-raw-insn "${object}"
-    OUTPUT_VARIABLE disassembly COMMAND_ERROR_IS_FATAL ANY)
   # Functions as elements of a list, which brackets and semicolons would break.
   string(REGEX REPLACE "[][;]" "," disassembly "${disassembly}")
   string(REPLACE "\n\n" ";" functions "${disassembly}")

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <random>
 #include <string>
 
@@ -149,6 +150,15 @@ class RandomTopologyMaker {
 
 // Networks that every instruction set is compared on; random_networks_test.cc says what they cover.
 inline constexpr std::uint64_t kNumRandomNetworks = 3000;
+
+// From one network's seed to the next that is run: 1, or the environment's BITPILOT_RANDOM_NETWORK_STEP where an emulator
+// would take too long for all.
+inline std::uint64_t RandomNetworkStep() {
+  const char* step = std::getenv("BITPILOT_RANDOM_NETWORK_STEP");
+  const int value = step == nullptr ? 1 : std::atoi(step);
+  return value < 1 ? 1 : static_cast<std::uint64_t>(value);
+}
+
 inline Network RandomNetworkOfSeed(std::uint64_t seed) {
   const Topology topology = RandomTopologyMaker(seed).Make(5);
   return RandomNetwork(topology, RandomAssignment(topology, seed), seed);

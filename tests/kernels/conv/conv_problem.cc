@@ -4,8 +4,7 @@
 #include <numeric>
 #include <ostream>
 
-#include "kernels/conv/conv_begins.h"
-#include "kernels/conv/conv_packing.h"
+#include "kernels/conv/conv_format.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/output/requantize.h"
 #include "kernels/runtime/owned_output_stage.h"
@@ -110,46 +109,36 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
                              .row_bytes = row_bytes_,
                              .all_channels = conv_.group_channels == conv_.channels,
                              .stride_w = conv_.stride_w};
-  const PackedConv packed = PackConv(kernel, window, conv_.weight_bits, conv_.activation_bits,
-                                     weights_.data(), conv_.out_channels);
-  const GuardedVector<std::int16_t> words(input_.begin(), input_.end(),
-                                          GuardedAllocator<std::int16_t>(input_guard_));
-  const int element_bytes = kernel.operand == ConvOperand::kWords ? 2 : 1;
-  const auto* input =
-      element_bytes == 2 ? reinterpret_cast<const std::uint8_t*>(words.data()) : input_.data();
+  const ConvFormat& format = *kernel.format;
+  const PackedConv packed = format.pack(
+      window, {conv_.weight_bits, conv_.activation_bits, weights_.data(), conv_.out_channels});
+  const ConvInputForm& form = format.InputForm(conv_.activation_bits);
   ConvArgs args;
-  args.input = input + kTensorSlackBytes * static_cast<std::size_t>(element_bytes);
-  args.input_row_bytes = conv_.stride_h * row_bytes_ * element_bytes;
-  args.input_pixel_bytes = conv_.stride_w * pixel_bytes_ * element_bytes;
+  const GuardedVector<std::uint8_t> converted =
+      ConvertInput(form, packed.parity_distance_bytes, &args);
   args.weight_planes = packed.weight_planes;
   args.masks_planes = packed.masks_planes;
   args.pairs_pixels = packed.pairs_pixels;
   args.weight_plane_bytes = packed.weight_plane_bytes;
-  GuardedVector<std::uint8_t> converted;
   GuardedVector<std::int32_t> window_sums;
-  if (IsPlanes(kernel.operand)) {
-    converted = PackInput(packed.parity_distance_bytes, &args);
-  } else if (kernel.operand == ConvOperand::kTables) {
-    converted = BuildTables(&args);
+  if (packed.reads_window_sums) {
     window_sums = WindowSums(&args);
-  } else if (kernel.operand == ConvOperand::kSignTables) {
-    converted = BuildSignTables(&args);
   }
   args.runs = packed.runs.data();
   args.weights = packed.weights.data();
   args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(packed.weights.size()) / NumBlocks(conv_.out_channels);
   std::vector<std::uint8_t> begins;
-  if (kernel.operand == ConvOperand::kBytes && kernel.accumulator_bits == 16) {
-    begins = PackBegins(packed.runs, packed.weights.data(), args.weight_block_bytes,
-                        NumBlocks(conv_.out_channels), conv_.weight_bits, conv_.activation_bits);
+  if (format.begins != nullptr) {
+    begins = format.begins(packed.runs, packed.weights.data(), args.weight_block_bytes,
+                           NumBlocks(conv_.out_channels), conv_.weight_bits, conv_.activation_bits);
   }
   if (!begins.empty()) {
     args.begins = begins.data();
     args.begin_block_bytes =
         static_cast<std::ptrdiff_t>(begins.size()) / NumBlocks(conv_.out_channels);
   }
-  const GuardedVector<std::int32_t> correction = Correction();
+  const GuardedVector<std::int32_t> correction = Correction(form.code_offset);
   codes_.assign(output_size(), kUntouched);
   logits_.assign(static_cast<std::size_t>(conv_.out_channels), 0.0F);
   args.output = MakeOutputArgs(correction);
@@ -176,57 +165,28 @@ std::int8_t ConvProblem::RandomWeight() {
   return static_cast<std::int8_t>(weight);
 }
 
-GuardedVector<std::uint8_t> ConvProblem::PackInput(std::ptrdiff_t parity_distance,
-                                                   ConvArgs* args) const {
-  const std::ptrdiff_t pixel = PlanePixelBytes(pixel_bytes_);
-  const std::ptrdiff_t num_pixels =
-      (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
-  args->input_planes = conv_.activation_bits;
-  args->input_plane_bytes = num_pixels * pixel + static_cast<std::ptrdiff_t>(kTensorSlackBytes);
+GuardedVector<std::uint8_t> ConvProblem::ConvertInput(const ConvInputForm& form,
+                                                      std::ptrdiff_t parity_distance,
+                                                      ConvArgs* args) const {
+  const InputCodes codes = {.codes = input_.data() + kTensorSlackBytes,
+                            .total_bytes = input_.size() - 2 * kTensorSlackBytes,
+                            .pixel_bytes = pixel_bytes_,
+                            .channels = conv_.channels,
+                            .bits = conv_.activation_bits,
+                            .parity_distance_bytes = parity_distance,
+                            .slack_bytes = kTensorSlackBytes};
+  const std::ptrdiff_t pixel = form.pixel_bytes(pixel_bytes_);
   args->input_row_bytes = conv_.stride_h * (row_bytes_ / pixel_bytes_) * pixel;
   args->input_pixel_bytes = conv_.stride_w * pixel;
-  args->input_parity_bytes = conv_.activation_bits * args->input_plane_bytes;
-  // What lies behind a plane must not count.
-  GuardedVector<std::uint8_t> planes(static_cast<std::size_t>(2 * args->input_parity_bytes), 0xFF);
-  SelectElementwiseKernels(Isa::kScalar)
-      .pack_planes(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
-                   conv_.activation_bits, planes.data(), args->input_plane_bytes);
-  for (int plane = 0; plane < conv_.activation_bits && parity_distance > 0; ++plane) {
-    std::uint8_t* bits = planes.data() + plane * args->input_plane_bytes;
-    SelectElementwiseKernels(Isa::kScalar)
-        .build_parities(bits, args->input_plane_bytes - 2 * parity_distance, parity_distance,
-                        bits + args->input_parity_bytes);
-  }
-  args->input = planes.data();
-  return planes;
-}
-
-GuardedVector<std::uint8_t> ConvProblem::BuildTables(ConvArgs* args) const {
-  const std::size_t num_tables = (input_.size() - 2 * kTensorSlackBytes) / 4;
-  // What lies behind the tables must not count.
-  GuardedVector<std::uint8_t> tables(kTableBytes * (num_tables + 1), 0xFF);
-  SelectElementwiseKernels(Isa::kScalar)
-      .build_tables(input_.data() + kTensorSlackBytes, num_tables, tables.data());
-  // Nor does it: the first entry of a table is the empty sum.
-  tables[kTableBytes * num_tables] = 0;
-  args->input_row_bytes *= kTableBytes / 4;
-  args->input_pixel_bytes *= kTableBytes / 4;
-  args->input = tables.data();
-  return tables;
-}
-
-GuardedVector<std::uint8_t> ConvProblem::BuildSignTables(ConvArgs* args) const {
-  const std::ptrdiff_t num_pixels =
-      (static_cast<std::ptrdiff_t>(input_.size() - 2 * kTensorSlackBytes)) / pixel_bytes_;
-  const std::ptrdiff_t pixel = SignTablePixelBytes(pixel_bytes_);
-  GuardedVector<std::uint8_t> tables(static_cast<std::size_t>(num_pixels * pixel));
-  SelectElementwiseKernels(Isa::kScalar)
-      .build_sign_tables(input_.data() + kTensorSlackBytes, num_pixels, pixel_bytes_,
-                         conv_.channels, tables.data());
-  args->input_row_bytes = conv_.stride_h * (row_bytes_ / pixel_bytes_) * pixel;
-  args->input_pixel_bytes = conv_.stride_w * pixel;
-  args->input = tables.data();
-  return tables;
+  args->input = codes.codes;
+  if (form.set_args != nullptr) form.set_args(codes, args);
+  if (form.is_codes()) return {};
+  // What lies within the form and is none of it must not count.
+  GuardedVector<std::uint8_t> converted(form.total_bytes(codes), 0xFF,
+                                        GuardedAllocator<std::uint8_t>(input_guard_));
+  form.convert(SelectElementwiseKernels(Isa::kScalar), codes, converted.data());
+  args->input = converted.data();
+  return converted;
 }
 
 GuardedVector<std::int32_t> ConvProblem::WindowSums(ConvArgs* args) const {
@@ -279,14 +239,14 @@ std::size_t ConvProblem::OutputOffset(int y, int x) const {
          static_cast<std::size_t>(x) * output_pixel_bytes();
 }
 
-GuardedVector<std::int32_t> ConvProblem::Correction() const {
+GuardedVector<std::int32_t> ConvProblem::Correction(int code_offset) const {
   GuardedVector<std::int32_t> correction(scale_.size());
   for (int o = 0; o < conv_.out_channels; ++o) {
     std::int32_t sum = 0;
     for (int i = 0; i < conv_.depth(); ++i) {
       sum += weights_[static_cast<std::size_t>(o * conv_.depth() + i)];
     }
-    correction[static_cast<std::size_t>(o)] = -conv_.zero_point * sum;
+    correction[static_cast<std::size_t>(o)] = (code_offset - conv_.zero_point) * sum;
   }
   return correction;
 }
@@ -300,7 +260,9 @@ OutputArgs ConvProblem::MakeOutputArgs(const GuardedVector<std::int32_t>& correc
   output.zero_point = static_cast<float>(conv_.output_zero_point);
   output.code_min = static_cast<float>(conv_.code_min);
   output.code_max = static_cast<float>(conv_.code_max);
-  output.is_plain = conv_.zero_point == 0 && conv_.output_zero_point == 0 && conv_.code_min == 0;
+  output.is_plain = std::count(correction.begin(), correction.end(), 0) ==
+                        static_cast<std::ptrdiff_t>(correction.size()) &&
+                    conv_.output_zero_point == 0 && conv_.code_min == 0;
   output.width = conv_.out_width();
   output.pixel_bytes = static_cast<std::ptrdiff_t>(output_pixel_bytes());
   output.row_bytes = static_cast<std::ptrdiff_t>(output_row_bytes());

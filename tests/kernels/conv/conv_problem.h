@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/base/topology.h"
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_format.h"
 #include "kernels/output/code_thresholds.h"
 #include "tests/kernels/guarded_memory.h"
 
@@ -75,12 +75,9 @@ class ConvProblem {
   int RandomCode();
   std::int8_t RandomWeight();
 
-  // The input as planes and, for a distance above 0, their parities, and what `args` says about it.
-  GuardedVector<std::uint8_t> PackInput(std::ptrdiff_t parity_distance, ConvArgs* args) const;
-  // The input as tables, and what `args` says about it.
-  GuardedVector<std::uint8_t> BuildTables(ConvArgs* args) const;
-  // The same for tables of sums with all signs.
-  GuardedVector<std::uint8_t> BuildSignTables(ConvArgs* args) const;
+  // The input in the form, and what `args` says about it; empty where kernels read the codes.
+  GuardedVector<std::uint8_t> ConvertInput(const ConvInputForm& form,
+                                           std::ptrdiff_t parity_distance, ConvArgs* args) const;
   // Of every output pixel, one beside the other.
   GuardedVector<std::int32_t> WindowSums(ConvArgs* args) const;
   std::int32_t WindowSum(int y, int x) const;
@@ -94,7 +91,7 @@ class ConvProblem {
   std::size_t output_size() const;
   std::size_t OutputOffset(int y, int x) const;
 
-  GuardedVector<std::int32_t> Correction() const;
+  GuardedVector<std::int32_t> Correction(int code_offset) const;
   OutputArgs MakeOutputArgs(const GuardedVector<std::int32_t>& correction);
   // f(y, x, channel, t): before rounding.
   template <class F>

@@ -5,9 +5,14 @@
 #include <cstddef>
 #include <vector>
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_format.h"
 
 namespace bitpilot {
+
+namespace conv_formats {
+extern const ConvFormat kBytes, kBytesInt16, kDense2, kDense4, kPlanes64, kSignPlanes, kSignTables;
+}
+
 namespace {
 
 // 2 * 255 * 7 = 3570 a step at worst; nine of them are 32130, a tenth would pass 32767.
@@ -52,15 +57,14 @@ TEST(FieldWordsTest, HoldABlockOfChannels) {
 }
 
 TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
-  for (const Isa limit : {Isa::kScalar, Isa::kScalarPopcnt, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni,
-                          Isa::kAvx512Vnni, Isa::kAmx}) {
+  for (const Isa limit : AllIsas()) {
     for (int weight_bits = 1; weight_bits <= 8; ++weight_bits) {
       for (int activation_bits = 1; activation_bits <= 8; ++activation_bits) {
         const ConvKernel& kernel = SelectConvKernel(limit, weight_bits, activation_bits, 1, 4);
-        EXPECT_TRUE(Allows(limit, kernel.isa));
+        EXPECT_TRUE(Allows(limit, kernel.features));
         EXPECT_LE(weight_bits, kernel.max_weight_bits);
         EXPECT_LE(activation_bits, kernel.max_activation_bits);
-        EXPECT_LE(BitProducts(kernel.operand, weight_bits, activation_bits),
+        EXPECT_LE(kernel.format->bit_products(weight_bits, activation_bits),
                   kernel.max_bit_products);
       }
     }
@@ -69,57 +73,55 @@ TEST(SelectConvKernelTest, CoversEveryWidthOnEveryInstructionSet) {
 
 // A pass a plane of the activations and a magnitude bit of the weights.
 TEST(BitProductsTest, CountSignsAndMagnitudesOfWeights) {
-  EXPECT_EQ(BitProducts(ConvOperand::kSignPlanes, 1, 1), 1);
-  EXPECT_EQ(BitProducts(ConvOperand::kSignPlanes, 2, 2), 2);
-  EXPECT_EQ(BitProducts(ConvOperand::kSignPlanes, 8, 8), 56);
-  EXPECT_EQ(BitProducts(ConvOperand::kPlanes64, 2, 2), 4);
+  EXPECT_EQ(conv_formats::kSignPlanes.bit_products(1, 1), 1);
+  EXPECT_EQ(conv_formats::kSignPlanes.bit_products(2, 2), 2);
+  EXPECT_EQ(conv_formats::kSignPlanes.bit_products(8, 8), 56);
+  EXPECT_EQ(conv_formats::kPlanes64.bit_products(2, 2), 4);
 }
 
 // Up to two passes over planes, then up to two look-ups, then dot products of bytes.
 TEST(SelectConvKernelTest, PrefersPlanesThenTablesThenBytes) {
-  const auto operand = [](int weight_bits, int activation_bits) {
+  const auto format = [](int weight_bits, int activation_bits) {
     return SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, /*depth=*/64,
                             /*output_pixels=*/64)
-        .operand;
+        .format;
   };
-  if (operand(1, 1) != ConvOperand::kSignPlanes) {
+  if (format(1, 1) != &conv_formats::kSignPlanes) {
     GTEST_SKIP() << "this build has no kernels for AVX-512";
   }
-  EXPECT_EQ(operand(1, 2), ConvOperand::kSignPlanes);
-  EXPECT_EQ(operand(2, 2), ConvOperand::kSignPlanes);
-  EXPECT_EQ(operand(3, 1), ConvOperand::kSignPlanes);
-  EXPECT_EQ(operand(2, 3), ConvOperand::kSignTables);
-  EXPECT_EQ(operand(1, 5), ConvOperand::kSignTables);
-  EXPECT_EQ(operand(1, 6), ConvOperand::kBytes);
-  EXPECT_EQ(operand(3, 2), ConvOperand::kBytes);
+  EXPECT_EQ(format(1, 2), &conv_formats::kSignPlanes);
+  EXPECT_EQ(format(2, 2), &conv_formats::kSignPlanes);
+  EXPECT_EQ(format(3, 1), &conv_formats::kSignPlanes);
+  EXPECT_EQ(format(2, 3), &conv_formats::kSignTables);
+  EXPECT_EQ(format(1, 5), &conv_formats::kSignTables);
+  EXPECT_EQ(format(1, 6), &conv_formats::kBytes);
+  EXPECT_EQ(format(3, 2), &conv_formats::kBytes);
 }
 
 // Look-ups take twice the time of unpacked codes where every weight is read once.
 TEST(SelectConvKernelTest, PrefersUnpackedCodesToTablesForOnePixel) {
-  const auto operand = [](int weight_bits, int activation_bits) {
+  const auto format = [](int weight_bits, int activation_bits) {
     return SelectConvKernel(Isa::kAvx512Vnni, weight_bits, activation_bits, /*depth=*/512,
                             /*output_pixels=*/1)
-        .operand;
+        .format;
   };
-  if (operand(1, 1) != ConvOperand::kSignPlanes) {
+  if (format(1, 1) != &conv_formats::kSignPlanes) {
     GTEST_SKIP() << "this build has no kernels for AVX-512";
   }
-  EXPECT_EQ(operand(2, 4), ConvOperand::kDense2);
-  EXPECT_EQ(operand(1, 4), ConvOperand::kDense2);
-  EXPECT_EQ(operand(2, 8), ConvOperand::kDense2);
-  EXPECT_EQ(operand(3, 8), ConvOperand::kDense4);
+  EXPECT_EQ(format(2, 4), &conv_formats::kDense2);
+  EXPECT_EQ(format(1, 4), &conv_formats::kDense2);
+  EXPECT_EQ(format(2, 8), &conv_formats::kDense2);
+  EXPECT_EQ(format(3, 8), &conv_formats::kDense4);
 }
 
 // With fewer steps between widenings a row is no faster than the wider sums behind it.
 TEST(ConvKernelTableTest, NarrowSumsHoldSeveralStepsOfTheWidestOperands) {
   for (const ConvKernel& kernel : AllConvKernels()) {
-    if (kernel.operand == ConvOperand::kFields) {
-      EXPECT_GE(
-          FieldPeriod(kernel.accumulator_bits, kernel.max_weight_bits, kernel.max_activation_bits),
-          8)
+    const bool fields = kernel.format->way.starts_with("fields");
+    if (fields || kernel.format == &conv_formats::kBytesInt16) {
+      EXPECT_GE(kernel.format->widen_period(kernel.max_weight_bits, kernel.max_activation_bits),
+                fields ? 8 : 4)
           << kernel.name;
-    } else if (kernel.accumulator_bits == 16) {
-      EXPECT_GE(Int16Period(kernel.max_weight_bits, kernel.max_activation_bits), 4) << kernel.name;
     }
   }
 }

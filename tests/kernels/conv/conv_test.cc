@@ -23,8 +23,8 @@ namespace {
 class ConvKernelTest : public ::testing::TestWithParam<ConvKernel> {
  protected:
   void SetUp() override {
-    if (!CpuSupports(GetParam().isa)) {
-      GTEST_SKIP() << "this CPU lacks " << ToString(GetParam().isa);
+    if (const Isa isa = LevelWith(GetParam().features); !CpuSupports(isa)) {
+      GTEST_SKIP() << "this CPU lacks " << ToString(isa);
     }
   }
 

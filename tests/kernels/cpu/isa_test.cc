@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 namespace bitpilot {
 namespace {
-
-constexpr Isa kAllIsas[] = {Isa::kScalar,  Isa::kScalarPopcnt, Isa::kSse4, Isa::kAvx2,
-                            Isa::kAvxVnni, Isa::kAvx512Vnni,   Isa::kAmx};
 
 // Sets BITPILOT_FORCE_ISA for one test.
 class ForcedIsa {
@@ -22,7 +20,7 @@ class ForcedIsa {
 };
 
 TEST(IsaTest, ParsesItsOwnNames) {
-  for (const Isa isa : kAllIsas) {
+  for (const Isa isa : AllIsas()) {
     const Result<Isa> parsed = ParseIsa(ToString(isa));
     ASSERT_TRUE(parsed.ok()) << parsed.status().message();
     EXPECT_EQ(*parsed, isa);
@@ -38,7 +36,7 @@ TEST(IsaTest, AnswersAnUnknownNameWithTheKnownOnes) {
 }
 
 TEST(AllowsTest, IncludesEveryLevelBelowTheLimit) {
-  for (const Isa isa : kAllIsas) {
+  for (const Isa isa : AllIsas()) {
     EXPECT_TRUE(Allows(isa, isa));
     EXPECT_TRUE(Allows(isa, Isa::kScalar));
   }
@@ -55,11 +53,30 @@ TEST(AllowsTest, KeepsTheTwoVnniLevelsApart) {
   EXPECT_TRUE(Allows(Isa::kAvxVnni, Isa::kAvx2));
 }
 
+// The first level with some features has no more than they imply.
+TEST(LevelWithTest, IsTheLowestThatHasThem) {
+  EXPECT_EQ(LevelWith({}), Isa::kScalar);
+  EXPECT_EQ(LevelWith(CpuFeature::kSse4), Isa::kSse4);
+  EXPECT_EQ(LevelWith(CpuFeature::kAvx512Vnni), Isa::kAvx512Vnni);
+  EXPECT_EQ(LevelWith(CpuFeature::kAvx2 | CpuFeature::kAmx), Isa::kAmx);
+  for (const Isa isa : AllIsas()) EXPECT_EQ(LevelWith(FeaturesOf(isa)), isa) << ToString(isa);
+}
+
+TEST(CpuFeaturesTest, AreASet) {
+  constexpr CpuFeatures kBoth = CpuFeature::kSse4 | CpuFeature::kAmx;
+  EXPECT_TRUE(kBoth.Includes(CpuFeature::kAmx));
+  EXPECT_TRUE(kBoth.Includes({}));
+  EXPECT_FALSE(CpuFeatures(CpuFeature::kAmx).Includes(kBoth));
+  EXPECT_TRUE(kBoth.Intersects(CpuFeature::kSse4 | CpuFeature::kAvx2));
+  EXPECT_FALSE(kBoth.Intersects(CpuFeature::kAvx2));
+  EXPECT_FALSE(kBoth.Intersects({}));
+}
+
 TEST(SupportedIsasTest, ListsWhatTheCpuSupportsInAscendingOrder) {
   const std::vector<Isa> supported = SupportedIsas();
   EXPECT_EQ(supported.front(), Isa::kScalar);
   EXPECT_TRUE(std::is_sorted(supported.begin(), supported.end()));
-  for (const Isa isa : kAllIsas) {
+  for (const Isa isa : AllIsas()) {
     EXPECT_EQ(std::count(supported.begin(), supported.end(), isa), CpuSupports(isa) ? 1 : 0);
   }
 }
@@ -83,9 +100,10 @@ TEST(DefaultIsaTest, ReportsAnUnknownNameInTheEnvironment) {
 }
 
 TEST(DefaultIsaTest, RefusesToForceWhatTheCpuLacks) {
-  const auto lacking = std::find_if(std::begin(kAllIsas), std::end(kAllIsas),
-                                    [](Isa isa) { return !CpuSupports(isa); });
-  if (lacking == std::end(kAllIsas)) {
+  const std::vector<Isa> all = AllIsas();
+  const auto lacking =
+      std::find_if(all.begin(), all.end(), [](Isa isa) { return !CpuSupports(isa); });
+  if (lacking == all.end()) {
     GTEST_SKIP() << "this CPU has every instruction set that there is a name for";
   }
   const ForcedIsa forced{std::string(ToString(*lacking))};
@@ -97,7 +115,7 @@ TEST(DefaultIsaTest, RefusesToForceWhatTheCpuLacks) {
 
 // What the CPU has and Linux does not lend is another matter than what the CPU lacks.
 TEST(WhyUnsupportedTest, NamesWhoRefuses) {
-  for (const Isa isa : kAllIsas) {
+  for (const Isa isa : AllIsas()) {
     if (CpuSupports(isa)) continue;
     const std::string reason = WhyUnsupported(isa);
     EXPECT_NE(reason.find(ToString(isa)), std::string::npos) << reason;

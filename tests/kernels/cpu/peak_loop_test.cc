@@ -6,8 +6,7 @@ namespace bitpilot {
 namespace {
 
 TEST(PeakLoopTest, IsTheHighestThatTheLimitAllows) {
-  for (const Isa limit : {Isa::kScalar, Isa::kScalarPopcnt, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni,
-                          Isa::kAvx512Vnni, Isa::kAmx}) {
+  for (const Isa limit : AllIsas()) {
     const PeakLoop& chosen = SelectPeakLoop(limit);
     EXPECT_TRUE(Allows(limit, chosen.isa));
     for (const PeakLoop& other : AllPeakLoops()) {

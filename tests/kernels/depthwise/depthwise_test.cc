@@ -45,8 +45,8 @@ Topology RandomDepthwise(std::mt19937_64& random, int min_filter, int max_filter
 class DepthwiseKernelTest : public ::testing::TestWithParam<DepthwiseKernel> {
  protected:
   void SetUp() override {
-    if (!CpuSupports(GetParam().isa)) {
-      GTEST_SKIP() << "this CPU lacks " << ToString(GetParam().isa);
+    if (const Isa isa = LevelWith(GetParam().features); !CpuSupports(isa)) {
+      GTEST_SKIP() << "this CPU lacks " << ToString(isa);
     }
   }
 
@@ -54,7 +54,8 @@ class DepthwiseKernelTest : public ::testing::TestWithParam<DepthwiseKernel> {
   int weight_bits() const { return GetParam().max_sum < (1 << 16) ? 4 : 8; }
 
   void ExpectExact(const Network& network, std::uint64_t seed) {
-    Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = GetParam().isa});
+    Result<CompiledNetwork> compiled =
+        CompiledNetwork::Create(network, {.isa = LevelWith(GetParam().features)});
     ASSERT_TRUE(compiled.ok()) << compiled.status().message();
     ASSERT_EQ(compiled.value().kernel_name(0), GetParam().name);
     std::mt19937_64 random(seed);
@@ -138,9 +139,16 @@ INSTANTIATE_TEST_SUITE_P(AllKernels, DepthwiseKernelTest,
                                              AllDepthwiseKernels().end()),
                          [](const auto& param) { return std::string(param.param.name); });
 
+// Where this build has rows of 16 bits: the levels of its architecture.
 TEST(SelectDepthwiseKernelTest, TakesSixteenBitsOnlyWhereTheSumFits) {
-  EXPECT_EQ(SelectDepthwiseKernel(Isa::kAvx2, 32'767).name, "depthwise_w4a8_i16_avx2");
-  EXPECT_EQ(SelectDepthwiseKernel(Isa::kAvx2, 32'768).name, "depthwise_w8a8_i32_avx2");
+  for (const Isa isa : {Isa::kSse4, Isa::kAvx2, Isa::kNeon}) {
+    const DepthwiseKernel& narrow = SelectDepthwiseKernel(isa, 32'767);
+    const DepthwiseKernel& wide = SelectDepthwiseKernel(isa, 32'768);
+    const std::string suffix = "_" + std::string(ToString(isa));
+    if (LevelWith(narrow.features) == Isa::kScalar) continue;  // Another architecture.
+    EXPECT_EQ(narrow.name, "depthwise_w4a8_i16" + suffix);
+    EXPECT_EQ(wide.name, "depthwise_w8a8_i32" + suffix);
+  }
   EXPECT_EQ(SelectDepthwiseKernel(Isa::kScalarPopcnt, 1).name, "depthwise_w8a8_i32_scalar");
 }
 

@@ -33,8 +33,8 @@ GuardedVector<std::uint8_t> RandomCodes(std::size_t count, std::uint64_t seed) {
 class ElementwiseKernelsTest : public ::testing::TestWithParam<ElementwiseKernels> {
  protected:
   void SetUp() override {
-    if (!CpuSupports(GetParam().isa)) {
-      GTEST_SKIP() << "this CPU lacks " << ToString(GetParam().isa);
+    if (const Isa isa = LevelWith(GetParam().features); !CpuSupports(isa)) {
+      GTEST_SKIP() << "this CPU lacks " << ToString(isa);
     }
   }
 };

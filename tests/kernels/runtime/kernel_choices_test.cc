@@ -1,4 +1,5 @@
 #include "kernels/runtime/kernel_choices.h"
+#include "kernels/conv/conv_format.h"
 
 #include <gtest/gtest.h>
 
@@ -155,8 +156,7 @@ TEST(KernelChoicesTest, HashTheLayersUsedAndTheirKernels) {
 }
 
 TEST(ConvCandidatesTest, AreAFewExactKernelsOfDifferentKinds) {
-  for (const Isa limit : {Isa::kScalar, Isa::kScalarPopcnt, Isa::kSse4, Isa::kAvx2, Isa::kAvxVnni,
-                          Isa::kAvx512Vnni, Isa::kAmx}) {
+  for (const Isa limit : AllIsas()) {
     for (int weight_bits = 1; weight_bits <= 8; ++weight_bits) {
       for (int activation_bits = 1; activation_bits <= 8; ++activation_bits) {
         for (const int pixels : {1, 64}) {
@@ -164,10 +164,10 @@ TEST(ConvCandidatesTest, AreAFewExactKernelsOfDifferentKinds) {
           ASSERT_GE(candidates.size(), 1U);
           ASSERT_LE(candidates.size(), 4U);
           for (const ConvKernel* kernel : candidates) {
-            EXPECT_TRUE(Allows(limit, kernel->isa)) << kernel->name;
+            EXPECT_TRUE(Allows(limit, kernel->features)) << kernel->name;
             EXPECT_LE(weight_bits, kernel->max_weight_bits) << kernel->name;
             EXPECT_LE(activation_bits, kernel->max_activation_bits) << kernel->name;
-            EXPECT_TRUE(SuitsPixels(*kernel, pixels)) << kernel->name;
+            EXPECT_TRUE(kernel->format->SuitsPixels(pixels)) << kernel->name;
           }
         }
       }

@@ -1,10 +1,33 @@
-// Weights that choose entries of tables of sums (ConvOperand::kSignTables).
-#include <algorithm>
+// Input: tables of the sums of 16 codes of a pixel, 4 by 4, with all signs (elementwise.h, build_sign_tables): a table a
+// step.
+// Weights: planes of signs, whose sum is the weight if there is one and twice the weight if there are two; byte c of a
+// step's 4 bytes chooses the entry of the table for its 4 codes:
+//
+//   plane q, step s | channel 0: 4 entries | ... | channel 15: 4 entries |     64 bytes
+//   entry for codes 4 g..4 g + 3 with signs b0..b3 = 16 (b3 b2) + 4 g + (b1 b0)
+#include <cstdint>
 
-#include "kernels/conv/conv_packing.h"
+#include "kernels/conv/conv_steps.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace bitpilot {
 namespace {
+
+std::ptrdiff_t PixelBytes(std::ptrdiff_t code_bytes) {
+  return (code_bytes + kSignTableChannels - 1) / kSignTableChannels * kSignTableBytes;
+}
+
+constexpr ConvInputForm kSignTablesForm = {
+    .pixel_bytes = PixelBytes,
+    .total_bytes =
+        [](const InputCodes& input) {
+          return static_cast<std::size_t>(input.num_pixels() * PixelBytes(input.pixel_bytes));
+        },
+    .convert =
+        [](const ElementwiseKernels& elementwise, const InputCodes& input, std::uint8_t* form) {
+          elementwise.build_sign_tables(input.codes, input.num_pixels(), input.pixel_bytes,
+                                        input.channels, form);
+        }};
 
 // Groups of kSignTableChannels channels of a pixel that a window reads.
 struct ChannelGroups {
@@ -15,7 +38,7 @@ struct ChannelGroups {
 ChannelGroups GroupsOf(const ConvWindow& window) {
   const int first = window.first_channel / kSignTableChannels;
   const auto end = window.all_channels
-                       ? static_cast<int>(SignTablePixelBytes(window.pixel_bytes) / kSignTableBytes)
+                       ? static_cast<int>(PixelBytes(window.pixel_bytes) / kSignTableBytes)
                        : (window.first_channel + window.group_channels + kSignTableChannels - 1) /
                              kSignTableChannels;
   return {first, end - first};
@@ -26,11 +49,9 @@ std::uint8_t TableEntry(int group, int signs) {
   return static_cast<std::uint8_t>(16 * (signs / 4) + 4 * group + signs % 4);
 }
 
-}  // namespace
-
-std::vector<DepthRun> PlanSignTableRuns(const ConvWindow& window) {
+std::vector<DepthRun> RowRuns(const ConvWindow& window) {
   const ChannelGroups groups = GroupsOf(window);
-  const std::ptrdiff_t pixel = SignTablePixelBytes(window.pixel_bytes);
+  const std::ptrdiff_t pixel = PixelBytes(window.pixel_bytes);
   const std::ptrdiff_t row = window.row_bytes / window.pixel_bytes * pixel;
   std::vector<DepthRun> runs;
   for (int y = 0; y < window.filter_h; ++y) {
@@ -48,21 +69,23 @@ std::vector<DepthRun> PlanSignTableRuns(const ConvWindow& window) {
   return runs;
 }
 
-PackedConv PackSignTables(const ConvWindow& window, int weight_bits, const std::int8_t* codes,
-                          int num_channels) {
+// REQUIRES: weights of at most 2 bits.
+PackedConv Pack(const ConvWindow& window, const ConvWeights& from) {
   const ChannelGroups groups = GroupsOf(window);
   const int taps = window.filter_h * window.filter_w;
   PackedConv packed;
-  packed.runs = PlanSignTableRuns(window);
+  packed.runs = RowRuns(window);
   // One plane has no weights of 0: not even for other groups' channels.
-  packed.weight_planes = weight_bits == 1 && window.all_channels ? 1 : 2;
+  packed.weight_planes = from.weight_bits == 1 && window.all_channels ? 1 : 2;
   packed.weight_plane_bytes = std::ptrdiff_t{taps} * groups.count * kStepBytes;
   const std::ptrdiff_t block_bytes = packed.weight_planes * packed.weight_plane_bytes;
-  packed.weights = AlignedBuffer(static_cast<std::size_t>(NumBlocks(num_channels) * block_bytes));
-  for (int o = 0; o < num_channels; ++o) {
+  packed.weights =
+      AlignedBuffer(static_cast<std::size_t>(NumBlocks(from.num_channels) * block_bytes));
+  for (int o = 0; o < from.num_channels; ++o) {
     std::uint8_t* to =
         packed.weights.data() + o / kBlockChannels * block_bytes + 4 * (o % kBlockChannels);
-    const std::int8_t* channel_codes = codes + std::ptrdiff_t{o} * taps * window.group_channels;
+    const std::int8_t* channel_codes =
+        from.codes + std::ptrdiff_t{o} * taps * window.group_channels;
     for (int i = 0; i < taps * groups.count * 4; ++i) {
       const int tap = i / (4 * groups.count);
       const int group = i % (4 * groups.count);
@@ -84,9 +107,17 @@ PackedConv PackSignTables(const ConvWindow& window, int weight_bits, const std::
   return packed;
 }
 
-std::vector<DepthRun> PlanRowRuns(const ConvWindow& window, ConvOperand operand) {
-  return operand == ConvOperand::kSignTables ? PlanSignTableRuns(window)
-                                             : PlanPlaneRuns(window, operand);
-}
+}  // namespace
 
+namespace conv_formats {
+
+extern constexpr ConvFormat kSignTables = {
+    .way = "sign tables",
+    .input = &kSignTablesForm,
+    .pack = Pack,
+    .part_runs = [](const ConvWindow& window, const FilterPart& part, int) {
+      return RunsOfRows(RowRuns(window), part);
+    }};
+
+}  // namespace conv_formats
 }  // namespace bitpilot
