@@ -24,7 +24,8 @@
 //   end         when no action is worth more than stopping, for two pools of targets, or readings, one
 //               for each measurement, are used up: what the search would end with is measured (so many
 //               measurements, and board seconds, no other action may take), the mini-batches that are
-//               left train where they do most good, and the search stops at its best place
+//               left train a part at a time where they do most good (a final training begins there or at
+//               uniform 8 bit's weights, whichever are better), and the search stops at its best place
 //
 // Mini-batches have the default rates (policies/pace.h). With AmedOptions::train_while_searching false
 // this is policy "two-stage": it reads untrained weights only. Where nothing trains

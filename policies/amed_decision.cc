@@ -35,6 +35,9 @@ constexpr Node kNodes[] = {
 // A front's networks share the place that the search ends at: what each gets of the rest.
 constexpr double kShareOfAFront = 0.25;
 
+// Of what is left at the end, so many steps' mini-batches are trained at one choice of widths.
+constexpr int kPartOfRest = 4;
+
 // What the search would end with may take half of the targets; the others are there to be learned about.
 constexpr std::size_t kOneInTargetsEnds = 2;
 
@@ -350,30 +353,36 @@ class Decider {
     return best;
   }
 
-  // What training all that is left makes of all targets, at one of them or at the narrowest widths of
-  // all, against training none of it.
+  // What is left is trained a part at a time, each where it does most good to all targets: one part at the
+  // narrowest widths of all helps those near them most, another one then those between. Absent if to train
+  // all of it, at whatever widths, would do no good.
   std::optional<PlannedStep> Rest(Place place) {
     if (left_.search_batches == 0) return std::nullopt;
     SearchLeft nothing = left_;
     nothing.search_batches = 0;
-    const Lookahead after(input_.belief, StateAt(place), targets_, nothing, ErrorOfReadings(),
-                          *utility_);
-    const double without = after.ValueOfStopping(StateAt(place));
-    const double counted = left_.counted(0, left_.search_batches);
-    double highest = without + input_.options.least_gain;
+    const TrainedState state = StateAt(place);
+    const Lookahead after(input_.belief, state, targets_, nothing, ErrorOfReadings(), *utility_);
+    const int part =
+        std::min(left_.search_batches, kPartOfRest * std::max(1, problem_.batches_per_step));
     std::vector<Choice> trained_at = targets_;
     trained_at.push_back(NarrowestOf(targets_));
+    double highest_of_all = -std::numeric_limits<double>::infinity();
+    double highest = -std::numeric_limits<double>::infinity();
     const Choice* best = nullptr;
     for (const Choice& what : trained_at) {
-      const double value =
-          after.ValueOfStopping(input_.belief.After(StateAt(place), what, counted));
-      if (value > highest) {
-        highest = value;
-        best = &what;
-      }
+      const auto value_after = [&](int batches) {
+        return after.ValueOfStopping(input_.belief.After(state, what, left_.counted(0, batches)));
+      };
+      highest_of_all = std::max(highest_of_all, value_after(left_.search_batches));
+      const double value = value_after(part);
+      if (value <= highest) continue;
+      highest = value;
+      best = &what;
     }
-    if (best == nullptr) return std::nullopt;
-    PlannedStep step = StepOf(place, *best, left_.search_batches, /*measure=*/false);
+    if (highest_of_all <= after.ValueOfStopping(state) + input_.options.least_gain) {
+      return std::nullopt;
+    }
+    PlannedStep step = StepOf(place, *best, part, /*measure=*/false);
     step.figures.value = highest;
     return step;
   }

@@ -53,8 +53,8 @@ struct PlannedDecision {
   // Before it ends: what it would end with and no board has measured, what adds most first. No step takes
   // the measurements, or the board seconds, that these will need.
   std::vector<PlannedStep> to_measure;
-  // Before it ends: all mini-batches that are left, at what they do most good to. Absent if they do
-  // none.
+  // Before it ends: a part of the mini-batches that are left, at the widths at which they do most good.
+  // Absent if all of them would do none.
   std::optional<PlannedStep> rest;
 };
 

@@ -26,8 +26,8 @@ namespace bitpilot {
 //      what was logged of its class before its first measurement, and measurement events say class,
 //      board and seconds; several classes have a table and a reference each
 //   9  without a budget of latency or energy, amed and two-stage draw targets on rungs close to each
-//      other, from the cheapest choice on (policies/target_pool.h), and what is left may train at the
-//      narrowest widths of all targets
+//      other, from the cheapest choice on (policies/target_pool.h); they plan with the better of the two
+//      starts of a final training, and amed trains what is left in parts, each at widths of its own
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 9;
