@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -250,6 +253,28 @@ TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
   EXPECT_EQ(table.exit_code, 1);
   EXPECT_THAT(table.out, HasSubstr("board 'gone' at tcp://127.0.0.1:1 does not answer"));
   EXPECT_EQ(Run("list --board bench")["boards"].size(), 1U);
+}
+
+// It takes connections, and says nothing.
+TEST_F(FleetBoardsProgramTest, SaysThatAnotherProgramMayHaveTheBoardsPort) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const int other = socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(other, 8), 0);
+  ASSERT_EQ(getsockname(other, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys && bitpilot fleet add bench --endpoint "
+                  "tcp://127.0.0.1:" +
+                  std::to_string(ntohs(address.sin_port)) + " --public-key=" + std::string(40, 'k'))
+                .exit_code,
+            0);
+  EXPECT_THAT(OnlyBoard("list --timeout 0.5", 1)["error"].get<std::string>(),
+              HasSubstr("no word from a bitpilotd within 0.5 s"));
+  EXPECT_THAT(OnlyBoard("check --timeout 2.5", 1)["error"].get<std::string>(),
+              HasSubstr("bitpilotd, and no other program, listens there"));
+  close(other);
 }
 
 TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {
