@@ -189,6 +189,15 @@ TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
                     ": unknown key 'colour'");
 }
 
+TEST_F(FleetBoardsProgramTest, AddsAtTheSameTimeAreAllThere) {
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const ProgramResult added = Shell(
+      "for i in a b c d e f g h i j k l; do bitpilot fleet add $i --endpoint tcp://$i:7777 "
+      "--public-key=$(printf '%40s' '' | tr ' ' $i) & done; wait");
+  EXPECT_EQ(Run("list --offline")["boards"].size(), 12U) << added.out << added.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "fleet.toml.lock"));
+}
+
 TEST_F(FleetBoardsProgramTest, AnOrderHoldsForEveryAgentUntilItIsTakenBack) {
   std::unique_ptr<ForkedProcess> daemon;
   Enroll(daemon, "admin");
