@@ -238,7 +238,7 @@ TEST_F(FleetBoardsProgramTest, AnOrderKeepsTheReasonThatABoardWasDrainedFor) {
   EXPECT_EQ(OnlyBoard("quarantine bench --reason slow")["drain_reason"],
             "quarantined: slow; was drained: new fan");
   EXPECT_EQ(OnlyBoard("quarantine bench --reason 'wrong outputs'")["drain_reason"],
-            "quarantined: wrong outputs");
+            "quarantined: wrong outputs; was drained: new fan");
   EXPECT_EQ(OnlyBoard("release bench")["state"], "READY");
   EXPECT_EQ(OnlyBoard("drain bench")["drain_reason"], "no reason was given");
 }
