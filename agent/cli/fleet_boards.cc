@@ -1,9 +1,11 @@
 #include "agent/cli/fleet_boards.h"
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,7 @@
 #include "agent/fleet/fleet_file.h"
 #include "agent/fleet/keys.h"
 #include "kernels/base/file_io.h"
+#include "kernels/base/file_lock.h"
 #include "kernels/base/home_folder.h"
 #include "kernels/base/host_name.h"
 #include "kernels/base/shell_word.h"
@@ -144,12 +147,29 @@ int PrintEnroll(const AddFlags& flags, const AgentKeys& keys, const std::string&
   return kExitDone;
 }
 
+// For who reads the file and writes it anew: another `fleet add` of that time would be lost. Waits for
+// those, which take no time.
+Result<FileLock> LockFleetFile(const std::string& file) {
+  constexpr int kTries = 500;
+  for (int tries = 1;; ++tries) {
+    Result<FileLock> lock = FileLock::Acquire(file);
+    if (lock.status().code() != StatusCode::kUnavailable || tries == kTries) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 int RunAdd(AddFlags flags) {
   if (flags.connects != flags.endpoint.empty()) {
     return Fail(
         InvalidArgument("say how this machine reaches the board, --endpoint tcp://HOST:7777, "
                         "or that the board connects to it, --connects"),
         flags.json);
+  }
+  std::optional<FileLock> lock;
+  if (!flags.public_key.empty()) {
+    Result<FileLock> taken = LockFleetFile(flags.file);
+    if (!taken.ok()) return Fail(taken.status(), flags.json);
+    lock.emplace(std::move(*taken));
   }
   const Result<std::optional<std::string>> existing = ReadExisting(flags.file);
   if (!existing.ok()) return Fail(existing.status(), flags.json);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,10 +37,17 @@ struct OrderFlags : FleetFlags {
   std::optional<double> timeout_s;
 };
 
-// Releasing a board gives it work again, so whoever does it must read why it was drained before.
+// Releasing a board gives it work again, so whoever does it must read why it was drained before; also of
+// a board that is quarantined for one reason after another.
 std::string WithEarlierReason(const std::string& reason, const v1::BoardStatus& board) {
-  if (!board.draining() || IsQuarantined(board) || board.drain_reason().empty()) return reason;
-  std::string both = reason + "; was " + DescribeDrain(board.drain_reason());
+  constexpr std::string_view kEarlier = "; was drained: ";
+  if (!board.draining()) return reason;
+  std::string both = reason;
+  if (!IsQuarantined(board)) {
+    both += std::string(kEarlier) + board.drain_reason();
+  } else if (const std::size_t at = board.drain_reason().find(kEarlier); at != std::string::npos) {
+    both += board.drain_reason().substr(at);
+  }
   return both.size() <= kMaxReasonBytes ? both : reason;
 }
 

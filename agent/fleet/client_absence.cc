@@ -96,7 +96,8 @@ Status ClientCore::AwayStatus() const {
       case Absence::kNoAnswer:
         break;
     }
-    return "check that bitpilotd runs there and that the network lets us through";
+    return "check that bitpilotd, and no other program, listens there and that the network lets us "
+           "through";
   };
   return {StatusCode::kUnavailable, DescribeAbsence() + ": " + advice()};
 }

@@ -186,7 +186,7 @@ void ClientCore::RunTimers() {
     case Phase::kLocating:
       return LoseSession("its name could not be looked up within 60 s");
     case Phase::kConnecting:
-      return LoseSession("no connection within 2 s");
+      return LoseSession("no word from a bitpilotd within 2 s");
     case Phase::kGreeting:
       return LoseSession("no answer to Hello within 5 s");
     case Phase::kLeasing:

@@ -1,6 +1,7 @@
 #include "agent/fleet/fleet_watch.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 #include <variant>
 
@@ -54,10 +55,12 @@ void FleetWatch::GiveUpLate(const Patience& patience, Instant begin, bool stoppe
     const bool connects = board.address.connects;
     const milliseconds limit = connects ? patience.connecting : patience.normal;
     if (!stopped && SteadyNow() - begin < limit) continue;
-    const std::string in_time = " within " + std::to_string(limit.count()) + " ms";
+    char in_time[32];
+    std::snprintf(in_time, sizeof in_time, " within %.4g s",
+                  1e-3 * static_cast<double>(limit.count()));
     Do(board, board.inquiry.GiveUp(stopped    ? "stopped"
-                                   : connects ? "it did not connect" + in_time
-                                              : "nothing came" + in_time));
+                                   : connects ? std::string("it did not connect") + in_time
+                                              : std::string("no word from a bitpilotd") + in_time));
   }
 }
 

@@ -79,7 +79,7 @@ std::string Banners(const ReportData& data) {
   if (data.is_model()) {
     html += Element("div", "banner model-note",
                     "MODEL: every latency below was computed from a cost table (" +
-                        data.model_source + "), not measured on a device.");
+                        Joined(data.model_sources) + "), not measured on a device.");
   }
   for (const BoardEvent& each : data.classes) {
     if (data.is_model() || !each.board.is_model()) continue;
@@ -102,7 +102,7 @@ std::string Title(const ReportData& data) {
     const std::string& isa = each.board.is_model() ? each.board.backend : each.board.isa;
     if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
   }
-  const std::string where = data.is_model() ? data.model_source : Joined(isas);
+  const std::string where = Joined(data.is_model() ? data.model_sources : isas);
   return "Mixed-precision search" + (model.empty() ? "" : ": " + model) +
          (where.empty() ? "" : " on " + where);
 }

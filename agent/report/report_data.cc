@@ -65,6 +65,11 @@ void NoteBoard(const MeasurementRow& row, const MeasurementConditions& condition
   }
 }
 
+void NoteModel(const std::string& source, ReportData& data) {
+  std::vector<std::string>& all = data.model_sources;
+  if (std::find(all.begin(), all.end(), source) == all.end()) all.push_back(source);
+}
+
 Status ReadMeasurements(const Study& study, ReportData& data) {
   Result<std::vector<MeasurementRow>> rows = study.Measurements();
   if (!rows.ok()) return rows.status();
@@ -75,12 +80,12 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
       return conditions.status().WithContext("measurement " + row.measurement_id);
     }
     data.measurement_by_id[row.measurement_id] = data.conditions.size();
-    if (IsModelSource(row.source)) data.model_source = row.source;
+    if (IsModelSource(row.source)) NoteModel(row.source, data);
     NoteBoard(row, *conditions, data);
     data.conditions.push_back(std::move(*conditions));
   }
-  if (data.board && data.board->board.is_model() && data.model_source.empty()) {
-    data.model_source = "MODEL:" + data.board->board.backend;
+  if (data.board && data.board->board.is_model() && data.model_sources.empty()) {
+    NoteModel("MODEL:" + data.board->board.backend, data);
   }
   return Status();
 }
@@ -88,7 +93,7 @@ Status ReadMeasurements(const Study& study, ReportData& data) {
 }  // namespace
 
 bool ReportData::is_model() const {
-  return !model_source.empty() &&
+  return !model_sources.empty() &&
          std::all_of(classes.begin(), classes.end(),
                      [](const BoardEvent& each) { return each.board.is_model(); });
 }

@@ -44,8 +44,8 @@ struct ReportData {
   std::vector<MeasurementConditions> conditions;         // parallel to `measurements`
   std::map<std::string, std::size_t> measurement_by_id;  // index into both
 
-  // "" for real boards; else who answered, e.g. "MODEL:mpic"; of several classes one that did.
-  std::string model_source;
+  // Who answered instead of real boards, e.g. "MODEL:mpic": of several classes one each.
+  std::vector<std::string> model_sources;
 
   // No number is a measurement.
   bool is_model() const;

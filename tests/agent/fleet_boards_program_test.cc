@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -186,6 +189,15 @@ TEST_F(FleetBoardsProgramTest, AddsBelowWhatIsThereAndRefusesWhatDoesNotFit) {
                     ": unknown key 'colour'");
 }
 
+TEST_F(FleetBoardsProgramTest, AddsAtTheSameTimeAreAllThere) {
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const ProgramResult added = Shell(
+      "for i in a b c d e f g h i j k l; do bitpilot fleet add $i --endpoint tcp://$i:7777 "
+      "--public-key=$(printf '%40s' '' | tr ' ' $i) & done; wait");
+  EXPECT_EQ(Run("list --offline")["boards"].size(), 12U) << added.out << added.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "fleet.toml.lock"));
+}
+
 TEST_F(FleetBoardsProgramTest, AnOrderHoldsForEveryAgentUntilItIsTakenBack) {
   std::unique_ptr<ForkedProcess> daemon;
   Enroll(daemon, "admin");
@@ -226,7 +238,7 @@ TEST_F(FleetBoardsProgramTest, AnOrderKeepsTheReasonThatABoardWasDrainedFor) {
   EXPECT_EQ(OnlyBoard("quarantine bench --reason slow")["drain_reason"],
             "quarantined: slow; was drained: new fan");
   EXPECT_EQ(OnlyBoard("quarantine bench --reason 'wrong outputs'")["drain_reason"],
-            "quarantined: wrong outputs");
+            "quarantined: wrong outputs; was drained: new fan");
   EXPECT_EQ(OnlyBoard("release bench")["state"], "READY");
   EXPECT_EQ(OnlyBoard("drain bench")["drain_reason"], "no reason was given");
 }
@@ -250,6 +262,28 @@ TEST_F(FleetBoardsProgramTest, SaysWhyABoardDoesNotAnswerInItsRow) {
   EXPECT_EQ(table.exit_code, 1);
   EXPECT_THAT(table.out, HasSubstr("board 'gone' at tcp://127.0.0.1:1 does not answer"));
   EXPECT_EQ(Run("list --board bench")["boards"].size(), 1U);
+}
+
+// It takes connections, and says nothing.
+TEST_F(FleetBoardsProgramTest, SaysThatAnotherProgramMayHaveTheBoardsPort) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const int other = socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(other, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(other, 8), 0);
+  ASSERT_EQ(getsockname(other, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys && bitpilot fleet add bench --endpoint "
+                  "tcp://127.0.0.1:" +
+                  std::to_string(ntohs(address.sin_port)) + " --public-key=" + std::string(40, 'k'))
+                .exit_code,
+            0);
+  EXPECT_THAT(OnlyBoard("list --timeout 0.5", 1)["error"].get<std::string>(),
+              HasSubstr("no word from a bitpilotd within 0.5 s"));
+  EXPECT_THAT(OnlyBoard("check --timeout 2.5", 1)["error"].get<std::string>(),
+              HasSubstr("bitpilotd, and no other program, listens there"));
+  close(other);
 }
 
 TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {

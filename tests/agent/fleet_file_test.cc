@@ -64,7 +64,7 @@ TEST(ParseFleetFileTest, ReadsBoardsThatConnectToTheAgent) {
   const Result<Fleet> fleet =
       ParseFleetFile("keys = \"k\"\nlisten = \"tcp://0.0.0.0:7776\"\n" +
                          ConnectingBoard("a", kKey) + ConnectingBoard("b", kOtherKey) +
-                         Board("c", "tcp://192.0.2.7:7777", std::string(40, 'p')),
+                         Board("c", "tcp://192.0.2.7:7777", std::string(40, 'x')),
                      "lab/fleet.toml");
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
   EXPECT_EQ(fleet->listen, "tcp://0.0.0.0:7776");

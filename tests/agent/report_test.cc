@@ -312,6 +312,15 @@ TEST_F(WriteReportTest, HasNoColumnOfTheLatenciesOfDifferentClasses) {
   EXPECT_THAT(SummaryTable(data), HasSubstr(">on b, MODEL</div>"));
 }
 
+TEST_F(WriteReportTest, NamesTheModelsOfAllClasses) {
+  SampleStudyOptions options;
+  options.from_model = options.two_models = true;
+  const std::string html = Render(options);
+  EXPECT_THAT(html,
+              HasSubstr("<h1>Mixed-precision search: resnet8 on MODEL:mpic, MODEL:slope</h1>"));
+  EXPECT_THAT(html, HasSubstr("cost table (MODEL:mpic, MODEL:slope), not measured"));
+}
+
 TEST_F(WriteReportTest, LabelsAModelsNumbers) {
   SampleStudyOptions options;
   options.from_model = true;

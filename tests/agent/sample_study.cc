@@ -163,7 +163,9 @@ class SampleWriter {
     row.tier = tier;
     row.status = noise > 0.02 ? "NOISY" : "OK";
     row.detail = noise > 0.02 ? "drift 3.1 %: another program ran" : "";
-    row.source = options_.from_model ? "MODEL:mpic" : "measured";
+    row.source = !options_.from_model                         ? "measured"
+                 : options_.two_models && row.tier == "AUDIT" ? "MODEL:slope"
+                                                              : "MODEL:mpic";
     for (int window = 0; window < num_windows; ++window) {
       const double tail = Uniform(jitter_) > 0.93 ? 2.0 * noise : 0.0;
       const double deviation = options_.from_model ? 0.0 : noise * (Uniform(jitter_) - 0.4) + tail;

@@ -13,6 +13,7 @@ struct SampleStudyOptions {
   int steps = 24;
   bool finished = true;  // with the final comparison and an end; else as a killed search leaves it
   bool from_model = false;      // latencies say MODEL
+  bool two_models = false;      // of which the other one gives the final comparison
   bool channel_groups = false;  // some layers have two widths
   bool energy = false;          // final candidates have energies: of a meter or, from a model, its
   bool older = false;           // of log version 2: no places, no anchor, rows not trained alike
