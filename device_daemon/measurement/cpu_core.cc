@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <string_view>
@@ -88,10 +90,26 @@ std::string LineIn(const fs::path& path) {
   return line.ok() ? *line : std::string();
 }
 
+// From the CPU's own main identification register, which Linux shows on Arm; empty if it does not. proc/cpuinfo has the
+// same for each CPU, but not in a container or under an emulator that shows the host's.
+std::string PartOfRegister(const fs::path& folder) {
+  std::string line = LineIn(folder / "regs/identification/midr_el1");
+  if (!line.starts_with("0x")) return {};
+  std::uint64_t midr = 0;
+  const char* end = line.data() + line.size();
+  const auto [stop, error] = std::from_chars(line.data() + 2, end, midr, 16);
+  if (error != std::errc() || stop != end) return {};
+  char part[48];
+  std::snprintf(part, sizeof part, "implementer 0x%02x part 0x%03x",
+                static_cast<unsigned>(midr >> 24 & 0xFF), static_cast<unsigned>(midr >> 4 & 0xFFF));
+  return part;
+}
+
 CpuCore ReadCore(const fs::path& folder, int cpu, const Fields& fields) {
   CpuCore core;
   core.cpu = cpu;
-  core.part = PartOf(fields);
+  core.part = PartOfRegister(folder);
+  if (core.part.empty()) core.part = PartOf(fields);
   core.model = FieldOf(fields, "model name");
   if (core.model.empty()) core.model = core.part;
   core.capacity = NumberIn(folder / "cpu_capacity");

@@ -35,7 +35,7 @@ struct CpuCore {
 };
 
 // Every CPU that is switched on, by number, as proc/cpuinfo and sys/ below `root` (usually "/")
-// describe it.
+// describe it. On Arm its own register (sys/, midr_el1) goes before proc/cpuinfo.
 std::vector<CpuCore> ReadCpuCores(const std::filesystem::path& root);
 
 // CPUs that this process may use, ascending.

@@ -43,8 +43,8 @@ struct ConvArgs {
   std::ptrdiff_t input_row_bytes = 0;   // From one output row's windows to the next's.
   std::ptrdiff_t input_pixel_bytes = 0;
   const DepthRun* runs = nullptr;  // The same for every window; ended by a run of 0 steps.
-  // 16-bit sums only: what they begin at (kernels/conv/conv_begins.h), or null for zero. Without it
-  // no run widens.
+  // What sums begin at (ConvFormat::begins), or null for zero. Without it no run of 16-bit sums
+  // widens.
   const std::uint8_t* begins = nullptr;
   std::ptrdiff_t begin_block_bytes = 0;
   const std::uint8_t* weights = nullptr;  // Blocks of weight_block_bytes, 64-byte aligned.

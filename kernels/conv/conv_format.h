@@ -138,10 +138,9 @@ struct ConvFormat {
   // Runs of a part of the filter; see ConvRegion. Null if !splits_filter.
   std::vector<DepthRun> (*part_runs)(const ConvWindow& window, const FilterPart& part,
                                      int period) = nullptr;
-  // What narrow sums begin at, ConvArgs::begins of these runs. Null: at zero.
-  std::vector<std::uint8_t> (*begins)(std::span<const DepthRun> runs, const std::uint8_t* weights,
-                                      std::ptrdiff_t weight_block_bytes, int num_blocks,
-                                      int weight_bits, int activation_bits) = nullptr;
+  // What sums begin at, ConvArgs::begins, of args' runs and weights; empty, as null: at zero.
+  std::vector<std::uint8_t> (*begins)(const ConvArgs& args, int num_blocks, int weight_bits,
+                                      int activation_bits) = nullptr;
 
   const ConvInputForm& InputForm(int activation_bits) const {
     return activation_bits == 8 && input_of_8_bits != nullptr ? *input_of_8_bits : *input;

@@ -37,12 +37,16 @@ template <int kPixels, int kLane>
   });
 }
 
+// begins: of the block, or null.
 template <class Mode, int kPixels>
 [[gnu::always_inline]] inline void SumTile(const ConvArgs& args, const std::uint8_t* weights,
-                                           const std::uint8_t*, const std::uint8_t* const* pixels,
-                                           std::int32_t*, Vec* acc) {
+                                           const std::uint8_t* begins,
+                                           const std::uint8_t* const* pixels, std::int32_t*,
+                                           Vec* acc) {
   constexpr int kSteps = 4;  // Of the 16 codes that a vector holds.
-  Unroll<kPixels * kBlockVecs>([&](auto i) __attribute__((always_inline)) { acc[i] = Zero(); });
+  Unroll<kPixels * kBlockVecs>([&](auto i) __attribute__((always_inline)) {
+    acc[i] = begins == nullptr ? Zero() : Load(begins + i % kBlockVecs * kLanes * 4);
+  });
   const std::uint8_t* input[kPixels];
   Unroll<kPixels>([&](auto i) __attribute__((always_inline)) { input[i] = pixels[i]; });
   for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
@@ -75,8 +79,17 @@ template <class Mode, int kPixels>
 
 }  // namespace
 
+// Codes of 8 bits need a correction in every layer: where that is all that keeps the output stage from being plain, sums
+// begin at it.
 void conv_w8a8_i32_neondot(const ConvArgs& args, int row_begin, int row_end) {
-  RunConv<Dot>(args, row_begin, row_end);
+  ConvArgs from = args;
+  OutputArgs& output = from.output;
+  if (output.logits == nullptr && output.zero_point == 0.0F && output.code_min == 0.0F) {
+    from.begins = reinterpret_cast<const std::uint8_t*>(output.correction);
+    from.begin_block_bytes = kBlockChannels * sizeof(std::int32_t);
+    output.is_plain = true;
+  }
+  RunConv<Dot>(from, row_begin, row_end);
 }
 
 }  // namespace bitpilot

@@ -56,44 +56,41 @@ template <int kPixels, bool kMask>
   });
 }
 
-// sums += counts * 2^power; clears the counts.
+// sums = `begins` of a block, or the sums that are there, + counts * 2^power; clears the counts.
 template <int kVecs>
-[[gnu::always_inline]] inline void AddCounts(uint8x16_t* counts, int power, std::int32_t* sums) {
+[[gnu::always_inline]] inline void AddCounts(uint8x16_t* counts, int power,
+                                             const std::uint8_t* begins, std::int32_t* sums) {
   const Vec shift = vdupq_n_s32(power);
-  Unroll<kVecs>([&](auto i) __attribute__((always_inline)) {
-    const Vec count = vreinterpretq_s32_u32(vpaddlq_u16(vpaddlq_u8(counts[i])));
-    StoreInts(sums + i * kLanes, Add32(Load(sums + i * kLanes), vshlq_s32(count, shift)));
-    counts[i] = vdupq_n_u8(0);
-  });
+  const auto add = [&](auto of) __attribute__((always_inline)) {
+    Unroll<kVecs>([&](auto i) __attribute__((always_inline)) {
+      const Vec count = vreinterpretq_s32_u32(vpaddlq_u16(vpaddlq_u8(counts[i])));
+      StoreInts(sums + i * kLanes, Add32(of(i), vshlq_s32(count, shift)));
+      counts[i] = vdupq_n_u8(0);
+    });
+  };
+  if (begins != nullptr) {
+    Vec begin[kBlockVecs];
+    Unroll<kBlockVecs>([&](auto v) __attribute__((always_inline)) {
+      begin[v] = Load(begins + v * kLanes * 4);
+    });
+    add([&](auto i) __attribute__((always_inline)) { return begin[i % kBlockVecs]; });
+  } else {
+    add([&](auto i) __attribute__((always_inline)) { return Load(sums + i * kLanes); });
+  }
 }
 
 // The sums of a tile, to [kPixels, kSumStride]. Not inline: it needs all registers.
 template <class Mode, int kPixels>
 [[gnu::noinline]] void SumPlanes(const ConvArgs& args, const std::uint8_t* weights,
-                                 const std::uint8_t* const* pixels, std::int32_t* sums) {
+                                 const std::uint8_t* begins, const std::uint8_t* const* pixels,
+                                 std::int32_t* sums) {
   constexpr int kVecs = kPixels * kBlockVecs;
   constexpr std::ptrdiff_t kWeightBytes = Mode::kStepOfPlane;
   const std::uint8_t* input[kPixels];
   Unroll<kPixels>([&](auto i) __attribute__((always_inline)) { input[i] = pixels[i]; });
-  // What negative weights count too much in each plane.
-  Vec negative[kBlockVecs] = {Zero(), Zero(), Zero(), Zero()};
-  const std::uint8_t* at = weights;
-  for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
-    Unroll<kBlockVecs>([&](auto v) __attribute__((always_inline)) {
-      negative[v] = Add32(negative[v], Load(at + v * kLanes * 4));
-    });
-    at += kStepBytes + run->num_steps * kWeightBytes;
-  }
-  const Vec all_planes = vdupq_n_s32((1 << args.input_planes) - 1);
-  Unroll<kBlockVecs>([&](auto v) __attribute__((always_inline)) {
-    const Vec begin = vnegq_s32(vmulq_s32(negative[v], all_planes));
-    Unroll<kPixels>([&](auto i) __attribute__((always_inline)) {
-      StoreInts(sums + i * kSumStride + v * kLanes, begin);
-    });
-  });
+  uint8x16_t counts[kVecs];
+  Unroll<kVecs>([&](auto i) __attribute__((always_inline)) { counts[i] = vdupq_n_u8(0); });
   for (int plane = 0; plane < args.input_planes; ++plane) {
-    uint8x16_t counts[kVecs];
-    Unroll<kVecs>([&](auto i) __attribute__((always_inline)) { counts[i] = vdupq_n_u8(0); });
     const std::uint8_t* words = weights;
     int room = kMostWords;
     for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
@@ -104,20 +101,23 @@ template <class Mode, int kPixels>
         offset += kWordBytes;
         words += kWeightBytes;
         if (--room == 0) [[unlikely]] {
-          AddCounts<kVecs>(counts, plane, sums);
+          AddCounts<kVecs>(counts, plane, begins, sums);
+          begins = nullptr;
           room = kMostWords;
         }
       }
     }
-    AddCounts<kVecs>(counts, plane, sums);
+    AddCounts<kVecs>(counts, plane, begins, sums);
+    begins = nullptr;
   }
 }
 
 template <class Mode, int kPixels>
 [[gnu::always_inline]] inline void SumTile(const ConvArgs& args, const std::uint8_t* weights,
-                                           const std::uint8_t*, const std::uint8_t* const* pixels,
-                                           std::int32_t* sums, Vec* acc) {
-  SumPlanes<Mode, kPixels>(args, weights, pixels, sums);
+                                           const std::uint8_t* begins,
+                                           const std::uint8_t* const* pixels, std::int32_t* sums,
+                                           Vec* acc) {
+  SumPlanes<Mode, kPixels>(args, weights, begins, pixels, sums);
   Unroll<kPixels * kBlockVecs>([&](auto i) __attribute__((always_inline)) {
     acc[i] = Load(sums + i * kLanes);
   });

@@ -16,8 +16,10 @@ namespace {
 // 12 accumulators, 2 vectors of weights, 1 of tables and 1 of sums looked up, of 32 registers.
 constexpr int kTilePixels = 6;
 
+// The sum is assembly, because the compiler would give it another register and move it back.
 [[gnu::always_inline]] inline void AddLookup(Vec& acc, Vec table, Vec weights) {
-  acc = FromBytes(vaddq_u8(Bytes(acc), vqtbl1q_u8(Bytes(table), Bytes(weights))));
+  const uint8x16_t sums = vqtbl1q_u8(Bytes(table), Bytes(weights));
+  asm("add %[acc].16b, %[acc].16b, %[sums].16b" : [acc] "+w"(acc) : [sums] "w"(sums));
 }
 
 #include "kernels/conv/conv_tables_vector.inc"

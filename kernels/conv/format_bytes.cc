@@ -93,7 +93,13 @@ extern constexpr ConvFormat kBytesInt16 = {
                       Int16Period(weights.weight_bits, weights.activation_bits));
         },
     .part_runs = PartRuns,
-    .begins = PackBegins};
+    .begins =
+        [](const ConvArgs& args, int num_blocks, int weight_bits, int activation_bits) {
+          const DepthRun* end = args.runs;
+          while (end->num_steps != 0) ++end;
+          return PackBegins({args.runs, end + 1}, args.weights, args.weight_block_bytes, num_blocks,
+                            weight_bits, activation_bits);
+        }};
 
 // Tiles of one pixel are nearly empty, and tiles run on from row to row.
 extern constexpr ConvFormat kTiles = {

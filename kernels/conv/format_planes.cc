@@ -18,7 +18,8 @@
 //
 //   a run | count | a0 b0 a0^b0^c0 | a1 b1 a1^b1^c1 | ... | rest |
 //
-// sign words: the same planes of the input and weights, always by words of 32 bits and without triples.
+// sign words: the same planes of the input and weights, always by words of 32 bits and without triples. Sums begin at what
+// the negative ones of all runs count in all planes of the input: ConvArgs::begins, [block][16 int32].
 //
 // planes of 64: the same planes of the input, a word of 64 bits a step.
 // Weights: planes of two's complement, bit q of w: word c of step s of plane q. 1-bit weights have a plane whose set
@@ -27,6 +28,7 @@
 //   plane q, step s | 64 bits of channel 0 | ... | of channel 15 |     128 bytes
 //   sum of x_p * w over q = popcount(x_p & plane q) * (q is the sign ? -2^q : 2^q)
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -290,6 +292,26 @@ int SignProducts(int weight_bits, int activation_bits) {
   return std::max(weight_bits - 1, 1) * activation_bits;
 }
 
+// Of kSignWords.
+std::vector<std::uint8_t> NegativeCounts(const ConvArgs& args, int num_blocks, int, int) {
+  const int all_planes = (1 << args.input_planes) - 1;
+  std::vector<std::uint8_t> begins(static_cast<std::size_t>(num_blocks * kStepBytes));
+  for (int block = 0; block < num_blocks; ++block) {
+    const std::uint8_t* at = args.weights + block * args.weight_block_bytes;
+    std::array<std::int32_t, kBlockChannels> sums{};
+    for (const DepthRun* run = args.runs; run->num_steps != 0; ++run) {
+      for (std::size_t c = 0; c < sums.size(); ++c) {
+        std::int32_t count;
+        std::memcpy(&count, at + c * sizeof(count), sizeof(count));
+        sums[c] -= all_planes * count;
+      }
+      at += kStepBytes * (1 + std::ptrdiff_t{run->num_steps} * (args.masks_planes ? 2 : 1));
+    }
+    std::memcpy(begins.data() + block * kStepBytes, sums.data(), sizeof(sums));
+  }
+  return begins;
+}
+
 // Planes take little of a cache themselves.
 constexpr int kPlanesBandPixels = 4 * 384;
 
@@ -321,7 +343,8 @@ extern constexpr ConvFormat kSignWords = {
           return PackSigns(window, weights, kWordBytes32, /*may_have_triples=*/false);
         },
     .part_runs = [](const ConvWindow& window, const FilterPart& part,
-                    int) { return RunsOfRows(RowRuns(window, kWordBytes32), part); }};
+                    int) { return RunsOfRows(RowRuns(window, kWordBytes32), part); },
+    .begins = NegativeCounts};
 
 // Of CPUs that count bits in a word at most.
 extern constexpr ConvFormat kPlanes64 = {

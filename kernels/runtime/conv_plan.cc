@@ -74,9 +74,11 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
   }
   if (kernel.format->begins != nullptr) {
     for (ConvRegion& region : piece.regions) {
-      region.begins = kernel.format->begins(
-          region.runs, piece.weights.data() + region.weight_offset, piece.args.weight_block_bytes,
-          NumBlocks(count), weight_bits, context.input_bits());
+      ConvArgs args = piece.args;
+      args.runs = region.runs.data();
+      args.weights = piece.weights.data() + region.weight_offset;
+      region.begins =
+          kernel.format->begins(args, NumBlocks(count), weight_bits, context.input_bits());
     }
   }
   return piece;

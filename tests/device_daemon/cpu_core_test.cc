@@ -130,6 +130,24 @@ TEST(CpuCoreTest, CpusOfOneKindHaveOneIdentity) {
   EXPECT_NE(Choose(board, kEight, "0").Identity(), Choose(board, kEight, "7").Identity());
 }
 
+// An emulator and some containers show another machine's proc/cpuinfo.
+TEST(CpuCoreTest, AnArmCpusOwnRegisterSaysWhatItIs) {
+  const FakeSysfs board;
+  WriteRockchip(board);
+  board.Write("proc/cpuinfo", ArmInfo(0, 8, "0xd05"));
+  for (int cpu = 0; cpu < 8; ++cpu) {
+    board.Write(
+        "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/regs/identification/midr_el1",
+        cpu < 4 ? "0x00000000412fd050" : "0x00000000414fd0b1");
+  }
+  EXPECT_EQ(Choose(board, kEight, "big").Identity(),
+            "implementer 0x41 part 0xd0b, capacity 1024, CPUs 4-7");
+  EXPECT_EQ(Choose(board, kEight, "little").Identity(),
+            "implementer 0x41 part 0xd05, capacity 530, CPUs 0-3");
+  board.Write("sys/devices/system/cpu/cpu7/regs/identification/midr_el1", "no number");
+  EXPECT_EQ(Choose(board, kEight, "7").part, "implementer 0x41 part 0xd05");
+}
+
 TEST(CpuCoreTest, ACpuThatIsSwitchedOffIsNoKindOfItsOwn) {
   const FakeSysfs board;
   board.Write("proc/cpuinfo", X86Info(3));

@@ -130,8 +130,8 @@ void ConvProblem::Run(const ConvKernel& kernel, int band) {
       static_cast<std::ptrdiff_t>(packed.weights.size()) / NumBlocks(conv_.out_channels);
   std::vector<std::uint8_t> begins;
   if (format.begins != nullptr) {
-    begins = format.begins(packed.runs, packed.weights.data(), args.weight_block_bytes,
-                           NumBlocks(conv_.out_channels), conv_.weight_bits, conv_.activation_bits);
+    begins = format.begins(args, NumBlocks(conv_.out_channels), conv_.weight_bits,
+                           conv_.activation_bits);
   }
   if (!begins.empty()) {
     args.begins = begins.data();
