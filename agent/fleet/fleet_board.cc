@@ -10,9 +10,7 @@ namespace bitpilot {
 namespace {
 
 // What another agent reads that asks for the lease: host and process.
-std::string HolderName() {
-  return "process " + std::to_string(getpid()) + " on " + HostName();
-}
+std::string HolderName() { return "process " + std::to_string(getpid()) + " on " + HostName(); }
 
 }  // namespace
 
