@@ -27,7 +27,8 @@ namespace bitpilot {
 //      board and seconds; several classes have a table and a reference each
 //   9  without a budget of latency or energy, amed and two-stage draw targets on rungs close to each
 //      other, from the cheapest choice on (policies/target_pool.h); they plan with the better of the two
-//      starts of a final training, and amed trains what is left in parts, each at widths of its own
+//      starts of a final training, and amed trains what is left in parts, each at widths of its own; what
+//      one of several classes did not measure has no joint figure
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 9;
