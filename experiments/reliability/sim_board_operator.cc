@@ -49,6 +49,10 @@ void SimBoard::Do(const daemon::StoreDrain& store) {
   }
   Feed(daemon::DrainStored{fails ? Status(StatusCode::kResourceExhausted, "no space left")
                                  : Status()});
+  if (world_.bug() != PlantedBug::kBoardStopsAtADrain || !worker_ || !store.drain) return;
+  const daemon::JobId job = worker_->job;
+  EndWorker();
+  Feed(daemon::WorkerFailed{job, v1::CANCELLED, "drained"});
 }
 
 }  // namespace bitpilot::simulation

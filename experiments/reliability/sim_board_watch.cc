@@ -8,7 +8,7 @@ namespace {
 
 // Of the few agents of a simulated lab: twice what any had in thousands of seeds, and less than what a
 // daemon allows, so that what is never given back is seen.
-constexpr std::size_t kMostSessions = 30;
+constexpr std::size_t kMostSessions = 44;
 constexpr std::size_t kMostJobs = 12;
 constexpr std::size_t kMostResults = 12;
 

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 // A world whose clock stands still while events come and come: twice what thousands of seeds had.
 constexpr int kMostEventsAtATime = 28;
 // Twice what the cores ever had on the way at a time.
-constexpr std::size_t kMostInFlight = 14;
+constexpr std::size_t kMostInFlight = 18;
 
 }  // namespace
 
