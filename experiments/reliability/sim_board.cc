@@ -25,6 +25,11 @@ std::string BootId(SimRandom& random) {
   return id;
 }
 
+// After the others a board holds no more than before, but for a result in place of a job.
+bool FillsABoard(const v1::Envelope& request) {
+  return request.has_hello() || request.has_measure_request() || request.has_infer_request();
+}
+
 }  // namespace
 
 SimBoard::SimBoard(World& world, int index, const Scenario::Board& description)
@@ -156,7 +161,7 @@ void SimBoard::Feed(const daemon::Event& event) {
     if (boot != boot_ || !is_up()) return;
   }
   if (message != nullptr) PlayBugs(message->message, actions);
-  if (message == nullptr || !message->message.envelope.has_ping()) WatchBounds();
+  if (message != nullptr && FillsABoard(message->message.envelope)) WatchBounds();
   ArmTimer();
 }
 
