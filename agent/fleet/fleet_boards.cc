@@ -39,6 +39,7 @@ void FleetCore::StartClient(Board& board) {
   board.away_why.clear();
   board.away_since = board.unanswered_since = now_;
   board.is_unseen = true;
+  board.is_given_back = false;  // or it would be again before it could say what it is
   StepClient(board, Started{});
 }
 
@@ -196,12 +197,14 @@ void FleetCore::On(Board& board, const BoardAway& action) {
   if (board.is_held || board.absence != Absence::kNoAnswer) board.unanswered_since = now_;
   board.is_held = false;
   board.absence = action.absence;
+  if (action.absence != Absence::kNoAnswer) board.is_drained = action.absence == Absence::kDrained;
   board.away_why = action.why;
 }
 
 void FleetCore::On(Board& board, const BoardBack& action) {
   board.is_held = true;
   board.told_failure.clear();
+  board.is_drained = false;
   board.absence = Absence::kNoAnswer;
   board.away_why.clear();
   if (board.job) queue_.Remove(*board.job);  // it goes on here

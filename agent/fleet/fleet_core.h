@@ -40,7 +40,8 @@
 //   Quarantine Several failures in a row of different networks quarantine a board, as does an output
 //              that another board of the class got right. A passed health check releases it.
 //   Power      A board that does not answer, or fails its health check, is power-cycled, at most
-//              max_power_cycles times until it has been well for a day. One that denies its lease answers.
+//              max_power_cycles times until it has been well for a day. One that denies its lease answers;
+//              one that said that it is drained is never cycled until it says something else.
 //   Order      Everything follows from the events and their times.
 #pragma once
 

@@ -12,7 +12,8 @@
 //   connects = true                   # instead of an endpoint: the board cannot be reached, as behind a
 //                                     # NAT, and connects to `listen` (`bitpilotd serve --connect`)
 //   power_cycle = "usb-power pi5-a"   # optional: a shell command that switches it off and on when it
-//                                     # stays away; BITPILOT_BOARD is its name
+//                                     # stays away, unless it said that it is drained;
+//                                     # BITPILOT_BOARD is its name
 #pragma once
 
 #include <string>

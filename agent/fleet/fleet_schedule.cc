@@ -69,10 +69,11 @@ void FleetCore::RunTimersOf(Board& board) {
   }
 }
 
-// Somebody works on a board, or with it, that says no.
+// Somebody works with a board that says no, or on it: who drained it may have unplugged it since.
 bool FleetCore::MayCutPower(const Board& board) const {
   return board.spec.has_power_cycle && !board.failure && board.absence == Absence::kNoAnswer &&
-         !IsLeftOut(board) && board.health.power_cycles < options_.max_power_cycles;
+         !board.is_drained && !IsLeftOut(board) &&
+         board.health.power_cycles < options_.max_power_cycles;
 }
 
 Instant FleetCore::PowerCycleAt(const Board& board) const {

@@ -43,6 +43,7 @@ struct FleetCore::Board {
 
   bool is_held = false;                  // there is a lease
   Absence absence = Absence::kNoAnswer;  // of one that is not held
+  bool is_drained = false;               // as it said last, whether it answers now or not
   Instant away_since{0};
   Instant unanswered_since{0};  // of one that does not answer
   std::string away_why;

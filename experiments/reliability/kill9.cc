@@ -43,11 +43,16 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "kill9: %s\n", report.status().message().c_str());
     return 1;
   }
-  const nlohmann::ordered_json line{
-      {"agents_killed", report->agents},   {"daemons_killed", report->daemons},
-      {"workers_killed", report->workers}, {"executed", report->executed},
-      {"repeated", report->repeated},      {"acknowledged", report->acknowledged},
-      {"recorded", report->recorded},      {"violations", report->violations}};
+  const nlohmann::ordered_json line{{"agents_killed", report->agents},
+                                    {"daemons_killed", report->daemons},
+                                    {"workers_killed", report->workers},
+                                    {"before_record", report->before_record},
+                                    {"before_acknowledgement", report->before_acknowledgement},
+                                    {"executed", report->executed},
+                                    {"repeated", report->repeated},
+                                    {"acknowledged", report->acknowledged},
+                                    {"recorded", report->recorded},
+                                    {"violations", report->violations}};
   std::printf("%s\n", line.dump().c_str());
   return report->violations.empty() ? 0 : 1;
 }

@@ -2,25 +2,26 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <optional>
+#include <memory>
 #include <random>
-#include <set>
-#include <sstream>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "agent/fleet/keys.h"
 #include "agent/study/study.h"
 #include "device_daemon/server/keys.h"
+#include "experiments/reliability/campaign_files.h"
 #include "experiments/reliability/child_process.h"
-#include "experiments/reliability/measured_study.h"
+#include "experiments/reliability/measurement_log.h"
 #include "experiments/reliability/measuring_agent.h"
 #include "kernels/base/file_io.h"
 
@@ -33,74 +34,10 @@ using std::chrono::milliseconds;
 
 constexpr std::chrono::minutes kPatience{2};
 constexpr int kLongestWaitMs = 400;
-
-// What lies in a campaign's folder.
-struct Files {
-  std::string folder;
-
-  std::string DaemonKeys() const { return folder + "/board"; }
-  std::string AgentKeysFolder() const { return folder + "/agent"; }
-  std::string Study() const { return folder + "/study.db"; }
-  std::string Ready() const { return folder + "/ready.json"; }
-  std::string Rounds() const { return folder + "/rounds.jsonl"; }
-  std::string AgentLog() const { return folder + "/agent.log"; }
-  // One for each life of the daemon: 1, 2, ...
-  std::string DaemonLog(int life) const {
-    return folder + "/bitpilotd-" + std::to_string(life) + ".jsonl";
-  }
-};
-
-std::vector<Json> ReadLines(const std::string& path) {
-  std::vector<Json> lines;
-  std::ifstream file(path);
-  for (std::string text; std::getline(file, text);) {
-    Json line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (line.is_object()) lines.push_back(std::move(line));  // the last one may be cut off
-  }
-  return lines;
-}
-
-// Attempts of a measurement that are looked for.
-constexpr int kMostAttempts = 16;
-
-std::vector<std::string> IdsOf(const std::string& log, const std::string& event) {
-  std::vector<std::string> ids;
-  for (const Json& line : ReadLines(log)) {
-    if (line.value("event", "") == event) ids.push_back(line.at("measure_id"));
-  }
-  return ids;
-}
-
-// What a daemon's log of one life says of its executions.
-class Executions {
- public:
-  // Why it should not have begun now; empty if it should, or if it failed before and the board was told
-  // to forget that.
-  std::string Begin(const std::string& id) {
-    const auto [known, is_new] = seen_.try_emplace(id);
-    const One before = std::exchange(known->second, One());
-    if (is_new) return {};
-    if (before.status.empty()) return "executed again while it ran: " + id;
-    const bool has_numbers = before.status == "OK" || before.status == "NOISY";
-    if (has_numbers || !before.is_forgotten) {
-      return "executed again though its result was known: " + id;
-    }
-    ++repeated_;
-    return {};
-  }
-  void End(const std::string& id, const std::string& status) { seen_[id].status = status; }
-  void Acknowledge(const std::string& id) { seen_[id].is_forgotten = true; }
-
-  std::size_t repeated() const { return repeated_; }
-
- private:
-  struct One {
-    std::string status;  // empty while it runs
-    bool is_forgotten = false;
-  };
-  std::map<std::string, One> seen_;
-  std::size_t repeated_ = 0;
-};
+// From a result to its acknowledgement an agent needs a few commits.
+constexpr int kLongestHandoverMs = 8;
+// Results that an aimed kill may wait for.
+constexpr int kMostTries = 20;
 
 class Campaign {
  public:
@@ -121,7 +58,7 @@ class Campaign {
     return {};
   }
 
-  KillReport Report() const;
+  KillReport Report() const { return ReportOf(files_, lives_); }
 
  private:
   Status Prepare() {
@@ -145,6 +82,8 @@ class Campaign {
         {options_.bitpilotd, "serve", "--listen", endpoint, "--keys", files_.DaemonKeys(),
          "--backend", "model:" + options_.cost_table, "--json", "--log-format", "json"},
         files_.Ready(), files_.DaemonLog(++lives_)));
+    log_ = MeasurementLog(files_.DaemonLog(lives_));
+    begun_ = 0;
     return WaitUntil([&] { return ReadLines(files_.Ready()).size() > lines; },
                      "bitpilotd is not ready; its log is " + files_.DaemonLog(lives_));
   }
@@ -157,14 +96,23 @@ class Campaign {
   Status RunRound(int round) {
     std::mt19937_64 random(options_.seed * 1'000'003 + static_cast<std::uint64_t>(round));
     BITPILOT_RETURN_IF_ERROR(WaitForWork());
-    std::this_thread::sleep_for(milliseconds(random() % kLongestWaitMs));
     const std::array<const char*, 3> names{"agent", "daemon", "worker"};
     const char* victim = names[random() % names.size()];
+    const bool is_aimed = victim != names[2] && random() % 3 != 0;
+    if (is_aimed) {
+      BITPILOT_RETURN_IF_ERROR(
+          StopBetweenResultAndAcknowledgement(victim == names[0] ? agent_ : daemon_, random));
+    } else {
+      std::this_thread::sleep_for(milliseconds(random() % kLongestWaitMs));
+    }
+    std::string moment;
     if (victim == names[0]) {
       agent_.Kill();
+      moment = MomentOfDeath();
       BITPILOT_RETURN_IF_ERROR(StartAgent());
     } else if (victim == names[1]) {
       daemon_.Kill();
+      moment = MomentOfDeath();
       BITPILOT_RETURN_IF_ERROR(StartDaemon());
     } else {
       pid_t worker = 0;
@@ -174,27 +122,69 @@ class Campaign {
       kill(worker, SIGKILL);
     }
     std::ofstream(files_.Rounds(), std::ios::app)
-        << Json{{"round", round}, {"killed", victim}}.dump() << std::endl;
-    say_("round " + std::to_string(round + 1) + ": killed the " + victim);
+        << Json{{"round", round}, {"killed", victim}, {"aimed", is_aimed}, {"moment", moment}}
+               .dump()
+        << std::endl;
+    say_("round " + std::to_string(round + 1) + ": killed the " + victim +
+         (moment.empty() ? "" : ", " + moment));
     return {};
+  }
+
+  // Stops (SIGSTOP) a program of a campaign while a result is on its way into the study, or back to the
+  // board as acknowledged: at once or a few milliseconds later. A result that was handed over meanwhile
+  // is let go, and the next one waited for.
+  Status StopBetweenResultAndAcknowledgement(const ChildProcess& victim, std::mt19937_64& random) {
+    for (int tries = 0; tries < kMostTries; ++tries) {
+      const std::size_t finished = log_.finished();
+      BITPILOT_RETURN_IF_ERROR(WaitUntil(
+          [&] {
+            log_.Read();
+            return log_.finished() > finished;
+          },
+          "no measurement ends; the logs are " + files_.AgentLog() + " and " +
+              files_.DaemonLog(lives_),
+          std::chrono::microseconds{200}));
+      std::this_thread::sleep_for(milliseconds(random() % (kLongestHandoverMs + 1)));
+      kill(victim.pid(), SIGSTOP);
+      if (!MomentOfDeath().empty()) return {};
+      kill(victim.pid(), SIGCONT);
+    }
+    return {};
+  }
+
+  // Of a program that is stopped or dead: kBeforeRecord or kBeforeAcknowledgement; empty if no result is
+  // under way.
+  std::string MomentOfDeath() {
+    std::this_thread::sleep_for(milliseconds{20});  // what was said before it is written by then
+    log_.Read();
+    if (log_.unacknowledged().empty()) return {};
+    const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(files_.Study());
+    if (!study.ok()) return {};
+    const Result<std::vector<MeasurementRow>> rows = (*study)->Measurements();
+    if (!rows.ok()) return {};
+    const bool are_all_recorded = std::all_of(
+        log_.unacknowledged().begin(), log_.unacknowledged().end(), [&](const std::string& id) {
+          return std::any_of(rows->begin(), rows->end(),
+                             [&](const auto& row) { return row.measurement_id == id; });
+        });
+    return are_all_recorded ? kBeforeAcknowledgement : kBeforeRecord;
   }
 
   // Until the daemon begins one more measurement than at the last call.
   Status WaitForWork() {
-    if (std::exchange(begun_in_life_, lives_) != lives_) begun_ = 0;
-    std::size_t begun = 0;
     BITPILOT_RETURN_IF_ERROR(WaitUntil(
         [&] {
-          begun = IdsOf(files_.DaemonLog(lives_), "measurement_started").size();
-          return begun > begun_;
+          log_.Read();
+          return log_.begun() > begun_;
         },
         "nothing is measured any more; the logs are " + files_.AgentLog() + " and " +
             files_.DaemonLog(lives_)));
-    begun_ = begun;
+    begun_ = log_.begun();
     return {};
   }
 
-  Status WaitUntil(const std::function<bool()>& done, const std::string& failure) {
+  Status WaitUntil(const std::function<bool()>& done, const std::string& failure,
+                   std::chrono::microseconds pause = milliseconds{5}) {
     const auto end = std::chrono::steady_clock::now() + kPatience;
     while (!done()) {
       if (std::chrono::steady_clock::now() > end) {
@@ -204,94 +194,20 @@ class Campaign {
         return Status(StatusCode::kUnavailable,
                       "the agent ended by itself; its log is " + files_.AgentLog());
       }
-      std::this_thread::sleep_for(milliseconds{5});
+      std::this_thread::sleep_for(pause);
     }
     return {};
   }
 
   const KillOptions options_;
   const std::function<void(const std::string&)>& say_;
-  const Files files_;
+  const CampaignFiles files_;
   ChildProcess daemon_;
   ChildProcess agent_;
-  int lives_ = 0;  // of the daemon
-  int begun_in_life_ = 0;
-  std::size_t begun_ = 0;  // measurements, in that life
+  int lives_ = 0;           // of the daemon
+  MeasurementLog log_{""};  // of the daemon's present life
+  std::size_t begun_ = 0;   // of its measurements, those that were waited for
 };
-
-KillReport Campaign::Report() const {
-  KillReport report;
-  const auto object = [&](const std::string& violation) { report.violations.push_back(violation); };
-  for (const Json& line : ReadLines(files_.Rounds())) {
-    const std::string killed = line.at("killed");
-    ++(killed == "agent" ? report.agents : killed == "daemon" ? report.daemons : report.workers);
-  }
-  const Result<std::optional<LogProblem>> problem = VerifyLog(files_.Study());
-  if (!problem.ok()) {
-    object("the study cannot be read: " + problem.status().message());
-    return report;
-  }
-  if (*problem) object("the study does not verify: " + (*problem)->what);
-
-  const Result<std::unique_ptr<Study>> study = Study::OpenReadOnly(files_.Study());
-  const std::vector<MeasurementRow> rows = (*study)->Measurements().value();
-  std::set<std::string> recorded;
-  std::set<std::string> finished;  // announcements
-  for (const MeasurementRow& row : rows) {
-    if (!recorded.insert(row.measurement_id).second || !finished.insert(row.candidate_id).second) {
-      object("recorded twice: " + row.measurement_id);
-    }
-  }
-  report.recorded = rows.size();
-  const std::vector<Event> events = (*study)->Events().value();
-  std::vector<std::string> announced;
-  for (const Event& event : events) {
-    if (event.kind != MeasuredStudy::kAnnouncedKind) continue;
-    announced.push_back(Json::parse(event.payload).at("id"));
-  }
-  for (std::size_t i = 0; i + 1 < announced.size(); ++i) {
-    if (!finished.contains(announced[i])) object("announced and never recorded: " + announced[i]);
-  }
-
-  std::map<std::string, std::string> announced_as;
-  for (const std::string& id : announced) {
-    for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-      announced_as[IdOfAttempt(id, attempt)] = id;
-    }
-  }
-  std::set<std::string> failed;  // their attempts may be forgotten: another one follows
-  for (int life = 1; life <= lives_; ++life) {
-    for (const Json& line : ReadLines(files_.DaemonLog(life))) {
-      if (line.value("event", "") != "measurement_finished") continue;
-      ++report.executed;
-      if (line.at("status") != "OK" && line.at("status") != "NOISY") {
-        failed.insert(line.at("measure_id").get<std::string>());
-      }
-    }
-  }
-  for (int life = 1; life <= lives_; ++life) {
-    Executions executions;
-    for (const Json& line : ReadLines(files_.DaemonLog(life))) {
-      const std::string event = line.value("event", "");
-      const std::string id = line.value("measure_id", "");
-      if (event == "measurement_finished") executions.End(id, line.at("status"));
-      if (event == "result_acknowledged") executions.Acknowledge(id);
-      if (event != "measurement_started") continue;
-      const std::string violation = executions.Begin(id);
-      if (!violation.empty()) object(violation);
-    }
-    report.repeated += executions.repeated();
-    for (const std::string& id : IdsOf(files_.DaemonLog(life), "result_acknowledged")) {
-      if (failed.contains(id)) continue;
-      ++report.acknowledged;
-      const auto found = announced_as.find(id);
-      if (found == announced_as.end() || !finished.contains(found->second)) {
-        object("acknowledged and not recorded: " + id);
-      }
-    }
-  }
-  return report;
-}
 
 }  // namespace
 
@@ -303,7 +219,7 @@ Result<KillReport> RunKillCampaign(const KillOptions& options,
 }
 
 Status RunCampaignAgent(const std::string& folder) {
-  const Files files{folder};
+  const CampaignFiles files{folder};
   const Result<AgentKeys> keys = ReadAgentKeys(files.AgentKeysFolder());
   if (!keys.ok()) return keys.status();
   const std::vector<Json> ready = ReadLines(files.Ready());

@@ -1,5 +1,7 @@
-// Kill campaign: agent, daemon and worker are killed (SIGKILL) over and over, at random, while a study
-// is made of what they measure; then study and logs are asked what was lost or done twice.
+// Kill campaign: agent, daemon and worker are killed (SIGKILL) over and over while a study is made of
+// what they measure; then study and logs are asked what was lost or done twice. A third of the kills of agent
+// and daemon are at random, the others are aimed at the moment between a measurement's end and its
+// acknowledgement, when most can be lost.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +27,10 @@ struct KillReport {
   int agents = 0;  // killed, of this call and earlier ones
   int daemons = 0;
   int workers = 0;
+  // Of them, agents and daemons that died while a result with numbers was on its way: before it was in the
+  // study, and after that, but before the daemon was told.
+  int before_record = 0;
+  int before_acknowledgement = 0;
   std::size_t executed = 0;  // measurements that a daemon finished
   // Of them, under an id under which one had failed in the same life of the daemon, its worker killed,
   // which the daemon was told to forget. To execute again what it knows a result of is a violation.

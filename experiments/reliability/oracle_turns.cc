@@ -9,8 +9,10 @@ namespace bitpilot::simulation {
 bool Oracle::IsHeldForSure(const BoardState& state, const std::string& session, Time now) {
   const auto lease = state.leases.find(session);
   if (lease == state.leases.end()) return false;
-  // The lease of whose job waits does not end, however long nothing comes from its session.
-  return now < lease->second.certain_until ||
+  // The lease of whose job waits does not end, however long nothing comes from its session. A drained
+  // board ends the others.
+  return (now < lease->second.certain_until && !state.is_drained) ||
+         (state.is_drained && state.running_session == session) ||
          std::any_of(state.waiting.begin(), state.waiting.end(), [&](const auto& one) {
            return one.second.session == session && one.second.has_lease;
          });
@@ -32,6 +34,10 @@ void Oracle::OnAccepted(int board, const std::string& session, const std::string
                         const std::string& job, Time now) {
   BoardState& state = boards_[board];
   if (state.executed.contains(job)) return;  // it runs
+  if (state.is_drained && !state.waiting.contains(job)) {
+    Break("drained boards rest",
+          "board " + std::to_string(board) + " is drained and takes a job of " + user);
+  }
   const auto [waiting, is_new] = state.waiting.try_emplace(job);
   Waiting& one = waiting->second;
   if (is_new) {
@@ -79,7 +85,10 @@ void Oracle::PassOver(int board, const Next& next, Time now) {
   }
   for (auto& [job, other] : state.waiting) {
     if (next.is_reservation && other.session == next.waiting.session) continue;
-    const bool could_begin = !may_be_reserved && IsHeldForSure(state, other.session, now);
+    const bool is_held = IsHeldForSure(state, other.session, now);
+    ++lease_questions_;
+    if (!is_held && MayBeHeld(state, other.session, now)) ++open_lease_questions_;
+    const bool could_begin = !may_be_reserved && is_held;
     if (!next.is_reservation && could_begin && other.priority > next.waiting.priority &&
         next.waiting.overtaken_at_most < kMostOvertakers) {
       Break("turns in order", name + " starts a job of " + next.waiting.user + " before one of " +

@@ -12,6 +12,20 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Of an inference: boards could not do it, and none says that it cannot be done.
+bool IsBoardsError(StatusCode code) {
+  switch (code) {
+    case StatusCode::kUnavailable:
+    case StatusCode::kDataCorrupt:
+    case StatusCode::kTimeout:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kInternal:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 SimAgent::SimAgent(World& world, int index, Study study)
@@ -49,6 +63,10 @@ void SimAgent::Start() {
   is_closed_ = false;
   frozen_until_ = milliseconds{0};
   timer_at_.reset();
+  has_news_of_boards_ = false;
+  sent_.clear();
+  held_.reset();
+  world_.oracle().OnDisturbed(index_, Oracle::kAll, world_.now());
   for (int board = 0; board < world_.num_boards(); ++board) AddBoard(board);
   for (const auto& [number, job] : study_.jobs) {
     if (!job.has_ended) Submit(number);
@@ -63,12 +81,16 @@ void SimAgent::Crash() {
   if (!is_running()) return;
   core_.reset();
   ++life_;
+  world_.oracle().OnDisturbed(index_, Oracle::kAll, world_.now());
   world_.DropConnectionsOfAgent(index_);
   if (world_.bug() != PlantedBug::kAgentLosesItsLastRecord || last_measure_id_.empty()) return;
   world_.oracle().OnRecordLost(index_, last_measure_id_);
 }
 
-void SimAgent::Freeze(milliseconds time) { frozen_until_ = world_.now() + time; }
+void SimAgent::Freeze(milliseconds time) {
+  frozen_until_ = world_.now() + time;
+  world_.oracle().OnDisturbed(index_, Oracle::kAll, frozen_until_);
+}
 
 void SimAgent::AddBoard(int board) {
   fleet::BoardSpec spec;
@@ -93,6 +115,7 @@ void SimAgent::LeaveBoard(int board, milliseconds time) {
   if (!is_running() || world_.now() < frozen_until_) return;
   for (const auto& [id, of] : boards_of_) {
     if (of != board || !leaving_.insert(id).second) continue;
+    world_.oracle().OnDisturbed(index_, board, world_.now() + time);
     Step(fleet::BoardRemoved{id});
     world_.After(time, [this, board, life = life_] {
       if (life == life_ && is_running()) AddBoard(board);
@@ -106,7 +129,8 @@ void SimAgent::Submit(int number) {
   fleet::JobSpec spec = job.spec;
   spec.request.id = ++last_job_;
   spec.first_attempt = job.attempts;
-  submitted_[spec.request.id] = {number, std::holds_alternative<MeasureInput>(spec.request.input)};
+  submitted_[spec.request.id] = {number, std::holds_alternative<MeasureInput>(spec.request.input),
+                                 world_.now()};
   Step(fleet::JobAdded{std::move(spec)});
 }
 
@@ -127,8 +151,9 @@ void SimAgent::Step(fleet::Event event) {
   for (fleet::Action& action : core_->Step(std::move(event), world_.now())) {
     std::visit([this](auto& one) { Do(one); }, action);
   }
-  world_.oracle().OnQueue("agent " + std::to_string(index_), core_->num_jobs(),
-                          world_.scenario().max_jobs);
+  world_.oracle().OnQueue("jobs of an agent", core_->num_jobs(),
+                          static_cast<std::size_t>(world_.scenario().jobs_per_agent));
+  CheckNames();
   ArmTimer();
 }
 
@@ -157,6 +182,9 @@ void SimAgent::Do(fleet::LinkAction& action) {
   } else {
     Message& message = std::get<SendMessage>(action.action).message;
     const v1::MeasureRequest& asked = message.envelope.measure_request();
+    if (message.envelope.has_measure_request()) {
+      sent_.try_emplace(asked.measure_id(), world_.now());
+    }
     if (asked.network_sha256_size() == 1 && asked.network_sha256(0) == health_network_) {
       world_.oracle().OnDropped(asked.measure_id());
     }
@@ -177,16 +205,79 @@ void SimAgent::Do(fleet::Notice& action) {
   world_.Trace("agent " + std::to_string(index_) + ": " + action.text);
 }
 
+void SimAgent::Do(fleet::BoardChanged& action) {
+  const int board = boards_of_.at(action.board);
+  switch (action.state) {
+    case fleet::BoardState::kDraining:
+      world_.oracle().OnToldDrained(index_, board, true);
+      if (world_.bug() != PlantedBug::kAgentCutsPowerOfDrainedBoards) return;
+      return world_.After(milliseconds(8'000), [this, id = action.board, life = life_] {
+        fleet::CutPower cut{id};
+        if (life == life_ && is_running() && boards_of_.contains(id)) Do(cut);
+      });
+    case fleet::BoardState::kReady:
+    case fleet::BoardState::kBusy:
+    case fleet::BoardState::kResting:
+    case fleet::BoardState::kHeld:
+    case fleet::BoardState::kQuarantined:
+    case fleet::BoardState::kChecking:
+      return world_.oracle().OnToldDrained(index_, board, false);
+    default:
+      return;  // It may still be.
+  }
+}
+
+void SimAgent::Do(fleet::BoardDescribed& action) {
+  infos_[action.board] = action.info;
+  has_news_of_boards_ = true;
+}
+
+void SimAgent::CheckNames() {
+  if (!std::exchange(has_news_of_boards_, false)) return;
+  for (const fleet::BoardReport& report : core_->Boards()) {
+    const auto info = infos_.find(report.id);
+    if (info == infos_.end()) continue;
+    const int board = boards_of_.at(report.id);
+    const std::string& tag = world_.scenario().boards[static_cast<std::size_t>(board)].tag;
+    const auto like = study_.classes.find(tag);
+    if (like == study_.classes.end()) continue;
+    const bool is_alike = like->second.isa == info->second.isa &&
+                          like->second.kernel_build == info->second.kernel_build;
+    const bool is_named =
+        report.left_out_of.contains(tag) || report.state == fleet::BoardState::kFailed;
+    if (is_alike || is_named) continue;
+    world_.oracle().Break("classes stay apart", "agent " + std::to_string(index_) +
+                                                    " does not say that " + report.name +
+                                                    " is unlike class '" + tag + "'");
+  }
+}
+
 // ---- The study
 
+int SimAgent::BoardOf(std::optional<fleet::BoardId> id) const {
+  return id && boards_of_.contains(*id) ? boards_of_.at(*id) : -1;
+}
+
 void SimAgent::Do(fleet::AttemptEnded& action) {
-  const Submitted& submitted = submitted_.at(action.job);
+  Submitted& submitted = submitted_.at(action.job);
   Oracle::Record record;
   record.agent = index_;
   record.job = submitted.job;
   record.attempt = action.attempt;
+  const auto& input = study_.jobs.at(submitted.job).spec.request.input;
+  record.job_id = std::get<MeasureInput>(input).measure_id;
   record.measure_id = action.measure_id;
-  Commit(action.job, std::move(record), /*counts_as_end=*/false);
+  record.status = ToString(action.status);
+  record.board = BoardOf(action.board);
+  record.asked = submitted.since;
+  // Nothing is stopped on a board before it was sent there.
+  const auto sent = sent_.find(action.measure_id);
+  if (action.status == MeasureStatus::kCancelled && sent != sent_.end()) {
+    record.asked = std::max(record.asked, sent->second);
+  }
+  submitted.since = world_.now();
+  record.is_end = world_.bug() == PlantedBug::kAgentGivesUpAtOnce;
+  Commit(action.job, std::move(record), {});
 }
 
 Oracle::Record SimAgent::RecordOf(const fleet::JobEnded& action, const Submitted& submitted) const {
@@ -198,77 +289,63 @@ Oracle::Record SimAgent::RecordOf(const fleet::JobEnded& action, const Submitted
   record.measure_id = action.measure_id;
   record.class_tag = spec.class_tag;
   record.is_end = action.result.status.ok();
-  if (action.board)
-    record.board = boards_of_.contains(*action.board) ? boards_of_.at(*action.board) : -1;
-  if (record.board >= 0) {
-    record.isa = world_.scenario().boards[static_cast<std::size_t>(record.board)].isa;
-  }
+  record.board = BoardOf(action.board);
+  record.asked = submitted.since;
   for (const Artifact& network : spec.request.artifacts) record.networks.push_back(network.sha256);
-  const Measurement& measurement = action.result.measurement;
-  if (submitted.is_measurement && action.result.status.ok() && HasNumbers(measurement.status)) {
-    record.execution = SimBoard::ExecutionOf(measurement.networks.front().latency_median_ns);
+  const Status& status = action.result.status;
+  if (!status.ok()) {
+    record.status = Oracle::kNoAnswer;
+    record.is_boards_error = status.code() == StatusCode::kUnavailable ||
+                             (!submitted.is_measurement && IsBoardsError(status.code()));
   }
-  if (!submitted.is_measurement) {
-    // An inference has no id of its own.
-    record.measure_id = "inference " + std::to_string(submitted.job) + " of " +
-                        std::to_string(index_) + ", life " + std::to_string(life_) + ", " +
-                        std::to_string(action.result.id);
+  if (submitted.is_measurement) {
+    record.job_id = std::get<MeasureInput>(spec.request.input).measure_id;
+    const Measurement& measurement = action.result.measurement;
+    if (!status.ok()) return record;
+    record.status = ToString(measurement.status);
+    for (const NetworkMeasurement& network : measurement.networks) {
+      record.numbers.push_back(SimBoard::NumberOf(network.latency_median_ns));
+    }
+    return record;
   }
+  if (status.ok()) record.status = "OK";
+  for (const std::vector<float>& logits : action.result.logits) {
+    record.images.push_back(SimBoard::NumberOfLogit(logits.front()));
+  }
+  // An inference has no id of its own.
+  record.measure_id = "inference " + std::to_string(submitted.job) + " of " +
+                      std::to_string(index_) + ", life " + std::to_string(life_) + ", " +
+                      std::to_string(action.result.id);
   return record;
 }
 
 void SimAgent::Do(fleet::JobEnded& action) {
-  Submitted submitted = submitted_.at(action.result.id);
+  const Submitted submitted = submitted_.at(action.result.id);
   if (action.result.status.code() == StatusCode::kAborted) return;  // the fleet was closed
   Oracle::Record record = RecordOf(action, submitted);
-  if (world_.bug() == PlantedBug::kAgentMixesUpJobs && record.execution) {
-    const auto next = std::next(study_.jobs.find(submitted.job));
-    if (next != study_.jobs.end() && !next->second.has_ended) {
-      record.job = next->first;
-      record.networks.clear();
-      for (const Artifact& network : next->second.spec.request.artifacts) {
-        record.networks.push_back(network.sha256);
-      }
-    }
-  }
-  if (world_.bug() == PlantedBug::kAgentInventsNumbers && submitted.is_measurement &&
-      !record.execution) {
-    record.is_end = true;
-    record.execution = 0;
-  }
-  if (world_.bug() == PlantedBug::kAgentRecordsTwice) {
-    Commit(action.result.id, record, record.is_end);
-  }
-  const bool is_end = record.is_end;
-  Commit(action.result.id, std::move(record), is_end);
+  if (PlayBugs(action.result.id, record, action.info)) return;
+  Commit(action.result.id, std::move(record), action.info);
 }
 
-void SimAgent::Commit(JobId id, Oracle::Record record, bool counts_as_end) {
-  record.is_end = counts_as_end;
+void SimAgent::Commit(JobId id, Oracle::Record record, const BoardInfo& info) {
   if (world_.bug() == PlantedBug::kAgentAcknowledgesEarly) {
     world_.After(milliseconds(0), [this, id, attempt = record.attempt, life = life_] {
       if (life == life_ && is_running()) Step(fleet::AttemptRecorded{id, attempt});
     });
   }
   const milliseconds durable = std::max(world_.now() + world_.random().Time(0, 60), frozen_until_);
-  world_.At(durable, [this, id, record = std::move(record), life = life_] {
-    if (life == life_ && is_running()) OnCommitted(id, record);
+  world_.At(durable, [this, id, record = std::move(record), info, life = life_] {
+    if (life == life_ && is_running()) OnCommitted(id, record, info);
   });
 }
 
-void SimAgent::OnCommitted(JobId id, const Oracle::Record& record) {
+void SimAgent::OnCommitted(JobId id, const Oracle::Record& record, const BoardInfo& info) {
   world_.oracle().OnRecorded(record);
   last_measure_id_ = record.measure_id;
   Study::Job& job = study_.jobs.at(record.job);
   const bool is_measurement = submitted_.at(id).is_measurement;
   if (is_measurement) job.attempts = std::max(job.attempts, record.attempt + 1);
-  if (record.execution) {
-    for (const auto& [board, of] : boards_of_) {
-      if (of == record.board && infos_.contains(board)) {
-        study_.classes.try_emplace(record.class_tag, infos_.at(board));
-      }
-    }
-  }
+  if (!record.numbers.empty()) study_.classes.try_emplace(record.class_tag, info);
   if (record.is_end && !job.has_ended) {
     job.has_ended = true;
     --num_open_;

@@ -48,6 +48,7 @@ class SimAgent {
   struct Submitted {
     int job = 0;
     bool is_measurement = false;
+    std::chrono::milliseconds since{0};  // it waits for the present attempt
   };
 
   void Step(fleet::Event event);
@@ -59,8 +60,8 @@ class SimAgent {
   void Do(fleet::LinkAction& action);
   void Do(fleet::AttemptEnded& action);
   void Do(fleet::JobEnded& action);
-  void Do(fleet::BoardChanged&) {}
-  void Do(fleet::BoardDescribed& action) { infos_[action.board] = action.info; }
+  void Do(fleet::BoardChanged& action);
+  void Do(fleet::BoardDescribed& action);
   void Do(fleet::MeasurementsKnown&) {}
   void Do(fleet::KernelsChosen&) {}
   void Do(fleet::CutPower& action);
@@ -69,9 +70,16 @@ class SimAgent {
   void Do(fleet::FleetClosed&) { is_closed_ = true; }
 
   // Writes a record, which is on the disk a moment later, and goes on.
-  void Commit(JobId id, Oracle::Record record, bool counts_as_end);
-  void OnCommitted(JobId id, const Oracle::Record& record);
+  // info: of the board that gave numbers.
+  void Commit(JobId id, Oracle::Record record, const BoardInfo& info);
+  void OnCommitted(JobId id, const Oracle::Record& record, const BoardInfo& info);
+  // What an agent with a planted bug makes of a record; true if it goes on with that itself.
+  bool PlayBugs(JobId id, Oracle::Record& record, const BoardInfo& info);
+  void SwapWithAnother(JobId id, Oracle::Record record, const BoardInfo& info);
+  // Whoever is unlike its class must be said to be.
+  void CheckNames();
   Oracle::Record RecordOf(const fleet::JobEnded& action, const Submitted& submitted) const;
+  int BoardOf(std::optional<fleet::BoardId> id) const;
 
   World& world_;
   const int index_;
@@ -91,6 +99,14 @@ class SimAgent {
   std::set<fleet::BoardId> leaving_;  // that were removed
   std::string health_network_;
   bool is_closed_ = false;
+  bool has_news_of_boards_ = false;
+  std::map<std::string, std::chrono::milliseconds> sent_;  // measure ids: first to a board
+  struct Held {
+    JobId id = 0;
+    Oracle::Record record;
+    BoardInfo info;
+  };
+  std::optional<Held> held_;  // by a planted bug
   std::chrono::milliseconds frozen_until_{0};
   std::optional<std::chrono::milliseconds> timer_at_;
 };

@@ -25,10 +25,15 @@ std::string BootId(SimRandom& random) {
   return id;
 }
 
+// After the others a board holds no more than before, but for a result in place of a job.
+bool FillsABoard(const v1::Envelope& request) {
+  return request.has_hello() || request.has_measure_request() || request.has_infer_request();
+}
+
 }  // namespace
 
 SimBoard::SimBoard(World& world, int index, const Scenario::Board& description)
-    : world_(world), index_(index), description_(description) {}
+    : world_(world), index_(index), description_(description), isa_(description.isa) {}
 
 SimBoard::~SimBoard() = default;
 
@@ -38,24 +43,33 @@ void SimBoard::Start() {
   config.boot_id = BootId(world_.random());
   config.last_epoch = epoch_;
   config.capabilities.set_name("board " + std::to_string(index_));
+  const bool hides = world_.bug() == PlantedBug::kBoardHidesAChange;
   config.capabilities.set_isa(world_.bug() == PlantedBug::kAgentMixesClasses ? description_.tag
-                                                                             : description_.isa);
+                              : hides                                        ? description_.isa
+                                                                             : isa_);
+  config.capabilities.set_kernel_build(hides ? "1" : kernels_);
   config.capabilities.set_backend("kernels");
+  if (world_.bug() != PlantedBug::kBoardForgetsADrain) config.drain_reason = drain_reason_;
   if (world_.bug() != PlantedBug::kBoardLosesStoredResults) {
     for (const auto& [measure_id, kept] : results_) config.kept_results.push_back(kept);
   }
   core_ = std::make_unique<daemon::DaemonCore>(std::move(config));
   ++boot_;
   hangs_until_ = milliseconds{0};
+  hangs_for_good_ = false;
   timer_at_.reset();
-  world_.oracle().OnBoardStarted(index_, boot_);
+  world_.oracle().OnBoardStarted(index_, boot_, Kind());
+  world_.oracle().OnDisturbed(Oracle::kAll, index_, world_.now());
+  world_.ConnectOutwards(index_);
 }
 
 void SimBoard::Crash() {
   if (!is_up()) return;
   core_.reset();
   worker_.reset();
+  held_up_.clear();
   ++num_workers_;
+  world_.oracle().OnDisturbed(Oracle::kAll, index_, world_.now());
   world_.DropConnectionsOf(index_);
   // What was being written may be gone, and so may a file whose last blocks were not on the disk.
   for (auto file = files_.begin(); file != files_.end();) {
@@ -65,7 +79,25 @@ void SimBoard::Crash() {
 }
 
 void SimBoard::Hang(std::optional<milliseconds> time) {
-  if (is_up()) hangs_until_ = world_.now() + time.value_or(kForAYear);
+  if (!is_up()) return;
+  hangs_for_good_ = !time;
+  hangs_until_ = world_.now() + time.value_or(kForAYear);
+  world_.oracle().OnDisturbed(Oracle::kAll, index_, time ? hangs_until_ : world_.now());
+  // It takes what its worker says too late for a sign of life.
+  if (worker_) FailWorker("TIMED_OUT");
+}
+
+void SimBoard::ComeToItself() {
+  if (!hangs_for_good()) return;
+  hangs_for_good_ = false;
+  hangs_until_ = world_.now();
+  world_.oracle().OnDisturbed(Oracle::kAll, index_, world_.now());
+  for (auto& what : std::exchange(held_up_, {})) world_.At(world_.now(), std::move(what));
+}
+
+void SimBoard::Change(bool is_of_kernels) {
+  Crash();
+  (is_of_kernels ? kernels_ : isa_) += "'";
 }
 
 void SimBoard::SlowDown(milliseconds time) { slow_until_ = world_.now() + time; }
@@ -75,13 +107,18 @@ void SimBoard::CyclePower() {
   world_.After(world_.random().Time(500, 5'000), [this] { Start(); });
 }
 
+void SimBoard::AfterHang(std::function<void()> what) {
+  if (!hangs_for_good_) return world_.At(hangs_until_, std::move(what));
+  held_up_.push_back(std::move(what));
+}
+
 bool SimBoard::IsHanging() const { return world_.now() < hangs_until_; }
 
 void SimBoard::Receive(const std::string& connection, const std::string& user, Message message) {
   if (!is_up()) return;
   if (IsHanging()) {
     // It is in the socket's buffer.
-    world_.At(hangs_until_, [this, connection, user, message = std::move(message), boot = boot_] {
+    AfterHang([this, connection, user, message = std::move(message), boot = boot_] {
       if (boot == boot_) Receive(connection, user, message);
     });
     return;
@@ -124,6 +161,7 @@ void SimBoard::Feed(const daemon::Event& event) {
     if (boot != boot_ || !is_up()) return;
   }
   if (message != nullptr) PlayBugs(message->message, actions);
+  if (message != nullptr && FillsABoard(message->message.envelope)) WatchBounds();
   ArmTimer();
 }
 
@@ -131,20 +169,23 @@ void SimBoard::ArmTimer() {
   const std::optional<milliseconds> deadline = core_->NextDeadline();
   if (!deadline || (timer_at_ && *timer_at_ <= *deadline)) return;
   timer_at_ = *deadline;
-  world_.At(std::max(*deadline, hangs_until_), [this, at = *deadline, boot = boot_] {
+  world_.At(*deadline, [this, at = *deadline, boot = boot_] {
     if (boot != boot_ || !is_up() || timer_at_ != at) return;
     timer_at_.reset();
-    if (IsHanging())
-      return world_.At(hangs_until_, [this, boot] {
-        if (boot == boot_ && is_up()) Feed(daemon::TimePassed{});
-      });
-    Feed(daemon::TimePassed{});
+    if (!IsHanging()) return Feed(daemon::TimePassed{});
+    AfterHang([this, boot] {
+      if (boot == boot_ && is_up()) Feed(daemon::TimePassed{});
+    });
   });
 }
 
 void SimBoard::Do(const daemon::Send& send) {
   const v1::Envelope& envelope = send.message.envelope;
   Oracle& oracle = world_.oracle();
+  if (send.routing_id == kOperator) {
+    if (envelope.has_hello_ack()) operator_session_ = envelope.hello_ack().session_id();
+    return;
+  }
   Message message = send.message;
   if (envelope.has_hello_ack() && description_.is_old) {
     message.envelope.mutable_hello_ack()->set_protocol_minor(2);
@@ -173,14 +214,21 @@ void SimBoard::Do(const daemon::Send& send) {
 void SimBoard::Do(const daemon::StoreEpoch& store) {
   if (world_.bug() != PlantedBug::kBoardForgetsEpochs) epoch_ = store.epoch;
   // The disk may be full.
-  const bool fails = world_.has_faults() && world_.random().Permille(20);
-  if (fails) world_.oracle().OnLeaseFailed(index_, asking_session_, world_.now());
+  const bool fails = DiskIsFull();
+  if (fails) {
+    world_.oracle().OnLeaseFailed(index_, asking_session_, world_.now());
+    world_.oracle().OnDisturbed(Oracle::kAll, index_, world_.now());
+  }
   Feed(daemon::EpochStored{
       store.epoch, fails ? Status(StatusCode::kResourceExhausted, "no space left") : Status()});
 }
 
+bool SimBoard::DiskIsFull() const {
+  return world_.has_faults() && world_.random().Permille(world_.faults().full_disks);
+}
+
 void SimBoard::Do(const daemon::StoreResult& store) {
-  const bool fails = world_.has_faults() && world_.random().Permille(20);
+  const bool fails = DiskIsFull();
   if (!fails) {
     results_[store.measure_id] = store.kept;
     world_.oracle().OnResultStored(index_, store.measure_id);
@@ -232,7 +280,7 @@ void SimBoard::RunWorker() {
   Worker& worker = *worker_;
   const v1::Envelope& envelope = worker.request.envelope;
   SimRandom& random = world_.random();
-  Execution execution{JobNameOf(envelope), index_, boot_, NetworksOf(envelope)};
+  Execution execution{JobNameOf(envelope), index_, boot_, NetworksOf(envelope), Kind()};
   if (world_.bug() == PlantedBug::kBoardMeasuresAnotherNetwork && random.Permille(100)) {
     execution.networks.front()[0] ^= 1;
   }
@@ -244,6 +292,7 @@ void SimBoard::RunWorker() {
   const std::uint64_t number = worker.number;
   const bool fails = world_.has_faults() && random.Permille(world_.faults().worker_failures);
   const int kind = random.Below(3);
+  if (fails && kind < 2) FailWorker(kind == 0 ? "TIMED_OUT" : "CRASH");
   if (fails && kind == 0) return;  // silent for ever: the core stops it
   ReportProgress(number, world_.now() + takes);
   world_.After(takes, [this, number, crashes = fails && kind == 1, boot = boot_] {
@@ -268,7 +317,7 @@ void SimBoard::ReportProgress(std::uint64_t worker, milliseconds end) {
 void SimBoard::FinishWorker(std::uint64_t number) {
   // A daemon that hangs reads its worker's answer later.
   if (IsHanging()) {
-    return world_.At(hangs_until_, [this, number, boot = boot_] {
+    return AfterHang([this, number, boot = boot_] {
       if (boot == boot_ && worker_ && worker_->number == number) FinishWorker(number);
     });
   }
@@ -278,11 +327,19 @@ void SimBoard::FinishWorker(std::uint64_t number) {
     constexpr v1::MeasureStatus kStatuses[] = {v1::NOISY, v1::THERMAL_ABORT, v1::POWER_ABORT,
                                                v1::WRONG_OUTPUT, v1::OUT_OF_MEMORY};
     status = kStatuses[random.Below(std::size(kStatuses))];
+    if (status != v1::NOISY) FailWorker(v1::MeasureStatus_Name(status));
+  }
+  if (world_.bug() == PlantedBug::kBoardInventsFailures && random.Permille(50)) {
+    status = v1::OUT_OF_MEMORY;
   }
   const daemon::JobId job = worker_->job;
   Message answer = AnswerOf(*worker_, status);
   EndWorker();
   Feed(daemon::WorkerAnswered{job, std::move(answer)});
+}
+
+void SimBoard::FailWorker(const std::string& status) {
+  world_.oracle().OnWorkerFault(worker_->execution, status, world_.now());
 }
 
 void SimBoard::EndWorker() {
@@ -297,8 +354,8 @@ Message SimBoard::AnswerOf(const Worker& worker, v1::MeasureStatus status) const
     const std::uint32_t images = request.infer_request().num_images();
     message.envelope.mutable_infer_result()->set_num_images(images);
     message.envelope.mutable_infer_result()->set_num_classes(1);
-    const auto logit = static_cast<float>(worker.execution);
     for (std::uint32_t i = 0; i < images; ++i) {
+      const float logit = LogitOf({worker.execution, i});
       message.raw.append(reinterpret_cast<const char*>(&logit), sizeof logit);
     }
     return message;
@@ -307,10 +364,13 @@ Message SimBoard::AnswerOf(const Worker& worker, v1::MeasureStatus status) const
   result.set_measure_id(request.measure_request().measure_id());
   result.set_status(status);
   if (status != v1::OK && status != v1::NOISY) return message;
-  for (const std::string& sha256 : request.measure_request().network_sha256()) {
+  const auto& networks = request.measure_request().network_sha256();
+  for (int i = 0; i < networks.size(); ++i) {
     v1::NetworkMeasurement& network = *result.add_networks();
-    const double latency_ns = LatencyOf(worker.execution);
-    network.set_network_sha256(sha256);
+    const bool swaps = world_.bug() == PlantedBug::kBoardSwapsNetworks;
+    const int position = swaps ? networks.size() - 1 - i : i;
+    const double latency_ns = LatencyOf({worker.execution, static_cast<std::size_t>(position)});
+    network.set_network_sha256(networks[i]);
     network.set_latency_median_ns(latency_ns);
     network.set_latency_low_ns(latency_ns);
     network.set_latency_high_ns(latency_ns);
@@ -325,6 +385,7 @@ void SimBoard::Do(const daemon::StopJob& stop) {
   world_.After(world_.random().Time(10, 1'000), [this, stop, boot = boot_] {
     if (boot != boot_ || !worker_ || worker_->job != stop.job) return;
     EndWorker();
+    if (world_.bug() == PlantedBug::kBoardLosesAStoppedWorker) return;
     Feed(daemon::WorkerFailed{stop.job, v1::CRASH, "killed"});
   });
 }

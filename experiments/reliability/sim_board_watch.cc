@@ -4,6 +4,15 @@
 #include "experiments/reliability/world.h"
 
 namespace bitpilot::simulation {
+namespace {
+
+// Of the few agents of a simulated lab: twice what any had in thousands of seeds, and less than what a
+// daemon allows, so that what is never given back is seen.
+constexpr std::size_t kMostSessions = 44;
+constexpr std::size_t kMostJobs = 12;
+constexpr std::size_t kMostResults = 12;
+
+}  // namespace
 
 void SimBoard::WatchQueue(const daemon::MessageReceived& event,
                           const std::vector<daemon::Action>& actions) {
@@ -35,6 +44,14 @@ void SimBoard::WatchAnswer(const daemon::MessageReceived* event, const daemon::S
   }
 }
 
+void SimBoard::WatchBounds() {
+  const v1::BoardStatus status = core_->BoardStatusAt(world_.now());
+  Oracle& oracle = world_.oracle();
+  oracle.OnQueue("sessions of a board", status.sessions(), kMostSessions);
+  oracle.OnQueue("jobs of a board", static_cast<std::size_t>(status.queue_size()), kMostJobs);
+  oracle.OnQueue("kept results of a board", status.kept_results(), kMostResults);
+}
+
 // What a board with the planted bug does with a request that its core just answered.
 void SimBoard::PlayBugs(const Message& request, const std::vector<daemon::Action>& actions) {
   if (!request.envelope.has_measure_request()) return;
@@ -52,9 +69,10 @@ void SimBoard::PlayBugs(const Message& request, const std::vector<daemon::Action
 // As a core would that told its worker so.
 void SimBoard::RunAgainstTheRules(const Message& request, bool is_measurement) {
   const v1::Envelope& envelope = request.envelope;
-  world_.oracle().OnExecutionStarted(index_, envelope.session_id(),
-                                     {JobNameOf(envelope), index_, boot_, NetworksOf(envelope)},
-                                     is_measurement, world_.now());
+  world_.oracle().OnExecutionStarted(
+      index_, envelope.session_id(),
+      {JobNameOf(envelope), index_, boot_, NetworksOf(envelope), Kind()}, is_measurement,
+      world_.now());
 }
 
 }  // namespace bitpilot::simulation

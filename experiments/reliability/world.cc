@@ -12,11 +12,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kFaultPeriod{1'000};
-// A world whose clock stands still while events come and come.
-constexpr int kMostEventsAtATime = 20'000;
-// More than the cores may ever have on the way at a time.
-constexpr std::size_t kMostInFlight = 200;
+// A world whose clock stands still while events come and come: twice what thousands of seeds had.
+constexpr int kMostEventsAtATime = 28;
+// Twice what the cores ever had on the way at a time.
+constexpr std::size_t kMostInFlight = 18;
 
 }  // namespace
 
@@ -52,9 +51,17 @@ Outcome World::Run() {
   for (const auto& agent : agents_) At(random_.Time(0, 5'000), [&agent] { agent->Start(); });
   At(kFaultPeriod, [this] { BreakThings(); });
   At(scenario_.faults_end, [this] { Heal(); });
+  if (const auto& change = scenario_.change) {
+    At(change->at, [this, one = *change] {
+      Trace("board " + std::to_string(one.board) + " is changed");
+      board(one.board).Change(one.is_of_kernels);
+      After(random_.Time(500, 10'000), [this, one] { board(one.board).Start(); });
+    });
+  }
   Outcome outcome;
   outcome.seed = scenario_.seed;
   int events_now = 0;
+  int most_events_now = 0;
   while (!oracle_.violation() && !IsDone()) {
     if (events_.empty() || events_.front().when > scenario_.end) {
       std::string open;
@@ -72,6 +79,7 @@ Outcome World::Run() {
     events_.pop_back();
     events_now = event.when == now_ ? events_now + 1 : 0;
     now_ = event.when;
+    if (events_now > most_events_now) most_events_now = events_now;
     if (events_now > kMostEventsAtATime) oracle_.Break("progress", "time stands still");
     ++outcome.events;
     event.what();
@@ -79,6 +87,17 @@ Outcome World::Run() {
   outcome.violation = oracle_.violation().value_or("");
   outcome.executions = oracle_.num_executions();
   outcome.at = now_;
+  outcome.peaks = oracle_.peaks();
+  const auto note = [&](const std::string& what, auto size, auto limit) {
+    outcome.peaks[what] = {static_cast<std::size_t>(size), static_cast<std::size_t>(limit)};
+  };
+  note("events at a time", most_events_now, kMostEventsAtATime);
+  note("later jobs that pass one over", oracle_.most_overtakers(), Oracle::kMostOvertakers);
+  note("seconds from the last fault to the last result",
+       std::max(now_ - scenario_.faults_end, milliseconds{0}).count() / 1'000,
+       (scenario_.end - scenario_.faults_end).count() / 1'000);
+  note("leases of which it is not known whether they are alive", oracle_.open_lease_questions(),
+       oracle_.lease_questions());
   return outcome;
 }
 
@@ -87,73 +106,11 @@ bool World::IsDone() const {
                      [](const auto& agent) { return agent->is_done(); });
 }
 
-// ---- Faults
-
-World::Link World::AnyLink() {
-  return {random_.Below(static_cast<int>(scenario_.agents.size())), random_.Below(num_boards())};
-}
-
-void World::BreakThings() {
-  if (!has_faults()) return;
-  After(kFaultPeriod, [this] { BreakThings(); });
-  const Faults& faults = scenario_.faults;
-  const Link link = AnyLink();
-  const auto [agent, index] = link;
-  SimBoard& victim = board(index);
-  if (random_.Permille(faults.broken) && current_.contains(link)) {
-    Trace("the link of agent " + std::to_string(agent) + " and board " + std::to_string(index) +
-          " breaks");
-    connections_.erase(current_.at(link));
-    // Every other one is half open: nobody says a word.
-    if (random_.Permille(500)) TellDown(link, "connection reset");
-  }
-  if (random_.Permille(faults.partitioned)) {
-    const milliseconds until = now_ + random_.Time(500, 40'000);
-    const int which = random_.Below(3);
-    if (which != 0) partitions_[{link, true}] = until;
-    if (which != 1) partitions_[{link, false}] = until;
-    Trace("agent " + std::to_string(agent) + " and board " + std::to_string(index) +
-          " are parted until " + std::to_string(until.count()));
-  }
-  if (random_.Permille(faults.board_crashes)) {
-    Trace("board " + std::to_string(index) + " crashes");
-    victim.Crash();
-    After(random_.Time(100, 40'000), [&victim] { victim.Start(); });
-  }
-  if (random_.Permille(faults.board_hangs)) {
-    Trace("board " + std::to_string(index) + " hangs");
-    if (random_.Permille(500)) {
-      victim.Hang(std::nullopt);
-    } else {
-      victim.Hang(random_.Time(1'000, 60'000));
-    }
-  }
-  if (random_.Permille(faults.slow_boards)) victim.SlowDown(random_.Time(5'000, 60'000));
-  SimAgent& one = *agents_[static_cast<std::size_t>(agent)];
-  if (random_.Permille(faults.agent_crashes)) {
-    Trace("agent " + std::to_string(agent) + " is killed");
-    one.Crash();
-    After(random_.Time(10, 40'000), [&one] { one.Start(); });
-  }
-  if (random_.Permille(faults.agent_freezes)) one.Freeze(random_.Time(1'000, 60'000));
-  if (random_.Permille(faults.leaves)) one.LeaveBoard(index, random_.Time(1'000, 20'000));
-}
-
-// The lab's engineer comes in.
-void World::Heal() {
-  Trace("faults end");
-  partitions_.clear();
-  for (const auto& one : boards_) {
-    one->Crash();
-    After(random_.Time(0, 5'000), [&one] { one->Start(); });
-  }
-  for (const auto& one : agents_) After(random_.Time(0, 5'000), [&one] { one->Start(); });
-}
-
 // ---- The network
 
 void World::Open(int agent, int index) {
   const Link link{agent, index};
+  if (ConnectsOut(index)) return OpenPlace(link);
   Close(agent, index);
   const std::uint64_t id = ++num_connections_;
   current_[link] = id;
@@ -175,6 +132,11 @@ void World::Connect(std::uint64_t id) {
 }
 
 void World::Close(int agent, int index) {
+  if (ConnectsOut(index)) {
+    Outward& place = outward_[{agent, index}];
+    place.is_open = place.is_up = false;
+    return;
+  }
   const auto found = current_.find({agent, index});
   if (found == current_.end()) return;
   connections_.erase(found->second);
@@ -197,9 +159,22 @@ void World::DropConnectionsOf(int index) {
     connections_.erase(id);
     if (random_.Permille(700)) TellDown(link, "the peer closed the connection");
   }
+  for (auto& [link, outward] : outward_) {
+    if (link.second != index) continue;
+    BreakOutward(link, /*board_sees=*/false, /*agent_sees=*/random_.Permille(700));
+    ++outward.turn;  // Nobody is there who would try again.
+    outward.connection = 0;
+  }
 }
 
 void World::DropConnectionsOfAgent(int agent) {
+  for (auto& [link, outward] : outward_) {
+    if (link.first != agent) continue;
+    BreakOutward(link, /*board_sees=*/random_.Permille(700), /*agent_sees=*/false);
+    outward.route = 0;
+    outward.is_open = outward.is_up = outward.is_route_closed = false;
+    ++outward.opened;
+  }
   std::erase_if(current_, [&](const auto& one) { return one.first.first == agent; });
   std::erase_if(connections_, [&](const auto& one) { return one.second.link.first == agent; });
 }
@@ -214,12 +189,17 @@ std::string World::UserOf(const std::string& connection) const {
 }
 
 void World::ToBoard(int agent, int index, Message message) {
+  if (ConnectsOut(index)) return SendByPlace({agent, index}, std::move(message));
   const auto found = current_.find({agent, index});
   if (found != current_.end()) Transmit(found->second, true, std::move(message));
 }
 
-void World::ToAgent(int, const std::string& connection, Message message) {
-  Transmit(std::stoull(connection.substr(connection.find('/') + 1)), false, std::move(message));
+void World::ToAgent(int index, const std::string& connection, Message message) {
+  const std::string number = connection.substr(connection.find('/') + 1);
+  if (!ConnectsOut(index)) return Transmit(std::stoull(number), false, std::move(message));
+  // By a link that the route names, whichever connection it has now.
+  const auto outward = outward_.find({std::stoi(number), index});
+  if (outward != outward_.end()) Transmit(outward->second.connection, false, std::move(message));
 }
 
 void World::Transmit(std::uint64_t id, bool to_board, Message message) {
@@ -234,13 +214,19 @@ void World::Transmit(std::uint64_t id, bool to_board, Message message) {
   }
   const bool is_lost = IsPartitioned(connection.link, to_board) ||
                        (has_faults() && random_.Permille(scenario_.faults.dropped));
-  if (is_lost) return;
+  if (is_lost) {
+    oracle_.OnDisturbed(connection.link.first, connection.link.second, now_);
+    // TCP would bring it later, or the connection ends.
+    if (message.envelope.has_announce()) BreakOutward(Link(connection.link), false, false);
+    return;
+  }
   const int copies = has_faults() && random_.Permille(scenario_.faults.doubled) ? 2 : 1;
   for (int copy = 0; copy < copies; ++copy) {
     milliseconds arrival = now_ + random_.Time(0, 5);
     milliseconds& last = connection.last_arrival[to_board ? 1 : 0];
     if (has_faults() && random_.Permille(scenario_.faults.delayed)) {
       arrival += random_.Time(0, 4'000);
+      oracle_.OnDisturbed(connection.link.first, connection.link.second, arrival);
     } else {
       arrival = last = std::max(arrival, last);
     }
@@ -256,7 +242,10 @@ void World::Arrive(std::uint64_t id, bool to_board, const Message& message) {
   const auto [agent, index] = found->second.link;
   if (to_board) {
     const std::string user = "agent" + std::to_string(agent);
-    board(index).Receive(user + "/" + std::to_string(id), user, message);
+    const std::string name = std::to_string(ConnectsOut(index) ? static_cast<unsigned>(agent) : id);
+    board(index).Receive(user + "/" + name, user, message);
+  } else if (ConnectsOut(index)) {
+    TakeAtPort({agent, index}, id, message);
   } else {
     agents_[static_cast<std::size_t>(agent)]->OnLink(index, MessageReceived{message});
   }

@@ -5,8 +5,9 @@
 // connection in order, as TCP does, until a fault says otherwise: messages are dropped, doubled,
 // delayed and overtake each other, links break with and without a word, partitions cut one direction
 // or both; boards crash, restart, hang and slow down; agents are killed, stopped and started again;
-// boards leave the fleet and come back. All of that ends at Scenario::faults_end; then what is down
-// is started, and all jobs must come to their end.
+// boards leave the fleet and come back, are drained and undrained, and come back changed. Some boards
+// connect to their agents (world_outward.cc). All of that ends at Scenario::faults_end, and all jobs must
+// come to their end: in most worlds without a restart of anything that is up.
 #pragma once
 
 #include <chrono>
@@ -37,7 +38,8 @@ struct Outcome {
   std::string violation;  // the law that was broken first, and how; empty if none was
   int events = 0;
   int executions = 0;
-  std::chrono::milliseconds at{0};  // simulated time at its end
+  std::chrono::milliseconds at{0};            // simulated time at its end
+  std::map<std::string, Oracle::Peak> peaks;  // how near it came to each bound
 };
 
 class World {
@@ -75,14 +77,30 @@ class World {
   std::string UserOf(const std::string& connection) const;
   void DropConnectionsOf(int board);
   void DropConnectionsOfAgent(int agent);
+  // A board has started that connects to its agents.
+  void ConnectOutwards(int board);
 
  private:
+  static constexpr std::chrono::milliseconds kFaultPeriod{1'000};
   using Link = std::pair<int, int>;  // agent, board
   struct Connection {
     Link link;
     bool is_up = false;
     std::chrono::milliseconds last_arrival[2] = {};  // at the agent, at the board
     std::size_t in_flight = 0;
+  };
+  // Of a link of a board that connects to its agent: what each side knows of it.
+  struct Outward {
+    // The board (device_daemon/server/outward_link.h).
+    std::uint64_t connection = 0;  // 0: none
+    std::uint64_t turn = 0;        // of its attempts
+    std::chrono::milliseconds pause{0};
+    // The agent's port (agent/fleet/board_port.h).
+    std::uint64_t route = 0;       // 0: no connection
+    bool is_route_closed = false;  // and the port knows
+    bool is_open = false;
+    bool is_up = false;
+    std::uint64_t opened = 0;  // how often
   };
   struct Event {
     std::chrono::milliseconds when;
@@ -96,8 +114,24 @@ class World {
   };
 
   void BreakThings();
+  void BreakBoard(int index);
   void Heal();
+  // A board that hangs for good will be power-cycled by an agent.
+  bool WillBeCycled(int index);
   void Connect(std::uint64_t id);
+
+  // Boards that connect out (world_outward.cc).
+  bool ConnectsOut(int index) const;
+  void Dial(const Link& link, std::chrono::milliseconds after);
+  void TryToConnect(const Link& link);
+  void EndAttempt(const Link& link);
+  void OpenPlace(const Link& link);
+  void SendByPlace(const Link& link, Message message);
+  void TakeAtPort(const Link& link, std::uint64_t id, const Message& message);
+  void TellPlaceDown(const Link& link, const std::string& why);
+  // The connection ends; who does not see it, learns it later or never.
+  void BreakOutward(const Link& link, bool board_sees, bool agent_sees);
+  void CheckHeartbeats(const Link& link);
   void Transmit(std::uint64_t id, bool to_board, Message message);
   void Arrive(std::uint64_t id, bool to_board, const Message& message);
   bool IsPartitioned(const Link& link, bool to_board) const;
@@ -119,6 +153,7 @@ class World {
   std::map<std::uint64_t, Connection> connections_;
   std::uint64_t num_connections_ = 0;
   std::map<Link, std::uint64_t> current_;  // that an agent takes for its link
+  std::map<Link, Outward> outward_;
   std::map<std::pair<Link, bool>, std::chrono::milliseconds>
       partitions_;  // by direction: until when
 };

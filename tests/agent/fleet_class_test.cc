@@ -140,6 +140,24 @@ TEST_F(FleetClassTest, LooksAgainEveryMinuteAtBoardsThatItLeftOut) {
             1U);
 }
 
+// It was reserved and given back in the moment in which its class became known: two seconds after both.
+TEST_F(FleetClassTest, LooksAgainAtABoardThatItGaveBackWhenItLeftItOut) {
+  boards_[2].held_by = "the night shift";
+  boards_[3].isa = "scalar";
+  ListBoards(3);
+  Submit(1);
+  Come(3);
+  Come(2);
+  Come(1);
+  Pass(milliseconds(3'000));
+  ASSERT_EQ(states_[3], BoardState::kLeftOut);
+  boards_[3].isa = "avx2";
+  for (JobId id = 2; id <= 4; ++id) Submit(id);
+  Pass(milliseconds(62'000));
+  EXPECT_EQ(CountNotices("'b3' at tcp://192.0.2.7:7777 is like the other boards of class 'pi' now"),
+            1U);
+}
+
 TEST_F(FleetClassTest, DoesNotKeepALeaseOnABoardThatItLeavesOut) {
   AddBoard(1);
   boards_[2].isa = "scalar";

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace bitpilot::simulation {
 namespace {
@@ -19,7 +20,7 @@ constexpr Time kTtl = seconds{30};
 // One board; a user has one session, of the same name.
 class OracleTest : public testing::Test {
  protected:
-  OracleTest() { oracle_.OnBoardStarted(0, 1); }
+  OracleTest() { oracle_.OnBoardStarted(0, 1, "a"); }
 
   // A new message of the session comes.
   bool Say(const std::string& session) {
@@ -47,7 +48,7 @@ class OracleTest : public testing::Test {
 
   // The job runs, for a while, and ends.
   void Run(const std::string& session, const std::string& job, Time takes = seconds{1}) {
-    oracle_.OnExecutionStarted(0, session, {job, 0, 1, {}}, /*is_measurement=*/true, now_);
+    oracle_.OnExecutionStarted(0, session, {job, 0, 1, {}, "a"}, /*is_measurement=*/true, now_);
     now_ += takes;
     oracle_.OnExecutionEnded(0, now_);
   }
@@ -119,7 +120,7 @@ TEST_F(OracleTest, CountsReservationsThatPassAJobOver) {
   Share("alice", -1);
   Share("carol", 1);
   Ask("carol", "long");
-  oracle_.OnExecutionStarted(0, "carol", {"long", 0, 1, {}}, /*is_measurement=*/true, now_);
+  oracle_.OnExecutionStarted(0, "carol", {"long", 0, 1, {}, "a"}, /*is_measurement=*/true, now_);
   Ask("alice", "patient");
   for (int i = 0; i < 17; ++i) {
     EXPECT_EQ(violation(), "") << i;
@@ -166,6 +167,146 @@ TEST_F(OracleTest, TakesALateMessageOrACopyForNoSignOfLife) {
   Share("alice", 0);
   EXPECT_FALSE(oracle_.OnSessionMessage(0, "alice", requests_["alice"], now_));
   EXPECT_TRUE(Say("alice"));
+}
+
+// ---- What a study may hold
+
+// Two jobs of the same networks, which one board measured: only their ids tell them apart.
+class OracleRecordTest : public OracleTest {
+ protected:
+  OracleRecordTest() {
+    Share("alice", 0);
+    for (const std::string& id : {Id('a'), Id('b')}) {
+      Ask("alice", id);
+      executions_[id] = oracle_.OnExecutionStarted(0, "alice", {id, 0, 1, {"n1", "n2"}, "a"},
+                                                   /*is_measurement=*/true, now_);
+      now_ += seconds{1};
+      oracle_.OnExecutionEnded(0, now_);
+    }
+  }
+
+  static std::string Id(char letter) { return std::string(16, letter); }
+
+  // Of job 0, whose measurement is 'a', or of job 1, whose is 'b'.
+  Oracle::Record RecordOf(int job) const {
+    Oracle::Record record;
+    record.job = job;
+    record.job_id = record.measure_id = Id(job == 0 ? 'a' : 'b');
+    record.is_end = true;
+    record.status = "OK";
+    record.board = 0;
+    record.class_tag = "big";
+    record.networks = {"n1", "n2"};
+    const std::uint64_t execution = executions_.at(record.measure_id);
+    record.numbers = {{execution, 0}, {execution, 1}};
+    return record;
+  }
+
+  Oracle::Record FailureOf(int job, const std::string& status) const {
+    Oracle::Record record = RecordOf(job);
+    record.numbers.clear();
+    record.status = status;
+    record.asked = now_;
+    return record;
+  }
+
+  std::map<std::string, std::uint64_t> executions_;
+};
+
+TEST_F(OracleRecordTest, TakesNumbersOfTheJobThatWasMeasured) {
+  oracle_.OnRecorded(RecordOf(0));
+  oracle_.OnRecorded(RecordOf(1));
+  EXPECT_EQ(violation(), "");
+}
+
+TEST_F(OracleRecordTest, ObjectsToTheNumbersOfAnotherJobOfTheSameNetworks) {
+  Oracle::Record swapped = RecordOf(0);
+  swapped.measure_id = Id('b');
+  swapped.numbers = RecordOf(1).numbers;
+  oracle_.OnRecorded(swapped);
+  EXPECT_EQ(violation(),
+            "numbers are measured: the numbers of job 0 of agent 0 are of a measurement that was "
+            "asked for another job");
+}
+
+TEST_F(OracleRecordTest, ObjectsToNumbersThatAreExchangedBetweenTheNetworksOfAJob) {
+  Oracle::Record swapped = RecordOf(0);
+  std::swap(swapped.numbers[0], swapped.numbers[1]);
+  oracle_.OnRecorded(swapped);
+  EXPECT_EQ(violation(),
+            "numbers are measured: the numbers of job 0 of agent 0 are exchanged among each other");
+}
+
+TEST_F(OracleRecordTest, ObjectsToAFailureThatNothingCaused) {
+  oracle_.OnRecorded(FailureOf(0, "CRASH"));
+  EXPECT_EQ(
+      violation(),
+      "failures are explained: attempt 0 of job 0 of agent 0 is recorded as CRASH on board 0, "
+      "whose worker did not fail so");
+}
+
+TEST_F(OracleRecordTest, ObjectsToACandidateThatFailedOnceOnly) {
+  oracle_.OnWorkerFault(executions_.at(Id('a')), "CRASH", now_);
+  oracle_.OnRecorded(FailureOf(0, "CRASH"));
+  EXPECT_EQ(violation(),
+            "failures are explained: attempt 0 of job 0 of agent 0 is recorded as CRASH for good "
+            "after 1 such failures, expected 2");
+}
+
+TEST_F(OracleRecordTest, ObjectsToALossWithoutAFaultOfTheBoardOrTheWayToIt) {
+  oracle_.OnDisturbed(0, /*board=*/1, now_);
+  oracle_.OnDisturbed(/*agent=*/1, 0, now_);
+  Oracle::Record lost = FailureOf(0, "LOST");
+  lost.is_end = false;
+  oracle_.OnRecorded(lost);
+  EXPECT_TRUE(violation().starts_with("failures are explained: ")) << violation();
+}
+
+TEST_F(OracleRecordTest, TakesALossToAFaultOfTheBoard) {
+  oracle_.OnDisturbed(Oracle::kAll, 0, now_);
+  Oracle::Record lost = FailureOf(0, "LOST");
+  lost.is_end = false;
+  oracle_.OnRecorded(lost);
+  EXPECT_EQ(violation(), "");
+}
+
+// Its job asks another board; what runs there is to end.
+TEST_F(OracleRecordTest, TakesALossToADrainAndNoEndOfWhatRan) {
+  oracle_.OnDrained(0, true, now_);
+  Oracle::Record lost = FailureOf(0, "LOST");
+  lost.is_end = false;
+  oracle_.OnRecorded(lost);
+  EXPECT_EQ(violation(), "");
+  Oracle::Record stopped = FailureOf(1, "CANCELLED");
+  stopped.is_end = false;
+  oracle_.OnRecorded(stopped);
+  EXPECT_TRUE(violation().starts_with("failures are explained: ")) << violation();
+}
+
+TEST_F(OracleTest, LetsADrainedBoardFinishWhatItHadTaken) {
+  Share("alice", 0);
+  Ask("alice", "taken");
+  oracle_.OnDrained(0, true, now_);
+  Run("alice", "taken");
+  EXPECT_EQ(violation(), "");
+  Ask("alice", "late");
+  EXPECT_EQ(violation(), "drained boards rest: board 0 is drained and takes a job of alice");
+}
+
+TEST_F(OracleTest, ObjectsToALeaseOfADrainedBoard) {
+  oracle_.OnDrained(0, true, now_);
+  Share("alice", 0);
+  EXPECT_EQ(violation(), "drained boards rest: board 0 is drained and gives a lease to alice");
+}
+
+TEST_F(OracleTest, ObjectsToAPowerCycleOfABoardThatTheAgentKnowsToBeDrained) {
+  oracle_.OnBoardAdded(0, 0);
+  oracle_.OnPowerCut(0, 0, 3);
+  oracle_.OnToldDrained(0, 0, true);
+  EXPECT_EQ(violation(), "");
+  oracle_.OnPowerCut(0, 0, 3);
+  EXPECT_TRUE(violation().starts_with("drained boards rest: agent 0 power-cycles board 0"))
+      << violation();
 }
 
 }  // namespace

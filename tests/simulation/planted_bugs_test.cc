@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <ostream>
 #include <set>
@@ -29,10 +30,18 @@ constexpr BugAndLaw kBugs[] = {
     {PlantedBug::kBoardIgnoresPriorities, "turns in order"},
     {PlantedBug::kBoardLosesStoredResults, "stored results last"},
     {PlantedBug::kBoardMeasuresAnotherNetwork, "numbers are measured"},
+    {PlantedBug::kBoardSwapsNetworks, "numbers are measured"},
+    {PlantedBug::kBoardInventsFailures, "failures are explained"},
+    {PlantedBug::kBoardLosesAStoppedWorker, "progress"},
+    {PlantedBug::kBoardForgetsADrain, "drained boards rest"},
+    {PlantedBug::kBoardHidesAChange, "classes stay apart"},
     {PlantedBug::kAgentRecordsTwice, "recorded once"},
     {PlantedBug::kAgentAcknowledgesEarly, "nothing acknowledged is lost"},
     {PlantedBug::kAgentLosesItsLastRecord, "nothing acknowledged is lost"},
     {PlantedBug::kAgentMixesUpJobs, "numbers are measured"},
+    {PlantedBug::kAgentSwapsJobs, "numbers are measured"},
+    {PlantedBug::kAgentInventsFailures, "failures are explained"},
+    {PlantedBug::kAgentGivesUpAtOnce, "failures are explained"},
     {PlantedBug::kAgentInventsNumbers, "numbers are measured"},
     {PlantedBug::kAgentMixesClasses, "classes stay apart"},
     {PlantedBug::kAgentKeepsEveryJob, "bounded queues"},
@@ -40,6 +49,8 @@ constexpr BugAndLaw kBugs[] = {
     {PlantedBug::kAgentForgetsALostBoard, "progress"},
     {PlantedBug::kAgentKeepsIdleBoards, "progress"},
     {PlantedBug::kAgentCutsPowerForEver, "bounded power cycles"},
+    {PlantedBug::kAgentCutsPowerOfDrainedBoards, "drained boards rest"},
+    {PlantedBug::kAgentKeepsAReplacedLink, "progress"},
 };
 
 class PlantedBugTest : public testing::TestWithParam<BugAndLaw> {};
@@ -60,12 +71,33 @@ INSTANTIATE_TEST_SUITE_P(All, PlantedBugTest, testing::ValuesIn(kBugs), [](const
   return name;
 });
 
-TEST(PlantedBugsTest, AreAllTested) { EXPECT_EQ(std::size(kBugs), std::size_t{kNumBugs}); }
+// Where boards are drained while they work, and nothing else goes wrong.
+TEST(PlantedBugsTest, CatchABoardThatStopsWhatItRunsAtADrain) {
+  Scenario lab;
+  lab.agents = {{}, {}};
+  lab.jobs_per_agent = 24;
+  lab.boards = {{"big", "big"}, {"big", "big"}};
+  lab.faults.drains = 100;
+  lab.faults_end = std::chrono::seconds(30);
+  lab.end = std::chrono::minutes(10);
+  std::string violation;
+  for (lab.seed = 1; lab.seed <= 20; ++lab.seed) {
+    EXPECT_EQ(World(lab, PlantedBug::kNone, nullptr).Run().violation, "") << "seed " << lab.seed;
+    if (!violation.empty()) continue;
+    violation = World(lab, PlantedBug::kBoardStopsAtADrain, nullptr).Run().violation;
+  }
+  EXPECT_TRUE(violation.starts_with("failures are explained")) << violation;
+}
+
+TEST(PlantedBugsTest, AreAllTested) {
+  constexpr int kTestedAlone = 1;
+  EXPECT_EQ(std::size(kBugs) + kTestedAlone, std::size_t{kNumBugs});
+}
 
 TEST(PlantedBugsTest, BreakEveryLaw) {
   std::set<std::string> laws;
   for (const BugAndLaw& one : kBugs) laws.insert(one.law);
-  EXPECT_EQ(laws.size(), 12U) << "as many as experiments/reliability/oracle.h lists";
+  EXPECT_EQ(laws.size(), 14U) << "as many as experiments/reliability/oracle.h lists";
 }
 
 }  // namespace
