@@ -64,6 +64,8 @@ class Decider {
     for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
     link_ = input.surrogate.MeanWorld().link;
     measurements_left_ = NetworksLeftToMeasure(view_);
+    // The twin trained at 8 bits, to which the start has adapted already.
+    left_.twin = StateAt(Place{});
     FindPlaces();
     FindTargets(random);
   }
@@ -343,7 +345,8 @@ class Decider {
     return best;
   }
 
-  // What training all that is left at one target makes of all, against training none of it.
+  // What training all that is left makes of all targets, at one of them or at the narrowest widths of
+  // all, against training none of it.
   std::optional<PlannedStep> Rest(Place place) {
     if (left_.search_batches == 0) return std::nullopt;
     SearchLeft nothing = left_;
@@ -353,13 +356,15 @@ class Decider {
     const double without = after.ValueOfStopping(StateAt(place));
     const double counted = left_.counted(0, left_.search_batches);
     double highest = without + input_.options.least_gain;
+    std::vector<Choice> trained_at = targets_;
+    trained_at.push_back(NarrowestOf(targets_));
     const Choice* best = nullptr;
-    for (const Choice& target : targets_) {
+    for (const Choice& what : trained_at) {
       const double value =
-          after.ValueOfStopping(input_.belief.After(StateAt(place), target, counted));
+          after.ValueOfStopping(input_.belief.After(StateAt(place), what, counted));
       if (value > highest) {
         highest = value;
-        best = &target;
+        best = &what;
       }
     }
     if (best == nullptr) return std::nullopt;

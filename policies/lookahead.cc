@@ -91,6 +91,7 @@ Lookahead::Lookahead(const LossBelief& belief, const TrainedState& current,
       utility_(std::move(utility)) {
   BITPILOT_CHECK(!targets_.empty());
   FindLikelyTaus();
+  TakeTwin();
   WeighTargets(current);
   for (int draw = 0; draw < kDraws; draw += 2) {
     RandomStream random(1, "lookahead", static_cast<std::uint64_t>(draw));
@@ -149,16 +150,38 @@ double Lookahead::Rest(int used) const {
          left_.final_batches;
 }
 
-std::vector<SparseFeatures> Lookahead::FinalFeatures(std::size_t tau, const Adaptation& adaptation,
-                                                     double batches) const {
+SparseFeatures Lookahead::FeaturesAfter(std::size_t tau, const Adaptation& adaptation,
+                                        const Choice& target, double batches) const {
   // Training at a target leaves that share of what its own widths miss.
   const double kept = PlainExp(-batches / kAdaptationTaus[tau]);
+  SparseFeatures features = belief_.Features(adaptation, target);
+  for (std::size_t i = target.size(); i < features.size(); ++i) features[i].second *= kept;
+  return features;
+}
+
+void Lookahead::TakeTwin() {
+  if (!left_.twin) return;
+  for (const LikelyTau& tau : taus_) {
+    FromTwin& from_twin = from_twin_[tau.position];
+    for (const Choice& target : targets_) {
+      from_twin.features.push_back(
+          FeaturesAfter(tau.position, (*left_.twin)[tau.position], target, left_.final_batches));
+      from_twin.losses.push_back(belief_.Given(tau.position).Mean(from_twin.features.back()));
+    }
+  }
+}
+
+std::vector<SparseFeatures> Lookahead::FinalFeatures(std::size_t tau, const Adaptation& adaptation,
+                                                     double batches) const {
   std::vector<SparseFeatures> features;
   features.reserve(targets_.size());
-  for (const Choice& target : targets_) {
-    features.push_back(belief_.Features(adaptation, target));
-    SparseFeatures& of_target = features.back();
-    for (std::size_t i = target.size(); i < of_target.size(); ++i) of_target[i].second *= kept;
+  const auto from_twin = from_twin_.find(tau);
+  for (std::size_t j = 0; j < targets_.size(); ++j) {
+    features.push_back(FeaturesAfter(tau, adaptation, targets_[j], batches));
+    if (from_twin == from_twin_.end()) continue;
+    if (from_twin->second.losses[j] < belief_.Given(tau).Mean(features.back())) {
+      features.back() = from_twin->second.features[j];
+    }
   }
   return features;
 }

@@ -19,6 +19,7 @@
 // in what is not known and that is normal: the covariance after them does not depend on their values.
 //
 //   state after the step, then all that is left trained at target j      ->  mean loss mu_j
+//   or from the twin's weights the final training alone, if that is lower
 //   planned reading k, given those before it:  c_kj = cov(loss of j at the end, reading k)
 //                                                     / sqrt(var(reading k) + noise_k^2)
 //   value = E of U(mu + s),  s normal with covariance sum over k of c_k c_k^T
@@ -36,6 +37,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -59,6 +61,9 @@ struct SearchLeft {
   // Of what the search does not spend, the share that a target gets: 1 where one network is wanted,
   // less where several share the place that the search ends at.
   double share_of_rest = 1.0;
+  // Weights that the final training of a target may begin from as well, whichever are better for it:
+  // uniform 8 bit's, which trained alone. Absent: there are none.
+  std::optional<TrainedState> twin = std::nullopt;
 };
 
 // Readings that are planned; further ones are not counted on.
@@ -158,6 +163,7 @@ class Lookahead {
   };
 
   void FindLikelyTaus();
+  void TakeTwin();
   void WeighTargets(const TrainedState& current);
   // Targets and `beside` but what was read.
   std::vector<Choice> Unread(const std::set<Choice>& read, const std::vector<Choice>& beside) const;
@@ -167,7 +173,11 @@ class Lookahead {
                std::vector<double>* learned) const;
   // How well it tells the targets apart.
   double Spread(const std::vector<double>& learned) const;
-  // Features of each target after `batches`, as counted, at that target.
+  // Features of `target` on such weights after `batches`, as counted, at it.
+  SparseFeatures FeaturesAfter(std::size_t tau, const Adaptation& adaptation, const Choice& target,
+                               double batches) const;
+  // The same of each target at the end, after `batches`, or from the twin's weights where its loss is then
+  // lower.
   std::vector<SparseFeatures> FinalFeatures(std::size_t tau, const Adaptation& adaptation,
                                             double batches) const;
   // Of what is left behind the first `used` mini-batches, what a target gets.
@@ -179,8 +189,13 @@ class Lookahead {
   ReadingErrorFunction loss_error_;
   Utility utility_;
   std::vector<LikelyTau> taus_;
-  std::vector<double> weights_;             // [targets], sum 1
-  std::vector<std::vector<double>> draws_;  // [draws][targets], standard normal
+  struct FromTwin {
+    std::vector<SparseFeatures> features;  // [targets]; empty without a twin
+    std::vector<double> losses;            // expected, the same
+  };
+  std::map<std::size_t, FromTwin> from_twin_;  // by position of the tau
+  std::vector<double> weights_;                // [targets], sum 1
+  std::vector<std::vector<double>> draws_;     // [draws][targets], standard normal
 };
 
 }  // namespace bitpilot

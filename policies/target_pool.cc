@@ -10,7 +10,9 @@ namespace {
 
 // Of a budget: targets that are not measured must keep it with something to spare.
 constexpr double kWithinBudget[] = {0.97, 0.985, 1.0};
-constexpr int kRungs = 8;
+// Without a budget: what a front wants lies where losses rise, whose place is not known before, so rungs
+// are close, and the caller keeps what adds most.
+constexpr int kRungs = 24;
 
 // Doublings of the price of a weight's bit, until weight bytes keep their budget.
 constexpr int kMaxDoublings = 24;
@@ -87,7 +89,7 @@ std::vector<double> LimitsOf(const SearchProblem& problem, const WidthLadder& la
   }
   const double dearest =
       std::max(ladder.CostOf(UniformChoice(problem, 8), factors), 1.0001 * cheapest);
-  for (int rung = 1; rung <= kRungs; ++rung) {
+  for (int rung = 0; rung <= kRungs; ++rung) {
     limits.push_back(cheapest + (dearest - cheapest) * rung / kRungs);
   }
   return limits;

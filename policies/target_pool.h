@@ -1,7 +1,7 @@
 // Targets: networks that a search may end with, as many as it can look at in one decision.
 //
 // From posterior draws: in a world drawn from what is believed of losses and costs, the exactly best
-// choice at the budget, or without one at rungs between the cheapest choice and uniform 8 bit
+// choice at the budget, or without one at rungs from the cheapest choice to uniform 8 bit
 // (policies/width_ladder.h); the first world is what is expected. Beside them whatever the caller
 // knows: the integer program's answers, what was tried.
 #pragma once

@@ -17,7 +17,6 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 constexpr char kNothing[] = "-";
-constexpr std::size_t kBuildCharacters = 12;  // tell builds apart; --json has all of them
 // Beyond it, what cpufreq claims of the clock is said beside what was measured.
 constexpr double kClockTolerance = 0.02;
 
@@ -134,6 +133,8 @@ std::string BoardStateWord(const BoardView& view) {
                                                                          : view.board->state();
 }
 
+std::string ShortBuild(const std::string& build) { return build.substr(0, 12); }
+
 std::string BackendText(const BoardInfo& board) {
   return board.is_model() ? "MODEL, " + board.backend : board.backend;
 }
@@ -146,9 +147,8 @@ std::vector<std::string> BoardRowHead() {
 std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& view,
                                   std::optional<milliseconds> seen_ago) {
   const std::string classes = address.tags.empty() ? kNothing : Joined(address.tags);
-  const std::string kernels =
-      view.info ? view.info->isa + " " + view.info->kernel_build.substr(0, kBuildCharacters)
-                : std::string(kNothing);
+  const std::string kernels = view.info ? view.info->isa + " " + ShortBuild(view.info->kernel_build)
+                                        : std::string(kNothing);
   const std::string backend = view.info ? BackendText(*view.info) : std::string(kNothing);
   const std::string seen = seen_ago ? AgeText(*seen_ago) : std::string(kNothing);
   if (!view.board) {

@@ -20,6 +20,9 @@ std::string BoardStateWord(const BoardView& view);
 // "kernels", or "MODEL, model:TABLE" of a board that answers from a table.
 std::string BackendText(const BoardInfo& board);
 
+// A build's hash, as long as it takes to tell builds apart; JSON has all of it.
+std::string ShortBuild(const std::string& build);
+
 std::vector<std::string> BoardRowHead();
 // seen_ago: nothing if it was never heard of.
 std::vector<std::string> BoardRow(const BoardAddress& address, const BoardView& view,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {

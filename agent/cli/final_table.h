@@ -1,7 +1,7 @@
 // The table that ends a search, for people.
 #pragma once
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 namespace bitpilot {
 

@@ -35,6 +35,7 @@ struct AddFlags : FleetFlags {
   std::string name;
   std::string endpoint;
   std::string public_key;
+  std::vector<std::string> tags;
   std::string keys = "keys";
   bool connects = false;
   std::string listen = "tcp://0.0.0.0:7776";
@@ -59,6 +60,7 @@ std::string WithBoard(const AddFlags& flags, const std::optional<std::string>& e
   std::string text = existing.value_or(begin);
   if (!text.empty() && text.back() != '\n') text += '\n';
   BoardAddress board{flags.name, flags.endpoint, flags.public_key, ""};
+  board.tags = flags.tags;
   board.connects = flags.connects;
   if (flags.connects && !flags.listen.empty()) {
     // In front: what stands below a [[board]] is that board's.
@@ -91,11 +93,23 @@ EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys,
                                 const std::string& listen) {
   std::string here = "bitpilot fleet add " + ShellWord(flags.name);
   here += flags.connects ? " --connects" : " --endpoint " + ShellWord(flags.endpoint);
+  for (const std::string& tag : flags.tags) here += " --tag " + ShellWord(tag);
   if (flags.connects && listen != AddFlags().listen) here += " --listen " + ShellWord(listen);
   if (flags.file != FleetFlags().file) here += " --fleet " + ShellWord(flags.file);
   if (flags.keys != AddFlags().keys) here += " --keys " + ShellWord(flags.keys);
   return {"bitpilotd keygen --keys board-keys && " + AuthorizeCommand(keys),
           ServeCommand(flags, listen), here + " --public-key='BOARD_PUBLIC_KEY'"};
+}
+
+constexpr char kAddLabel[] = "fleet add";
+
+// "fleet add:4: ..." names a line that nobody sees, of a file that is not written.
+Status WithoutLine(const Status& status) {
+  const std::string begin = std::string(kAddLabel) + ":";
+  const std::string& message = status.message();
+  const std::size_t colon = message.find(':', begin.size());
+  if (!message.starts_with(begin) || colon == std::string::npos) return status;
+  return {status.code(), kAddLabel + message.substr(colon)};
 }
 
 // The fleet with the new board; nothing is written.
@@ -107,8 +121,8 @@ Result<Fleet> FleetWithBoard(AddFlags flags, const std::optional<std::string>& e
   if (flags.public_key.empty()) flags.public_key = std::string(40, '0');
   AddFlags as_first = flags;
   if (as_first.listen.empty()) as_first.listen = AddFlags().listen;
-  const Result<Fleet> alone = ParseFleetFile(WithBoard(as_first, std::nullopt), "fleet add");
-  if (!alone.ok()) return alone.status();
+  const Result<Fleet> alone = ParseFleetFile(WithBoard(as_first, std::nullopt), kAddLabel);
+  if (!alone.ok()) return WithoutLine(alone.status());
   Result<Fleet> fleet = ParseFleetFile(WithBoard(flags, existing), flags.file);
   if (!fleet.ok()) return fleet.status().AsCorruptInput();
   return fleet;
@@ -179,10 +193,11 @@ std::vector<Result<BoardInfo>> CheckBoards(const ChosenFleet& fleet,
 
 Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
   Json object = {{"name", address.name},    {"endpoint", address.endpoint},
-                 {"ok", info.ok()},         {"error", nullptr},
-                 {"isa", nullptr},          {"cpu_model", nullptr},
-                 {"kernel_build", nullptr}, {"daemon_build", nullptr},
-                 {"backend", nullptr},      {"energy_source", nullptr}};
+                 {"tags", address.tags},    {"ok", info.ok()},
+                 {"error", nullptr},        {"isa", nullptr},
+                 {"cpu_model", nullptr},    {"kernel_build", nullptr},
+                 {"daemon_build", nullptr}, {"backend", nullptr},
+                 {"energy_source", nullptr}};
   if (!info.ok()) {
     object["error"] = info.status().message();
     return object;
@@ -198,7 +213,7 @@ Json CheckedJson(const BoardAddress& address, const Result<BoardInfo>& info) {
 
 std::string DescribeBoard(const Result<BoardInfo>& info) {
   if (!info.ok()) return info.status().message();
-  return info->cpu_model + ", " + info->isa + ", kernels " + info->kernel_build + ", " +
+  return info->cpu_model + ", " + info->isa + ", kernels " + ShortBuild(info->kernel_build) + ", " +
          info->daemon_build + ", backend: " + BackendText(*info) +
          ", energy: " + (info->energy.measures() ? info->energy.source : std::string("none"));
 }
@@ -240,6 +255,8 @@ void AddFleetBoardCommands(CLI::App& fleet, int& exit_code) {
       ->capture_default_str();
   add->add_option("--public-key", add_flags->public_key,
                   "What `bitpilotd keygen` printed on the board");
+  add->add_option("--tag", add_flags->tags,
+                  "A class that it belongs to, as `search --class` names it; repeats");
   add->add_option(
          "--keys", add_flags->keys,
          "This agent's keys, of a fleet file that is begun; one that is there names its own")

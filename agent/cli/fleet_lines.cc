@@ -51,7 +51,10 @@ std::string BeginFleetCommand(const std::string& folder) {
 }
 
 std::string BoardLines(const BoardAddress& board) {
+  std::string tags;
+  for (const std::string& tag : board.tags) tags += (tags.empty() ? "" : ", ") + TomlText(tag);
   return "[[board]]\nname = " + TomlText(board.name) +
+         (tags.empty() ? "" : "\ntags = [" + tags + "]") +
          (board.connects ? std::string("\nconnects = true")
                          : "\nendpoint = " + TomlText(board.endpoint)) +
          "\npublic_key = " + TomlText(board.public_key) + "\n";

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <set>
 #include <utility>
-#include <variant>
 
+#include "agent/fleet/board_reports.h"
 #include "agent/fleet/class_kernels.h"
+#include "agent/fleet/class_member_board.h"
 #include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
@@ -20,32 +21,13 @@ namespace {
 
 using fleet::BoardReport;
 using fleet::BoardState;
+using fleet::Works;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 // A board that refused is asked again after so long: its list of agents may have been mended.
 constexpr milliseconds kRetryFailed{60'000};
-// So long another board is not asked instead of the one that was asked before.
-constexpr milliseconds kMemberAway{20'000};
-constexpr auto kLookAtMember = std::chrono::seconds(1);
-
-bool Works(const BoardReport& report) {
-  return report.state == BoardState::kReady || report.state == BoardState::kBusy ||
-         report.state == BoardState::kResting;
-}
-
-// Works, or was given back while there was nothing to do.
-bool IsOnHand(const BoardReport& report) {
-  return Works(report) || report.state == BoardState::kGivenBack;
-}
-
-bool IsOf(const BoardReport& report, const std::string& on) {
-  return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();
-}
-
-bool WaitsFor(const BoardReport& report, const std::string& on) {
-  return std::find(report.waits_for.begin(), report.waits_for.end(), on) != report.waits_for.end();
-}
+constexpr auto kLookAtPinned = std::chrono::seconds(1);
 
 fleet::FleetOptions OptionsOf(const FleetClassOptions& options,
                               const std::set<std::string>& judged) {
@@ -90,7 +72,6 @@ class FleetClassBoards final : public ClassBoards {
   void GiveUp() override;
 
  private:
-  class Member;
   // A measurement that one board was asked for.
   struct Pinned {
     fleet::BoardId board = 0;
@@ -114,7 +95,6 @@ class FleetClassBoards final : public ClassBoards {
   GoldenLogits golden_;
   std::map<fleet::BoardId, std::vector<std::string>> tags_;
   std::map<fleet::BoardId, std::string> names_;
-  std::map<std::string, std::unique_ptr<Member>> members_;
   std::set<JobId> started_;
   std::map<JobId, std::string> classes_;                         // of what was started
   std::map<JobId, Pinned> pinned_;                               // of these
@@ -122,134 +102,8 @@ class FleetClassBoards final : public ClassBoards {
   steady_clock::time_point looked_at_pinned_;
   std::map<JobId, int> unrecorded_;  // their attempts
   FleetDriver fleet_;
-};
-
-// One board of a class, and another one if that stays away.
-class FleetClassBoards::Member final : public Board {
- public:
-  Member(FleetClassBoards& boards, std::string on, fleet::BoardId first, BoardInfo info)
-      : boards_(boards), on_(std::move(on)), board_(first), info_(std::move(info)) {}
-
-  const BoardInfo& info() const override { return info_; }
-  std::string listed_name() const override { return boards_.names_.at(board_); }
-  void Prefer(fleet::BoardId board) {
-    Use(board);
-    if (std::optional<BoardInfo> info = boards_.fleet_.InfoOf(board)) info_ = std::move(*info);
-  }
-
-  Result<std::vector<std::vector<float>>> Infer(const Network& network,
-                                                std::span<const std::uint8_t> images) override {
-    Result<JobRequest> request = MakeInferRequest(network, images);
-    if (!request.ok()) return request.status();
-    Result<fleet::JobEnded> ended = Run(std::move(*request));
-    if (!ended.ok()) return ended.status();
-    return std::move(ended->result.logits);
-  }
-
-  Result<Measurement> Measure(const MeasureJob& job) override {
-    BITPILOT_RETURN_IF_ERROR(StartMeasure(job));
-    return FinishMeasure();
-  }
-
-  Status StartMeasure(const MeasureJob& job) override {
-    BITPILOT_CHECK(!request_);
-    Result<JobRequest> request = MakeMeasureRequest(job, boards_.golden_, info_.isa);
-    if (!request.ok()) return request.status();
-    request_ = std::move(*request);
-    name_ = job.name;
-    return Status();
-  }
-
-  Result<Measurement> FinishMeasure() override {
-    BITPILOT_CHECK(request_);
-    Result<fleet::JobEnded> ended =
-        Run(*std::exchange(request_, std::nullopt), std::exchange(name_, ""));
-    if (!ended.ok()) return ended.status();
-    return std::move(ended->result.measurement);
-  }
-
-  void Recorded(const std::string& measure_id) override {
-    const auto owed = unrecorded_.extract(measure_id);
-    if (!owed.empty()) boards_.fleet_.Record(owed.mapped().first, owed.mapped().second);
-  }
-
- private:
-  // name: the job's; its board keeps the result until Recorded().
-  Result<fleet::JobEnded> Run(JobRequest request, const std::string& name = "") {
-    auto* const input = std::get_if<MeasureInput>(&request.input);
-    // What an earlier run of the agent asked for.
-    const std::optional<fleet::BoardId> knows =
-        name.empty() ? std::nullopt : boards_.fleet_.WhoKnows(input->measure_id);
-    if (knows && IsThere(*knows)) Use(*knows);
-    bool has_failed = false;  // the board, at this request
-    for (int turn = 0;; ++turn) {
-      const bool is_there = !has_failed && IsThere(board_);
-      // Elsewhere it is another measurement: a board knows each once.
-      if (input != nullptr && turn > 0) {
-        input->measure_id = name.empty()
-                                ? NewMeasureId()
-                                : MeasureIdOf(name + " turn " + std::to_string(turn), request);
-      }
-      fleet::JobSpec job;
-      job.request = request;
-      job.class_tag = on_;
-      if (is_there) job.only_on = board_;
-      const JobId id = boards_.fleet_.Submit(std::move(job));
-      steady_clock::time_point there = steady_clock::now();
-      steady_clock::time_point next_look = there + kLookAtMember;
-      bool is_lost = false;
-      std::optional<fleet::JobEnded> ended = boards_.fleet_.WaitForAny({id}, [&] {
-        if (boards_.options_.stop && boards_.options_.stop()) return true;
-        const auto now = steady_clock::now();
-        if (!is_there || now < next_look) return false;
-        next_look = now + kLookAtMember;
-        if (IsThere(board_)) there = now;
-        return is_lost = now - there > kMemberAway;
-      });
-      if (ended) {
-        if (name.empty() || !ended->result.status.ok()) {
-          boards_.fleet_.Record(*ended);
-        } else {
-          unrecorded_[ended->measure_id] = {id, ended->attempt};
-        }
-        const StatusCode code = ended->result.status.code();
-        has_failed =
-            is_there && (code == StatusCode::kUnavailable || code == StatusCode::kDataCorrupt ||
-                         code == StatusCode::kInternal);
-        if (has_failed && (!IsThere(board_) || HasOthers())) continue;
-        if (!ended->result.status.ok()) return ended->result.status;
-        Use(*ended->board);
-        info_ = ended->info;
-        return std::move(*ended);
-      }
-      boards_.fleet_.Cancel(id);
-      if (!is_lost) return Stopped();
-    }
-  }
-
-  bool IsThere(fleet::BoardId board) const {
-    const std::vector<BoardReport> all = boards_.fleet_.Boards();
-    return std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
-      return report.id == board && Works(report) && (IsOf(report, on_) || WaitsFor(report, on_));
-    });
-  }
-
-  void Use(fleet::BoardId board) { board_ = board; }
-
-  bool HasOthers() const {
-    const std::vector<BoardReport> all = boards_.BoardsOf(on_);
-    return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
-      return report.id != board_ && Works(report);
-    });
-  }
-
-  FleetClassBoards& boards_;
-  const std::string on_;
-  fleet::BoardId board_;
-  BoardInfo info_;
-  std::optional<JobRequest> request_;
-  std::string name_;                                         // of its job
-  std::map<std::string, std::pair<JobId, int>> unrecorded_;  // job and attempt, by measure id
+  const ClassMemberFleet member_fleet_{fleet_, golden_, names_, options_.stop};
+  std::map<std::string, std::unique_ptr<ClassMemberBoard>> members_;
 };
 
 FleetClassBoards::~FleetClassBoards() {
@@ -295,7 +149,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     for (const BoardReport& report : all) {
       const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
       if (!(IsOf(report, on) || WaitsFor(report, on)) || !Works(report) || !info) continue;
-      members_[on] = std::make_unique<Member>(*this, on, report.id, *info);
+      members_[on] = std::make_unique<ClassMemberBoard>(member_fleet_, on, report.id, *info);
       if (std::string text = ReadClassKernels(*info); !text.empty()) {
         fleet_.TellKernels(on, std::move(text));
       }
@@ -466,7 +320,7 @@ ClassAnswer FleetClassBoards::LostAnswer(JobId id) {
 
 std::optional<ClassAnswer> FleetClassBoards::TakeLost() {
   const auto now = steady_clock::now();
-  if (pinned_.empty() || now - looked_at_pinned_ < kLookAtMember) return std::nullopt;
+  if (pinned_.empty() || now - looked_at_pinned_ < kLookAtPinned) return std::nullopt;
   looked_at_pinned_ = now;
   const std::vector<BoardReport> all = fleet_.Boards();
   for (auto& [id, pinned] : pinned_) {
@@ -499,7 +353,7 @@ Result<std::optional<ClassAnswer>> FleetClassBoards::WaitForAnswer() {
   std::optional<fleet::JobEnded> ended = fleet_.WaitForAny(started_, [&] {
     is_stopped = options_.stop && options_.stop();
     if (!is_stopped) lost = TakeLost();
-    return is_stopped || lost || (may_return && steady_clock::now() - begun >= kLookAtMember);
+    return is_stopped || lost || (may_return && steady_clock::now() - begun >= kLookAtPinned);
   });
   if (lost || (!ended && !is_stopped)) return lost;
   if (!ended) return Stopped();

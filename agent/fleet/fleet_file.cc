@@ -271,6 +271,13 @@ Status CheckHost(const BoardAddress& board) {
 
 Result<Fleet> ReadFleetFile(const std::string& path) {
   const Result<std::string> text = ReadTextFile(path);
+  if (text.status().code() == StatusCode::kNotFound) {
+    return Status(StatusCode::kNotFound,
+                  path +
+                      ": no such file. A fleet file lists boards: `bitpilot fleet keygen`, then "
+                      "`bitpilot fleet add NAME --endpoint tcp://HOST:7777` begins one here; "
+                      "--fleet FILE names one elsewhere");
+  }
   if (!text.ok()) return text.status();
   Result<Fleet> fleet = ParseFleetFile(*text, path);
   if (!fleet.ok()) return fleet.status().AsCorruptInput();

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "agent/report/svg.h"
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 namespace bitpilot {
 

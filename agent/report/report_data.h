@@ -9,6 +9,7 @@
 #include "agent/study/calibration_event.h"
 #include "agent/study/episodes.h"
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/study.h"
 #include "kernels/base/status.h"
 

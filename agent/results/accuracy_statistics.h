@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 namespace bitpilot {
 

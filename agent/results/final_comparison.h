@@ -13,6 +13,7 @@
 #include "agent/results/final_training.h"
 #include "agent/results/search_observer.h"
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/journal.h"
 #include "agent/study/study_files.h"
 #include "kernels/base/status.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {

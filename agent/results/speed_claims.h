@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "agent/results/interleaved_rows.h"
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/study.h"
 #include "kernels/base/window_statistics.h"
 

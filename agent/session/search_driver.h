@@ -25,6 +25,7 @@
 #include "agent/session/problem_setup.h"
 #include "agent/session/search_environment.h"
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/journal.h"
 #include "agent/study/search_config.h"
 #include "agent/study/study_files.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 namespace bitpilot {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 namespace bitpilot {
 

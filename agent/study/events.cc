@@ -4,57 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <nlohmann/json.hpp>
 
-// std::optional is null or a value: a missing key is an error like any other.
-template <typename T>
-struct nlohmann::adl_serializer<std::optional<T>> {
-  static void to_json(json& j, const std::optional<T>& value) {
-    j = value ? json(*value) : json(nullptr);
-  }
-  static void from_json(const json& j, std::optional<T>& value) {
-    value = j.is_null() ? std::nullopt : std::optional<T>(j.get<T>());
-  }
-};
+#include "agent/study/event_json.h"
 
 namespace bitpilot {
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyFigure, value_uj, uncertainty_uj)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyRatio, value, uncertainty)
-}  // namespace bitpilot
-
-// A sensor's name makes a measured energy, in a log as anywhere else.
-template <>
-struct nlohmann::adl_serializer<bitpilot::MeasuredEnergy> {
-  static void to_json(json& j, const bitpilot::MeasuredEnergy& energy) {
-    j = {{"tier", ToString(TierOf(energy.sensor()))},
-         {"source", energy.source()},
-         {"gross", energy.gross()},
-         {"net", energy.net()}};
-  }
-  static bitpilot::MeasuredEnergy from_json(const json& j) {
-    const auto sensor = bitpilot::ParseEnergySensor(j.at("tier").get<std::string>());
-    if (!sensor.ok()) throw json::other_error::create(599, sensor.status().message(), &j);
-    auto energy = bitpilot::MeasuredEnergy::Create(
-        *sensor, j.at("source").get<std::string>(), j.at("gross").get<bitpilot::EnergyFigure>(),
-        j.at("net").get<std::optional<bitpilot::EnergyFigure>>());
-    if (!energy.ok()) throw json::other_error::create(599, energy.status().message(), &j);
-    return std::move(*energy);
-  }
-};
-
-namespace bitpilot {
-
-// Enums are words. An unknown word is an error: nlohmann's own macro would take the first one
-// instead.
-template <typename Enum, std::size_t N>
-static void ReadWord(const nlohmann::json& j, const std::array<std::string_view, N>& words,
-                     Enum& value) {
-  const auto word = std::find(words.begin(), words.end(), j.get<std::string>());
-  if (word == words.end()) {
-    throw nlohmann::json::other_error::create(599, "unknown word " + j.dump(), &j);
-  }
-  value = static_cast<Enum>(word - words.begin());
-}
 
 static constexpr std::array<std::string_view, 2> kKindWords = {"weights", "activations"};
 static void to_json(nlohmann::json& j, PositionKind kind) {
@@ -79,29 +32,6 @@ static void from_json(const nlohmann::json& j, Origin& origin) {
   const Result<Origin> parsed = ParseOrigin(j.get<std::string>());
   if (!parsed.ok()) throw nlohmann::json::other_error::create(599, parsed.status().message(), &j);
   origin = *parsed;
-}
-
-static void to_json(nlohmann::json& j, FinalistRole role) { j = ToString(role); }
-static void from_json(const nlohmann::json& j, FinalistRole& role) {
-  const Result<FinalistRole> parsed = ParseFinalistRole(j.get<std::string>());
-  if (!parsed.ok()) throw nlohmann::json::other_error::create(599, parsed.status().message(), &j);
-  role = *parsed;
-}
-
-static void to_json(nlohmann::json& j, TrainingStart start) { j = ToString(start); }
-static void from_json(const nlohmann::json& j, TrainingStart& start) {
-  const Result<TrainingStart> parsed = ParseTrainingStart(j.get<std::string>());
-  if (!parsed.ok()) throw nlohmann::json::other_error::create(599, parsed.status().message(), &j);
-  start = *parsed;
-}
-
-static void to_json(nlohmann::json& j, Speed speed) { j = ToString(speed); }
-static void from_json(const nlohmann::json& j, Speed& speed) {
-  constexpr std::array kSpeeds = {Speed::kNoDifference, Speed::kFaster, Speed::kSlower};
-  std::array<std::string_view, kSpeeds.size()> words;
-  std::transform(kSpeeds.begin(), kSpeeds.end(), words.begin(),
-                 [](Speed each) { return ToString(each); });
-  ReadWord(j, words, speed);
 }
 
 static constexpr std::array<std::string_view, 4> kTableOriginWords = {"", "measured", "cached",
@@ -132,21 +62,6 @@ static void from_json(const nlohmann::json& j, EnergyTier& tier) {
   ReadWord(j, words, tier);
 }
 
-// A struct with members that studies of an older bitpilot lack: `always` and `later` are lists in
-// parentheses.
-#define BITPILOT_LIST(...) __VA_ARGS__
-#define BITPILOT_DEFINE_GROWN_TYPE(Type, always, later)                                 \
-  static void to_json(nlohmann::json& nlohmann_json_j, const Type& nlohmann_json_t) {   \
-    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, BITPILOT_LIST always))   \
-    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, BITPILOT_LIST later))    \
-  }                                                                                     \
-  static void from_json(const nlohmann::json& nlohmann_json_j, Type& nlohmann_json_t) { \
-    const Type nlohmann_json_default_obj;                                               \
-    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM, BITPILOT_LIST always)) \
-    NLOHMANN_JSON_EXPAND(                                                               \
-        NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM_WITH_DEFAULT, BITPILOT_LIST later))      \
-  }
-
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EnergyConditions, scope, no_net_reason, idle_power_w, latency_ns,
                                    window_s, inferences, samples)
 BITPILOT_DEFINE_GROWN_TYPE(BoardConditions,
@@ -172,8 +87,6 @@ BITPILOT_DEFINE_GROWN_TYPE(ProblemEvent,
                             table_board_seconds, no_uniform4, classes))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswer, max_latency_ratio, choice)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IntegerProgramAnswers, fastest, answers)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PairedCounts, both, only_this, only_reference, neither)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TestEvent, rows)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AgentEvent, build, solver, log_version)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementEvent,
                            (measurement_id, row_sha256, candidate_id, tier, status),
@@ -238,22 +151,6 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainedEvent, assignment_id, search_loss, twi
                                    depth, batches, train_loss, diverged, score, network_sha256)
 BITPILOT_DEFINE_GROWN_TYPE(CheckpointEvent, (step, sha256, file, train_loss), (diverged))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ArtifactEvent, sha256, kind, file)
-BITPILOT_DEFINE_GROWN_TYPE(
-    FinalRow,
-    (role, number, label, assignment, assignment_id, test_accuracy, test_correct, test_total,
-     accuracy_low, accuracy_high, paired_difference, paired_low, paired_high, latency_median_ns,
-     latency_low_ns, latency_high_ns, ratio, ratio_low, ratio_high, model_energy, model_energy_unit,
-     source, weight_bytes, budget_met, measurement_id, kernels),
-    (energy, energy_ratio, no_energy_reason, model_energy_ratio, model_energy_error, measure_status,
-     measure_detail, speed, speed_p_value, as_fast_as, validation_accuracy, mini_batches,
-     final_batches, start, part, no_figures_reason, on, board))
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClassFinal, on, rows, front, hypervolume, comparisons)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FullIsaRow, row, latency_median_ns, ratio)
-BITPILOT_DEFINE_GROWN_TYPE(FullIsa, (isa, rows), (measure_status, measure_detail, comparisons))
-// What ToJson() writes of it, which is not all that ParseEvent() reads.
-struct PresentFinalEvent : FinalEvent {};
-BITPILOT_DEFINE_GROWN_TYPE(PresentFinalEvent, (rows, hypervolume, full_isa),
-                           (energy_hypervolume, comparisons, test_readings, no_uniform4, classes))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EndEvent, reason)
 BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                            (confidence, inferences_per_window, drift, duration_ms,
@@ -261,62 +158,6 @@ BITPILOT_DEFINE_GROWN_TYPE(MeasurementConditions,
                             model_energy, model_energy_unit),
                            (energy, no_energy_reason, model_energy_error, board, fingerprint, on,
                             board_name, measure_id, attempt))
-#undef BITPILOT_DEFINE_GROWN_TYPE
-#undef BITPILOT_LIST
-
-// Before there were roles, a row's origin and its label told what it is, and other rows were named
-// by their labels.
-static std::string RoleBeforeRoles(const nlohmann::json& row) {
-  const auto origin = row.at("origin").get<std::string>();
-  if (origin == "front") return std::string(ToString(FinalistRole::kFront));
-  if (origin == "ilp") return std::string(ToString(FinalistRole::kIntegerProgram));
-  return row.at("label").get<std::string>();
-}
-static int RowLabelled(const nlohmann::json& rows, const nlohmann::json& label) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].at("label") == label) return static_cast<int>(i);
-  }
-  throw nlohmann::json::other_error::create(599, "no row is called " + label.dump(), &label);
-}
-static nlohmann::json WithRoles(nlohmann::json final) {
-  nlohmann::json& rows = final.at("rows");
-  int front = 0;
-  for (nlohmann::json& row : rows) {
-    if (row.contains("role")) continue;
-    row["role"] = RoleBeforeRoles(row);
-    row["number"] = row["role"] == ToString(FinalistRole::kFront) ? ++front : 0;
-    if (row.value("speed", "") == "") row["speed"] = nullptr;
-    if (!row.contains("as_fast_as")) continue;
-    for (nlohmann::json& other : row["as_fast_as"]) other = RowLabelled(rows, other);
-  }
-  if (final.at("full_isa").is_null()) return final;
-  for (nlohmann::json& row : final["full_isa"].at("rows")) {
-    if (!row.contains("row")) row["row"] = RowLabelled(rows, row.at("label"));
-  }
-  return final;
-}
-static void to_json(nlohmann::json& j, const FinalEvent& event) { j = PresentFinalEvent{event}; }
-static void CheckRow(int row, const FinalEvent& event, const nlohmann::json& j) {
-  if (row >= 0 && row < static_cast<int>(event.rows.size())) return;
-  throw nlohmann::json::other_error::create(599, "there is no row " + std::to_string(row), &j);
-}
-static void from_json(const nlohmann::json& j, FinalEvent& event) {
-  event = WithRoles(j).get<PresentFinalEvent>();
-  for (const FinalRow& row : event.rows) {
-    for (const int other : row.as_fast_as) CheckRow(other, event, j);
-  }
-  for (const ClassFinal& one : event.classes) {
-    for (const int row : one.front) CheckRow(row, event, j);
-    for (const FinalRow& row : one.rows) {
-      for (const int other : row.as_fast_as) CheckRow(other, event, j);
-    }
-    if (one.rows.size() != event.rows.size()) {
-      throw nlohmann::json::other_error::create(599, "class " + one.on + " has other rows", &j);
-    }
-  }
-  if (!event.full_isa) return;
-  for (const FullIsaRow& row : event.full_isa->rows) CheckRow(row.row, event, j);
-}
 
 static void to_json(nlohmann::json& j, const AnswersEvent& event) { j = event.program; }
 static void from_json(const nlohmann::json& j, AnswersEvent& event) { j.get_to(event.program); }
@@ -486,32 +327,12 @@ static void from_json(const nlohmann::json& j, TransitionEvent& event) {
   j.at("classes").get_to(event.classes);
 }
 
-template <typename T>
-std::string ToJson(const T& value) {
-  // A board's own strings may not be UTF-8; the log must take them all the same.
-  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-template <typename T>
-Result<T> ParseEvent(std::string_view payload) {
-  try {
-    return nlohmann::json::parse(payload).get<T>();
-  } catch (const nlohmann::json::exception& error) {
-    return DataCorrupt("payload " + std::string(payload.substr(0, 120)) +
-                       " is not what this event needs: " + error.what());
-  }
-}
-
-#define BITPILOT_EVENT(T)                \
-  template std::string ToJson(const T&); \
-  template Result<T> ParseEvent(std::string_view);
 BITPILOT_EVENT(BoardInfo)
 BITPILOT_EVENT(AgentEvent)
 BITPILOT_EVENT(BoardEvent)
 BITPILOT_EVENT(ProblemEvent)
 BITPILOT_EVENT(AnswersEvent)
 BITPILOT_EVENT(ProposalEvent)
-BITPILOT_EVENT(TestEvent)
 BITPILOT_EVENT(MeasurementEvent)
 BITPILOT_EVENT(MissingEvent)
 BITPILOT_EVENT(TransitionEvent)
@@ -528,9 +349,7 @@ BITPILOT_EVENT(ProbedEvent)
 BITPILOT_EVENT(TrainedEvent)
 BITPILOT_EVENT(CheckpointEvent)
 BITPILOT_EVENT(ArtifactEvent)
-BITPILOT_EVENT(FinalEvent)
 BITPILOT_EVENT(EndEvent)
 BITPILOT_EVENT(MeasurementConditions)
-#undef BITPILOT_EVENT
 
 }  // namespace bitpilot

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 namespace bitpilot {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "policies/search_problem.h"
 
 namespace bitpilot {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/search_config.h"
 #include "kernels/base/status.h"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "agent/study/chosen_rows.h"
-#include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/study.h"
 #include "agent/study/training_note.h"
 #include "experiments/mean_interval.h"

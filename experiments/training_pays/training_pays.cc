@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/search_config.h"
 #include "agent/study/study.h"
 #include "experiments/mean_interval.h"

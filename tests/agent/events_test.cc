@@ -1,4 +1,5 @@
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

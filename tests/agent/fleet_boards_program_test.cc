@@ -92,6 +92,17 @@ class FleetBoardsProgramTest : public testing::Test {
   const TemporaryFolder folder_;
 };
 
+TEST_F(FleetBoardsProgramTest, AddWritesTheClassesOfABoard) {
+  ASSERT_EQ(
+      Shell("bitpilot fleet keygen --keys keys && bitpilotd keygen --keys board-keys").exit_code,
+      0);
+  const std::string board = "add bench --endpoint tcp://127.0.0.1:1 --tag pi5 --tag 'lab'";
+  EXPECT_THAT(std::string(Run(board)["here_command"]), HasSubstr("--tag pi5 --tag lab"));
+  ASSERT_EQ(Run(board + " --public-key=\"$(cat board-keys/daemon.pub)\"")["added"], true);
+  EXPECT_THAT(Text("fleet.toml"), HasSubstr("tags = [\"pi5\", \"lab\"]"));
+  ExpectRefused("add two --endpoint tcp://127.0.0.1:2 --tag 'not one'", 2, "fleet add: 'tags'");
+}
+
 TEST_F(FleetBoardsProgramTest, ThreeCommandsEnrollABoard) {
   ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
   const Json before = Run("add bench --endpoint tcp://192.0.2.7:7001");

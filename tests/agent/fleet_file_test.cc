@@ -181,10 +181,11 @@ TEST(ReadFleetFileTest, ReadsAFileThatBeginsWithAByteOrderMark) {
   std::remove(path.c_str());
 }
 
-TEST(ReadFleetFileTest, NamesAMissingFile) {
+TEST(ReadFleetFileTest, NamesAMissingFileAndSaysWhatBeginsOne) {
   const Result<Fleet> fleet = ReadFleetFile("/nonexistent/fleet.toml");
   EXPECT_EQ(fleet.status().code(), StatusCode::kNotFound);
   EXPECT_NE(fleet.status().message().find("/nonexistent/fleet.toml"), std::string::npos);
+  EXPECT_NE(fleet.status().message().find("bitpilot fleet add"), std::string::npos);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/study/events.h"
+#include "agent/study/final_event.h"
 #include "agent/study/step_ids.h"
 #include "agent/study/study.h"
 #include "kernels/base/bit_assignment.h"

@@ -86,6 +86,13 @@ std::string Describe(const std::vector<Action>& actions) {
   return text;
 }
 
+// Excess loss of `choice` after the final training, from where the search stopped or from uniform 8 bit,
+// which trained alone (the start has adapted to 8 bits), whichever is better.
+double LossAtEnd(const TrainingToy& toy, const Choice& choice, double batches) {
+  return std::min(toy.LossAfter(*toy.view().stopped_at(), choice, batches),
+                  toy.LossAfter(Place{}, choice, batches));
+}
+
 // Excess loss that the search is good for: the best of the three measured candidates within the budget
 // that were read lowest, each trained at the end, from where the search stopped.
 double EndingLoss(const TrainingToy& toy, double batches) {
@@ -107,7 +114,7 @@ double EndingLoss(const TrainingToy& toy, double batches) {
   std::sort(order.begin(), order.end());
   double best = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < std::min<std::size_t>(3, order.size()); ++i) {
-    best = std::min(best, toy.LossAfter(*toy.view().stopped_at(), order[i].second, batches));
+    best = std::min(best, LossAtEnd(toy, order[i].second, batches));
   }
   return best;
 }
@@ -301,14 +308,32 @@ TEST(AmedTest, SearchesForAFrontWithoutABudget) {
   EXPECT_GT(slowest, 1.2 * fastest);
 }
 
+// Losses rise fastest near the cheapest choice: a front has its steepest part there, whose place no rung
+// knows before.
+TEST(AmedTest, LooksForTheFrontUpToTheCheapestChoice) {
+  int near_cheapest = 0;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    TrainingToy toy({.seed = seed, .widths = {2, 3, 4, 5, 6, 7, 8}, .budgets = {}});
+    Play(toy, MakeAmed(toy.problem(), Quick()));
+    const double cheapest = toy.TrueRatio(UniformChoice(toy.problem(), 2));
+    std::set<Choice> measured;
+    for (const AnsweredTrial& answered : toy.view().answered()) {
+      const Choice& choice = answered.trial.what.choice;
+      if (toy.view().FindMeasured(choice, "board") == nullptr) continue;
+      if (toy.TrueRatio(choice) < cheapest + 0.1 * (1.0 - cheapest)) measured.insert(choice);
+    }
+    near_cheapest += static_cast<int>(measured.size());
+  }
+  EXPECT_GE(near_cheapest, 3);
+}
+
 // Hypervolume in (loss, latency), reference (1 nat, 1.5 x), of what was measured, each trained at the end.
 double MeasuredHypervolume(const TrainingToy& toy, double batches) {
   std::vector<std::pair<double, double>> points;  // ratio, loss
   for (const AnsweredTrial& answered : toy.view().answered()) {
     const Choice& choice = answered.trial.what.choice;
     if (toy.view().FindMeasured(choice, "board") == nullptr) continue;
-    points.emplace_back(toy.TrueRatio(choice),
-                        toy.LossAfter(*toy.view().stopped_at(), choice, batches));
+    points.emplace_back(toy.TrueRatio(choice), LossAtEnd(toy, choice, batches));
   }
   std::sort(points.begin(), points.end());
   double area = 0.0;

@@ -35,6 +35,27 @@ TEST(LookaheadTest, KnowsWhatAllThatIsLeftMakesOfEachTarget) {
   EXPECT_NEAR(losses[1], std::exp(0.32) * 0.01, 1e-6);
 }
 
+// Weights that trained at 2 bits are no start for 8, but uniform 8 bit's are; for 2 bits they are the better
+// one.
+TEST(LookaheadTest, MayEndFromTheTwinsWeights) {
+  const LossBelief belief({VariableOf({2, 8}, {1.0, 0.0})});
+  const std::vector<Choice> targets = {{2}, {8}};
+  const TrainedState at_2_bits = belief.After(belief.Start(), {2}, 200.0);
+  SearchLeft left{.final_batches = 20};
+  const std::vector<double> without =
+      Lookahead(belief, at_2_bits, targets, left, 0.01, NegativeLowest).FinalLosses(at_2_bits);
+  const std::vector<double> from_twin =
+      Lookahead(belief, belief.Start(), targets, left, 0.01, NegativeLowest)
+          .FinalLosses(belief.Start());
+  left.twin = belief.Start();
+  const std::vector<double> with =
+      Lookahead(belief, at_2_bits, targets, left, 0.01, NegativeLowest).FinalLosses(at_2_bits);
+  EXPECT_LT(from_twin[1], 0.9 * without[1]);
+  EXPECT_NEAR(with[1], from_twin[1], 1e-12);
+  EXPECT_LT(without[0], 0.9 * from_twin[0]);
+  EXPECT_NEAR(with[0], without[0], 1e-12);
+}
+
 TEST(LookaheadTest, CountsMiniBatchesByTheirShareOfTheLearningRate) {
   const LossBelief belief({VariableOf({2, 8}, {1.0, 0.0})});
   const std::vector<Choice> targets = {{2}};

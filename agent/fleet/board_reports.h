@@ -1,0 +1,31 @@
+// What a board's report says of its place in a class.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "agent/fleet/fleet_core.h"
+
+namespace bitpilot::fleet {
+
+// Is there, and takes jobs or has one.
+inline bool Works(const BoardReport& report) {
+  return report.state == BoardState::kReady || report.state == BoardState::kBusy ||
+         report.state == BoardState::kResting;
+}
+
+// Works, or was given back while there was nothing to do.
+inline bool IsOnHand(const BoardReport& report) {
+  return Works(report) || report.state == BoardState::kGivenBack;
+}
+
+inline bool IsOf(const BoardReport& report, const std::string& on) {
+  return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();
+}
+
+// Is listed for the class and to be judged before it measures for it.
+inline bool WaitsFor(const BoardReport& report, const std::string& on) {
+  return std::find(report.waits_for.begin(), report.waits_for.end(), on) != report.waits_for.end();
+}
+
+}  // namespace bitpilot::fleet
