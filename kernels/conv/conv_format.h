@@ -112,8 +112,8 @@ struct ConvFormat {
   // Formats that multiply alike share it: of their rows the first exact one is worth timing.
   std::string_view way;
   const ConvInputForm* input = &kCodesForm;
-  const ConvInputForm* input_of_8_bits =
-      nullptr;                // Instead, where codes have 8 bits; null: the same.
+  // Instead, where codes have 8 bits; null: the same.
+  const ConvInputForm* input_of_8_bits = nullptr;
   int elements_per_step = 4;  // Input elements of one step of weights.
   // Output pixels that a layer must have for the format to pay.
   std::int64_t min_pixels = 1;

@@ -28,6 +28,25 @@ void SetInputArgs(const OperationContext& context, const Operation& convolution,
   }
 }
 
+// What is taken from each code, `code_offset`, adds to the sums of a part of the filter.
+std::vector<std::int32_t> PartCorrection(const ConvWindow& window, const FilterPart& part,
+                                         int code_offset, const std::int8_t* codes, int count) {
+  std::vector<std::int32_t> correction(static_cast<std::size_t>(NumBlocks(count)) * kBlockChannels);
+  for (int o = 0; o < count; ++o) {
+    for (int y = part.row_begin; y < part.row_end; ++y) {
+      for (int x = part.column_begin; x < part.column_end; ++x) {
+        const std::ptrdiff_t pixel =
+            (std::ptrdiff_t{o} * window.filter_h + y) * window.filter_w + x;
+        const std::int8_t* channels = codes + pixel * window.group_channels;
+        correction[static_cast<std::size_t>(o)] +=
+            code_offset *
+            std::accumulate(channels, channels + window.group_channels, std::int32_t{0});
+      }
+    }
+  }
+  return correction;
+}
+
 // `count` channels from `first` on, with these codes [count, window], of which the widest has
 // `weight_bits`.
 ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t> dense_codes,
@@ -62,8 +81,7 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
-  // A halo of zeros is no halo of zeros any more where the form takes something from each code.
-  if (!kernel.format->splits_filter || convolution.padding == Padding{} || code_offset != 0 ||
+  if (!kernel.format->splits_filter || convolution.padding == Padding{} ||
       context.input().zero_point != 0 || !window.all_channels) {
     piece.regions = {whole};
   } else {
@@ -71,6 +89,13 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
         kernel, convolution, context.input().shape, window,
         packed.weight_plane_bytes > 0 ? packed.weight_plane_bytes : piece.args.weight_block_bytes,
         kernel.format->widen_period(weight_bits, context.input_bits()), whole);
+  }
+  // A halo of zeros is none any more where the form takes something from each code: what is left out of the filter is
+  // left out of the correction, too.
+  for (ConvRegion& region : piece.regions) {
+    if (code_offset != 0 && region.part.row_end > 0) {
+      region.correction = PartCorrection(window, region.part, code_offset, codes, count);
+    }
   }
   if (kernel.format->begins != nullptr) {
     for (ConvRegion& region : piece.regions) {
@@ -127,6 +152,10 @@ ConvArgs ConvPiece::Bind(ConvArgs whole, const RunMemory& memory, const ConvRegi
   }
   whole.weights = weights.data() + region.weight_offset;
   whole.output = stage.Bind(memory);
+  if (!region.correction.empty()) {
+    whole.output.correction = region.correction.data();
+    whole.output.is_plain = false;  // Whatever the whole filter's correction is.
+  }
   whole.output.width = region.column_end - region.column_begin;
   whole.output.codes += region.column_begin * whole.output.pixel_bytes;
   if (whole.output.residual != nullptr) {

@@ -55,16 +55,15 @@ std::vector<ConvRegion> SplitByHalo(const ConvKernel& kernel, const Operation& c
                                    ? SplitAxis(whole.column_end, input.width, window.filter_w,
                                                convolution.stride_w, convolution.padding.left)
                                    : std::vector<Span>{all_columns}) {
-      regions.push_back(
-          {.row_begin = rows.begin,
-           .row_end = rows.end,
-           .column_begin = columns.begin,
-           .column_end = columns.end,
-           .runs = kernel.format->part_runs(
-               window,
-               {rows.filter_begin, rows.filter_end, columns.filter_begin, columns.filter_end},
-               period),
-           .weight_offset = rows.filter_begin * row_weight_bytes});
+      const FilterPart part = {rows.filter_begin, rows.filter_end, columns.filter_begin,
+                               columns.filter_end};
+      regions.push_back({.row_begin = rows.begin,
+                         .row_end = rows.end,
+                         .column_begin = columns.begin,
+                         .column_end = columns.end,
+                         .runs = kernel.format->part_runs(window, part, period),
+                         .weight_offset = rows.filter_begin * row_weight_bytes,
+                         .part = part});
     }
   }
   return regions;

@@ -24,7 +24,10 @@ struct ConvRegion {
   int column_end = 0;
   std::vector<DepthRun> runs;
   std::ptrdiff_t weight_offset = 0;  // Bytes of each block (plane) in front of the part's weights.
-  std::vector<std::uint8_t> begins = {};  // Of 16-bit sums (kernels/conv/conv_begins.h).
+  std::vector<std::uint8_t> begins = {};  // ConvFormat::begins
+  FilterPart part = {};                   // Empty: the whole filter.
+  // Instead of the output stage's, where the part's sums need another one; [channels, padded].
+  std::vector<std::int32_t> correction = {};
 };
 
 // The whole output as one region that takes the whole filter.
@@ -36,7 +39,8 @@ ConvRegion WholeRegion(const TensorShape& output, std::vector<DepthRun> runs);
 // convolution: strides and padding.   weight_bytes: of a block, or a block's plane.
 // period: ConvFormat::widen_period.
 //
-// REQUIRES: the input's zero point is 0; window.all_channels; kernel.format->splits_filter.
+// REQUIRES: the input's zero point is 0 (and codes less something, ConvInputForm::code_offset, get corrections of their own
+// for each region); window.all_channels; kernel.format->splits_filter.
 std::vector<ConvRegion> SplitByHalo(const ConvKernel& kernel, const Operation& convolution,
                                     const TensorShape& input, const ConvWindow& window,
                                     std::ptrdiff_t weight_bytes, int period,

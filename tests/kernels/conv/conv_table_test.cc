@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/conv/conv_format.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace bitpilot {
 
@@ -77,6 +79,26 @@ TEST(BitProductsTest, CountSignsAndMagnitudesOfWeights) {
   EXPECT_EQ(conv_formats::kSignPlanes.bit_products(2, 2), 2);
   EXPECT_EQ(conv_formats::kSignPlanes.bit_products(8, 8), 56);
   EXPECT_EQ(conv_formats::kPlanes64.bit_products(2, 2), 4);
+}
+
+// Products of signed bytes need codes below 128; the correction gives back what was taken.
+TEST(SignedCodesFormTest, TakesFromEveryCodeWhatItSays) {
+  constexpr std::size_t kSlack = 64;
+  std::vector<std::uint8_t> codes(256 + kSlack);
+  for (std::size_t i = 0; i < 256; ++i) codes[i] = static_cast<std::uint8_t>(i);
+  const InputCodes input = {.codes = codes.data(),
+                            .total_bytes = 256,
+                            .pixel_bytes = 4,
+                            .channels = 4,
+                            .slack_bytes = kSlack};
+  std::vector<std::uint8_t> form(kSignedCodesForm.total_bytes(input));
+  kSignedCodesForm.convert(SelectElementwiseKernels(Isa::kScalar), input, form.data());
+  for (int code = 0; code < 256; ++code) {
+    EXPECT_EQ(static_cast<std::int8_t>(form[static_cast<std::size_t>(code)]),
+              code - kSignedCodesForm.code_offset);
+  }
+  EXPECT_FALSE(kSignedCodesForm.is_codes());
+  EXPECT_TRUE(kCodesForm.is_codes());
 }
 
 // Up to two passes over planes, then up to two look-ups, then dot products of bytes.

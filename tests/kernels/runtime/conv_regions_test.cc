@@ -61,6 +61,10 @@ TEST(SplitByHaloTest, LeavesOutRowsAndColumnsOfZeros) {
   // 4 channels are a step, so a filter of 3x3 has 9 of 64 bytes.
   EXPECT_EQ(NumSteps(regions[0]), 6);
   EXPECT_EQ(regions[0].weight_offset, 3 * 64);
+  EXPECT_EQ(regions[0].part.row_begin, 1);
+  EXPECT_EQ(regions[0].part.row_end, 3);
+  EXPECT_EQ(regions[1].part.column_begin, 1);
+  EXPECT_EQ(regions[1].part.column_end, 3);
   EXPECT_EQ(regions[0].column_end, 8);
   EXPECT_EQ(NumSteps(regions[1]), 6);
   EXPECT_EQ(regions[1].runs[0].skipped_steps, 1);
