@@ -92,13 +92,14 @@ TEST_F(ServeWorkerTest, F1CallsADeathInTheMiddleOfTheTimingACrash) {
 
 // A stopped process does not die of SIGTERM, so this also needs the SIGKILL that follows.
 TEST_F(ServeWorkerTest, F2EndsAWorkerThatHangs) {
-  Signal(StartLongMeasurement('h', /*deadline_ms=*/1'000), SIGSTOP);
+  // Long enough for the worker to begin, also on a busy machine.
+  Signal(StartLongMeasurement('h', /*deadline_ms=*/4'000), SIGSTOP);
   EXPECT_EQ(agent_.ReceiveResult().status(), v1::TIMED_OUT);
   ExpectNextMeasurementWorks('n');
 }
 
 TEST_F(ServeWorkerTest, F2AnswersPingsWhileTheWorkerIsStopped) {
-  const pid_t worker = StartLongMeasurement('p', /*deadline_ms=*/2'000);
+  const pid_t worker = StartLongMeasurement('p', /*deadline_ms=*/4'000);
   Signal(worker, SIGSTOP);
   Message ping = agent_.Request();
   ping.envelope.mutable_ping()->set_agent_time_ns(77);
