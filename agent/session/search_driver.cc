@@ -216,9 +216,7 @@ Result<bool> SearchDriver::Search(SearchEnvironment& environment, Policy& policy
     if (std::holds_alternative<TrialOutcome>(*observation)) {
       ++decisions_;
       if (first_failure_.empty()) first_failure_ = environment.failure();
-      if (journal_.recording()) {
-        environment.KeepNetworks(environment.ReportablePositions(), compared_);
-      }
+      if (journal_.recording()) environment.DropNetworks(compared_);
       Report(environment);
     }
     if (!environment.view().stopped_at()) {
@@ -294,9 +292,9 @@ Status SearchDriver::SettlePolicy(SearchEnvironment& environment, Policy& policy
 
 Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnvironment& environment) {
   const SearchProblem& problem = setup.problem;
-  const std::vector<Finalist> finalists =
-      ChooseFinalists(problem, environment.proposals(), environment.transitions(), program_,
-                      /*with_uniform4=*/setup.no_uniform4.empty(), ClassesOf(config_));
+  const std::vector<Finalist> finalists = ChooseFinalists(
+      problem, environment.answered().proposals(), environment.answered().transitions(), program_,
+      /*with_uniform4=*/setup.no_uniform4.empty(), ClassesOf(config_));
   FinalTrainingJob job;
   job.batches = *config_.final_batches;
   job.uniform8 = setup.uniform8;
@@ -331,8 +329,8 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
     };
   }
   const Result<std::vector<TrainedFinalist>> trained =
-      TrainFinalists(problem, finalists, environment.transitions(), job, training, journal_, files_,
-                     *options_.observer, options_.stop);
+      TrainFinalists(problem, finalists, environment.answered().transitions(), job, training,
+                     journal_, files_, *options_.observer, options_.stop);
   if (!trained.ok()) return trained.status();
   const FinalOptions options{.energy = config_.energy != "none",
                              .long_audit = options_.long_audit,
@@ -340,8 +338,9 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
                              .registered = compared_,
                              .no_uniform4 = setup.no_uniform4,
                              .classes = ClassesOf(config_)};
-  Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
-                                              comparison, journal_, files_, *options_.observer);
+  Result<FinalEvent> final =
+      CompareFinalists(problem, *trained, environment.answered().transitions(), options, comparison,
+                       journal_, files_, *options_.observer);
   if (!final.ok()) return final;
   for (const TrainedFinalist& each : *trained) {
     if (each.has_network()) compared_.push_back(each.network);
@@ -379,13 +378,13 @@ bool SearchDriver::IsExtended(SearchEnvironment& environment) {
 // Who resumes has seen what the log answers.
 void SearchDriver::Report(const SearchEnvironment& environment) const {
   if (journal_.last_was_logged()) return;
-  const TransitionEvent& answer = environment.transitions().back();
+  const TransitionEvent& answer = environment.answered().transitions().back();
   if (!environment.failure().empty()) {
     options_.observer->OnNotice("step " + std::to_string(answer.step) + ": " +
                                 environment.failure());
   }
-  options_.observer->OnStep(environment.problem(), environment.proposals().back(), answer,
-                            environment.reportable().hypervolume());
+  options_.observer->OnStep(environment.problem(), environment.answered().proposals().back(),
+                            answer, environment.answered().reportable().hypervolume());
 }
 
 // A stop that the user asked for is an outcome, anything else an error.

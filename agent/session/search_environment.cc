@@ -5,15 +5,14 @@
 #include <utility>
 
 #include "agent/fleet/stopped.h"
-#include "agent/results/front.h"
 #include "agent/session/action_events.h"
 #include "kernels/base/check.h"
 #include "kernels/base/network_file.h"
 #include "policies/actions.h"
 #include "policies/cost_model.h"
-#include "policies/reward.h"
 
 namespace bitpilot {
+
 SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchProblem& problem,
                                      StoredFile start, StoredFile uniform8, TwinLosses twin,
                                      ClassBoards* boards, BoardPools& pools,
@@ -33,22 +32,9 @@ SearchEnvironment::SearchEnvironment(const SearchConfig& config, const SearchPro
       board_(problem, std::move(uniform8), classes_, boards, journal, files, &pools),
       view_(problem),
       totals_(TotalsOf(config)),
+      same_weights_(problem, training, twin_),
       places_({{0, {std::move(start), 0}}}),
-      reportable_(problem) {
-  for (const ClassId& on : classes_) {
-    if (classes_.size() > 1) class_trials_.emplace_back(OnClass(problem, on));
-  }
-}
-
-std::vector<int> SearchEnvironment::ReportablePositions() const {
-  std::set<int> positions;
-  const auto add = [&](const std::vector<int>& more) {
-    positions.insert(more.begin(), more.end());
-  };
-  add(reportable_.positions());
-  for (const ClassTrials& each : class_trials_) add(each.reportable.positions());
-  return {positions.begin(), positions.end()};
-}
+      answered_(problem, classes_) {}
 
 Status SearchEnvironment::Submit(const Action& action) {
   BITPILOT_RETURN_IF_ERROR(view_.Check(action));
@@ -254,7 +240,8 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
     ticket.read = std::move(*read);
     if (ticket.read && !twin_.empty()) {
       ticket.read->score.excess_error = twin_.ExcessError(ticket.read->losses, depth);
-      Result<std::optional<SameWeights>> same = ReadSameWeights(trial, *ticket.read, at);
+      Result<std::optional<SameWeights>> same =
+          same_weights_.Read(trial.what.choice, *ticket.read, at);
       if (!same.ok()) return same.status();
       ticket.read->score.same_weights = std::move(*same);
     }
@@ -267,28 +254,6 @@ Status SearchEnvironment::WorkOnTrial(const Trial& trial, Ticket& ticket) {
   ticket.is_read = true;
   if (was_trained || !Trains(ticket.action)) return Status();
   return LogPlace(ticket, trial.id, std::move(trained));
-}
-
-Result<std::optional<SameWeights>> SearchEnvironment::ReadSameWeights(const Trial& trial,
-                                                                      const ScoredNetwork& read,
-                                                                      const PlaceFile& at) {
-  if (at.depth == 0 || problem_.final_batches == 0) return std::optional<SameWeights>();
-  if (ToAssignment(problem_, trial.what.choice) == problem_.base) {
-    uniform8_reading_ = {at.file.sha256, read};
-  } else if (uniform8_reading_.sha256 != at.file.sha256) {
-    Result<std::optional<ScoredNetwork>> uniform8 = training_.Read(at, problem_.base);
-    if (!uniform8.ok()) return uniform8.status();
-    uniform8_reading_ = {at.file.sha256, std::move(*uniform8)};
-  }
-  const std::optional<ScoredNetwork>& uniform8 = uniform8_reading_.read;
-  if (!uniform8) return std::optional<SameWeights>();
-  const double own_share = at.widths.OwnShare(trial.what.choice);
-  return std::optional(SameWeights{
-      .loss = uniform8->score.loss,
-      .correct = uniform8->score.correct,
-      .own_share = own_share,
-      .charge_error =
-          twin_.ChargeError(read.losses, uniform8->losses, TwinShare(own_share), at.depth)});
 }
 
 Status SearchEnvironment::WorkOnAdvance(const Advance& advance, Ticket& ticket) {
@@ -416,15 +381,8 @@ Observation SearchEnvironment::TakeTransition(TicketList::iterator ticket, Trans
       failure_ = "not measured, predicted: " + away->detail;
     }
   }
-  kept_networks_.push_back(static_cast<int>(transitions_.size()));
-  proposals_.push_back(ToEvent(problem_, trial, ticket->step));
   TrialOutcome outcome = event.Outcome();
-  transitions_.push_back(std::move(event));
-  reportable_.Take(proposals_, transitions_);
-  for (ClassTrials& each : class_trials_) {
-    each.transitions.push_back(OnClass(each.problem, transitions_.back()));
-    each.reportable.Take(proposals_, each.transitions);
-  }
+  answered_.Take(ToEvent(problem_, trial, ticket->step), std::move(event));
   return Settle(ticket, std::move(outcome));
 }
 
@@ -460,21 +418,9 @@ void SearchEnvironment::DropPlaces() {
   }
 }
 
-void SearchEnvironment::KeepNetworks(const std::vector<int>& positions,
-                                     const std::vector<StoredFile>& others) {
-  const auto file_of = [this](int position) {
-    return NetworkFile(transitions_[static_cast<std::size_t>(position)].network_sha256, {});
-  };
-  std::set<std::string> kept = {uniform8_file_.file};
-  for (const int position : positions) kept.insert(file_of(position).file);
-  for (const StoredFile& other : others) kept.insert(other.file);
-  std::erase_if(kept_networks_, [&](int position) {
-    if (std::find(positions.begin(), positions.end(), position) != positions.end()) return false;
-    const StoredFile file = file_of(position);
-    // Equal networks share one file.
-    if (!file.sha256.empty() && !kept.contains(file.file)) files_.Remove(file);
-    return true;
-  });
+void SearchEnvironment::DropNetworks(std::vector<StoredFile> others) {
+  others.push_back(uniform8_file_);
+  answered_.DropNetworks(others, files_);
 }
 
 }  // namespace bitpilot

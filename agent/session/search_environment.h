@@ -19,9 +19,10 @@
 #include <vector>
 
 #include "agent/fleet/class_boards.h"
-#include "agent/results/reportable_trials.h"
+#include "agent/session/answered_trials.h"
 #include "agent/session/board_pools.h"
 #include "agent/session/placed_training.h"
+#include "agent/session/same_weights_reader.h"
 #include "agent/session/step_board.h"
 #include "agent/session/twin_losses.h"
 #include "agent/study/events.h"
@@ -72,14 +73,7 @@ class SearchEnvironment final : public Environment {
   // board said it, or that training diverged; empty if nothing was.
   const std::string& failure() const { return failure_; }
 
-  // The trials that were answered and their answers: parallel, in the order of the answers.
-  const std::vector<ProposalEvent>& proposals() const { return proposals_; }
-  const std::vector<TransitionEvent>& transitions() const { return transitions_; }
-
-  // Of these.
-  const ReportableTrials& reportable() const { return reportable_; }
-  // Positions that a report may show, of several classes also of each one's own front; ascending.
-  std::vector<int> ReportablePositions() const;
+  const AnsweredTrials& answered() const { return answered_; }
 
   // The next observation is new Conditions: the search, which has ended, may measure so much more,
   // and spend mini-batches and board seconds in proportion.
@@ -91,11 +85,10 @@ class SearchEnvironment final : public Environment {
   // REQUIRES: the place was answered, and is kept.
   PlaceFile FileOf(Place place) const;
 
-  // Removes the network files of all answered trials but these (positions in transitions()) and
-  // `others`, unless one of them has the same. What was not kept once must never be kept again.
+  // Removes the network files of trials that no report may show, but for those that `others` has, too.
   //
   // REQUIRES: the journal records.
-  void KeepNetworks(const std::vector<int>& positions, const std::vector<StoredFile>& others);
+  void DropNetworks(std::vector<StoredFile> others);
 
  private:
   // A ticket in flight.
@@ -133,10 +126,6 @@ class SearchEnvironment final : public Environment {
   // Host work of a ticket: trains, reads, logs the place.
   Status Work(Ticket& ticket);
   Status WorkOnTrial(const Trial& trial, Ticket& ticket);
-  // Uniform 8 bit on the weights of a place that a trial was read on; nothing where they never trained,
-  // no final training takes anything back, or it has no finite loss there.
-  Result<std::optional<SameWeights>> ReadSameWeights(const Trial& trial, const ScoredNetwork& read,
-                                                     const PlaceFile& at);
   Status WorkOnAdvance(const Advance& advance, Ticket& ticket);
   Status LogPlace(Ticket& ticket, TicketId id, PlacedTraining::Trained trained);
   // Starts measurements that wait, in the order of submission, as far as classes take them.
@@ -180,30 +169,13 @@ class SearchEnvironment final : public Environment {
   StepBoard board_;
   View view_;
   Totals totals_;
-  // The last reading of uniform 8 bit on trained weights; trials without training repeat it.
-  struct Uniform8Reading {
-    std::string sha256;  // of the weights
-    std::optional<ScoredNetwork> read;
-  };
-  Uniform8Reading uniform8_reading_;
+  SameWeightsReader same_weights_;
   bool trusts_log_ = false;
   TicketList tickets_;                    // in the order of submission
   std::map<TicketId, PlaceFile> places_;  // known ones that are kept
   int num_trials_ = 0;
   std::map<std::pair<Choice, ClassId>, int> measured_as_;  // the step that measured it
-  std::vector<ProposalEvent> proposals_;
-  std::vector<TransitionEvent> transitions_;
-  ReportableTrials reportable_;
-  // The same as each of several classes has it.
-  struct ClassTrials {
-    explicit ClassTrials(SearchProblem on_class)
-        : problem(std::move(on_class)), reportable(problem) {}
-    const SearchProblem problem;
-    std::vector<TransitionEvent> transitions;  // parallel to transitions_
-    ReportableTrials reportable;
-  };
-  std::list<ClassTrials> class_trials_;
-  std::vector<int> kept_networks_;   // positions whose files may exist, ascending
+  AnsweredTrials answered_;
   std::vector<StoredFile> dropped_;  // files of places that nobody may name, not removed yet
   std::string failure_;
   Status status_;
