@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "policies/class_objective.h"
+#include "policies/choice_costs.h"
 #include "policies/index.h"
 #include "policies/loss_learner.h"
 #include "policies/networks_left.h"
@@ -16,13 +16,9 @@
 #include "policies/reward.h"
 #include "policies/target_pool.h"
 #include "policies/target_utility.h"
-#include "policies/transition.h"
 
 namespace bitpilot {
 namespace {
-
-// Worlds that say how unsure predictions of latency and energy are.
-constexpr int kCostWorlds = 24;
 
 // Points and weights of a standard normal number: what a measurement may say.
 struct Node {
@@ -41,31 +37,14 @@ constexpr int kPartOfRest = 4;
 // What the search would end with may take half of the targets; the others are there to be learned about.
 constexpr std::size_t kOneInTargetsEnds = 2;
 
-struct MeanAndDeviation {
-  double mean = 0.0;
-  double deviation = 0.0;
-};
-
-MeanAndDeviation Summarize(const std::vector<double>& values) {
-  MeanAndDeviation summary;
-  for (const double value : values) summary.mean += value / static_cast<double>(values.size());
-  double square = 0.0;
-  for (const double value : values) {
-    square += (value - summary.mean) * (value - summary.mean);
-  }
-  summary.deviation = std::sqrt(square / static_cast<double>(values.size()));
-  return summary;
-}
-
 class Decider {
  public:
   Decider(const DecisionInput& input, RandomStream& random)
       : input_(input),
         problem_(input.problem),
         view_(input.view),
+        costs_(input.problem, input.cost, input.view, input.surrogate, random),
         left_(LeftOf(input.view, input.options.train_while_searching, input.readings_left)) {
-    for (int i = 0; i < kCostWorlds; ++i) worlds_.push_back(input.surrogate.SampleWorld(random));
-    link_ = input.surrogate.MeanWorld().link;
     measurements_left_ = NetworksLeftToMeasure(view_);
     // The twin trained at 8 bits, to which the start has adapted already.
     left_.twin = StateAt(Place{});
@@ -121,83 +100,6 @@ class Decider {
     }
   }
 
-  bool IsMeasured(const Choice& choice) const {
-    const std::vector<ClassId> classes = view_.Classes();
-    return !classes.empty() && std::all_of(classes.begin(), classes.end(), [&](const ClassId& on) {
-      return view_.FindMeasured(choice, on) != nullptr;
-    });
-  }
-
-  // A trial in flight asks boards for it.
-  bool IsBeingMeasured(const Choice& choice) const {
-    return std::any_of(
-        view_.in_flight().begin(), view_.in_flight().end(), [&](const Action& action) {
-          const auto* trial = std::get_if<Trial>(&action);
-          return trial != nullptr && !trial->classes.empty() && trial->what.choice == choice;
-        });
-  }
-
-  // Measured on every class that has a board: what the problem's objective makes of them.
-  TargetCost MeasuredCost(const Choice& choice) const {
-    std::vector<std::pair<ClassId, const Measured*>> measured;
-    bool any_lacking = false;
-    for (const auto& [on, slots] : view_.conditions()->slots) {
-      if (const Measured* there = view_.FindMeasured(choice, on)) {
-        measured.emplace_back(on, there);
-      } else {
-        any_lacking = any_lacking || Counts(problem_.class_objective, on);
-      }
-    }
-    const std::optional<JointMeasured> joint =
-        Join(problem_.class_objective, measured, any_lacking);
-    if (!joint) return PredictedCostOf(choice);  // a class that counts has no board now
-    TargetCost cost{.latency = joint->figures.ratio, .latency_deviation = joint->latency_deviation};
-    const bool is_model = problem_.energy_objective == EnergyObjective::kModel;
-    const std::optional<double>& energy =
-        is_model ? joint->figures.model_energy_ratio : joint->figures.energy_ratio;
-    if (problem_.energy_objective == EnergyObjective::kNone) return cost;
-    if (energy) {
-      cost.energy = *energy;
-      cost.energy_deviation =
-          is_model ? 0.0 : EnergyDeviation(joint->figures.energy_ratio_uncertainty);
-    } else {  // not measured, or not on every class
-      const TargetCost predicted = PredictedCostOf(choice);
-      cost.energy = predicted.energy;
-      cost.energy_deviation = predicted.energy_deviation;
-    }
-    return cost;
-  }
-
-  TargetCost CostOf(const Choice& choice) const {
-    return IsMeasured(choice) ? MeasuredCost(choice) : PredictedCostOf(choice);
-  }
-
-  TargetCost PredictedCostOf(const Choice& choice) const {
-    const std::vector<double> latency = input_.cost.OperationLatencyRatios(choice);
-    const std::vector<double> energy = input_.cost.OperationEnergyRatios(choice);
-    std::vector<double> latencies;
-    std::vector<double> energies;
-    for (const World& world : worlds_) {
-      const Objectives predicted = world.Predict(choice, latency, energy);
-      latencies.push_back(predicted.latency_ratio);
-      energies.push_back(predicted.energy_ratio);
-    }
-    const MeanAndDeviation of_latency = Summarize(latencies);
-    TargetCost cost{.latency = of_latency.mean, .latency_deviation = of_latency.deviation};
-    if (problem_.energy_objective != EnergyObjective::kNone) {
-      const MeanAndDeviation of_energy = Summarize(energies);
-      cost.energy = of_energy.mean;
-      cost.energy_deviation = of_energy.deviation;
-    }
-    return cost;
-  }
-
-  TargetUtility UtilityOf(const std::vector<Choice>& choices) const {
-    std::vector<TargetCost> costs;
-    for (const Choice& choice : choices) costs.push_back(CostOf(choice));
-    return TargetUtility(problem_, link_, std::move(costs));
-  }
-
   void FindTargets(RandomStream& random) {
     std::vector<Choice> pool =
         DrawTargets(problem_, input_.cost, input_.ladder, input_.belief, StateAt(latest_), left_,
@@ -208,13 +110,13 @@ class Decider {
     std::erase_if(pool, [&](const Choice& choice) { return input_.excluded.contains(choice); });
     // What cannot be measured any more is nothing to end with.
     const auto is_lost = [&](const Choice& choice) {
-      return !IsMeasured(choice) && !IsBeingMeasured(choice);
+      return !costs_.IsMeasured(choice) && !costs_.IsBeingMeasured(choice);
     };
     if (measurements_left_ == 0 && !std::all_of(pool.begin(), pool.end(), is_lost)) {
       std::erase_if(pool, is_lost);
     }
     if (pool.empty()) pool.push_back(UniformChoice(problem_, 8));
-    const TargetUtility utility = UtilityOf(pool);
+    const TargetUtility utility = costs_.UtilityOf(pool);
     const Lookahead lookahead(input_.belief, StateAt(latest_), pool, left_, ErrorOfReadings(),
                               utility);
     // What the search would end with now, however sure that is, and what may take its place.
@@ -229,7 +131,7 @@ class Decider {
       if (std::find(chosen.begin(), chosen.end(), j) == chosen.end()) chosen.push_back(j);
     }
     for (const std::size_t j : chosen) targets_.push_back(pool[j]);
-    utility_ = UtilityOf(targets_);
+    utility_ = costs_.UtilityOf(targets_);
   }
 
   std::vector<int> TrainingSteps() const {
@@ -268,8 +170,8 @@ class Decider {
       batches = 0;
     }
     const auto target = std::find(targets_.begin(), targets_.end(), what);
-    const bool may_measure =
-        target != targets_.end() && MayMeasure(what) && !IsMeasured(what) && !IsBeingMeasured(what);
+    const bool may_measure = target != targets_.end() && MayMeasure(what) &&
+                             !costs_.IsMeasured(what) && !costs_.IsBeingMeasured(what);
     const bool is_known = batches == 0 && read.contains(what);
     if (is_known && !may_measure) return;  // it would say nothing
     double value = Lookahead::Expect(outlook, *utility_);
@@ -339,7 +241,7 @@ class Decider {
         if (reading.read_first) Consider(reading, from, read, *reading.read_first, 0, &best);
         for (const std::size_t j : wanted) {
           // What tells most is considered.
-          if (IsMeasured(targets_[j]) || !MayMeasure(targets_[j])) continue;
+          if (costs_.IsMeasured(targets_[j]) || !MayMeasure(targets_[j])) continue;
           Consider(lookahead.OutlookOf(state, targets_[j], 0, read, probes), from, read,
                    targets_[j], 0, &best);
         }
@@ -392,7 +294,8 @@ class Decider {
     if (measurements_left_ == 0) return;
     std::vector<std::size_t> unmeasured;
     for (std::size_t j = 0; j < targets_.size(); ++j) {
-      if (!IsMeasured(targets_[j]) && !IsBeingMeasured(targets_[j])) unmeasured.push_back(j);
+      if (!costs_.IsMeasured(targets_[j]) && !costs_.IsBeingMeasured(targets_[j]))
+        unmeasured.push_back(j);
     }
     for (const std::size_t j :
          WhatAddsMost(*utility_, lookahead.FinalLosses(StateAt(decision->best_place)), unmeasured,
@@ -407,9 +310,8 @@ class Decider {
   const DecisionInput& input_;
   const SearchProblem& problem_;
   const View& view_;
+  const ChoiceCosts costs_;
   SearchLeft left_;
-  std::vector<World> worlds_;
-  ErrorLink link_;
   std::vector<Place> places_;
   Place latest_;
   std::vector<Choice> targets_;
