@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kAmedStateVersion = 2;
+constexpr int kAmedStateVersion = 3;
 
 // What a decision looks back on, so that it takes as long late as early.
 constexpr std::size_t kMaxHistory = 256;
@@ -124,7 +124,8 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
 int AmedPolicy::ReadingsLeft(const View& view) const {
   const int classes = std::max(1, static_cast<int>(view.Classes().size()));
   const int in_flight = static_cast<int>(view.in_flight().size());
-  return std::max(0, view.conditions()->totals.measurements / classes - num_readings_ - in_flight);
+  return std::max(0, view.conditions()->totals.measurements / classes -
+                         (num_readings_ - num_last_readings_) - in_flight);
 }
 
 bool AmedPolicy::HasRoom(const View& view, int decided) {
@@ -233,13 +234,17 @@ Trial AmedPolicy::TrialOf(const View& view, const PlannedStep& step) const {
 }
 
 std::vector<Action> AmedPolicy::End(const View& view, const PlannedDecision& decision) {
+  const PlannedStep* step = nullptr;
   if (!decision.to_measure.empty()) {
-    return {TrialOf(view, decision.to_measure.front())};
+    step = &decision.to_measure.front();
+  } else if (decision.rest) {
+    step = &*decision.rest;
+  } else if (!decision.to_read.empty()) {
+    step = &decision.to_read.front();
   }
-  if (decision.rest) {
-    return {TrialOf(view, *decision.rest)};
-  }
-  return {Stop{decision.best_place}};
+  if (step == nullptr) return {Stop{decision.best_place, decision.finalists}};
+  ++num_last_readings_;
+  return {TrialOf(view, *step)};
 }
 
 // --- saving ---
@@ -250,7 +255,8 @@ std::string AmedPolicy::Save() const {
               {"policy", name()},
               {"seed", seed_},
               {"variables", VariableNames(problem_)},
-              {"incumbent", incumbent_.after}}
+              {"incumbent", incumbent_.after},
+              {"last_readings", num_last_readings_}}
       .dump();
 }
 
@@ -263,7 +269,9 @@ Status AmedPolicy::Load(std::string_view state) {
   const bool ours = object.is_object() && is("version", kAmedStateVersion) &&
                     is("policy", name()) && is("variables", json(VariableNames(problem_))) &&
                     object.contains("seed") && object.at("seed").is_number_unsigned() &&
-                    object.contains("incumbent") && object.at("incumbent").is_number_integer();
+                    object.contains("incumbent") && object.at("incumbent").is_number_integer() &&
+                    object.contains("last_readings") &&
+                    object.at("last_readings").is_number_integer();
   if (!ours) {
     return DataCorrupt("state of policy " + name() + ": expected version " +
                        std::to_string(kAmedStateVersion) + " of this policy for this problem's " +
@@ -271,6 +279,7 @@ Status AmedPolicy::Load(std::string_view state) {
   }
   seed_ = object.at("seed").get<std::uint64_t>();
   incumbent_ = {object.at("incumbent").get<TicketId>()};
+  num_last_readings_ = object.at("last_readings").get<int>();
   return Status();
 }
 

@@ -25,7 +25,10 @@
 //               for each measurement, are used up: what the search would end with is measured (so many
 //               measurements, and board seconds, no other action may take), the mini-batches that are
 //               left train a part at a time where they do most good (a final training begins there or at
-//               uniform 8 bit's weights, whichever are better), and the search stops at its best place
+//               uniform 8 bit's weights, whichever are better), what it would end with is read on the
+//               weights of its best place, and the search stops there. It names its finalists by what it
+//               expects of them after the final training: most were measured before anything had
+//               trained, and what they were read then says little of what training makes of them
 //
 // Mini-batches have the default rates (policies/pace.h). With AmedOptions::train_while_searching false
 // this is policy "two-stage": it reads untrained weights only. Where nothing trains
@@ -72,7 +75,7 @@ class AmedPolicy final : public Policy {
   // Where the search would have ended by the last decision.
   std::vector<TicketId> Keeps() const override;
 
-  // JSON: whose state it is, the seed, and what Keeps() returns.
+  // JSON: whose state it is, the seed, what Keeps() returns and how many readings were of how to end.
   std::string Save() const override;
   Status Load(std::string_view state) override;
 
@@ -100,6 +103,7 @@ class AmedPolicy final : public Policy {
   LossLearner learner_;
   std::size_t num_learned_ = 0;  // of View::answered()
   int num_readings_ = 0;         // of those, all that a board was not missing for
+  int num_last_readings_ = 0;  // of these, what End() asked for: no budget of readings pays for it
   int last_episode_ = 0;
   std::vector<Transition> history_;  // the latest
   std::vector<Choice> tried_;        // the latest, each once

@@ -46,8 +46,8 @@ class Decider {
         costs_(input.problem, input.cost, input.view, input.surrogate, random),
         left_(LeftOf(input.view, input.options.train_while_searching, input.readings_left)) {
     measurements_left_ = NetworksLeftToMeasure(view_);
-    // The twin trained at 8 bits, to which the start has adapted already.
-    left_.twin = StateAt(Place{});
+    // A final training may begin at the twin, which trained at 8 bits; the start has adapted to these already.
+    if (problem_.final_batches > 0) left_.twin = StateAt(Place{});
     FindPlaces();
     FindTargets(random);
   }
@@ -67,6 +67,7 @@ class Decider {
     figures_.value_of_stopping = stopping;
     figures_.value_of_staying = stopping;
     FindUnmeasured(lookahead, &decision);
+    FindFinalists(lookahead, &decision);
     if (left_.readings > 0) {
       std::optional<PlannedStep> step = BestStep(lookahead);
       if (step && step->figures.value > stopping + input_.options.least_gain) {
@@ -304,6 +305,21 @@ class Decider {
       decision->to_measure.push_back(
           StepOf(decision->best_place, targets_[j], /*batches=*/0, /*measure=*/true));
       decision->to_measure.back().figures.value = figures_.value_of_stopping;
+    }
+  }
+
+  void FindFinalists(const Lookahead& lookahead, PlannedDecision* decision) const {
+    std::vector<std::size_t> measured;
+    for (std::size_t j = 0; j < targets_.size(); ++j) {
+      if (costs_.IsMeasured(targets_[j])) measured.push_back(j);
+    }
+    const Place place = decision->best_place;
+    for (const std::size_t j : WhatAddsMost(*utility_, lookahead.FinalLosses(StateAt(place)),
+                                            measured, measured.size(), input_.options.least_gain)) {
+      decision->finalists.push_back(targets_[j]);
+      if (input_.places.HasRead(place, targets_[j])) continue;
+      decision->to_read.push_back(StepOf(place, targets_[j], /*batches=*/0, /*measure=*/false));
+      decision->to_read.back().figures.value = figures_.value_of_stopping;
     }
   }
 

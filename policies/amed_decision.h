@@ -53,6 +53,12 @@ struct PlannedDecision {
   // Before it ends: what it would end with and no board has measured, what adds most first. No step takes
   // the measurements, or the board seconds, that these will need.
   std::vector<PlannedStep> to_measure;
+  // Of what was measured, what the search would end with there after the final training, what adds most
+  // first.
+  std::vector<Choice> finalists;
+  // Before it ends: readings of these at the best place that nobody has made. What was measured before
+  // anything trained was read there only.
+  std::vector<PlannedStep> to_read;
   // Before it ends: a part of the mini-batches that are left, at the widths at which they do most good.
   // Absent if all of them would do none.
   std::optional<PlannedStep> rest;

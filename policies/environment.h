@@ -107,6 +107,9 @@ struct Probe {
 // The search ends; the final training may start there.
 struct Stop {
   Place at;
+  // Networks that were measured and that the final training should have, what adds most first: what the
+  // policy expects of them after it, and not how they were read, makes them so. Empty: as they were read.
+  std::vector<Choice> finalists = {};
 };
 
 using Action = std::variant<Trial, Advance, Probe, Stop>;

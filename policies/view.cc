@@ -156,6 +156,21 @@ Status View::CheckProbe(const Probe& probe) const {
   return Status();
 }
 
+Status View::CheckFinalists(const Stop& stop) const {
+  for (const Choice& choice : stop.finalists) {
+    const bool is_measured =
+        std::any_of(answers_->trials.begin(), answers_->trials.end(), [&](const auto& answered) {
+          return answered.trial.what.choice == choice &&
+                 std::any_of(answered.outcome.classes.begin(), answered.outcome.classes.end(),
+                             [](const ClassOutcome& on) {
+                               return std::holds_alternative<Measured>(on.result);
+                             });
+        });
+    if (!is_measured) return InvalidArgument("one of its finalists was not measured");
+  }
+  return Status();
+}
+
 Status View::Check(const Action& action) const {
   const TicketId id = IdOf(action);
   const std::string who =
@@ -163,9 +178,11 @@ Status View::Check(const Action& action) const {
   if (!conditions_) return InvalidArgument(who + ": no conditions have come yet");
   if (stopped_at_) return InvalidArgument(who + ": the search has stopped");
   if (const auto* stop = std::get_if<Stop>(&action)) {
-    if (IsKept(stop->at)) return Status();
-    return InvalidArgument(who + ": the place after ticket " + std::to_string(stop->at.after) +
-                           " is not kept");
+    if (!IsKept(stop->at)) {
+      return InvalidArgument(who + ": the place after ticket " + std::to_string(stop->at.after) +
+                             " is not kept");
+    }
+    return CheckFinalists(*stop).WithContext(who);
   }
   if (id != next_ticket_) {
     return InvalidArgument(who + ": expected ticket " + std::to_string(next_ticket_));
@@ -205,6 +222,7 @@ void View::SubmitTraining(TicketId id, const Choice& widths, Place from, const P
 void View::Submitted(const Action& action) {
   if (const auto* stop = std::get_if<Stop>(&action)) {
     stopped_at_ = stop->at;
+    finalists_ = stop->finalists;
     return;
   }
   next_ticket_ = IdOf(action) + 1;
@@ -286,7 +304,10 @@ void View::ObserveConditions(const Conditions& conditions) {
   } else {
     const Totals& before = conditions_->totals;
     if (now.mini_batches > before.mini_batches) stretches_.push_back({batches_, now.mini_batches});
-    if (AllowsMore(now, before)) stopped_at_.reset();
+    if (AllowsMore(now, before)) {
+      stopped_at_.reset();
+      finalists_.clear();
+    }
   }
   conditions_ = conditions;
 }

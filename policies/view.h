@@ -67,6 +67,8 @@ class View {
   // A Stop was submitted: nothing else may follow, until Conditions raise a total and the search goes
   // on.
   const std::optional<Place>& stopped_at() const { return stopped_at_; }
+  // Of that Stop.
+  const std::vector<Choice>& finalists() const { return finalists_; }
 
   // --- places ---
 
@@ -120,6 +122,7 @@ class View {
   Status CheckCandidate(const Candidate& what) const;
   Status CheckClasses(const Trial& trial) const;
   Status CheckProbe(const Probe& probe) const;
+  Status CheckFinalists(const Stop& stop) const;
   void SubmitTraining(TicketId id, const Choice& widths, Place from, const Pace& pace);
   void ObserveTrial(const TrialOutcome& outcome);
   void ObserveConditions(const Conditions& conditions);
@@ -142,6 +145,7 @@ class View {
   std::map<TicketId, std::set<ClassId>> charged_;  // of trials in flight
   std::shared_ptr<Answers> answers_ = std::make_shared<Answers>();
   std::optional<Place> stopped_at_;
+  std::vector<Choice> finalists_;
   Place latest_;
   std::map<TicketId, PlaceState> places_ = {{0, {}}};
   std::vector<TicketId> last_two_;

@@ -217,7 +217,11 @@ Json OutcomeObject(const Decision& decision) {
 
 std::string DescribeDecision(const Decision& decision) {
   if (decision.kind == Decision::Kind::kStop) {
-    return "stop at " + NameOf(decision.from);
+    std::string text = "stop at " + NameOf(decision.from);
+    if (decision.num_finalists > 0) {
+      text += ", to train " + Counted(decision.num_finalists, "network", "networks") + " further";
+    }
+    return text;
   }
   std::string text = NameOf(decision.ticket) + " ";
   if (decision.step >= 0) {
@@ -272,6 +276,7 @@ Json DecisionLine(const Decision& decision) {
           {"reason", decision.reason},
           {"expected", std::move(expected)},
           {"outcome", OutcomeObject(decision)},
+          {"finalists", decision.num_finalists},
           {"place", decision.is_place}};
 }
 

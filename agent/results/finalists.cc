@@ -1,6 +1,8 @@
 #include "agent/results/finalists.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "agent/results/front.h"
 #include "agent/results/reportable_trials.h"
@@ -9,9 +11,11 @@
 namespace bitpilot {
 namespace {
 
-// Drops steps until at most `most` are left, each time the one that adds least hypervolume.
+// Drops steps until at most `most` are left, each time the one that adds least hypervolume; but none of
+// `named`. REQUIRES: these are at most `most`.
 void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& transitions,
-          std::size_t most, std::vector<std::size_t>& front) {
+          std::size_t most, std::vector<std::size_t>& front,
+          const std::vector<std::size_t>& named = {}) {
   const auto hypervolume_without = [&](std::size_t dropped) {
     std::vector<Objectives> rest;
     for (const std::size_t step : front) {
@@ -24,6 +28,7 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
     std::size_t least = front.front();
     double most_left = -1.0;
     for (const std::size_t step : front) {
+      if (std::find(named.begin(), named.end(), step) != named.end()) continue;
       const double left = hypervolume_without(step);
       if (left > most_left) {
         most_left = left;
@@ -32,6 +37,41 @@ void Thin(const SearchProblem& problem, const std::vector<TransitionEvent>& tran
     }
     std::erase(front, least);
   }
+}
+
+// Where the search measured these, with the lowest error that it read: at most kMaxFrontFinalists.
+std::vector<std::size_t> StepsOf(const std::vector<Choice>& named, const SearchProblem& problem,
+                                 const std::vector<TransitionEvent>& transitions) {
+  std::vector<std::size_t> steps;
+  for (const Choice& choice : named) {
+    if (steps.size() == kMaxFrontFinalists) break;
+    std::optional<std::size_t> best;
+    for (std::size_t step = 0; step < transitions.size(); ++step) {
+      const Transition& transition = transitions[step].transition;
+      if (transition.choice != choice || transition.status != TransitionStatus::kMeasured) continue;
+      if (!best || MeasuredObjectives(problem, transition).error_rate <
+                       MeasuredObjectives(problem, transitions[*best].transition).error_rate) {
+        best = step;
+      }
+    }
+    if (best) steps.push_back(*best);
+  }
+  return steps;
+}
+
+// The front with `named`, by ascending latency.
+void AddNamed(const SearchProblem& problem, const std::vector<TransitionEvent>& transitions,
+              const std::vector<std::size_t>& named, std::vector<std::size_t>& front) {
+  std::set<Choice> choices;
+  for (const std::size_t step : named) choices.insert(transitions[step].transition.choice);
+  std::erase_if(front, [&](std::size_t step) {
+    return choices.contains(transitions[step].transition.choice);
+  });
+  front.insert(front.end(), named.begin(), named.end());
+  std::stable_sort(front.begin(), front.end(), [&](std::size_t a, std::size_t b) {
+    return MeasuredObjectives(problem, transitions[a].transition).latency_ratio <
+           MeasuredObjectives(problem, transitions[b].transition).latency_ratio;
+  });
 }
 
 // Rows of each class's front that are not in the table yet; and whose front each found row is of.
@@ -90,7 +130,8 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
                                       const std::optional<IntegerProgramAnswers>& program,
-                                      bool with_uniform4, const std::vector<ClassId>& classes) {
+                                      bool with_uniform4, const std::vector<ClassId>& classes,
+                                      const std::vector<Choice>& named) {
   const Topology& topology = problem.topology;
   std::vector<Finalist> finalists = {
       {FinalistRole::kUniform8, 0, UniformAssignment(topology, 8, 8), std::nullopt}};
@@ -112,7 +153,9 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
         {FinalistRole::kIntegerProgram, 0, ToAssignment(problem, choice), std::nullopt});
   }
   std::vector<std::size_t> front = reportable.front();
-  Thin(problem, transitions, kMaxFrontFinalists, front);
+  const std::vector<std::size_t> named_steps = StepsOf(named, problem, transitions);
+  if (!named_steps.empty()) AddNamed(problem, transitions, named_steps, front);
+  Thin(problem, transitions, kMaxFrontFinalists, front, named_steps);
   int number = 0;
   for (const std::size_t step : front) add(FinalistRole::kFront, ++number, step);
   if (classes.size() > 1) AddClassFronts(problem, proposals, transitions, classes, finalists);

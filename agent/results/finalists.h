@@ -33,7 +33,11 @@ const Choice& AnswerToCompareWith(const Budgets& budgets, const IntegerProgramAn
 
 // Uniform 8 and, unless `with_uniform4` is false, 4 bit, then the reportable trials
 // (agent/results/reportable_trials.h); the front is thinned to kMaxFrontFinalists by
-// dropping whoever adds least hypervolume. Uniform 8 bit is the first. Of several classes each one's own
+// dropping whoever adds least hypervolume. Uniform 8 bit is the first.
+//
+// named: what the policy expects most of after a final training (policies/environment.h Stop), the best
+// first; empty where none follows. They are finalists beside the front, which gives way to them.
+// Of several classes each one's own
 // front follows, thinned to kMaxClassFrontFinalists, as far as it is not of the joint one. A row says of
 // which classes' fronts it is, also where those were thinned.
 //
@@ -46,6 +50,7 @@ std::vector<Finalist> ChooseFinalists(const SearchProblem& problem,
                                       const std::vector<ProposalEvent>& proposals,
                                       const std::vector<TransitionEvent>& transitions,
                                       const std::optional<IntegerProgramAnswers>& program,
-                                      bool with_uniform4, const std::vector<ClassId>& classes = {});
+                                      bool with_uniform4, const std::vector<ClassId>& classes = {},
+                                      const std::vector<Choice>& named = {});
 
 }  // namespace bitpilot

@@ -40,7 +40,9 @@ Result<Action> ToAction(AdvanceEvent event) {
 Result<Action> ToAction(ProbeEvent event) {
   return Action(Probe{event.ticket, std::move(event.choices), {event.from}});
 }
-Result<Action> ToAction(const StopEvent& event) { return Action(Stop{{event.at}}); }
+Result<Action> ToAction(StopEvent event) {
+  return Action(Stop{{event.at}, std::move(event.finalists)});
+}
 
 template <typename Event>
 Result<Action> TakeOne(Journal& journal) {
@@ -79,7 +81,7 @@ Status DecideAction(Journal& journal, const SearchProblem& problem, const Action
         } else if constexpr (std::is_same_v<T, Probe>) {
           return journal.Decide(ProbeEvent{each.id, each.choices, each.from.after});
         } else {
-          return journal.Decide(StopEvent{each.at.after});
+          return journal.Decide(StopEvent{each.at.after, each.finalists});
         }
       },
       action);

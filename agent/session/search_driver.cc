@@ -292,9 +292,11 @@ Status SearchDriver::SettlePolicy(SearchEnvironment& environment, Policy& policy
 
 Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnvironment& environment) {
   const SearchProblem& problem = setup.problem;
+  const std::vector<Choice>& named = environment.view().finalists();
   const std::vector<Finalist> finalists = ChooseFinalists(
       problem, environment.answered().proposals(), environment.answered().transitions(), program_,
-      /*with_uniform4=*/setup.no_uniform4.empty(), ClassesOf(config_));
+      /*with_uniform4=*/setup.no_uniform4.empty(), ClassesOf(config_),
+      *config_.final_batches > 0 ? named : std::vector<Choice>{});
   FinalTrainingJob job;
   job.batches = *config_.final_batches;
   job.uniform8 = setup.uniform8;

@@ -114,6 +114,7 @@ class Reader {
     Decision decision;
     decision.kind = Decision::Kind::kStop;
     decision.from = event.at;
+    decision.num_finalists = event.finalists.size();
     return Append(std::move(decision));
   }
 

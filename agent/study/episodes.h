@@ -62,6 +62,7 @@ struct Decision {
   std::string reason;
   std::optional<DecisionFigures> figures;  // what the policy expected, if it plans
   std::optional<DecisionOutcome> outcome;  // null of a stop, and while it is in flight
+  std::size_t num_finalists = 0;           // of a stop: that the policy named
   bool is_place = false;  // a later action starts from it: the search went on there
 };
 

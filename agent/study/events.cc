@@ -143,7 +143,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecisionFigures, predicted_loss, predicted_er
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AdvanceEvent, ticket, choice, assignment_id, reason, origin,
                                    from, pace, episode, figures)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProbeEvent, ticket, choices, from)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StopEvent, at)
+BITPILOT_DEFINE_GROWN_TYPE(StopEvent, (at), (finalists))
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KeepsEvent, places)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PlaceEvent, ticket, sha256, file, train_loss, diverged)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PolicyEvent, state)

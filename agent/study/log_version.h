@@ -29,8 +29,10 @@ namespace bitpilot {
 //      other, from the cheapest choice on (policies/target_pool.h); they plan with the better of the two
 //      starts of a final training, and amed trains what is left in parts, each at widths of its own; what
 //      one of several classes did not measure has no joint figure
+//  10  amed and two-stage name their finalists when they stop, and read what they would end with once more
+//      on the weights of the place where they stop (policies/amed.h)
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
-inline constexpr int kLogVersion = 9;
+inline constexpr int kLogVersion = 10;
 
 }  // namespace bitpilot

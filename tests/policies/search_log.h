@@ -58,7 +58,10 @@ inline std::string ToText(const Action& action) {
     for (const Choice& choice : probe->choices) text += widths(choice);
     return text + " from " + std::to_string(probe->from.after);
   }
-  return "stop at " + std::to_string(std::get<Stop>(action).at.after);
+  const Stop& stop = std::get<Stop>(action);
+  std::string text = "stop at " + std::to_string(stop.at.after);
+  for (const Choice& choice : stop.finalists) text += widths(choice);
+  return text;
 }
 
 // One line an action; what is kept last.
