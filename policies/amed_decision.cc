@@ -165,7 +165,7 @@ class Decider {
   // that should read something else first is that reading. read: widths whose loss at `from` is known.
   void Consider(const Outlook& outlook, Place from, const std::set<Choice>& read, Choice what,
                 int batches, std::optional<PlannedStep>* best) {
-    const double charge = batches > 0 ? input_.options.least_gain_of_training : 0.0;
+    const double charge = batches > 0 ? charge_of_training_ : 0.0;
     if (batches > 0 && outlook.read_first) {
       what = *outlook.read_first;
       batches = 0;
@@ -219,7 +219,17 @@ class Decider {
     return probes;
   }
 
+  // What a plan that trains must be worth more: as much as AmedOptions::least_gain_of_training nats of
+  // every target's loss.
+  double ChargeOfTraining(const Lookahead& lookahead) const {
+    std::vector<double> losses = lookahead.FinalLosses(StateAt(latest_));
+    const double without = (*utility_)(losses);
+    for (double& loss : losses) loss += input_.options.least_gain_of_training;
+    return without - (*utility_)(losses);
+  }
+
   std::optional<PlannedStep> BestStep(const Lookahead& lookahead) {
+    charge_of_training_ = ChargeOfTraining(lookahead);
     std::optional<PlannedStep> best;
     const std::vector<std::size_t> wanted =
         MostWanted(lookahead.weights(), AsIndex(input_.options.steps_considered));
@@ -336,6 +346,7 @@ class Decider {
   std::set<Choice>
       wanted_;  // of targets_: what the search would end with and no board has measured
   DecisionFigures figures_;
+  double charge_of_training_ = 0.0;
   double best_value_ = 0.0;  // of the best step so far, less what training must be worth more
 };
 

@@ -28,8 +28,9 @@ struct AmedOptions {
   // A step must be worth that much more than stopping: nats, or hypervolume where no budget of latency
   // or energy is set. Not negative.
   double least_gain = 1e-4;
-  // A plan that trains, that much more than one that only reads, in the same unit: training cannot be
-  // taken back, and planned training is worth a little less than it seems (experiments/planning).
+  // A plan that trains must be worth as much more than one that only reads as so many nats of every
+  // target's loss are: training cannot be taken back, and planned training is worth a little less than it
+  // seems (experiments/planning). Not negative.
   double least_gain_of_training = 0.003;
 
   friend bool operator==(const AmedOptions&, const AmedOptions&) = default;

@@ -103,6 +103,9 @@ TEST(EpisodesOutputTest, GivesScriptsTheSame) {
   stop.kind = Decision::Kind::kStop;
   stop.from = 12;
   EXPECT_EQ(DescribeDecision(stop), "stop at #12");
+  stop.num_finalists = 3;
+  EXPECT_EQ(DescribeDecision(stop), "stop at #12, to train 3 networks further");
+  EXPECT_EQ(DecisionLine(stop)["finalists"], 3);
   EXPECT_TRUE(DecisionLine(stop)["outcome"].is_null());
   EXPECT_TRUE(DecisionLine(stop)["step"].is_null());
 }

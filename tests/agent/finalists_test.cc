@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <type_traits>
 #include <vector>
@@ -53,7 +54,7 @@ class FinalistsTest : public testing::Test {
   }
 
   std::vector<Finalist> Choose(bool with_uniform4 = true) const {
-    return ChooseFinalists(problem_, proposals_, transitions_, program_, with_uniform4);
+    return ChooseFinalists(problem_, proposals_, transitions_, program_, with_uniform4, {}, named_);
   }
 
   // Answers at these limits; that of the first one has 3 bits everywhere, the next ones 4, 5, ...
@@ -81,6 +82,7 @@ class FinalistsTest : public testing::Test {
   std::vector<ProposalEvent> proposals_;
   std::vector<TransitionEvent> transitions_;
   std::optional<IntegerProgramAnswers> program_;
+  std::vector<Choice> named_;
 };
 
 TEST_F(FinalistsTest, StartsWithTheReferencesAndTheBestIlpCandidate) {
@@ -182,6 +184,38 @@ TEST_F(FinalistsTest, ThinsALongFrontAndKeepsItsOrder) {
     EXPECT_EQ(finalists[i].number, static_cast<int>(i) - 1);
     EXPECT_GT(finalists[i].step, finalists[i - 1].step);
   }
+}
+
+TEST_F(FinalistsTest, HaveWhatThePolicyNamedThoughItWasReadWorse) {
+  AddStep(0.70, 0.7, Origin::kPlanned);
+  AddStep(0.85, 0.6, Origin::kPlanned);  // dominates it
+  AddStep(0.71, 0.7, Origin::kPlanned);  // step 0's widths, read again
+  transitions_[2].transition.choice = transitions_[0].transition.choice;
+  named_ = {transitions_[0].transition.choice};
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 4U);
+  EXPECT_EQ(finalists[2].step, 1);  // by ascending latency
+  EXPECT_EQ(finalists[3].step, 2);  // where it was read lowest
+  EXPECT_EQ(finalists[3].role, FinalistRole::kFront);
+  EXPECT_EQ(finalists[3].number, 2);
+}
+
+TEST_F(FinalistsTest, GiveWayToWhatThePolicyNamed) {
+  const auto choice = [&](int step) {  // of its own
+    Choice widths(problem_.variables.size(), 2);
+    widths[static_cast<std::size_t>(step) / 7] += step % 7;
+    return widths;
+  };
+  for (int i = 0; i < 20; ++i) AddStep(0.60 + 0.01 * i, 0.5 + 0.02 * i, Origin::kPlanned);
+  AddStep(0.30, 0.7, Origin::kPlanned);
+  for (std::size_t i = 0; i < transitions_.size(); ++i) {
+    transitions_[i].transition.choice = choice(static_cast<int>(i));
+  }
+  named_ = {choice(20)};
+  const std::vector<Finalist> finalists = Choose();
+  ASSERT_EQ(finalists.size(), 2 + kMaxFrontFinalists);
+  EXPECT_TRUE(std::any_of(finalists.begin(), finalists.end(),
+                          [](const Finalist& each) { return each.step == 20; }));
 }
 
 // Of two classes on which all is alike: what the table has of a class's front is listed there, though of a

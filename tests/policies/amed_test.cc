@@ -327,11 +327,11 @@ TEST(AmedTest, LooksForTheFrontUpToTheCheapestChoice) {
   EXPECT_GE(near_cheapest, 3);
 }
 
-// Hypervolume in (loss, latency), reference (1 nat, 1.5 x), of what was measured, each trained at the end.
-double MeasuredHypervolume(const TrainingToy& toy, double batches) {
+// Hypervolume in (loss, latency), reference (1 nat, 1.5 x), of those that were measured, each trained at
+// the end.
+double HypervolumeOf(const TrainingToy& toy, const std::vector<Choice>& choices, double batches) {
   std::vector<std::pair<double, double>> points;  // ratio, loss
-  for (const AnsweredTrial& answered : toy.view().answered()) {
-    const Choice& choice = answered.trial.what.choice;
+  for (const Choice& choice : choices) {
     if (toy.view().FindMeasured(choice, "board") == nullptr) continue;
     points.emplace_back(toy.TrueRatio(choice), LossAtEnd(toy, choice, batches));
   }
@@ -344,6 +344,53 @@ double MeasuredHypervolume(const TrainingToy& toy, double batches) {
     ceiling = loss;
   }
   return area;
+}
+
+double MeasuredHypervolume(const TrainingToy& toy, double batches) {
+  std::vector<Choice> choices;
+  for (const AnsweredTrial& answered : toy.view().answered()) {
+    choices.push_back(answered.trial.what.choice);
+  }
+  return HypervolumeOf(toy, choices, batches);
+}
+
+// What it names is what its measurements are good for after the final training, and that is not what they
+// were read as before anything had trained.
+TEST(AmedTest, NamesWhatItReadOnTheWeightsWhereItStops) {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    TrainingToy toy({.seed = seed, .widths = {2, 3, 4, 5, 6, 7, 8}, .budgets = {}});
+    const std::vector<Action> actions = Play(toy, MakeAmed(toy.problem(), Quick()));
+    std::map<TicketId, TicketId> weights = {{0, 0}};  // the ticket that left a ticket's weights
+    std::set<std::pair<TicketId, Choice>> read;
+    bool has_trained = false;
+    for (const Action& action : actions) {
+      const auto* trial = std::get_if<Trial>(&action);
+      if (trial == nullptr) continue;
+      const bool trains = trial->train.batches > 0;
+      has_trained = has_trained || trains;
+      weights[trial->id] = trains ? trial->id : weights.at(trial->from.after);
+      read.emplace(weights[trial->id], trial->what.choice);
+    }
+    ASSERT_TRUE(has_trained);
+    const Stop& stop = std::get<Stop>(actions.back());
+    EXPECT_GE(stop.finalists.size(), 3U);
+    for (const Choice& choice : stop.finalists) {
+      EXPECT_NE(toy.view().FindMeasured(choice, "board"), nullptr);
+      EXPECT_TRUE(read.contains({weights.at(stop.at.after), choice}));
+    }
+    const double batches = 0.5 * toy.problem().final_batches;
+    EXPECT_GE(HypervolumeOf(toy, stop.finalists, batches),
+              0.98 * MeasuredHypervolume(toy, batches));
+  }
+}
+
+TEST(AmedTest, PaysForWhatItReadsAtTheEndFromNoBudget) {
+  TrainingToy toy({.measurements = 8, .budgets = {}});
+  const std::vector<Action> actions = Play(toy, MakeAmed(toy.problem(), Quick()));
+  int readings = 0;
+  for (const Action& action : actions) readings += std::holds_alternative<Trial>(action) ? 1 : 0;
+  EXPECT_GT(readings, 8);
+  EXPECT_EQ(toy.view().measurements_left(), 0);
 }
 
 // Boards that are slow to measure, on a machine with noisy neighbours say, leave time for a few networks

@@ -255,6 +255,19 @@ TEST_F(ViewTest, AllowsNothingAfterAStopUntilATotalIsRaised) {
   EXPECT_TRUE(view_.IsKept({1}));
 }
 
+TEST_F(ViewTest, TakesOnlyMeasuredNetworksAsFinalists) {
+  Allow({10, 100});
+  Submit({4, 8}, 0, 0, {"a"});
+  EXPECT_FALSE(view_.Check(Stop{{}, {{4, 8}}}).ok());
+  Answer(1, 0, {{"a", Measured{0.5, 0.5, 0.5}, 1.0}});
+  EXPECT_TRUE(view_.Check(Stop{{}, {{4, 8}}}).ok());
+  EXPECT_FALSE(view_.Check(Stop{{}, {{4, 8}, {8, 4}}}).ok());
+  view_.Submitted(Stop{{}, {{4, 8}}});
+  EXPECT_EQ(view_.finalists(), (std::vector<Choice>{{4, 8}}));
+  Allow({12, 100});
+  EXPECT_TRUE(view_.finalists().empty());
+}
+
 // A policy that decides several tickets ahead copies the view for each: that must not take longer the
 // more was answered.
 TEST_F(ViewTest, ACopySharesWhatWasAnsweredUntilOneOfThemObserves) {
