@@ -30,8 +30,7 @@ namespace bitpilot {
 //      starts of a final training, and amed trains what is left in parts, each at widths of its own; what
 //      one of several classes did not measure has no joint figure
 //  10  amed and two-stage name their finalists when they stop, and read what they would end with once more
-//      on the weights of the place where they stop (policies/amed.h); what training must be worth
-//      more is nats of the targets' losses also where a front is wanted; what training must be worth more is
+//      on the weights of the place where they stop (policies/amed.h); what training must be worth more is
 //      in nats of the targets' losses also where a front is wanted
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
