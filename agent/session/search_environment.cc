@@ -144,13 +144,13 @@ Result<Observation> SearchEnvironment::Live() {
     // On this machine a candidate is read before it is measured, with nothing beside it.
     const bool shares_this_machine = boards_->SharesThisMachine();
     if (!shares_this_machine) BITPILOT_RETURN_IF_ERROR(FeedBoards());
-    const bool is_measuring = board_.is_measuring() || pools_.is_measuring();
-    if (to_do != tickets_.end() && !(shares_this_machine && is_measuring)) {
+    if (to_do != tickets_.end() && !(shares_this_machine && board_.awaits_answers())) {
       BITPILOT_RETURN_IF_ERROR(Work(*to_do));
       continue;
     }
     BITPILOT_RETURN_IF_ERROR(FeedBoards());
-    BITPILOT_CHECK(board_.is_measuring());
+    // Of boards that are compared alone, where a candidate is yet to be read.
+    BITPILOT_CHECK(board_.awaits_answers());
     measured = board_.WaitForAnswers();
     if (!measured.ok()) return measured.status();
     NoteMeasured(*measured);

@@ -149,7 +149,7 @@ Result<std::optional<StepRequest>> StepBoard::NextRequest(const std::string& ser
 }
 
 Result<std::vector<StepBoard::Part>> StepBoard::TakeAnswers() {
-  while (is_measuring() || (pools_ != nullptr && pools_->is_measuring())) {
+  while (awaits_answers()) {
     Result<std::optional<ClassAnswer>> answer = boards_->TakeAnswer();
     if (!answer.ok()) return answer.status();
     if (!*answer) break;
@@ -159,7 +159,7 @@ Result<std::vector<StepBoard::Part>> StepBoard::TakeAnswers() {
 }
 
 Result<std::vector<StepBoard::Part>> StepBoard::WaitForAnswers() {
-  BITPILOT_CHECK(is_measuring());
+  BITPILOT_CHECK(awaits_answers());
   std::vector<Part> complete = TakeComplete();
   if (!complete.empty()) return complete;
   Result<std::optional<ClassAnswer>> answer = boards_->WaitForAnswer();

@@ -68,6 +68,10 @@ class StepBoard {
   Status Start(int step, const ClassId& on, const BitAssignment& assignment,
                const Network& network);
   bool is_measuring() const { return !measuring_.empty(); }
+  // That, or boards are compared: an answer will come.
+  bool awaits_answers() const {
+    return is_measuring() || (pools_ != nullptr && pools_->is_measuring());
+  }
   int NumMeasuring(const ClassId& on) const;
 
   // Stores answers that are there and goes on with what they belong to; returns the parts whose numbers
@@ -75,7 +79,7 @@ class StepBoard {
   //
   // Errors: the board's and the journal's.
   Result<std::vector<Part>> TakeAnswers();
-  // The same after one answer at least, or a second or so. REQUIRES: is_measuring().
+  // The same after one answer at least, or a second or so. REQUIRES: awaits_answers().
   Result<std::vector<Part>> WaitForAnswers();
 
   // What the stored rows come to: a pure function of the log up to the last of this part's. Of a part that is
