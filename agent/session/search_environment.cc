@@ -121,6 +121,9 @@ Result<Observation> SearchEnvironment::ObserveConditions() {
 }
 
 Result<Observation> SearchEnvironment::Live() {
+  // That a search is extended is in the log before anything that its boards do: by that who reads the log
+  // knows that it goes on.
+  if (view_.conditions() && view_.conditions()->totals != totals_) return ObserveConditions();
   BITPILOT_RETURN_IF_ERROR(pools_.Step());
   if (!view_.conditions() || *view_.conditions() != ConditionsNow()) return ObserveConditions();
   while (true) {
