@@ -176,13 +176,19 @@ Status StepBoard::Take(ClassAnswer answer) {
   BITPILOT_CHECK(found != measuring_.end());
   auto& [part, measuring] = *found;
   if (!answer.failure.ok()) {
+    if (static_cast<int>(missing_.size()) >= max_missing_) {
+      return {StatusCode::kUnavailable,
+              "boards were gone for " + std::to_string(missing_.size()) +
+                  " candidates, which were predicted (--on-missing surrogate): as many as the "
+                  "search may measure, and " +
+                  answer.failure.message() + ". Bring a board back and resume"};
+    }
     const Result<MissingEvent> missing = journal_.Observe<MissingEvent>([&] {
       return Result<MissingEvent>(
           MissingEvent{found->first.first, found->first.second, answer.failure.message()});
     });
     if (!missing.ok()) return missing.status();
     NoteMissing(*missing);
-    ++num_missing_;
     return GoOn(part, measuring);
   }
   if (answer.is_lost) {
@@ -247,6 +253,11 @@ Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
   outcome.on = on;
   if (const auto missing = missing_.find({step, on}); missing != missing_.end()) {
     outcome.result = BoardUnavailable{missing->second};
+    // What a board measured of it that then went took its time all the same.
+    const std::string step_id = IdOf(step, on);
+    for (int number = 0; logged_.contains(SeriesId(step_id, number)); ++number) {
+      outcome.board_seconds += SecondsOf(SeriesId(step_id, number));
+    }
     return outcome;
   }
   const auto measured = [&](const StepRequest& request) -> Result<StepRows> {
