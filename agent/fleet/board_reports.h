@@ -9,15 +9,14 @@
 namespace bitpilot::fleet {
 
 // Is there, and takes jobs or has one.
-inline bool Works(const BoardReport& report) {
-  return report.state == BoardState::kReady || report.state == BoardState::kBusy ||
-         report.state == BoardState::kResting;
+inline bool Works(BoardState state) {
+  return state == BoardState::kReady || state == BoardState::kBusy || state == BoardState::kResting;
 }
+inline bool Works(const BoardReport& report) { return Works(report.state); }
 
 // Works, or was given back while there was nothing to do.
-inline bool IsOnHand(const BoardReport& report) {
-  return Works(report) || report.state == BoardState::kGivenBack;
-}
+inline bool IsOnHand(BoardState state) { return Works(state) || state == BoardState::kGivenBack; }
+inline bool IsOnHand(const BoardReport& report) { return IsOnHand(report.state); }
 
 inline bool IsOf(const BoardReport& report, const std::string& on) {
   return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();

@@ -45,6 +45,7 @@
 //   Order      Everything follows from the events and their times.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -69,6 +70,8 @@ struct BoardReport {
   std::string name;
   BoardState state = BoardState::kConnecting;
   std::string why;  // of a state that needs a reason
+  // How long it has neither worked nor been given back for want of work; 0 while it does, or is.
+  std::chrono::milliseconds away_for{0};
   std::vector<std::string> classes;
   // Classes that it is unlike, or was judged not to belong to: why.
   std::map<std::string, std::string> left_out_of;
@@ -90,7 +93,8 @@ class FleetCore {
   // When TimePassed is due if nothing else happens before.
   std::optional<Instant> NextWakeup() const;
 
-  std::vector<BoardReport> Boards() const;
+  // now: of the reports; nothing: the last step's.
+  std::vector<BoardReport> Boards(std::optional<Instant> now = std::nullopt) const;
   // Jobs that wait, run, or have ended and are not recorded.
   std::size_t num_jobs() const { return jobs_.size(); }
   std::size_t num_waiting() const { return queue_.size(); }

@@ -63,6 +63,22 @@ TEST_F(FleetJudgedTest, ABoardRunsOnlyWhatAsksForItUntilItIsPooled) {
   EXPECT_THAT(ReportOf(1).classes, ElementsAre("pi"));
 }
 
+// Who asks seldom would take a moment's absence for one since they asked last.
+TEST_F(FleetJudgedTest, SaysHowLongABoardHasBeenAway) {
+  AddBoard(1);
+  Pass(milliseconds(60'000));
+  EXPECT_EQ(ReportOf(1).away_for, milliseconds(0));
+  Cut(1);
+  const Instant cut_at = now_;
+  Pass(milliseconds(5'000));
+  EXPECT_NE(ReportOf(1).state, BoardState::kReady);
+  EXPECT_EQ(core_->Boards(now_ + milliseconds(100)).front().away_for,
+            now_ + milliseconds(100) - cut_at);
+  Mend(1);
+  Pass(milliseconds(5'000));
+  EXPECT_EQ(ReportOf(1).away_for, milliseconds(0));
+}
+
 TEST_F(FleetJudgedTest, ABoardThatIsJudgedOutIsGivenBackAndWorksAgainWhenItIsPooled) {
   AddBoard(1);
   AddBoard(2);
