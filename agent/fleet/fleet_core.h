@@ -18,7 +18,8 @@
 //              waits, and runs only what asks for it alone, until BoardJudged; that holds until it comes
 //              back different.
 //   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
-//              with every measurement to the others, as long as there are several.
+//              with every measurement to the others, as long as there are several. Boards that wait to be
+//              judged are among them: they are judged by the kernels that they will run.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
 //   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
@@ -133,8 +134,10 @@ class FleetCore {
   // Of what a board of a class ran by.
   void LearnKernels(const Board& board, const std::string& text);
   void LearnKernelsOf(const std::string& class_tag, const std::string& text);
-  // What a job of the lane runs by on a board: the class's choices; empty: the board's own.
-  std::string KernelsFor(const Board& board, const Lane& lane) const;
+  // Classes whose choices of kernels a board shares: that it serves, or waits to be judged for.
+  static std::vector<std::string> KernelClassesOf(const Board& board);
+  // What a job runs by on a board: the class's choices; empty: the board's own.
+  std::string KernelsFor(const Board& board, const Job& job) const;
   // A job that its board does not go on with, and another one perhaps does. False if none is left: then
   // it has ended.
   bool EndLostAttempt(Job& job, Board& board, const Status& why);

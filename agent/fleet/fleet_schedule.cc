@@ -283,7 +283,7 @@ void FleetCore::Give(Board& board, Job& job) {
     job.id_known_to = board.spec.id;
     auto& input = std::get<MeasureInput>(request.input);
     input.measure_id = job.measure_id;
-    input.kernel_choices = KernelsFor(board, job.entry.lane);
+    input.kernel_choices = KernelsFor(board, job);
   }
   StepClient(board, JobSubmitted{std::move(request)});
 }
