@@ -178,6 +178,8 @@ Status BoardPools::StepClass(Class& one) {
     const bool is_new = waits(board) && board.measurements.empty();
     const std::string& name = board.member.name;
     if (!is_new || one.IsMeasuring(name) || one.MustRest(name)) continue;
+    // The others run by the kernels that the first one finds.
+    if (one.pool.num_networks() == 0 && !one.measuring.empty()) break;
     BITPILOT_RETURN_IF_ERROR(Start(one, board, boards));
   }
   if (!one.measuring.empty() && now - *one.asked < times_.patience) return Status();
@@ -262,8 +264,6 @@ bool BoardPools::NeedsLastResort(Class& one, const std::vector<Present>& boards)
 
 std::size_t BoardPools::NumNetworks(const Class& one, const std::vector<Present>& boards) const {
   if (one.pool.num_networks() > 0) return static_cast<std::size_t>(one.pool.num_networks());
-  // One that was asked before others came, and has not answered.
-  if (!one.measuring.empty()) return one.measuring.begin()->second.networks;
   std::vector<const Network*> all;
   for (const Network& network : networks_) all.push_back(&network);
   std::size_t fitting = all.size();

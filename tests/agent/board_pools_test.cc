@@ -349,10 +349,13 @@ TEST_F(BoardPoolsTest, AClassGoesOnWithTheOnlyBoardThatIsLeftUntilAnotherIsBack)
 TEST_F(BoardPoolsTest, ABoardThatIsLostMeanwhileIsAskedAgain) {
   boards_.members["b"].is_lost = true;
   ASSERT_TRUE(pools_->Step().ok());
+  EXPECT_THAT(boards_.asked, ElementsAre("a")) << "by whose kernels the others run";
   while (pools_->is_measuring()) {
     auto answer = ValueOrDie(boards_.WaitForAnswer());
     ASSERT_TRUE(pools_->Take(std::move(*answer)).ok());
+    if (boards_.asked.size() == 1) ASSERT_TRUE(pools_->Step().ok());
   }
+  ASSERT_THAT(boards_.asked, ElementsAre("a", "b", "c"));
   boards_.members["b"].is_lost = false;
   Run();
   EXPECT_TRUE(boards_.judged.at("b"));
