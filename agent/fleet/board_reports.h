@@ -8,15 +8,17 @@
 
 namespace bitpilot::fleet {
 
-// Is there, and takes jobs or has one.
-inline bool Works(BoardState state) {
-  return state == BoardState::kReady || state == BoardState::kBusy || state == BoardState::kResting;
-}
-inline bool Works(const BoardReport& report) { return Works(report.state); }
-
 // Works, or was given back while there was nothing to do.
-inline bool IsOnHand(BoardState state) { return Works(state) || state == BoardState::kGivenBack; }
+inline bool IsOnHand(BoardState state) {
+  return state == BoardState::kReady || state == BoardState::kBusy ||
+         state == BoardState::kResting || state == BoardState::kGivenBack;
+}
 inline bool IsOnHand(const BoardReport& report) { return IsOnHand(report.state); }
+
+// Is there, and takes jobs or has one.
+inline bool Works(const BoardReport& report) {
+  return IsOnHand(report) && report.state != BoardState::kGivenBack;
+}
 
 inline bool IsOf(const BoardReport& report, const std::string& on) {
   return std::find(report.classes.begin(), report.classes.end(), on) != report.classes.end();

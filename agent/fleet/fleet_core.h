@@ -29,8 +29,8 @@
 //              are numbered; each has the measure id AttemptId() or, repeated on the board that may
 //              know it, the id of the one before. An id that was given up on a board is never used
 //              there again. A result is acknowledged to its board after AttemptRecorded. A job that an
-//              earlier run of the agent asked for goes to the board that knows its id, as long as that
-//              works.
+//              earlier run of the agent asked for goes to the board that knows one of its ids, as long as
+//              that works; of several the last attempt's.
 //   Absence    A board's job waits for it as long as no other board of the class is idle; from
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
@@ -149,6 +149,8 @@ class FleetCore {
   void Wait(Job& job);
   // Which board a job that waits is kept for has changed.
   void KeepForWhoKnows(Job& job);
+  // Of a job that this run has given to no board: the attempt that a board knows of an earlier run.
+  void TakeKnownAttempt(Job& job) const;
   void KeepForWhoKnowsAll();
   // why: of an attempt that this ends.
   void TakeBack(Board& board, const std::string& why = "the board takes no more work");

@@ -13,6 +13,9 @@ namespace {
 // Sessions that an inference may lose on a board, each of them after ClientCore's own retries.
 constexpr int kMaxInferenceLosses = 2;
 
+// Attempts of a job, beyond the recorded ones, that an earlier run of the agent may have come to.
+constexpr int kMaxEarlierAttempts = 8;
+
 // What another board may answer otherwise. The rest says that the request cannot be carried out.
 bool IsBoardsError(StatusCode code) {
   switch (code) {
@@ -50,8 +53,23 @@ void FleetCore::Wait(Job& job) {
   has_new_work_ = true;
 }
 
+void FleetCore::TakeKnownAttempt(Job& job) const {
+  const bool is_new = job.is_measurement() && !job.id_known_to && job.owed.empty();
+  if (!is_new || known_at_.empty()) return;
+  const std::string& base = std::get<MeasureInput>(job.spec.request.input).measure_id;
+  for (int later = kMaxEarlierAttempts; later >= 0; --later) {
+    const int attempt = job.spec.first_attempt + later;
+    std::string measure_id = AttemptId(base, attempt);
+    if (!known_at_.contains(measure_id)) continue;
+    job.attempt = attempt;
+    job.measure_id = std::move(measure_id);
+    return;
+  }
+}
+
 void FleetCore::KeepForWhoKnows(Job& job) {
   job.entry.kept_for.reset();
+  TakeKnownAttempt(job);
   const auto known = known_at_.find(job.measure_id);
   if (known == known_at_.end()) return;
   const Board* board = Find(known->second);
