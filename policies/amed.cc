@@ -67,6 +67,9 @@ std::string AmedPolicy::name() const {
 
 void AmedPolicy::Observe(const View& view, const Observation& observation) {
   if (blind_) blind_->Observe(view, observation);
+  if (std::holds_alternative<Conditions>(observation)) {
+    num_before_conditions_ = view.answered().size();
+  }
 }
 
 std::vector<TicketId> AmedPolicy::Keeps() const {
@@ -86,9 +89,17 @@ void AmedPolicy::Learn(const View& view) {
     if (const auto* trial = std::get_if<Trial>(&action)) learner_.places().Submitted(*trial);
   }
   for (; num_learned_ < answered.size(); ++num_learned_) {
+    LearnConditions();
     LearnOutcome(answered[num_learned_].trial, answered[num_learned_].outcome);
   }
+  LearnConditions();
   learner_.places().Forget(view);
+}
+
+void AmedPolicy::LearnConditions() {
+  if (num_learned_ != num_before_conditions_) return;
+  unavailable_in_a_row_ = 0;
+  lacking_.clear();
 }
 
 void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
@@ -100,6 +111,10 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
   Transition transition = ToTransition(problem_, trial, outcome);
   switch (transition.status) {
     case TransitionStatus::kUnavailable:
+      if (!IsWithoutAnyBoard(outcome)) {
+        lacking_.insert(choice);
+        return;
+      }
       ++unavailable_in_a_row_;
       if (++without_board_[choice] >= kMaxTriesWithoutBoard) excluded_.insert(choice);
       return;
@@ -116,6 +131,7 @@ void AmedPolicy::LearnOutcome(const Trial& trial, const TrialOutcome& outcome) {
       break;
   }
   unavailable_in_a_row_ = 0;
+  if (!outcome.classes.empty()) lacking_.clear();
   ++num_readings_;
 }
 
@@ -189,6 +205,9 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
   }
   std::vector<Choice> known = tried_;
   for (const Candidate& answer : answers_) known.push_back(answer.choice);
+  // Where nothing else is left, what lacks a class is tried again.
+  std::set<Choice> excluded = excluded_;
+  if (attempt + 1 < kAttempts) excluded.insert(lacking_.begin(), lacking_.end());
   const Surrogate surrogate(problem_, cost_, history_);
   const DecisionInput input{.problem = problem_,
                             .cost = cost_,
@@ -199,7 +218,7 @@ PlannedDecision AmedPolicy::DecideAt(const View& view, int attempt) const {
                             .places = learner_.places(),
                             .surrogate = surrogate,
                             .known = known,
-                            .excluded = excluded_,
+                            .excluded = excluded,
                             .incumbent = incumbent_,
                             .reading_errors = learner_.reading_errors(),
                             .readings_left = ReadingsLeft(view)};

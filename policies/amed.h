@@ -83,6 +83,8 @@ class AmedPolicy final : public Policy {
   // Takes in what was answered since the last time.
   void Learn(const View& view);
   void LearnOutcome(const Trial& trial, const TrialOutcome& outcome);
+  // Where conditions changed at what is learned next.
+  void LearnConditions();
   // Trials of the search's that may still be decided on.
   int ReadingsLeft(const View& view) const;
   // What may be decided while `decided` trials are not in `view` yet.
@@ -110,6 +112,9 @@ class AmedPolicy final : public Policy {
   std::set<Choice> excluded_;        // that boards cannot run
   std::map<Choice, int> without_board_;
   int unavailable_in_a_row_ = 0;
+  std::set<Choice> lacking_;  // predicted for a class since boards measured last
+  // Of View::answered(): those before conditions changed last, after which both begin anew.
+  std::size_t num_before_conditions_ = 0;
   Place incumbent_;
 };
 

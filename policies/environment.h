@@ -173,7 +173,8 @@ struct CandidateFailed {
 struct BoardUnavailable {
   std::string detail;
   // The ratio of latencies that the class's table of layer times foretells, where the user asked for that.
-  // No measurement: nothing is decided or compared by it.
+  // No measurement: nothing is decided or compared by it. An environment gives no more of them than it
+  // may measure.
   std::optional<double> predicted_ratio = std::nullopt;
   friend bool operator==(const BoardUnavailable&, const BoardUnavailable&) = default;
 };

@@ -39,6 +39,7 @@ std::vector<Action> HistoryPolicy::Act(const View& view) {
   const std::vector<ClassId> classes = view.Classes();
   int room = unavailable_in_a_row_ < kMaxUnavailableInARow ? Room(view, classes) : 0;
   tried_ = ChoicesInFlight(view);
+  repeats_lacking_ = false;
   std::vector<Action> actions;
   TicketId ticket = view.next_ticket();
   Place from = view.latest();
@@ -46,7 +47,10 @@ std::vector<Action> HistoryPolicy::Act(const View& view) {
   while (room > 0) {
     const std::vector<Candidate> candidates = Propose(ticket, room);
     BITPILOT_CHECK(static_cast<int>(candidates.size()) <= room);
-    if (candidates.empty()) break;
+    if (candidates.empty()) {
+      if (repeats_lacking_ || lacking_.empty()) break;
+      repeats_lacking_ = true;
+    }
     for (const Candidate& candidate : candidates) {
       Trial trial{.id = ticket,
                   .what = candidate,
@@ -62,6 +66,7 @@ std::vector<Action> HistoryPolicy::Act(const View& view) {
     }
   }
   tried_.clear();
+  repeats_lacking_ = false;
   // What is in flight may give its measurement back.
   if (actions.empty() && view.in_flight().empty() && !classes.empty()) {
     actions.emplace_back(Stop{view.latest()});
@@ -70,6 +75,10 @@ std::vector<Action> HistoryPolicy::Act(const View& view) {
 }
 
 void HistoryPolicy::Observe(const View& view, const Observation& observation) {
+  if (std::holds_alternative<Conditions>(observation)) {
+    unavailable_in_a_row_ = 0;
+    lacking_.clear();
+  }
   if (!std::holds_alternative<TrialOutcome>(observation)) return;
   const AnsweredTrial& answered = view.answered().back();
   Transition transition = ToTransition(problem_, answered.trial, answered.outcome);
@@ -78,12 +87,15 @@ void HistoryPolicy::Observe(const View& view, const Observation& observation) {
     transition.accuracy = 0.0;
   }
   if (transition.status == TransitionStatus::kUnavailable) {
-    ++unavailable_in_a_row_;
-    if (++without_board_[transition.choice] >= kMaxTriesWithoutBoard) {
+    if (!IsWithoutAnyBoard(answered.outcome)) {
+      lacking_.insert(transition.choice);
+    } else if (++unavailable_in_a_row_;
+               ++without_board_[transition.choice] >= kMaxTriesWithoutBoard) {
       seen_.insert(transition.choice);
     }
   } else {
     unavailable_in_a_row_ = 0;
+    lacking_.clear();
     seen_.insert(transition.choice);
   }
   history_.push_back(std::move(transition));

@@ -25,7 +25,9 @@ namespace bitpilot {
 
 // A choice for which no board was found this often is not tried again.
 inline constexpr int kMaxTriesWithoutBoard = 3;
-// Trials in a row without a board after which a policy gives up.
+// Trials in a row without a board after which a policy gives up, unless conditions changed meanwhile. What
+// some class measured, or is predicted, does not count for either: how much is predicted is the
+// environment's to limit.
 inline constexpr int kMaxUnavailableInARow = 24;
 
 // Base of the policies here. Not thread-safe.
@@ -65,9 +67,11 @@ class HistoryPolicy : public Policy {
     return RandomStream(seed_, name(), static_cast<std::uint64_t>(ticket - 1));
   }
 
-  // Answered, unless no board could be asked, or in flight.
+  // Answered, unless no board could be asked, or in flight. Also what lacks a class, until boards measure
+  // again; before nothing else is left, that is proposed again.
   bool Seen(const Choice& choice) const {
-    return seen_.contains(choice) || tried_.contains(choice);
+    return seen_.contains(choice) || tried_.contains(choice) ||
+           (!repeats_lacking_ && lacking_.contains(choice));
   }
 
   // Weight bytes are exact before any measurement: what breaks that budget is never proposed.
@@ -91,8 +95,10 @@ class HistoryPolicy : public Policy {
   std::set<Choice> seen_;
   std::map<Choice, int> without_board_;  // tries
   int unavailable_in_a_row_ = 0;
+  std::set<Choice> lacking_;  // predicted for a class since boards measured last
   // In flight, and decided in this Act(): set anew by each.
   std::set<Choice> tried_;
+  bool repeats_lacking_ = false;  // as above
 };
 
 }  // namespace bitpilot

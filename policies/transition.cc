@@ -51,6 +51,13 @@ double LatencyDeviation(const Measured& measured) {
 
 double EnergyDeviation(double uncertainty) { return uncertainty / kNormal95; }
 
+bool IsWithoutAnyBoard(const TrialOutcome& outcome) {
+  return std::none_of(outcome.classes.begin(), outcome.classes.end(), [](const ClassOutcome& one) {
+    const auto* away = std::get_if<BoardUnavailable>(&one.result);
+    return away == nullptr || away->predicted_ratio.has_value();
+  });
+}
+
 Transition ToTransition(const SearchProblem& problem, const Trial& trial,
                         const TrialOutcome& outcome) {
   Transition transition;

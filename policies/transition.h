@@ -52,6 +52,9 @@ double LatencyDeviation(const Measured& measured);
 // The same of an energy ratio, by the half-width of its 95 % interval.
 double EnergyDeviation(double uncertainty);
 
+// No class measured it, nor does a prediction stand for one: nobody but the policy counts how often.
+bool IsWithoutAnyBoard(const TrialOutcome& outcome);
+
 // A pure function of what was submitted and observed.
 Transition ToTransition(const SearchProblem& problem, const Trial& trial,
                         const TrialOutcome& outcome);

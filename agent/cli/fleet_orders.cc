@@ -37,20 +37,6 @@ struct OrderFlags : FleetFlags {
   std::optional<double> timeout_s;
 };
 
-// Releasing a board gives it work again, so whoever does it must read why it was drained before; also of
-// a board that is quarantined for one reason after another.
-std::string WithEarlierReason(const std::string& reason, const v1::BoardStatus& board) {
-  constexpr std::string_view kEarlier = "; was drained: ";
-  if (!board.draining()) return reason;
-  std::string both = reason;
-  if (!IsQuarantined(board)) {
-    both += std::string(kEarlier) + board.drain_reason();
-  } else if (const std::size_t at = board.drain_reason().find(kEarlier); at != std::string::npos) {
-    both += board.drain_reason().substr(at);
-  }
-  return both.size() <= kMaxReasonBytes ? both : reason;
-}
-
 // What to send to a board that is as `board` says. A drained board has one reason, so a quarantine
 // ends by `release` alone: whoever drained it for a new fan does not know that it failed.
 //
@@ -68,7 +54,7 @@ Result<BoardQuestion> QuestionOf(const OrderFlags& flags, const v1::BoardStatus&
       return BoardQuestion{Kind::kDrain,
                            flags.reason.empty() ? board.drain_reason() : flags.reason};
     case OrderKind::kQuarantine:
-      return BoardQuestion{Kind::kDrain, QuarantineReason(WithEarlierReason(flags.reason, board))};
+      return BoardQuestion{Kind::kDrain, QuarantineReason(flags.reason, board)};
     case OrderKind::kUndrain:
       if (is_quarantined) return InvalidArgument(is_so + "`release` ends that");
       return BoardQuestion{Kind::kUndrain};

@@ -140,9 +140,10 @@ Json CalibrationObject(const CalibrationEvent& event) {
     }
     boards.push_back(std::move(one));
   }
-  return {{"boards", std::move(boards)},  {"reference", event.reference},
-          {"networks", event.networks},   {"last_resort", event.is_last_resort},
-          {"max_residual", kMaxResidual}, {"board_seconds", event.board_seconds}};
+  return {{"boards", std::move(boards)},         {"reference", event.reference},
+          {"networks", event.networks},          {"last_resort", event.is_last_resort},
+          {"max_residual", kMaxResidual},        {"max_ratio_difference", kMaxRatioDifference},
+          {"board_seconds", event.board_seconds}};
 }
 
 // A search on one class has that alone, with what the search found.

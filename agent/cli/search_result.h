@@ -29,8 +29,9 @@
 // A CALIBRATION of the boards of a class, as it was decided last; null where the class is one board:
 // {"boards":[{"board":NAME,"pooled":BOOL,"latency_factor":N|null,"residual":N|null,"noise":N|null,
 // "detail":TEXT}...],"reference":NAME,"networks":N,"last_resort":BOOL,"max_residual":N,
-// "board_seconds":S}. latency_factor: a board's latencies as a multiple of the reference board's; residual:
-// how much that scatters over the networks, at most max_residual where the board is pooled
+// "max_ratio_difference":N,"board_seconds":S}. latency_factor: a board's latencies as a multiple of the
+// reference board's; residual: how much that scatters over the networks, at most max_residual where the board
+// is pooled, and no ratio to uniform 8 bit off by more than max_ratio_difference
 // (agent/study/board_agreement.h). last_resort: none agreed with the class, which went on all the same.
 //
 // comparisons: how often the candidates were measured at the end; all but the last were NOISY.

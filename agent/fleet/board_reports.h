@@ -8,15 +8,16 @@
 
 namespace bitpilot::fleet {
 
+// Works, or was given back while there was nothing to do.
+inline bool IsOnHand(BoardState state) {
+  return state == BoardState::kReady || state == BoardState::kBusy ||
+         state == BoardState::kResting || state == BoardState::kGivenBack;
+}
+inline bool IsOnHand(const BoardReport& report) { return IsOnHand(report.state); }
+
 // Is there, and takes jobs or has one.
 inline bool Works(const BoardReport& report) {
-  return report.state == BoardState::kReady || report.state == BoardState::kBusy ||
-         report.state == BoardState::kResting;
-}
-
-// Works, or was given back while there was nothing to do.
-inline bool IsOnHand(const BoardReport& report) {
-  return Works(report) || report.state == BoardState::kGivenBack;
+  return IsOnHand(report) && report.state != BoardState::kGivenBack;
 }
 
 inline bool IsOf(const BoardReport& report, const std::string& on) {

@@ -115,7 +115,7 @@ Result<fleet::JobEnded> ClassMemberBoard::Run(JobRequest request, const std::str
 bool ClassMemberBoard::IsThere(fleet::BoardId board) const {
   const std::vector<BoardReport> all = fleet_.driver.Boards();
   return std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
-    return report.id == board && Works(report) && (IsOf(report, on_) || WaitsFor(report, on_));
+    return report.id == board && IsOnHand(report) && (IsOf(report, on_) || WaitsFor(report, on_));
   });
 }
 

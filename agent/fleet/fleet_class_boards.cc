@@ -75,7 +75,8 @@ class FleetClassBoards final : public ClassBoards {
   // A measurement that one board was asked for.
   struct Pinned {
     fleet::BoardId board = 0;
-    steady_clock::time_point there;  // when it was last seen
+    steady_clock::time_point since;
+    bool is_lost = false;  // the board was no longer the class's when it was asked
   };
 
   // Reports of the boards of a class, as the fleet has them now.
@@ -87,6 +88,7 @@ class FleetClassBoards final : public ClassBoards {
   Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
   // Of one that was asked for alone and has been away for too long.
   std::optional<ClassAnswer> TakeLost();
+  ClassAnswer Lose(JobId id);
   ClassAnswer LostAnswer(JobId id);
   std::optional<fleet::BoardId> BoardNamed(const std::string& name) const;
 
@@ -252,9 +254,8 @@ Result<MeasureNumber> FleetClassBoards::StartOn(const std::string& on, const std
   started_.insert(id);
   classes_[id] = on;
   Pinned& asked = pinned_[id];
-  asked = {only_on, steady_clock::now()};
   // One that is not listed any more, or was left out since, is lost at once.
-  if (!pinned || judged_out_.contains({on, only_on})) asked.there = looked_at_pinned_ = {};
+  asked = {only_on, steady_clock::now(), !pinned || judged_out_.contains({on, only_on})};
   return id;
 }
 
@@ -279,7 +280,9 @@ std::vector<ClassMember> FleetClassBoards::Members(const std::string& on) {
       member.state = ClassMember::State::kWaits;
     } else if ((IsOnHand(report) || report.state == BoardState::kHeld) && IsOf(report, on)) {
       member.state = ClassMember::State::kWorks;
-    } else if (report.state == BoardState::kLeftOut && was_judged_out) {
+    } else if (was_judged_out && (report.state == BoardState::kLeftOut ||
+                                  report.state == BoardState::kHeld || IsOnHand(report))) {
+      // Also one that works for another class.
       member.state = ClassMember::State::kLeftOut;
     }
     members.push_back(std::move(member));
@@ -319,26 +322,35 @@ ClassAnswer FleetClassBoards::LostAnswer(JobId id) {
 }
 
 std::optional<ClassAnswer> FleetClassBoards::TakeLost() {
+  for (const auto& [id, pinned] : pinned_) {
+    if (pinned.is_lost) return Lose(id);
+  }
   const auto now = steady_clock::now();
   if (pinned_.empty() || now - looked_at_pinned_ < kLookAtPinned) return std::nullopt;
   looked_at_pinned_ = now;
   const std::vector<BoardReport> all = fleet_.Boards();
-  for (auto& [id, pinned] : pinned_) {
-    const bool is_there = std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
-      return report.id == pinned.board && IsOnHand(report);
+  for (const auto& [id, pinned] : pinned_) {
+    const auto board = std::find_if(all.begin(), all.end(), [&](const BoardReport& report) {
+      return report.id == pinned.board;
     });
-    if (is_there && pinned.there != steady_clock::time_point()) pinned.there = now;
-    if (now - pinned.there <= options_.move_after) continue;
-    fleet_.Cancel(id);
-    return LostAnswer(id);
+    // By the fleet's own thread: who asks may have trained for minutes, in which the board was there.
+    const auto away_for = board == all.end() ? kForever : board->away_for;
+    if (std::min<steady_clock::duration>(away_for, now - pinned.since) > options_.move_after) {
+      return Lose(id);
+    }
   }
   return std::nullopt;
 }
 
+ClassAnswer FleetClassBoards::Lose(JobId id) {
+  fleet_.Cancel(id);
+  return LostAnswer(id);
+}
+
 Result<std::optional<ClassAnswer>> FleetClassBoards::TakeAnswer() {
-  if (std::optional<ClassAnswer> lost = TakeLost()) return lost;
+  // What a board measured counts, also where it is gone since.
   std::optional<fleet::JobEnded> ended = fleet_.TakeEnded(started_);
-  if (!ended) return std::optional<ClassAnswer>();
+  if (!ended) return TakeLost();
   Result<ClassAnswer> answer = AnswerOf(std::move(*ended));
   if (!answer.ok()) return answer.status();
   return std::optional(std::move(*answer));

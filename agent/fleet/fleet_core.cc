@@ -204,13 +204,16 @@ void FleetCore::Handle(CloseRequested&) {
   }
 }
 
-std::vector<BoardReport> FleetCore::Boards() const {
+std::vector<BoardReport> FleetCore::Boards(std::optional<Instant> now) const {
   std::vector<BoardReport> reports;
   for (const auto& [id, board] : boards_) {
     BoardReport report;
     report.id = id;
     report.name = board->spec.client.board_name;
     std::tie(report.state, report.why) = StateOf(*board);
+    if (board->off_hand_since) {
+      report.away_for = std::max(now.value_or(now_), now_) - *board->off_hand_since;
+    }
     for (const Lane& lane : board->lanes) {
       if (!lane.tag.empty()) report.classes.push_back(lane.tag);
     }

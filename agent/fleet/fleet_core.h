@@ -18,7 +18,8 @@
 //              waits, and runs only what asks for it alone, until BoardJudged; that holds until it comes
 //              back different.
 //   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
-//              with every measurement to the others, as long as there are several.
+//              with every measurement to the others, as long as there are several. Boards that wait to be
+//              judged are among them: they are judged by the kernels that they will run.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards
 //              the one that rested longest. So a slow board is given fewer jobs, not none.
 //   Leases     Per job or reserved, as ClientOptions says. Nobody keeps a reserved board without work
@@ -28,8 +29,8 @@
 //              are numbered; each has the measure id AttemptId() or, repeated on the board that may
 //              know it, the id of the one before. An id that was given up on a board is never used
 //              there again. A result is acknowledged to its board after AttemptRecorded. A job that an
-//              earlier run of the agent asked for goes to the board that knows its id, as long as that
-//              works.
+//              earlier run of the agent asked for goes to the board that knows one of its ids, as long as
+//              that works; of several the last attempt's.
 //   Absence    A board's job waits for it as long as no other board of the class is idle; from
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end
@@ -45,6 +46,7 @@
 //   Order      Everything follows from the events and their times.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -69,6 +71,8 @@ struct BoardReport {
   std::string name;
   BoardState state = BoardState::kConnecting;
   std::string why;  // of a state that needs a reason
+  // How long it has neither worked nor been given back for want of work; 0 while it does, or is.
+  std::chrono::milliseconds away_for{0};
   std::vector<std::string> classes;
   // Classes that it is unlike, or was judged not to belong to: why.
   std::map<std::string, std::string> left_out_of;
@@ -90,7 +94,8 @@ class FleetCore {
   // When TimePassed is due if nothing else happens before.
   std::optional<Instant> NextWakeup() const;
 
-  std::vector<BoardReport> Boards() const;
+  // now: of the reports; nothing: the last step's.
+  std::vector<BoardReport> Boards(std::optional<Instant> now = std::nullopt) const;
   // Jobs that wait, run, or have ended and are not recorded.
   std::size_t num_jobs() const { return jobs_.size(); }
   std::size_t num_waiting() const { return queue_.size(); }
@@ -129,8 +134,10 @@ class FleetCore {
   // Of what a board of a class ran by.
   void LearnKernels(const Board& board, const std::string& text);
   void LearnKernelsOf(const std::string& class_tag, const std::string& text);
-  // What a job of the lane runs by on a board: the class's choices; empty: the board's own.
-  std::string KernelsFor(const Board& board, const Lane& lane) const;
+  // Classes whose choices of kernels a board shares: that it serves, or waits to be judged for.
+  static std::vector<std::string> KernelClassesOf(const Board& board);
+  // What a job runs by on a board: the class's choices; empty: the board's own.
+  std::string KernelsFor(const Board& board, const Job& job) const;
   // A job that its board does not go on with, and another one perhaps does. False if none is left: then
   // it has ended.
   bool EndLostAttempt(Job& job, Board& board, const Status& why);
@@ -142,6 +149,8 @@ class FleetCore {
   void Wait(Job& job);
   // Which board a job that waits is kept for has changed.
   void KeepForWhoKnows(Job& job);
+  // Of a job that this run has given to no board: the attempt that a board knows of an earlier run.
+  void TakeKnownAttempt(Job& job) const;
   void KeepForWhoKnowsAll();
   // why: of an attempt that this ends.
   void TakeBack(Board& board, const std::string& why = "the board takes no more work");

@@ -251,7 +251,7 @@ void FleetDriver::StepOwnEvents() {
 void FleetDriver::TellReports() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!std::exchange(wants_reports_, false)) return;
-  reports_ = core_.Boards();
+  reports_ = core_.Boards(Now());
   changed_.notify_all();
 }
 

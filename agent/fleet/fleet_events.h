@@ -38,10 +38,11 @@ struct JobSpec {
   // for a day: a study that is resumed asks for what it had asked for, and gets what it did not live to
   // record. The job owns its network files.
   JobRequest request;
-  std::string class_tag;           // boards with this tag may run it
-  std::optional<BoardId> only_on;  // this board alone; class_tag is not read then
-  int priority = 0;                // the higher one goes first
-  std::string stream;              // streams of equal priority take turns
+  std::string class_tag;  // boards with this tag may run it
+  // This board alone; class_tag then says whose kernels it runs by, where the board has several classes.
+  std::optional<BoardId> only_on;
+  int priority = 0;    // the higher one goes first
+  std::string stream;  // streams of equal priority take turns
   // Of a measurement that another run of the agent began: how many of its attempts are recorded.
   int first_attempt = 0;
 };

@@ -13,6 +13,9 @@ namespace {
 // Sessions that an inference may lose on a board, each of them after ClientCore's own retries.
 constexpr int kMaxInferenceLosses = 2;
 
+// Attempts of a job, beyond the recorded ones, that an earlier run of the agent may have come to.
+constexpr int kMaxEarlierAttempts = 8;
+
 // What another board may answer otherwise. The rest says that the request cannot be carried out.
 bool IsBoardsError(StatusCode code) {
   switch (code) {
@@ -50,8 +53,23 @@ void FleetCore::Wait(Job& job) {
   has_new_work_ = true;
 }
 
+void FleetCore::TakeKnownAttempt(Job& job) const {
+  const bool is_new = job.is_measurement() && !job.id_known_to && job.owed.empty();
+  if (!is_new || known_at_.empty()) return;
+  const std::string& base = std::get<MeasureInput>(job.spec.request.input).measure_id;
+  for (int later = kMaxEarlierAttempts; later >= 0; --later) {
+    const int attempt = job.spec.first_attempt + later;
+    std::string measure_id = AttemptId(base, attempt);
+    if (!known_at_.contains(measure_id)) continue;
+    job.attempt = attempt;
+    job.measure_id = std::move(measure_id);
+    return;
+  }
+}
+
 void FleetCore::KeepForWhoKnows(Job& job) {
   job.entry.kept_for.reset();
+  TakeKnownAttempt(job);
   const auto known = known_at_.find(job.measure_id);
   if (known == known_at_.end()) return;
   const Board* board = Find(known->second);
@@ -177,9 +195,16 @@ void FleetCore::Handle(KernelChoicesKnown& event) { LearnKernelsOf(event.class_t
 
 void FleetCore::LearnKernels(const Board& board, const std::string& text) {
   if (text.empty()) return;
+  for (const std::string& tag : KernelClassesOf(board)) LearnKernelsOf(tag, text);
+}
+
+std::vector<std::string> FleetCore::KernelClassesOf(const Board& board) {
+  std::vector<std::string> tags;
   for (const Lane& lane : board.lanes) {
-    if (!lane.only_on) LearnKernelsOf(lane.tag, text);
+    if (!lane.only_on) tags.push_back(lane.tag);
   }
+  tags.insert(tags.end(), board.waits_for.begin(), board.waits_for.end());
+  return tags;
 }
 
 void FleetCore::LearnKernelsOf(const std::string& class_tag, const std::string& text) {
@@ -187,16 +212,17 @@ void FleetCore::LearnKernelsOf(const std::string& class_tag, const std::string& 
   if (kernels.Take(text)) actions_.emplace_back(KernelsChosen{class_tag, kernels.text()});
 }
 
-std::string FleetCore::KernelsFor(const Board& board, const Lane& lane) const {
-  // Of a board of several classes that is asked by its name: the first one's.
-  const auto of_class = std::find_if(board.lanes.begin(), board.lanes.end(), [&](const Lane& one) {
-    return lane.only_on ? !one.only_on : one == lane;
-  });
-  if (of_class == board.lanes.end()) return {};
-  const auto kernels = class_kernels_.find(of_class->tag);
+std::string FleetCore::KernelsFor(const Board& board, const Job& job) const {
+  const std::vector<std::string> tags = KernelClassesOf(board);
+  // Of a board that is asked by its name, and by no class that it has: the first one's.
+  auto tag = std::find(tags.begin(), tags.end(), job.spec.class_tag);
+  if (tag == tags.end() && job.entry.lane.only_on) tag = tags.begin();
+  if (tag == tags.end()) return {};
+  const auto kernels = class_kernels_.find(*tag);
   if (kernels == class_kernels_.end()) return {};
   const bool is_alone = std::none_of(boards_.begin(), boards_.end(), [&](const auto& one) {
-    return one.second.get() != &board && Serves(*one.second, *of_class);
+    const std::vector<std::string> its = KernelClassesOf(*one.second);
+    return one.second.get() != &board && std::find(its.begin(), its.end(), *tag) != its.end();
   });
   return is_alone ? std::string() : kernels->second.text();
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/fleet/board_reports.h"
 #include "agent/fleet/fleet_core.h"
 #include "agent/fleet/fleet_state.h"
 
@@ -226,6 +227,8 @@ void FleetCore::Refresh(Board& board) {
     StartClient(board);
   }
   auto [state, why] = StateOf(board);
+  if (IsOnHand(state)) board.off_hand_since.reset();
+  if (!IsOnHand(state) && !board.off_hand_since) board.off_hand_since = now_;
   if (state != board.told_state || why != board.told_why) {
     board.told_state = state;
     board.told_why = why;
@@ -280,7 +283,7 @@ void FleetCore::Give(Board& board, Job& job) {
     job.id_known_to = board.spec.id;
     auto& input = std::get<MeasureInput>(request.input);
     input.measure_id = job.measure_id;
-    input.kernel_choices = KernelsFor(board, job.entry.lane);
+    input.kernel_choices = KernelsFor(board, job);
   }
   StepClient(board, JobSubmitted{std::move(request)});
 }

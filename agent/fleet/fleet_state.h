@@ -64,6 +64,7 @@ struct FleetCore::Board {
 
   // As of the last Refresh().
   BoardState told_state = BoardState::kConnecting;
+  std::optional<Instant> off_hand_since;
   std::string told_why;
   bool could_work = false;
   bool had_failed = false;

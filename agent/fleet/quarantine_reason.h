@@ -19,6 +19,13 @@ inline constexpr std::string_view kQuarantinePrefix = "quarantined: ";
 // The reason of the drain that quarantines a board.
 std::string QuarantineReason(const std::string& why);
 
+// The same of a board that is as `board` says. Releasing it gives it work again, so whoever does that must
+// read why it was drained before, also of one that is quarantined for one reason after another. Cut, with
+// "..." at its end, where both are longer than a board takes.
+//
+// REQUIRES: QuarantineReason(why) is not.
+std::string QuarantineReason(const std::string& why, const v1::BoardStatus& board);
+
 bool IsQuarantineReason(std::string_view reason);
 bool IsQuarantined(const v1::BoardStatus& board);
 

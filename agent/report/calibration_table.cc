@@ -34,9 +34,10 @@ std::string CalibrationTable(const ReportData& data) {
          Element(
              "p", "sub",
              "Every board of a class measured the same networks, interleaved. One whose latencies "
-             "are more or less one multiple of the reference board's, within " +
-                 FormatPercent(kMaxResidual, 0) +
-                 ", gives the same ratios to 8 bit and measures for its class.");
+             "are one multiple of the reference board's, with a standard deviation of at most " +
+                 FormatPercent(kMaxResidual, 0) + " and no ratio to 8 bit more than " +
+                 FormatPercent(kMaxRatioDifference, 0) +
+                 " off, gives the same ratios to 8 bit and measures for its class.");
 }
 
 }  // namespace bitpilot

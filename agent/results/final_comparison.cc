@@ -291,10 +291,8 @@ FinalEvent FinalTable(const SearchProblem& problem, const std::vector<TrainedFin
     });
     event.classes.push_back(std::move(one));
   }
-  event.rows = JointRows(problem.class_objective, event.classes);
-  if (problem.class_objective.kind == ClassObjective::Kind::kMean) {
-    for (FinalRow& row : event.rows) row.budget_met = RowKeepsBudgets(problem, row);
-  }
+  event.rows = JointRows(problem.class_objective, event.classes,
+                         [&](const FinalRow& row) { return RowKeepsBudgets(problem, row); });
   if (classes.size() == 1) event.classes.clear();
   return event;
 }

@@ -109,14 +109,16 @@ void JudgeJointly(Kind kind, const Rows& rows, FinalRow& joint) {
   }
 }
 
-FinalRow JointRow(Kind kind, const Rows& rows) {
+FinalRow JointRow(Kind kind, const Rows& rows, const KeepsBudgetsOf& keeps_budgets) {
   const auto failed = std::find_if(rows.begin(), rows.end(), [](const FinalRow* row) {
     return !row->ratio || !row->latency_median_ns;
   });
   if (failed != rows.end()) return RowWithoutRatio(**failed);
   FinalRow joint = kind == Kind::kMean ? MeanRow(rows) : SlowestOf(rows);
-  joint.budget_met =
-      std::all_of(rows.begin(), rows.end(), [](const FinalRow* row) { return row->budget_met; });
+  joint.budget_met = kind == Kind::kMean
+                         ? keeps_budgets(joint)
+                         : std::all_of(rows.begin(), rows.end(),
+                                       [](const FinalRow* row) { return row->budget_met; });
   for (const FinalRow* row : rows) {
     if (row->measure_status != "NOISY") continue;
     joint.measure_status = row->measure_status;
@@ -129,7 +131,8 @@ FinalRow JointRow(Kind kind, const Rows& rows) {
 }  // namespace
 
 std::vector<FinalRow> JointRows(const ClassObjective& objective,
-                                const std::vector<ClassFinal>& classes) {
+                                const std::vector<ClassFinal>& classes,
+                                const KeepsBudgetsOf& keeps_budgets) {
   BITPILOT_CHECK(!classes.empty());
   if (classes.size() == 1) return classes.front().rows;
   if (objective.kind == Kind::kOne) {
@@ -142,7 +145,7 @@ std::vector<FinalRow> JointRows(const ClassObjective& objective,
   for (std::size_t i = 0; i < classes.front().rows.size(); ++i) {
     Rows rows;
     for (const ClassFinal& each : classes) rows.push_back(&each.rows[i]);
-    joint.push_back(JointRow(objective.kind, rows));
+    joint.push_back(JointRow(objective.kind, rows, keeps_budgets));
   }
   return joint;
 }

@@ -178,7 +178,9 @@ Status BoardPools::StepClass(Class& one) {
     const bool is_new = waits(board) && board.measurements.empty();
     const std::string& name = board.member.name;
     if (!is_new || one.IsMeasuring(name) || one.MustRest(name)) continue;
-    BITPILOT_RETURN_IF_ERROR(Start(one, board));
+    // The others run by the kernels that the first one finds.
+    if (one.pool.num_networks() == 0 && !one.measuring.empty()) break;
+    BITPILOT_RETURN_IF_ERROR(Start(one, board, boards));
   }
   if (!one.measuring.empty() && now - *one.asked < times_.patience) return Status();
   std::vector<Present> judged;
@@ -260,20 +262,26 @@ bool BoardPools::NeedsLastResort(Class& one, const std::vector<Present>& boards)
          });
 }
 
-Status BoardPools::Start(Class& one, const Present& board) {
+std::size_t BoardPools::NumNetworks(const Class& one, const std::vector<Present>& boards) const {
+  if (one.pool.num_networks() > 0) return static_cast<std::size_t>(one.pool.num_networks());
+  std::vector<const Network*> all;
+  for (const Network& network : networks_) all.push_back(&network);
+  std::size_t fitting = all.size();
+  for (const Present& board : boards) {
+    if (!IsThere(board.member) || !board.member.info) continue;
+    fitting = std::min(fitting, PartsThatFit(all, board.member.info->limits).front().size());
+  }
+  return fitting;
+}
+
+Status BoardPools::Start(Class& one, const Present& board, const std::vector<Present>& boards) {
   if (networks_.empty()) {
     assignments_ = ReferenceAssignments(topology_, config_);
     networks_ = ReferenceNetworks(topology_, assignments_);
   }
   MeasureJob job;
   for (const Network& network : networks_) job.networks.push_back(&network);
-  // As many as the first board took; a board that is like it takes them, too.
-  const auto known = static_cast<std::size_t>(one.pool.num_networks());
-  if (known == 0) {
-    job.networks = PartsThatFit(job.networks, board.member.info->limits).front();
-  } else {
-    job.networks.resize(std::min(known, job.networks.size()));
-  }
+  job.networks.resize(std::min(NumNetworks(one, boards), job.networks.size()));
   job.tier = Tier::kStandard;
   // What did not agree is measured again in windows twice as long, as what is NOISY is.
   job.window_doublings = static_cast<int>(board.measurements.size());
@@ -329,7 +337,7 @@ Status BoardPools::Judge(Class& one, const std::vector<Present>& boards) {
   for (const std::size_t i : *again) {
     const std::string& name = boards[i].member.name;
     if (!may_repeat || !is_new || one.IsMeasuring(name) || one.MustRest(name)) continue;
-    BITPILOT_RETURN_IF_ERROR(Start(one, boards[i]));
+    BITPILOT_RETURN_IF_ERROR(Start(one, boards[i], boards));
     is_repeated = true;
   }
   if (is_repeated) return Status();

@@ -111,7 +111,10 @@ class BoardPools {
   void Reconcile(Class& one, const std::vector<Present>& boards);
   bool IsGathering(Class& one, const std::vector<Present>& boards) const;
   bool NeedsLastResort(Class& one, const std::vector<Present>& boards) const;
-  Status Start(Class& one, const Present& board);
+  Status Start(Class& one, const Present& board, const std::vector<Present>& boards);
+  // How many networks boards of a class are measured with: as many as its first ones were, or as each of
+  // `boards` takes that is there.
+  std::size_t NumNetworks(const Class& one, const std::vector<Present>& boards) const;
   Status Judge(Class& one, const std::vector<Present>& boards);
   void Tell(const CalibrationEvent& event, const std::optional<CalibrationEvent>& before);
   Class* Find(const std::function<bool(const Class&)>& is_it);

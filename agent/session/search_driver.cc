@@ -88,7 +88,9 @@ Result<SearchOutcome> SearchDriver::Run() {
     outcome.final = std::move(*final);
     outcome.anchor = problem.anchor;
     outcome.calibrations = pools_->Decisions();
-    if (!IsExtended(environment)) return outcome;
+    const Result<bool> extended = IsExtended(environment);
+    if (!extended.ok()) return extended.status();
+    if (!*extended) return outcome;
   }
 }
 
@@ -367,14 +369,19 @@ Status SearchDriver::SettleExtendedTwin(SearchEnvironment& environment) {
   return Status();
 }
 
-bool SearchDriver::IsExtended(SearchEnvironment& environment) {
+Result<bool> SearchDriver::IsExtended(SearchEnvironment& environment) {
   const bool by_this_run =
       parts_ != nullptr && options_.more_measurements && !is_extended_ && journal_.recording();
   if (by_this_run) {
     is_extended_ = true;
     environment.Extend(*options_.more_measurements);
   }
-  return by_this_run || journal_.next_kind() == ConditionsEvent::kKind;
+  if (by_this_run || journal_.next_kind() == ConditionsEvent::kKind) return true;
+  if (!journal_.replaying()) return false;
+  return DataCorrupt("the search has ended at seq " + std::to_string(journal_.seq()) +
+                     ", and the log goes on with an event of kind " +
+                     std::string(journal_.next_kind()) + ": expected " +
+                     std::string(ConditionsEvent::kKind) + " of an extension, or nothing");
 }
 
 // Who resumes has seen what the log answers.

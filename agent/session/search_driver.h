@@ -97,7 +97,9 @@ class SearchDriver {
   // anything is decided. Not in a log whose extension has no anchor, as an older bitpilot wrote it.
   Status SettleExtendedTwin(SearchEnvironment& environment);
   // True if the log goes on after the end, or should: the search is extended.
-  bool IsExtended(SearchEnvironment& environment);
+  //
+  // Errors: kDataCorrupt if it goes on with anything else than an extension's conditions.
+  Result<bool> IsExtended(SearchEnvironment& environment);
   void Report(const SearchEnvironment& environment) const;
   Result<SearchOutcome> Interruption(const Status& status) const;
   SearchOutcome Outcome(bool interrupted) const;

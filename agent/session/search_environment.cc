@@ -121,6 +121,10 @@ Result<Observation> SearchEnvironment::ObserveConditions() {
 }
 
 Result<Observation> SearchEnvironment::Live() {
+  // That a search is extended is in the log before anything that its boards do: by that who reads the log
+  // knows that it goes on.
+  if (view_.conditions() && view_.conditions()->totals != totals_) return ObserveConditions();
+  board_.LimitMissing(totals_.measurements);
   BITPILOT_RETURN_IF_ERROR(pools_.Step());
   if (!view_.conditions() || *view_.conditions() != ConditionsNow()) return ObserveConditions();
   while (true) {
@@ -134,7 +138,6 @@ Result<Observation> SearchEnvironment::Live() {
     Result<std::vector<StepBoard::Part>> measured = board_.TakeAnswers();
     if (!measured.ok()) return measured.status();
     NoteMeasured(*measured);
-    BITPILOT_RETURN_IF_ERROR(CheckNotAllMissing());
     BITPILOT_RETURN_IF_ERROR(pools_.Step());
     const auto complete = std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& each) {
       return !needs_work(each) && each.is_measured();
@@ -144,26 +147,17 @@ Result<Observation> SearchEnvironment::Live() {
     // On this machine a candidate is read before it is measured, with nothing beside it.
     const bool shares_this_machine = boards_->SharesThisMachine();
     if (!shares_this_machine) BITPILOT_RETURN_IF_ERROR(FeedBoards());
-    const bool is_measuring = board_.is_measuring() || pools_.is_measuring();
-    if (to_do != tickets_.end() && !(shares_this_machine && is_measuring)) {
+    if (to_do != tickets_.end() && !(shares_this_machine && board_.awaits_answers())) {
       BITPILOT_RETURN_IF_ERROR(Work(*to_do));
       continue;
     }
     BITPILOT_RETURN_IF_ERROR(FeedBoards());
-    BITPILOT_CHECK(board_.is_measuring());
+    // Of boards that are compared alone, where a candidate is yet to be read.
+    BITPILOT_CHECK(board_.awaits_answers());
     measured = board_.WaitForAnswers();
     if (!measured.ok()) return measured.status();
     NoteMeasured(*measured);
   }
-}
-
-Status SearchEnvironment::CheckNotAllMissing() const {
-  if (board_.num_missing() <= totals_.measurements) return Status();
-  return {
-      StatusCode::kUnavailable,
-      "boards were gone for " + std::to_string(board_.num_missing()) +
-          " candidates, which were predicted (--on-missing surrogate): as many as the search may "
-          "measure. Bring a board back and resume"};
 }
 
 void SearchEnvironment::NoteMeasured(const std::vector<StepBoard::Part>& parts) {

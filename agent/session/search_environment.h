@@ -138,8 +138,6 @@ class SearchEnvironment final : public Environment {
   Result<TransitionEvent> Conclude(const Ticket& ticket, const std::optional<Scored>& score,
                                    const std::string& network_sha256) const;
   Result<double> PredictedRatio(const ClassId& on, const Choice& choice) const;
-  // Predictions are no more than what may be measured: a search must not go on by them for ever.
-  Status CheckNotAllMissing() const;
   Progress ProgressOf(const Ticket& ticket) const;
   Observation TakeTransition(TicketList::iterator ticket, TransitionEvent event);
   // Where every answer ends: the ticket is no longer in flight, and places that nobody may name any

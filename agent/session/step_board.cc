@@ -149,7 +149,7 @@ Result<std::optional<StepRequest>> StepBoard::NextRequest(const std::string& ser
 }
 
 Result<std::vector<StepBoard::Part>> StepBoard::TakeAnswers() {
-  while (is_measuring() || (pools_ != nullptr && pools_->is_measuring())) {
+  while (awaits_answers()) {
     Result<std::optional<ClassAnswer>> answer = boards_->TakeAnswer();
     if (!answer.ok()) return answer.status();
     if (!*answer) break;
@@ -159,7 +159,7 @@ Result<std::vector<StepBoard::Part>> StepBoard::TakeAnswers() {
 }
 
 Result<std::vector<StepBoard::Part>> StepBoard::WaitForAnswers() {
-  BITPILOT_CHECK(is_measuring());
+  BITPILOT_CHECK(awaits_answers());
   std::vector<Part> complete = TakeComplete();
   if (!complete.empty()) return complete;
   Result<std::optional<ClassAnswer>> answer = boards_->WaitForAnswer();
@@ -176,13 +176,19 @@ Status StepBoard::Take(ClassAnswer answer) {
   BITPILOT_CHECK(found != measuring_.end());
   auto& [part, measuring] = *found;
   if (!answer.failure.ok()) {
+    if (static_cast<int>(missing_.size()) >= max_missing_) {
+      return {StatusCode::kUnavailable,
+              "boards were gone for " + std::to_string(missing_.size()) +
+                  " candidates, which were predicted (--on-missing surrogate): as many as the "
+                  "search may measure, and " +
+                  answer.failure.message() + ". Bring a board back and resume"};
+    }
     const Result<MissingEvent> missing = journal_.Observe<MissingEvent>([&] {
       return Result<MissingEvent>(
           MissingEvent{found->first.first, found->first.second, answer.failure.message()});
     });
     if (!missing.ok()) return missing.status();
     NoteMissing(*missing);
-    ++num_missing_;
     return GoOn(part, measuring);
   }
   if (answer.is_lost) {
@@ -247,6 +253,11 @@ Result<ClassOutcome> StepBoard::OutcomeOf(int step, const ClassId& on) const {
   outcome.on = on;
   if (const auto missing = missing_.find({step, on}); missing != missing_.end()) {
     outcome.result = BoardUnavailable{missing->second};
+    // What a board measured of it that then went took its time all the same.
+    const std::string step_id = IdOf(step, on);
+    for (int number = 0; logged_.contains(SeriesId(step_id, number)); ++number) {
+      outcome.board_seconds += SecondsOf(SeriesId(step_id, number));
+    }
     return outcome;
   }
   const auto measured = [&](const StepRequest& request) -> Result<StepRows> {

@@ -11,6 +11,7 @@
 // are doing meanwhile.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,8 +55,9 @@ class StepBoard {
   void NoteLogged(const MeasurementEvent& event);
   // The same of a part that no board could be asked for.
   void NoteMissing(const MissingEvent& event);
-  // Parts that became so since this object is there.
-  int num_missing() const { return num_missing_; }
+  // How many parts of the log may be so; one more is an error of whoever asks for answers. A search must
+  // not go on by predictions for ever.
+  void LimitMissing(int max_missing) { max_missing_ = max_missing; }
 
   // A step on a class.
   using Part = std::pair<int, ClassId>;
@@ -68,14 +70,18 @@ class StepBoard {
   Status Start(int step, const ClassId& on, const BitAssignment& assignment,
                const Network& network);
   bool is_measuring() const { return !measuring_.empty(); }
+  // That, or boards are compared: an answer will come.
+  bool awaits_answers() const {
+    return is_measuring() || (pools_ != nullptr && pools_->is_measuring());
+  }
   int NumMeasuring(const ClassId& on) const;
 
   // Stores answers that are there and goes on with what they belong to; returns the parts whose numbers
   // are complete.
   //
-  // Errors: the board's and the journal's.
+  // Errors: the board's and the journal's; kUnavailable at LimitMissing().
   Result<std::vector<Part>> TakeAnswers();
-  // The same after one answer at least, or a second or so. REQUIRES: is_measuring().
+  // The same after one answer at least, or a second or so. REQUIRES: awaits_answers().
   Result<std::vector<Part>> WaitForAnswers();
 
   // What the stored rows come to: a pure function of the log up to the last of this part's. Of a part that is
@@ -124,7 +130,7 @@ class StepBoard {
   std::map<std::string, bool> may_repeat_;
   std::map<Part, Measuring> measuring_;
   std::map<Part, std::string> missing_;  // and why
-  int num_missing_ = 0;
+  int max_missing_ = std::numeric_limits<int>::max();
   std::optional<Network> uniform8_;
 };
 

@@ -14,8 +14,11 @@
 namespace bitpilot {
 
 // Boards agree if the coefficient of variation, over the reference networks, of the one's latencies as
-// multiples of the other's is at most this.
+// multiples of the other's is at most this ...
 inline constexpr double kMaxResidual = 0.01;
+// ... and no network's ratio to uniform 8 bit, as a multiple of that on the other board, is further from 1. One
+// network alone hardly moves a standard deviation: uniform 8 bit could be 2.8 % off, and every ratio with it.
+inline constexpr double kMaxRatioDifference = 0.02;
 
 // Measurements of a board's reference networks at most: one that does not agree is measured again, and
 // their means are compared.
@@ -52,7 +55,13 @@ struct BoardAgreement {
   double expected_ratio = 1.0;
   double ratio = 1.0;
 
-  bool is_close() const { return residual <= kMaxResidual; }
+  // How far that ratio is from what was expected, as a share of it.
+  double ratio_difference() const {
+    return (ratio > expected_ratio ? ratio / expected_ratio : expected_ratio / ratio) - 1.0;
+  }
+  bool is_close() const {
+    return residual <= kMaxResidual && ratio_difference() <= kMaxRatioDifference;
+  }
   friend bool operator==(const BoardAgreement&, const BoardAgreement&) = default;
 };
 

@@ -173,7 +173,7 @@ std::string DescribeCalibration(const CalibrationEvent& event, const CalibratedB
     return name +
            Formatted(" agrees with '%s': %.3f times its latency, and ratios that scatter by ",
                      event.reference.c_str(), agreement.factor) +
-           Percent(agreement.residual) + last_resort;
+           Percent(agreement.residual) + " (standard deviation)" + last_resort;
   }
   const bool is_noise = agreement.noise > agreement.residual / 2.0;
   return name + " is left out of " + ClassLabel(event.on) + ": beside '" + event.reference +
@@ -181,8 +181,9 @@ std::string DescribeCalibration(const CalibrationEvent& event, const CalibratedB
          Formatted("%.3f times as long, scatter by ", agreement.factor) +
          Percent(agreement.residual) + " (expected at most " + Percent(kMaxResidual) +
          "); network " + std::to_string(agreement.worst_network + 1) +
-         Formatted(" takes %.3f of uniform 8 bit's time, expected %.3f. ", agreement.ratio,
-                   agreement.expected_ratio) +
+         Formatted(" takes %.3f of uniform 8 bit's time, expected %.3f, and at most ",
+                   agreement.ratio, agreement.expected_ratio) +
+         Percent(kMaxRatioDifference) + " more or less. " +
          (is_noise ? "Its measurements scatter that much by themselves (" +
                          Percent(agreement.noise) + "): look for other work and for heat on it"
                    : "Look at its clock, cooling, memory and supply, or give it a tag of its own: "

@@ -45,8 +45,8 @@ DaemonCore::DaemonCore(CoreConfig config)
   config_.kept_results.clear();
   if (dropped == 0) return;
   AddLog(
-      "dropped results that were measured with other kernels or by another board, which no "
-      "agent had fetched: " +
+      "dropped results that no agent had fetched, and that were measured by other builds, under "
+      "another system or governor, or by another board: " +
           std::to_string(dropped),
       "results_dropped", {{"count", std::to_string(dropped)}});
 }

@@ -18,7 +18,7 @@
 //              for its measure_id: asked again it is answered from the job or from the kept results,
 //              which needs no lease.
 //   Results    Kept until they are acknowledged, for a day at most, and written to the disk between
-//              two measurements (kept_results.h). Dropped at a start with other kernels. Sent to the
+//              two measurements (kept_results.h). Dropped at a start as a different board. Sent to the
 //              session that asked last. One that was cancelled and acknowledged before it ended is not
 //              kept: asked for again, its measurement is a new one.
 //   Time       A job may run for its request's deadline_ms, counted from its start (waiting does

@@ -1,6 +1,7 @@
 #include "device_daemon/core/kept_results.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace bitpilot::daemon {
@@ -8,8 +9,11 @@ namespace bitpilot::daemon {
 std::string MeasurerOf(const v1::DeviceCapabilities& capabilities) {
   std::string text;
   for (const std::string& part :
-       {capabilities.cpu_model(), capabilities.core(), capabilities.isa(),
-        capabilities.kernel_build(), capabilities.backend(), capabilities.model_source()}) {
+       {capabilities.name(), capabilities.cpu_model(), capabilities.core(), capabilities.isa(),
+        std::to_string(capabilities.cpu_count()), capabilities.architecture(), capabilities.os(),
+        capabilities.governor(), capabilities.daemon_build(), capabilities.kernel_build(),
+        capabilities.backend(), capabilities.model_source(),
+        std::string(capabilities.shares_agent_host() ? "this machine trains" : "")}) {
     text += part + '\n';
   }
   return text;
@@ -40,7 +44,7 @@ void KeptResults::Insert(One one) {
 
 bool KeptResults::Load(v1::KeptResult kept, const std::string& measurer,
                        std::chrono::milliseconds now) {
-  if (!kept.measured_by().empty() && kept.measured_by() != measurer) {
+  if (kept.measured_by() != measurer) {
     dropped_.push_back(kept.result().measure_id());
     return false;
   }

@@ -2,8 +2,9 @@
 //
 // A result is asked for again until its agent has it, also after a restart of the daemon. Most are
 // acknowledged at once; the others are written to the disk, after a moment, so that no measurement
-// waits for it, and never in the middle of one, which it would disturb. What the board measured with
-// other kernels, or as another machine whose disk it has now, is none of its results any more.
+// waits for it, and never in the middle of one, which it would disturb. An agent records a result with
+// what the board is like when it fetches it: what a board measured that was different in anything that its
+// fingerprint holds (agent/fleet/board_conditions.h), or does not say what it was like, is dropped.
 #pragma once
 
 #include <chrono>
@@ -18,8 +19,7 @@
 
 namespace bitpilot::daemon {
 
-// What numbers depend on and an agent tells boards apart by: a board that is different in it is another
-// one (FingerprintDifference(), agent/fleet/wire_conversion.h).
+// All that an agent's fingerprint of the board is made of.
 std::string MeasurerOf(const v1::DeviceCapabilities& capabilities);
 
 // Pure bookkeeping. The oldest make room.
@@ -32,7 +32,7 @@ class KeptResults {
   static constexpr int kMaxResends = 60;                 // Then it waits until it is asked for.
   static constexpr std::chrono::hours kLongestKept{24};  // Counted anew at every start.
 
-  // What an earlier run of the daemon left on the disk. It is dropped there if another measurer gave it.
+  // What an earlier run of the daemon left on the disk. It is dropped there unless this measurer gave it.
   //
   // measurer: of this run. Returns whether it is kept.
   bool Load(v1::KeptResult kept, const std::string& measurer, std::chrono::milliseconds now);

@@ -19,15 +19,10 @@ using Json = nlohmann::json;
 // Attempts of a measurement that are looked for.
 constexpr int kMostAttempts = 16;
 
-std::vector<std::string> IdsOf(const std::string& log, const std::string& event) {
-  std::vector<std::string> ids;
-  for (const Json& line : ReadLines(log)) {
-    if (line.value("event", "") == event) ids.push_back(line.at("measure_id"));
-  }
-  return ids;
-}
+bool HasNumbers(const std::string& status) { return status == "OK" || status == "NOISY"; }
 
-// What a daemon's log of one life says of its executions.
+// What a daemon's log of one life says of its executions. A result that no agent has fetched may be lost with
+// the daemon, until that has written it to its disk, which logs do not tell: it may run again in another life.
 class Executions {
  public:
   // Why it should not have begun now; empty if it should, or if it failed before and the board was told
@@ -37,8 +32,7 @@ class Executions {
     const One before = std::exchange(known->second, One());
     if (is_new) return {};
     if (before.status.empty()) return "executed again while it ran: " + id;
-    const bool has_numbers = before.status == "OK" || before.status == "NOISY";
-    if (has_numbers || !before.is_forgotten) {
+    if (HasNumbers(before.status) || !before.is_forgotten) {
       return "executed again though its result was known: " + id;
     }
     ++repeated_;
@@ -103,36 +97,39 @@ KillReport ReportOf(const CampaignFiles& files, int lives) {
       announced_as[IdOfAttempt(id, attempt)] = id;
     }
   }
-  std::set<std::string> failed;  // their attempts may be forgotten: another one follows
-  for (int life = 1; life <= lives; ++life) {
-    for (const Json& line : ReadLines(files.DaemonLog(life))) {
-      if (line.value("event", "") != "measurement_finished") continue;
-      ++report.executed;
-      if (line.at("status") != "OK" && line.at("status") != "NOISY") {
-        failed.insert(line.at("measure_id").get<std::string>());
-      }
-    }
-  }
+  std::map<std::string, std::string>
+      statuses;                // of each id's last execution so far, in whatever life
+  std::set<std::string> done;  // acknowledged with numbers, in whatever life
   for (int life = 1; life <= lives; ++life) {
     Executions executions;
     for (const Json& line : ReadLines(files.DaemonLog(life))) {
       const std::string event = line.value("event", "");
       const std::string id = line.value("measure_id", "");
-      if (event == "measurement_finished") executions.End(id, line.at("status"));
-      if (event == "result_acknowledged") executions.Acknowledge(id);
-      if (event != "measurement_started") continue;
-      const std::string violation = executions.Begin(id);
-      if (!violation.empty()) object(violation);
-    }
-    report.repeated += executions.repeated();
-    for (const std::string& id : IdsOf(files.DaemonLog(life), "result_acknowledged")) {
-      if (failed.contains(id)) continue;
-      ++report.acknowledged;
-      const auto found = announced_as.find(id);
-      if (found == announced_as.end() || !finished.contains(found->second)) {
-        object("acknowledged and not recorded: " + id);
+      if (event == "measurement_finished") {
+        ++report.executed;
+        statuses[id] = line.at("status");
+        executions.End(id, line.at("status"));
+      } else if (event == "measurement_started") {
+        const std::string violation = executions.Begin(id);
+        if (!violation.empty()) {
+          object(violation);
+        } else if (done.contains(id)) {
+          object("executed again though it was acknowledged: " + id);
+        }
+      } else if (event == "result_acknowledged") {
+        executions.Acknowledge(id);
+        // One that failed may be forgotten: another attempt follows.
+        const auto status = statuses.find(id);
+        if (status != statuses.end() && !HasNumbers(status->second)) continue;
+        ++report.acknowledged;
+        done.insert(id);
+        const auto found = announced_as.find(id);
+        if (found == announced_as.end() || !finished.contains(found->second)) {
+          object("acknowledged and not recorded: " + id);
+        }
       }
     }
+    report.repeated += executions.repeated();
   }
   return report;
 }

@@ -205,6 +205,8 @@ void Oracle::CheckNumbers(const Record& record) {
     Break("numbers are measured", "the numbers of " + NameOf(record) + " " + how);
   };
   const std::vector<Number>& numbers = record.images.empty() ? record.numbers : record.images;
+  const bool has_numbers = record.status == "OK" || record.status == "NOISY";
+  if (numbers.empty() && has_numbers) object("are gone: it is recorded as " + record.status);
   if (numbers.empty()) return;
   const bool infers = !record.images.empty();
   if (!infers && numbers.size() != record.networks.size()) object("are not one a network");
@@ -220,6 +222,9 @@ void Oracle::CheckNumbers(const Record& record) {
       return object("are not those of an execution of it on " + BoardName(record.board));
     }
     if (numbers[i].position != i) return object("are exchanged among each other");
+    if (!infers && execution->status != record.status) {
+      return object("are recorded as " + record.status + ", and were " + execution->status);
+    }
   }
   if (infers) return;
   const std::string& kind = executions_[numbers.front().execution].kind;

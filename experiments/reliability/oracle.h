@@ -27,7 +27,8 @@
 //                            When an acknowledgement reaches a board, the study has the attempt on
 //                            its disk, and keeps it.
 //   numbers are measured     What is recorded was executed, by that board, for that job, and each number
-//                            is of the network under which it is written.
+//                            is of the network under which it is written. A measurement is recorded as OK
+//                            or NOISY with a number a network, and as that which its worker said.
 //   classes stay apart       All numbers of a class in a study come from boards that were alike when they
 //                            measured, whatever became of them since. One that is unlike is named.
 //   drained boards rest      A drained board grants no lease, takes no job, and runs only what it had taken
@@ -56,7 +57,8 @@ struct Execution {
   int board = 0;
   int boot = 0;
   std::vector<std::string> networks;
-  std::string kind;  // what the board was like: boards of one kind are alike
+  std::string kind;         // what the board was like: boards of one kind are alike
+  std::string status = {};  // "OK" or "NOISY", as its worker said; empty of what gave no numbers
 };
 
 // A number that a board gave: which execution it is of, and of which of its networks or images.
@@ -105,6 +107,10 @@ class Oracle {
   // Returns the number by which the execution is known.
   std::uint64_t OnExecutionStarted(int board, const std::string& session, Execution execution,
                                    bool is_measurement, Time now);
+  // Its worker gave numbers of this status, "OK" or "NOISY".
+  void OnNumbers(std::uint64_t execution, const std::string& status) {
+    executions_.at(execution).status = status;
+  }
   void OnExecutionEnded(int board, Time now);
   void OnAcknowledged(int board, const std::string& measure_id);
   // What it is told by an operator is on its disk.

@@ -68,6 +68,10 @@ std::string_view ToString(PlantedBug bug) {
       return "agent-cuts-power-of-drained-boards";
     case PlantedBug::kAgentKeepsAReplacedLink:
       return "agent-keeps-a-replaced-link";
+    case PlantedBug::kAgentLosesNumbers:
+      return "agent-loses-numbers";
+    case PlantedBug::kBoardHidesNoise:
+      return "board-hides-noise";
   }
   return "unknown";
 }

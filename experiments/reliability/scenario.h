@@ -45,8 +45,10 @@ enum class PlantedBug {
   kAgentCutsPowerForEver,
   kAgentCutsPowerOfDrainedBoards,  // takes what one says for no answer
   kAgentKeepsAReplacedLink,        // does not see that a board connected anew
+  kAgentLosesNumbers,              // records a measurement as OK without them
+  kBoardHidesNoise,                // calls a disturbed measurement OK
 };
-inline constexpr int kNumBugs = static_cast<int>(PlantedBug::kAgentKeepsAReplacedLink);
+inline constexpr int kNumBugs = static_cast<int>(PlantedBug::kBoardHidesNoise);
 std::string_view ToString(PlantedBug bug);
 
 // Rates are permille of messages, or of boards and agents each second.

@@ -41,6 +41,9 @@ bool SimAgent::PlayBugs(JobId id, Oracle::Record& record, const BoardInfo& info)
       record.status = "CRASH";
       record.numbers.clear();
       return false;
+    case PlantedBug::kAgentLosesNumbers:
+      if (has_numbers && world_.random().Permille(50)) record.numbers.clear();
+      return false;
     case PlantedBug::kAgentRecordsTwice:
       Commit(id, record, info);
       return false;

@@ -329,6 +329,10 @@ void SimBoard::FinishWorker(std::uint64_t number) {
     status = kStatuses[random.Below(std::size(kStatuses))];
     if (status != v1::NOISY) FailWorker(v1::MeasureStatus_Name(status));
   }
+  if (status == v1::OK || status == v1::NOISY) {
+    world_.oracle().OnNumbers(worker_->execution, v1::MeasureStatus_Name(status));
+  }
+  if (world_.bug() == PlantedBug::kBoardHidesNoise && status == v1::NOISY) status = v1::OK;
   if (world_.bug() == PlantedBug::kBoardInventsFailures && random.Permille(50)) {
     status = v1::OUT_OF_MEMORY;
   }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "agent/fleet/quarantine_reason.h"
+#include "kernels/base/utf8.h"
+#include "proto/validation.h"
 
 namespace bitpilot {
 namespace {
@@ -187,6 +189,31 @@ TEST(QuarantineReasonTest, TellsAQuarantineFromAnotherDrain) {
   EXPECT_TRUE(IsQuarantined(board));
   board.set_drain_reason("new fan");
   EXPECT_FALSE(IsQuarantined(board));
+}
+
+// Both are as long as they may be.
+TEST(QuarantineReasonTest, CutsTheEarlierReasonOnlyAsFarAsItMust) {
+  v1::BoardStatus board;
+  board.set_draining(true);
+  std::string earlier;
+  while (earlier.size() + 2 <= kMaxNameBytes) earlier += "\u00e9";  // of two bytes
+  board.set_drain_reason(earlier);
+  for (const std::size_t length : {200, 201}) {
+    const std::string why(length, 'x');
+    const std::string reason = QuarantineReason(why, board);
+    EXPECT_LE(reason.size(), kMaxNameBytes);
+    EXPECT_GE(reason.size() + 1, kMaxNameBytes);
+    EXPECT_TRUE(IsUtf8(reason));
+    EXPECT_TRUE(reason.starts_with("quarantined: " + why + "; was drained: \u00e9"));
+    EXPECT_TRUE(reason.ends_with("\u00e9..."));
+  }
+  // The second quarantine takes what there is of it.
+  const std::string why(kMaxNameBytes - kQuarantinePrefix.size(), 'x');
+  EXPECT_LE(QuarantineReason(why, board).size(), kMaxNameBytes);
+  board.set_drain_reason("new fan");
+  EXPECT_EQ(QuarantineReason("slow", board), "quarantined: slow; was drained: new fan");
+  board.set_drain_reason("quarantined: slow; was drained: new fan");
+  EXPECT_EQ(QuarantineReason("hot", board), "quarantined: hot; was drained: new fan");
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ struct ScriptedMember {
   double narrow_factor = 1.0;  // of those of networks other than uniform 8 bit
   std::string machine = "one";
   MeasureStatus status = MeasureStatus::kOk;
-  bool is_lost = false;  // while it measures
+  bool is_lost = false;   // while it measures
+  int max_networks = 64;  // that it takes at once
 };
 
 class ScriptedClass final : public ClassBoards {
@@ -128,6 +129,7 @@ class ScriptedClass final : public ClassBoards {
     BoardInfo info;
     info.name = member.machine;
     info.backend = "kernels";
+    info.limits.max_networks = member.max_networks;
     return info;
   }
   static Measurement MeasurementOf(const ScriptedMember& member, const MeasureJob& job) {
@@ -250,6 +252,33 @@ TEST_F(BoardPoolsTest, LeavesOutAndNamesTheBoardThatDiffers) {
   ExpectVerifies();
 }
 
+// Networks that one of them could not take are compared by none; also a board that is measured later has
+// the same ones.
+TEST_F(BoardPoolsTest, BoardsThatTakeUnlikeNumbersOfNetworksAreComparedByTheFewest) {
+  boards_.members["b"].max_networks = 6;
+  boards_.members["c"].state = ClassMember::State::kAway;
+  Settle();
+  ASSERT_EQ(Events().size(), 1U);
+  EXPECT_EQ(Events().front().networks, 4) << "eight in two parts, of which each has uniform 8 bit";
+  EXPECT_THAT(boards_.judged, ElementsAre(testing::Pair("a", true), testing::Pair("b", true)));
+  boards_.members["c"] = {};
+  Run();
+  EXPECT_TRUE(boards_.judged.at("c"));
+  ExpectVerifies();
+}
+
+// The second one comes while the first is measured.
+TEST_F(BoardPoolsTest, ABoardThatComesBeforeTheFirstAnswerIsComparedByAsManyNetworks) {
+  boards_.members["a"].max_networks = 6;
+  boards_.members["b"].state = boards_.members["c"].state = ClassMember::State::kAway;
+  ASSERT_TRUE(pools_->Step().ok());
+  boards_.members["b"].state = ClassMember::State::kWaits;
+  Run();
+  EXPECT_TRUE(boards_.judged.at("b"));
+  EXPECT_EQ(Events().back().networks, 4);
+  ExpectVerifies();
+}
+
 TEST_F(BoardPoolsTest, AResumeMeasuresNothingAgain) {
   boards_.members["c"].narrow_factor = 1.3;
   Settle();
@@ -320,10 +349,13 @@ TEST_F(BoardPoolsTest, AClassGoesOnWithTheOnlyBoardThatIsLeftUntilAnotherIsBack)
 TEST_F(BoardPoolsTest, ABoardThatIsLostMeanwhileIsAskedAgain) {
   boards_.members["b"].is_lost = true;
   ASSERT_TRUE(pools_->Step().ok());
+  EXPECT_THAT(boards_.asked, ElementsAre("a")) << "by whose kernels the others run";
   while (pools_->is_measuring()) {
     auto answer = ValueOrDie(boards_.WaitForAnswer());
     ASSERT_TRUE(pools_->Take(std::move(*answer)).ok());
+    if (boards_.asked.size() == 1) ASSERT_TRUE(pools_->Step().ok());
   }
+  ASSERT_THAT(boards_.asked, ElementsAre("a", "b", "c"));
   boards_.members["b"].is_lost = false;
   Run();
   EXPECT_TRUE(boards_.judged.at("b"));

@@ -257,6 +257,35 @@ TEST_F(FleetCoreTest, AsksTheBoardThatKnowsAMeasurementWhoeverElseIsIdle) {
   EXPECT_EQ(acknowledged_[1], std::vector<std::string>{measure_id});
 }
 
+// The answer that nobody recorded is of the second attempt.
+TEST_F(FleetCoreTest, AsksTheBoardThatKnowsALaterAttempt) {
+  AddBoard(1);
+  Submit(1);
+  AddBoard(2);
+  Cut(1);
+  Pass(milliseconds(25'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  ASSERT_EQ(BoardOf(1), 2U);
+  ASSERT_EQ(ended_.at(1).attempt, 1);
+  const std::string measure_id = ended_.at(1).measure_id;
+
+  ended_.clear();
+  Use({});
+  boards_[2].Reboot();
+  asked_.clear();
+  AddBoard(3);
+  AddBoard(2);
+  Submit(1);
+  Pass(milliseconds(2'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  EXPECT_EQ(asked_[2], std::vector<std::string>{measure_id});
+  EXPECT_TRUE(asked_[3].empty());
+  EXPECT_EQ(ended_.at(1).attempt, 1);
+  Step(fleet::AttemptRecorded{1, 1});
+  Settle();
+  EXPECT_EQ(acknowledged_[2], std::vector<std::string>{measure_id});
+}
+
 TEST_F(FleetCoreTest, KeepsAJobForNoBoardThatCannotWork) {
   AddBoard(1);
   Submit(1);

@@ -63,6 +63,43 @@ TEST_F(FleetJudgedTest, ABoardRunsOnlyWhatAsksForItUntilItIsPooled) {
   EXPECT_THAT(ReportOf(1).classes, ElementsAre("pi"));
 }
 
+// Boards are judged by the kernels that they will run: those of the first one that was measured.
+TEST_F(FleetJudgedTest, ABoardThatWaitsRunsByTheKernelsOfItsClass) {
+  const std::string heading = "bitpilot kernel choices 2\nkernels\tbuild\n";
+  boards_[1].kernel_choices = heading + "core\tlayer\tfast\t0.2\t1\n";
+  boards_[2].kernel_choices = heading + "core\tlayer\tother\t0.2\t1\n";
+  AddBoard(1);
+  AddBoard(2);
+  SubmitOn(1, 1);
+  Pass(milliseconds(3'000));
+  ASSERT_TRUE(HasNumbersOf(1));
+  SubmitOn(2, 2);
+  Pass(milliseconds(3'000));
+  ASSERT_TRUE(HasNumbersOf(2));
+  EXPECT_EQ(boards_[2].last_kernel_choices, boards_[1].kernel_choices);
+  Judge(1, true);
+  Judge(2, false, "its ratios scatter by 4.3 %");
+  Submit(3);
+  Pass(milliseconds(3'000));
+  EXPECT_EQ(boards_[1].last_kernel_choices, "") << "it is alone, and chooses anew";
+}
+
+// Who asks seldom would take a moment's absence for one since they asked last.
+TEST_F(FleetJudgedTest, SaysHowLongABoardHasBeenAway) {
+  AddBoard(1);
+  Pass(milliseconds(60'000));
+  EXPECT_EQ(ReportOf(1).away_for, milliseconds(0));
+  Cut(1);
+  const Instant cut_at = now_;
+  Pass(milliseconds(5'000));
+  EXPECT_NE(ReportOf(1).state, BoardState::kReady);
+  EXPECT_EQ(core_->Boards(now_ + milliseconds(100)).front().away_for,
+            now_ + milliseconds(100) - cut_at);
+  Mend(1);
+  Pass(milliseconds(5'000));
+  EXPECT_EQ(ReportOf(1).away_for, milliseconds(0));
+}
+
 TEST_F(FleetJudgedTest, ABoardThatIsJudgedOutIsGivenBackAndWorksAgainWhenItIsPooled) {
   AddBoard(1);
   AddBoard(2);

@@ -27,6 +27,8 @@ FinalRow Row(const char* on, double ratio, Speed speed, std::vector<int> as_fast
   return row;
 }
 
+bool AlwaysKept(const FinalRow&) { return true; }
+
 std::vector<ClassFinal> TwoClasses() {
   ClassFinal a{"a", {Row("a", 0.5, Speed::kFaster, {1}), Row("a", 0.9, Speed::kFaster, {0})}, {}};
   ClassFinal b{"b", {Row("b", 0.7, Speed::kFaster, {1}), Row("b", 0.8, Speed::kSlower, {})}, {}};
@@ -35,7 +37,7 @@ std::vector<ClassFinal> TwoClasses() {
 }
 
 TEST(JointRowsTest, TheWorstIsTheSlowestClassWithItsBoard) {
-  const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses());
+  const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses(), AlwaysKept);
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].ratio, 0.7);
   EXPECT_EQ(rows[0].board, "b-board");
@@ -46,7 +48,7 @@ TEST(JointRowsTest, TheWorstIsTheSlowestClassWithItsBoard) {
 }
 
 TEST(JointRowsTest, IsFasterWhereEveryClassSaysSo) {
-  const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses());
+  const std::vector<FinalRow> rows = JointRows({Kind::kWorst}, TwoClasses(), AlwaysKept);
   EXPECT_EQ(rows[0].speed, Speed::kFaster);
   EXPECT_DOUBLE_EQ(rows[0].speed_p_value, 0.007);
   EXPECT_EQ(rows[1].speed, Speed::kSlower);
@@ -63,7 +65,7 @@ TEST(JointRowsTest, TheChanceOfAWordIsThatOfTheClassesThatSayIt) {
     classes[0].rows[0].speed_p_value = p_of_a;
     classes[1].rows[0].speed = b;
     classes[1].rows[0].speed_p_value = p_of_b;
-    return JointRows({Kind::kWorst}, classes)[0];
+    return JointRows({Kind::kWorst}, classes, AlwaysKept)[0];
   };
   const FinalRow slower = judged(Speed::kNoDifference, 0.4, Speed::kSlower, 1e-9);
   EXPECT_EQ(slower.speed, Speed::kSlower);
@@ -78,23 +80,30 @@ TEST(JointRowsTest, TheChanceOfAWordIsThatOfTheClassesThatSayIt) {
 
 // A row of .7x may be .3x on one class and 1.1x on the other.
 TEST(JointRowsTest, OfAMeanNobodySaysThatItIsFasterOrSlower) {
-  for (const FinalRow& row : JointRows({Kind::kMean}, TwoClasses())) {
+  for (const FinalRow& row : JointRows({Kind::kMean}, TwoClasses(), AlwaysKept)) {
     EXPECT_FALSE(row.speed);
     EXPECT_EQ(row.speed_p_value, 1.0);
   }
-  EXPECT_THAT(JointRows({Kind::kMean}, TwoClasses())[0].as_fast_as, ElementsAre(1));
+  EXPECT_THAT(JointRows({Kind::kMean}, TwoClasses(), AlwaysKept)[0].as_fast_as, ElementsAre(1));
 }
 
 TEST(JointRowsTest, TheMeanHasNoBoard) {
-  const std::vector<FinalRow> rows = JointRows({Kind::kMean}, TwoClasses());
+  const std::vector<FinalRow> rows = JointRows({Kind::kMean}, TwoClasses(), AlwaysKept);
   EXPECT_NEAR(*rows[0].ratio, 0.6, 1e-12);
   EXPECT_NEAR(rows[0].ratio_low, 0.59, 1e-12);
   EXPECT_EQ(rows[0].board, "");
   EXPECT_EQ(rows[0].test_accuracy, 0.8);
 }
 
+TEST(JointRowsTest, TheMeanKeepsBudgetsByItsOwnFigures) {
+  const std::vector<FinalRow> rows =
+      JointRows({Kind::kMean}, TwoClasses(), [](const FinalRow& row) { return *row.ratio > 0.8; });
+  EXPECT_FALSE(rows[0].budget_met) << "though it is met on each class";
+  EXPECT_TRUE(rows[1].budget_met) << "though it is missed on one";
+}
+
 TEST(JointRowsTest, OfOneClassAreItsOwn) {
-  const std::vector<FinalRow> rows = JointRows({Kind::kOne, "a"}, TwoClasses());
+  const std::vector<FinalRow> rows = JointRows({Kind::kOne, "a"}, TwoClasses(), AlwaysKept);
   EXPECT_EQ(rows[0].ratio, 0.5);
   EXPECT_EQ(rows[1].board, "a-board");
 }
@@ -104,7 +113,7 @@ TEST(JointRowsTest, WhatAClassDidNotMeasureHasNoRatio) {
   classes[0].rows[0].ratio.reset();
   classes[0].rows[0].measure_status = "CRASH";
   for (const Kind kind : {Kind::kWorst, Kind::kMean}) {
-    const FinalRow row = JointRows({kind}, classes)[0];
+    const FinalRow row = JointRows({kind}, classes, AlwaysKept)[0];
     EXPECT_FALSE(row.ratio);
     EXPECT_FALSE(row.latency_median_ns);
     EXPECT_FALSE(row.budget_met);

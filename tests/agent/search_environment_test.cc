@@ -5,18 +5,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/session/board_pools.h"
 #include "agent/session/problem_setup.h"
 #include "agent/session/twin.h"
 #include "agent/study/study_files.h"
 #include "policies/reward.h"
+#include "tests/agent/joining_boards.h"
 #include "tests/agent/small_search.h"
 #include "tests/policies/environment_conformance.h"
 
@@ -26,17 +30,25 @@ namespace {
 // A search's environment with all that it borrows, as SearchDriver makes it.
 class WholeEnvironment final : public Environment {
  public:
-  WholeEnvironment(SmallSearch& search, const std::string& study_path)
+  // joining: its board is JoiningBoards.
+  WholeEnvironment(SmallSearch& search, const std::string& study_path, bool joining = false)
       : search_(search), files_(study_path) {
     std::filesystem::create_directories(std::filesystem::path(study_path).parent_path());
     study_ = ValueOrDie(Study::Create(study_path, ToJson(search.config).dump()));
     journal_ =
         std::make_unique<Journal>(ValueOrDie(Journal::Open(*study_, Journal::AtEnd::kRecord)));
     parts_ = ValueOrDie(search.FreshParts());
+    ClassBoards* boards = &parts_->BoardsOf(search.config);
+    if (joining)
+      boards =
+          &joining_.emplace(*boards, /*shares_this_machine=*/true,
+                            std::vector<JoiningBoards::Joining>{{.name = "second", .polls = 3}});
     const auto topology = FindModel(search.config.model)->topology;
     const auto never = [] { return false; };
-    pools_ = std::make_unique<BoardPools>(search.config, topology, &parts_->BoardsOf(search.config),
-                                          *journal_, search.observer, never);
+    BoardPoolTimes times;
+    times.gather = std::chrono::milliseconds(0);
+    pools_ = std::make_unique<BoardPools>(search.config, topology, boards, *journal_,
+                                          search.observer, never, times);
     EXPECT_TRUE(pools_->Settle().ok());
     setup_ = ValueOrDie(SetUpProblem(topology, search.config, parts_->resources(search.config),
                                      *journal_, files_, search.observer, never));
@@ -51,7 +63,7 @@ class WholeEnvironment final : public Environment {
     setup_.problem.anchor = twin.anchor;
     environment_ = std::make_unique<SearchEnvironment>(
         search.config, setup_.problem, start, setup_.uniform8, ValueOrDie(LossesOf(twin, files_)),
-        &parts_->BoardsOf(search.config), *pools_, *training_, *journal_, files_, never);
+        boards, *pools_, *training_, *journal_, files_, never);
   }
   ~WholeEnvironment() override {
     environment_.reset();
@@ -69,6 +81,7 @@ class WholeEnvironment final : public Environment {
   void Keep(const std::vector<TicketId>& places) override { environment_->Keep(places); }
 
   const SearchEnvironment& product() const { return *environment_; }
+  JoiningBoards& joining() { return *joining_; }
   const StudyFiles& files() const { return files_; }
 
  private:
@@ -77,6 +90,7 @@ class WholeEnvironment final : public Environment {
   std::unique_ptr<Study> study_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<LiveParts> parts_;
+  std::optional<JoiningBoards> joining_;
   std::unique_ptr<BoardPools> pools_;
   ProblemSetup setup_;
   std::unique_ptr<PlacedTraining> training_;
@@ -85,9 +99,9 @@ class WholeEnvironment final : public Environment {
 
 class SearchEnvironmentTest : public testing::Test {
  protected:
-  std::unique_ptr<WholeEnvironment> Make() {
+  std::unique_ptr<WholeEnvironment> Make(bool joining = false) {
     return std::make_unique<WholeEnvironment>(
-        search_, folder_.Path(std::to_string(++num_studies_)) + "/study.db");
+        search_, folder_.Path(std::to_string(++num_studies_)) + "/study.db", joining);
   }
 
   StudyFolder folder_;
@@ -133,6 +147,27 @@ TEST_F(SearchEnvironmentTest, KnowsADifferenceToTheTwinBetterThanEitherLoss) {
     const double anchor_error = environment->problem().anchor.readings.front().loss_error;
     EXPECT_LT(excess.error, std::hypot(score.loss_error, anchor_error));
   }
+}
+
+// On this machine nothing is read meanwhile, and nothing unread is measured: there is but the comparison
+// to wait for.
+TEST_F(SearchEnvironmentTest, WaitsWhileABoardThatJoinsIsCompared) {
+  search_.config.measurements = 10;
+  const std::unique_ptr<WholeEnvironment> environment = Make(/*joining=*/true);
+  EnvironmentPlayer player(*environment);
+  ASSERT_NO_FATAL_FAILURE(player.Next());
+  for (const int bits : {8, 4}) {
+    if (bits == 4) environment->joining().Come("second");
+    Trial trial;
+    trial.id = player.view().next_ticket();
+    trial.what.choice = UniformChoice(environment->problem(), bits);
+    trial.classes = player.view().Classes();
+    ASSERT_NO_FATAL_FAILURE(player.Submit(trial));
+    ASSERT_NO_FATAL_FAILURE(player.Next());
+    ASSERT_TRUE(player.outcomes().contains(trial.id));
+  }
+  EXPECT_EQ(environment->joining().num_waits(), 3);
+  EXPECT_TRUE(environment->joining().Measures("second"));
 }
 
 // A network that is proposed again keeps its record: no board is asked, and no budget is charged.

@@ -14,9 +14,11 @@
 
 #include "agent/session/search_driver.h"
 #include "agent/session/search_session.h"
+#include "agent/study/calibration_event.h"
 #include "agent/study/study_files.h"
 #include "policies/reward.h"
 #include "tests/agent/dying_study.h"
+#include "tests/agent/joining_boards.h"
 #include "tests/agent/small_search.h"
 #include "tests/agent/study_fixture.h"
 
@@ -53,11 +55,18 @@ class SearchResumeTest : public testing::Test {
     DyingStudy dying(std::move(*study), num_events);
     Result<std::unique_ptr<LiveParts>> parts = search_.FreshParts();
     if (!parts.ok()) return parts.status();
+    std::unique_ptr<ClassBoards> one;  // which outlives those that it answers for
+    if (join_) {
+      (void)(*parts)->BoardsOf(config_);
+      one = std::move((*parts)->boards);
+      (*parts)->boards = join_(*one);
+    }
     Result<Journal> journal = Journal::Open(dying, Journal::AtEnd::kRecord);
     if (!journal.ok()) return journal.status();
     const StudyFiles files(path);
     const Result<SearchOutcome> outcome =
         SearchDriver(config_, *journal, files, parts->get(), options_).Run();
+    (*parts)->boards.reset();
     search_.TakeBoard(**parts);
     if (!outcome.ok()) return outcome.status();
     return dying.Close("done");
@@ -193,6 +202,8 @@ class SearchResumeTest : public testing::Test {
     return replay.ok() ? "" : replay.status().message();
   }
 
+  // The boards of the next processes, for which the model board answers; empty: that board.
+  std::function<std::unique_ptr<ClassBoards>(ClassBoards&)> join_;
   StudyFolder folder_;
   SmallSearch search_{folder_};
   SearchConfig& config_ = search_.config;
@@ -572,6 +583,79 @@ TEST_F(SearchResumeTest, ExtendsASearchThatHasEnded) {
     ASSERT_TRUE(resumed.ok()) << resumed.message();
     ASSERT_EQ(ContentHash("resumed"), expected);
   }
+}
+
+// The second board was measured beside a third one, which never answered; without that it is judged at
+// once. By then the log says that the search is extended.
+TEST_F(SearchResumeTest, ExtendsASearchWhoseBoardsAreJudgedAtOnce) {
+  JoiningBoards* boards = nullptr;
+  bool has_ended = false;
+  join_ = [&](ClassBoards& one) {
+    auto joining = std::make_unique<JoiningBoards>(
+        one,
+        std::vector<JoiningBoards::Joining>{{.name = "second"}, {.name = "third", .polls = -1}});
+    boards = joining.get();
+    if (has_ended) joining->Come("second");
+    return joining;
+  };
+  observer_.on_step = [&](const TransitionEvent& event) {
+    if (event.step != 0) return;
+    boards->Come("second");
+    boards->Come("third");
+  };
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  EXPECT_FALSE(boards->Measures("second"));
+  ASSERT_EQ(EventsOf<CalibrationEvent>("calm").size(), 1U);
+  const std::size_t before = Events("calm").size();
+  Copy("calm", "stopped");
+  has_ended = true;
+  options_.more_measurements = 2;
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  EXPECT_TRUE(boards->Measures("second"));
+  EXPECT_EQ(EventsOf<CalibrationEvent>("calm").size(), 2U);
+  const auto expect_all_of = [&](const std::string& folder) {
+    EXPECT_EQ(EventsOf<TransitionEvent>(folder).size(), 5U);
+    EXPECT_EQ(EventsOf<EndEvent>(folder).size(), 2U);
+    const Result<ReplayReport> replay = VerifyReplay(StudyPath(folder));
+    ASSERT_TRUE(replay.ok()) << replay.status().message();
+    EXPECT_EQ(replay->decisions, 5);
+    EXPECT_EQ(replay->last_seq, Events(folder).back().seq);
+  };
+  expect_all_of("calm");
+  ASSERT_GT(Events("calm").size(), before + 6);
+
+  // Whoever goes on where it was stopped knows what it was to do.
+  for (std::size_t stop_after = 1; stop_after < 6; ++stop_after) {
+    SCOPED_TRACE(std::to_string(stop_after) + " events of the extension");
+    Copy("stopped", "resumed");
+    options_.more_measurements = 2;
+    ASSERT_EQ(Run("resumed", stop_after).message(), "the process died here");
+    options_.more_measurements.reset();
+    const Status resumed = Run("resumed", kToItsEnd);
+    ASSERT_TRUE(resumed.ok()) << resumed.message();
+    expect_all_of("resumed");
+  }
+}
+
+TEST_F(SearchResumeTest, BelievesNoLogThatGoesOnBehindItsEnd) {
+  ASSERT_TRUE(Run("calm", kToItsEnd).ok());
+  const std::vector<Event> events = Events("calm");
+  ASSERT_EQ(events.back().kind, EndEvent::kKind);
+  const auto again = std::find_if(events.begin(), events.end(), [](const Event& event) {
+    return event.kind == ProposalEvent::kKind;
+  });
+  ASSERT_NE(again, events.end());
+  {
+    auto study = ValueOrDie(Study::OpenForResume(StudyPath("calm")));
+    ASSERT_TRUE(study->Append(again->kind, again->payload).ok());
+    ASSERT_TRUE(study->Close("done").ok());
+  }
+  ASSERT_EQ(Problem(StudyPath("calm")), "");
+  const Result<ReplayReport> replay = VerifyReplay(StudyPath("calm"));
+  ASSERT_FALSE(replay.ok());
+  EXPECT_EQ(replay.status().code(), StatusCode::kDataCorrupt);
+  EXPECT_THAT(replay.status().message(), HasSubstr("expected conditions of an extension"));
+  EXPECT_EQ(Run("calm", kToItsEnd).code(), StatusCode::kDataCorrupt);
 }
 
 // A resume believes the log up to the policy's last state, and decides anew from there.

@@ -307,6 +307,7 @@ TEST_F(StepBoardTest, BelievesNoRatioOfTwoBoardsNorOfAnotherClass) {
 class TwoBoards final : public ClassBoards {
  public:
   std::string gone;                // this board is
+  bool all_gone = false;           // both, and nobody waits for them
   std::vector<std::string> asked;  // for what: "any", or a board's name
   std::vector<int> doublings;      // of the windows that each was asked for
 
@@ -325,7 +326,12 @@ class TwoBoards final : public ClassBoards {
   }
   Result<std::optional<ClassAnswer>> TakeAnswer() override { return std::optional<ClassAnswer>(); }
   Result<std::optional<ClassAnswer>> WaitForAnswer() override {
-    if (on_ == gone) return std::optional(ClassAnswer{.number = last_, .is_lost = true});
+    if (all_gone && asked.back() == "any") {
+      return std::optional(ClassAnswer{
+          .number = last_, .failure = {StatusCode::kUnavailable, "class 'board' had no board"}});
+    }
+    if (all_gone || on_ == gone)
+      return std::optional(ClassAnswer{.number = last_, .is_lost = true});
     BITPILOT_RETURN_IF_ERROR(board_.StartMeasure(job_));
     Result<Measurement> measurement = board_.FinishMeasure();
     if (!measurement.ok()) return measurement.status();
@@ -387,6 +393,53 @@ TEST_F(StepBoardTest, MeasuresAStepAnewOnAnotherBoardWhereTheFirstOneIsGone) {
   EXPECT_EQ(ValueOrDie(replay->OutcomeOf(0, kOnlyClass)), outcome);
   const MeasurementRow moved = ValueOrDie(journal_->LoggedRow("step-0-moved-1"));
   EXPECT_EQ(moved.tier, "SCREEN");
+}
+
+// A candidate that was begun, and is then predicted.
+TEST_F(StepBoardTest, WhatIsMissingCostsTheTimeThatABoardTookForIt) {
+  TwoBoards boards;
+  const auto board = Open(&boards);
+  ASSERT_TRUE(board->Start(0, kOnlyClass, AssignmentOf(network_), network_).ok());
+  ASSERT_TRUE(ValueOrDie(board->WaitForAnswers()).empty()) << "it was NOISY, and is repeated";
+  boards.all_gone = true;
+  ASSERT_NO_FATAL_FAILURE(Finish(*board));
+  const ClassOutcome outcome = ValueOrDie(board->OutcomeOf(0, kOnlyClass));
+  EXPECT_TRUE(std::holds_alternative<BoardUnavailable>(outcome.result));
+  EXPECT_EQ(outcome.board_seconds, 0.5);
+}
+
+// Over all processes of a search; what is measured does not count.
+TEST_F(StepBoardTest, NoMoreIsMissingThanItsLimit) {
+  TwoBoards boards;
+  boards.all_gone = true;
+  const auto begin = [&](StepBoard& board, int step) {
+    return board.Start(step, kOnlyClass, AssignmentOf(network_), network_);
+  };
+  {
+    const auto board = Open(&boards);
+    board->LimitMissing(2);
+    MeasureSteps(*board, 0, 2);
+  }
+  const auto board = Open(&boards);
+  board->LimitMissing(2);
+  for (const int step : {0, 1}) {
+    board->NoteMissing({step, kOnlyClass, "class 'board' had no board"});
+  }
+  ASSERT_TRUE(begin(*board, 2).ok());
+  const auto refused = board->WaitForAnswers();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().code(), StatusCode::kUnavailable);
+  EXPECT_THAT(refused.status().message(), testing::HasSubstr("gone for 2 candidates"));
+
+  boards.all_gone = false;
+  const auto resumed = Open(&boards);
+  resumed->LimitMissing(2);
+  for (const int step : {0, 1}) {
+    resumed->NoteMissing({step, kOnlyClass, "class 'board' had no board"});
+  }
+  ASSERT_NO_FATAL_FAILURE(MeasureSteps(*resumed, 2, 3));
+  EXPECT_TRUE(
+      std::holds_alternative<Measured>(ValueOrDie(resumed->OutcomeOf(2, kOnlyClass)).result));
 }
 
 // A log whose event claims another time than the row that it names.

@@ -21,6 +21,7 @@ std::string IdOf(int number) {
 v1::KeptResult KeptOf(const std::string& measure_id, const std::string& user_id = kAlice) {
   v1::KeptResult kept;
   kept.set_user_id(user_id);
+  kept.set_measured_by("this board");
   kept.mutable_result()->set_measure_id(measure_id);
   return kept;
 }
@@ -162,31 +163,46 @@ TEST_F(DaemonJobsTest, F6AnswersWithAResultOfAnEarlierRunUntilItIsAcknowledged) 
             StatusCode::kAborted);
 }
 
-// It would be taken for one of the kernels that the board tells of now.
-TEST_F(DaemonJobsTest, DropsAResultOfAnEarlierRunThatOtherKernelsGave) {
+// It would be recorded as one of the board that tells of itself now.
+TEST_F(DaemonJobsTest, DropsAResultOfAnEarlierRunThatADifferentBoardGave) {
   const JobId job = Start(driver_.MeasureRequest(alice_, 'm'));
   driver_.Step(WorkerAnswered{job, CoreDriver::MeasureReply('m')});
-  CoreConfig config = CoreDriver::MakeConfig(/*last_epoch=*/7);
-  config.capabilities.set_kernel_build("the next one");
-  config.kept_results.push_back(
-      CoreDriver::Of<StoreResult>(driver_.PassTime(KeptResults::kStoreDelay)).at(0).kept);
-  driver_.core = DaemonCore(std::move(config));
-  const auto begun = driver_.Step(TimePassed{});
-  ASSERT_EQ(CoreDriver::Of<DropResult>(begun).size(), 1U) << "on the disk, too";
-  EXPECT_EQ(CoreDriver::Of<DropResult>(begun)[0].measure_id, std::string(kMeasureIdBytes, 'm'));
-  const std::string alice = driver_.Connect(kAlice);
-  const auto asked = driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'm'));
-  EXPECT_EQ(CoreDriver::Of<StartJob>(asked).size(), 1U) << "it is measured anew";
+  const v1::KeptResult kept =
+      CoreDriver::Of<StoreResult>(driver_.PassTime(KeptResults::kStoreDelay)).at(0).kept;
+  using Capabilities = v1::DeviceCapabilities;
+  const std::vector<void (*)(Capabilities&)> changes = {
+      [](Capabilities& board) { board.set_kernel_build("the next one"); },
+      [](Capabilities& board) { board.set_daemon_build("the next one"); },
+      [](Capabilities& board) { board.set_governor("another"); },
+      [](Capabilities& board) { board.set_os("another"); },
+      [](Capabilities& board) { board.set_cpu_count(board.cpu_count() + 1); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    CoreConfig config = CoreDriver::MakeConfig(/*last_epoch=*/7);
+    changes[i](config.capabilities);
+    config.kept_results.push_back(kept);
+    driver_.core = DaemonCore(std::move(config));
+    const auto begun = driver_.Step(TimePassed{});
+    ASSERT_EQ(CoreDriver::Of<DropResult>(begun).size(), 1U) << "on the disk, too";
+    EXPECT_EQ(CoreDriver::Of<DropResult>(begun)[0].measure_id, std::string(kMeasureIdBytes, 'm'));
+    const std::string alice = driver_.Connect(kAlice);
+    const auto asked = driver_.Deliver(kAlice, driver_.MeasureRequest(alice, 'm'));
+    EXPECT_EQ(CoreDriver::Of<StartJob>(asked).size(), 1U) << "it is measured anew";
+  }
 }
 
-TEST(KeptResultsTest, KeepsWhatAnOlderDaemonLeftWhichDoesNotSayWhoMeasured) {
+TEST(KeptResultsTest, DropsWhatDoesNotSayWhoMeasured) {
   KeptResults results;
   EXPECT_TRUE(results.Load(KeptOf(IdOf(1)), "this board", Milliseconds{0}));
   v1::KeptResult other = KeptOf(IdOf(2));
   other.set_measured_by("another board");
   EXPECT_FALSE(results.Load(std::move(other), "this board", Milliseconds{0}));
+  v1::KeptResult unsaid = KeptOf(IdOf(3));
+  unsaid.clear_measured_by();
+  EXPECT_FALSE(results.Load(std::move(unsaid), "this board", Milliseconds{0}));
   EXPECT_EQ(results.size(), 1U);
-  EXPECT_EQ(results.TakeDroppedFromDisk(), std::vector<std::string>{IdOf(2)});
+  EXPECT_EQ(results.TakeDroppedFromDisk(), (std::vector<std::string>{IdOf(2), IdOf(3)}));
 }
 
 TEST_F(DaemonJobsTest, GivesAResultToNobodyElse) {

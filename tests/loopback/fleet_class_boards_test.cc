@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "agent/device/local_daemon.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/text_file.h"
+#include "tests/loopback/test_networks.h"
 
 namespace bitpilot {
 namespace {
@@ -17,7 +19,7 @@ namespace {
 class FleetClassBoardsTest : public testing::Test {
  protected:
   // A daemon that answers at once from a table.
-  void StartModel(const std::string& name) {
+  void StartModel(const std::string& name, const std::vector<std::string>& tags = {"model"}) {
     LocalDaemonOptions options;
     options.program = FindDaemonProgram().value();
     options.cost_table = ReadTextFile(BITPILOT_SOURCE_DIR "/tests/loopback/toy.cost").value();
@@ -27,7 +29,7 @@ class FleetClassBoardsTest : public testing::Test {
     ASSERT_TRUE(daemon.ok()) << daemon.status().message();
     BoardAddress address = (*daemon)->Address().value();
     address.name = name;
-    address.tags = {"model"};
+    address.tags = tags;
     classes_.boards.push_back(std::move(address));
     daemons_.push_back(std::move(*daemon));
   }
@@ -54,6 +56,46 @@ TEST_F(FleetClassBoardsTest, EndsAStudyNoneOfWhoseBoardsIsWhatItWas) {
                            "was an earlier one"}) {
     EXPECT_NE(boards.status().message().find(part), std::string::npos) << boards.status().message();
   }
+}
+
+// Left out of one, and measuring for the other: the first may still go on with it for want of others.
+TEST_F(FleetClassBoardsTest, ABoardThatWorksForAnotherClassIsLeftOutOfTheOneThatItWasJudgedOutOf) {
+  StartModel("a", {"x", "y"});
+  StartModel("b", {"x", "y"});
+  const auto boards = OpenFleetClasses(classes_, {"x", "y"}, FleetClassOptions{});
+  ASSERT_TRUE(boards.ok()) << boards.status().message();
+  const auto state_of_a = [&](const std::string& on) {
+    return (*boards)->Members(on).front().state;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto wait_until_a_is = [&](const std::string& on, ClassMember::State state) {
+    while (state_of_a(on) != state && std::chrono::steady_clock::now() < deadline) {
+    }
+    return state_of_a(on) == state;
+  };
+  for (const char* on : {"x", "y"}) {
+    ASSERT_TRUE(wait_until_a_is(on, ClassMember::State::kWaits)) << on;
+  }
+  (*boards)->Judge("y", "a", /*is_pooled=*/true, "");
+  (*boards)->Judge("x", "a", /*is_pooled=*/false, "its ratios scatter by 4.3 %");
+  EXPECT_TRUE(wait_until_a_is("y", ClassMember::State::kWorks));
+  EXPECT_TRUE(wait_until_a_is("x", ClassMember::State::kLeftOut));
+  (*boards)->Judge("x", "a", /*is_pooled=*/true, "");
+  EXPECT_TRUE(wait_until_a_is("x", ClassMember::State::kWorks));
+}
+
+// One that is not listed any more.
+TEST_F(FleetClassBoardsTest, WhatIsAskedOfNobodyIsLostAtOnce) {
+  StartModel("a");
+  const auto boards = OpenFleetClasses(classes_, {"model"}, FleetClassOptions{});
+  ASSERT_TRUE(boards.ok()) << boards.status().message();
+  const Network network = SmallNetwork(1);
+  const Result<MeasureNumber> number =
+      (*boards)->StartOn("model", "b", {.networks = {&network}, .tier = Tier::kScreen});
+  ASSERT_TRUE(number.ok()) << number.status().message();
+  const auto answer = (*boards)->TakeAnswer();
+  ASSERT_TRUE(answer.ok() && *answer);
+  EXPECT_TRUE((*answer)->is_lost);
 }
 
 }  // namespace

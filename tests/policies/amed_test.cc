@@ -181,6 +181,32 @@ TEST(AmedTest, EndsWhereNoBoardAnswers) {
   EXPECT_TRUE(std::holds_alternative<Stop>(Play(toy, MakeAmed(toy.problem(), Quick())).back()));
 }
 
+// Longer than any row of misses after which it gives up; what was predicted is measured in the end.
+TEST(AmedTest, GoesOnAsLongAsBoardsArePredicted) {
+  const int predicted = kMaxUnavailableInARow + 16;
+  TrainingToy toy({.predicted = predicted});
+  Play(toy, MakeAmed(toy.problem(), Quick()));
+  int num_predicted = 0;
+  int num_measured = 0;
+  std::set<Choice> lacked, measured_of_those;
+  for (const AnsweredTrial& answered : toy.view().answered()) {
+    for (const ClassOutcome& one : answered.outcome.classes) {
+      if (std::holds_alternative<BoardUnavailable>(one.result)) {
+        ++num_predicted;
+        lacked.insert(answered.trial.what.choice);
+      } else {
+        ++num_measured;
+        if (lacked.contains(answered.trial.what.choice)) {
+          measured_of_those.insert(answered.trial.what.choice);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(num_predicted, predicted);
+  EXPECT_GT(num_measured, 0);
+  EXPECT_FALSE(measured_of_those.empty());
+}
+
 TEST(AmedTest, NeverTriesAgainWhatABoardCannotRun) {
   TrainingToy toy({.failure_rate = 0.5});
   std::set<Choice> failed;

@@ -160,6 +160,31 @@ TEST(HistoryPolicyTest, GivesUpWhereNoBoardAnswersForLong) {
             static_cast<std::size_t>(kMaxUnavailableInARow));
 }
 
+// Of two classes one has no board for longer than any row of misses after which a policy gives up: it is
+// predicted, and the other one measures. Then all of it is measured, also what was predicted.
+TEST(HistoryPolicyTest, GoesOnAsLongAsAClassIsPredicted) {
+  const int predicted = kMaxUnavailableInARow + 16;
+  for (const char* name : {"random", "uniform", "amed-blind", "ilp"}) {
+    SCOPED_TRACE(name);
+    SyntheticEnvironment environment(
+        {.widths = {4, 8}, .max_measurements = 200, .classes = 2, .predicted = predicted});
+    const auto policy = MakePolicy(name, environment.problem(), 1).value();
+    const SearchLog log = RunSearch(*policy, environment);
+    const std::vector<Trial> trials = TrialsOf(log);
+    ASSERT_GT(trials.size(), static_cast<std::size_t>(predicted));
+    std::set<Choice> lacked, measured;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      const bool is_lacking = i < static_cast<std::size_t>(predicted);
+      (is_lacking ? lacked : measured).insert(trials[i].what.choice);
+    }
+    const bool enumerates = std::string(name) == "uniform" || std::string(name) == "ilp";
+    if (!enumerates) EXPECT_EQ(lacked.size(), static_cast<std::size_t>(predicted));
+    if (enumerates) {
+      EXPECT_TRUE(std::includes(measured.begin(), measured.end(), lacked.begin(), lacked.end()));
+    }
+  }
+}
+
 // Sixteen boards have no more board seconds than one.
 TEST(HistoryPolicyTest, BeginsNoMoreThanTheBoardSecondsPayForWhatIsInFlight) {
   const SyntheticWorld world({.max_measurements = 100});

@@ -191,6 +191,10 @@ class SyntheticEnvironment final : public Environment {
     const bool is_away = schedule_.NextUniform() < options_.unavailable_rate || slots == 0;
     if (const Measured* known = view_.FindMeasured(choice, on)) return {on, *known, 0.0};
     if (is_away) return {on, BoardUnavailable{"no board of " + on}, 0.0};
+    if (number + 1 == options_.classes && num_predicted_ < options_.predicted) {
+      ++num_predicted_;
+      return {on, BoardUnavailable{"no board of " + on, world_->LatencyRatio(choice, number)}, 0.0};
+    }
     if (world_->FailsOnBoards(choice)) return {on, CandidateFailed{"fails everywhere"}, 2.0};
     RandomStream noise(options_.seed, "noise",
                        static_cast<std::uint64_t>(trial.id - 1 + 1'000'000 * number));
@@ -216,6 +220,7 @@ class SyntheticEnvironment final : public Environment {
   SyntheticOptions options_;
   View view_;
   RandomStream schedule_;
+  int num_predicted_ = 0;
   std::optional<Conditions> next_conditions_;
   std::map<TicketId, SyntheticWeights> weights_;
   std::map<TicketId, Observation> answers_;  // of tickets in flight, without what boards say

@@ -44,6 +44,7 @@ struct SyntheticOptions {
   int slots = 1;                   // of each class
   std::uint64_t schedule = 1;      // seed of the order of answers, and of all that follows
   double unavailable_rate = 0.0;   // of measurements: no board could be asked
+  int predicted = 0;               // the last class's first trials: no board, and a prediction
   double interruption_rate = 0.0;  // of calls of Next()
   double late_rate = 0.0;          // of tickets: all that came after them are answered before
   double change_rate = 0.0;        // of calls of Next(): boards come or go

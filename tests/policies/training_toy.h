@@ -42,6 +42,7 @@ struct TrainingToyOptions {
   double divergence_rate = 0.0;   // of trainings
   double failure_rate = 0.0;      // of candidates
   double unavailable_rate = 0.0;  // of measurements
+  int predicted = 0;  // of what is to be measured, the first: no board, and a prediction
   std::optional<double> board_seconds = std::nullopt;
   double seconds_of_a_measurement = 5.0;  // the median
   double log_deviation_of_seconds = 0.0;
@@ -201,6 +202,10 @@ class TrainingToy final : public Environment {
     if (!is_known && boards_.NextUniform() < options_.unavailable_rate) {
       return {.on = "board", .result = BoardUnavailable{"unplugged"}};
     }
+    if (!is_known && num_predicted_ < options_.predicted) {
+      ++num_predicted_;
+      return {.on = "board", .result = BoardUnavailable{"unplugged", TrueRatio(choice)}};
+    }
     RandomStream fate(options_.seed, "fate", Mix(0, choice));
     if (fate.NextUniform() < options_.failure_rate) {
       return {.on = "board", .result = CandidateFailed{"does not fit"}};
@@ -290,6 +295,7 @@ class TrainingToy final : public Environment {
   std::vector<Observation> queue_;
   std::optional<View> view_;
   bool began_ = false;
+  int num_predicted_ = 0;
   int spent_ = 0;
 };
 

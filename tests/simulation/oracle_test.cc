@@ -181,6 +181,7 @@ class OracleRecordTest : public OracleTest {
       executions_[id] = oracle_.OnExecutionStarted(0, "alice", {id, 0, 1, {"n1", "n2"}, "a"},
                                                    /*is_measurement=*/true, now_);
       now_ += seconds{1};
+      oracle_.OnNumbers(executions_[id], "OK");
       oracle_.OnExecutionEnded(0, now_);
     }
   }
@@ -281,6 +282,26 @@ TEST_F(OracleRecordTest, TakesALossToADrainAndNoEndOfWhatRan) {
   stopped.is_end = false;
   oracle_.OnRecorded(stopped);
   EXPECT_TRUE(violation().starts_with("failures are explained: ")) << violation();
+}
+
+TEST_F(OracleRecordTest, ObjectsToAMeasurementWhoseNumbersAreGone) {
+  Oracle::Record record = RecordOf(0);
+  record.numbers.clear();
+  oracle_.OnRecorded(record);
+  EXPECT_EQ(violation(),
+            "numbers are measured: the numbers of job 0 of agent 0 are gone: it is recorded as OK");
+}
+
+TEST_F(OracleRecordTest, ObjectsToNoiseThatIsRecordedAsNone) {
+  for (const auto& [id, execution] : executions_) oracle_.OnNumbers(execution, "NOISY");
+  Oracle::Record record = RecordOf(0);
+  record.status = "NOISY";
+  oracle_.OnRecorded(record);
+  EXPECT_EQ(violation(), "");
+  oracle_.OnRecorded(RecordOf(1));
+  EXPECT_EQ(violation(),
+            "numbers are measured: the numbers of job 1 of agent 0 are recorded as OK, and were "
+            "NOISY");
 }
 
 TEST_F(OracleTest, LetsADrainedBoardFinishWhatItHadTaken) {

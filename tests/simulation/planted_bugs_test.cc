@@ -51,6 +51,8 @@ constexpr BugAndLaw kBugs[] = {
     {PlantedBug::kAgentCutsPowerForEver, "bounded power cycles"},
     {PlantedBug::kAgentCutsPowerOfDrainedBoards, "drained boards rest"},
     {PlantedBug::kAgentKeepsAReplacedLink, "progress"},
+    {PlantedBug::kAgentLosesNumbers, "numbers are measured"},
+    {PlantedBug::kBoardHidesNoise, "numbers are measured"},
 };
 
 class PlantedBugTest : public testing::TestWithParam<BugAndLaw> {};

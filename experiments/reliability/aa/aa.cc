@@ -25,17 +25,20 @@ constexpr char kUsage[] =
     "usage: aa [--short] FILE [COMPARISONS [DEVICE]]\n"
     "  --short      windows of 20 ms, as without --audit; else of 80 ms\n"
     "  FILE         what was compared so far, a line each; made if missing, else it goes on\n"
-    "  COMPARISONS  to be in FILE in the end (default: 100)\n"
+    "  COMPARISONS  to be in FILE in the end (default: 100); fewer than 100 keep no bar, and FILE\n"
+    "               goes on with those that it was begun for\n"
     "  DEVICE       local (default) or local:ISA\n";
 
 constexpr double kRatio = 1.02;
 constexpr double kLeastRatio = 1.018;
 constexpr double kMostRatio = 1.022;
+// Below that, the shares of the bars are no shares of anything.
+constexpr int kFewestComparisons = 100;
 
 struct Arguments {
   bool is_long = true;
   std::string file;
-  int comparisons = 100;
+  std::optional<int> comparisons;
   std::string device = "local";
 };
 
@@ -50,7 +53,7 @@ std::optional<Arguments> Parse(int argc, char** argv) {
   arguments.file = words[0];
   if (words.size() > 1) {
     arguments.comparisons = std::atoi(words[1].c_str());
-    if (arguments.comparisons < 1) return std::nullopt;
+    if (*arguments.comparisons < 1) return std::nullopt;
   }
   if (words.size() > 2) arguments.device = words[2];
   return arguments;
@@ -71,7 +74,12 @@ Result<AaSetup> FindSetup(Board& board, bool is_long) {
                       slower->block + " +" + std::to_string(slower->extra) + ", takes " +
                       std::to_string(slower->ratio) + " times as long");
   }
-  return AaSetup{MachineOf(board.info()), slower->block, slower->extra, is_long};
+  AaSetup setup;
+  setup.machine = MachineOf(board.info());
+  setup.block = slower->block;
+  setup.extra = slower->extra;
+  setup.is_long = is_long;
+  return setup;
 }
 
 // A daemon of its own for each comparison, as for each `bitpilot evaluate`.
@@ -112,8 +120,8 @@ int Count(const AaRecord& record, bool (*counts)(const AaComparison&)) {
 
 // The bars of README.md, and whether the comparisons could judge them.
 bool KeepsBars(int total, int no_difference, int slower, int faster, double truth) {
-  return truth >= kLeastRatio && truth <= kMostRatio && no_difference * 100 >= 98 * total &&
-         slower * 100 >= 95 * total && faster == 0;
+  return total >= kFewestComparisons && truth >= kLeastRatio && truth <= kMostRatio &&
+         no_difference * 100 >= 98 * total && slower * 100 >= 95 * total && faster == 0;
 }
 
 // Whether every bar is kept.
@@ -166,6 +174,12 @@ bool PrintTable(const AaRecord& record) {
 Result<AaRecord> Begin(const Arguments& arguments) {
   Result<AaRecord> record = ReadRecord(arguments.file);
   if (record.ok()) {
+    const int begun_for = record->setup.comparisons;
+    if (arguments.comparisons.value_or(begun_for) != begun_for) {
+      return InvalidArgument(arguments.file + " was begun for " + std::to_string(begun_for) +
+                             " comparisons, not for " + std::to_string(*arguments.comparisons) +
+                             ": name another file, or leave the number out");
+    }
     if (record->setup.is_long == arguments.is_long) return record;
     return InvalidArgument(arguments.file + " is of " + (arguments.is_long ? "short" : "long") +
                            " windows: name another file, or " +
@@ -174,8 +188,9 @@ Result<AaRecord> Begin(const Arguments& arguments) {
   if (record.status().code() != StatusCode::kNotFound) return record.status();
   const Result<std::unique_ptr<Board>> board = StartLocalBoard(arguments.device, BoardOptions{});
   if (!board.ok()) return board.status();
-  const Result<AaSetup> setup = FindSetup(**board, arguments.is_long);
+  Result<AaSetup> setup = FindSetup(**board, arguments.is_long);
   if (!setup.ok()) return setup.status();
+  setup->comparisons = arguments.comparisons.value_or(setup->comparisons);
   BITPILOT_RETURN_IF_ERROR(BeginRecord(arguments.file, *setup));
   return AaRecord{*setup, {}};
 }
@@ -186,18 +201,21 @@ Status Run(const Arguments& arguments) {
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   Result<AaRecord> record = Begin(arguments);
   if (!record.ok()) return record.status();
-  while (static_cast<int>(record->comparisons.size()) < arguments.comparisons) {
+  const int wanted = record->setup.comparisons;
+  while (static_cast<int>(record->comparisons.size()) < wanted) {
     const Result<AaComparison> comparison = Compare(arguments, record->setup);
     if (!comparison.ok()) return comparison.status();
     BITPILOT_RETURN_IF_ERROR(AddToRecord(arguments.file, *comparison));
     record->comparisons.push_back(*comparison);
     std::fprintf(stderr, "%zu of %d: two copies %.4f, A to B %.4f, %s\n",
-                 record->comparisons.size(), arguments.comparisons, comparison->same_ratio,
-                 comparison->ratio,
+                 record->comparisons.size(), wanted, comparison->same_ratio, comparison->ratio,
                  comparison->verdict.empty() ? "no verdict" : comparison->verdict.c_str());
   }
   if (PrintTable(*record)) return {};
-  return Status(StatusCode::kInternal, "a bar is missed");
+  return Status(StatusCode::kInternal, wanted < kFewestComparisons
+                                           ? "fewer than " + std::to_string(kFewestComparisons) +
+                                                 " comparisons keep no bar"
+                                           : "a bar is missed");
 }
 
 int Main(int argc, char** argv) {

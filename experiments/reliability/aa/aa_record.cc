@@ -23,7 +23,8 @@ Status Append(const std::string& file, const Json& line) {
 }
 
 AaSetup ToSetup(const Json& line) {
-  return {line.at("machine"), line.at("block"), line.at("extra"), line.at("long")};
+  return {line.at("machine"), line.at("block"), line.at("extra"), line.at("long"),
+          line.value("comparisons", 100)};
 }
 
 AaComparison ToComparison(const Json& line) {
@@ -99,7 +100,8 @@ Status BeginRecord(const std::string& file, const AaSetup& setup) {
   return Append(file, {{"machine", setup.machine},
                        {"block", setup.block},
                        {"extra", setup.extra},
-                       {"long", setup.is_long}});
+                       {"long", setup.is_long},
+                       {"comparisons", setup.comparisons}});
 }
 
 Status AddToRecord(const std::string& file, const AaComparison& comparison) {

@@ -18,6 +18,8 @@ struct AaSetup {
   std::string block;    // of ResNet-20 that is widened, "layer3.1"
   int extra = 0;        // by so many channels
   bool is_long = false;
+  // In the file in the end. As it was begun: who saw a bar missed must not go on until it is kept.
+  int comparisons = 100;
 };
 
 // One comparison of the widened network (A) with ResNet-20 (B).
