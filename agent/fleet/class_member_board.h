@@ -29,7 +29,8 @@ struct ClassMemberFleet {
 
 class ClassMemberBoard final : public Board {
  public:
-  // first: the board to ask first, with what it said of itself.
+  // first: the board to ask first, with what it said of itself; 0: none is there yet, and what boards of
+  // the class are like is known.
   ClassMemberBoard(const ClassMemberFleet& fleet, std::string on, fleet::BoardId first,
                    BoardInfo info)
       : fleet_(fleet), on_(std::move(on)), board_(first), info_(std::move(info)) {}
@@ -38,7 +39,10 @@ class ClassMemberBoard final : public Board {
   void Prefer(fleet::BoardId board);
 
   const BoardInfo& info() const override { return info_; }
-  std::string listed_name() const override { return fleet_.names.at(board_); }
+  std::string listed_name() const override {
+    const auto named = fleet_.names.find(board_);
+    return named == fleet_.names.end() ? std::string() : named->second;
+  }
   Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                 std::span<const std::uint8_t> images) override;
   Result<Measurement> Measure(const MeasureJob& job) override;

@@ -52,6 +52,8 @@ class FleetClassBoards final : public ClassBoards {
   ~FleetClassBoards() override;
 
   void AddBoard(const BoardAddress& address, const AgentKeys& keys);
+  // The class's member, to be asked first at `board`; 0: nobody is there yet.
+  void AddMember(const std::string& on, fleet::BoardId board, const BoardInfo& info);
   Status WaitForClasses(const std::vector<std::string>& tags);
 
   Board& BoardOf(const std::string& on) override;
@@ -141,6 +143,14 @@ std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
   return text;
 }
 
+void FleetClassBoards::AddMember(const std::string& on, fleet::BoardId board,
+                                 const BoardInfo& info) {
+  members_[on] = std::make_unique<ClassMemberBoard>(member_fleet_, on, board, info);
+  if (std::string text = ReadClassKernels(info); !text.empty()) {
+    fleet_.TellKernels(on, std::move(text));
+  }
+}
+
 Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
   const auto begun = steady_clock::now();
   Status failure;
@@ -149,9 +159,16 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     for (const BoardReport& report : all) {
       const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
       if (!(IsOf(report, on) || WaitsFor(report, on)) || !Works(report) || !info) continue;
-      members_[on] = std::make_unique<ClassMemberBoard>(member_fleet_, on, report.id, *info);
-      if (std::string text = ReadClassKernels(*info); !text.empty()) {
-        fleet_.TellKernels(on, std::move(text));
+      return AddMember(on, report.id, *info);
+    }
+    // What the class was like is known, and what no board is there for is answered so, as later on.
+    const auto known = options_.expected.find(on);
+    if (options_.answers_missing && known != options_.expected.end()) {
+      if (steady_clock::now() - begun < options_.hear_all) return;
+      AddMember(on, /*board=*/0, known->second);
+      if (options_.notice) {
+        options_.notice(ClassLabel(on) + " has no board now: " + Describe(all, on) +
+                        "; it goes on without one");
       }
       return;
     }

@@ -28,7 +28,7 @@ struct FleetClassOptions {
   // How long a class may be without a board that works; nothing: for ever.
   std::optional<std::chrono::milliseconds> max_wait;
   // What no board of its class could do for max_wait is answered so (ClassAnswer::failure), instead of
-  // ending the search.
+  // ending the search. Of a class that is in `expected` that holds from the begin on: it needs no board then.
   bool answers_missing = false;
   // A board's job is given to another one when it has been away for so long.
   std::chrono::milliseconds move_after{20'000};

@@ -41,7 +41,6 @@ Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, L
   return Status();
 }
 
-constexpr std::chrono::minutes kPredictAfter{10};
 // Boards that are there answer within that.
 constexpr std::chrono::seconds kHearAll{5};
 

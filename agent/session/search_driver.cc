@@ -51,6 +51,8 @@ Result<SearchOutcome> SearchDriver::Run() {
       parts_ != nullptr ? parts_->resources(config_) : SearchResources{};
   BoardPoolTimes times;
   times.max_wait = options_.max_wait;
+  // Before its boards were compared there is no table either: nothing to predict from.
+  if (options_.predicts_missing && !times.max_wait) times.max_wait = kPredictAfter;
   pools_.emplace(config_, definition->topology, resources.boards, journal_, *options_.observer,
                  options_.stop, times);
   if (const Status settled = pools_->Settle(); !settled.ok()) return Interruption(settled);

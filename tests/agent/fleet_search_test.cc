@@ -28,6 +28,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using testing::Not;
 using Json = nlohmann::json;
 
 // Daemons, and the fleet file that lists them.
@@ -326,6 +327,64 @@ TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
   const Result<ReplayReport> replay = VerifyReplay(path_);
   ASSERT_TRUE(replay.ok()) << replay.status().message();
   EXPECT_TRUE(replay->complete);
+}
+
+// A resume goes on without any board of a class as the search would have.
+TEST_F(FleetSearchTest, AResumePredictsForAClassThatHasNoBoardAtAll) {
+  StartBoard("steep", SlopeTable(0.0));
+  StartBoard("flat", SlopeTable(3.0));
+  WriteFleet();
+  search_.config.classes = {"steep", "flat"};
+  search_.config.measurements = 16;
+  std::size_t last_step = 2;
+  bool is_stopped = false;
+  search_.options.stop = [&] { return is_stopped; };
+  search_.observer.on_step = [&](const TransitionEvent&) {
+    is_stopped = search_.observer.steps.size() == last_step;
+  };
+  ASSERT_TRUE(Run().ok());
+  const auto predicted = [this] {
+    std::vector<std::string> on;
+    for (const TransitionEvent& event : EventsOf<TransitionEvent>()) {
+      for (const ClassOutcome& outcome : event.classes) {
+        const auto* away = std::get_if<BoardUnavailable>(&outcome.result);
+        if (away != nullptr && away->predicted_ratio) on.push_back(outcome.on);
+      }
+    }
+    return on;
+  };
+  ASSERT_THAT(predicted(), testing::IsEmpty());
+
+  Kill(1);
+  for (const BoardEvent& board : EventsOf<BoardEvent>()) {
+    search_.fleet.expected.emplace(board.on, board.board);
+  }
+  search_.fleet.max_wait = milliseconds(1500);
+  const Result<SearchOutcome> refused = Run();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.status().message(), HasSubstr("class 'flat' has no board that works"));
+
+  search_.fleet.answers_missing = true;
+  search_.fleet.hear_all = milliseconds(1000);
+  is_stopped = false;
+  last_step = 5;
+  const Result<SearchOutcome> without = Run();
+  ASSERT_TRUE(without.ok()) << without.status().message();
+  EXPECT_TRUE(without->interrupted);
+  EXPECT_THAT(predicted(), testing::Each("flat"));
+  EXPECT_THAT(predicted(), Not(testing::IsEmpty()));
+  EXPECT_THAT(search_.observer.notices, HasSubstr("class 'flat' has no board now: 'board-1'"));
+  const Result<ReplayReport> so_far = VerifyReplay(path_);
+  ASSERT_TRUE(so_far.ok()) << so_far.status().message();
+
+  is_stopped = false;
+  last_step = 0;
+  WriteFleet();
+  search_.fleet.max_wait.reset();
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_FALSE(outcome->interrupted);
+  EXPECT_TRUE(VerifyReplay(path_).ok());
 }
 
 // The other class goes on as far as its own trials go; the study is sound and goes on later.
