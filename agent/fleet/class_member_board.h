@@ -1,7 +1,12 @@
 // One board of a class as the Board that sessions ask: the same one as long as it is there, another one of
 // its class when it stays away or failed at what it was asked.
+//
+// One that joins the class meanwhile, or comes back as another machine, is not asked before it was judged:
+// its ratios may be another class's. Who waits calls ClassMemberFleet::while_waiting, so that this can be
+// done while a request lasts; the final comparison of a search does (agent/session/search_driver.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,6 +30,8 @@ struct ClassMemberFleet {
   GoldenLogits& golden;
   const std::map<fleet::BoardId, std::string>& names;  // of the boards
   const std::function<bool()>& stop;                   // polled while waiting; may be empty
+  const std::function<Status()>& while_waiting;  // ClassBoards::WhileWaiting()'s; may be empty
+  const std::chrono::milliseconds& move_after;   // FleetClassOptions'
 };
 
 class ClassMemberBoard final : public Board {
@@ -54,7 +61,7 @@ class ClassMemberBoard final : public Board {
   // name: the job's; its board keeps the result until Recorded().
   Result<fleet::JobEnded> Run(JobRequest request, const std::string& name = "");
   bool IsThere(fleet::BoardId board) const;
-  bool HasOthers() const;
+  bool HasOthers(fleet::BoardId than) const;
 
   const ClassMemberFleet& fleet_;
   const std::string on_;

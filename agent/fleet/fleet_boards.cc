@@ -90,6 +90,7 @@ void FleetCore::On(Board& board, const BoardReady& action) {
 void FleetCore::Handle(BoardJudged& event) {
   Board* board = Find(event.board);
   if (board == nullptr || !board->info || is_closing_) return;
+  if (FingerprintOf(*board->info) != event.fingerprint) return;
   board->judgements[event.tag] = event;
   board->looked_at = now_;
   JoinClasses(*board);
@@ -139,15 +140,19 @@ void FleetCore::JoinClasses(Board& board) {
   board.left_out_why.clear();
   const std::map<std::string, std::string> told = std::exchange(board.left_out_of, {});
   lanes_changed_ = true;
+  const auto serve = [&](const std::string& tag) {
+    board.lanes.push_back(Lane{tag, {}});
+    if (!tag.empty()) board.lanes.push_back(Lane{tag, board.spec.id});
+  };
   // Of a class that it is like.
   const auto join_if_judged_so = [&](const std::string& tag) {
     const auto judged = board.judgements.find(tag);
     if (!options_.judged_classes.contains(tag)) {
-      board.lanes.push_back(Lane{tag, {}});
+      serve(tag);
     } else if (judged == board.judgements.end()) {
       board.waits_for.push_back(tag);
     } else if (judged->second.is_pooled) {
-      board.lanes.push_back(Lane{tag, {}});
+      serve(tag);
     } else {
       board.left_out_why = judged->second.why;
     }

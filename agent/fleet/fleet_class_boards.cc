@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/fleet/board_conditions.h"
 #include "agent/fleet/board_reports.h"
 #include "agent/fleet/class_kernels.h"
 #include "agent/fleet/class_member_board.h"
@@ -64,11 +65,20 @@ class FleetClassBoards final : public ClassBoards {
   Result<std::optional<ClassAnswer>> TakeAnswer() override;
   Result<std::optional<ClassAnswer>> WaitForAnswer() override;
   Result<MeasureNumber> StartOn(const std::string& on, const std::string& board,
-                                const MeasureJob& job) override;
+                                const MeasureJob& job) override {
+    return StartPinned(on, board, job, /*class_tag=*/on);
+  }
+  Result<MeasureNumber> StartToJudge(const std::string& on, const std::string& board,
+                                     const MeasureJob& job) override {
+    return StartPinned(on, board, job, /*class_tag=*/"");
+  }
   void GiveUpOne(MeasureNumber number) override;
   std::vector<ClassMember> Members(const std::string& on) override;
-  void Judge(const std::string& on, const std::string& board, bool is_pooled,
+  void Judge(const std::string& on, const ClassMember& board, bool is_pooled,
              const std::string& why) override;
+  void WhileWaiting(std::function<Status()> look_after) override {
+    while_waiting_ = std::move(look_after);
+  }
   void Prefer(const std::string& on, const std::string& board) override;
   void Recorded(MeasureNumber number) override;
   void GiveUp() override;
@@ -80,6 +90,9 @@ class FleetClassBoards final : public ClassBoards {
     steady_clock::time_point there;  // when it was last seen
   };
 
+  // class_tag: JobSpec's.
+  Result<MeasureNumber> StartPinned(const std::string& on, const std::string& board,
+                                    const MeasureJob& job, const std::string& class_tag);
   // Reports of the boards of a class, as the fleet has them now.
   std::vector<BoardReport> BoardsOf(const std::string& on);
   bool IsJudged(const std::string& on) const { return judged_.contains(on); }
@@ -103,8 +116,10 @@ class FleetClassBoards final : public ClassBoards {
   std::set<std::pair<std::string, fleet::BoardId>> judged_out_;  // by class
   steady_clock::time_point looked_at_pinned_;
   std::map<JobId, int> unrecorded_;  // their attempts
+  std::function<Status()> while_waiting_;
   FleetDriver fleet_;
-  const ClassMemberFleet member_fleet_{fleet_, golden_, names_, options_.stop};
+  const ClassMemberFleet member_fleet_{fleet_,        golden_,        names_,
+                                       options_.stop, while_waiting_, options_.move_after};
   std::map<std::string, std::unique_ptr<ClassMemberBoard>> members_;
 };
 
@@ -254,14 +269,15 @@ Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const Measu
   return id;
 }
 
-Result<MeasureNumber> FleetClassBoards::StartOn(const std::string& on, const std::string& board,
-                                                const MeasureJob& job) {
+Result<MeasureNumber> FleetClassBoards::StartPinned(const std::string& on, const std::string& board,
+                                                    const MeasureJob& job,
+                                                    const std::string& class_tag) {
   const std::optional<fleet::BoardId> pinned = BoardNamed(board);
   Result<JobRequest> request = MakeMeasureRequest(job, golden_, members_.at(on)->info().isa);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);
-  spec.class_tag = on;
+  spec.class_tag = class_tag;
   // No board has the id 0.
   const fleet::BoardId only_on = pinned.value_or(0);
   spec.only_on = only_on;
@@ -304,16 +320,16 @@ std::vector<ClassMember> FleetClassBoards::Members(const std::string& on) {
   return members;
 }
 
-void FleetClassBoards::Judge(const std::string& on, const std::string& board, bool is_pooled,
+void FleetClassBoards::Judge(const std::string& on, const ClassMember& board, bool is_pooled,
                              const std::string& why) {
-  const std::optional<fleet::BoardId> id = BoardNamed(board);
-  if (!id || !IsJudged(on)) return;
+  const std::optional<fleet::BoardId> id = BoardNamed(board.name);
+  if (!id || !board.info || !IsJudged(on)) return;
   if (is_pooled) {
     judged_out_.erase({on, *id});
   } else {
     judged_out_.insert({on, *id});
   }
-  fleet_.Judge({*id, on, is_pooled, why});
+  fleet_.Judge({*id, FingerprintOf(*board.info), on, is_pooled, why});
 }
 
 void FleetClassBoards::Prefer(const std::string& on, const std::string& board) {

@@ -15,8 +15,8 @@
 //              again every minute. The class takes after FleetOptions::expected or most of its first
 //              boards. A board that comes back different is looked at as a new one, and loses the job of
 //              a class that it is unlike now. Of FleetOptions::judged_classes, a board that is alike
-//              waits, and runs only what asks for it alone, until BoardJudged; that holds until it comes
-//              back different.
+//              waits until BoardJudged, and runs only what asks for it alone and not as one of its class;
+//              a judgement holds until it comes back different, and one of what it was before is dropped.
 //   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
 //              with every measurement to the others, as long as there are several.
 //   Schedule   A board takes a job as soon as it is idle, by JobQueue's rules; of several idle boards

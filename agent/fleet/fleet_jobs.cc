@@ -189,8 +189,9 @@ void FleetCore::LearnKernelsOf(const std::string& class_tag, const std::string& 
 
 std::string FleetCore::KernelsFor(const Board& board, const Lane& lane) const {
   // Of a board of several classes that is asked by its name: the first one's.
+  const bool any_class = lane.only_on && lane.tag.empty();
   const auto of_class = std::find_if(board.lanes.begin(), board.lanes.end(), [&](const Lane& one) {
-    return lane.only_on ? !one.only_on : one == lane;
+    return !one.only_on && (any_class || one.tag == lane.tag);
   });
   if (of_class == board.lanes.end()) return {};
   const auto kernels = class_kernels_.find(of_class->tag);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/fleet/class_name.h"
 #include "agent/fleet/fleet_core.h"
@@ -82,6 +83,10 @@ std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
     if (!left_out_why.empty()) {
       state = BoardState::kLeftOut;
       why = std::move(left_out_why);
+    }
+    const std::vector<std::string>& waits_for = board->waits_for;
+    if (std::find(waits_for.begin(), waits_for.end(), lane.tag) != waits_for.end()) {
+      why = "is to be compared with its class first";
     }
     text += (text.empty() ? "'" : ", '") + board->spec.client.board_name + "' is " +
             std::string(ToString(state)) + (why.empty() ? "" : " (" + why + ")");

@@ -342,8 +342,17 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
                              .registered = compared_,
                              .no_uniform4 = setup.no_uniform4,
                              .classes = ClassesOf(config_)};
+  comparison.take_between = [this] {
+    while (pools_->IsNext()) BITPILOT_RETURN_IF_ERROR(pools_->ReplayNext());
+    return Status();
+  };
+  // A class that lost its boards since may have others to judge before it can go on.
+  if (parts_ != nullptr) {
+    parts_->BoardsOf(config_).WhileWaiting([this] { return pools_->StepAlone(); });
+  }
   Result<FinalEvent> final = CompareFinalists(problem, *trained, environment.transitions(), options,
                                               comparison, journal_, files_, *options_.observer);
+  if (parts_ != nullptr) parts_->BoardsOf(config_).WhileWaiting({});
   if (!final.ok()) return final;
   for (const TrainedFinalist& each : *trained) {
     if (each.has_network()) compared_.push_back(each.network);

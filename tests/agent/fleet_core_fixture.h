@@ -65,6 +65,8 @@ class FleetCoreTest : public testing::Test {
         notices_.push_back(notice->text);
       } else if (auto* changed = std::get_if<fleet::BoardChanged>(&action)) {
         states_[changed->board] = changed->state;
+      } else if (auto* described = std::get_if<fleet::BoardDescribed>(&action)) {
+        infos_[described->board] = described->info;
       } else if (auto* chosen = std::get_if<fleet::KernelsChosen>(&action)) {
         kernels_[chosen->class_tag] = chosen->text;
       } else if (auto* cut = std::get_if<fleet::CutPower>(&action)) {
@@ -170,6 +172,7 @@ class FleetCoreTest : public testing::Test {
   std::vector<fleet::AttemptEnded> attempts_;
   std::vector<std::string> notices_;
   std::map<fleet::BoardId, fleet::BoardState> states_;
+  std::map<fleet::BoardId, BoardInfo> infos_;
   std::map<fleet::BoardId, int> power_cuts_;
   std::map<std::string, std::string> kernels_;  // by class
   std::set<fleet::BoardId> gone_;

@@ -178,7 +178,7 @@ TEST_F(FleetSearchTest, LeavesOutAndNamesABoardUnlikeItsClass) {
   ClassBoards& boards = *parts->boards;
   const std::vector<ClassMember> members = boards.Members("slope");
   ASSERT_EQ(members.size(), 2U);
-  for (const ClassMember& member : members) boards.Judge("slope", member.name, true, "");
+  for (const ClassMember& member : members) boards.Judge("slope", member, true, "");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (search_.observer.notices.find("left out") == std::string::npos &&
          std::chrono::steady_clock::now() < deadline) {
@@ -281,6 +281,34 @@ TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {
   }
 }
 
+// The only board that was judged is gone when the finalists are measured; another one of the class, which
+// could not be reached before, has come.
+TEST_F(FleetSearchTest, ABoardThatJoinsDuringTheFinalComparisonIsJudgedBeforeItMeasures) {
+  StartBoard("slope", SlopeTable());
+  StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.classes = {"slope"};
+  search_.config.measurements = 4;
+  search_.fleet.max_wait = milliseconds(60'000);
+  ASSERT_EQ(kill(boards_[1].daemon->pid(), SIGSTOP), 0);
+  search_.observer.on_phase = [&](const std::string& name) {
+    if (!name.starts_with("measuring the finalists again")) return;
+    Kill(0);
+    kill(boards_[1].daemon->pid(), SIGCONT);
+  };
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_EQ(BoardsThatMeasured(), std::set<std::string>{"board-0"});
+  for (const FinalRow& row : outcome->final.rows) EXPECT_EQ(row.board, "board-1") << row.label;
+  const std::vector<CalibrationEvent> judged = EventsOf<CalibrationEvent>();
+  ASSERT_EQ(judged.size(), 2U);
+  ASSERT_EQ(judged.back().boards.size(), 1U);
+  EXPECT_EQ(judged.back().boards.front().board, "board-1");
+  EXPECT_TRUE(judged.back().boards.front().is_pooled);
+  EXPECT_EQ(judged.back().reference, "board-0");
+  ExpectVerifies();
+}
+
 // Predictions are labelled, cost no measurement, and end; what is left is measured by who goes on.
 TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
   StartBoard("slope", SlopeTable());
@@ -359,14 +387,14 @@ TEST_F(FleetSearchTest, AResumePredictsForAClassThatHasNoBoardAtAll) {
   for (const BoardEvent& board : EventsOf<BoardEvent>()) {
     search_.fleet.expected.emplace(board.on, board.board);
   }
-  search_.fleet.max_wait = milliseconds(1500);
+  search_.fleet.max_wait = milliseconds(5000);
+  is_stopped = false;
   const Result<SearchOutcome> refused = Run();
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.status().message(), HasSubstr("class 'flat' has no board that works"));
 
   search_.fleet.answers_missing = true;
   search_.fleet.hear_all = milliseconds(1000);
-  is_stopped = false;
   last_step = 5;
   const Result<SearchOutcome> without = Run();
   ASSERT_TRUE(without.ok()) << without.status().message();
