@@ -9,6 +9,7 @@
 #include "agent/fleet/class_kernels.h"
 #include "agent/fleet/class_member_board.h"
 #include "agent/fleet/class_name.h"
+#include "agent/fleet/first_named.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/golden_logits.h"
@@ -16,6 +17,7 @@
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/stopped.h"
 #include "kernels/base/check.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -49,7 +51,8 @@ class FleetClassBoards final : public ClassBoards {
       : options_(options),
         judged_(judged),
         golden_(options.notice),
-        fleet_(OptionsOf(options, judged), options.notice) {}
+        fleet_(OptionsOf(options, judged), options.notice, BoardLocator::Means::OfThisMachine(),
+               options.detail) {}
   ~FleetClassBoards() override;
 
   void AddBoard(const BoardAddress& address, const AgentKeys& keys);
@@ -98,7 +101,8 @@ class FleetClassBoards final : public ClassBoards {
   bool IsJudged(const std::string& on) const { return judged_.contains(on); }
   bool IsListedFor(const BoardReport& report, const std::string& on) const;
   // What each board that is listed for a class is like, for people.
-  std::string Describe(const std::vector<BoardReport>& all, const std::string& on) const;
+  std::vector<std::string> Describe(const std::vector<BoardReport>& all,
+                                    const std::string& on) const;
   Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
   // Of one that was asked for alone and has been away for too long.
   std::optional<ClassAnswer> TakeLost();
@@ -143,19 +147,19 @@ bool FleetClassBoards::IsListedFor(const BoardReport& report, const std::string&
   return std::find(tags.begin(), tags.end(), on) != tags.end();
 }
 
-std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
-                                       const std::string& on) const {
-  std::string text;
+std::vector<std::string> FleetClassBoards::Describe(const std::vector<BoardReport>& all,
+                                                    const std::string& on) const {
+  std::vector<std::string> texts;
   for (const BoardReport& report : all) {
     if (!IsListedFor(report, on)) continue;
     const auto left_out = report.left_out_of.find(on);
     const bool is_out = left_out != report.left_out_of.end();
     const std::string& why = is_out ? left_out->second : report.why;
-    text += (text.empty() ? "'" : ", '") + report.name + "' is " +
-            std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
-            (why.empty() ? "" : " (" + why + ")");
+    texts.push_back("'" + report.name + "' is " +
+                    std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
+                    (why.empty() ? "" : " (" + why + ")"));
   }
-  return text;
+  return texts;
 }
 
 void FleetClassBoards::AddMember(const std::string& on, fleet::BoardId board,
@@ -182,7 +186,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       if (steady_clock::now() - begun < options_.hear_all) return;
       AddMember(on, /*board=*/0, known->second);
       if (options_.notice) {
-        options_.notice(ClassLabel(on) + " has no board now: " + Describe(all, on) +
+        options_.notice(ClassLabel(on) + " has no board now: " + FirstNamed(Describe(all, on)) +
                         "; it goes on without one");
       }
       return;
@@ -205,7 +209,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     failure = {all_out ? StatusCode::kVersionMismatch : StatusCode::kUnavailable,
                ClassLabel(on) + " has no board" +
                    (all_out ? " that is still like those that it began with" : after) + ": " +
-                   Describe(all, on)};
+                   Joined(Describe(all, on))};
   };
   constexpr auto kTellAfter = std::chrono::seconds(3);
   bool was_told = false;
@@ -226,7 +230,8 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       was_told = true;
       for (const std::string& on : tags) {
         if (!lacks_a_board(on)) continue;
-        options_.notice("waiting for a board of " + ClassLabel(on) + ": " + Describe(all, on));
+        options_.notice("waiting for a board of " + ClassLabel(on) + ": " +
+                        FirstNamed(Describe(all, on)));
       }
     }
     return false;

@@ -24,7 +24,9 @@ struct FleetClasses {
 struct FleetClassOptions {
   std::function<bool()> stop;                      // polled while waiting
   std::function<void(const std::string&)> notice;  // what people should know
-  LeaseTerms lease = {};                           // of every board
+  std::function<void(const std::string&)>
+      detail;             // each of what a notice said in one line; may be empty
+  LeaseTerms lease = {};  // of every board
   // How long a class may be without a board that works; nothing: for ever.
   std::optional<std::chrono::milliseconds> max_wait;
   // What no board of its class could do for max_wait is answered so (ClassAnswer::failure), instead of

@@ -168,6 +168,7 @@ class FleetCore {
   void CutPowerOf(Board& board, const std::string& why);
   std::pair<BoardState, std::string> StateOf(const Board& board) const;
   std::string Label(const Board& board) const;
+  static std::string NameOf(const Board& board);  // in the fleet file
 
   // Time and order (fleet_schedule.cc).
   void RunTimers();
@@ -206,7 +207,8 @@ class FleetCore {
   void CheckLanes();
   void CheckLane(const Lane& lane, LaneUse& use);
   void CheckChoosyJobs();
-  std::string DescribeBoardsOf(const Lane& lane) const;
+  // Of each that is listed for it "'NAME' is STATE (why)"; never empty.
+  std::vector<std::string> DescribeBoardsOf(const Lane& lane) const;
 
   void Touch(const Board& board);
   Board* Find(BoardId id);

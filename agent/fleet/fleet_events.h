@@ -218,6 +218,10 @@ struct CutPower {  // run the board's power-cycle command; PowerCycled follows
 };
 struct Notice {  // for people
   std::string text;
+  // What several boards may have in common ("are back"): many such notices are told as one
+  // (agent/fleet/notice_groups.h). Empty: told by itself.
+  std::string group = {};
+  std::string board = {};  // of a group: whose notice this is
 };
 struct BoardGone {  // after BoardRemoved: its link is closed
   BoardId board = 0;

@@ -51,6 +51,9 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
   options.notice = [observer = asked.observer](const std::string& text) {
     observer->OnNotice(text);
   };
+  options.detail = [observer = asked.observer](const std::string& text) {
+    observer->OnDetail(text);
+  };
   options.max_wait = asked.max_wait;
   options.lease = asked.lease.value_or(LeaseTerms());
   options.answers_missing = asked.predicts_missing;

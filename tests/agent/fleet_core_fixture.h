@@ -63,6 +63,7 @@ class FleetCoreTest : public testing::Test {
         ended_.emplace(ended->result.id, std::move(*ended));
       } else if (auto* notice = std::get_if<fleet::Notice>(&action)) {
         notices_.push_back(notice->text);
+        if (!notice->group.empty()) grouped_[notice->group].insert(notice->board);
       } else if (auto* changed = std::get_if<fleet::BoardChanged>(&action)) {
         states_[changed->board] = changed->state;
       } else if (auto* described = std::get_if<fleet::BoardDescribed>(&action)) {
@@ -171,6 +172,7 @@ class FleetCoreTest : public testing::Test {
   std::vector<JobId> order_;
   std::vector<fleet::AttemptEnded> attempts_;
   std::vector<std::string> notices_;
+  std::map<std::string, std::set<std::string>> grouped_;  // boards of notices, by their group
   std::map<fleet::BoardId, fleet::BoardState> states_;
   std::map<fleet::BoardId, BoardInfo> infos_;
   std::map<fleet::BoardId, int> power_cuts_;
