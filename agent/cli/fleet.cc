@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/command.h"
+#include "agent/cli/enroll_commands.h"
 #include "agent/cli/fleet_boards.h"
 #include "agent/cli/fleet_lines.h"
 #include "agent/cli/fleet_orders.h"
@@ -13,10 +14,14 @@
 #include "agent/fleet/keys.h"
 #include "kernels/base/home_folder.h"
 #include "kernels/base/quoted.h"
+#include "kernels/base/shell_word.h"
 #include "kernels/base/utf8.h"
 
 namespace bitpilot {
 namespace {
+
+// Where `fleet add` looks for them.
+constexpr char kDefaultKeys[] = "keys";
 
 struct KeygenFlags {
   std::string directory;
@@ -33,22 +38,24 @@ int RunKeygen(const KeygenFlags& flags) {
   }
   const Result<AgentKeys> keys = CreateAgentKeys(folder, flags.force);
   if (!keys.ok()) return Fail(keys.status(), flags.json);
+  const EnrollCommands commands = EnrollCommandsOf(
+      EnrollBoard(), *keys,
+      flags.directory == kDefaultKeys ? "" : " --keys " + ShellWord(flags.directory));
   if (flags.json) {
     PrintJson({{"type", "result"},
                {"keys", folder},
                {"public_key", keys->public_key},
                {"authorize_command", AuthorizeCommand(*keys)},
-               {"begin_fleet_command", BeginFleetCommand(folder)}});
+               {"board_commands", {commands.on_board_keys, commands.on_board_serve}},
+               {"here_command", commands.here}});
     return kExitDone;
   }
   std::printf(
       "This agent's public key: %s\n\n"
-      "1. On each board, where `bitpilotd keygen --keys board-keys` made its keys, paste:\n\n"
-      "     %s\n\n"
-      "2. Here, once, before or after what `bitpilotd keygen` printed on each board:\n\n"
-      "     %s\n\n"
-      "3. Here: bitpilot search --fleet fleet.toml ...\n",
-      keys->public_key.c_str(), AuthorizeCommand(*keys).c_str(), BeginFleetCommand(folder).c_str());
+      "Three commands make a board known to this agent, and this agent to the board. With the "
+      "board's name for NAME and\nwhere this machine reaches it for ADDRESS, `bitpilot fleet add` "
+      "prints them as they are to be pasted.\n\n%s",
+      keys->public_key.c_str(), DescribeEnroll(commands).c_str());
   return kExitDone;
 }
 

@@ -13,6 +13,7 @@
 
 #include "agent/cli/board_row.h"
 #include "agent/cli/command.h"
+#include "agent/cli/enroll_commands.h"
 #include "agent/cli/fleet_choice.h"
 #include "agent/cli/fleet_lines.h"
 #include "agent/fleet/board.h"
@@ -23,11 +24,9 @@
 #include "kernels/base/file_io.h"
 #include "kernels/base/file_lock.h"
 #include "kernels/base/home_folder.h"
-#include "kernels/base/host_name.h"
 #include "kernels/base/shell_word.h"
 #include "kernels/base/text_file.h"
 #include "kernels/base/utf8.h"
-#include "proto/endpoint.h"
 
 namespace bitpilot {
 namespace {
@@ -72,36 +71,14 @@ std::string WithBoard(const AddFlags& flags, const std::optional<std::string>& e
   return text + "\n" + BoardLines(board);
 }
 
-// The three commands that make a board known to this agent, and this agent to the board.
-struct EnrollCommands {
-  std::string on_board_keys;
-  std::string on_board_serve;
-  std::string here;
-};
-
-// How the board serves: where agents reach it, or where it reaches this one.
-std::string ServeCommand(const AddFlags& flags, const std::string& listen) {
-  const Result<Endpoint> endpoint = flags.connects
-                                        ? ParseEndpoint(listen, EndpointUse::kListen)
-                                        : ParseEndpoint(flags.endpoint, EndpointUse::kConnect);
-  const std::string port = std::to_string(endpoint.ok() ? endpoint->port : 7777);
-  if (flags.connects) {
-    return "bitpilotd serve --connect " + ShellWord(HostName() + ":" + port) + " --keys board-keys";
-  }
-  return "bitpilotd serve --listen 'tcp://0.0.0.0:" + port + "' --keys board-keys";
-}
-
 // listen: of this fleet.
-EnrollCommands EnrollCommandsOf(const AddFlags& flags, const AgentKeys& keys,
-                                const std::string& listen) {
-  std::string here = "bitpilot fleet add " + ShellWord(flags.name);
-  here += flags.connects ? " --connects" : " --endpoint " + ShellWord(flags.endpoint);
-  for (const std::string& tag : flags.tags) here += " --tag " + ShellWord(tag);
+EnrollCommands CommandsOf(const AddFlags& flags, const AgentKeys& keys, const std::string& listen) {
+  std::string here;
   if (flags.connects && listen != AddFlags().listen) here += " --listen " + ShellWord(listen);
   if (flags.file != FleetFlags().file) here += " --fleet " + ShellWord(flags.file);
   if (flags.keys != AddFlags().keys) here += " --keys " + ShellWord(flags.keys);
-  return {"bitpilotd keygen --keys board-keys && " + AuthorizeCommand(keys),
-          ServeCommand(flags, listen), here + " --public-key='BOARD_PUBLIC_KEY'"};
+  return EnrollCommandsOf({flags.name, flags.endpoint, flags.connects, listen, flags.tags}, keys,
+                          here);
 }
 
 constexpr char kAddLabel[] = "fleet add";
@@ -131,7 +108,7 @@ Result<Fleet> FleetWithBoard(AddFlags flags, const std::optional<std::string>& e
 }
 
 int PrintEnroll(const AddFlags& flags, const AgentKeys& keys, const std::string& listen) {
-  const EnrollCommands commands = EnrollCommandsOf(flags, keys, listen);
+  const EnrollCommands commands = CommandsOf(flags, keys, listen);
   if (flags.json) {
     PrintJson({{"type", "result"},
                {"added", false},
@@ -139,11 +116,7 @@ int PrintEnroll(const AddFlags& flags, const AgentKeys& keys, const std::string&
                {"here_command", commands.here}});
     return kExitDone;
   }
-  std::printf(
-      "1. On the board; it prints the board's public key:\n\n     %s\n\n"
-      "2. On the board, and for as long as it serves:\n\n     %s\n\n"
-      "3. Here, with that key:\n\n     %s\n",
-      commands.on_board_keys.c_str(), commands.on_board_serve.c_str(), commands.here.c_str());
+  std::printf("%s", DescribeEnroll(commands).c_str());
   return kExitDone;
 }
 

@@ -39,17 +39,6 @@ std::string AuthorizeCommand(const AgentKeys& keys) {
          " >> board-keys/authorized_agents";
 }
 
-std::string BeginFleetCommand(const std::string& folder) {
-  const std::string line = "keys = " + TomlText(AbsolutePath(folder));
-  // Not echo: some take a backslash for more than one.
-  return "touch fleet.toml && if ! grep -q '^[[:space:]]*keys[[:space:]]*=' fleet.toml; then "
-         "boards=$(cat fleet.toml) && printf '%s\\n' " +
-         ShellWord(line) + " ${boards:+\"$boards\"} > fleet.toml; elif ! grep -qxF " +
-         ShellWord(line) + " fleet.toml; then printf '%s\\n' " +
-         ShellWord("fleet.toml has another keys line and keeps it. The one for these keys is:") +
-         " " + ShellWord(line) + " >&2; false; fi";
-}
-
 std::string BoardLines(const BoardAddress& board) {
   std::string tags;
   for (const std::string& tag : board.tags) tags += (tags.empty() ? "" : ", ") + TomlText(tag);

@@ -19,9 +19,4 @@ std::string BoardLines(const BoardAddress& board);
 // For a board's shell, beside the folder that `bitpilotd keygen --keys board-keys` made.
 std::string AuthorizeCommand(const AgentKeys& keys);
 
-// For a shell here, before or after boards' lines are appended: puts the `keys` line in front of
-// what is there. A `keys` line that is there stays, and where it is another one the command says so
-// and fails.
-std::string BeginFleetCommand(const std::string& folder);
-
 }  // namespace bitpilot

@@ -107,4 +107,8 @@ void SearchDisplay::OnNotice(const std::string& text) {
   if (json_) Print({{"type", "notice"}, {"text", text}});
 }
 
+void SearchDisplay::OnDetail(const std::string& text) {
+  if (json_) Print({{"type", "notice"}, {"text", text}});
+}
+
 }  // namespace bitpilot

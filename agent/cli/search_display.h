@@ -21,6 +21,7 @@ class SearchDisplay final : public SearchObserver {
   void OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
               const TransitionEvent& answer, double hypervolume) override;
   void OnNotice(const std::string& text) override;
+  void OnDetail(const std::string& text) override;
 
  private:
   // Replaces the bar's line on a terminal; prints a line of its own elsewhere.

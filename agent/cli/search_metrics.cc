@@ -88,6 +88,8 @@ void SearchMetrics::OnNotice(const std::string& text) {
   WriteIfDue();
 }
 
+void SearchMetrics::OnDetail(const std::string& text) { next_.OnDetail(text); }
+
 std::string SearchMetrics::Text() const {
   PrometheusText text("bitpilot_search_", "study", study_);
   text.Gauge("running", "1 while the search runs.", is_running_ ? 1.0 : 0.0);

@@ -32,6 +32,7 @@ class SearchMetrics final : public SearchObserver {
   void OnStep(const SearchProblem& problem, const ProposalEvent& proposal,
               const TransitionEvent& answer, double hypervolume) override;
   void OnNotice(const std::string& text) override;
+  void OnDetail(const std::string& text) override;
 
   // The file's content as of now.
   std::string Text() const;

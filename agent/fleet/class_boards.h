@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,7 +47,7 @@ class ClassBoards {
   virtual ~ClassBoards() = default;
 
   // One board of the class, for what is measured apart: each request is one board's, and two requests
-  // are the same one's as long as that works.
+  // are the same one's as long as that works. Boards that wait to be judged are never asked.
   virtual Board& BoardOf(const std::string& on) = 0;
 
   // How many tickets the class takes in flight now, at least 1: also a class whose boards are all away
@@ -62,12 +63,17 @@ class ClassBoards {
   //
   // Errors: those of Board::StartMeasure().
   virtual Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) = 0;
-  // The same on one board, also one that waits to be judged: if it goes, the answer is that it is lost.
-  // Where a class is one board, on that.
+  // The same on one board of the class: if it goes, or is none of the class any more, the answer is that it
+  // is lost. Where a class is one board, on that.
   virtual Result<MeasureNumber> StartOn(const std::string& on, const std::string& board,
                                         const MeasureJob& job) {
     static_cast<void>(board);
     return Start(on, job);
+  }
+  // The same on one that waits to be judged, or was left out.
+  virtual Result<MeasureNumber> StartToJudge(const std::string& on, const std::string& board,
+                                             const MeasureJob& job) {
+    return StartOn(on, board, job);
   }
   // Gives up one that was started: it is never answered.
   virtual void GiveUpOne(MeasureNumber) {}
@@ -76,10 +82,17 @@ class ClassBoards {
   // that has but one, which needs no judgement.
   virtual std::vector<ClassMember> Members(const std::string&) { return {}; }
   // Settles whether a board measures for the class. why: it does not.
-  virtual void Judge(const std::string&, const std::string& board, bool is_pooled,
+  //
+  // board: as Members() gave it when that was decided. Of another machine that answers for it since this says
+  // nothing: that one waits to be judged itself.
+  virtual void Judge(const std::string&, const ClassMember& board, bool is_pooled,
                      const std::string& why) {
     static_cast<void>(board), static_cast<void>(is_pooled), static_cast<void>(why);
   }
+  // Called every second or so by a request of BoardOf() that waits, so that boards which come meanwhile are
+  // judged: it may call anything here but BoardOf()'s requests. What it fails with ends the request. Empty:
+  // nobody is called.
+  virtual void WhileWaiting(std::function<Status()>) {}
   // BoardOf() is this one from now on.
   virtual void Prefer(const std::string&, const std::string& board) { static_cast<void>(board); }
 

@@ -14,8 +14,6 @@ namespace {
 using fleet::BoardReport;
 using std::chrono::steady_clock;
 
-// So long another board is not asked instead of the one that was asked before.
-constexpr auto kMemberAway = std::chrono::seconds(20);
 constexpr auto kLookAtMember = std::chrono::seconds(1);
 
 }  // namespace
@@ -69,7 +67,8 @@ Result<fleet::JobEnded> ClassMemberBoard::Run(JobRequest request, const std::str
   if (knows && IsThere(*knows)) board_ = *knows;
   bool has_failed = false;  // the board, at this request
   for (int turn = 0;; ++turn) {
-    const bool is_there = !has_failed && IsThere(board_);
+    const fleet::BoardId asked = board_;
+    const bool is_there = !has_failed && IsThere(asked);
     // Elsewhere it is another measurement: a board knows each once.
     if (input != nullptr && turn > 0) {
       input->measure_id = name.empty()
@@ -79,18 +78,22 @@ Result<fleet::JobEnded> ClassMemberBoard::Run(JobRequest request, const std::str
     fleet::JobSpec job;
     job.request = request;
     job.class_tag = on_;
-    if (is_there) job.only_on = board_;
+    if (is_there) job.only_on = asked;
     const JobId id = fleet_.driver.Submit(std::move(job));
     steady_clock::time_point there = steady_clock::now();
     steady_clock::time_point next_look = there + kLookAtMember;
     bool is_lost = false;
+    Status meanwhile;
     std::optional<fleet::JobEnded> ended = fleet_.driver.WaitForAny({id}, [&] {
       if (fleet_.stop && fleet_.stop()) return true;
       const auto now = steady_clock::now();
-      if (!is_there || now < next_look) return false;
+      if (now < next_look) return false;
       next_look = now + kLookAtMember;
-      if (IsThere(board_)) there = now;
-      return is_lost = now - there > kMemberAway;
+      if (fleet_.while_waiting) meanwhile = fleet_.while_waiting();
+      if (!meanwhile.ok()) return true;
+      if (!is_there) return false;
+      if (IsThere(asked)) there = now;
+      return is_lost = now - there > fleet_.move_after;
     });
     if (ended) {
       if (name.empty() || !ended->result.status.ok()) {
@@ -101,13 +104,14 @@ Result<fleet::JobEnded> ClassMemberBoard::Run(JobRequest request, const std::str
       const StatusCode code = ended->result.status.code();
       has_failed = is_there && (code == StatusCode::kUnavailable ||
                                 code == StatusCode::kDataCorrupt || code == StatusCode::kInternal);
-      if (has_failed && (!IsThere(board_) || HasOthers())) continue;
+      if (has_failed && (!IsThere(asked) || HasOthers(asked))) continue;
       if (!ended->result.status.ok()) return ended->result.status;
       board_ = *ended->board;
       info_ = ended->info;
       return std::move(*ended);
     }
     fleet_.driver.Cancel(id);
+    if (!meanwhile.ok()) return meanwhile;
     if (!is_lost) return Stopped();
   }
 }
@@ -115,14 +119,14 @@ Result<fleet::JobEnded> ClassMemberBoard::Run(JobRequest request, const std::str
 bool ClassMemberBoard::IsThere(fleet::BoardId board) const {
   const std::vector<BoardReport> all = fleet_.driver.Boards();
   return std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
-    return report.id == board && IsOnHand(report) && (IsOf(report, on_) || WaitsFor(report, on_));
+    return report.id == board && IsOnHand(report) && IsOf(report, on_);
   });
 }
 
-bool ClassMemberBoard::HasOthers() const {
+bool ClassMemberBoard::HasOthers(fleet::BoardId than) const {
   const std::vector<BoardReport> all = fleet_.driver.Boards();
-  return std::any_of(all.begin(), all.end(), [this](const BoardReport& report) {
-    return report.id != board_ && IsOf(report, on_) && Works(report);
+  return std::any_of(all.begin(), all.end(), [&](const BoardReport& report) {
+    return report.id != than && IsOf(report, on_) && Works(report);
   });
 }
 

@@ -1,7 +1,12 @@
 // One board of a class as the Board that sessions ask: the same one as long as it is there, another one of
 // its class when it stays away or failed at what it was asked.
+//
+// One that joins the class meanwhile, or comes back as another machine, is not asked before it was judged:
+// its ratios may be another class's. Who waits calls ClassMemberFleet::while_waiting, so that this can be
+// done while a request lasts; the final comparison of a search does (agent/session/search_driver.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,11 +30,14 @@ struct ClassMemberFleet {
   GoldenLogits& golden;
   const std::map<fleet::BoardId, std::string>& names;  // of the boards
   const std::function<bool()>& stop;                   // polled while waiting; may be empty
+  const std::function<Status()>& while_waiting;  // ClassBoards::WhileWaiting()'s; may be empty
+  const std::chrono::milliseconds& move_after;   // FleetClassOptions'
 };
 
 class ClassMemberBoard final : public Board {
  public:
-  // first: the board to ask first, with what it said of itself.
+  // first: the board to ask first, with what it said of itself; 0: none is there yet, and what boards of
+  // the class are like is known.
   ClassMemberBoard(const ClassMemberFleet& fleet, std::string on, fleet::BoardId first,
                    BoardInfo info)
       : fleet_(fleet), on_(std::move(on)), board_(first), info_(std::move(info)) {}
@@ -38,7 +46,10 @@ class ClassMemberBoard final : public Board {
   void Prefer(fleet::BoardId board);
 
   const BoardInfo& info() const override { return info_; }
-  std::string listed_name() const override { return fleet_.names.at(board_); }
+  std::string listed_name() const override {
+    const auto named = fleet_.names.find(board_);
+    return named == fleet_.names.end() ? std::string() : named->second;
+  }
   Result<std::vector<std::vector<float>>> Infer(const Network& network,
                                                 std::span<const std::uint8_t> images) override;
   Result<Measurement> Measure(const MeasureJob& job) override;
@@ -50,7 +61,7 @@ class ClassMemberBoard final : public Board {
   // name: the job's; its board keeps the result until Recorded().
   Result<fleet::JobEnded> Run(JobRequest request, const std::string& name = "");
   bool IsThere(fleet::BoardId board) const;
-  bool HasOthers() const;
+  bool HasOthers(fleet::BoardId than) const;
 
   const ClassMemberFleet& fleet_;
   const std::string on_;

@@ -15,6 +15,21 @@ using std::chrono::milliseconds;
 // A daemon that starts again needs less: not worth a word.
 constexpr milliseconds kNoticeAfter{3000};
 
+// fleet::Notice::group of boards that are away.
+std::string GroupOf(Absence absence) {
+  switch (absence) {
+    case Absence::kHeldByOther:
+      return "work for other agents";
+    case Absence::kDrained:
+      return "take no new work";
+    case Absence::kRefused:
+      return "refused their leases";
+    case Absence::kNoAnswer:
+      break;
+  }
+  return "do not answer";
+}
+
 // Rounded to the nearest.
 std::string Seconds(milliseconds time) {
   return std::to_string((time.count() + 500) / 1000) + " s";
@@ -39,15 +54,17 @@ void ClientCore::NoticeAbsence() {
   if (!due || now_ < *due) return;
   away_noticed_ = true;
   const milliseconds left = GiveUpAt() - now_;
-  actions_.emplace_back(BoardNotice{DescribeAbsence() + ": waiting " +
-                                    (left > kForever / 2 ? "" : "up to " + Seconds(left) + " ") +
-                                    "for it"});
+  actions_.emplace_back(
+      BoardNotice{DescribeAbsence() + ": waiting " +
+                      (left > kForever / 2 ? "" : "up to " + Seconds(left) + " ") + "for it",
+                  GroupOf(absence_)});
 }
 
 void ClientCore::EndAbsence() {
   if (away_noticed_) {
     actions_.emplace_back(BoardNotice{BoardLabel() + (was_ready_ ? " is back" : " is free") +
-                                      " after " + Seconds(now_ - *away_since_)});
+                                          " after " + Seconds(now_ - *away_since_),
+                                      was_ready_ ? "are back" : "are free"});
   }
   away_noticed_ = false;
   away_since_.reset();

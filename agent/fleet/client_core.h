@@ -147,6 +147,7 @@ struct BoardBack {  // there is a lease, the first one included
 // back from such an absence; or its measurement takes minutes.
 struct BoardNotice {
   std::string text;
+  std::string group = {};  // fleet::Notice's
 };
 struct JobFinished {
   JobResult result;

@@ -126,10 +126,10 @@ void ClientCore::OnHelloAck(const v1::HelloAck& ack) {
   knows_lease_kinds_ = ack.protocol_minor() >= 3;
   if (!limits_.takes_longer_windows && !windows_noticed_) {
     windows_noticed_ = true;
-    actions_.emplace_back(
-        BoardNotice{BoardLabel() +
-                    " runs an older bitpilotd: what is noisy is measured again, but in "
-                    "windows no longer than before; update it"});
+    actions_.emplace_back(BoardNotice{
+        BoardLabel() + " runs an older bitpilotd: what is noisy is measured again, but in "
+                       "windows no longer than before; update it",
+        "run an older bitpilotd"});
   }
   AskForLease();
 }
@@ -193,7 +193,8 @@ void ClientCore::OnMeasureProgress(const v1::MeasureProgress& progress) {
   }
   if (progress.phase() == kTurnPhase && !turn_noticed_) {
     turn_noticed_ = true;
-    actions_.emplace_back(BoardNotice{BoardLabel() + " waits for its turn: " + kTurnPhase});
+    actions_.emplace_back(
+        BoardNotice{BoardLabel() + " waits for its turn: " + kTurnPhase, "wait for their turn"});
   }
   const milliseconds silence = Announced(progress.silence_ms()) + kReportMargin;
   reply_deadline_ = std::max(reply_deadline_, now_ + std::max(kMinMeasureLimit, silence));
@@ -209,14 +210,16 @@ void ClientCore::NoticeQueue(std::uint32_t position) {
   if (position == 0 || queue_noticed_) return;
   queue_noticed_ = true;
   actions_.emplace_back(BoardNotice{
-      BoardLabel() + " works for other agents: " + Counted(position, "job") + " before this one"});
+      BoardLabel() + " works for other agents: " + Counted(position, "job") + " before this one",
+      "have other agents' jobs before this one's"});
 }
 
 void ClientCore::NoticeReservation(const std::string& by) {
   if (by.empty() || reservation_noticed_) return;
   reservation_noticed_ = true;
-  actions_.emplace_back(BoardNotice{BoardLabel() + " is reserved by " + by +
-                                    ": jobs wait until that one gives it back"});
+  actions_.emplace_back(BoardNotice{
+      BoardLabel() + " is reserved by " + by + ": jobs wait until that one gives it back",
+      "are reserved by other agents"});
 }
 
 // The daemon itself ends an inference that hangs, and begins one that waits for other agents.

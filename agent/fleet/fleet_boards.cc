@@ -27,6 +27,8 @@ bool Contains(const std::vector<std::string>& tags, const std::string& tag) {
 
 std::string FleetCore::Label(const Board& board) const { return board.client->BoardLabel(); }
 
+std::string FleetCore::NameOf(const Board& board) { return board.spec.client.board_name; }
+
 void FleetCore::StartClient(Board& board) {
   Touch(board);
   ClientOptions options = board.spec.client;
@@ -63,7 +65,8 @@ void FleetCore::StepClient(Board& board, ClientEvent event) {
     } else if (auto* back = std::get_if<BoardBack>(&action)) {
       On(board, *back);
     } else if (auto* notice = std::get_if<BoardNotice>(&action)) {
-      actions_.emplace_back(Notice{std::move(notice->text)});
+      actions_.emplace_back(
+          Notice{std::move(notice->text), std::move(notice->group), NameOf(board)});
     } else if (auto* finished = std::get_if<JobFinished>(&action)) {
       OnJobFinished(board, std::move(finished->result));
     } else if (std::holds_alternative<Closed>(action)) {
@@ -90,6 +93,7 @@ void FleetCore::On(Board& board, const BoardReady& action) {
 void FleetCore::Handle(BoardJudged& event) {
   Board* board = Find(event.board);
   if (board == nullptr || !board->info || is_closing_) return;
+  if (FingerprintOf(*board->info) != event.fingerprint) return;
   board->judgements[event.tag] = event;
   board->looked_at = now_;
   JoinClasses(*board);
@@ -139,15 +143,19 @@ void FleetCore::JoinClasses(Board& board) {
   board.left_out_why.clear();
   const std::map<std::string, std::string> told = std::exchange(board.left_out_of, {});
   lanes_changed_ = true;
+  const auto serve = [&](const std::string& tag) {
+    board.lanes.push_back(Lane{tag, {}});
+    if (!tag.empty()) board.lanes.push_back(Lane{tag, board.spec.id});
+  };
   // Of a class that it is like.
   const auto join_if_judged_so = [&](const std::string& tag) {
     const auto judged = board.judgements.find(tag);
     if (!options_.judged_classes.contains(tag)) {
-      board.lanes.push_back(Lane{tag, {}});
+      serve(tag);
     } else if (judged == board.judgements.end()) {
       board.waits_for.push_back(tag);
     } else if (judged->second.is_pooled) {
-      board.lanes.push_back(Lane{tag, {}});
+      serve(tag);
     } else {
       board.left_out_why = judged->second.why;
     }
@@ -160,7 +168,8 @@ void FleetCore::JoinClasses(Board& board) {
     const std::string of = ClassLabel(tag);
     if (difference.empty()) {
       if (before != told.end()) {
-        actions_.emplace_back(Notice{Label(board) + " is like the other boards of " + of + " now"});
+        actions_.emplace_back(Notice{Label(board) + " is like the other boards of " + of + " now",
+                                     "are like the others of " + of + " now", NameOf(board)});
       }
       return join_if_judged_so(tag);
     }
@@ -169,7 +178,8 @@ void FleetCore::JoinClasses(Board& board) {
     board.left_out_of[tag] = board.left_out_why = difference;
     if (before == told.end() || before->second != difference) {
       actions_.emplace_back(Notice{Label(board) + " is left out of " + of +
-                                   ", whose other boards it is unlike: " + difference});
+                                       ", whose other boards it is unlike: " + difference,
+                                   "are left out of " + of, NameOf(board)});
     }
   };
   for (const std::string& tag : board.spec.tags) join(tag);
@@ -226,7 +236,8 @@ void FleetCore::On(Board& board, const BoardFailed& action) {
   const bool is_told =
       std::exchange(board.told_failure, action.status.message()) == action.status.message();
   if (boards_.size() > 1 && !is_told) {
-    actions_.emplace_back(Notice{"a board failed: " + action.status.message()});
+    actions_.emplace_back(
+        Notice{"a board failed: " + action.status.message(), "failed", NameOf(board)});
   }
   // One that it was about to go on with.
   if (board.job && !jobs_.at(*board.job)->is_given) TakeBack(board);
@@ -238,7 +249,8 @@ void FleetCore::Quarantine(Board& board, const std::string& why) {
   board.health.Quarantine(why, now_, options_);
   actions_.emplace_back(
       Notice{Label(board) + " is quarantined: " + why +
-             (options_.health_check ? ". A health check that passes releases it" : "")});
+                 (options_.health_check ? ". A health check that passes releases it" : ""),
+             "are quarantined", NameOf(board)});
   if (board.job && !jobs_.at(*board.job)->is_given) TakeBack(board);
 }
 
@@ -261,7 +273,8 @@ void FleetCore::OnCheckEnded(Board& board, const JobResult& result) {
   }
   if (result.status.ok() && HasNumbers(status)) {
     board.health.Release();
-    actions_.emplace_back(Notice{Label(board) + " passed its health check and is used again"});
+    actions_.emplace_back(Notice{Label(board) + " passed its health check and is used again",
+                                 "passed their health checks and are used again", NameOf(board)});
     return;
   }
   const std::string why =
@@ -278,8 +291,9 @@ void FleetCore::CutPowerOf(Board& board, const std::string& why) {
   health.last_power_cycle = now_;
   health.next_power_cycle = now_ + options_.boot_time;
   actions_.emplace_back(Notice{Label(board) + " is power-cycled, " +
-                               std::to_string(health.power_cycles) + " of at most " +
-                               std::to_string(options_.max_power_cycles) + " times: " + why});
+                                   std::to_string(health.power_cycles) + " of at most " +
+                                   std::to_string(options_.max_power_cycles) + " times: " + why,
+                               "are power-cycled", NameOf(board)});
   actions_.emplace_back(CutPower{board.spec.id});
 }
 

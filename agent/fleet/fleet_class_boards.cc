@@ -4,10 +4,12 @@
 #include <set>
 #include <utility>
 
+#include "agent/fleet/board_conditions.h"
 #include "agent/fleet/board_reports.h"
 #include "agent/fleet/class_kernels.h"
 #include "agent/fleet/class_member_board.h"
 #include "agent/fleet/class_name.h"
+#include "agent/fleet/first_named.h"
 #include "agent/fleet/fleet_board.h"
 #include "agent/fleet/fleet_driver.h"
 #include "agent/fleet/golden_logits.h"
@@ -15,6 +17,7 @@
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/stopped.h"
 #include "kernels/base/check.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -48,10 +51,13 @@ class FleetClassBoards final : public ClassBoards {
       : options_(options),
         judged_(judged),
         golden_(options.notice),
-        fleet_(OptionsOf(options, judged), options.notice) {}
+        fleet_(OptionsOf(options, judged), options.notice, BoardLocator::Means::OfThisMachine(),
+               options.detail) {}
   ~FleetClassBoards() override;
 
   void AddBoard(const BoardAddress& address, const AgentKeys& keys);
+  // The class's member, to be asked first at `board`; 0: nobody is there yet.
+  void AddMember(const std::string& on, fleet::BoardId board, const BoardInfo& info);
   Status WaitForClasses(const std::vector<std::string>& tags);
 
   Board& BoardOf(const std::string& on) override;
@@ -62,11 +68,20 @@ class FleetClassBoards final : public ClassBoards {
   Result<std::optional<ClassAnswer>> TakeAnswer() override;
   Result<std::optional<ClassAnswer>> WaitForAnswer() override;
   Result<MeasureNumber> StartOn(const std::string& on, const std::string& board,
-                                const MeasureJob& job) override;
+                                const MeasureJob& job) override {
+    return StartPinned(on, board, job, /*class_tag=*/on);
+  }
+  Result<MeasureNumber> StartToJudge(const std::string& on, const std::string& board,
+                                     const MeasureJob& job) override {
+    return StartPinned(on, board, job, /*class_tag=*/"");
+  }
   void GiveUpOne(MeasureNumber number) override;
   std::vector<ClassMember> Members(const std::string& on) override;
-  void Judge(const std::string& on, const std::string& board, bool is_pooled,
+  void Judge(const std::string& on, const ClassMember& board, bool is_pooled,
              const std::string& why) override;
+  void WhileWaiting(std::function<Status()> look_after) override {
+    while_waiting_ = std::move(look_after);
+  }
   void Prefer(const std::string& on, const std::string& board) override;
   void Recorded(MeasureNumber number) override;
   void GiveUp() override;
@@ -79,12 +94,16 @@ class FleetClassBoards final : public ClassBoards {
     bool is_lost = false;  // the board was no longer the class's when it was asked
   };
 
+  // class_tag: JobSpec's.
+  Result<MeasureNumber> StartPinned(const std::string& on, const std::string& board,
+                                    const MeasureJob& job, const std::string& class_tag);
   // Reports of the boards of a class, as the fleet has them now.
   std::vector<BoardReport> BoardsOf(const std::string& on);
   bool IsJudged(const std::string& on) const { return judged_.contains(on); }
   bool IsListedFor(const BoardReport& report, const std::string& on) const;
   // What each board that is listed for a class is like, for people.
-  std::string Describe(const std::vector<BoardReport>& all, const std::string& on) const;
+  std::vector<std::string> Describe(const std::vector<BoardReport>& all,
+                                    const std::string& on) const;
   Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
   // Of one that was asked for alone and has been away for too long.
   std::optional<ClassAnswer> TakeLost();
@@ -103,8 +122,10 @@ class FleetClassBoards final : public ClassBoards {
   std::set<std::pair<std::string, fleet::BoardId>> judged_out_;  // by class
   steady_clock::time_point looked_at_pinned_;
   std::map<JobId, int> unrecorded_;  // their attempts
+  std::function<Status()> while_waiting_;
   FleetDriver fleet_;
-  const ClassMemberFleet member_fleet_{fleet_, golden_, names_, options_.stop};
+  const ClassMemberFleet member_fleet_{fleet_,        golden_,        names_,
+                                       options_.stop, while_waiting_, options_.move_after};
   std::map<std::string, std::unique_ptr<ClassMemberBoard>> members_;
 };
 
@@ -128,19 +149,27 @@ bool FleetClassBoards::IsListedFor(const BoardReport& report, const std::string&
   return std::find(tags.begin(), tags.end(), on) != tags.end();
 }
 
-std::string FleetClassBoards::Describe(const std::vector<BoardReport>& all,
-                                       const std::string& on) const {
-  std::string text;
+std::vector<std::string> FleetClassBoards::Describe(const std::vector<BoardReport>& all,
+                                                    const std::string& on) const {
+  std::vector<std::string> texts;
   for (const BoardReport& report : all) {
     if (!IsListedFor(report, on)) continue;
     const auto left_out = report.left_out_of.find(on);
     const bool is_out = left_out != report.left_out_of.end();
     const std::string& why = is_out ? left_out->second : report.why;
-    text += (text.empty() ? "'" : ", '") + report.name + "' is " +
-            std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
-            (why.empty() ? "" : " (" + why + ")");
+    texts.push_back("'" + report.name + "' is " +
+                    std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
+                    (why.empty() ? "" : " (" + why + ")"));
   }
-  return text;
+  return texts;
+}
+
+void FleetClassBoards::AddMember(const std::string& on, fleet::BoardId board,
+                                 const BoardInfo& info) {
+  members_[on] = std::make_unique<ClassMemberBoard>(member_fleet_, on, board, info);
+  if (std::string text = ReadClassKernels(info); !text.empty()) {
+    fleet_.TellKernels(on, std::move(text));
+  }
 }
 
 Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
@@ -151,9 +180,16 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     for (const BoardReport& report : all) {
       const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
       if (!(IsOf(report, on) || WaitsFor(report, on)) || !Works(report) || !info) continue;
-      members_[on] = std::make_unique<ClassMemberBoard>(member_fleet_, on, report.id, *info);
-      if (std::string text = ReadClassKernels(*info); !text.empty()) {
-        fleet_.TellKernels(on, std::move(text));
+      return AddMember(on, report.id, *info);
+    }
+    // What the class was like is known, and what no board is there for is answered so, as later on.
+    const auto known = options_.expected.find(on);
+    if (options_.answers_missing && known != options_.expected.end()) {
+      if (steady_clock::now() - begun < options_.hear_all) return;
+      AddMember(on, /*board=*/0, known->second);
+      if (options_.notice) {
+        options_.notice(ClassLabel(on) + " has no board now: " + FirstNamed(Describe(all, on)) +
+                        "; it goes on without one");
       }
       return;
     }
@@ -175,7 +211,7 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
     failure = {all_out ? StatusCode::kVersionMismatch : StatusCode::kUnavailable,
                ClassLabel(on) + " has no board" +
                    (all_out ? " that is still like those that it began with" : after) + ": " +
-                   Describe(all, on)};
+                   Joined(Describe(all, on))};
   };
   constexpr auto kTellAfter = std::chrono::seconds(3);
   bool was_told = false;
@@ -196,7 +232,8 @@ Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
       was_told = true;
       for (const std::string& on : tags) {
         if (!lacks_a_board(on)) continue;
-        options_.notice("waiting for a board of " + ClassLabel(on) + ": " + Describe(all, on));
+        options_.notice("waiting for a board of " + ClassLabel(on) + ": " +
+                        FirstNamed(Describe(all, on)));
       }
     }
     return false;
@@ -239,14 +276,16 @@ Result<MeasureNumber> FleetClassBoards::Start(const std::string& on, const Measu
   return id;
 }
 
-Result<MeasureNumber> FleetClassBoards::StartOn(const std::string& on, const std::string& board,
-                                                const MeasureJob& job) {
+Result<MeasureNumber> FleetClassBoards::StartPinned(const std::string& on, const std::string& board,
+                                                    const MeasureJob& job,
+                                                    const std::string& class_tag) {
   const std::optional<fleet::BoardId> pinned = BoardNamed(board);
   Result<JobRequest> request = MakeMeasureRequest(job, golden_, members_.at(on)->info().isa);
   if (!request.ok()) return request.status();
   fleet::JobSpec spec;
   spec.request = std::move(*request);
-  spec.class_tag = on;
+  spec.class_tag = class_tag;
+  spec.kernels_of = on;
   // No board has the id 0.
   const fleet::BoardId only_on = pinned.value_or(0);
   spec.only_on = only_on;
@@ -290,16 +329,16 @@ std::vector<ClassMember> FleetClassBoards::Members(const std::string& on) {
   return members;
 }
 
-void FleetClassBoards::Judge(const std::string& on, const std::string& board, bool is_pooled,
+void FleetClassBoards::Judge(const std::string& on, const ClassMember& board, bool is_pooled,
                              const std::string& why) {
-  const std::optional<fleet::BoardId> id = BoardNamed(board);
-  if (!id || !IsJudged(on)) return;
+  const std::optional<fleet::BoardId> id = BoardNamed(board.name);
+  if (!id || !board.info || !IsJudged(on)) return;
   if (is_pooled) {
     judged_out_.erase({on, *id});
   } else {
     judged_out_.insert({on, *id});
   }
-  fleet_.Judge({*id, on, is_pooled, why});
+  fleet_.Judge({*id, FingerprintOf(*board.info), on, is_pooled, why});
 }
 
 void FleetClassBoards::Prefer(const std::string& on, const std::string& board) {

@@ -24,13 +24,16 @@ struct FleetClasses {
 struct FleetClassOptions {
   std::function<bool()> stop;                      // polled while waiting
   std::function<void(const std::string&)> notice;  // what people should know
-  LeaseTerms lease = {};                           // of every board
+  std::function<void(const std::string&)>
+      detail;             // each of what a notice said in one line; may be empty
+  LeaseTerms lease = {};  // of every board
   // How long a class may be without a board that works; nothing: for ever.
   std::optional<std::chrono::milliseconds> max_wait;
   // What no board of its class could do for max_wait is answered so (ClassAnswer::failure), instead of
-  // ending the search.
+  // ending the search. Of a class that is in `expected` that holds from the begin on: it needs no board then.
   bool answers_missing = false;
-  // A board's job is given to another one when it has been away for so long.
+  // A board's job is given to another one when it has been away for so long; so is what ClassBoards::BoardOf()
+  // is asked.
   std::chrono::milliseconds move_after{20'000};
   // How long to wait for boards that were not heard of yet, beyond the first of each class: after an
   // earlier run of the agent, one of them may know what is asked for first.

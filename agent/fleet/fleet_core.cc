@@ -126,7 +126,7 @@ void FleetCore::Handle(JobAdded& event) {
   }
   for (const Artifact& network : job.spec.request.artifacts) job.networks += network.sha256;
   job.entry.job = job.id();
-  job.entry.lane = job.spec.only_on ? Lane{"", job.spec.only_on} : Lane{job.spec.class_tag, {}};
+  job.entry.lane = Lane{job.spec.class_tag, job.spec.only_on};
   job.entry.priority = job.spec.priority;
   job.entry.stream = job.spec.stream;
   job.entry.place = ++places_;
@@ -215,7 +215,7 @@ std::vector<BoardReport> FleetCore::Boards(std::optional<Instant> now) const {
       report.away_for = std::max(now.value_or(now_), now_) - *board->off_hand_since;
     }
     for (const Lane& lane : board->lanes) {
-      if (!lane.tag.empty()) report.classes.push_back(lane.tag);
+      if (!lane.tag.empty() && !lane.only_on) report.classes.push_back(lane.tag);
     }
     report.left_out_of = board->left_out_of;
     for (const std::string& tag : board->spec.tags) {

@@ -15,8 +15,8 @@
 //              again every minute. The class takes after FleetOptions::expected or most of its first
 //              boards. A board that comes back different is looked at as a new one, and loses the job of
 //              a class that it is unlike now. Of FleetOptions::judged_classes, a board that is alike
-//              waits, and runs only what asks for it alone, until BoardJudged; that holds until it comes
-//              back different.
+//              waits until BoardJudged, and runs only what asks for it alone and not as one of its class;
+//              a judgement holds until it comes back different, and one of what it was before is dropped.
 //   Kernels    Which kernel runs a layer is the class's: what the first of its boards found by timing goes
 //              with every measurement to the others, as long as there are several. Boards that wait to be
 //              judged are among them: they are judged by the kernels that they will run.
@@ -177,6 +177,7 @@ class FleetCore {
   void CutPowerOf(Board& board, const std::string& why);
   std::pair<BoardState, std::string> StateOf(const Board& board) const;
   std::string Label(const Board& board) const;
+  static std::string NameOf(const Board& board);  // in the fleet file
 
   // Time and order (fleet_schedule.cc).
   void RunTimers();
@@ -215,7 +216,8 @@ class FleetCore {
   void CheckLanes();
   void CheckLane(const Lane& lane, LaneUse& use);
   void CheckChoosyJobs();
-  std::string DescribeBoardsOf(const Lane& lane) const;
+  // Of each that is listed for it "'NAME' is STATE (why)"; never empty.
+  std::vector<std::string> DescribeBoardsOf(const Lane& lane) const;
 
   void Touch(const Board& board);
   Board* Find(BoardId id);

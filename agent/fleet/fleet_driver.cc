@@ -20,10 +20,12 @@ Status StoppedWaiting() { return {StatusCode::kAborted, "stopped while waiting f
 
 }  // namespace
 
-FleetDriver::FleetDriver(fleet::FleetOptions options, Notice notice, BoardLocator::Means means)
+FleetDriver::FleetDriver(fleet::FleetOptions options, Notice notice, BoardLocator::Means means,
+                         Notice detail)
     : core_(std::move(options)),
       clock_(SteadyNow()),
       notice_(std::move(notice)),
+      detail_(std::move(detail)),
       locator_([this] { hub_.Wake(); }, std::move(means)),
       thread_([this] { Run(); }) {}
 
@@ -159,10 +161,16 @@ std::optional<fleet::BoardId> FleetDriver::WhoKnows(const std::string& measure_i
 }
 
 void FleetDriver::TellNotices(std::unique_lock<std::mutex>& lock) {
-  const std::vector<std::string> notices = std::exchange(notices_, {});
+  // One board has no others to wait for, and at the end nothing more comes.
+  const std::vector<NoticeGroups::Told> notices =
+      notices_.Take(SteadyNow(), last_board_ < 2 || has_ended_);
   lock.unlock();
-  for (const std::string& text : notices) {
-    if (notice_) notice_(text);
+  for (const NoticeGroups::Told& told : notices) {
+    if (notice_ && !told.summary.empty()) notice_(told.summary);
+    const Notice& tell = told.summary.empty() ? notice_ : detail_;
+    for (const std::string& text : told.texts) {
+      if (tell) tell(text);
+    }
   }
   lock.lock();
 }
@@ -382,7 +390,7 @@ void FleetDriver::Do(fleet::KernelsChosen& action) {
 
 void FleetDriver::Do(fleet::Notice& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  notices_.push_back(std::move(action.text));
+  notices_.Add(std::move(action), SteadyNow());
 }
 
 void FleetDriver::Do(fleet::BoardGone& action) {

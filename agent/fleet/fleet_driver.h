@@ -22,6 +22,7 @@
 #include "agent/fleet/board_locator.h"
 #include "agent/fleet/fleet_core.h"
 #include "agent/fleet/listening_clock.h"
+#include "agent/fleet/notice_groups.h"
 #include "agent/fleet/power_hook.h"
 #include "agent/fleet/zmq_link.h"
 #include "kernels/base/status.h"
@@ -48,8 +49,9 @@ class FleetDriver {
   // Told, by a thread that waits, what people should know; may be empty.
   using Notice = std::function<void(const std::string&)>;
 
+  // detail: told each notice that `notice` was told of in one line with others (agent/fleet/notice_groups.h).
   FleetDriver(fleet::FleetOptions options, Notice notice,
-              BoardLocator::Means means = BoardLocator::Means::OfThisMachine());
+              BoardLocator::Means means = BoardLocator::Means::OfThisMachine(), Notice detail = {});
   // Gives the leases back, if that takes less than half a second, and ends the threads. Waits for
   // power-cycle commands that run, which would leave their boards switched off (PowerHook::kLimit), and says
   // so.
@@ -163,13 +165,14 @@ class FleetDriver {
   bool is_closed_ = false;
 
   const Notice notice_;
+  const Notice detail_;
 
   // Shared.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<fleet::Event> posted_;
   std::map<fleet::BoardId, FleetBoard> added_;  // that the fleet's thread has not taken yet
-  std::vector<std::string> notices_;            // that nobody was told yet
+  NoticeGroups notices_;                        // that nobody was told yet
   std::map<fleet::BoardId, Known> known_;
   std::map<std::string, std::string> kernels_;       // by class
   std::map<std::string, fleet::BoardId> who_knows_;  // by measure id

@@ -39,13 +39,14 @@ std::vector<std::pair<fleet::BoardId, Status>> FleetDriver::TakeEndedHooks() {
 // The end of the thread. Of what it did before, nobody is told any more.
 void FleetDriver::FinishHooks() {
   std::unique_lock<std::mutex> lock(mutex_);
-  notices_.clear();
+  notices_.Clear();
   std::map<fleet::BoardId, std::string> names;
   for (const auto& [id, hook] : power_hooks_) {
     names[id] = "board '" + hook->board_name() + "'";
-    notices_.push_back(names[id] + " is being power-cycled: waiting up to " +
-                       std::to_string(PowerHook::kLimit.count() / 1000) +
-                       " s for that to end, or it might stay off");
+    notices_.Add({names[id] + " is being power-cycled: waiting up to " +
+                  std::to_string(PowerHook::kLimit.count() / 1000) +
+                  " s for that to end, or it might stay off"},
+                 SteadyNow());
   }
   while (!power_hooks_.empty()) {
     lock.unlock();
@@ -53,8 +54,8 @@ void FleetDriver::FinishHooks() {
     lock.lock();
     for (const auto& [id, status] : TakeEndedHooks()) {
       if (status.ok()) continue;
-      notices_.push_back(names[id] +
-                         " could not be power-cycled, and may be off: " + status.message());
+      notices_.Add({names[id] + " could not be power-cycled, and may be off: " + status.message()},
+                   SteadyNow());
     }
   }
   has_ended_ = true;

@@ -38,9 +38,13 @@ struct JobSpec {
   // for a day: a study that is resumed asks for what it had asked for, and gets what it did not live to
   // record. The job owns its network files.
   JobRequest request;
-  std::string class_tag;  // boards with this tag may run it
-  // This board alone; class_tag then says whose kernels it runs by, where the board has several classes.
+  std::string class_tag;  // boards of this class may run it
+  // This board alone: as one of class_tag, so not while it is to be judged for that or is left out of it;
+  // where class_tag is empty, whatever class it has.
   std::optional<BoardId> only_on;
+  // By whose kernels it runs where class_tag is empty and the board has several classes, or waits to be
+  // judged for them.
+  std::string kernels_of;
   int priority = 0;    // the higher one goes first
   std::string stream;  // streams of equal priority take turns
   // Of a measurement that another run of the agent began: how many of its attempts are recorded.
@@ -134,9 +138,11 @@ struct LinkEvent {
   ClientEvent event;
 };
 // Whether a board that is like its class measures as the class does: it works for one of
-// FleetOptions::judged_classes if so. It holds until the board comes back as another one.
+// FleetOptions::judged_classes if so. It holds until the board comes back as another one, and says nothing
+// of one that came back so before it arrived.
 struct BoardJudged {
   BoardId board = 0;
+  std::string fingerprint;  // FingerprintOf() the board that was judged
   std::string tag;
   bool is_pooled = false;
   std::string why;  // it is not
@@ -215,6 +221,10 @@ struct CutPower {  // run the board's power-cycle command; PowerCycled follows
 };
 struct Notice {  // for people
   std::string text;
+  // What several boards may have in common ("are back"): many such notices are told as one
+  // (agent/fleet/notice_groups.h). Empty: told by itself.
+  std::string group = {};
+  std::string board = {};  // of a group: whose notice this is
 };
 struct BoardGone {  // after BoardRemoved: its link is closed
   BoardId board = 0;

@@ -215,7 +215,8 @@ void FleetCore::LearnKernelsOf(const std::string& class_tag, const std::string& 
 std::string FleetCore::KernelsFor(const Board& board, const Job& job) const {
   const std::vector<std::string> tags = KernelClassesOf(board);
   // Of a board that is asked by its name, and by no class that it has: the first one's.
-  auto tag = std::find(tags.begin(), tags.end(), job.spec.class_tag);
+  const std::string& wanted = job.spec.class_tag.empty() ? job.spec.kernels_of : job.spec.class_tag;
+  auto tag = std::find(tags.begin(), tags.end(), wanted);
   if (tag == tags.end() && job.entry.lane.only_on) tag = tags.begin();
   if (tag == tags.end()) return {};
   const auto kernels = class_kernels_.find(*tag);

@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/fleet/class_name.h"
+#include "agent/fleet/first_named.h"
 #include "agent/fleet/fleet_core.h"
 #include "agent/fleet/fleet_state.h"
+#include "kernels/base/joined.h"
 
 namespace bitpilot::fleet {
 
@@ -51,14 +54,14 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
   if (!use.without_since) use.without_since = now_;
   if (members > 0 && members == hopeless) {
     if (members == 1) return EndJobsOf(lane, *last_failed->failure);
-    return EndJobsOf(
-        lane, {StatusCode::kUnavailable, name + " has no board left: " + DescribeBoardsOf(lane)});
+    return EndJobsOf(lane, {StatusCode::kUnavailable,
+                            name + " has no board left: " + Joined(DescribeBoardsOf(lane))});
   }
   if (now_ >= *use.without_since + options_.max_wait) {
     const std::string what =
         lane.only_on ? "a board could not be used for " : name + " had no board that works for ";
-    return EndJobsOf(lane, {StatusCode::kUnavailable,
-                            what + SecondsOf(options_.max_wait) + ": " + DescribeBoardsOf(lane)});
+    return EndJobsOf(lane, {StatusCode::kUnavailable, what + SecondsOf(options_.max_wait) + ": " +
+                                                          Joined(DescribeBoardsOf(lane))});
   }
   if (use.is_old || now_ < *use.without_since + kTellLaneAfter) return;
   use.is_old = true;
@@ -66,13 +69,13 @@ void FleetCore::CheckLane(const Lane& lane, LaneUse& use) {
   if (members == 1) return;
   use.was_told = true;
   const bool is_bounded = options_.max_wait < kForever;
-  actions_.emplace_back(
-      Notice{name + " has no board that works now: " + DescribeBoardsOf(lane) + "; waiting " +
-             (is_bounded ? "up to " + SecondsOf(options_.max_wait) + " " : "") + "for one"});
+  actions_.emplace_back(Notice{
+      name + " has no board that works now: " + FirstNamed(DescribeBoardsOf(lane)) + "; waiting " +
+      (is_bounded ? "up to " + SecondsOf(options_.max_wait) + " " : "") + "for one"});
 }
 
-std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
-  std::string text;
+std::vector<std::string> FleetCore::DescribeBoardsOf(const Lane& lane) const {
+  std::vector<std::string> texts;
   for (const auto& [id, board] : boards_) {
     const bool is_member =
         lane.only_on ? *lane.only_on == id : IsListedFor(*board, lane.tag) && !board->is_leaving;
@@ -83,10 +86,15 @@ std::string FleetCore::DescribeBoardsOf(const Lane& lane) const {
       state = BoardState::kLeftOut;
       why = std::move(left_out_why);
     }
-    text += (text.empty() ? "'" : ", '") + board->spec.client.board_name + "' is " +
-            std::string(ToString(state)) + (why.empty() ? "" : " (" + why + ")");
+    const std::vector<std::string>& waits_for = board->waits_for;
+    if (std::find(waits_for.begin(), waits_for.end(), lane.tag) != waits_for.end()) {
+      why = "is to be compared with its class first";
+    }
+    texts.push_back("'" + board->spec.client.board_name + "' is " + std::string(ToString(state)) +
+                    (why.empty() ? "" : " (" + why + ")"));
   }
-  return text.empty() ? "none is listed" : text;
+  if (texts.empty()) texts.emplace_back("none is listed");
+  return texts;
 }
 
 // What becomes of jobs of which no board works that they do not avoid.
@@ -108,9 +116,9 @@ void FleetCore::CheckChoosyJobs() {
     if (!job.stranded_since) {
       job.stranded_since = now_;
       if (others == OtherBoards::kLater) {
-        actions_.emplace_back(Notice{
-            "a job waits for a board that did not fail at it: " + DescribeBoardsOf(job.entry.lane) +
-            "; last, " + job.given_up->message()});
+        actions_.emplace_back(Notice{"a job waits for a board that did not fail at it: " +
+                                     FirstNamed(DescribeBoardsOf(job.entry.lane)) + "; last, " +
+                                     job.given_up->message()});
       }
     }
     if (others == OtherBoards::kLater && now_ < *job.stranded_since + options_.max_wait) continue;

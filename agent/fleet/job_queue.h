@@ -28,7 +28,7 @@ namespace bitpilot::fleet {
 
 struct Lane {
   std::string tag;
-  std::optional<BoardId> only_on;  // then `tag` is empty
+  std::optional<BoardId> only_on;  // as JobSpec says
   friend auto operator<=>(const Lane&, const Lane&) = default;
 };
 

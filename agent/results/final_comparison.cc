@@ -361,6 +361,7 @@ Result<FinalEvent> CompareFinalists(const SearchProblem& problem,
     FinalRoundsJob job =
         RoundsOf(PrefixOf(FinalPrefix(i), options.reading), finalists, networks, search_board);
     job.on = on;
+    job.take_between = parts.take_between;
     job.energy = options.energy;
     job.long_audit = options.long_audit;
     Result<FinalRounds> measured = MeasureFinalRounds(job, journal, observer);

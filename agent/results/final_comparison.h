@@ -36,6 +36,9 @@ struct FinalOptions {
 struct ComparisonParts {
   std::map<ClassId, Board*> boards = {};  // the search's, one of each class
   const ImageDataset* test = nullptr;     // nobody else is given them
+  // FinalRoundsJob::take_between of the classes' rounds: while they are measured, boards that join a class
+  // are judged as before (agent/session/board_pools.h), and none measures before. May be empty.
+  std::function<Status()> take_between = {};
   // The whole machine, where the search's board is this machine restricted to an instruction set:
   // connected only if needed. Also set in a verification of such a search.
   std::function<Result<std::unique_ptr<Board>>()> full_isa_board;

@@ -19,12 +19,15 @@ class Comparison {
 
   Result<InterleavedRows> Run() {
     while (compared_.rows.size() < job_.assignments.size()) {
+      BITPILOT_RETURN_IF_ERROR(TakeBetween());
       BITPILOT_RETURN_IF_ERROR(journal_.recording() ? MeasurePart() : ReplayPart());
     }
     return std::move(compared_);
   }
 
   std::string FirstId() const { return IdOf(0); }
+
+  Status TakeBetween() const { return job_.take_between ? job_.take_between() : Status(); }
 
  private:
   std::string Stem() const {
@@ -56,8 +59,9 @@ class Comparison {
     Result<MeasurementRow> reference = ReplayRow(ReferenceIdOf(part));
     if (!reference.ok()) return reference.status();
     AddReference(std::move(*reference));
-    while (compared_.rows.size() < job_.assignments.size() && journal_.replaying() &&
-           !journal_.ReplaysMeasurement(ReferenceIdOf(part + 1))) {
+    while (compared_.rows.size() < job_.assignments.size()) {
+      BITPILOT_RETURN_IF_ERROR(TakeBetween());
+      if (!journal_.replaying() || journal_.ReplaysMeasurement(ReferenceIdOf(part + 1))) break;
       Result<MeasurementRow> member = ReplayRow(IdOf(compared_.rows.size()));
       if (!member.ok()) return member.status();
       AddMember(std::move(*member));
@@ -157,14 +161,18 @@ Result<FinalRounds> MeasureFinalRounds(const FinalRoundsJob& job, Journal& journ
     return ComparisonVerdict{verdict.status == ToString(MeasureStatus::kNoisy), verdict.detail,
                              KnowsEnergy(rounds.latency)};
   };
+  Status between;
   comparison.goes_on = [&](int next, const std::string& notice) {
-    const std::string id = Comparison(job, next, false, journal, observer).FirstId();
-    if (journal.replaying() && !journal.ReplaysMeasurement(id)) return false;
+    const Comparison again(job, next, false, journal, observer);
+    between = again.TakeBetween();
+    if (!between.ok()) return false;
+    if (journal.replaying() && !journal.ReplaysMeasurement(again.FirstId())) return false;
     if (journal.recording()) observer.OnNotice(notice);
     return true;
   };
   const Result<int> comparisons = CompareUntilUndisturbed(comparison);
   if (!comparisons.ok()) return comparisons.status();
+  BITPILOT_RETURN_IF_ERROR(between);
   rounds.comparisons = *comparisons;
   return rounds;
 }

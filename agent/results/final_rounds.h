@@ -29,6 +29,8 @@ struct FinalRoundsJob {
   // Asked only if the log does not answer. Networks are parallel to assignments.
   std::function<Result<std::vector<const Network*>>()> networks;
   std::function<Result<Board*>()> board;
+  // Takes from the log what is no measurement of these rounds and may stand before any of them. May be empty.
+  std::function<Status()> take_between;
 };
 
 struct FinalRounds {

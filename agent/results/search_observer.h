@@ -24,6 +24,8 @@ class SearchObserver {
                       const TransitionEvent& answer, double hypervolume) = 0;
   // Something the user should know and may want to act on.
   virtual void OnNotice(const std::string& text) = 0;
+  // One of many things that a notice said in one line: for programs and logs.
+  virtual void OnDetail(const std::string&) {}
 };
 
 }  // namespace bitpilot

@@ -201,6 +201,18 @@ Status BoardPools::StepClass(Class& one) {
   return Judge(one, judged);
 }
 
+Status BoardPools::StepAlone() {
+  BITPILOT_RETURN_IF_ERROR(Step());
+  while (is_measuring()) {
+    Result<std::optional<ClassAnswer>> answer = boards_->TakeAnswer();
+    if (!answer.ok()) return answer.status();
+    if (!*answer) break;
+    BITPILOT_CHECK(IsOwn((*answer)->number));
+    BITPILOT_RETURN_IF_ERROR(Take(std::move(**answer)));
+  }
+  return Status();
+}
+
 Result<std::vector<BoardPools::Present>> BoardPools::PresentOf(Class& one) {
   std::vector<Present> boards;
   for (ClassMember& member : boards_->Members(one.pool.on())) {
@@ -229,7 +241,7 @@ void BoardPools::Reconcile(Class& one, const std::vector<Present>& boards) {
                   : IsThere(board.member);
     if (must_tell) {
       CalibrationEvent by = board.verdict->by;
-      boards_->Judge(on, board.member.name, is_pooled,
+      boards_->Judge(on, board.member, is_pooled,
                      is_pooled ? "" : DescribeCalibration(by, board.verdict->board));
     }
     if (!is_pooled || board.member.state == State::kAway) continue;
@@ -285,7 +297,7 @@ Status BoardPools::Start(Class& one, const Present& board, const std::vector<Pre
   job.tier = Tier::kStandard;
   // What did not agree is measured again in windows twice as long, as what is NOISY is.
   job.window_doublings = static_cast<int>(board.measurements.size());
-  const Result<MeasureNumber> number = boards_->StartOn(one.pool.on(), board.member.name, job);
+  const Result<MeasureNumber> number = boards_->StartToJudge(one.pool.on(), board.member.name, job);
   if (!number.ok()) return number.status();
   one.asked = Clock::now();
   one.measuring.emplace(*number, Measuring{board.member.name, job.networks.size()});

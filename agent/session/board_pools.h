@@ -71,6 +71,8 @@ class BoardPools {
   //
   // Errors: as Settle(). REQUIRES: the journal records.
   Status Step();
+  // The same, and takes what boards answered. REQUIRES: of the boards, nobody else measures in parallel.
+  Status StepAlone();
   bool is_measuring() const;
   // The answer is to one of its measurements.
   bool IsOwn(MeasureNumber number) const;

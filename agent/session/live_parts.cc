@@ -41,7 +41,6 @@ Status ConnectToBoard(const SearchConfig& config, const ConnectOptions& asked, L
   return Status();
 }
 
-constexpr std::chrono::minutes kPredictAfter{10};
 // Boards that are there answer within that.
 constexpr std::chrono::seconds kHearAll{5};
 
@@ -51,6 +50,9 @@ Status ConnectToFleet(const FleetClasses& fleet, const SearchConfig& config,
   options.stop = asked.stop;
   options.notice = [observer = asked.observer](const std::string& text) {
     observer->OnNotice(text);
+  };
+  options.detail = [observer = asked.observer](const std::string& text) {
+    observer->OnDetail(text);
   };
   options.max_wait = asked.max_wait;
   options.lease = asked.lease.value_or(LeaseTerms());

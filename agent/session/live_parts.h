@@ -39,6 +39,9 @@ struct LiveParts {
 // --shares-agent-host answers for. Nothing trains while it measures. Nobody disturbs a model.
 bool SharesThisMachine(const SearchConfig& config, const BoardInfo& board);
 
+// SearchOptions::max_wait of a search that predicts, if that is nothing.
+inline constexpr std::chrono::minutes kPredictAfter{10};
+
 struct ConnectOptions {
   SearchObserver* observer = nullptr;  // never null
   std::function<bool()> stop = {};

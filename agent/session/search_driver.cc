@@ -51,6 +51,8 @@ Result<SearchOutcome> SearchDriver::Run() {
       parts_ != nullptr ? parts_->resources(config_) : SearchResources{};
   BoardPoolTimes times;
   times.max_wait = options_.max_wait;
+  // Before its boards were compared there is no table either: nothing to predict from.
+  if (options_.predicts_missing && !times.max_wait) times.max_wait = kPredictAfter;
   pools_.emplace(config_, definition->topology, resources.boards, journal_, *options_.observer,
                  options_.stop, times);
   if (const Status settled = pools_->Settle(); !settled.ok()) return Interruption(settled);
@@ -342,9 +344,18 @@ Result<FinalEvent> SearchDriver::Finish(const ProblemSetup& setup, SearchEnviron
                              .registered = compared_,
                              .no_uniform4 = setup.no_uniform4,
                              .classes = ClassesOf(config_)};
+  comparison.take_between = [this] {
+    while (pools_->IsNext()) BITPILOT_RETURN_IF_ERROR(pools_->ReplayNext());
+    return Status();
+  };
+  // A class that lost its boards since may have others to judge before it can go on.
+  if (parts_ != nullptr) {
+    parts_->BoardsOf(config_).WhileWaiting([this] { return pools_->StepAlone(); });
+  }
   Result<FinalEvent> final =
       CompareFinalists(problem, *trained, environment.answered().transitions(), options, comparison,
                        journal_, files_, *options_.observer);
+  if (parts_ != nullptr) parts_->BoardsOf(config_).WhileWaiting({});
   if (!final.ok()) return final;
   for (const TrainedFinalist& each : *trained) {
     if (each.has_network()) compared_.push_back(each.network);

@@ -44,8 +44,9 @@ struct SearchOptions {
   // How long a class may be without a board that works before the search ends, to be resumed; nothing:
   // it waits. Of one board, named or local, its own limits count.
   std::optional<std::chrono::milliseconds> max_wait;
-  // What is asked of a class whose boards are all gone for max_wait (ten minutes, if that is nothing) is
-  // answered by a prediction, which no table of results or front has, instead of ending the search.
+  // What is asked of a class whose boards are all gone for max_wait (kPredictAfter, if that is nothing) is
+  // answered by a prediction, which no table of results or front has, instead of ending the search. A
+  // resume needs no board of a class then whose table of layer times is in the study.
   bool predicts_missing = false;
   std::optional<LeaseTerms> lease;  // of its boards, if something is asked for
   MovedParts moved;                 // a resume's

@@ -25,17 +25,12 @@ std::string BoardName(const std::string& host, const std::string& public_key) {
   return name;
 }
 
-// For the agent's shell: appends this board to its fleet file. Host names and keys hold nothing that
-// TOML would have escaped.
+// For the agent's shell, beside its fleet file. Host names and keys hold nothing that a word of a shell would
+// have to be quoted for, but for what keys have beside letters and digits.
 std::string AddToFleetCommand(const CurveKeys& keys) {
   const std::string host = HostNameAsListName();
-  std::string command = "printf '%s\\n' ''";
-  for (const std::string& line :
-       {std::string("[[board]]"), "name = \"" + BoardName(host, keys.public_key) + "\"",
-        "endpoint = \"tcp://" + host + ":7777\"", "public_key = \"" + keys.public_key + "\""}) {
-    command += " " + ShellWord(line);
-  }
-  return command + " >> fleet.toml";
+  return "bitpilot fleet add " + ShellWord(BoardName(host, keys.public_key)) + " --endpoint " +
+         ShellWord("tcp://" + host + ":7777") + " --public-key=" + ShellWord(keys.public_key);
 }
 
 }  // namespace
@@ -57,14 +52,11 @@ int RunKeygen(const KeygenOptions& options) {
       "This board's public key (also in %s):\n\n"
       "  %s\n\n"
       "Next:\n"
-      "  1. On the agent's machine: bitpilot fleet keygen --keys keys\n"
-      "     It prints a line that begins fleet.toml there, and one to paste here, which adds the "
-      "agent to\n"
-      "     %s\n"
-      "  2. Here: bitpilotd serve --listen tcp://0.0.0.0:7777 --keys %s\n"
-      "  3. On the agent's machine, beside fleet.toml, with the name by which it reaches this "
-      "board "
-      "in the endpoint:\n\n"
+      "  1. Here, let an agent in: paste the line for %s\n"
+      "     that `bitpilot fleet keygen --keys keys` prints on the agent's machine.\n"
+      "  2. Here, serve:\n\n"
+      "       bitpilotd serve --listen tcp://0.0.0.0:7777 --keys %s\n\n"
+      "  3. On the agent's machine, list this board, with the address at which it reaches it:\n\n"
       "       %s\n",
       PublicKeyPath(folder).c_str(), keys->public_key.c_str(), AuthorizedAgentsPath(folder).c_str(),
       ShellWord(folder).c_str(), AddToFleetCommand(*keys).c_str());

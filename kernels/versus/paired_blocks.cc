@@ -21,47 +21,91 @@ PairedBlock AllRounds(const std::vector<PairedBlock>& blocks) {
   return all;
 }
 
-// Of one order.
-struct Medians {
-  std::vector<double> ratios;
-
-  double count() const { return static_cast<double>(ratios.size()); }
-  double SumOfSquares() const {
-    const double mean = std::accumulate(ratios.begin(), ratios.end(), 0.0) / count();
-    return std::accumulate(ratios.begin(), ratios.end(), 0.0, [mean](double sum, double ratio) {
-      return sum + (ratio - mean) * (ratio - mean);
-    });
-  }
+// How far the blocks' medians are apart, as a fraction of the ratio. What the order is worth is in both
+// orders' means, and cancels in the mean of these: blocks differ by the rest.
+struct BlockSpread {
+  double sum_of_squares = 0.0;
+  int degrees_of_freedom = 0;
+  double error_factor = 0.0;  // of a standard deviation, that of the ratio over all blocks
 };
 
-// How far the blocks' medians leave the ratio open, to either side. What the order is worth is in both
-// orders' means, and cancels in the mean of these: blocks differ by the rest.
-double HalfWidthOfBlocks(const std::vector<PairedBlock>& blocks) {
-  Medians orders[2];
-  std::vector<double> all;
-  for (const PairedBlock& block : blocks) {
-    all.push_back(RatioOfRounds(block.first, block.second).median);
-    orders[block.second_ran_first ? 1 : 0].ratios.push_back(all.back());
+// Adds those of one order, or of all blocks where orders are not told apart.
+void AddSquares(const std::vector<double>& medians, double ratio, BlockSpread& spread) {
+  const double count = static_cast<double>(medians.size());
+  const double mean = std::accumulate(medians.begin(), medians.end(), 0.0) / count;
+  for (const double median : medians) {
+    spread.sum_of_squares += (median - mean) * (median - mean) / (ratio * ratio);
   }
-  const auto& [forward, backward] = orders;
-  if (forward.ratios.size() < 2 || backward.ratios.size() < 2) {
-    return CenteredInterval95(all).half_width;
-  }
-  const int degrees_of_freedom = static_cast<int>(all.size()) - 2;
-  const double variance = (forward.SumOfSquares() + backward.SumOfSquares()) / degrees_of_freedom;
-  const double of_mean = variance / 4.0 * (1.0 / forward.count() + 1.0 / backward.count());
-  return StudentT95(degrees_of_freedom) * std::sqrt(of_mean);
+  spread.degrees_of_freedom += static_cast<int>(medians.size()) - 1;
 }
 
-std::optional<double> SmallestDifference(const std::vector<PairedBlock>& same) {
+struct Medians {
+  std::vector<double> all;
+  std::vector<double> forward;
+  std::vector<double> backward;
+
+  bool has_both_orders() const { return forward.size() >= 2 && backward.size() >= 2; }
+};
+
+Medians MediansOf(const std::vector<PairedBlock>& blocks) {
+  Medians medians;
+  for (const PairedBlock& block : blocks) {
+    medians.all.push_back(RatioOfRounds(block.first, block.second).median);
+    (block.second_ran_first ? medians.backward : medians.forward).push_back(medians.all.back());
+  }
+  return medians;
+}
+
+BlockSpread SpreadOf(const Medians& medians, double ratio) {
+  BlockSpread spread;
+  const auto inverse_count = [](const std::vector<double>& each) {
+    return 1.0 / static_cast<double>(each.size());
+  };
+  if (medians.has_both_orders()) {
+    AddSquares(medians.forward, ratio, spread);
+    AddSquares(medians.backward, ratio, spread);
+    spread.error_factor =
+        0.5 * std::sqrt(inverse_count(medians.forward) + inverse_count(medians.backward));
+  } else {
+    AddSquares(medians.all, ratio, spread);
+    spread.error_factor = std::sqrt(inverse_count(medians.all));
+  }
+  return spread;
+}
+
+// How far the blocks' medians leave the ratio open, to either side.
+double HalfWidthOfBlocks(const std::vector<PairedBlock>& blocks) {
+  const Medians medians = MediansOf(blocks);
+  if (!medians.has_both_orders()) return CenteredInterval95(medians.all).half_width;
+  const BlockSpread spread = SpreadOf(medians, /*ratio=*/1.0);
+  return StudentT95(spread.degrees_of_freedom) * spread.error_factor *
+         std::sqrt(spread.sum_of_squares / spread.degrees_of_freedom);
+}
+
+// Of comparisons like that of `different`: blocks of both kinds show how far such blocks are apart.
+BlockScatter ScatterOf(const std::vector<PairedBlock>& same,
+                       const std::vector<PairedBlock>& different, const VersusVerdict& verdict) {
+  const BlockSpread own = SpreadOf(MediansOf(different), verdict.different.ratio());
+  const BlockSpread copies = SpreadOf(MediansOf(same), verdict.same.ratio());
+  BlockScatter scatter;
+  scatter.known_by = own.degrees_of_freedom + copies.degrees_of_freedom;
+  scatter.degrees_of_freedom = own.degrees_of_freedom;
+  scatter.standard_error =
+      own.error_factor * std::sqrt((own.sum_of_squares + copies.sum_of_squares) / scatter.known_by);
+  return scatter;
+}
+
+std::optional<double> SmallestDifference(const std::vector<PairedBlock>& same,
+                                         const BlockScatter& scatter) {
   const PairedBlock rounds = AllRounds(same);
   std::vector<double> ratios;
   for (std::size_t i = 0; i < rounds.first.size(); ++i) {
     ratios.push_back(rounds.first[i] / rounds.second[i]);
   }
-  const std::optional<double> found = SmallestDifferenceFound(ratios);
-  if (!found) return std::nullopt;
-  return std::max(*found, kClaimDifference + HalfWidthOfBlocks(same));
+  const std::optional<double> by_rounds = SmallestDifferenceFound(ratios);
+  const std::optional<double> by_blocks = SmallestDifferenceFound(scatter);
+  if (!by_rounds || !by_blocks) return std::nullopt;
+  return std::max(*by_rounds, *by_blocks);
 }
 
 }  // namespace
@@ -80,8 +124,8 @@ PairVerdict ComparePairs(const std::vector<PairedBlock>& blocks) {
 
 VersusVerdict JudgeVersus(const std::vector<PairedBlock>& same,
                           const std::vector<PairedBlock>& different) {
-  VersusVerdict verdict{ComparePairs(same), ComparePairs(different), std::nullopt,
-                        SmallestDifference(same)};
+  VersusVerdict verdict{ComparePairs(same), ComparePairs(different), std::nullopt, std::nullopt};
+  verdict.smallest_difference = SmallestDifference(same, ScatterOf(same, different, verdict));
   if (verdict.same.rounds.speed == Speed::kNoDifference) {
     verdict.speed = verdict.different.rounds.speed;
   }

@@ -39,9 +39,10 @@ struct VersusVerdict {
   PairVerdict different;  // A to B
   // Of A. nullopt if the copies were told apart: then nothing is known of B.
   std::optional<Speed> speed;
-  // From here on a difference is found in kStatedPower of comparisons of this length; smaller ones
-  // may be missed. From the copies' rounds (kernels/versus/found_difference.h), and not below
-  // kClaimDifference and what their blocks leave open. nullopt if no size is found so often.
+  // From here on a difference is found in kStatedPower of comparisons of this length, as long as two copies
+  // are not told apart; smaller ones may be missed. The larger of two (kernels/versus/found_difference.h):
+  // by the scatter of the copies' rounds, and by how far the blocks of both comparisons are apart, which is
+  // more where a block has a place in memory or a time of its own. nullopt if no size is found so often.
   std::optional<double> smallest_difference;
 };
 

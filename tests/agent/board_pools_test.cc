@@ -54,6 +54,7 @@ class ScriptedClass final : public ClassBoards {
   std::vector<std::string> asked;           // boards, in the order of their measurements
   std::map<std::string, bool> judged;       // what each was told last
   std::map<std::string, std::string> whys;  // of those that were left out
+  std::map<std::string, std::string> judged_machines;
   std::string preferred;
 
   Board& BoardOf(const std::string&) override { return board_; }
@@ -63,8 +64,12 @@ class ScriptedClass final : public ClassBoards {
   Result<MeasureNumber> Start(const std::string&, const MeasureJob&) override {
     return Unsupported("never asked");
   }
-  Result<MeasureNumber> StartOn(const std::string&, const std::string& board,
-                                const MeasureJob& job) override {
+  Result<MeasureNumber> StartOn(const std::string&, const std::string&,
+                                const MeasureJob&) override {
+    return Unsupported("never asked");
+  }
+  Result<MeasureNumber> StartToJudge(const std::string&, const std::string& board,
+                                     const MeasureJob& job) override {
     asked.push_back(board);
     started_.push_back({++last_, board, job});
     return last_;
@@ -79,11 +84,13 @@ class ScriptedClass final : public ClassBoards {
     }
     return all;
   }
-  void Judge(const std::string&, const std::string& board, bool is_pooled,
+  void Judge(const std::string&, const ClassMember& board, bool is_pooled,
              const std::string& why) override {
-    judged[board] = is_pooled;
-    whys[board] = why;
-    members.at(board).state = is_pooled ? ClassMember::State::kWorks : ClassMember::State::kLeftOut;
+    judged[board.name] = is_pooled;
+    whys[board.name] = why;
+    judged_machines[board.name] = board.info->name;
+    members.at(board.name).state =
+        is_pooled ? ClassMember::State::kWorks : ClassMember::State::kLeftOut;
   }
   void Prefer(const std::string&, const std::string& board) override {
     preferred = board_.name = board;
@@ -323,8 +330,10 @@ TEST_F(BoardPoolsTest, AnotherMachineOfTheNameIsMeasuredAnew) {
   boards_.asked.clear();
   boards_.members["b"].machine = "another";
   boards_.members["b"].state = ClassMember::State::kWaits;
+  EXPECT_EQ(boards_.judged_machines.at("b"), "one");
   Run();
   EXPECT_THAT(boards_.asked, ElementsAre("b"));
+  EXPECT_EQ(boards_.judged_machines.at("b"), "another");
   EXPECT_EQ(Events().size(), 2U);
   ExpectVerifies();
 }

@@ -107,6 +107,41 @@ TEST_F(FinalRoundsTest, AreMeasuredAgainAfterADisturbance) {
   EXPECT_EQ(observer_.notices.size(), 1U) << "a replay has nothing to wait for";
 }
 
+// A board that is judged meanwhile has rows of its own, before those of each comparison.
+TEST_F(FinalRoundsTest, ReplayWhatStandsBetweenThem) {
+  auto study = BeginStudy(folder_.Path("study.db"));
+  Journal journal = ValueOrDie(Journal::Open(*study, Journal::AtEnd::kRecord));
+  ScriptedBoard board({kNoisy, kOk});
+  int between = 0;
+  job_.board = [&]() -> Result<Board*> {
+    MeasurementRow row;
+    row.measurement_id = "between-" + std::to_string(++between);
+    row.status = "CRASH";
+    EXPECT_TRUE(journal.AppendRows({row}).ok());
+    return &board;
+  };
+  ASSERT_EQ(ValueOrDie(MeasureFinalRounds(job_, journal, observer_)).comparisons, 2);
+  ASSERT_TRUE(journal.Decide(EndEvent{"done"}).ok());
+  ASSERT_TRUE(study->Close().ok());
+  EXPECT_EQ(between, 2);
+
+  auto stored = ValueOrDie(Study::OpenReadOnly(folder_.Path("study.db")));
+  Journal logged = ValueOrDie(Journal::Open(*stored, Journal::AtEnd::kStop));
+  job_.board = []() -> Result<Board*> { return Unsupported("no board in a replay"); };
+  job_.take_between = [&]() -> Status {
+    while (logged.NextMeasurementId().value_or("").starts_with("between-")) {
+      BITPILOT_RETURN_IF_ERROR(logged.Take<MeasurementEvent>().status());
+      --between;
+    }
+    return Status();
+  };
+  const Result<FinalRounds> rounds = MeasureFinalRounds(job_, logged, observer_);
+  ASSERT_TRUE(rounds.ok()) << rounds.status().message();
+  EXPECT_EQ(rounds->comparisons, 2);
+  EXPECT_EQ(between, 0);
+  EXPECT_TRUE(logged.Decide(EndEvent{"done"}).ok());
+}
+
 TEST_F(FinalRoundsTest, MeasureEnergyUntilItIsKnown) {
   for (const int known_from : {1, 2}) {
     SCOPED_TRACE(known_from);

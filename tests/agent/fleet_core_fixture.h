@@ -63,8 +63,11 @@ class FleetCoreTest : public testing::Test {
         ended_.emplace(ended->result.id, std::move(*ended));
       } else if (auto* notice = std::get_if<fleet::Notice>(&action)) {
         notices_.push_back(notice->text);
+        if (!notice->group.empty()) grouped_[notice->group].insert(notice->board);
       } else if (auto* changed = std::get_if<fleet::BoardChanged>(&action)) {
         states_[changed->board] = changed->state;
+      } else if (auto* described = std::get_if<fleet::BoardDescribed>(&action)) {
+        infos_[described->board] = described->info;
       } else if (auto* chosen = std::get_if<fleet::KernelsChosen>(&action)) {
         kernels_[chosen->class_tag] = chosen->text;
       } else if (auto* cut = std::get_if<fleet::CutPower>(&action)) {
@@ -169,7 +172,9 @@ class FleetCoreTest : public testing::Test {
   std::vector<JobId> order_;
   std::vector<fleet::AttemptEnded> attempts_;
   std::vector<std::string> notices_;
+  std::map<std::string, std::set<std::string>> grouped_;  // boards of notices, by their group
   std::map<fleet::BoardId, fleet::BoardState> states_;
+  std::map<fleet::BoardId, BoardInfo> infos_;
   std::map<fleet::BoardId, int> power_cuts_;
   std::map<std::string, std::string> kernels_;  // by class
   std::set<fleet::BoardId> gone_;

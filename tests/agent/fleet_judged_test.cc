@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/fleet/board_conditions.h"
 #include "agent/fleet/fleet_core.h"
 #include "tests/agent/fleet_core_fixture.h"
 
@@ -27,11 +28,12 @@ class FleetJudgedTest : public FleetCoreTest {
     Use(options);
   }
   void Judge(fleet::BoardId board, bool is_pooled, const std::string& why = "") {
-    Step(fleet::BoardJudged{board, "pi", is_pooled, why});
+    Step(fleet::BoardJudged{board, FingerprintOf(infos_.at(board)), "pi", is_pooled, why});
     Settle();
   }
-  void SubmitOn(JobId id, fleet::BoardId board) {
+  void SubmitOn(JobId id, fleet::BoardId board, const std::string& as_one_of = "") {
     fleet::JobSpec job;
+    job.class_tag = as_one_of;
     job.request = MeasureRequestOf(id);
     job.only_on = board;
     Step(fleet::JobAdded{std::move(job)});
@@ -98,6 +100,46 @@ TEST_F(FleetJudgedTest, SaysHowLongABoardHasBeenAway) {
   Mend(1);
   Pass(milliseconds(5'000));
   EXPECT_EQ(ReportOf(1).away_for, milliseconds(0));
+}
+
+TEST_F(FleetJudgedTest, WhatAsksForABoardAsOneOfItsClassWaitsUntilItIsPooled) {
+  AddBoard(1);
+  SubmitOn(1, 1, "pi");
+  Pass(milliseconds(5'000));
+  EXPECT_FALSE(ended_.contains(1));
+  EXPECT_TRUE(asked_[1].empty());
+  Judge(1, true);
+  Pass(milliseconds(3'000));
+  EXPECT_TRUE(HasNumbersOf(1));
+
+  boards_[1].eta_ms = 10'000;
+  SubmitOn(2, 1, "pi");
+  ASSERT_EQ(asked_[1].size(), 2U);
+  boards_[1].name = "another machine";
+  boards_[1].Reboot();
+  Mend(1);
+  Pass(milliseconds(20'000));
+  EXPECT_EQ(asked_[1].size(), 2U) << "the machine of that name now is not judged";
+  EXPECT_FALSE(ended_.contains(2));
+}
+
+// What was decided of a board may arrive when another machine answers for it.
+TEST_F(FleetJudgedTest, AJudgementOfWhatABoardWasIsNotThatOfWhatItIs) {
+  AddBoard(1);
+  const std::string before = FingerprintOf(infos_.at(1));
+  boards_[1].name = "another machine";
+  boards_[1].Reboot();
+  Mend(1);
+  Pass(milliseconds(20'000));
+  ASSERT_NE(FingerprintOf(infos_.at(1)), before);
+  Submit(1);
+  Step(fleet::BoardJudged{1, before, "pi", /*is_pooled=*/true, ""});
+  Pass(milliseconds(3'000));
+  EXPECT_THAT(ReportOf(1).waits_for, ElementsAre("pi"));
+  EXPECT_FALSE(ended_.contains(1));
+  Judge(1, true);
+  Pass(milliseconds(3'000));
+  EXPECT_TRUE(HasNumbersOf(1));
 }
 
 TEST_F(FleetJudgedTest, ABoardThatIsJudgedOutIsGivenBackAndWorksAgainWhenItIsPooled) {

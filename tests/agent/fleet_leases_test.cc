@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <set>
+#include <string>
 
 #include "agent/fleet/fleet_core.h"
 #include "tests/agent/fleet_core_fixture.h"
@@ -64,6 +66,20 @@ TEST_F(FleetLeasesTest, ClosesWithABoardThatIsGivenBack) {
   Step(fleet::CloseRequested{});
   Pass(milliseconds(1'000));
   EXPECT_EQ(num_closed_, 1);
+}
+
+TEST_F(FleetLeasesTest, WhatManyBoardsSayAlikeHasAGroup) {
+  for (fleet::BoardId id = 1; id <= 3; ++id) {
+    boards_[id].held_by = "the night shift";
+    AddBoard(id);
+  }
+  boards_[4].is_drained = true;
+  AddBoard(4);
+  Pass(milliseconds(5'000));
+  EXPECT_EQ(grouped_["work for other agents"], (std::set<std::string>{"b1", "b2", "b3"}));
+  for (fleet::BoardId id = 1; id <= 3; ++id) boards_[id].held_by.clear();
+  Pass(milliseconds(60'000));
+  EXPECT_EQ(grouped_["are free"], (std::set<std::string>{"b1", "b2", "b3"}));
 }
 
 }  // namespace

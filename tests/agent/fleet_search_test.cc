@@ -28,6 +28,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using testing::Not;
 using Json = nlohmann::json;
 
 // Daemons, and the fleet file that lists them.
@@ -177,7 +178,7 @@ TEST_F(FleetSearchTest, LeavesOutAndNamesABoardUnlikeItsClass) {
   ClassBoards& boards = *parts->boards;
   const std::vector<ClassMember> members = boards.Members("slope");
   ASSERT_EQ(members.size(), 2U);
-  for (const ClassMember& member : members) boards.Judge("slope", member.name, true, "");
+  for (const ClassMember& member : members) boards.Judge("slope", member, true, "");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (search_.observer.notices.find("left out") == std::string::npos &&
          std::chrono::steady_clock::now() < deadline) {
@@ -280,6 +281,34 @@ TEST_F(FleetSearchTest, TwoClassesHaveAFrontEachAndAJointOne) {
   }
 }
 
+// The only board that was judged is gone when the finalists are measured; another one of the class, which
+// could not be reached before, has come.
+TEST_F(FleetSearchTest, ABoardThatJoinsDuringTheFinalComparisonIsJudgedBeforeItMeasures) {
+  StartBoard("slope", SlopeTable());
+  StartBoard("slope", SlopeTable());
+  WriteFleet();
+  search_.config.classes = {"slope"};
+  search_.config.measurements = 4;
+  search_.fleet.max_wait = milliseconds(60'000);
+  ASSERT_EQ(kill(boards_[1].daemon->pid(), SIGSTOP), 0);
+  search_.observer.on_phase = [&](const std::string& name) {
+    if (!name.starts_with("measuring the finalists again")) return;
+    Kill(0);
+    kill(boards_[1].daemon->pid(), SIGCONT);
+  };
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_EQ(BoardsThatMeasured(), std::set<std::string>{"board-0"});
+  for (const FinalRow& row : outcome->final.rows) EXPECT_EQ(row.board, "board-1") << row.label;
+  const std::vector<CalibrationEvent> judged = EventsOf<CalibrationEvent>();
+  ASSERT_EQ(judged.size(), 2U);
+  ASSERT_EQ(judged.back().boards.size(), 1U);
+  EXPECT_EQ(judged.back().boards.front().board, "board-1");
+  EXPECT_TRUE(judged.back().boards.front().is_pooled);
+  EXPECT_EQ(judged.back().reference, "board-0");
+  ExpectVerifies();
+}
+
 // Predictions are labelled, cost no measurement, and end; what is left is measured by who goes on.
 TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
   StartBoard("slope", SlopeTable());
@@ -326,6 +355,64 @@ TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
   const Result<ReplayReport> replay = VerifyReplay(path_);
   ASSERT_TRUE(replay.ok()) << replay.status().message();
   EXPECT_TRUE(replay->complete);
+}
+
+// A resume goes on without any board of a class as the search would have.
+TEST_F(FleetSearchTest, AResumePredictsForAClassThatHasNoBoardAtAll) {
+  StartBoard("steep", SlopeTable(0.0));
+  StartBoard("flat", SlopeTable(3.0));
+  WriteFleet();
+  search_.config.classes = {"steep", "flat"};
+  search_.config.measurements = 16;
+  std::size_t last_step = 2;
+  bool is_stopped = false;
+  search_.options.stop = [&] { return is_stopped; };
+  search_.observer.on_step = [&](const TransitionEvent&) {
+    is_stopped = search_.observer.steps.size() == last_step;
+  };
+  ASSERT_TRUE(Run().ok());
+  const auto predicted = [this] {
+    std::vector<std::string> on;
+    for (const TransitionEvent& event : EventsOf<TransitionEvent>()) {
+      for (const ClassOutcome& outcome : event.classes) {
+        const auto* away = std::get_if<BoardUnavailable>(&outcome.result);
+        if (away != nullptr && away->predicted_ratio) on.push_back(outcome.on);
+      }
+    }
+    return on;
+  };
+  ASSERT_THAT(predicted(), testing::IsEmpty());
+
+  Kill(1);
+  for (const BoardEvent& board : EventsOf<BoardEvent>()) {
+    search_.fleet.expected.emplace(board.on, board.board);
+  }
+  search_.fleet.max_wait = milliseconds(5000);
+  is_stopped = false;
+  const Result<SearchOutcome> refused = Run();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.status().message(), HasSubstr("class 'flat' has no board that works"));
+
+  search_.fleet.answers_missing = true;
+  search_.fleet.hear_all = milliseconds(1000);
+  last_step = 5;
+  const Result<SearchOutcome> without = Run();
+  ASSERT_TRUE(without.ok()) << without.status().message();
+  EXPECT_TRUE(without->interrupted);
+  EXPECT_THAT(predicted(), testing::Each("flat"));
+  EXPECT_THAT(predicted(), Not(testing::IsEmpty()));
+  EXPECT_THAT(search_.observer.notices, HasSubstr("class 'flat' has no board now: 'board-1'"));
+  const Result<ReplayReport> so_far = VerifyReplay(path_);
+  ASSERT_TRUE(so_far.ok()) << so_far.status().message();
+
+  is_stopped = false;
+  last_step = 0;
+  WriteFleet();
+  search_.fleet.max_wait.reset();
+  const Result<SearchOutcome> outcome = Run();
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_FALSE(outcome->interrupted);
+  EXPECT_TRUE(VerifyReplay(path_).ok());
 }
 
 // The other class goes on as far as its own trials go; the study is sound and goes on later.

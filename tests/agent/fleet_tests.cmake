@@ -8,7 +8,8 @@ bitpilot_add_test(fleet_protocol_test
 bitpilot_add_test(fleet_core_test
   LABEL agent
   SOURCES board_locator_test.cc fleet_class_test.cc fleet_core_test.cc fleet_health_test.cc fleet_judged_test.cc
-          fleet_leases_test.cc fleet_simulated_board.cc job_queue_test.cc listening_clock_test.cc power_hook_test.cc
+          fleet_leases_test.cc fleet_simulated_board.cc job_queue_test.cc listening_clock_test.cc notice_groups_test.cc
+          power_hook_test.cc
   DEPS bitpilot::fleet)
 bitpilot_add_test(fleet_files_test
   LABEL agent

@@ -42,15 +42,22 @@ class KeygenProgramTest : public testing::Test {
     return found.empty() ? "" : found.front();
   }
 
+  // In that folder, with this build's programs.
   ProgramResult RunLine(const std::string& line) const {
-    std::ofstream(folder_ / "line.sh") << "cd \"$1\" && { " << line << "; }\n";
-    return RunProgram({"/bin/sh", folder_ / "line.sh", home_});
+    const auto folder_of = [](const std::string& program) {
+      return std::filesystem::path(ProgramPath(program)).parent_path().string();
+    };
+    std::ofstream(folder_ / "line.sh")
+        << "cd \"$1\" && PATH=\"$2:$3:$PATH\" && { " << line << "; }\n";
+    return RunProgram(
+        {"/bin/sh", folder_ / "line.sh", home_, folder_of("bitpilot"), folder_of("bitpilotd")});
   }
 
-  void Paste(const std::string& line) const {
+  std::string Paste(const std::string& line) const {
     const ProgramResult shell = RunLine(line);
     EXPECT_EQ(shell.exit_code, 0) << line << '\n' << shell.err;
-    EXPECT_EQ(shell.out + shell.err, "") << line;
+    EXPECT_EQ(shell.err, "") << line;
+    return shell.out;
   }
 
   // What `program` prints for scripts about new keys in `folder`.
@@ -61,9 +68,6 @@ class KeygenProgramTest : public testing::Test {
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return Json::parse(result.out, nullptr, /*allow_exceptions=*/false);
   }
-  std::string BeginFleet(const std::string& folder) const {
-    return Keygen({"bitpilot", "fleet", "keygen"}, folder)["begin_fleet_command"];
-  }
   std::string AddToFleet(const std::string& folder) const {
     return Keygen({"bitpilotd", "keygen"}, folder)["add_to_fleet_command"];
   }
@@ -72,83 +76,83 @@ class KeygenProgramTest : public testing::Test {
   const std::string home_;
 };
 
-TEST_F(KeygenProgramTest, PrintsLinesThatAShellTakesAsTheyAre) {
-  const std::vector<std::string> agent = {ProgramPath("bitpilot"), "fleet", "keygen", "--keys",
-                                          home_ + "/keys"};
-  const std::vector<std::string> board = {ProgramPath("bitpilotd"), "keygen", "--keys",
-                                          home_ + "/board-keys", "--force"};
-  const ProgramResult made = RunProgram(board);
-  ASSERT_EQ(made.exit_code, 0) << made.err;
-  Paste(LineWith("echo '" + HostNameAsListName() + " ", agent));
-  const Result<AgentKeys> keys = ReadAgentKeys(home_ + "/keys");
+std::string With(std::string line, const std::string& word, const std::string& value) {
+  const std::size_t at = line.find(word);
+  EXPECT_NE(at, std::string::npos) << line;
+  return at == std::string::npos ? line : line.replace(at, word.size(), value);
+}
+
+TEST_F(KeygenProgramTest, TheAgentPrintsThreeCommandsThatAShellTakesAsTheyAre) {
+  const std::vector<std::string> agent = {ProgramPath("bitpilot"), "fleet",  "keygen", "--keys",
+                                          home_ + "/my keys",      "--force"};
+  const std::string here = LineWith("--public-key=", agent);
+  EXPECT_THAT(LineWith("bitpilotd serve", agent), StartsWith("bitpilotd serve --listen "));
+  const std::string on_board = LineWith("authorized_agents", agent);
+  EXPECT_THAT(Paste(on_board), HasSubstr("This board's public key"));
+  const Result<AgentKeys> keys = ReadAgentKeys(home_ + "/my keys");
   ASSERT_TRUE(keys.ok()) << keys.status().message();
   EXPECT_EQ(*ReadTextFile(home_ + "/board-keys/authorized_agents"),
             HostNameAsListName() + " " + keys->public_key + "\n");
 
-  // A list that is there is not begun anew.
-  std::vector<std::string> again = agent;
-  again.emplace_back("--force");
-  const std::string begin = LineWith("touch fleet.toml", again);
-  Paste(begin);
-  Paste(LineWith(">> fleet.toml", board));
-  Paste(begin);
+  std::string public_key = *ReadTextFile(home_ + "/board-keys/daemon.pub");
+  public_key.pop_back();
+  Paste(With(With(With(here, "NAME", "bench"), "ADDRESS", "192.0.2.7"), "BOARD_PUBLIC_KEY",
+             public_key));
   const Result<Fleet> fleet = ReadFleetFile(home_ + "/fleet.toml");
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
-  EXPECT_TRUE(ReadAgentKeys(fleet->keys_directory).ok()) << fleet->keys_directory;
+  EXPECT_EQ(ReadAgentKeys(fleet->keys_directory)->public_key, keys->public_key);
+  ASSERT_EQ(fleet->boards.size(), 1U);
+  EXPECT_EQ(fleet->boards[0].name, "bench");
+  EXPECT_EQ(fleet->boards[0].endpoint, "tcp://192.0.2.7:7777");
+  EXPECT_EQ(fleet->boards[0].public_key, public_key);
+}
+
+// A wall of shell is read by nobody: what is printed says what each command does, and fits a terminal.
+TEST_F(KeygenProgramTest, SaysWhatEachCommandDoes) {
+  const ProgramResult result =
+      RunProgram({ProgramPath("bitpilot"), "fleet", "keygen", "--keys", folder_ / "keys"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("1. On the board, make its keys and let this agent in"));
+  EXPECT_THAT(result.out, HasSubstr("2. On the board, serve:"));
+  EXPECT_THAT(result.out, HasSubstr("3. Here, list the board"));
+  std::istringstream lines(result.out);
+  int commands = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("     ")) ++commands;
+    EXPECT_LE(line.size(), line.starts_with("     ") ? 250U : 130U) << line;
+  }
+  EXPECT_EQ(commands, 3);
+}
+
+TEST_F(KeygenProgramTest, TheBoardPrintsTheLineThatListsIt) {
+  const std::vector<std::string> board = {ProgramPath("bitpilotd"), "keygen", "--keys",
+                                          home_ + "/board-keys", "--force"};
+  const std::string add = LineWith("bitpilot fleet add", board);
+  const ProgramResult early = RunLine(add);
+  EXPECT_EQ(early.exit_code, 1);
+  EXPECT_THAT(early.err, HasSubstr("bitpilot fleet keygen")) << "what to do first";
+  Keygen({"bitpilot", "fleet", "keygen"}, "keys");
+  EXPECT_THAT(Paste(add), HasSubstr("Next: bitpilot fleet check"));
+  const Result<Fleet> fleet = ReadFleetFile(home_ + "/fleet.toml");
+  ASSERT_TRUE(fleet.ok()) << fleet.status().message();
   ASSERT_EQ(fleet->boards.size(), 1U);
   EXPECT_THAT(fleet->boards[0].name, StartsWith(HostNameAsListName() + "-"));
   EXPECT_EQ(fleet->boards[0].endpoint, "tcp://" + HostNameAsListName() + ":7777");
   EXPECT_EQ(fleet->boards[0].public_key + "\n", *ReadTextFile(home_ + "/board-keys/daemon.pub"));
 }
 
-// README's order: each side pastes when it comes to it.
-TEST_F(KeygenProgramTest, PrintsLinesThatAreTakenInEitherOrder) {
-  const std::string begin = BeginFleet("keys");
-  const std::string add = AddToFleet("board-keys");
-  std::vector<std::string> texts;
-  for (const std::vector<std::string>& order :
-       {std::vector<std::string>{begin, add}, {add, begin}, {add, begin, begin}}) {
-    std::filesystem::remove(home_ + "/fleet.toml");
-    for (const std::string& line : order) Paste(line);
-    const Result<Fleet> fleet = ReadFleetFile(home_ + "/fleet.toml");
-    ASSERT_TRUE(fleet.ok()) << fleet.status().message();
-    EXPECT_EQ(fleet->boards.size(), 1U);
-    EXPECT_TRUE(ReadAgentKeys(fleet->keys_directory).ok()) << fleet->keys_directory;
-    texts.push_back(*ReadTextFile(home_ + "/fleet.toml"));
-  }
-  EXPECT_EQ(texts[0], texts[1]);
-  EXPECT_EQ(texts[0], texts[2]);
-}
-
-TEST_F(KeygenProgramTest, SaysThatTheFleetFileNamesOtherKeys) {
-  Paste(BeginFleet("keys"));
-  Paste(AddToFleet("board-keys"));
-  const std::string before = *ReadTextFile(home_ + "/fleet.toml");
-  const ProgramResult other = RunLine(BeginFleet("other-keys"));
-  EXPECT_NE(other.exit_code, 0);
-  EXPECT_THAT(other.err, HasSubstr("fleet.toml has another keys line"));
-  EXPECT_THAT(other.err, HasSubstr("other-keys\""));
-  EXPECT_EQ(*ReadTextFile(home_ + "/fleet.toml"), before);
-}
-
 // As of two boards with one image: only the endpoint is left to write, and the message says that.
 TEST_F(KeygenProgramTest, NamesTwoBoardsOfOneHostNameApart) {
-  Paste(BeginFleet("keys"));
+  Keygen({"bitpilot", "fleet", "keygen"}, "keys");
   Paste(AddToFleet("board-keys"));
-  std::string second = AddToFleet("second-board-keys");
-  Paste(second);
-  const Result<Fleet> refused = ReadFleetFile(home_ + "/fleet.toml");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_THAT(refused.status().message(), HasSubstr("write the address at which each is reached"));
-
-  std::filesystem::remove(home_ + "/fleet.toml");
-  const std::string endpoint = "tcp://" + HostNameAsListName() + ":7777";
-  second.replace(second.find(endpoint), endpoint.size(), "tcp://192.0.2.7:7777");
-  Paste(AddToFleet("third-board-keys"));
-  Paste(second);
-  Paste(BeginFleet("fourth-keys"));
+  const std::string second = AddToFleet("second-board-keys");
+  const ProgramResult refused = RunLine(second);
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("write the address at which each is reached"));
+  Paste(With(second, "tcp://" + HostNameAsListName() + ":7777", "tcp://192.0.2.7:7777"));
   const Result<Fleet> fleet = ReadFleetFile(home_ + "/fleet.toml");
   ASSERT_TRUE(fleet.ok()) << fleet.status().message();
+  ASSERT_EQ(fleet->boards.size(), 2U);
   EXPECT_NE(fleet->boards[0].name, fleet->boards[1].name);
 }
 
@@ -166,7 +170,10 @@ TEST_F(KeygenProgramTest, GivesTheLinesToScripts) {
   const std::string add = AddToFleet("board-keys");
   EXPECT_THAT(made["authorize_command"].get<std::string>(),
               HasSubstr(made["public_key"].get<std::string>()));
-  Paste(made["begin_fleet_command"].get<std::string>());
+  ASSERT_EQ(made["board_commands"].size(), 2U);
+  EXPECT_THAT(made["board_commands"][0].get<std::string>(),
+              HasSubstr(made["authorize_command"].get<std::string>()));
+  EXPECT_THAT(made["here_command"].get<std::string>(), StartsWith("bitpilot fleet add NAME "));
   Paste(made["authorize_command"].get<std::string>());
   Paste(add);
   EXPECT_TRUE(ReadFleetFile(home_ + "/fleet.toml").ok());

@@ -57,5 +57,18 @@ TEST_F(SearchDisplayTest, NeverShowsMoreThanThereIs) {
   EXPECT_THAT(Step(display, 7, /*is_measured=*/true), HasSubstr(" 2/2 "));
 }
 
+// What a note said of many boards in one line.
+TEST_F(SearchDisplayTest, ShowsDetailsToProgramsAlone) {
+  for (const bool json : {false, true}) {
+    SearchDisplay display(json);
+    testing::internal::CaptureStderr();
+    testing::internal::CaptureStdout();
+    display.OnDetail("board 'b7' is leased");
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(testing::internal::GetCapturedStdout(),
+              json ? "{\"text\":\"board 'b7' is leased\",\"type\":\"notice\"}\n" : "");
+  }
+}
+
 }  // namespace
 }  // namespace bitpilot

@@ -28,6 +28,7 @@ class NotingObserver : public SearchObserver {
     told.push_back("step " + std::to_string(proposal.step));
   }
   void OnNotice(const std::string& text) override { told.push_back("notice " + text); }
+  void OnDetail(const std::string& text) override { told.push_back("detail " + text); }
 
   std::vector<std::string> told;
 };
@@ -64,6 +65,7 @@ TEST_F(SearchMetricsTest, CountsWhatTheDisplayIsTold) {
   Step(metrics, 1, TransitionStatus::kMeasured);
   Step(metrics, 2, TransitionStatus::kDiverged);
   metrics.OnNotice("the board is away");
+  metrics.OnDetail("which one");
   metrics.OnProgress(7, "note");
   const std::string labels = "{study=\"runs/a \\\"b\\\".db\"";
   const std::string text = metrics.Text();
@@ -76,9 +78,9 @@ TEST_F(SearchMetricsTest, CountsWhatTheDisplayIsTold) {
   EXPECT_THAT(text, HasSubstr("hypervolume" + labels + "} 0.25\n"));
   EXPECT_THAT(text, HasSubstr("latency_seconds" + labels + "} 0.002\n"));
   EXPECT_THAT(text, HasSubstr("notices_total" + labels + "} 1\n"));
-  EXPECT_EQ(display_.told,
-            (std::vector<std::string>{"phase searching", "step 0", "step 1", "step 2",
-                                      "notice the board is away", "progress 7"}));
+  EXPECT_EQ(display_.told, (std::vector<std::string>{"phase searching", "step 0", "step 1",
+                                                     "step 2", "notice the board is away",
+                                                     "detail which one", "progress 7"}));
 }
 
 TEST_F(SearchMetricsTest, EachOfSeveralClassesHasALatencyOfItsOwn) {

@@ -28,6 +28,7 @@ class QuietObserver final : public SearchObserver {
  public:
   void OnPhase(const std::string& name, int total) override {
     phases.push_back(name + " " + std::to_string(total));
+    if (on_phase) on_phase(name);
   }
   void OnProgress(int, const std::string&) override {}
   void OnStep(const SearchProblem&, const ProposalEvent&, const TransitionEvent& answer,
@@ -37,6 +38,7 @@ class QuietObserver final : public SearchObserver {
   }
   void OnNotice(const std::string& text) override { notices += text + "\n"; }
   std::function<void(const TransitionEvent&)> on_step;
+  std::function<void(const std::string& name)> on_phase;
   std::string notices;
   std::vector<int> steps;
   std::vector<std::string> phases;  // "NAME TOTAL"

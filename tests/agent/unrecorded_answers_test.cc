@@ -58,8 +58,8 @@ class UnrecordedAnswersTest : public testing::TestWithParam<int> {
       FleetClassOptions options;
       options.hear_all = std::chrono::seconds(60);
       boards = ValueOrDie(OpenFleetClasses({addresses_, keys_}, {kOnlyClass}, options));
-      for (const BoardAddress& address : addresses_) {
-        boards->Judge(kOnlyClass, address.name, /*is_pooled=*/true, "");
+      for (const ClassMember& member : boards->Members(kOnlyClass)) {
+        boards->Judge(kOnlyClass, member, /*is_pooled=*/true, "");
       }
     }
     StepBoard steps(problem_, uniform8_, {kOnlyClass}, boards.get(), journal, files_);

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <initializer_list>
 #include <vector>
+
+#include "kernels/versus/found_difference.h"
 
 namespace bitpilot {
 namespace {
@@ -86,12 +89,16 @@ TEST(JudgeVersusTest, HasNoVerdictWhereTwoCopiesAreToldApart) {
 }
 
 // Rounds alone would find 1.1 %, as most of them are so near to 1. But blocks of one order are 0.004
-// apart, as in the first test above.
-TEST(JudgeVersusTest, StatesNoDifferenceBelowWhatTheBlocksOfTwoCopiesLeaveOpen) {
-  const VersusVerdict verdict =
-      JudgeVersus(Blocks({1.004, 0.996, 1.008, 0.992, 1.0, 1.0}), Blocks({1.0, 1.0}));
-  ASSERT_TRUE(verdict.smallest_difference);
-  EXPECT_NEAR(*verdict.smallest_difference, 0.01 + 2.7764 * 0.001633, 1e-5);
+// apart, as in the first test above: sums of squares 6.4e-5, of both comparisons with 8 degrees of freedom.
+TEST(JudgeVersusTest, StatesWhatTheBlocksOfBothComparisonsFind) {
+  const std::vector<PairedBlock> apart = Blocks({1.004, 0.996, 1.008, 0.992, 1.0, 1.0});
+  const std::vector<PairedBlock> alike = Blocks({1.0, 1.0, 1.0, 1.0, 1.0, 1.0});
+  const double standard_error = std::sqrt(6.4e-5 / 8.0) * 0.5 * std::sqrt(2.0 / 3.0);
+  const auto found = SmallestDifferenceFound(BlockScatter{standard_error, 8, 4});
+  ASSERT_TRUE(found);
+  EXPECT_GT(*found, 0.011);
+  EXPECT_EQ(JudgeVersus(apart, alike).smallest_difference, found);
+  EXPECT_EQ(JudgeVersus(alike, apart).smallest_difference, found);
 }
 
 TEST(JudgeVersusTest, StatesWhatTheRoundsOfTwoCopiesFind) {
