@@ -1,15 +1,16 @@
 #include "kernels/runtime/thread_pool.h"
 
-#include <pthread.h>
 #include <sched.h>
-#include <time.h>
 
+#include <algorithm>
 #include <latch>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/cpu/thread_cpu_time.h"
+#include "kernels/cpu/wall_time.h"
 
 namespace bitpilot {
 namespace {
@@ -20,35 +21,55 @@ constexpr int kSpinsBetweenYields = 1024;
 
 class Spinner {
  public:
-  void Spin() {
+  // Returns whether others could have the CPU.
+  bool Spin() {
     if (++spins_ % kSpinsBetweenYields == 0) {
       sched_yield();
-      return;
+      return true;
     }
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
 #endif
+    return false;
   }
 
  private:
   int spins_ = 0;
 };
 
+// How long the calling thread had no CPU, although it wanted it.
+class LostTime {
+ public:
+  // Since the last call, or the construction.
+  std::int64_t TakeNs() {
+    const std::int64_t wall_ns = WallNs();
+    const std::int64_t cpu_ns = ThreadCpuNs();
+    const std::int64_t lost_ns = (wall_ns - wall_ns_) - (cpu_ns - cpu_ns_);
+    wall_ns_ = wall_ns;
+    cpu_ns_ = cpu_ns;
+    return std::max<std::int64_t>(0, lost_ns);
+  }
+
+ private:
+  std::int64_t wall_ns_ = WallNs();
+  std::int64_t cpu_ns_ = ThreadCpuNs();
+};
+
 }  // namespace
 
-Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(int num_threads,
-                                                       const std::function<void(int)>& on_start) {
+Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(const ThreadPoolOptions& options) {
+  const int num_threads = options.num_threads;
   BITPILOT_CHECK(num_threads >= 1 && num_threads <= kMaxThreads);
-  std::unique_ptr<ThreadPool> pool(new ThreadPool);
+  std::unique_ptr<ThreadPool> pool(new ThreadPool(options.caller_helps));
   for (int i = 1; i < num_threads; ++i) pool->others_.push_back(std::make_unique<Other>());
   std::latch started(num_threads - 1);
   for (int i = 1; i < num_threads; ++i) {
     try {
       pool->others_[static_cast<std::size_t>(i - 1)]->thread =
-          std::thread([pool = pool.get(), i, &on_start, &started] {
-            if (on_start) on_start(i);
+          std::thread([pool = pool.get(), i, &options, &started] {
+            if (options.on_start) options.on_start(i);
             started.count_down();
             pool->Serve(i);
           });
@@ -72,16 +93,9 @@ ThreadPool::~ThreadPool() {
   }
 }
 
-std::int64_t ThreadPool::OthersCpuNs() const {
+std::int64_t ThreadPool::OthersLostNs() const {
   std::int64_t total_ns = 0;
-  for (const auto& other : others_) {
-    clockid_t clock{};
-    timespec time{};
-    if (pthread_getcpuclockid(other->thread.native_handle(), &clock) == 0 &&
-        clock_gettime(clock, &time) == 0) {
-      total_ns += std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-    }
-  }
+  for (const auto& other : others_) total_ns += other->lost_ns.load(std::memory_order_relaxed);
   return total_ns;
 }
 
@@ -102,7 +116,7 @@ void ThreadPool::RunParts(int num_parts, Job job) {
   }
   job_number_.store(number, std::memory_order_release);
   job.run(job.part, 0);
-  for (int i = 1; i < num_parts; ++i) TryPart(i, number);
+  for (int i = 1; caller_helps_ && i < num_parts; ++i) TryPart(i, number);
   for (int i = 1; i < num_parts; ++i) {
     const std::atomic<std::uint64_t>& state = others_[static_cast<std::size_t>(i - 1)]->state;
     for (Spinner spinner; state.load(std::memory_order_acquire) != 2 * number;) spinner.Spin();
@@ -124,18 +138,24 @@ void ThreadPool::TryPart(int index, std::uint64_t number) {
 }
 
 void ThreadPool::Serve(int index) {
+  std::atomic<std::int64_t>& lost_ns = others_[static_cast<std::size_t>(index - 1)]->lost_ns;
   std::uint64_t seen = 0;
   for (;;) {
     phase_.wait(kAsleep, std::memory_order_acquire);
-    for (Spinner spinner;; spinner.Spin()) {
+    LostTime lost;
+    for (Spinner spinner;;) {
       const int phase = phase_.load(std::memory_order_acquire);
       if (phase == kEnding) return;
       if (phase == kAsleep) break;
       const std::uint64_t number = job_number_.load(std::memory_order_acquire);
-      if (number == seen) continue;
-      seen = number;
-      TryPart(index, number);
+      if (number != seen) {
+        seen = number;
+        TryPart(index, number);
+      } else if (spinner.Spin()) {
+        lost_ns.fetch_add(lost.TakeNs(), std::memory_order_relaxed);
+      }
     }
+    lost_ns.fetch_add(lost.TakeNs(), std::memory_order_relaxed);
   }
 }
 

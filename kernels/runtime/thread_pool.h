@@ -18,25 +18,32 @@
 
 namespace bitpilot {
 
+struct ThreadPoolOptions {
+  int num_threads = 1;  // The caller of Run() is one of them. In [1, ThreadPool::kMaxThreads].
+  // Runs on thread i, from 1 on, before Create() returns: to keep it on a CPU, for example. May be
+  // empty.
+  std::function<void(int i)> on_start = {};
+  // False: the caller waits for every other thread to compute its part. For tests, in which the
+  // threads are to meet; they must be awake.
+  bool caller_helps = true;
+};
+
 // Not thread-safe: one thread calls, always the same or one after the other.
 class ThreadPool {
  public:
   static constexpr int kMaxThreads = 64;
 
-  // Starts num_threads - 1 threads: the caller of Run() is one, too. on_start(i) runs on thread i,
-  // from 1 on, before Create() returns, to keep it on a CPU for example; it may be empty.
+  // Starts num_threads - 1 threads.
   //
   // Errors: kResourceExhausted if the system refuses a thread.
-  //
-  // REQUIRES: num_threads in [1, kMaxThreads].
-  static Result<std::unique_ptr<ThreadPool>> Create(int num_threads,
-                                                    const std::function<void(int)>& on_start);
+  static Result<std::unique_ptr<ThreadPool>> Create(const ThreadPoolOptions& options);
   ~ThreadPool();
 
   int num_threads() const { return static_cast<int>(others_.size()) + 1; }
 
-  // CPU time of the threads that Create() started, in nanoseconds: theirs while they spin, too.
-  std::int64_t OthersCpuNs() const;
+  // For how long, in nanoseconds, the threads that Create() started were awake without a CPU, all
+  // together: what other work on their CPUs took.
+  std::int64_t OthersLostNs() const;
 
   // While it lives, the pool's threads spin. One at a time; of a null pool, nothing.
   class Awake {
@@ -79,12 +86,13 @@ class ThreadPool {
     // 2 n: this thread's part of job n is done, or it has none. 2 n - 1: whoever set it from 2 n - 2
     // computes that part.
     std::atomic<std::uint64_t> state = 0;
+    std::atomic<std::int64_t> lost_ns = 0;
     std::thread thread;
   };
 
   enum Phase : int { kAsleep, kAwake, kEnding };
 
-  ThreadPool() = default;
+  explicit ThreadPool(bool caller_helps) : caller_helps_(caller_helps) {}
   void WakeUp();
   void LetSleep();
   void RunParts(int num_parts, Job job);
@@ -92,6 +100,7 @@ class ThreadPool {
   void TryPart(int index, std::uint64_t number);
   void Serve(int index);
 
+  const bool caller_helps_;
   std::vector<std::unique_ptr<Other>> others_;  // From thread 1 on.
   // What a thread that spins looks at, and needs to begin.
   alignas(64) std::atomic<std::uint64_t> job_number_ = 0;

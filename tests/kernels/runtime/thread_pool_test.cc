@@ -1,6 +1,9 @@
 #include "kernels/runtime/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,13 +20,15 @@ namespace bitpilot {
 namespace {
 
 std::unique_ptr<ThreadPool> MakePool(int num_threads) {
-  return ThreadPool::Create(num_threads, {}).value();
+  return ThreadPool::Create({.num_threads = num_threads}).value();
 }
 
 TEST(ThreadPoolTest, StartsEveryThreadBeforeItIsHandedOver) {
   std::vector<std::thread::id> ids(4);
-  const auto pool = ThreadPool::Create(
-      4, [&ids](int i) { ids[static_cast<std::size_t>(i)] = std::this_thread::get_id(); });
+  const auto note = [&ids](int i) {
+    ids[static_cast<std::size_t>(i)] = std::this_thread::get_id();
+  };
+  const auto pool = ThreadPool::Create({.num_threads = 4, .on_start = note});
   ASSERT_TRUE(pool.ok());
   EXPECT_EQ((*pool)->num_threads(), 4);
   ids[0] = std::this_thread::get_id();
@@ -88,19 +93,77 @@ TEST(ThreadPoolTest, WaitsForNoThreadThatSleeps) {
   }
 }
 
+TEST(ThreadPoolTest, LeavesEveryThreadItsPartWhereTheCallerDoesNotHelp) {
+  const auto pool = ThreadPool::Create({.num_threads = 3, .caller_helps = false}).value();
+  for (int inference = 0; inference < 5; ++inference) {
+    const ThreadPool::Awake awake(pool.get());
+    std::thread::id ids[3];
+    for (int job = 0; job < 5; ++job) {
+      pool->Run(3, [&ids](int i) { ids[i] = std::this_thread::get_id(); });
+      ASSERT_EQ(std::set<std::thread::id>(ids, ids + 3).size(), 3U);
+    }
+  }
+}
+
+// Of another thread.
+std::int64_t CpuNsOf(pthread_t thread) {
+  clockid_t clock{};
+  timespec time{};
+  EXPECT_EQ(pthread_getcpuclockid(thread, &clock), 0);
+  EXPECT_EQ(clock_gettime(clock, &time), 0);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 TEST(ThreadPoolTest, ThreadsSpinWhileAwakeAndSleepOtherwise) {
-  constexpr std::int64_t kSpunNs = 5'000'000;
-  const auto pool = MakePool(2);
+  constexpr std::int64_t kSpunNs = 500'000;
+  pthread_t other{};
+  const auto pool =
+      ThreadPool::Create({.num_threads = 2, .on_start = [&other](int) { other = pthread_self(); }})
+          .value();
   {
     const ThreadPool::Awake awake(pool.get());
-    const std::int64_t start_ns = pool->OthersCpuNs();
-    while (pool->OthersCpuNs() < start_ns + kSpunNs) std::this_thread::yield();
+    const std::int64_t start_ns = CpuNsOf(other);
+    while (CpuNsOf(other) < start_ns + kSpunNs) std::this_thread::yield();
   }
   // Whatever it still has to do until it sleeps, it is far less than what it could.
   const std::int64_t own_start_ns = ThreadCpuNs();
-  const std::int64_t others_start_ns = pool->OthersCpuNs();
-  while (ThreadCpuNs() < own_start_ns + 20 * kSpunNs) std::this_thread::yield();
-  EXPECT_LT(pool->OthersCpuNs() - others_start_ns, kSpunNs);
+  const std::int64_t others_start_ns = CpuNsOf(other);
+  while (ThreadCpuNs() < own_start_ns + 20 * kSpunNs) {
+  }
+  EXPECT_LT(CpuNsOf(other) - others_start_ns, kSpunNs);
+}
+
+// Both on one CPU: what the caller has of it, the other one lacks.
+TEST(ThreadPoolTest, TellsWhatOtherWorkTookFromItsThreads) {
+  constexpr std::int64_t kOtherWorkNs = 3'000'000;
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &before)) ++cpu;
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(cpu, &only);
+  ASSERT_EQ(sched_setaffinity(0, sizeof only, &only), 0);  // Threads inherit it.
+  {
+    const auto pool = MakePool(2);
+    EXPECT_EQ(pool->OthersLostNs(), 0);
+    std::int64_t caller_ns = 0;
+    while (pool->OthersLostNs() < kOtherWorkNs) {
+      const ThreadPool::Awake awake(pool.get());
+      // The other one must have begun, or it is asleep and lacks nothing.
+      std::atomic<bool> began = false;
+      pool->Run(2, [&](int i) {
+        if (i == 1) began = true;
+        while (!began) std::this_thread::yield();
+      });
+      const std::int64_t start_ns = ThreadCpuNs();
+      while (ThreadCpuNs() < start_ns + kOtherWorkNs) {
+      }
+      caller_ns += kOtherWorkNs;
+      ASSERT_LT(caller_ns, 1000 * kOtherWorkNs) << "it lost " << pool->OthersLostNs() << " ns";
+    }
+  }
+  EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 TEST(ThreadPoolTest, AllocatesNothingInARun) {
