@@ -15,6 +15,7 @@
 #include "kernels/base/number_text.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/utf8.h"
+#include "kernels/runtime/thread_pool.h"
 
 namespace bitpilot {
 namespace {
@@ -149,6 +150,12 @@ void AddBench(CLI::App& app, BenchOptions& options) {
                     "Widths of a named network, w1a1 to w8a8: its ends keep 8 bits. Default: w8a8");
   bench->add_option("--isa", options.isa, kIsaHelp);
   bench->add_option("--cpu", options.cpu, kCpuHelp);
+  bench
+      ->add_option("--threads", options.threads,
+                   "Threads that share an inference, on as many cores of the same kind; a network "
+                   "that is faster by one thread is run by one. Times are then wall times")
+      ->transform(WholeNumberIn(1, ThreadPool::kMaxThreads))
+      ->capture_default_str();
   CLI::Option* layers =
       bench->add_flag("--layers", options.layers, "Also print each operation's kernel and time");
   bench

@@ -12,6 +12,7 @@
 #include "kernels/base/status.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/runtime/kernel_choices.h"
+#include "kernels/runtime/thread_pool.h"
 
 namespace bitpilot {
 
@@ -25,9 +26,14 @@ struct CompileOptions {
   // Called after each operation is packed, which may include the timing of its kernels. May be
   // empty.
   std::function<void()> on_operation = {};
+  // Threads that share the work of an inference, and outlive the network; networks that run one
+  // after the other may have the same. Null: one thread, the caller. With `choices`, one thread has
+  // all the work where that is faster (kernels/runtime/threads_tuner.h).
+  ThreadPool* pool = nullptr;
 };
 
-// Not thread-safe; one instance a thread. Holds every buffer it needs: Run() allocates nothing.
+// Not thread-safe; one instance a thread. Holds every buffer it needs, those of all threads of its
+// pool included: Run() allocates nothing. Logits do not depend on the number of threads.
 class CompiledNetwork {
  public:
   // Chooses a kernel for each operation, packs the weights, plans the memory.
@@ -49,8 +55,8 @@ class CompiledNetwork {
   // REQUIRES: both spans have exactly the network's sizes.
   void Run(std::span<const std::uint8_t> pixels, std::span<float> logits);
 
-  // One inference as Run(), with the time of each operation added to nanoseconds[operation] (thread
-  // CPU time).
+  // One inference as Run(), with the time of each operation added to nanoseconds[operation]: thread
+  // CPU time, of several threads wall time.
   //
   // REQUIRES: nanoseconds.size() == num_operations().
   void RunTimed(std::span<const std::uint8_t> pixels, std::span<float> logits,
@@ -60,6 +66,8 @@ class CompiledNetwork {
   // Kernel that runs operation i, e.g. "conv_w4a4_i16_avx2".
   std::string kernel_name(int operation) const;
   Isa isa() const;
+  // Threads that share the work: the pool's, or one.
+  int num_threads() const;
   // Bytes of packed weights and of the activation arena, for reports.
   std::int64_t weight_arena_bytes() const;
   std::int64_t activation_arena_bytes() const;

@@ -31,18 +31,20 @@ nlohmann::ordered_json NetworkLine(const Network& network, double latency_ns) {
 }
 
 void PrintSame(const BenchOptions& options, const Network& a, const Network& b, Isa isa,
-               const CpuCore& core, const std::vector<VersusBlock>& same) {
+               const CoreThreads& threads, const std::vector<VersusBlock>& same) {
   if (options.json) return;
-  std::printf("A: %s\nB: %s\non CPU %d of %s, %s kernels\n%s\n", NameOf(a).c_str(),
-              NameOf(b).c_str(), core.cpu, core.model.c_str(), std::string(ToString(isa)).c_str(),
-              DescribeSame(CompareTimes(same), kTime).c_str());
+  std::printf("A: %s\nB: %s\non %s of %s, %s kernels\n%s\n", NameOf(a).c_str(), NameOf(b).c_str(),
+              threads.CpuNames().c_str(), threads.core().model.c_str(),
+              std::string(ToString(isa)).c_str(), DescribeSame(CompareTimes(same), kTime).c_str());
   std::fflush(stdout);
 }
 
 }  // namespace
 
 Result<int> BenchVersus(const BenchOptions& options, const Network& a, const Network& b, Isa isa,
-                        const CpuCore& core) {
+                        const CoreThreads& threads) {
+  const CpuCore& core = threads.core();
+  PoolClock clock = threads.Clock();
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto end_line = [terminal] {
     if (terminal) std::fprintf(stderr, "\r\033[K");
@@ -57,12 +59,12 @@ Result<int> BenchVersus(const BenchOptions& options, const Network& a, const Net
                        static_cast<int>(progress.phase.size()), progress.phase.data(),
                        progress.windows_done);
         };
-        return BenchVersusBlock(a, b, turn, options.audit, isa, choices, SystemMeasureClock(),
+        return BenchVersusBlock(a, b, turn, options.audit, isa, threads.pool.get(), choices, clock,
                                 show);
       },
       [&](const std::vector<VersusBlock>& same) {
         end_line();
-        PrintSame(options, a, b, isa, core, same);
+        PrintSame(options, a, b, isa, threads, same);
       });
   end_line();
   if (!blocks.ok()) return blocks.status();
@@ -77,6 +79,7 @@ Result<int> BenchVersus(const BenchOptions& options, const Network& a, const Net
                                 {"cpu_model", core.model},
                                 {"core", core.Identity()},
                                 {"cpu", core.cpu},
+                                {"threads", threads.cores.size()},
                                 {"kernel_build", KernelBuildId()},
                                 {"status", disturbances.empty() ? "OK" : "NOISY"},
                                 {"detail", disturbances}};

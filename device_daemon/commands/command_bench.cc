@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "device_daemon/commands/bench_versus.h"
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/measurement/board_table.h"
+#include "device_daemon/measurement/core_threads.h"
 #include "device_daemon/measurement/network_bench.h"
 #include "device_daemon/server/machine_turn.h"
 #include "kernels/compiled_network.h"
@@ -26,7 +28,8 @@ namespace bitpilot {
 namespace {
 
 nlohmann::ordered_json ResultLine(const BenchOptions& options, const Network& network, Isa isa,
-                                  const CpuCore& core, const NetworkBench& bench) {
+                                  const CoreThreads& threads, const NetworkBench& bench) {
+  const CpuCore& core = threads.core();
   nlohmann::ordered_json line{{"type", "result"},
                               {"network", options.network},
                               {"widths", ToString(AssignmentOf(network))},
@@ -34,6 +37,8 @@ nlohmann::ordered_json ResultLine(const BenchOptions& options, const Network& ne
                               {"cpu_model", core.model},
                               {"core", core.Identity()},
                               {"cpu", core.cpu},
+                              {"threads", threads.cores.size()},
+                              {"threads_used", bench.num_threads},
                               {"kernel_build", KernelBuildId()},
                               {"latency_median_ns", bench.latency_ns.median},
                               {"latency_ci_ns", {bench.latency_ns.low, bench.latency_ns.high}},
@@ -74,18 +79,25 @@ void PrintLayers(const NetworkBench& bench) {
 }
 
 void PrintForPeople(const BenchOptions& options, const Network& network, Isa isa,
-                    const CpuCore& core, const NetworkBench& bench) {
-  std::printf("%s (%s) on CPU %d of %s, %s kernels\n", options.network.c_str(),
-              ToString(AssignmentOf(network)).c_str(), core.cpu, core.model.c_str(),
-              std::string(ToString(isa)).c_str());
-  std::printf("warm  %10.2f us wall (%.2f..%.2f), %.2f us CPU, %.1f GMAC/s\n",
+                    const CoreThreads& threads, const NetworkBench& bench) {
+  const bool shared = bench.num_threads > 1;
+  std::printf("%s (%s) on %s of %s, %s kernels\n", options.network.c_str(),
+              ToString(AssignmentOf(network)).c_str(), threads.CpuNames().c_str(),
+              threads.core().model.c_str(), std::string(ToString(isa)).c_str());
+  if (threads.pool != nullptr && !shared) {
+    std::printf("by one thread, which is faster than %d\n", threads.pool->num_threads());
+  }
+  // What several threads wait for each other is in it.
+  const char* quiet = shared ? "without other work" : "CPU";
+  std::printf("warm  %10.2f us wall (%.2f..%.2f), %.2f us %s, %.1f GMAC/s\n",
               bench.latency_ns.median / 1e3, bench.latency_ns.low / 1e3,
-              bench.latency_ns.high / 1e3, bench.cpu_median_ns / 1e3,
+              bench.latency_ns.high / 1e3, bench.cpu_median_ns / 1e3, quiet,
               GigaMacsPerSecond(bench.macs, bench.cpu_median_ns));
-  std::printf("cold  %10.2f us CPU\n", bench.cold_cpu_median_ns / 1e3);
-  std::printf("peak  %10.1f GMAC/s of %s in the same run: the network reaches %.0f %%\n",
-              bench.peak_macs_per_ns, bench.peak_instructions.c_str(),
-              100.0 * bench.fraction_of_peak());
+  std::printf("cold  %10.2f us %s\n", bench.cold_cpu_median_ns / 1e3, quiet);
+  std::printf(
+      "peak  %10.1f GMAC/s of %s on one core in the same run: the network reaches %.0f %%%s\n",
+      bench.peak_macs_per_ns, bench.peak_instructions.c_str(), 100.0 * bench.fraction_of_peak(),
+      shared ? (" of " + std::to_string(bench.num_threads) + " cores").c_str() : "");
   std::printf("plan  %10.1f ms to choose and pack the kernels\n", bench.plan_ns / 1e6);
   std::printf("memory: %lld bytes of packed weights, %lld of activations\n",
               static_cast<long long>(bench.weight_arena_bytes),
@@ -109,14 +121,13 @@ nlohmann::ordered_json TableLine(const CostTable& table) {
   return line;
 }
 
-Status PrintTable(const BenchOptions& options, const Network& network, Isa isa, const CpuCore& core,
-                  const ProgressFunction& progress) {
+Status PrintTable(const BenchOptions& options, const Network& network, Isa isa,
+                  const CoreThreads& threads, const ProgressFunction& progress) {
   if (!options.bits.empty()) {
     return InvalidArgument("--bits: --table measures every pair of widths; leave one of them out");
   }
   const std::string name = std::filesystem::path(options.network).stem().string();
-  const Result<CostTable> table =
-      MeasureCostTable(network.topology, name, isa, core, SystemMeasureClock(), progress);
+  const Result<CostTable> table = MeasureCostTable(network.topology, name, isa, threads, progress);
   if (!table.ok()) return table.status();
   if (options.json) {
     PrintJson(TableLine(*table));
@@ -158,11 +169,13 @@ Result<int> Bench(const BenchOptions& options) {
   if (!network.ok()) return network.status();
   const Result<std::optional<Network>> versus = LoadVersus(options, *network);
   if (!versus.ok()) return versus.status();
-  const Result<CpuCore> core = PinToChosenCore(options.cpu);
-  if (!core.ok()) return core.status();
+  Result<std::vector<CpuCore>> cores = ChooseCores(options.cpu, options.threads);
+  if (!cores.ok()) return cores.status();
+  const Result<CoreThreads> threads = StartThreadsOn(std::move(*cores));
+  if (!threads.ok()) return threads.status();
   MachineTurn turn;
   WaitForTurn(turn);
-  if (*versus) return BenchVersus(options, *network, **versus, *isa, *core);
+  if (*versus) return BenchVersus(options, *network, **versus, *isa, *threads);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto show = [terminal](const Progress& progress) {
     if (!terminal) return;
@@ -170,18 +183,19 @@ Result<int> Bench(const BenchOptions& options) {
                  progress.phase.data(), progress.windows_done);
   };
   if (options.table) {
-    Status printed = PrintTable(options, *network, *isa, *core, show);
+    Status printed = PrintTable(options, *network, *isa, *threads, show);
     if (terminal) std::fprintf(stderr, "\r\033[K");
     if (!printed.ok()) return printed;
     return 0;
   }
-  const Result<NetworkBench> bench = BenchNetwork(*network, *isa, SystemMeasureClock(), show);
+  PoolClock clock = threads->Clock();
+  const Result<NetworkBench> bench = BenchNetwork(*network, *isa, threads->pool.get(), clock, show);
   if (terminal) std::fprintf(stderr, "\r\033[K");
   if (!bench.ok()) return bench.status();
   if (options.json) {
-    PrintJson(ResultLine(options, *network, *isa, *core, *bench));
+    PrintJson(ResultLine(options, *network, *isa, *threads, *bench));
   } else {
-    PrintForPeople(options, *network, *isa, *core, *bench);
+    PrintForPeople(options, *network, *isa, *threads, *bench);
   }
   return 0;
 }

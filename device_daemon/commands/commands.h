@@ -71,6 +71,7 @@ struct BenchOptions {
   std::string versus;                // what to compare it with (bench_network.h), or empty
   std::string isa;
   std::string cpu;  // As ServeOptions::cpu.
+  int threads = 1;  // that share an inference
   bool layers = false;
   bool table = false;
   bool audit = false;  // of `versus`

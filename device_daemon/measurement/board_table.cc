@@ -98,15 +98,17 @@ void AddRows(const Topology& topology, const BitAssignment& assignment,
 }  // namespace
 
 Result<CostTable> MeasureCostTable(const Topology& topology, const std::string& name, Isa isa,
-                                   const CpuCore& core, MeasureClock& clock,
-                                   const ProgressFunction& progress) {
+                                   const CoreThreads& threads, const ProgressFunction& progress) {
   KernelChoices choices;
-  const CompileOptions options{isa, &choices};
+  PoolClock clock = threads.Clock();
+  const CpuCore& core = threads.core();
+  const CompileOptions options{.isa = isa, .choices = &choices, .pool = threads.pool.get()};
+  const std::string count = std::to_string(threads.cores.size()) + "-threads";
   CostTable table;
-  table.name = name + "-" + std::string(ToString(isa));
+  table.name = name + "-" + std::string(ToString(isa)) + (threads.pool ? "-" + count : "");
   table.source = "bitpilotd bench --table on " + core.model +
-                 (core.cluster.empty() ? "" : " (" + core.Identity() + ")") + ", kernels " +
-                 KernelBuildId().substr(0, 12);
+                 (core.cluster.empty() ? "" : " (" + core.Identity() + ")") +
+                 (threads.pool ? ", " + count : "") + ", kernels " + KernelBuildId().substr(0, 12);
   double first_reference_ns = 0.0;
   int done = 0;
   for (int activation_bits = 8; activation_bits >= 1; --activation_bits) {

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "device_daemon/measurement/cpu_core.h"
+#include "device_daemon/measurement/core_threads.h"
 #include "device_daemon/measurement/latency_sampler.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/topology.h"
@@ -17,13 +17,12 @@
 namespace bitpilot {
 
 // Every layer of `topology` at every width of weights and activations from 1 to 8, in thread CPU
-// time; 64 networks of about 0.05 to 1 s each. `progress` counts them. `core` is the one that the
-// calling thread keeps to, which the table names.
+// time, by several threads as PoolClock tells it; 64 networks of about 0.05 to 1 s each. `progress`
+// counts them. `threads` begins with the one that calls; the table names core and number.
 //
 // Errors:
 //   kUnsupported, kResourceExhausted  CompiledNetwork::Create's.
 Result<CostTable> MeasureCostTable(const Topology& topology, const std::string& name, Isa isa,
-                                   const CpuCore& core, MeasureClock& clock,
-                                   const ProgressFunction& progress);
+                                   const CoreThreads& threads, const ProgressFunction& progress);
 
 }  // namespace bitpilot

@@ -15,6 +15,7 @@
 
 #include "device_daemon/energy/sysfs.h"
 #include "kernels/base/check.h"
+#include "kernels/base/number_text.h"
 
 namespace bitpilot {
 namespace {
@@ -116,6 +117,7 @@ CpuCore ReadCore(const fs::path& folder, int cpu, const Fields& fields) {
   core.max_khz = NumberIn(folder / "cpufreq/cpuinfo_max_freq");
   core.current_khz = NumberIn(folder / "cpufreq/scaling_cur_freq");
   core.governor = LineIn(folder / "cpufreq/scaling_governor");
+  core.siblings = LineIn(folder / "topology/thread_siblings_list");
   return core;
 }
 
@@ -152,6 +154,20 @@ void NameClusters(std::vector<CpuCore>& cores) {
   for (const CpuCore& core : cores) kinds[{core.part, core.strength}].push_back(core.cpu);
   if (kinds.size() < 2) return;
   for (CpuCore& core : cores) core.cluster = CpuList(kinds[{core.part, core.strength}]);
+}
+
+// What is known of the allowed CPUs.
+std::vector<CpuCore> Candidates(const std::vector<CpuCore>& cores,
+                                const std::vector<int>& allowed) {
+  std::vector<CpuCore> candidates;
+  for (const int cpu : allowed) {
+    const auto known = std::find_if(cores.begin(), cores.end(),
+                                    [cpu](const CpuCore& core) { return core.cpu == cpu; });
+    candidates.emplace_back();
+    candidates.back().cpu = cpu;
+    if (known != cores.end()) candidates.back() = *known;
+  }
+  return candidates;
 }
 
 std::string DescribeChoices(const std::vector<CpuCore>& cores, const std::vector<int>& allowed) {
@@ -206,14 +222,7 @@ std::vector<int> AllowedCpus() {
 Result<CpuCore> ChooseCore(const std::vector<CpuCore>& cores, const std::vector<int>& allowed,
                            const std::string& choice) {
   BITPILOT_CHECK(!allowed.empty());
-  std::vector<CpuCore> candidates;
-  for (const int cpu : allowed) {
-    const auto known = std::find_if(cores.begin(), cores.end(),
-                                    [cpu](const CpuCore& core) { return core.cpu == cpu; });
-    candidates.emplace_back();
-    candidates.back().cpu = cpu;
-    if (known != cores.end()) candidates.back() = *known;
-  }
+  std::vector<CpuCore> candidates = Candidates(cores, allowed);
   const auto weaker = [](const CpuCore& a, const CpuCore& b) {
     return std::tuple(a.strength, a.cpu) < std::tuple(b.strength, b.cpu);
   };
@@ -236,6 +245,36 @@ Result<CpuCore> ChooseCore(const std::vector<CpuCore>& cores, const std::vector<
     if (core.cpu == *number) return core;
   }
   return InvalidArgument(what + "no such CPU: " + DescribeChoices(cores, allowed));
+}
+
+Result<std::vector<CpuCore>> ChooseCores(const std::vector<CpuCore>& cores,
+                                         const std::vector<int>& allowed, const std::string& choice,
+                                         int num_threads) {
+  const Result<CpuCore> first = ChooseCore(cores, allowed, choice);
+  if (!first.ok()) return first.status();
+  std::vector<CpuCore> chosen = {*first};
+  const std::vector<CpuCore> candidates = Candidates(cores, allowed);
+  const auto wanted = static_cast<std::size_t>(num_threads);
+  for (auto core = candidates.rbegin(); core != candidates.rend() && chosen.size() < wanted;
+       ++core) {
+    const bool other_kind = core->part != first->part || core->strength != first->strength;
+    const bool shares = std::any_of(chosen.begin(), chosen.end(), [&core](const CpuCore& taken) {
+      return taken.cpu == core->cpu ||
+             (!core->siblings.empty() && taken.siblings == core->siblings);
+    });
+    if (!other_kind && !shares) chosen.push_back(*core);
+  }
+  if (chosen.size() < wanted) {
+    return InvalidArgument("--threads " + std::to_string(num_threads) + ": CPU " +
+                           std::to_string(first->cpu) + " and others of its kind are " +
+                           Counted(static_cast<std::int64_t>(chosen.size()), "core") + "; " +
+                           DescribeChoices(cores, allowed));
+  }
+  return chosen;
+}
+
+Result<std::vector<CpuCore>> ChooseCores(const std::string& choice, int num_threads) {
+  return ChooseCores(ReadCpuCores("/"), AllowedCpus(), choice, num_threads);
 }
 
 Result<CpuCore> ChooseCore(const std::string& choice) {

@@ -23,6 +23,7 @@ struct CpuCore {
   std::string model;     // "AMD EPYC 7763", or the same as `part`
   std::string part;      // "AuthenticAMD family 25 model 1", "implementer 0x41 part 0xd0b"
   std::string cluster;   // all CPUs of its kind, "4-7"; empty if the machine has one kind only
+  std::string siblings;  // CPUs that share its execution units, itself included: "4,12"
   std::string governor;  // of its frequency
   std::optional<std::int64_t> capacity;     // 1024: the strongest there is
   std::optional<std::int64_t> max_khz;      // that the hardware allows
@@ -56,8 +57,19 @@ std::vector<int> AllowedCpus();
 Result<CpuCore> ChooseCore(const std::vector<CpuCore>& cores, const std::vector<int>& allowed,
                            const std::string& choice);
 
-// ChooseCore() on this machine.
+// CPUs for `num_threads` threads that share an inference: ChooseCore()'s, then the last others of
+// its kind, none of which shares its execution units with another one of them.
+//
+// Errors: ChooseCore()'s; kInvalidArgument, naming the flag --threads, if there are too few.
+//
+// REQUIRES: `allowed` is not empty; num_threads >= 1.
+Result<std::vector<CpuCore>> ChooseCores(const std::vector<CpuCore>& cores,
+                                         const std::vector<int>& allowed, const std::string& choice,
+                                         int num_threads);
+
+// The same on this machine.
 Result<CpuCore> ChooseCore(const std::string& choice);
+Result<std::vector<CpuCore>> ChooseCores(const std::string& choice, int num_threads);
 
 // Keeps the calling thread, and those that it starts, on this CPU; false if the system refuses.
 bool PinToCpu(int cpu);

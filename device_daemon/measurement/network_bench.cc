@@ -18,17 +18,24 @@ constexpr std::size_t kEvictionBytes = std::size_t{64} << 20;
 constexpr std::size_t kCacheLineBytes = 64;
 constexpr int kPeakRounds = 2000;
 
-// Fills the caches with other data: writes, so that no page is shared and every line is owned.
-void EvictCaches(std::vector<std::uint8_t>& memory) {
-  for (std::size_t i = 0; i < memory.size(); i += kCacheLineBytes) ++memory[i];
+// Fills the caches of all threads' cores with other data: writes, so that no page is shared and every
+// line is owned.
+void EvictCaches(ThreadPool* pool, std::vector<std::uint8_t>& memory) {
+  const ThreadPool::Awake awake(pool);
+  ShareOut(pool, static_cast<int>(memory.size() / kCacheLineBytes),
+           [&memory](int begin, int end, int) {
+             for (int line = begin; line < end; ++line) {
+               ++memory[static_cast<std::size_t>(line) * kCacheLineBytes];
+             }
+           });
 }
 
-double ColdMedianNs(const std::function<void()>& inference, MeasureClock& clock,
+double ColdMedianNs(const std::function<void()>& inference, ThreadPool* pool, MeasureClock& clock,
                     const ProgressFunction& progress) {
   std::vector<std::uint8_t> other_data(kEvictionBytes);
   std::vector<double> samples;
   for (int run = 0; run < kColdRuns; ++run) {
-    EvictCaches(other_data);
+    EvictCaches(pool, other_data);
     const std::int64_t start_ns = clock.ThreadCpuNs();
     inference();
     samples.push_back(static_cast<double>(clock.ThreadCpuNs() - start_ns));
@@ -39,11 +46,12 @@ double ColdMedianNs(const std::function<void()>& inference, MeasureClock& clock,
 
 }  // namespace
 
-Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock& clock,
-                                  const ProgressFunction& progress) {
+Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, ThreadPool* pool,
+                                  MeasureClock& clock, const ProgressFunction& progress) {
   KernelChoices choices;
   const std::int64_t plan_start_ns = clock.WallNs();
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {isa, &choices});
+  Result<CompiledNetwork> compiled =
+      CompiledNetwork::Create(network, {.isa = isa, .choices = &choices, .pool = pool});
   if (!compiled.ok()) return compiled.status();
   const std::vector<std::uint8_t> pixels =
       BenchPixels(static_cast<std::size_t>(network.input_bytes()));
@@ -60,6 +68,7 @@ Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock&
   const WindowSeries& warm = series->front();
 
   NetworkBench bench;
+  bench.num_threads = compiled->num_threads();
   bench.latency_ns = SignTestInterval(warm.wall_ns);
   bench.cpu_median_ns = Median(warm.cpu_ns);
   bench.plan_ns = plan_ns;
@@ -67,7 +76,7 @@ Result<NetworkBench> BenchNetwork(const Network& network, Isa isa, MeasureClock&
   bench.peak_macs_per_ns =
       static_cast<double>(kPeakRounds * peak.macs_per_round) / Median(series->back().cpu_ns);
   bench.disturbance = FindDisturbance(WithoutCommonDrift(*series).front(), plan);
-  bench.cold_cpu_median_ns = ColdMedianNs(inference, clock, progress);
+  bench.cold_cpu_median_ns = ColdMedianNs(inference, pool, clock, progress);
   bench.weight_arena_bytes = compiled->weight_arena_bytes();
   bench.activation_arena_bytes = compiled->activation_arena_bytes();
   const std::vector<double> operation_ns =

@@ -10,7 +10,7 @@
 
 namespace bitpilot {
 
-// Thread CPU time of each operation, ns, [num_operations]: the medians of at least one and at most
+// Time of each operation (CompiledNetwork::RunTimed()), ns, [num_operations]: the medians of at least one and at most
 // 101 inferences, as many as fit into `budget_ns` of wall time.
 //
 // REQUIRES: both spans have exactly the network's sizes.

@@ -16,11 +16,12 @@ namespace {
 
 // As where the networks are measured for a search (measurement.h): two are one measurement.
 Result<VersusBlock> TimeOnce(const Network& first, const Network& second, const SamplerPlan& plan,
-                             Isa isa, KernelChoices& choices, MeasureClock& clock,
+                             Isa isa, ThreadPool* pool, KernelChoices& choices, MeasureClock& clock,
                              const ProgressFunction& progress) {
   std::vector<CompiledNetwork> compiled;
   for (const Network* network : {&first, &second}) {
-    Result<CompiledNetwork> one = CompiledNetwork::Create(*network, {isa, &choices});
+    Result<CompiledNetwork> one =
+        CompiledNetwork::Create(*network, {.isa = isa, .choices = &choices, .pool = pool});
     if (!one.ok()) return one.status();
     compiled.push_back(std::move(*one));
   }
@@ -37,7 +38,8 @@ Result<VersusBlock> TimeOnce(const Network& first, const Network& second, const 
   for (const std::string& found : FindDisturbances(*series, plan)) {
     if (block.disturbance.empty()) block.disturbance = found;
   }
-  const auto times = [](const WindowSeries& one) {
+  const auto times = [pool](const WindowSeries& one) {
+    if (pool != nullptr) return one.wall_ns;
     const std::span<const double> span = TimesToCompare(one.wall_ns, one.cpu_ns);
     return std::vector<double>(span.begin(), span.end());
   };
@@ -49,8 +51,9 @@ Result<VersusBlock> TimeOnce(const Network& first, const Network& second, const 
 }  // namespace
 
 Result<VersusBlock> BenchVersusBlock(const Network& a, const Network& b, const VersusTurn& turn,
-                                     bool is_long, Isa isa, KernelChoices& choices,
-                                     MeasureClock& clock, const ProgressFunction& progress) {
+                                     bool is_long, Isa isa, ThreadPool* pool,
+                                     KernelChoices& choices, MeasureClock& clock,
+                                     const ProgressFunction& progress) {
   v1::MeasureSpec spec;
   spec.set_tier(v1::MeasureSpec::AUDIT);
   spec.set_window_doublings(is_long ? kVersusAuditDoublings : 0);
@@ -61,7 +64,8 @@ Result<VersusBlock> BenchVersusBlock(const Network& a, const Network& b, const V
   const Network* second = turn.same ? &a : &b;
   if (turn.second_first()) std::swap(first, second);
   for (int tried = 1;; ++tried) {
-    Result<VersusBlock> block = TimeOnce(*first, *second, plan, isa, choices, clock, progress);
+    Result<VersusBlock> block =
+        TimeOnce(*first, *second, plan, isa, pool, choices, clock, progress);
     if (!block.ok()) return block.status();
     if (block->disturbance.empty() || tried >= turn.max_tries) {
       block->tried = tried;

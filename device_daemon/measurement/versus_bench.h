@@ -6,6 +6,7 @@
 #include "kernels/base/status.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/runtime/kernel_choices.h"
+#include "kernels/runtime/thread_pool.h"
 #include "kernels/versus/versus.h"
 
 namespace bitpilot {
@@ -14,13 +15,15 @@ namespace bitpilot {
 // an AUDIT; again while they are NOISY, as often as the turn allows. Runs on the calling thread, whose
 // affinity stays as it is.
 //
+// pool: threads that share an inference, or null; then ratios are those of wall times.
 // choices: of kernels, the same for all blocks of a comparison.
 // is_long: windows of `--audit`.
 //
 // Errors:
 //   kInvalidArgument, kUnsupported, kResourceExhausted  CompiledNetwork::Create's.
 Result<VersusBlock> BenchVersusBlock(const Network& a, const Network& b, const VersusTurn& turn,
-                                     bool is_long, Isa isa, KernelChoices& choices,
-                                     MeasureClock& clock, const ProgressFunction& progress);
+                                     bool is_long, Isa isa, ThreadPool* pool,
+                                     KernelChoices& choices, MeasureClock& clock,
+                                     const ProgressFunction& progress);
 
 }  // namespace bitpilot

@@ -68,7 +68,8 @@ void OnnxRuntime::CheckStatus(void* status) const {
 }
 
 OnnxSession::OnnxSession(const OnnxRuntime& runtime, const std::string& model,
-                         std::vector<std::int64_t> image_dims, std::int64_t num_classes)
+                         std::vector<std::int64_t> image_dims, std::int64_t num_classes,
+                         int num_threads)
     : runtime_(runtime), logits_(static_cast<std::size_t>(num_classes)) {
   std::size_t count = 1;
   for (const std::int64_t dim : image_dims) {
@@ -80,7 +81,7 @@ OnnxSession::OnnxSession(const OnnxRuntime& runtime, const std::string& model,
   runtime.Call(kCreateEnv, kLogErrors, "compare_peers", &environment);
   runtime.Call(kCreateSessionOptions, &options);
   runtime.Call(kSetGraphOptimizationLevel, options, kEnableAllOptimizations);
-  runtime.Call(kSetIntraOpNumThreads, options, 1);
+  runtime.Call(kSetIntraOpNumThreads, options, num_threads);
   runtime.Call(kSetInterOpNumThreads, options, 1);
   runtime.Call(kCreateSessionFromArray, environment, static_cast<const void*>(model.data()),
                model.size(), options, &session_);

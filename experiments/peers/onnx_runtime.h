@@ -1,4 +1,4 @@
-// ONNX Runtime, loaded from a shared library, one thread: the peer of our kernels in benchmarks.
+// ONNX Runtime, loaded from a shared library: the peer of our kernels in benchmarks.
 //
 // Neither Debian nor the npm package has its C header, so the few functions in use are called by
 // their places in the table OrtApi, which is append-only (its header promises so).
@@ -34,9 +34,9 @@ class OnnxRuntime {
 class OnnxSession {
  public:
   // `runtime` must outlive it. model: a serialized ModelProto with input and output named as in
-  // experiments/peers/onnx_model.h.
+  // experiments/peers/onnx_model.h. It starts num_threads - 1 threads, on the CPUs of the calling one.
   OnnxSession(const OnnxRuntime& runtime, const std::string& model,
-              std::vector<std::int64_t> image_dims, std::int64_t num_classes);
+              std::vector<std::int64_t> image_dims, std::int64_t num_classes, int num_threads);
 
   // float32 [C, H, W]
   std::vector<float>& image() { return image_; }

@@ -10,7 +10,8 @@
 namespace bitpilot {
 namespace {
 
-CompiledNetwork Compile(const Topology& topology, const std::string& bits, Isa isa) {
+CompiledNetwork Compile(const Topology& topology, const std::string& bits, Isa isa,
+                        ThreadPool* pool) {
   int weight_bits = 0;
   int activation_bits = 0;
   if (std::sscanf(bits.c_str(), "w%1da%1d", &weight_bits, &activation_bits) != 2 ||
@@ -19,8 +20,8 @@ CompiledNetwork Compile(const Topology& topology, const std::string& bits, Isa i
     std::exit(2);
   }
   const BitAssignment assignment = UniformAssignment(topology, weight_bits, activation_bits);
-  Result<CompiledNetwork> network =
-      CompiledNetwork::Create(RandomNetwork(topology, assignment, /*seed=*/1), {.isa = isa});
+  Result<CompiledNetwork> network = CompiledNetwork::Create(
+      RandomNetwork(topology, assignment, /*seed=*/1), {.isa = isa, .pool = pool});
   if (!network.ok()) {
     std::fprintf(stderr, "%s\n", network.status().message().c_str());
     std::exit(1);
@@ -39,11 +40,11 @@ CompiledNetwork Compile(const Topology& topology, const std::string& bits, Isa i
 
 }  // namespace
 
-OwnNetwork::OwnNetwork(const Topology& topology, const std::string& bits, Isa isa)
+OwnNetwork::OwnNetwork(const Topology& topology, const std::string& bits, Isa isa, ThreadPool* pool)
     : image_(static_cast<std::size_t>(topology.input.elements())),
       pixels_(image_.size()),
       logits_(static_cast<std::size_t>(topology.operations.back().out_channels)),
-      network_(Compile(topology, bits, isa)) {}
+      network_(Compile(topology, bits, isa, pool)) {}
 
 void OwnNetwork::Run() {
   RoundPixels(image_.data(), image_.size(), pixels_.data());

@@ -66,6 +66,8 @@ struct PackedConv {
   bool masks_planes = false;
   bool pairs_pixels = false;
   std::ptrdiff_t weight_plane_bytes = 0;
+  std::ptrdiff_t weight_group_bytes =
+      0;  // Of ConvFormat::group_blocks blocks, where these are several.
   std::ptrdiff_t parity_distance_bytes = 0;  // Between words of a triple; 0: there are none.
   bool reads_window_sums = false;            // Wants ConvArgs::window_sums.
 };
@@ -115,6 +117,7 @@ struct ConvFormat {
   // Instead, where codes have 8 bits; null: the same.
   const ConvInputForm* input_of_8_bits = nullptr;
   int elements_per_step = 4;  // Input elements of one step of weights.
+  int group_blocks = 1;  // Blocks whose weights lie together: a call begins with the first of them.
   // Output pixels that a layer must have for the format to pay.
   std::int64_t min_pixels = 1;
   std::int64_t max_pixels = INT64_MAX;

@@ -26,6 +26,7 @@ PackedConv Pack(const ConvWindow& window, const ConvWeights& from) {
   packed.runs = PlanRuns(window, kSteps, kDensePeriod);
   packed.weights =
       AlignedBuffer(static_cast<std::size_t>(vectors(num_blocks) * num_steps * kStepBytes));
+  packed.weight_group_bytes = vectors(kDenseGroupBlocks) * num_steps * kStepBytes;
   for (int o = 0; o < from.num_channels; ++o) {
     const int block = o / kBlockChannels;
     const int group_begin = block / kDenseGroupBlocks * kDenseGroupBlocks;
@@ -50,6 +51,7 @@ PackedConv Pack(const ConvWindow& window, const ConvWeights& from) {
 template <int kBits>
 constexpr ConvFormat Dense() {
   return {.way = "dense",
+          .group_blocks = kDenseGroupBlocks,
           .max_pixels = 1,
           .splits_filter = false,
           .widen_period = [](int, int) { return kDensePeriod; },

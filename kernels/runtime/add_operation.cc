@@ -11,7 +11,8 @@ namespace {
 class AddOperation final : public BoundOperation {
  public:
   explicit AddOperation(const OperationContext& context)
-      : input_(context.input()),
+      : pool_(context.pool),
+        input_(context.input()),
         stage_(MakeOutputStage(context, 0, context.operation().out_channels)) {
     std::fill(stage_.correction.begin(), stage_.correction.end(), -input_.zero_point);
   }
@@ -22,7 +23,14 @@ class AddOperation final : public BoundOperation {
   }
 
   void Run() override {
-    for (int y = 0; y < input_.shape.height; ++y) {
+    ShareOut(pool_, input_.shape.height, [this](int begin, int end, int) { RunRows(begin, end); });
+  }
+
+  std::string kernel_name() const override { return "add_scalar"; }
+
+ private:
+  void RunRows(int begin, int end) const {
+    for (int y = begin; y < end; ++y) {
       for (int x = 0; x < input_.shape.width; ++x) {
         const std::uint8_t* input = input_codes_ + y * input_.row_bytes + x * input_.pixel_bytes;
         for (int first = 0; first < output_.channels; first += kBlockChannels) {
@@ -35,9 +43,7 @@ class AddOperation final : public BoundOperation {
     }
   }
 
-  std::string kernel_name() const override { return "add_scalar"; }
-
- private:
+  ThreadPool* pool_;
   TensorLayout input_;
   OwnedOutputStage stage_;
   OutputArgs output_;

@@ -80,6 +80,8 @@ ConvPiece MakePiece(const OperationContext& context, std::span<const std::int8_t
   SetInputArgs(context, convolution, &piece);
   piece.args.weight_block_bytes =
       static_cast<std::ptrdiff_t>(piece.weights.size()) / NumBlocks(count);
+  piece.weight_group_bytes =
+      kernel.format->group_blocks == 1 ? piece.args.weight_block_bytes : packed.weight_group_bytes;
   const ConvRegion whole = WholeRegion(context.output_shape(), std::move(packed.runs));
   if (!kernel.format->splits_filter || convolution.padding == Padding{} ||
       context.input().zero_point != 0 || !window.all_channels) {

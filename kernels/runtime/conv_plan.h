@@ -23,6 +23,7 @@ struct ConvPiece {
   std::vector<ConvRegion> regions;  // Cover the output.
   AlignedBuffer weights;
   OwnedOutputStage stage;
+  std::ptrdiff_t weight_group_bytes = 0;     // Of ConvFormat::group_blocks blocks.
   std::ptrdiff_t parity_distance_bytes = 0;  // PackedConv's; all pieces of a layer with any agree.
   bool reads_window_sums = false;            // ConvArgs::window_sums.
 

@@ -10,6 +10,7 @@
 #include "kernels/base/dense_codes.h"
 #include "kernels/conv/conv_format.h"
 #include "kernels/cpu/thread_cpu_time.h"
+#include "kernels/cpu/wall_time.h"
 #include "kernels/runtime/conv_plan.h"
 #include "kernels/runtime/fastest_candidate.h"
 #include "kernels/runtime/owned_output_stage.h"
@@ -83,6 +84,7 @@ std::string ConvLayerKey(const OperationContext& context, int weight_bits) {
       << padding.left << ',' << padding.bottom << ',' << padding.right << " groups "
       << operation.groups << " w" << weight_bits << 'a' << context.input_bits();
   DescribeOutputStage(context, key);
+  if (context.num_threads() > 1) key << " threads " << context.num_threads();
   return key.str();
 }
 
@@ -140,7 +142,9 @@ const ConvKernel& ChooseConvKernel(const OperationContext& context, int weight_b
     ready.emplace_back(context, weights, *candidate);
     runs.emplace_back([operation = ready.back().operation.get()] { operation->Run(); });
   }
-  const FastestCandidate fastest = FindFastest(runs, ThreadCpuNs, choices.tick());
+  const ThreadPool::Awake awake(context.pool);
+  const FastestCandidate fastest =
+      FindFastest(runs, context.pool == nullptr ? ThreadCpuNs : WallNs, choices.tick());
   const ConvKernel& kernel = *candidates[fastest.index];
   choices.Remember(key, kernel.name, fastest.margin);
   choices.Use(key);

@@ -114,7 +114,7 @@ AlignedBuffer PackColumns(std::span<const std::int8_t> codes, int filter_h, int 
 class DepthwiseOperation final : public BoundOperation {
  public:
   explicit DepthwiseOperation(const OperationContext& context)
-      : output_height_(context.output_shape().height) {
+      : pool_(context.pool), output_height_(context.output_shape().height) {
     const Operation& operation = context.operation();
     const TensorLayout& input = context.input();
     for (int y = 0; y < operation.kernel_h; ++y) {
@@ -157,9 +157,11 @@ class DepthwiseOperation final : public BoundOperation {
   }
 
   void Run() override {
-    for (const DepthwisePiece& piece : pieces_) {
-      piece.kernel->run(piece.args, 0, output_height_);
-    }
+    ShareOut(pool_, output_height_, [this](int begin, int end, int) {
+      for (const DepthwisePiece& piece : pieces_) {
+        piece.kernel->run(piece.args, begin, end);
+      }
+    });
   }
 
   std::string kernel_name() const override {
@@ -230,6 +232,7 @@ class DepthwiseOperation final : public BoundOperation {
     pieces_.push_back(std::move(piece));
   }
 
+  ThreadPool* pool_;
   int output_height_;
   std::vector<std::int32_t> tap_offsets_;
   std::ptrdiff_t window_offset_ = 0;

@@ -15,6 +15,7 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/runtime/kernel_choices.h"
 #include "kernels/runtime/tensor_layout.h"
+#include "kernels/runtime/thread_pool.h"
 
 namespace bitpilot {
 
@@ -35,6 +36,8 @@ struct OperationContext {
   KernelChoices* choices = nullptr;
   // What timing may overwrite; read only where `choices` is set.
   RunMemory memory;
+  // Threads that share the work of a run, and outlive the operation; null: the caller has it all.
+  ThreadPool* pool = nullptr;
 
   const Operation& operation() const {
     return network.topology.operations[static_cast<std::size_t>(index)];
@@ -52,6 +55,7 @@ struct OperationContext {
   // The last operation gives logits and has no output tensor.
   bool is_last() const { return index + 1 == network.topology.num_operations(); }
   const TensorLayout& output() const { return Tensor(index + 1); }
+  int num_threads() const { return pool == nullptr ? 1 : pool->num_threads(); }
   TensorShape output_shape() const;  // Of the logits too.
 };
 
@@ -66,7 +70,8 @@ class BoundOperation {
   virtual void AddWeights(std::vector<AlignedBuffer*>* /*weights*/) {}
   // Turns arena offsets into addresses; called once, before the first Run().
   virtual void Bind(const RunMemory& memory) = 0;
-  // Reads the input tensors, writes the output tensor or the logits. Allocates nothing.
+  // Reads the input tensors, writes the output tensor or the logits. Allocates nothing. What it
+  // writes does not depend on the number of threads.
   virtual void Run() = 0;
   // Kernel, or kernels joined by '+' where channel groups differ.
   virtual std::string kernel_name() const = 0;

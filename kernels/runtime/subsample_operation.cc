@@ -13,7 +13,8 @@ namespace {
 class SubsampleOperation final : public BoundOperation {
  public:
   explicit SubsampleOperation(const OperationContext& context)
-      : operation_(context.operation()),
+      : pool_(context.pool),
+        operation_(context.operation()),
         input_(context.input()),
         output_(context.output()),
         map_(context, operation_.pad_channels_before) {
@@ -30,7 +31,14 @@ class SubsampleOperation final : public BoundOperation {
   }
 
   void Run() override {
-    for (int y = 0; y < output_.shape.height; ++y) {
+    ShareOut(pool_, output_.shape.height, [this](int begin, int end, int) { RunRows(begin, end); });
+  }
+
+  std::string kernel_name() const override { return "subsample_lookup"; }
+
+ private:
+  void RunRows(int begin, int end) const {
+    for (int y = begin; y < end; ++y) {
       const std::uint8_t* input = input_codes_ + y * operation_.stride_h * input_.row_bytes;
       std::uint8_t* output = output_codes_ + y * output_.row_bytes;
       for (int x = 0; x < output_.shape.width; ++x) {
@@ -42,9 +50,7 @@ class SubsampleOperation final : public BoundOperation {
     }
   }
 
-  std::string kernel_name() const override { return "subsample_lookup"; }
-
- private:
+  ThreadPool* pool_;
   Operation operation_;
   TensorLayout input_;
   TensorLayout output_;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "device_daemon/measurement/cpu_core.h"
 #include "kernels/base/cost_table.h"
 #include "kernels/base/network_file.h"
 #include "kernels/base/standard_networks.h"
@@ -120,6 +121,35 @@ TEST(BenchCommandTest, RefusesWhatCannotBeComparedBeforeItMeasures) {
   const ProgramEnd odd = RunBitpilotd({"bench", "--network", "resnet8", "--versus", file});
   EXPECT_EQ(odd.exit_code, 1);
   EXPECT_THAT(odd.standard_error, HasSubstr("net.bpnet"));
+}
+
+TEST(BenchCommandTest, RunsByAsManyThreadsAsThereAreCoresFor) {
+  const std::vector<std::string> command = {"bench",  "--network", "resnet8",  "--isa",
+                                            "scalar", "--json",    "--threads"};
+  const auto run = [&command](const std::string& threads) {
+    std::vector<std::string> arguments = command;
+    arguments.push_back(threads);
+    return RunBitpilotd(arguments);
+  };
+  const bool has_two = ChooseCores("", 2).ok();
+  const ProgramEnd two = run("2");
+  if (has_two) {
+    ASSERT_EQ(two.exit_code, 0) << two.standard_error;
+    const Json line = Json::parse(two.standard_output);
+    EXPECT_EQ(line["threads"], 2);
+    EXPECT_GE(line["threads_used"], 1);
+    EXPECT_LE(line["threads_used"], 2);
+    EXPECT_GT(line["latency_median_ns"], 0.0);
+    EXPECT_GT(line["fraction_of_peak"], 0.0);
+  } else {
+    EXPECT_EQ(two.exit_code, 2);
+    EXPECT_THAT(two.standard_error, HasSubstr("--threads 2"));
+  }
+  for (const char* bad : {"0", "65", "two"}) {
+    const ProgramEnd end = run(bad);
+    EXPECT_EQ(end.exit_code, 2) << bad;
+    EXPECT_THAT(end.standard_error, HasSubstr("--threads")) << bad;
+  }
 }
 
 TEST(BenchCommandTest, ExplainsBadInput) {

@@ -130,6 +130,47 @@ TEST(CpuCoreTest, CpusOfOneKindHaveOneIdentity) {
   EXPECT_NE(Choose(board, kEight, "0").Identity(), Choose(board, kEight, "7").Identity());
 }
 
+std::vector<int> CpusOf(const Result<std::vector<CpuCore>>& cores) {
+  EXPECT_TRUE(cores.ok()) << cores.status().message();
+  std::vector<int> cpus;
+  if (!cores.ok()) return cpus;
+  for (const CpuCore& core : *cores) cpus.push_back(core.cpu);
+  return cpus;
+}
+
+TEST(CpuCoreTest, ThreadsStayInOneCluster) {
+  const FakeSysfs board;
+  WriteRockchip(board);
+  const std::vector<CpuCore> cores = ReadCpuCores(board.root());
+  EXPECT_EQ(CpusOf(ChooseCores(cores, kEight, "", 2)), (std::vector<int>{7, 6}));
+  EXPECT_EQ(CpusOf(ChooseCores(cores, kEight, "5", 3)), (std::vector<int>{5, 7, 6}));
+  EXPECT_EQ(CpusOf(ChooseCores(cores, kEight, "little", 4)), (std::vector<int>{3, 2, 1, 0}));
+  EXPECT_EQ(CpusOf(ChooseCores(cores, kEight, "0", 1)), (std::vector<int>{0}));
+  const Result<std::vector<CpuCore>> five = ChooseCores(cores, kEight, "big", 5);
+  EXPECT_EQ(five.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(five.status().message(), HasSubstr("--threads 5"));
+  EXPECT_THAT(five.status().message(), HasSubstr("4 cores"));
+  EXPECT_THAT(ChooseCores(cores, {3, 6, 7}, "big", 3).status().message(), HasSubstr("3,6-7"));
+  EXPECT_THAT(ChooseCores(cores, kEight, "9", 2).status().message(), HasSubstr("--cpu 9"));
+}
+
+// Two hardware threads of one core have its execution units between them.
+TEST(CpuCoreTest, ThreadsHaveCoresOfTheirOwn) {
+  const FakeSysfs board;
+  board.Write("proc/cpuinfo", X86Info(4));
+  for (int cpu = 0; cpu < 4; ++cpu) {
+    WriteCpu(board, cpu, "", "3000000", "");
+    board.Write(
+        "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list",
+        cpu % 2 == 0 ? "0,2" : "1,3");
+  }
+  const std::vector<CpuCore> cores = ReadCpuCores(board.root());
+  EXPECT_EQ(CpusOf(ChooseCores(cores, {0, 1, 2, 3}, "", 2)), (std::vector<int>{3, 2}));
+  EXPECT_EQ(CpusOf(ChooseCores(cores, {0, 1, 2, 3}, "2", 2)), (std::vector<int>{2, 3}));
+  EXPECT_THAT(ChooseCores(cores, {0, 1, 2, 3}, "", 3).status().message(), HasSubstr("2 cores"));
+  EXPECT_THAT(ChooseCores(cores, {1, 3}, "", 2).status().message(), HasSubstr("1 core;"));
+}
+
 // An emulator and some containers show another machine's proc/cpuinfo.
 TEST(CpuCoreTest, AnArmCpusOwnRegisterSaysWhatItIs) {
   const FakeSysfs board;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -15,6 +17,7 @@
 #include "kernels/reference.h"
 #include "kernels/runtime/kernel_build_id.h"
 #include "kernels/runtime/tensor_layout.h"
+#include "kernels/runtime/thread_pool.h"
 #include "tests/kernels/largest_allocation.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"
@@ -42,8 +45,8 @@ std::string Describe(const Network& network) {
   return text;
 }
 
-CompiledNetwork Compile(const Network& network, Isa isa) {
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = isa});
+CompiledNetwork Compile(const Network& network, Isa isa, ThreadPool* pool = nullptr) {
+  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = isa, .pool = pool});
   BITPILOT_CHECK(compiled.ok());
   return std::move(compiled).value();
 }
@@ -58,12 +61,32 @@ std::vector<float> Infer(CompiledNetwork& compiled, const Network& network,
   return logits;
 }
 
-// Two images, because the first leaves its codes in shared memory.
-void ExpectMatchesReference(const Network& network, Isa isa, std::uint64_t seed) {
-  CompiledNetwork compiled = Compile(network, isa);
+// Pools last: networks of all tests share them.
+ThreadPool* PoolOf(int num_threads, bool caller_helps) {
+  static std::map<std::pair<int, bool>, std::unique_ptr<ThreadPool>> pools;
+  std::unique_ptr<ThreadPool>& pool = pools[{num_threads, caller_helps}];
+  if (pool == nullptr) {
+    pool = ThreadPool::Create({.num_threads = num_threads, .caller_helps = caller_helps}).value();
+  }
+  return pool.get();
+}
+
+// By one thread, and by two or three. Where all threads are to meet, they wait for each other: which
+// takes long where they share a CPU.
+void ExpectMatchesReference(const Network& network, Isa isa, std::uint64_t seed,
+                            bool threads_meet = false) {
+  std::vector<CompiledNetwork> compiled;
+  compiled.push_back(Compile(network, isa));
+  compiled.push_back(Compile(
+      network, isa, PoolOf(2 + static_cast<int>(seed % 2), /*caller_helps=*/!threads_meet)));
+  // Two images, because the first leaves its codes in shared memory.
   for (std::uint64_t image = 0; image < 2; ++image) {
     const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), seed + image);
-    ASSERT_EQ(Infer(compiled, network, pixels), RunReference(network, pixels)) << Describe(network);
+    const std::vector<float> logits = RunReference(network, pixels);
+    for (CompiledNetwork& one : compiled) {
+      ASSERT_EQ(Infer(one, network, pixels), logits)
+          << one.num_threads() << " threads, " << Describe(network);
+    }
   }
 }
 
@@ -101,6 +124,17 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnRandomNetworks) {
   }
 }
 
+// Small steps of many kinds, in which a thread that came too early or wrote too far would be seen,
+// by the thread sanitizer in any case.
+TEST_P(CompiledNetworkIsaTest, MatchesReferenceWhereAllThreadsMeet) {
+  constexpr std::uint64_t kNumNetworks = 100;
+  for (std::uint64_t seed = 0; seed < kNumNetworks; seed += RandomNetworkStep()) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(RandomNetworkOfSeed(seed), GetParam(), seed,
+                                                   /*threads_meet=*/true));
+  }
+}
+
 TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnEveryKindOfOperation) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const Topology topology = EveryOperationTopology();
@@ -132,11 +166,14 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnWideFiltersOverThreeChannels) {
     const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
     ASSERT_EQ(PlanArena(network).tensors.front().pixel_bytes, 3);
     ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
-    KernelChoices choices;
-    CompiledNetwork tuned =
-        CompiledNetwork::Create(network, {.isa = GetParam(), .choices = &choices}).value();
     const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), seed);
-    ASSERT_EQ(Infer(tuned, network, pixels), RunReference(network, pixels));
+    for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), PoolOf(2, /*caller_helps=*/true)}) {
+      KernelChoices choices;
+      CompiledNetwork tuned =
+          CompiledNetwork::Create(network, {.isa = GetParam(), .choices = &choices, .pool = pool})
+              .value();
+      ASSERT_EQ(Infer(tuned, network, pixels), RunReference(network, pixels));
+    }
   }
 }
 
@@ -150,14 +187,16 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnStandardNetworks) {
 
 TEST_P(CompiledNetworkIsaTest, AllocatesNothingInARun) {
   const Network network = StandardNetwork("resnet20", /*seed=*/7);
-  CompiledNetwork compiled = Compile(network, GetParam());
-  const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), /*seed=*/8);
-  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
-  std::vector<std::int64_t> nanoseconds(static_cast<std::size_t>(compiled.num_operations()));
-  ResetLargestAllocation();
-  compiled.Run(pixels, logits);
-  compiled.RunTimed(pixels, logits, nanoseconds);
-  EXPECT_EQ(LargestAllocation(), 0U);
+  for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), PoolOf(2, /*caller_helps=*/true)}) {
+    CompiledNetwork compiled = Compile(network, GetParam(), pool);
+    const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), /*seed=*/8);
+    std::vector<float> logits(static_cast<std::size_t>(network.num_classes()));
+    std::vector<std::int64_t> nanoseconds(static_cast<std::size_t>(compiled.num_operations()));
+    ResetLargestAllocation();
+    compiled.Run(pixels, logits);
+    compiled.RunTimed(pixels, logits, nanoseconds);
+    EXPECT_EQ(LargestAllocation(), 0U);
+  }
 }
 
 // How names of kernels end: "_scalar_popcnt".
@@ -349,6 +388,32 @@ TEST(CompiledNetworkTest, ReportsTheBytesItHolds) {
   EXPECT_GE(compiled.weight_arena_bytes(), 268'336);
   EXPECT_LT(compiled.weight_arena_bytes(), 900'000);
   EXPECT_LT(compiled.activation_arena_bytes(), 150'000);
+}
+
+// Of what pools sum up or compare, every thread has its own.
+TEST(CompiledNetworkTest, HoldsTheScratchMemoryOfEveryThread) {
+  Topology topology;
+  topology.name = "pools";
+  topology.input = {64, 64, 256};
+  topology.operations = {MakeOperation(OperationKind::kMaxPool, "max", 0, 256),
+                         MakeOperation(OperationKind::kAveragePool, "average", 1, 256)};
+  for (Operation& pool : topology.operations) {
+    pool.kernel_h = pool.kernel_w = 8;
+    pool.stride_h = pool.stride_w = 8;
+  }
+  const Network network = RandomNetwork(topology, UniformAssignment(topology, 8, 8), /*seed=*/21);
+  ASSERT_EQ(ValidateNetwork(network).message(), "");
+  const auto bytes = [&network](ThreadPool* pool) {
+    return Compile(network, Isa::kScalar, pool).activation_arena_bytes();
+  };
+  const std::int64_t row_bytes = 8 * 256;  // Of the first one, which needs more.
+  EXPECT_GE(bytes(PoolOf(3, /*caller_helps=*/true)), bytes(nullptr) + 2 * row_bytes);
+}
+
+TEST(CompiledNetworkTest, TellsTheNumberOfItsThreads) {
+  const Network network = StandardNetwork("resnet8", /*seed=*/22);
+  EXPECT_EQ(Compile(network, Isa::kScalar).num_threads(), 1);
+  EXPECT_EQ(Compile(network, Isa::kScalar, PoolOf(3, /*caller_helps=*/true)).num_threads(), 3);
 }
 
 TEST(KernelBuildIdTest, IsASha256InHexadecimal) {

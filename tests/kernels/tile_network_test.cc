@@ -42,7 +42,7 @@ class TileNetwork {
 
   const std::vector<float>& Run(const std::vector<std::uint8_t>& pixels) {
     RefillHalo(plan_, 0, arena_.data());
-    pixel_converter_.Convert(pixels.data(), arena_.data());
+    pixel_converter_.Convert(pixels.data(), arena_.data(), /*pool=*/nullptr);
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       RefillHalo(plan_, static_cast<int>(i) + 1, arena_.data());
       operations_[i]->Run();
