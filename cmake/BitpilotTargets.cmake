@@ -12,6 +12,15 @@ target_compile_options(bitpilot_private_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>
 # At -O1 it takes parts of a std::variant for uninitialized; the release preset keeps the warning.
 target_compile_options(bitpilot_private_flags INTERFACE
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:RelWithDebInfo>>:-Wno-maybe-uninitialized>)
+# Not in CMAKE_CXX_FLAGS, which the kernels' identity is made of.
+if(BITPILOT_PACKAGE)
+  target_compile_options(bitpilot_private_flags INTERFACE
+    "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=bitpilot" "-ffile-prefix-map=${PROJECT_BINARY_DIR}=build")
+  if(CMAKE_SYSROOT)
+    target_compile_options(bitpilot_private_flags INTERFACE "-ffile-prefix-map=${CMAKE_SYSROOT}=")
+  endif()
+  target_link_options(bitpilot_private_flags INTERFACE -s)
+endif()
 if(BITPILOT_SANITIZE)
   target_compile_options(bitpilot_private_flags INTERFACE
     -fsanitize=${BITPILOT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -110,6 +110,9 @@ void AddKeygen(CLI::App& app, KeygenOptions& options) {
   CLI::App* keygen = app.add_subcommand("keygen", "Make this board's key pair");
   keygen->add_option("--keys", options.keys_folder, "Folder for the keys; made if missing")
       ->required();
+  keygen->add_option("--user", options.user,
+                     "Run as root: the user whose daemon serves with these keys. The secret key "
+                     "becomes that user's; folder and authorized_agents stay root's");
   keygen->add_flag("--force", options.force, "Replace an existing key");
   keygen->add_flag("--json", options.json, kJsonHelp);
 }

@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::string_view kScheme = "tcp://";
 constexpr std::size_t kMaxHostBytes = 253;  // RFC 1035, less the last dot.
+#ifdef BITPILOT_NUMERIC_HOSTS
+constexpr bool kNumericHosts = true;
+#else
+constexpr bool kNumericHosts = false;
+#endif
 
 Status BadEndpoint(std::string_view text, const std::string& expected) {
   return InvalidArgument("expected " + expected + ", got " + Quoted(text));
@@ -75,9 +80,15 @@ Result<std::vector<Endpoint>> ResolveEndpoint(const Endpoint& endpoint) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
+  if (kNumericHosts) hints.ai_flags = AI_NUMERICHOST;
   addrinfo* list = nullptr;
   const int error = getaddrinfo(endpoint.host.c_str(), nullptr, &hints, &list);
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, &freeaddrinfo);
+  if (kNumericHosts && error == EAI_NONAME) {
+    return InvalidArgument("host " + Quoted(endpoint.host) +
+                           ": this is the static program, which asks no name service; expected a "
+                           "numeric address like 192.0.2.7 or [2001:db8::7]");
+  }
   if (error == EAI_AGAIN || error == EAI_SYSTEM || error == EAI_MEMORY) {
     return Status(StatusCode::kUnavailable,
                   "cannot look up host " + Quoted(endpoint.host) + " now: " + gai_strerror(error));

@@ -33,8 +33,9 @@ Result<Endpoint> ParseEndpoint(std::string_view text, EndpointUse use);
 // address itself. Asks the name service, which may take seconds.
 //
 // Errors:
-//   kNotFound     no such host.
-//   kUnavailable  the name service does not answer now.
+//   kNotFound         no such host.
+//   kUnavailable      the name service does not answer now.
+//   kInvalidArgument  a name, and this program is static (BITPILOT_STATIC): it asks no name service.
 Result<std::vector<Endpoint>> ResolveEndpoint(const Endpoint& endpoint);
 
 }  // namespace bitpilot

@@ -1,10 +1,12 @@
 #include <cctype>
 #include <cstdio>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
 #include "device_daemon/commands/commands.h"
 #include "device_daemon/server/keys.h"
+#include "device_daemon/server/system_user.h"
 #include "kernels/base/home_folder.h"
 #include "kernels/base/host_name.h"
 #include "kernels/base/shell_word.h"
@@ -33,11 +35,32 @@ std::string AddToFleetCommand(const CurveKeys& keys) {
          ShellWord("tcp://" + host + ":7777") + " --public-key=" + ShellWord(keys.public_key);
 }
 
+// With --user, keys that are that user's; nothing is made where there is no such user.
+Result<CurveKeys> MakeKeys(const KeygenOptions& options, const std::string& folder) {
+  if (options.user.empty()) return GenerateDaemonKeys(folder, options.force);
+  const Result<SystemUser> user = FindSystemUser(options.user);
+  if (!user.ok()) return user.status().WithContext("--user");
+  Result<CurveKeys> keys = GenerateDaemonKeys(folder, options.force);
+  if (!keys.ok()) return keys;
+  const Status given = GiveSecretKeyTo(*user, folder);
+  if (!given.ok()) return given.WithContext("--user");
+  return keys;
+}
+
+// What starts the daemon with these keys: another user's is the service of the folder's name.
+std::string ServeCommand(const KeygenOptions& options, const std::string& folder) {
+  if (options.user.empty()) {
+    return "bitpilotd serve --listen tcp://0.0.0.0:7777 --keys " + ShellWord(folder);
+  }
+  const std::filesystem::path path = std::filesystem::path(folder + "/").parent_path();
+  return "sudo systemctl enable --now bitpilotd@" + ShellWord(path.filename().string());
+}
+
 }  // namespace
 
 int RunKeygen(const KeygenOptions& options) {
   const std::string folder = ExpandHome(options.keys_folder);
-  const Result<CurveKeys> keys = GenerateDaemonKeys(folder, options.force);
+  const Result<CurveKeys> keys = MakeKeys(options, folder);
   if (!keys.ok()) return ReportFailure(keys.status(), options.json);
   if (options.json) {
     const nlohmann::ordered_json line{{"type", "result"},
@@ -55,11 +78,11 @@ int RunKeygen(const KeygenOptions& options) {
       "  1. Here, let an agent in: paste the line for %s\n"
       "     that `bitpilot fleet keygen --keys keys` prints on the agent's machine.\n"
       "  2. Here, serve:\n\n"
-      "       bitpilotd serve --listen tcp://0.0.0.0:7777 --keys %s\n\n"
+      "       %s\n\n"
       "  3. On the agent's machine, list this board, with the address at which it reaches it:\n\n"
       "       %s\n",
       PublicKeyPath(folder).c_str(), keys->public_key.c_str(), AuthorizedAgentsPath(folder).c_str(),
-      ShellWord(folder).c_str(), AddToFleetCommand(*keys).c_str());
+      ServeCommand(options, folder).c_str(), AddToFleetCommand(*keys).c_str());
   return 0;
 }
 

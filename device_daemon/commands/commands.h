@@ -43,6 +43,7 @@ int RunServe(const ServeOptions& options);
 
 struct KeygenOptions {
   std::string keys_folder;
+  std::string user;  // Whose daemon is to read the secret key; empty: this process's.
   bool force = false;
   bool json = false;
 };

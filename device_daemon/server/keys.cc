@@ -1,5 +1,9 @@
 #include "device_daemon/server/keys.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -73,6 +77,14 @@ Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force) {
   BITPILOT_RETURN_IF_ERROR(secret->Commit());
   BITPILOT_RETURN_IF_ERROR(MakeAgentList(AuthorizedAgentsPath(folder)));
   return keys;
+}
+
+Status GiveSecretKeyTo(const SystemUser& user, const std::string& folder) {
+  const std::string path = SecretKeyPath(folder);
+  if (chmod(folder.c_str(), 0755) != 0) return FileError(folder, "change the mode of", errno);
+  if (chown(path.c_str(), user.uid, user.gid) == 0) return {};
+  return FileError(path, "give user " + user.name, errno)
+      .WithContext("run as root, with --force if the key is new");
 }
 
 Result<CurveKeys> ReadDaemonKeys(const std::string& folder) {

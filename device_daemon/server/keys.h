@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "device_daemon/server/calendar_day.h"
+#include "device_daemon/server/system_user.h"
 #include "device_daemon/server/zmq_socket.h"
 #include "kernels/base/status.h"
 #include "proto/bitpilot.pb.h"
@@ -50,6 +51,12 @@ std::string AuthorizedAgentsPath(const std::string& folder);
 //   kPermissionDenied, kResourceExhausted  a file cannot be written; the message names it, and the
 //                      old secret key stays.
 Result<CurveKeys> GenerateDaemonKeys(const std::string& folder, bool force);
+
+// For a daemon of another user: gives that user the secret key, and lets everybody look into the
+// folder. Folder and authorized_agents keep their owner, so that the daemon cannot let agents in.
+//
+// Errors: kPermissionDenied where this process is not root; the message names the file.
+Status GiveSecretKeyTo(const SystemUser& user, const std::string& folder);
 
 // Errors:
 //   kNotFound          no key; the message says how to make one.

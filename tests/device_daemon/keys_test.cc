@@ -41,6 +41,27 @@ TEST(KeysTest, MakesAListThatOnlyItsOwnerWritesAndKeepsOneThatIsThere) {
   EXPECT_EQ(ReadAgentList(folder.path())->agents.size(), 1U);
 }
 
+// What a package's daemon serves with: a key of its user, in a folder of root's.
+TEST(KeysTest, GivesTheSecretToAnotherUserAndKeepsTheList) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root may give a file to another user";
+  const TemporaryFolder folder;
+  ASSERT_TRUE(GenerateDaemonKeys(folder / "keys", false).ok());
+  const SystemUser user{.name = "somebody", .uid = 54'321, .gid = 54'322};
+  const Status status = GiveSecretKeyTo(user, folder / "keys");
+  ASSERT_TRUE(status.ok()) << status.message();
+  struct stat info {};
+  ASSERT_EQ(stat(SecretKeyPath(folder / "keys").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 54'321U);
+  EXPECT_EQ(info.st_gid, 54'322U);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  ASSERT_EQ(stat(AuthorizedAgentsPath(folder / "keys").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 0U);
+  EXPECT_EQ(info.st_mode & 0777, 0644U);
+  ASSERT_EQ(stat((folder / "keys").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 0U);
+  EXPECT_EQ(info.st_mode & 0777, 0755U);
+}
+
 TEST(KeysTest, ReplacesKeysOnlyWhenForced) {
   const TemporaryFolder folder;
   const std::string first = GenerateDaemonKeys(folder.path(), false)->public_key;

@@ -15,7 +15,7 @@ namespace bitpilot {
 namespace {
 
 const std::string kUnitPath =
-    std::string(BITPILOT_SOURCE_DIR) + "/device_daemon/systemd/bitpilotd.service";
+    std::string(BITPILOT_SOURCE_DIR) + "/device_daemon/systemd/bitpilotd@.service";
 
 std::string TextOf(const std::string& path) {
   std::ifstream file(path);
@@ -50,7 +50,7 @@ TEST(SystemdUnitTest, RunsAsItsOwnUserWithoutPrivilegesOrAnythingToWriteBesideIt
   EXPECT_EQ(service["ProtectSystem"], "strict");
   EXPECT_EQ(service["ProtectHome"], "yes");
   EXPECT_EQ(service["PrivateTmp"], "yes");
-  EXPECT_EQ(service["StateDirectory"], "bitpilotd");
+  EXPECT_EQ(service["StateDirectory"], "bitpilotd/%i");
   EXPECT_EQ(service["ReadWritePaths"], "-/run/lock");
 }
 
@@ -67,15 +67,28 @@ TEST(SystemdUnitTest, AllowsTheAddressesThatTheDaemonUses) {
 }
 
 TEST(SystemdUnitTest, StartsTheDaemonWithFlagsThatItHas) {
-  const std::string command = ServiceSettings()["ExecStart"];
-  EXPECT_TRUE(command.starts_with("/usr/bin/bitpilotd serve --listen tcp://")) << command;
+  std::map<std::string, std::string> service = ServiceSettings();
+  const std::string command = service["ExecStart"];
+  EXPECT_TRUE(command.starts_with("/usr/bin/bitpilotd serve --keys /etc/bitpilotd/%i ")) << command;
   const std::string main_source =
       TextOf(std::string(BITPILOT_SOURCE_DIR) + "/device_daemon/main.cc");
-  std::istringstream words(command);
+  std::istringstream words(command + " " + service["Environment"]);
   for (std::string word; words >> word;) {
-    if (!word.starts_with("--")) continue;
-    EXPECT_NE(main_source.find("serve->add_option(\"" + word + "\""), std::string::npos) << word;
+    const std::size_t flag = word.find("--");
+    if (flag == std::string::npos) continue;
+    EXPECT_NE(main_source.find("serve->add_option(\"" + word.substr(flag) + "\""),
+              std::string::npos)
+        << word;
   }
+}
+
+// Boards of one machine: each has keys, a store and flags of its own.
+TEST(SystemdUnitTest, GivesEachBoardItsOwnKeysStoreAndFlags) {
+  std::map<std::string, std::string> service = ServiceSettings();
+  EXPECT_NE(service["ExecStart"].find(" --store /var/lib/bitpilotd/%i "), std::string::npos);
+  EXPECT_TRUE(service["ExecStart"].ends_with(" $BITPILOTD_FLAGS")) << service["ExecStart"];
+  EXPECT_EQ(service["Environment"], "\"BITPILOTD_FLAGS=--listen tcp://0.0.0.0:7777\"");
+  EXPECT_EQ(service["EnvironmentFile"], "-/etc/bitpilotd/%i/flags");
 }
 
 // systemd reads the unit: unknown or wrong settings are lines on its standard error. The program and
@@ -88,9 +101,10 @@ TEST(SystemdUnitTest, IsAUnitToSystemd) {
   std::string unit = TextOf(kUnitPath);
   const std::string program = "/usr/bin/bitpilotd";
   unit.replace(unit.find(program), program.size(), "/bin/true");
-  std::ofstream(folder / "bitpilotd.service") << unit;
-  const std::string command = "systemd-analyze verify --man=no '" + (folder / "bitpilotd.service") +
-                              "' > '" + (folder / "said") + "' 2>&1";
+  std::ofstream(folder / "bitpilotd@board.service") << unit;
+  const std::string command = "systemd-analyze verify --man=no '" +
+                              (folder / "bitpilotd@board.service") + "' > '" + (folder / "said") +
+                              "' 2>&1";
   const int status = std::system(command.c_str());
   const std::string said = TextOf(folder / "said");
   if (said.find("Failed to initialize manager") != std::string::npos) {
@@ -98,7 +112,7 @@ TEST(SystemdUnitTest, IsAUnitToSystemd) {
   }
   std::istringstream lines(said);
   for (std::string line; std::getline(lines, line);) {
-    EXPECT_EQ(line.find("bitpilotd.service"), std::string::npos) << line;
+    EXPECT_EQ(line.find("bitpilotd@board.service"), std::string::npos) << line;
   }
   EXPECT_EQ(WEXITSTATUS(status), 0) << said;
 }
