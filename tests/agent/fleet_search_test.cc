@@ -21,6 +21,7 @@
 #include "agent/session/search_session.h"
 #include "agent/study/calibration_event.h"
 #include "agent/study/step_ids.h"
+#include "policies/history_policy.h"
 #include "tests/agent/small_search.h"
 
 namespace bitpilot {
@@ -311,10 +312,11 @@ TEST_F(FleetSearchTest, ABoardThatJoinsDuringTheFinalComparisonIsJudgedBeforeItM
 
 // Predictions are labelled, cost no measurement, and end; what is left is measured by who goes on.
 TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
+  constexpr int kMeasurements = 30;  // a policy gives up after fewer misses that nobody predicts
   StartBoard("slope", SlopeTable());
   WriteFleet();
   search_.config.classes = {"slope"};
-  search_.config.measurements = 6;
+  search_.config.measurements = kMeasurements;
   search_.fleet.max_wait = milliseconds(5000);
   search_.fleet.answers_missing = true;
   search_.observer.on_step = [&](const TransitionEvent&) {
@@ -330,8 +332,9 @@ TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
       return event.transition.status == status;
     });
   };
-  EXPECT_GT(count(TransitionStatus::kUnavailable), 0);
-  EXPECT_LT(count(TransitionStatus::kMeasured), 6);
+  EXPECT_GT(count(TransitionStatus::kUnavailable), kMaxUnavailableInARow);
+  EXPECT_LT(count(TransitionStatus::kMeasured), kMeasurements);
+  EXPECT_TRUE(EventsOf<StopEvent>().empty());
   for (const TransitionEvent& event : EventsOf<TransitionEvent>()) {
     ASSERT_EQ(event.classes.size(), 1U);
     const auto* away = std::get_if<BoardUnavailable>(&event.classes.front().result);
@@ -351,7 +354,7 @@ TEST_F(FleetSearchTest, PredictsWhatNoBoardIsLeftForWhereThatIsAskedFor) {
   search_.fleet.answers_missing = false;
   const Result<SearchOutcome> outcome = Run();
   ASSERT_TRUE(outcome.ok()) << outcome.status().message();
-  EXPECT_EQ(count(TransitionStatus::kMeasured), 6);
+  EXPECT_EQ(count(TransitionStatus::kMeasured), kMeasurements);
   const Result<ReplayReport> replay = VerifyReplay(path_);
   ASSERT_TRUE(replay.ok()) << replay.status().message();
   EXPECT_TRUE(replay->complete);
