@@ -87,6 +87,12 @@ struct InputCodes {
   }
 };
 
+// Pixels [begin, end) of a tensor, halo included, in the order of memory.
+struct PixelRange {
+  std::ptrdiff_t begin = 0;
+  std::ptrdiff_t end = 0;
+};
+
 // What an input is made into before kernels read it.
 struct ConvInputForm {
   // Of a pixel of so many codes.
@@ -95,14 +101,24 @@ struct ConvInputForm {
   int codes_multiple = 1;
   // Of the whole tensor. Null, as `convert`: kernels read the codes as they are.
   std::size_t (*total_bytes)(const InputCodes& input) = nullptr;
+  // Of ranges that cover the tensor each pixel once, in any order or side by side.
   void (*convert)(const ElementwiseKernels& elementwise, const InputCodes& input,
-                  std::uint8_t* form) = nullptr;
+                  const PixelRange& pixels, std::uint8_t* form) = nullptr;
+  // What is made of all converted pixels, or null.
+  void (*complete)(const ElementwiseKernels& elementwise, const InputCodes& input,
+                   std::uint8_t* form) = nullptr;
   // What it takes from each code.
   int code_offset = 0;
   // Sets what kernels need to know of the form besides its pixels, if there is anything.
   void (*set_args)(const InputCodes& input, ConvArgs* args) = nullptr;
 
   bool is_codes() const { return convert == nullptr; }
+
+  void ConvertAll(const ElementwiseKernels& elementwise, const InputCodes& input,
+                  std::uint8_t* form) const {
+    convert(elementwise, input, {0, input.num_pixels()}, form);
+    if (complete != nullptr) complete(elementwise, input, form);
+  }
 };
 
 // The codes themselves.

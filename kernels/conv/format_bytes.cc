@@ -22,8 +22,8 @@ namespace {
 // As many vectors of the CPU as it takes.
 using Bytes64 = std::uint8_t __attribute__((vector_size(64)));
 
-std::size_t WholeVectors(const InputCodes& input) {
-  return (input.total_bytes + sizeof(Bytes64) - 1) / sizeof(Bytes64) * sizeof(Bytes64);
+std::size_t WholeVectors(std::ptrdiff_t bytes) {
+  return RoundUp(static_cast<std::size_t>(bytes), sizeof(Bytes64));
 }
 
 constexpr StepRule kSteps = {};
@@ -58,11 +58,17 @@ extern constexpr ConvInputForm kCodesForm = {
 
 extern constexpr ConvInputForm kSignedCodesForm = {
     .pixel_bytes = [](std::ptrdiff_t code_bytes) { return code_bytes; },
-    .total_bytes = [](const InputCodes& input) { return WholeVectors(input) + input.slack_bytes; },
+    .total_bytes =
+        [](const InputCodes& input) {
+          return WholeVectors(static_cast<std::ptrdiff_t>(input.total_bytes)) + input.slack_bytes;
+        },
     .convert =
-        [](const ElementwiseKernels&, const InputCodes& input, std::uint8_t* form) {
-          const std::size_t end = WholeVectors(input);  // Reads what may be read behind the codes.
-          for (std::size_t i = 0; i < end; i += sizeof(Bytes64)) {
+        [](const ElementwiseKernels&, const InputCodes& input, const PixelRange& pixels,
+           std::uint8_t* form) {
+          // Vectors that begin in the range; the last reads what may be read behind the codes.
+          const std::size_t begin = WholeVectors(pixels.begin * input.pixel_bytes);
+          const std::size_t end = WholeVectors(pixels.end * input.pixel_bytes);
+          for (std::size_t i = begin; i < end; i += sizeof(Bytes64)) {
             Bytes64 codes;
             std::memcpy(&codes, input.codes + i, sizeof(codes));
             codes ^= 0x80;

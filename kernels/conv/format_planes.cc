@@ -58,11 +58,17 @@ constexpr ConvInputForm kPlanesForm = {
                                           (input.parity_distance_bytes > 0 ? 2 : 1));
         },
     .convert =
+        [](const ElementwiseKernels& elementwise, const InputCodes& input, const PixelRange& pixels,
+           std::uint8_t* form) {
+          elementwise.pack_planes(input.codes + pixels.begin * input.pixel_bytes,
+                                  pixels.end - pixels.begin, input.pixel_bytes, input.bits,
+                                  form + pixels.begin * PlanePixelBytes(input.pixel_bytes),
+                                  InputPlaneBytes(input));
+        },
+    .complete =
         [](const ElementwiseKernels& elementwise, const InputCodes& input, std::uint8_t* form) {
           const std::ptrdiff_t plane_bytes = InputPlaneBytes(input);
           const std::ptrdiff_t distance = input.parity_distance_bytes;
-          elementwise.pack_planes(input.codes, input.num_pixels(), input.pixel_bytes, input.bits,
-                                  form, plane_bytes);
           for (int plane = 0; distance > 0 && plane < input.bits; ++plane) {
             elementwise.build_parities(form + plane * plane_bytes, plane_bytes - 2 * distance,
                                        distance, form + (input.bits + plane) * plane_bytes);

@@ -24,9 +24,12 @@ constexpr ConvInputForm kSignTablesForm = {
           return static_cast<std::size_t>(input.num_pixels() * PixelBytes(input.pixel_bytes));
         },
     .convert =
-        [](const ElementwiseKernels& elementwise, const InputCodes& input, std::uint8_t* form) {
-          elementwise.build_sign_tables(input.codes, input.num_pixels(), input.pixel_bytes,
-                                        input.channels, form);
+        [](const ElementwiseKernels& elementwise, const InputCodes& input, const PixelRange& pixels,
+           std::uint8_t* form) {
+          elementwise.build_sign_tables(input.codes + pixels.begin * input.pixel_bytes,
+                                        pixels.end - pixels.begin, input.pixel_bytes,
+                                        input.channels,
+                                        form + pixels.begin * PixelBytes(input.pixel_bytes));
         }};
 
 // Groups of kSignTableChannels channels of a pixel that a window reads.

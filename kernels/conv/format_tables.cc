@@ -24,10 +24,14 @@ constexpr ConvInputForm kTablesForm = {
     .total_bytes =
         [](const InputCodes& input) { return kTableBytes / 4 * input.total_bytes + kTableBytes; },
     .convert =
-        [](const ElementwiseKernels& elementwise, const InputCodes& input, std::uint8_t* form) {
-          const std::size_t num_tables = input.total_bytes / 4;
-          elementwise.build_tables(input.codes, num_tables, form);
-          form[num_tables * kTableBytes] = 0;  // Its empty sum must be 0, too.
+        [](const ElementwiseKernels& elementwise, const InputCodes& input, const PixelRange& pixels,
+           std::uint8_t* form) {
+          const std::ptrdiff_t begin = pixels.begin * input.pixel_bytes;
+          const std::ptrdiff_t end = pixels.end * input.pixel_bytes;
+          elementwise.build_tables(input.codes + begin, static_cast<std::size_t>(end - begin) / 4,
+                                   form + kTableBytes / 4 * begin);
+          // The empty sum of the one more table must be 0, too.
+          if (pixels.end == input.num_pixels()) form[kTableBytes / 4 * end] = 0;
         }};
 
 template <int kLookups>

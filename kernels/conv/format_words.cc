@@ -20,9 +20,12 @@ constexpr ConvInputForm kWordsForm = {
     .total_bytes =
         [](const InputCodes& input) { return 2 * input.total_bytes + input.slack_bytes; },
     .convert =
-        [](const ElementwiseKernels& elementwise, const InputCodes& input, std::uint8_t* form) {
-          elementwise.widen_codes(input.codes, input.total_bytes,
-                                  reinterpret_cast<std::int16_t*>(form));
+        [](const ElementwiseKernels& elementwise, const InputCodes& input, const PixelRange& pixels,
+           std::uint8_t* form) {
+          const std::ptrdiff_t begin = pixels.begin * input.pixel_bytes;
+          const std::ptrdiff_t end = pixels.end * input.pixel_bytes;
+          elementwise.widen_codes(input.codes + begin, static_cast<std::size_t>(end - begin),
+                                  reinterpret_cast<std::int16_t*>(form) + begin);
         }};
 
 PackedConv Pack(const ConvWindow& window, const ConvWeights& from) {

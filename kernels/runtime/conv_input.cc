@@ -46,9 +46,17 @@ void ConvInput::Bind(const std::uint8_t* codes, std::uint8_t* scratch) {
   scratch_ = scratch;
 }
 
-void ConvInput::Convert() const {
+void ConvInput::Convert(ThreadPool* pool) const {
+  if (!forms_.empty()) {
+    ShareOut(pool, static_cast<int>(codes_.num_pixels()), [this](int begin, int end, int) {
+      for (const ConvertedForm& converted : forms_) {
+        converted.form->convert(*elementwise_, codes_, {begin, end}, scratch_ + converted.offset);
+      }
+    });
+  }
   for (const ConvertedForm& converted : forms_) {
-    converted.form->convert(*elementwise_, codes_, scratch_ + converted.offset);
+    if (converted.form->complete == nullptr) continue;
+    converted.form->complete(*elementwise_, codes_, scratch_ + converted.offset);
   }
   for (const WindowSums& group : window_sums_) {
     AddUpWindows(group);

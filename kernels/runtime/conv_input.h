@@ -27,8 +27,9 @@ class ConvInput {
   // codes: first byte of the tensor.   scratch: scratch_bytes(), 64-byte aligned.
   void Bind(const std::uint8_t* codes, std::uint8_t* scratch);
 
-  // Fills the scratch memory from the codes.
-  void Convert() const;
+  // Fills the scratch memory from the codes, by the pool's threads or, where it is null, by the
+  // caller.
+  void Convert(ThreadPool* pool) const;
 
   // Arguments of `piece` that say where its input is.
   //

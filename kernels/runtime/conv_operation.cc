@@ -27,18 +27,7 @@ ConvArgs OfChannels(const ConvPiece& piece, ConvArgs args, int first, int count)
   args.weights +=
       first / kBlockChannels / piece.kernel->format->group_blocks * piece.weight_group_bytes;
   if (args.begins != nullptr) args.begins += first / kBlockChannels * args.begin_block_bytes;
-  OutputArgs& output = args.output;
-  output.channels = count;
-  output.correction += first;
-  output.scale += first;
-  output.bias += first;
-  if (output.num_thresholds > 0) {
-    output.thresholds += first;
-    output.threshold_flips += first;
-  }
-  if (output.codes != nullptr) output.codes += first;
-  if (output.logits != nullptr) output.logits += first;
-  if (output.residual != nullptr) output.residual += first;
+  args.output = OfChannels(args.output, first, count);
   return args;
 }
 
@@ -101,7 +90,7 @@ class ConvOperation final : public BoundOperation {
   }
 
   void Run() override {
-    converted_.Convert();
+    converted_.Convert(pool_);
     if (calls_.size() == 1) {
       RunCalls(calls_.front());
     } else {

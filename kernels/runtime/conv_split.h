@@ -1,4 +1,5 @@
-// How the work of a convolution or fully connected layer is shared out among threads.
+// How the work of a convolution or fully connected layer is shared out among threads. Of a depthwise
+// one, whose filters read their own channel only, units of 64 channels stand for the blocks.
 #pragma once
 
 #include <cstdint>

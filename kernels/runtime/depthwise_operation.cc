@@ -9,12 +9,16 @@
 #include "kernels/base/check.h"
 #include "kernels/base/dense_codes.h"
 #include "kernels/depthwise/depthwise.h"
+#include "kernels/runtime/conv_split.h"
 #include "kernels/runtime/operation.h"
 #include "kernels/runtime/owned_output_stage.h"
 #include "kernels/runtime/tensor_layout.h"
 
 namespace bitpilot {
 namespace {
+
+// Channels after which the weights of every kernel begin anew.
+constexpr int kUnitChannels = 64;
 
 // Pruned channels, of 0 bits, from which on a call of their own pays: those that the widest vectors
 // hold.
@@ -24,9 +28,24 @@ struct DepthwisePiece {
   const DepthwiseKernel* kernel = nullptr;
   bool is_pruned = false;
   AlignedBuffer weights;
+  std::ptrdiff_t unit_bytes = 0;  // Of kUnitChannels channels' weights.
   OwnedOutputStage stage;
   DepthwiseArgs args;  // Without pointers.
+
+  // The last one takes what is left: fewer channels are packed in ways of their own.
+  int num_units() const { return std::max(1, stage.args.channels / kUnitChannels); }
 };
+
+DepthwiseArgs OfUnits(const DepthwisePiece& piece, const Share& units) {
+  const int first = units.begin * kUnitChannels;
+  const int end =
+      units.end == piece.num_units() ? piece.stage.args.channels : units.end * kUnitChannels;
+  DepthwiseArgs args = piece.args;
+  args.input += first;
+  args.weights = static_cast<const std::uint8_t*>(args.weights) + units.begin * piece.unit_bytes;
+  args.output = OfChannels(args.output, first, end - first);
+  return args;
+}
 
 // Largest magnitude that a sum over the taps can reach.
 std::int64_t LargestSum(int num_taps, int weight_bits, int activation_bits) {
@@ -111,6 +130,15 @@ AlignedBuffer PackColumns(std::span<const std::int8_t> codes, int filter_h, int 
   return packed;
 }
 
+// Of kUnitChannels channels, packed as above.
+std::ptrdiff_t UnitBytes(const Operation& operation, TapOrder order) {
+  if (order == TapOrder::kColumns64) {
+    return std::ptrdiff_t{kUnitChannels} * operation.kernel_w * ((operation.kernel_h + 3) / 4 * 4);
+  }
+  const std::ptrdiff_t padded_taps = (operation.kernel_h * operation.kernel_w + 1) / 2 * 2;
+  return kUnitChannels * padded_taps * (order == TapOrder::kWords16 ? 2 : 1);
+}
+
 class DepthwiseOperation final : public BoundOperation {
  public:
   explicit DepthwiseOperation(const OperationContext& context)
@@ -127,6 +155,11 @@ class DepthwiseOperation final : public BoundOperation {
                      operation.padding.top * input.row_bytes -
                      operation.padding.left * input.pixel_bytes;
     AddPieces(context);
+    int num_units = 0;
+    for (const DepthwisePiece& piece : pieces_) num_units += piece.num_units();
+    split_ =
+        PlanConvSplit({.rows = output_height_, .blocks = num_units, .weight_bytes = weight_bytes()},
+                      context.num_threads());
     if (tap_offsets_.size() % 2 != 0) {
       tap_offsets_.push_back(tap_offsets_.back());
     }
@@ -154,14 +187,17 @@ class DepthwiseOperation final : public BoundOperation {
       piece.args.weights = piece.weights.data();
       piece.args.output = piece.stage.Bind(memory);
     }
+    calls_.assign(static_cast<std::size_t>(split_.num_parts), {});
+    for (int i = 0; i < split_.num_parts; ++i) AddPart(i, calls_[static_cast<std::size_t>(i)]);
   }
 
   void Run() override {
-    ShareOut(pool_, output_height_, [this](int begin, int end, int) {
-      for (const DepthwisePiece& piece : pieces_) {
-        piece.kernel->run(piece.args, begin, end);
-      }
-    });
+    if (calls_.size() == 1) {
+      RunCalls(calls_.front());
+    } else {
+      pool_->Run(split_.num_parts,
+                 [this](int i) { RunCalls(calls_[static_cast<std::size_t>(i)]); });
+    }
   }
 
   std::string kernel_name() const override {
@@ -173,6 +209,31 @@ class DepthwiseOperation final : public BoundOperation {
   }
 
  private:
+  struct Call {
+    DepthwiseFn run;
+    DepthwiseArgs args;
+    Share rows;
+  };
+
+  static void RunCalls(const std::vector<Call>& calls) {
+    for (const Call& call : calls) call.run(call.args, call.rows.begin, call.rows.end);
+  }
+
+  // Part `index`, whose units count on from piece to piece.
+  void AddPart(int index, std::vector<Call>& calls) const {
+    const Share units = split_.Blocks(index);
+    int first = 0;
+    for (const DepthwisePiece& piece : pieces_) {
+      const int count = piece.num_units();
+      const Share own = {std::clamp(units.begin - first, 0, count),
+                         std::clamp(units.end - first, 0, count)};
+      first += count;
+      if (own.begin < own.end) {
+        calls.push_back({piece.kernel->run, OfUnits(piece, own), split_.Rows(index)});
+      }
+    }
+  }
+
   void AddPieces(const OperationContext& context) {
     const LayerWeights& weights = context.numbers().weights;
     const int num_taps = static_cast<int>(tap_offsets_.size());
@@ -213,6 +274,7 @@ class DepthwiseOperation final : public BoundOperation {
       piece.weights = piece.kernel->taps == TapOrder::kColumns64
                           ? PackColumns(codes, operation.kernel_h, operation.kernel_w)
                           : PackPairs(codes, num_taps, piece.kernel->taps);
+      piece.unit_bytes = UnitBytes(operation, piece.kernel->taps);
     }
     piece.stage = MakeOutputStage(context, first, count);
     for (int c = 0; c < count; ++c) {
@@ -237,6 +299,8 @@ class DepthwiseOperation final : public BoundOperation {
   std::vector<std::int32_t> tap_offsets_;
   std::ptrdiff_t window_offset_ = 0;
   std::vector<DepthwisePiece> pieces_;
+  ConvSplit split_;
+  std::vector<std::vector<Call>> calls_;  // Of each part.
 };
 
 }  // namespace

@@ -36,6 +36,21 @@ bool StaysInInt32(const OutputArgs& args, std::int64_t largest_sum) {
   return true;
 }
 
+OutputArgs OfChannels(OutputArgs output, int first, int count) {
+  output.channels = count;
+  output.correction += first;
+  output.scale += first;
+  output.bias += first;
+  if (output.num_thresholds > 0) {
+    output.thresholds += first;
+    output.threshold_flips += first;
+  }
+  if (output.codes != nullptr) output.codes += first;
+  if (output.logits != nullptr) output.logits += first;
+  if (output.residual != nullptr) output.residual += first;
+  return output;
+}
+
 OutputArgs OwnedOutputStage::Bind(const RunMemory& memory) const {
   OutputArgs bound = args;
   bound.correction = correction.data();

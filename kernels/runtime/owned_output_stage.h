@@ -30,6 +30,11 @@ struct OwnedOutputStage {
   OutputArgs Bind(const RunMemory& memory) const;
 };
 
+// `count` of the channels from `first` on: those of a bound stage's arguments.
+//
+// REQUIRES: first is a multiple of kBlockChannels.
+OutputArgs OfChannels(OutputArgs output, int first, int count);
+
 // True if t (kernels/output/requantize.h) stays far inside the range of an int32 for every
 // accumulator, the correction included, of magnitude up to `largest_sum`. Reads the arrays that
 // `args` points to, padding included.

@@ -106,16 +106,20 @@ void ThreadPool::WakeUp() {
 
 void ThreadPool::LetSleep() { phase_.store(kAsleep, std::memory_order_release); }
 
-void ThreadPool::RunParts(int num_parts, Job job) {
+void ThreadPool::Run(int num_parts, const CallableRef<int>& part) {
   BITPILOT_CHECK(num_parts >= 1 && num_parts <= num_threads());
+  if (num_parts == 1) {
+    part(0);
+    return;
+  }
   const std::uint64_t number = job_number_.load(std::memory_order_relaxed) + 1;
-  job_ = job;
+  part_ = &part;
   // The others have no part of it. Nobody else writes there before the job has its number.
   for (int i = num_parts; i < num_threads(); ++i) {
     others_[static_cast<std::size_t>(i - 1)]->state.store(2 * number, std::memory_order_relaxed);
   }
   job_number_.store(number, std::memory_order_release);
-  job.run(job.part, 0);
+  part(0);
   for (int i = 1; caller_helps_ && i < num_parts; ++i) TryPart(i, number);
   for (int i = 1; i < num_parts; ++i) {
     const std::atomic<std::uint64_t>& state = others_[static_cast<std::size_t>(i - 1)]->state;
@@ -132,8 +136,8 @@ void ThreadPool::TryPart(int index, std::uint64_t number) {
                                      std::memory_order_relaxed)) {
     return;
   }
-  // The job is this one until the part is done.
-  job_.run(job_.part, index);
+  // The job is this one until its part is done.
+  (*part_)(index);
   state.store(2 * number, std::memory_order_release);
 }
 
@@ -157,6 +161,18 @@ void ThreadPool::Serve(int index) {
     }
     lost_ns.fetch_add(lost.TakeNs(), std::memory_order_relaxed);
   }
+}
+
+void ShareOut(ThreadPool* pool, int count, const CallableRef<int, int, int>& work) {
+  const int num_parts = pool == nullptr ? 1 : std::min(count, pool->num_threads());
+  if (num_parts <= 1) {
+    work(0, count, 0);
+    return;
+  }
+  pool->Run(num_parts, [&work, count, num_parts](int i) {
+    const Share share = ShareOf(count, i, num_parts);
+    work(share.begin, share.end, i);
+  });
 }
 
 }  // namespace bitpilot

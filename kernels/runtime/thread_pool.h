@@ -18,6 +18,22 @@
 
 namespace bitpilot {
 
+// Refers to a function object that outlives it, of whatever type.
+template <class... Args>
+class CallableRef {
+ public:
+  template <class Function>
+  CallableRef(const Function& function)  // NOLINT: stands for any of them
+      : function_(&function),
+        call_([](const void* of, Args... args) { (*static_cast<const Function*>(of))(args...); }) {}
+
+  void operator()(Args... args) const { call_(function_, args...); }
+
+ private:
+  const void* function_;
+  void (*call_)(const void* of, Args... args);
+};
+
 struct ThreadPoolOptions {
   int num_threads = 1;  // The caller of Run() is one of them. In [1, ThreadPool::kMaxThreads].
   // Runs on thread i, from 1 on, before Create() returns: to keep it on a CPU, for example. May be
@@ -61,26 +77,14 @@ class ThreadPool {
     ThreadPool* pool_;
   };
 
-  // Calls part(i) for every i in [0, num_parts), once and at most one on a thread, and returns when
-  // all are done: what they wrote can then be read. Part 0 is the caller's. Allocates nothing.
+  // Calls part(i) once for every i in [0, num_parts), on thread i or, if that one is late, on the
+  // caller's, which is thread 0. Returns when all are done: what they wrote can then be read.
+  // Allocates nothing.
   //
   // REQUIRES: num_parts <= num_threads(); parts do not call the pool.
-  template <class Part>
-  void Run(int num_parts, const Part& part) {
-    if (num_parts == 1) {
-      part(0);
-    } else {
-      RunParts(num_parts,
-               {[](const void* of, int i) { (*static_cast<const Part*>(of))(i); }, &part});
-    }
-  }
+  void Run(int num_parts, const CallableRef<int>& part);
 
  private:
-  struct Job {
-    void (*run)(const void* part, int index) = nullptr;
-    const void* part = nullptr;
-  };
-
   // A thread, and how far it is with the last job. Each on a cache line of its own.
   struct alignas(64) Other {
     // 2 n: this thread's part of job n is done, or it has none. 2 n - 1: whoever set it from 2 n - 2
@@ -95,7 +99,6 @@ class ThreadPool {
   explicit ThreadPool(bool caller_helps) : caller_helps_(caller_helps) {}
   void WakeUp();
   void LetSleep();
-  void RunParts(int num_parts, Job job);
   // Computes the part of thread `index` unless somebody does.
   void TryPart(int index, std::uint64_t number);
   void Serve(int index);
@@ -105,7 +108,7 @@ class ThreadPool {
   // What a thread that spins looks at, and needs to begin.
   alignas(64) std::atomic<std::uint64_t> job_number_ = 0;
   std::atomic<int> phase_ = kAsleep;
-  Job job_;
+  const CallableRef<int>* part_ = nullptr;
 };
 
 // Part of [0, count).
@@ -123,18 +126,6 @@ constexpr Share ShareOf(int count, int index, int num_parts) {
 
 // Calls work(begin, end, thread) for shares of [0, count) on the pool's threads; for all of it at
 // once, as thread 0, without a pool.
-template <class Work>
-void ShareOut(ThreadPool* pool, int count, const Work& work) {
-  const int num_parts =
-      pool == nullptr ? 1 : (count < pool->num_threads() ? count : pool->num_threads());
-  if (num_parts <= 1) {
-    work(0, count, 0);
-    return;
-  }
-  pool->Run(num_parts, [&work, count, num_parts](int i) {
-    const Share share = ShareOf(count, i, num_parts);
-    work(share.begin, share.end, i);
-  });
-}
+void ShareOut(ThreadPool* pool, int count, const CallableRef<int, int, int>& work);
 
 }  // namespace bitpilot

@@ -1,8 +1,8 @@
 #include "kernels/runtime/threads_tuner.h"
 
 #include <sstream>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "kernels/base/sha256.h"
 #include "kernels/runtime/fastest_candidate.h"
@@ -23,11 +23,12 @@ std::string NetworkThreadsKey(const Network& network, Isa isa, int num_threads) 
   text << topology.input.height << 'x' << topology.input.width << 'x' << topology.input.channels
        << ' ' << ToString(AssignmentOf(network));
   for (const Operation& op : topology.operations) {
-    text << ' ' << ToString(op.kind) << ' ' << op.input << ' ' << op.residual << ' '
-         << op.out_channels << ' ' << op.kernel_h << ' ' << op.kernel_w << ' ' << op.stride_h << ' '
-         << op.stride_w << ' ' << op.padding.top << ' ' << op.padding.left << ' '
-         << op.padding.bottom << ' ' << op.padding.right << ' ' << op.groups << ' '
-         << op.pad_channels_before;
+    for (const int part :
+         {static_cast<int>(op.kind), op.input, op.residual, op.out_channels, op.kernel_h,
+          op.kernel_w, op.stride_h, op.stride_w, op.padding.top, op.padding.left, op.padding.bottom,
+          op.padding.right, op.groups, op.pad_channels_before}) {
+      text << ' ' << part;
+    }
   }
   return std::string(ToString(isa)) + " network " + Sha256Hex(text.str()).substr(0, kHashDigits) +
          " threads " + std::to_string(num_threads);
@@ -44,15 +45,13 @@ bool IsFasterByOneThread(const std::string& key, const std::function<void()>& al
     return was_one;
   }
   // FindFastest() prefers the first: what is in force.
-  std::vector<std::pair<std::string_view, std::function<void()>>> ways = {
-      {kAllThreads, all_threads}, {kOneThread, one_thread}};
-  if (was_one) std::swap(ways[0], ways[1]);
-  const std::vector<std::function<void()>> runs = {ways[0].second, ways[1].second};
+  std::function<void()> runs[] = {all_threads, one_thread};
+  if (was_one) std::swap(runs[0], runs[1]);
   const FastestCandidate fastest = FindFastest(runs, wall_ns, choices.tick());
-  const std::string_view way = ways[fastest.index].first;
-  choices.Remember(key, way, fastest.margin);
+  const bool is_one = (fastest.index == 0) == was_one;
+  choices.Remember(key, is_one ? kOneThread : kAllThreads, fastest.margin);
   choices.Use(key);
-  return way == kOneThread;
+  return is_one;
 }
 
 }  // namespace bitpilot

@@ -177,6 +177,32 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnWideFiltersOverThreeChannels) {
   }
 }
 
+// Threads share the channels of these, 64 by 64; the last share may have more.
+TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnDepthwiseLayersOfFewRows) {
+  std::mt19937_64 random(31);
+  for (const int channels : {128, 136, 160, 192, 264, 330}) {
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      SCOPED_TRACE(testing::Message() << channels << " channels, seed " << seed);
+      Topology topology;
+      topology.name = "depthwise";
+      topology.input = {RandomInteger(random, 1, 3), RandomInteger(random, 1, 6), channels};
+      Operation depthwise = MakeOperation(OperationKind::kConvolution, "depthwise", 0, channels);
+      depthwise.groups = channels;
+      depthwise.kernel_h = RandomInteger(random, 1, 5);
+      depthwise.kernel_w = RandomInteger(random, 1, 3);
+      depthwise.padding = {depthwise.kernel_h / 2, depthwise.kernel_w / 2, depthwise.kernel_h / 2,
+                           depthwise.kernel_w / 2};
+      if (depthwise.kernel_h % 2 != 0 && depthwise.kernel_w % 2 != 0 && seed % 2 == 0) {
+        depthwise.residual = 0;
+      }
+      topology.operations = {depthwise, MakeOperation(OperationKind::kFullyConnected, "mix", 1, 5)};
+      ASSERT_EQ(ValidateTopology(topology).message(), "");
+      const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
+      ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
+    }
+  }
+}
+
 TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnStandardNetworks) {
   for (const char* name : {"resnet8", "resnet20", "mobilenet-v1-025"}) {
     SCOPED_TRACE(name);

@@ -184,7 +184,7 @@ GuardedVector<std::uint8_t> ConvProblem::ConvertInput(const ConvInputForm& form,
   // What lies within the form and is none of it must not count.
   GuardedVector<std::uint8_t> converted(form.total_bytes(codes), 0xFF,
                                         GuardedAllocator<std::uint8_t>(input_guard_));
-  form.convert(SelectElementwiseKernels(Isa::kScalar), codes, converted.data());
+  form.ConvertAll(SelectElementwiseKernels(Isa::kScalar), codes, converted.data());
   args->input = converted.data();
   return converted;
 }

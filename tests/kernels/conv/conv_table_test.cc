@@ -92,13 +92,48 @@ TEST(SignedCodesFormTest, TakesFromEveryCodeWhatItSays) {
                             .channels = 4,
                             .slack_bytes = kSlack};
   std::vector<std::uint8_t> form(kSignedCodesForm.total_bytes(input));
-  kSignedCodesForm.convert(SelectElementwiseKernels(Isa::kScalar), input, form.data());
+  kSignedCodesForm.ConvertAll(SelectElementwiseKernels(Isa::kScalar), input, form.data());
   for (int code = 0; code < 256; ++code) {
     EXPECT_EQ(static_cast<std::int8_t>(form[static_cast<std::size_t>(code)]),
               code - kSignedCodesForm.code_offset);
   }
   EXPECT_FALSE(kSignedCodesForm.is_codes());
   EXPECT_TRUE(kCodesForm.is_codes());
+}
+
+// Threads convert ranges side by side: bytes that belong to another range must stay as they are.
+TEST(ConvInputFormTest, RangesOfPixelsGiveWhatTheWholeTensorDoes) {
+  constexpr std::ptrdiff_t kPixelBytes = 20;
+  constexpr std::ptrdiff_t kNumPixels = 37;
+  constexpr std::size_t kSlack = 64;
+  const ElementwiseKernels& elementwise = SelectElementwiseKernels(DefaultIsa().value());
+  for (const ConvKernel& kernel : AllConvKernels()) {
+    for (const int bits : {1, 3, kernel.max_activation_bits}) {
+      const ConvInputForm& form = kernel.format->InputForm(bits);
+      if (form.is_codes()) continue;
+      SCOPED_TRACE(testing::Message() << kernel.name << " a" << bits);
+      std::vector<std::uint8_t> codes(kPixelBytes * kNumPixels + kSlack);
+      for (std::size_t i = 0; i < codes.size(); ++i) {
+        codes[i] = static_cast<std::uint8_t>(i * 37 % (std::size_t{1} << bits));
+      }
+      const InputCodes input = {.codes = codes.data(),
+                                .total_bytes = kPixelBytes * kNumPixels,
+                                .pixel_bytes = kPixelBytes,
+                                .channels = 18,
+                                .bits = bits,
+                                .parity_distance_bytes = 2,
+                                .slack_bytes = kSlack};
+      const auto convert = [&](const std::vector<PixelRange>& ranges) {
+        std::vector<std::uint8_t> converted(form.total_bytes(input), 0xA5);
+        for (const PixelRange& range : ranges) {
+          form.convert(elementwise, input, range, converted.data());
+        }
+        return converted;
+      };
+      const std::vector<std::uint8_t> whole = convert({{0, kNumPixels}});
+      EXPECT_EQ(convert({{20, kNumPixels}, {0, 7}, {7, 20}}), whole);
+    }
+  }
 }
 
 // Up to two passes over planes, then up to two look-ups, then dot products of bytes.
