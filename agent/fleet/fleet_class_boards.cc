@@ -7,17 +7,12 @@
 #include "agent/fleet/board_conditions.h"
 #include "agent/fleet/board_reports.h"
 #include "agent/fleet/class_kernels.h"
-#include "agent/fleet/class_member_board.h"
-#include "agent/fleet/class_name.h"
-#include "agent/fleet/first_named.h"
 #include "agent/fleet/fleet_board.h"
-#include "agent/fleet/fleet_driver.h"
-#include "agent/fleet/golden_logits.h"
+#include "agent/fleet/fleet_class_boards_impl.h"
 #include "agent/fleet/health_check.h"
 #include "agent/fleet/job_requests.h"
 #include "agent/fleet/stopped.h"
 #include "kernels/base/check.h"
-#include "kernels/base/joined.h"
 
 namespace bitpilot {
 namespace {
@@ -44,90 +39,15 @@ fleet::FleetOptions OptionsOf(const FleetClassOptions& options,
   return fleet;
 }
 
-class FleetClassBoards final : public ClassBoards {
- public:
-  // judged: classes whose boards wait for Judge().
-  FleetClassBoards(const FleetClassOptions& options, const std::set<std::string>& judged)
-      : options_(options),
-        judged_(judged),
-        golden_(options.notice),
-        fleet_(OptionsOf(options, judged), options.notice, BoardLocator::Means::OfThisMachine(),
-               options.detail) {}
-  ~FleetClassBoards() override;
+}  // namespace
 
-  void AddBoard(const BoardAddress& address, const AgentKeys& keys);
-  // The class's member, to be asked first at `board`; 0: nobody is there yet.
-  void AddMember(const std::string& on, fleet::BoardId board, const BoardInfo& info);
-  Status WaitForClasses(const std::vector<std::string>& tags);
-
-  Board& BoardOf(const std::string& on) override;
-  int Slots(const std::string& on) override;
-  int MaxStarted(const std::string&) override { return kMaxClassSlots; }
-  bool SharesThisMachine() override;
-  Result<MeasureNumber> Start(const std::string& on, const MeasureJob& job) override;
-  Result<std::optional<ClassAnswer>> TakeAnswer() override;
-  Result<std::optional<ClassAnswer>> WaitForAnswer() override;
-  Result<MeasureNumber> StartOn(const std::string& on, const std::string& board,
-                                const MeasureJob& job) override {
-    return StartPinned(on, board, job, /*class_tag=*/on);
-  }
-  Result<MeasureNumber> StartToJudge(const std::string& on, const std::string& board,
-                                     const MeasureJob& job) override {
-    return StartPinned(on, board, job, /*class_tag=*/"");
-  }
-  void GiveUpOne(MeasureNumber number) override;
-  std::vector<ClassMember> Members(const std::string& on) override;
-  void Judge(const std::string& on, const ClassMember& board, bool is_pooled,
-             const std::string& why) override;
-  void WhileWaiting(std::function<Status()> look_after) override {
-    while_waiting_ = std::move(look_after);
-  }
-  void Prefer(const std::string& on, const std::string& board) override;
-  void Recorded(MeasureNumber number) override;
-  void GiveUp() override;
-
- private:
-  // A measurement that one board was asked for.
-  struct Pinned {
-    fleet::BoardId board = 0;
-    steady_clock::time_point since;
-    bool is_lost = false;  // the board was no longer the class's when it was asked
-  };
-
-  // class_tag: JobSpec's.
-  Result<MeasureNumber> StartPinned(const std::string& on, const std::string& board,
-                                    const MeasureJob& job, const std::string& class_tag);
-  // Reports of the boards of a class, as the fleet has them now.
-  std::vector<BoardReport> BoardsOf(const std::string& on);
-  bool IsJudged(const std::string& on) const { return judged_.contains(on); }
-  bool IsListedFor(const BoardReport& report, const std::string& on) const;
-  // What each board that is listed for a class is like, for people.
-  std::vector<std::string> Describe(const std::vector<BoardReport>& all,
-                                    const std::string& on) const;
-  Result<ClassAnswer> AnswerOf(fleet::JobEnded ended);
-  // Of one that was asked for alone and has been away for too long.
-  std::optional<ClassAnswer> TakeLost();
-  ClassAnswer Lose(JobId id);
-  ClassAnswer LostAnswer(JobId id);
-  std::optional<fleet::BoardId> BoardNamed(const std::string& name) const;
-
-  const FleetClassOptions options_;
-  const std::set<std::string> judged_;
-  GoldenLogits golden_;
-  std::map<fleet::BoardId, std::vector<std::string>> tags_;
-  std::map<fleet::BoardId, std::string> names_;
-  std::set<JobId> started_;
-  std::map<JobId, std::string> classes_;                         // of what was started
-  std::map<JobId, Pinned> pinned_;                               // of these
-  std::set<std::pair<std::string, fleet::BoardId>> judged_out_;  // by class
-  steady_clock::time_point looked_at_pinned_;
-  std::map<JobId, int> unrecorded_;  // their attempts
-  std::function<Status()> while_waiting_;
-  FleetDriver fleet_;
-  const ClassMemberFleet member_fleet_{fleet_,        golden_,        names_,
-                                       options_.stop, while_waiting_, options_.move_after};
-  std::map<std::string, std::unique_ptr<ClassMemberBoard>> members_;
-};
+FleetClassBoards::FleetClassBoards(const FleetClassOptions& options,
+                                   const std::set<std::string>& judged)
+    : options_(options),
+      judged_(judged),
+      golden_(options.notice),
+      fleet_(OptionsOf(options, judged), options.notice, BoardLocator::Means::OfThisMachine(),
+             options.detail) {}
 
 FleetClassBoards::~FleetClassBoards() {
   for (const auto& [on, member] : members_) {
@@ -142,103 +62,6 @@ void FleetClassBoards::AddBoard(const BoardAddress& address, const AgentKeys& ke
   const fleet::BoardId id = fleet_.AddBoard(FleetBoardAt(address, keys, patient));
   tags_[id] = address.tags;
   names_[id] = address.name;
-}
-
-bool FleetClassBoards::IsListedFor(const BoardReport& report, const std::string& on) const {
-  const std::vector<std::string>& tags = tags_.at(report.id);
-  return std::find(tags.begin(), tags.end(), on) != tags.end();
-}
-
-std::vector<std::string> FleetClassBoards::Describe(const std::vector<BoardReport>& all,
-                                                    const std::string& on) const {
-  std::vector<std::string> texts;
-  for (const BoardReport& report : all) {
-    if (!IsListedFor(report, on)) continue;
-    const auto left_out = report.left_out_of.find(on);
-    const bool is_out = left_out != report.left_out_of.end();
-    const std::string& why = is_out ? left_out->second : report.why;
-    texts.push_back("'" + report.name + "' is " +
-                    std::string(ToString(is_out ? BoardState::kLeftOut : report.state)) +
-                    (why.empty() ? "" : " (" + why + ")"));
-  }
-  return texts;
-}
-
-void FleetClassBoards::AddMember(const std::string& on, fleet::BoardId board,
-                                 const BoardInfo& info) {
-  members_[on] = std::make_unique<ClassMemberBoard>(member_fleet_, on, board, info);
-  if (std::string text = ReadClassKernels(info); !text.empty()) {
-    fleet_.TellKernels(on, std::move(text));
-  }
-}
-
-Status FleetClassBoards::WaitForClasses(const std::vector<std::string>& tags) {
-  const auto begun = steady_clock::now();
-  Status failure;
-  const auto lacks_a_board = [&](const std::string& on) { return !members_.contains(on); };
-  const auto look = [&](const std::vector<BoardReport>& all, const std::string& on) {
-    for (const BoardReport& report : all) {
-      const std::optional<BoardInfo> info = fleet_.InfoOf(report.id);
-      if (!(IsOf(report, on) || WaitsFor(report, on)) || !Works(report) || !info) continue;
-      return AddMember(on, report.id, *info);
-    }
-    // What the class was like is known, and what no board is there for is answered so, as later on.
-    const auto known = options_.expected.find(on);
-    if (options_.answers_missing && known != options_.expected.end()) {
-      if (steady_clock::now() - begun < options_.hear_all) return;
-      AddMember(on, /*board=*/0, known->second);
-      if (options_.notice) {
-        options_.notice(ClassLabel(on) + " has no board now: " + FirstNamed(Describe(all, on)) +
-                        "; it goes on without one");
-      }
-      return;
-    }
-    const bool is_late = options_.max_wait && steady_clock::now() - begun >= *options_.max_wait;
-    const bool all_failed = std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
-      return report.state == BoardState::kFailed || !IsListedFor(report, on);
-    });
-    const auto is_out = [&](const BoardReport& report) { return report.left_out_of.contains(on); };
-    const bool all_out =
-        std::any_of(all.begin(), all.end(), is_out) &&
-        std::all_of(all.begin(), all.end(), [&](const BoardReport& report) {
-          return is_out(report) || report.state == BoardState::kFailed || !IsListedFor(report, on);
-        });
-    if (!is_late && !all_failed && !all_out) return;
-    const std::string after = is_late ? " that works, after " +
-                                            std::to_string(options_.max_wait->count() / 1000) +
-                                            " s (--max-wait)"
-                                      : "";
-    failure = {all_out ? StatusCode::kVersionMismatch : StatusCode::kUnavailable,
-               ClassLabel(on) + " has no board" +
-                   (all_out ? " that is still like those that it began with" : after) + ": " +
-                   Joined(Describe(all, on))};
-  };
-  constexpr auto kTellAfter = std::chrono::seconds(3);
-  bool was_told = false;
-  bool stopped = false;
-  (void)fleet_.WaitForAny({}, [&] {
-    stopped = options_.stop && options_.stop();
-    const std::vector<BoardReport> all = fleet_.Boards();
-    for (const std::string& on : tags) {
-      if (lacks_a_board(on)) look(all, on);
-    }
-    const bool is_complete = std::none_of(tags.begin(), tags.end(), lacks_a_board);
-    const bool hears_more = steady_clock::now() - begun < options_.hear_all &&
-                            std::any_of(all.begin(), all.end(), [](const BoardReport& report) {
-                              return report.state == BoardState::kConnecting;
-                            });
-    if (stopped || !failure.ok() || (is_complete && !hears_more)) return true;
-    if (!was_told && options_.notice && steady_clock::now() - begun >= kTellAfter) {
-      was_told = true;
-      for (const std::string& on : tags) {
-        if (!lacks_a_board(on)) continue;
-        options_.notice("waiting for a board of " + ClassLabel(on) + ": " +
-                        FirstNamed(Describe(all, on)));
-      }
-    }
-    return false;
-  });
-  return stopped ? Stopped() : failure;
 }
 
 std::vector<BoardReport> FleetClassBoards::BoardsOf(const std::string& on) {
@@ -447,8 +270,6 @@ void FleetClassBoards::GiveUp() {
   for (const JobId id : std::exchange(started_, {})) fleet_.Cancel(id);
   classes_.clear();
 }
-
-}  // namespace
 
 Result<std::unique_ptr<ClassBoards>> OpenFleetClasses(const FleetClasses& classes,
                                                       const std::vector<std::string>& tags,
