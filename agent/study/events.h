@@ -174,7 +174,7 @@ struct ProbeEvent {
 struct StopEvent {
   static constexpr std::string_view kKind = "stop";
   TicketId at = 0;
-  std::vector<Choice> finalists;  // that the policy named; an older bitpilot had none
+  std::vector<Choice> finalists = {};  // that the policy named; an older bitpilot had none
 };
 
 struct KeepsEvent {
