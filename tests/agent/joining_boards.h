@@ -61,9 +61,9 @@ class JoiningBoards final : public ClassBoards {
     }
     return members;
   }
-  void Judge(const std::string&, const std::string& board, bool is_pooled,
+  void Judge(const std::string&, const ClassMember& board, bool is_pooled,
              const std::string&) override {
-    Find(board).state = is_pooled ? ClassMember::State::kWorks : ClassMember::State::kLeftOut;
+    Find(board.name).state = is_pooled ? ClassMember::State::kWorks : ClassMember::State::kLeftOut;
   }
   Result<std::optional<ClassAnswer>> TakeAnswer() override { return std::optional<ClassAnswer>(); }
   Result<std::optional<ClassAnswer>> WaitForAnswer() override {

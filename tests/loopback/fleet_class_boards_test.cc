@@ -64,23 +64,21 @@ TEST_F(FleetClassBoardsTest, ABoardThatWorksForAnotherClassIsLeftOutOfTheOneThat
   StartModel("b", {"x", "y"});
   const auto boards = OpenFleetClasses(classes_, {"x", "y"}, FleetClassOptions{});
   ASSERT_TRUE(boards.ok()) << boards.status().message();
-  const auto state_of_a = [&](const std::string& on) {
-    return (*boards)->Members(on).front().state;
-  };
+  const auto a = [&](const std::string& on) { return (*boards)->Members(on).front(); };
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const auto wait_until_a_is = [&](const std::string& on, ClassMember::State state) {
-    while (state_of_a(on) != state && std::chrono::steady_clock::now() < deadline) {
+    while (a(on).state != state && std::chrono::steady_clock::now() < deadline) {
     }
-    return state_of_a(on) == state;
+    return a(on).state == state;
   };
   for (const char* on : {"x", "y"}) {
     ASSERT_TRUE(wait_until_a_is(on, ClassMember::State::kWaits)) << on;
   }
-  (*boards)->Judge("y", "a", /*is_pooled=*/true, "");
-  (*boards)->Judge("x", "a", /*is_pooled=*/false, "its ratios scatter by 4.3 %");
+  (*boards)->Judge("y", a("y"), /*is_pooled=*/true, "");
+  (*boards)->Judge("x", a("x"), /*is_pooled=*/false, "its ratios scatter by 4.3 %");
   EXPECT_TRUE(wait_until_a_is("y", ClassMember::State::kWorks));
   EXPECT_TRUE(wait_until_a_is("x", ClassMember::State::kLeftOut));
-  (*boards)->Judge("x", "a", /*is_pooled=*/true, "");
+  (*boards)->Judge("x", a("x"), /*is_pooled=*/true, "");
   EXPECT_TRUE(wait_until_a_is("x", ClassMember::State::kWorks));
 }
 
