@@ -592,7 +592,7 @@ TEST_F(SearchResumeTest, ExtendsASearchWhoseBoardsAreJudgedAtOnce) {
   bool has_ended = false;
   join_ = [&](ClassBoards& one) {
     auto joining = std::make_unique<JoiningBoards>(
-        one,
+        one, /*shares_this_machine=*/false,
         std::vector<JoiningBoards::Joining>{{.name = "second"}, {.name = "third", .polls = -1}});
     boards = joining.get();
     if (has_ended) joining->Come("second");
