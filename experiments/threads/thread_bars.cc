@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "device_daemon/measurement/core_threads.h"
 #include "device_daemon/measurement/cpu_core.h"
+#include "experiments/threads/table_prediction.h"
 #include "kernels/base/network.h"
 #include "kernels/base/standard_networks.h"
 #include "kernels/base/window_statistics.h"
@@ -33,12 +35,17 @@ struct Options {
   int threads = 2;
   int rounds = 31;
   int window_ms = 50;
+  std::string predict = "resnet20";
 };
 
 // At most, of a copy's time divided by the number of threads; with two.
 const std::map<std::string, double> kShareBars = {{"resnet18", 1.10}, {"mobilenet-v2", 1.24}};
 // At most, of the time by one thread, of what a plan chooses.
 constexpr double kChosenBar = 1.02;
+// Of the ratios that a table predicts.
+constexpr double kMedianErrorBar = 0.02;
+constexpr double kWorstErrorBar = 0.05;
+constexpr int kPredicted = 20;
 constexpr double kNs = 1e-3;  // in microseconds
 
 template <typename T>
@@ -149,6 +156,19 @@ void Compare(const std::string& name, const Options& options, Isa isa, const Cor
   std::fflush(stdout);
 }
 
+void Predict(const Options& options, Isa isa, const CoreThreads& threads) {
+  const PredictionErrors errors = ValueOrExit(
+      PredictByTable(options.predict, isa, threads, kPredicted, options.rounds), "--predict: ");
+  const bool met = errors.median <= kMedianErrorBar && errors.worst <= kWorstErrorBar;
+  std::printf(
+      "%s, a table by %d threads: predicts the ratios of %d networks to 8 bit within %.1f %% in "
+      "the "
+      "median, %.1f %% at worst  bars %.0f %%, %.0f %%: %s\n",
+      options.predict.c_str(), options.threads, kPredicted, 100.0 * errors.median,
+      100.0 * errors.worst, 100.0 * kMedianErrorBar, 100.0 * kWorstErrorBar,
+      met ? "met" : "MISSED");
+}
+
 int Main(int argc, char** argv) {
   Options options;
   CLI::App app("Threads that share an inference beside independent copies, one a core");
@@ -165,6 +185,9 @@ int Main(int argc, char** argv) {
   app.add_option("--window-ms", options.window_ms, "of one contestant in one round")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  app.add_option("--predict", options.predict,
+                 "network of which a table by the threads predicts others; empty: none")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const Isa isa =
       ValueOrExit(options.isa.empty() ? DefaultIsa() : ParseIsa(options.isa), "--isa: ");
@@ -174,6 +197,7 @@ int Main(int argc, char** argv) {
               threads.CpuNames().c_str(), threads.core().model.c_str(), options.rounds,
               options.window_ms);
   for (const std::string& network : options.networks) Compare(network, options, isa, threads);
+  if (!options.predict.empty()) Predict(options, isa, threads);
   return 0;
 }
 
