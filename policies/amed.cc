@@ -165,7 +165,8 @@ std::vector<Action> AmedPolicy::Act(const View& view) {
     for (int attempt = 0; attempt < kAttempts && !decision.step; ++attempt) {
       decision = DecideAt(*now, attempt);
     }
-    incumbent_ = decision.best_place;
+    // The place that a step decided just now leaves cannot be kept yet.
+    if (view.IsKept(decision.best_place)) incumbent_ = decision.best_place;
     if (!decision.step) {
       // What is in flight may change that.
       return now->in_flight().empty() ? End(view, decision) : actions;

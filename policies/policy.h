@@ -42,7 +42,8 @@ class Policy {
   // taken it in already.
   virtual void Observe(const View& view, const Observation& observation) = 0;
 
-  // Places to keep from here on, ascending, at most kMaxKeeps.
+  // Places to keep from here on, ascending, at most kMaxKeeps. Asked after Act(), before what that decided
+  // is submitted: all of them are there then.
   virtual std::vector<TicketId> Keeps() const { return {}; }
 
   virtual std::string Save() const = 0;

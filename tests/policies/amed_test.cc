@@ -57,13 +57,13 @@ std::vector<Action> Play(TrainingToy& toy, std::unique_ptr<Policy> policy,
       policy = std::move(other);
     }
     const std::vector<Action> actions = policy->Act(toy.view());
+    toy.Keep(policy->Keeps());
     for (const Action& action : actions) {
       const Status status = toy.Submit(action);
       EXPECT_TRUE(status.ok()) << status.message();
       if (!status.ok()) return all;
       all.push_back(action);
     }
-    toy.Keep(policy->Keeps());
     if (actions.empty() && toy.view().in_flight().empty()) {
       ADD_FAILURE() << "it neither acts nor stops";
       return all;
@@ -408,6 +408,15 @@ TEST(AmedTest, NamesWhatItReadOnTheWeightsWhereItStops) {
     EXPECT_GE(HypervolumeOf(toy, stop.finalists, batches),
               0.98 * MeasuredHypervolume(toy, batches));
   }
+}
+
+// Of several steps decided at once a later one may expect to end where an earlier one leads.
+TEST(AmedTest, KeepsPlacesThatAreThereWhenItDecidesSeveralSteps) {
+  AmedOptions options = Quick();
+  options.least_gain_of_training = 0.0;
+  TrainingToy toy({.slots = 3, .budgets = {}});
+  const std::vector<Action> actions = Play(toy, MakeAmed(toy.problem(), options));
+  EXPECT_TRUE(std::holds_alternative<Stop>(actions.back()));
 }
 
 TEST(AmedTest, PaysForWhatItReadsAtTheEndFromNoBudget) {

@@ -53,7 +53,9 @@ TEST_P(GroupedPoliciesTest, OnlyLegalChoicesAndSomeThatMixWidthsInALayer) {
       answers.pop_front();
       view.Observed(answer);
       policy->Observe(view, answer);
-      for (const Action& action : policy->Act(view)) {
+      const std::vector<Action> actions = policy->Act(view);
+      view.Keep(policy->Keeps());
+      for (const Action& action : actions) {
         const Status legal = view.Check(action);
         ASSERT_TRUE(legal.ok()) << legal.message();
         view.Submitted(action);
@@ -66,7 +68,6 @@ TEST_P(GroupedPoliciesTest, OnlyLegalChoicesAndSomeThatMixWidthsInALayer) {
         for (const auto& runs : assignment.weight_bits) mixes = mixes || runs.size() > 1;
         answers.emplace_back(Answer(problem, cost, *trial));
       }
-      view.Keep(policy->Keeps());
     }
     EXPECT_GT(trials, 0);
     EXPECT_TRUE(mixes || GetParam() == "uniform");

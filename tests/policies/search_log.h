@@ -93,16 +93,20 @@ class PolicyDriver {
 
   // Takes over what the policy did then.
   void Repeat(const SearchEvent& event) {
-    for (const Action& action : event.actions) view_.Submitted(action);
     view_.Keep(event.keeps);
+    for (const Action& action : event.actions) view_.Submitted(action);
     is_idle_ = event.actions.empty();
   }
 
-  // Asks the policy. submit: called with each action in turn.
+  // Asks the policy. keep: called with what it keeps, before submit is with each action in turn.
   SearchEvent Act(const Observation& observation,
+                  const std::function<void(const std::vector<TicketId>&)>& keep,
                   const std::function<Status(const Action&)>& submit) {
     SearchEvent event{observation, {}, {}, {}};
     if (!view_.stopped_at()) event.actions = policy_.Act(view_);
+    event.keeps = policy_.Keeps();
+    view_.Keep(event.keeps);
+    keep(event.keeps);
     for (const Action& action : event.actions) {
       const Status status = view_.Check(action);
       EXPECT_TRUE(status.ok()) << status.message();
@@ -110,8 +114,6 @@ class PolicyDriver {
       EXPECT_TRUE(submit(action).ok());
       view_.Submitted(action);
     }
-    event.keeps = policy_.Keeps();
-    view_.Keep(event.keeps);
     event.saved = policy_.Save();
     is_idle_ = event.actions.empty();
     return event;
@@ -139,9 +141,9 @@ inline SearchLog RunSearch(
       continue;
     }
     driver.Observe(*observation);
-    log.push_back(
-        driver.Act(*observation, [&](const Action& action) { return environment.Submit(action); }));
-    environment.Keep(log.back().keeps);
+    log.push_back(driver.Act(
+        *observation, [&](const std::vector<TicketId>& places) { environment.Keep(places); },
+        [&](const Action& action) { return environment.Submit(action); }));
     EXPECT_LT(log.size(), 100'000U);
     if (log.size() >= 100'000U) break;
   }
@@ -165,8 +167,9 @@ inline std::string FirstOtherDecision(Policy& policy, const SearchProblem& probl
   }
   for (std::size_t i = first; i < last; ++i) {
     driver.Observe(log[i].observation);
-    const SearchEvent event =
-        driver.Act(log[i].observation, [](const Action&) { return Status(); });
+    const SearchEvent event = driver.Act(
+        log[i].observation, [](const std::vector<TicketId>&) {},
+        [](const Action&) { return Status(); });
     const std::string expected = ToText(log[i].actions, log[i].keeps) + "\n" + log[i].saved;
     const std::string decided = ToText(event.actions, event.keeps) + "\n" + event.saved;
     if (decided != expected) {
