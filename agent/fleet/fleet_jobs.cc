@@ -54,8 +54,7 @@ void FleetCore::Wait(Job& job) {
 }
 
 void FleetCore::TakeKnownAttempt(Job& job) const {
-  const bool is_new = job.is_measurement() && !job.id_known_to && job.owed.empty();
-  if (!is_new || known_at_.empty()) return;
+  if (!job.is_measurement() || job.was_given || known_at_.empty()) return;
   const std::string& base = std::get<MeasureInput>(job.spec.request.input).measure_id;
   for (int later = kMaxEarlierAttempts; later >= 0; --later) {
     const int attempt = job.spec.first_attempt + later;

@@ -274,7 +274,7 @@ void FleetCore::Give(Board& board, Job& job) {
   board.last_use = ++uses_;
   board.job = job.id();
   job.on = board.spec.id;
-  job.is_given = true;
+  job.is_given = job.was_given = true;
   job.entry.kept_for.reset();
   // The last attempt's id is for the board that may know it alone.
   JobRequest request = job.spec.request;

@@ -88,6 +88,7 @@ struct FleetCore::Job {
   std::string networks;                   // hashes of what is measured
   std::optional<BoardId> on;              // of its board
   bool is_given = false;                  // the board's client has it
+  bool was_given = false;                 // to any board, by this run of the agent
   std::map<BoardId, int> losses;          // of an inference, on each board
   std::optional<JobResult> wrong_output;  // of the board wrong_on, which the job avoids
   std::optional<BoardId> wrong_on;
