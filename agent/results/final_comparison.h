@@ -36,9 +36,6 @@ struct FinalOptions {
 struct ComparisonParts {
   std::map<ClassId, Board*> boards = {};  // the search's, one of each class
   const ImageDataset* test = nullptr;     // nobody else is given them
-  // FinalRoundsJob::take_between of the classes' rounds: while they are measured, boards that join a class
-  // are judged as before (agent/session/board_pools.h), and none measures before. May be empty.
-  std::function<Status()> take_between = {};
   // The whole machine, where the search's board is this machine restricted to an instruction set:
   // connected only if needed. Also set in a verification of such a search.
   std::function<Result<std::unique_ptr<Board>>()> full_isa_board;
@@ -46,6 +43,9 @@ struct ComparisonParts {
   // there would measure the same kernels again, and is left out. Read while recording; a replay
   // finds in the log what was measured.
   bool board_has_full_isa = false;
+  // FinalRoundsJob::take_between of the classes' rounds: while they are measured, boards that join a class
+  // are judged as before (agent/session/board_pools.h), and none measures before. May be empty.
+  std::function<Status()> take_between = {};
 };
 
 // Measures all finalists in interleaved rounds (agent/results/final_rounds.h) on a board of each class
