@@ -114,10 +114,8 @@ TEST_F(FinalRoundsTest, ReplayWhatStandsBetweenThem) {
   ScriptedBoard board({kNoisy, kOk});
   int between = 0;
   job_.board = [&]() -> Result<Board*> {
-    MeasurementRow row;
-    row.measurement_id = "between-" + std::to_string(++between);
-    row.status = "CRASH";
-    EXPECT_TRUE(journal.AppendRows({row}).ok());
+    const std::string id = "between-" + std::to_string(++between);
+    EXPECT_TRUE(journal.AppendRows({CrashedRow(id)}).ok());
     return &board;
   };
   ASSERT_EQ(ValueOrDie(MeasureFinalRounds(job_, journal, observer_)).comparisons, 2);
