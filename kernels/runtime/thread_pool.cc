@@ -64,24 +64,25 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(const ThreadPoolOptions& 
   BITPILOT_CHECK(num_threads >= 1 && num_threads <= kMaxThreads);
   std::unique_ptr<ThreadPool> pool(new ThreadPool(options.caller_helps));
   for (int i = 1; i < num_threads; ++i) pool->others_.push_back(std::make_unique<Other>());
-  std::latch started(num_threads - 1);
+  // Shared: who counts it down last may still look at it when Create() is through.
+  const auto started = std::make_shared<std::latch>(num_threads - 1);
   for (int i = 1; i < num_threads; ++i) {
     try {
       pool->others_[static_cast<std::size_t>(i - 1)]->thread =
-          std::thread([pool = pool.get(), i, &options, &started] {
+          std::thread([pool = pool.get(), i, &options, started] {
             if (options.on_start) options.on_start(i);
-            started.count_down();
+            started->count_down();
             pool->Serve(i);
           });
     } catch (const std::system_error& error) {
-      started.count_down(num_threads - i);
-      started.wait();  // Those that run refer to it.
+      started->count_down(num_threads - i);
+      started->wait();  // Those that run refer to the options.
       return Status(StatusCode::kResourceExhausted,
                     "the system refuses thread " + std::to_string(i + 1) + " of " +
                         std::to_string(num_threads) + ": " + error.what());
     }
   }
-  started.wait();
+  started->wait();
   return pool;
 }
 
