@@ -9,8 +9,9 @@
 
 namespace bitpilot {
 
-// Compares `a`, which options.network names, with `b` on `threads`, of which the first calls, and prints the result:
-// what two copies of `a` came to as soon as it is known, except with --json. Returns VersusExitCode().
+// Compares `a`, which options.network names, with `b` on `threads`, of which the first calls, and
+// prints the result: what two copies of `a` came to as soon as it is known, except with --json.
+// Returns VersusExitCode().
 //
 // Errors: BenchVersusBlock()'s.
 Result<int> BenchVersus(const BenchOptions& options, const Network& a, const Network& b, Isa isa,

@@ -7,6 +7,33 @@
 
 namespace bitpilot {
 
+PoolClock::PoolClock(MeasureClock& clock, const ThreadPool* pool) : clock_(clock), pool_(pool) {
+  if (pool_ == nullptr) return;
+  wall_ns_ = clock_.WallNs();
+  lost_ns_ = ReadLostNs(wall_ns_);
+}
+
+std::vector<std::int64_t> PoolClock::ReadLostNs(std::int64_t wall_ns) {
+  std::vector<std::int64_t> lost_ns = {wall_ns - clock_.ThreadCpuNs()};
+  for (int i = 1; i < pool_->num_threads(); ++i) lost_ns.push_back(pool_->LostNs(i));
+  return lost_ns;
+}
+
+std::int64_t PoolClock::ThreadCpuNs() {
+  if (pool_ == nullptr) return clock_.ThreadCpuNs();
+  const std::int64_t wall_ns = clock_.WallNs();
+  std::vector<std::int64_t> lost_ns = ReadLostNs(wall_ns);
+  std::int64_t most_ns = 0;
+  for (std::size_t i = 0; i < lost_ns.size(); ++i) {
+    most_ns = std::max(most_ns, lost_ns[i] - lost_ns_[i]);
+  }
+  // A thread may tell late of what it lost before the last reading.
+  now_ns_ += std::max<std::int64_t>(0, wall_ns - wall_ns_ - most_ns);
+  wall_ns_ = wall_ns;
+  lost_ns_ = std::move(lost_ns);
+  return now_ns_;
+}
+
 std::string CoreThreads::CpuNames() const {
   std::vector<int> cpus;
   for (const CpuCore& one : cores) cpus.push_back(one.cpu);

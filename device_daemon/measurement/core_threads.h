@@ -13,24 +13,29 @@
 
 namespace bitpilot {
 
-// The calling thread waits for the others with its CPU busy. So what other work takes from these is
-// in its CPU time: ThreadCpuNs() is without it, and less than wall time by what other work took from
-// any of the threads.
+// A clock for inferences that several threads share. The calling thread waits for the others with its
+// CPU busy, so its CPU time says nothing of what other work takes from these. ThreadCpuNs() is wall
+// time without what the thread that lacked its CPU for longest lacked, from each reading to the next:
+// as far below wall time as CPU time is where one thread does all.
 class PoolClock final : public MeasureClock {
  public:
   // Both outlive the clock. Of a null pool, `clock` itself.
-  PoolClock(MeasureClock& clock, const ThreadPool* pool) : clock_(clock), pool_(pool) {}
+  PoolClock(MeasureClock& clock, const ThreadPool* pool);
 
   std::int64_t WallNs() override { return clock_.WallNs(); }
-  std::int64_t ThreadCpuNs() override {
-    return clock_.ThreadCpuNs() - (pool_ == nullptr ? 0 : pool_->OthersLostNs());
-  }
+  std::int64_t ThreadCpuNs() override;
   // Of the calling thread.
   std::int64_t InvoluntarySwitches() override { return clock_.InvoluntarySwitches(); }
 
  private:
+  // Since some time, of the calling thread and those of the pool.
+  std::vector<std::int64_t> ReadLostNs(std::int64_t wall_ns);
+
   MeasureClock& clock_;
   const ThreadPool* pool_;
+  std::int64_t now_ns_ = 0;
+  std::int64_t wall_ns_ = 0;           // At the last reading,
+  std::vector<std::int64_t> lost_ns_;  // and what each thread had lost.
 };
 
 struct CoreThreads {

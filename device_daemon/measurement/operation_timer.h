@@ -10,8 +10,8 @@
 
 namespace bitpilot {
 
-// Time of each operation (CompiledNetwork::RunTimed()), ns, [num_operations]: the medians of at least one and at most
-// 101 inferences, as many as fit into `budget_ns` of wall time.
+// Time of each operation (CompiledNetwork::RunTimed()), ns, [num_operations]: the medians of at least
+// one and at most 101 inferences, as many as fit into `budget_ns` of wall time.
 //
 // REQUIRES: both spans have exactly the network's sizes.
 std::vector<double> OperationMediansNs(CompiledNetwork& network,

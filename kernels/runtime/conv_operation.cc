@@ -22,7 +22,8 @@ constexpr std::int64_t kCachedWeightBytes = 24 * 1024;
 // inputs' 3x3 filters for them stay in the second cache level while the regions pass by.
 constexpr int kSliceChannels = 32;
 
-// `count` of the piece's channels from `first` on, a whole number of groups of blocks unless they are the last.
+// `count` of the piece's channels from `first` on, a whole number of groups of blocks unless they are
+// the last.
 ConvArgs OfChannels(const ConvPiece& piece, ConvArgs args, int first, int count) {
   args.weights +=
       first / kBlockChannels / piece.kernel->format->group_blocks * piece.weight_group_bytes;

@@ -43,7 +43,8 @@ ConvSplit PlanConvSplit(const ConvWork& work, int num_threads) {
                                 ? by_rows > kNeededAdvantage * by_blocks
                                 : by_blocks < kNeededAdvantage * by_rows;
   split.axis = takes_blocks ? ConvSplit::Axis::kBlocks : ConvSplit::Axis::kRows;
-  split.num_parts = std::min(takes_blocks ? NumUnits(work.blocks, split.unit) : work.rows, num_threads);
+  split.num_parts =
+      std::min(takes_blocks ? NumUnits(work.blocks, split.unit) : work.rows, num_threads);
   return split;
 }
 

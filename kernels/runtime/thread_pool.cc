@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <latch>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +17,9 @@ namespace {
 // Then a thread that spins lets others have its CPU, if there are any: where the threads share one,
 // the others could not go on. 5 to 50 microseconds.
 constexpr int kSpinsBetweenYields = 1024;
+
+// What a thread has lost until it has started.
+constexpr std::int64_t kNotStarted = -1;
 
 class Spinner {
  public:
@@ -64,24 +66,30 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(const ThreadPoolOptions& 
   BITPILOT_CHECK(num_threads >= 1 && num_threads <= kMaxThreads);
   std::unique_ptr<ThreadPool> pool(new ThreadPool(options.caller_helps));
   for (int i = 1; i < num_threads; ++i) pool->others_.push_back(std::make_unique<Other>());
-  std::latch started(num_threads - 1);
+  const auto other = [&pool](int i) -> Other& {
+    return *pool->others_[static_cast<std::size_t>(i - 1)];
+  };
+  const auto await_started = [&other](int end) {
+    for (int i = 1; i < end; ++i) {
+      while (other(i).lost_ns.load(std::memory_order_acquire) == kNotStarted) sched_yield();
+    }
+  };
   for (int i = 1; i < num_threads; ++i) {
+    other(i).lost_ns = kNotStarted;
     try {
-      pool->others_[static_cast<std::size_t>(i - 1)]->thread =
-          std::thread([pool = pool.get(), i, &options, &started] {
-            if (options.on_start) options.on_start(i);
-            started.count_down();
-            pool->Serve(i);
-          });
+      other(i).thread = std::thread([pool = pool.get(), i, &options, &lost_ns = other(i).lost_ns] {
+        if (options.on_start) options.on_start(i);
+        lost_ns.store(0, std::memory_order_release);
+        pool->Serve(i);
+      });
     } catch (const std::system_error& error) {
-      started.count_down(num_threads - i);
-      started.wait();  // Those that run refer to it.
+      await_started(i);  // They refer to the options.
       return Status(StatusCode::kResourceExhausted,
                     "the system refuses thread " + std::to_string(i + 1) + " of " +
                         std::to_string(num_threads) + ": " + error.what());
     }
   }
-  started.wait();
+  await_started(num_threads);
   return pool;
 }
 
@@ -93,10 +101,8 @@ ThreadPool::~ThreadPool() {
   }
 }
 
-std::int64_t ThreadPool::OthersLostNs() const {
-  std::int64_t total_ns = 0;
-  for (const auto& other : others_) total_ns += other->lost_ns.load(std::memory_order_relaxed);
-  return total_ns;
+std::int64_t ThreadPool::LostNs(int thread) const {
+  return others_[static_cast<std::size_t>(thread - 1)]->lost_ns.load(std::memory_order_relaxed);
 }
 
 void ThreadPool::WakeUp() {

@@ -57,9 +57,11 @@ class ThreadPool {
 
   int num_threads() const { return static_cast<int>(others_.size()) + 1; }
 
-  // For how long, in nanoseconds, the threads that Create() started were awake without a CPU, all
-  // together: what other work on their CPUs took.
-  std::int64_t OthersLostNs() const;
+  // For how long, in nanoseconds, a thread that Create() started was awake without a CPU: what other
+  // work on its CPU took.
+  //
+  // REQUIRES: thread in [1, num_threads()).
+  std::int64_t LostNs(int thread) const;
 
   // While it lives, the pool's threads spin. One at a time; of a null pool, nothing.
   class Awake {

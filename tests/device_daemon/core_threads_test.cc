@@ -77,22 +77,48 @@ TEST_F(CoreThreadsTest, ClockLeavesOutWhatTheOtherThreadsLacked) {
   const Result<CoreThreads> threads = StartThreadsOn(CoresOf({cpu_, cpu_}));
   ASSERT_TRUE(threads.ok()) << threads.status().message();
   ThreadPool* pool = threads->pool.get();
-  MeasureClock& system = SystemMeasureClock();
-  while (pool->OthersLostNs() < kOtherWorkNs) {
+  PoolClock clock = threads->Clock();
+  const std::int64_t clock_start_ns = clock.ThreadCpuNs();
+  const std::int64_t wall_start_ns = clock.WallNs();
+  while (pool->LostNs(1) < kOtherWorkNs) {
     const ThreadPool::Awake awake(pool);
     std::atomic<bool> began = false;
     pool->Run(2, [&began](int i) {
       if (i == 1) began = true;
       while (!began) std::this_thread::yield();
     });
-    const std::int64_t start_ns = system.ThreadCpuNs();
-    while (system.ThreadCpuNs() < start_ns + kOtherWorkNs) {
+    const std::int64_t start_ns = SystemMeasureClock().ThreadCpuNs();
+    while (SystemMeasureClock().ThreadCpuNs() < start_ns + kOtherWorkNs) {
     }
   }
-  PoolClock clock = threads->Clock();
-  EXPECT_LE(clock.ThreadCpuNs(), system.ThreadCpuNs() - kOtherWorkNs);
+  const std::int64_t passed_ns = clock.ThreadCpuNs() - clock_start_ns;
+  EXPECT_GE(passed_ns, 0);
+  EXPECT_LE(passed_ns, clock.WallNs() - wall_start_ns - kOtherWorkNs);
+}
+
+// Time that passes only as a test says.
+class PassingClock final : public MeasureClock {
+ public:
+  std::int64_t WallNs() override { return wall_ns; }
+  std::int64_t ThreadCpuNs() override { return cpu_ns; }
+  std::int64_t wall_ns = 0;
+  std::int64_t cpu_ns = 0;
+};
+
+TEST_F(CoreThreadsTest, ClockLeavesOutWhatTheCallingThreadLacked) {
+  const Result<CoreThreads> threads = StartThreadsOn(CoresOf({cpu_, cpu_}));
+  ASSERT_TRUE(threads.ok()) << threads.status().message();
+  PassingClock system;
+  PoolClock clock(system, threads->pool.get());
+  const std::int64_t start_ns = clock.ThreadCpuNs();
+  system.wall_ns += 100;
+  system.cpu_ns += 90;
+  EXPECT_EQ(clock.ThreadCpuNs() - start_ns, 90);
+  system.wall_ns += 100;
+  system.cpu_ns += 100;
+  EXPECT_EQ(clock.ThreadCpuNs() - start_ns, 190);
   PoolClock alone(system, nullptr);
-  EXPECT_GE(alone.ThreadCpuNs(), clock.ThreadCpuNs() + kOtherWorkNs);
+  EXPECT_EQ(alone.ThreadCpuNs(), 190);
 }
 
 }  // namespace

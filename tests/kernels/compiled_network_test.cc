@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
-#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -18,95 +16,13 @@
 #include "kernels/runtime/kernel_build_id.h"
 #include "kernels/runtime/tensor_layout.h"
 #include "kernels/runtime/thread_pool.h"
+#include "tests/kernels/exact_network.h"
 #include "tests/kernels/largest_allocation.h"
 #include "tests/kernels/random_networks.h"
 #include "tests/kernels/random_topology.h"
 
 namespace bitpilot {
 namespace {
-
-std::vector<std::uint8_t> RandomPixels(std::int64_t count, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count));
-  std::generate(pixels.begin(), pixels.end(),
-                [&random] { return static_cast<std::uint8_t>(random()); });
-  return pixels;
-}
-
-std::string Describe(const Network& network) {
-  std::string text = ToString(AssignmentOf(network));
-  for (const Operation& op : network.topology.operations) {
-    text += "\n  " + std::string(ToString(op.kind)) + " input " + std::to_string(op.input) +
-            " channels " + std::to_string(op.out_channels) + " kernel " +
-            std::to_string(op.kernel_h) + "x" + std::to_string(op.kernel_w) + " stride " +
-            std::to_string(op.stride_h) + "x" + std::to_string(op.stride_w) + " groups " +
-            std::to_string(op.groups) + " residual " + std::to_string(op.residual);
-  }
-  return text;
-}
-
-CompiledNetwork Compile(const Network& network, Isa isa, ThreadPool* pool = nullptr) {
-  Result<CompiledNetwork> compiled = CompiledNetwork::Create(network, {.isa = isa, .pool = pool});
-  BITPILOT_CHECK(compiled.ok());
-  return std::move(compiled).value();
-}
-
-// Runs must not allocate.
-std::vector<float> Infer(CompiledNetwork& compiled, const Network& network,
-                         const std::vector<std::uint8_t>& pixels) {
-  std::vector<float> logits(static_cast<std::size_t>(network.num_classes()), -1.0F);
-  ResetLargestAllocation();
-  compiled.Run(pixels, logits);
-  EXPECT_EQ(LargestAllocation(), 0U);
-  return logits;
-}
-
-// Pools last: networks of all tests share them.
-ThreadPool* PoolOf(int num_threads, bool caller_helps) {
-  static std::map<std::pair<int, bool>, std::unique_ptr<ThreadPool>> pools;
-  std::unique_ptr<ThreadPool>& pool = pools[{num_threads, caller_helps}];
-  if (pool == nullptr) {
-    pool = ThreadPool::Create({.num_threads = num_threads, .caller_helps = caller_helps}).value();
-  }
-  return pool.get();
-}
-
-// By one thread, and by two or three. Where all threads are to meet, they wait for each other: which
-// takes long where they share a CPU.
-void ExpectMatchesReference(const Network& network, Isa isa, std::uint64_t seed,
-                            bool threads_meet = false) {
-  std::vector<CompiledNetwork> compiled;
-  compiled.push_back(Compile(network, isa));
-  compiled.push_back(Compile(
-      network, isa, PoolOf(2 + static_cast<int>(seed % 2), /*caller_helps=*/!threads_meet)));
-  // Two images, because the first leaves its codes in shared memory.
-  for (std::uint64_t image = 0; image < 2; ++image) {
-    const std::vector<std::uint8_t> pixels = RandomPixels(network.input_bytes(), seed + image);
-    const std::vector<float> logits = RunReference(network, pixels);
-    for (CompiledNetwork& one : compiled) {
-      ASSERT_EQ(Infer(one, network, pixels), logits)
-          << one.num_threads() << " threads, " << Describe(network);
-    }
-  }
-}
-
-Network StandardNetwork(const std::string& name, std::uint64_t seed) {
-  const Topology topology = StandardTopology(name).value();
-  return RandomNetwork(topology, RandomAssignment(topology, seed), seed);
-}
-
-// Levels that a CPU of this architecture may have.
-std::vector<Isa> IsasOfThisArchitecture() {
-  std::vector<Isa> isas = AllIsas();
-  std::erase_if(isas, [](Isa isa) {
-#if defined(__aarch64__)
-    return isa != Isa::kScalar && !Allows(isa, Isa::kNeon);
-#else
-    return Allows(isa, Isa::kNeon);
-#endif
-  });
-  return isas;
-}
 
 class CompiledNetworkIsaTest : public ::testing::TestWithParam<Isa> {
  protected:
@@ -121,17 +37,6 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnRandomNetworks) {
     const Network network = RandomNetworkOfSeed(seed);
     ASSERT_EQ(ValidateNetwork(network).message(), "");
     ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
-  }
-}
-
-// Small steps of many kinds, in which a thread that came too early or wrote too far would be seen,
-// by the thread sanitizer in any case.
-TEST_P(CompiledNetworkIsaTest, MatchesReferenceWhereAllThreadsMeet) {
-  constexpr std::uint64_t kNumNetworks = 100;
-  for (std::uint64_t seed = 0; seed < kNumNetworks; seed += RandomNetworkStep()) {
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
-    ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(RandomNetworkOfSeed(seed), GetParam(), seed,
-                                                   /*threads_meet=*/true));
   }
 }
 
@@ -173,32 +78,6 @@ TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnWideFiltersOverThreeChannels) {
           CompiledNetwork::Create(network, {.isa = GetParam(), .choices = &choices, .pool = pool})
               .value();
       ASSERT_EQ(Infer(tuned, network, pixels), RunReference(network, pixels));
-    }
-  }
-}
-
-// Threads share the channels of these, 64 by 64; the last share may have more.
-TEST_P(CompiledNetworkIsaTest, MatchesReferenceOnDepthwiseLayersOfFewRows) {
-  std::mt19937_64 random(31);
-  for (const int channels : {128, 136, 160, 192, 264, 330}) {
-    for (std::uint64_t seed = 0; seed < 4; ++seed) {
-      SCOPED_TRACE(testing::Message() << channels << " channels, seed " << seed);
-      Topology topology;
-      topology.name = "depthwise";
-      topology.input = {RandomInteger(random, 1, 3), RandomInteger(random, 1, 6), channels};
-      Operation depthwise = MakeOperation(OperationKind::kConvolution, "depthwise", 0, channels);
-      depthwise.groups = channels;
-      depthwise.kernel_h = RandomInteger(random, 1, 5);
-      depthwise.kernel_w = RandomInteger(random, 1, 3);
-      depthwise.padding = {depthwise.kernel_h / 2, depthwise.kernel_w / 2, depthwise.kernel_h / 2,
-                           depthwise.kernel_w / 2};
-      if (depthwise.kernel_h % 2 != 0 && depthwise.kernel_w % 2 != 0 && seed % 2 == 0) {
-        depthwise.residual = 0;
-      }
-      topology.operations = {depthwise, MakeOperation(OperationKind::kFullyConnected, "mix", 1, 5)};
-      ASSERT_EQ(ValidateTopology(topology).message(), "");
-      const Network network = RandomNetwork(topology, RandomAssignment(topology, seed), seed);
-      ASSERT_NO_FATAL_FAILURE(ExpectMatchesReference(network, GetParam(), seed));
     }
   }
 }
@@ -414,32 +293,6 @@ TEST(CompiledNetworkTest, ReportsTheBytesItHolds) {
   EXPECT_GE(compiled.weight_arena_bytes(), 268'336);
   EXPECT_LT(compiled.weight_arena_bytes(), 900'000);
   EXPECT_LT(compiled.activation_arena_bytes(), 150'000);
-}
-
-// Of what pools sum up or compare, every thread has its own.
-TEST(CompiledNetworkTest, HoldsTheScratchMemoryOfEveryThread) {
-  Topology topology;
-  topology.name = "pools";
-  topology.input = {64, 64, 256};
-  topology.operations = {MakeOperation(OperationKind::kMaxPool, "max", 0, 256),
-                         MakeOperation(OperationKind::kAveragePool, "average", 1, 256)};
-  for (Operation& pool : topology.operations) {
-    pool.kernel_h = pool.kernel_w = 8;
-    pool.stride_h = pool.stride_w = 8;
-  }
-  const Network network = RandomNetwork(topology, UniformAssignment(topology, 8, 8), /*seed=*/21);
-  ASSERT_EQ(ValidateNetwork(network).message(), "");
-  const auto bytes = [&network](ThreadPool* pool) {
-    return Compile(network, Isa::kScalar, pool).activation_arena_bytes();
-  };
-  const std::int64_t row_bytes = 8 * 256;  // Of the first one, which needs more.
-  EXPECT_GE(bytes(PoolOf(3, /*caller_helps=*/true)), bytes(nullptr) + 2 * row_bytes);
-}
-
-TEST(CompiledNetworkTest, TellsTheNumberOfItsThreads) {
-  const Network network = StandardNetwork("resnet8", /*seed=*/22);
-  EXPECT_EQ(Compile(network, Isa::kScalar).num_threads(), 1);
-  EXPECT_EQ(Compile(network, Isa::kScalar, PoolOf(3, /*caller_helps=*/true)).num_threads(), 3);
 }
 
 TEST(KernelBuildIdTest, IsASha256InHexadecimal) {

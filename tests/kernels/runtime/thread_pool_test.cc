@@ -146,9 +146,9 @@ TEST(ThreadPoolTest, TellsWhatOtherWorkTookFromItsThreads) {
   ASSERT_EQ(sched_setaffinity(0, sizeof only, &only), 0);  // Threads inherit it.
   {
     const auto pool = MakePool(2);
-    EXPECT_EQ(pool->OthersLostNs(), 0);
+    EXPECT_EQ(pool->LostNs(1), 0);
     std::int64_t caller_ns = 0;
-    while (pool->OthersLostNs() < kOtherWorkNs) {
+    while (pool->LostNs(1) < kOtherWorkNs) {
       const ThreadPool::Awake awake(pool.get());
       // The other one must have begun, or it is asleep and lacks nothing.
       std::atomic<bool> began = false;
@@ -160,7 +160,7 @@ TEST(ThreadPoolTest, TellsWhatOtherWorkTookFromItsThreads) {
       while (ThreadCpuNs() < start_ns + kOtherWorkNs) {
       }
       caller_ns += kOtherWorkNs;
-      ASSERT_LT(caller_ns, 1000 * kOtherWorkNs) << "it lost " << pool->OthersLostNs() << " ns";
+      ASSERT_LT(caller_ns, 1000 * kOtherWorkNs) << "it lost " << pool->LostNs(1) << " ns";
     }
   }
   EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
