@@ -31,7 +31,10 @@ namespace bitpilot {
 //      one of several classes did not measure has no joint figure
 //  10  amed and two-stage name their finalists when they stop, and read what they would end with once more
 //      on the weights of the place where they stop (policies/amed.h); what training must be worth more is
-//      in nats of the targets' losses also where a front is wanted
+//      in nats of the targets' losses also where a front is wanted. Predicted answers are no misses in a
+//      row and exclude nothing for good, and cost what was measured of them; boards of a class agree only
+//      if no network's ratio is more than 2 % off; of "mean", a row without a ratio keeps no budget; behind
+//      an end, the conditions of an extension come first
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 10;
