@@ -285,7 +285,8 @@ std::vector<Trial> FirstTrials(Policy& policy, const SearchProblem& problem) {
   PolicyDriver driver(problem, policy);
   const Observation conditions = Conditions{{{"board", 100}}, {100, 1000}};
   driver.Observe(conditions);
-  return TrialsOf({driver.Act(conditions, [](const Action&) { return Status(); })});
+  return TrialsOf({driver.Act(
+      conditions, [](const std::vector<TicketId>&) {}, [](const Action&) { return Status(); })});
 }
 
 // Answers that are known are not solved for again: another solver's ties stay as they were.
