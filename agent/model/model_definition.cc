@@ -80,6 +80,7 @@ Result<ModelDefinition> FindModel(std::string_view name) {
   } else {
     SetTorchNormalization(definition);
   }
+  definition.was_trained_on_crops = !is_keras;
   return definition;
 }
 

@@ -86,11 +86,12 @@ void QuantizedModel::Calibrate(const ImageDataset& images) {
   ForgetWidths(state.assignment, state.bank);
   impl_->Prepare(state.assignment, state.bank);
   std::vector<at::Tensor> tensors(state.assignment.activation_bits.size() + 1);
-  tensors[0] = impl_->CalibrationImages(images, impl_->quantized_pixels);
-  impl_->estimates = impl_
-                         ->CalibrateFrom(0, state.assignment, impl_->UntrainedReference(images),
-                                         state.bank, tensors, /*keep=*/false)
-                         .estimates;
+  const FloatReference* const of_float = impl_->UntrainedReference(images);
+  tensors[0] = of_float != nullptr ? impl_->CalibrationImages(images, impl_->quantized_pixels)
+                                   : impl_->StatisticsImages(images, kCalibrationImages);
+  impl_->estimates =
+      impl_->CalibrateFrom(0, state.assignment, of_float, state.bank, tensors, /*keep=*/false)
+          .estimates;
 }
 
 Status QuantizedModel::ReestimateBatchNorm(const ImageDataset& images, int batches,
@@ -100,8 +101,7 @@ Status QuantizedModel::ReestimateBatchNorm(const ImageDataset& images, int batch
   const TrainingState& state = impl_->state;
   StateBank bank = state.bank;  // Training shall not see what is chosen here.
   std::vector<at::Tensor> tensors(state.assignment.activation_bits.size() + 1);
-  tensors[0] =
-      FirstImages(images, static_cast<std::size_t>(batches) * batch_size, impl_->quantized_pixels);
+  tensors[0] = impl_->StatisticsImages(images, static_cast<std::size_t>(batches) * batch_size);
   Impl::Calibration calibration = impl_->CalibrateFrom(0, state.assignment, /*of_float=*/nullptr,
                                                        bank, tensors, /*keep=*/false);
   if (!calibration.is_finite) return impl_->DivergedAt(state.assignment);

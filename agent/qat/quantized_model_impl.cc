@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include "agent/qat/evaluation.h"
@@ -10,7 +12,8 @@
 namespace bitpilot {
 namespace {
 
-constexpr int kMaxShift = 4;  // pixels of padding around a training image before it is cropped
+// Of the crops that batch norm is estimated on: the same for every network and reading.
+constexpr std::uint64_t kStatisticsSeed = 1;
 
 std::string Text(const TensorShape& shape) {
   return std::to_string(shape.channels) + " x " + std::to_string(shape.height) + " x " +
@@ -69,6 +72,19 @@ at::Tensor QuantizedModel::Impl::CalibrationImages(const ImageDataset& images,
   return FirstImages(images, kCalibrationImages, table);
 }
 
+at::Tensor QuantizedModel::Impl::StatisticsImages(const ImageDataset& images,
+                                                  std::size_t count) const {
+  if (!definition.was_trained_on_crops) return FirstImages(images, count, quantized_pixels);
+  TrainingStream stream(kStatisticsSeed);
+  std::vector<std::uint32_t> indices(std::min(count, images.size()));
+  std::iota(indices.begin(), indices.end(), std::uint32_t{0});
+  std::vector<Augmentation> augmentations;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    augmentations.push_back(stream.NextAugmentation(kMaxCropShift));
+  }
+  return ImageTensor(images, indices, augmentations, quantized_pixels);
+}
+
 const FloatReference& QuantizedModel::Impl::Reference(const ImageDataset& images) {
   const std::string key =
       images.Slice(0, std::min(kCalibrationImages, images.size())).Fingerprint();
@@ -117,7 +133,7 @@ double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOpt
   const std::vector<std::uint32_t> indices = state.stream.NextBatch(batch_size, data.size());
   std::vector<Augmentation> augmentations;
   for (std::size_t i = 0; options.augment && i < indices.size(); ++i) {
-    augmentations.push_back(state.stream.NextAugmentation(kMaxShift));
+    augmentations.push_back(state.stream.NextAugmentation(kMaxCropShift));
   }
   at::Tensor taught;
   if (options.distill) {

@@ -43,6 +43,8 @@ struct QuantizedModel::Impl {
 
   // The calibration images that count: the first kCalibrationImages.
   at::Tensor CalibrationImages(const ImageDataset& images, const PixelTable& table) const;
+  // The first `count` as the quantized network reads them, cropped and mirrored where it was trained so.
+  at::Tensor StatisticsImages(const ImageDataset& images, std::size_t count) const;
 
   // Runs and calibrates operations [first_operation, end) of the current weights at `assignment`.
   // `of_float`: UntrainedReference(), or nullptr. `tensors`, `keep`: as in RunOperations(). `bank`

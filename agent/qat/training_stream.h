@@ -16,6 +16,9 @@
 
 namespace bitpilot {
 
+// Pixels of padding around a training image before it is cropped.
+inline constexpr int kMaxCropShift = 4;
+
 class TrainingStream {
  public:
   explicit TrainingStream(std::uint64_t seed) : generator_(seed) {}

@@ -34,7 +34,8 @@ namespace bitpilot {
 //      in nats of the targets' losses also where a front is wanted. Predicted answers are no misses in a
 //      row and exclude nothing for good, and cost what was measured of them; boards of a class agree only
 //      if no network's ratio is more than 2 % off; of "mean", a row without a ratio keeps no budget; behind
-//      an end, the conditions of an extension come first
+//      an end, the conditions of an extension come first. Batch norm of networks that were trained on crops
+//      (ResNet-20 to ResNet-56) is estimated on crops
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 10;
