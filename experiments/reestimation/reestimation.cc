@@ -37,7 +37,8 @@ struct Options {
   std::vector<int> compared = {8, 16, 32};
   int threads = 2;
   double learning_rate = 2e-4;
-  bool own_ranges = false;  // of each set, rather than one's for all
+  bool own_ranges = false;    // of each set, rather than one's for all
+  bool which_images = false;  // instead: whole images or crops
 };
 
 template <typename T>
@@ -160,11 +161,36 @@ void TrainOrExit(QuantizedModel& model, const DataSplits& data, int batches, dou
   }
 }
 
+// Untrained weights at 8 bits: as published, calibrated, and with batch norm of whole images and of crops.
+void PrintWhichImages(const ModelDefinition& definition, const std::string& weights,
+                      const DataSplits& data) {
+  const auto print = [](const char* what, const Evaluation& read) {
+    std::printf("%s: loss %.4f, accuracy %.4f\n", what, read.loss, read.accuracy);
+    std::fflush(stdout);
+  };
+  QuantizedModel model = ValueOrExit(QuantizedModel::Create(definition, weights, /*seed=*/1));
+  print("float", model.EvaluateFloat(data.validation));
+  model.Calibrate(data.train);
+  print("w8a8, calibrated", model.Evaluate(data.validation));
+  for (const bool crops : {false, true}) {
+    ModelDefinition trained_so = definition;
+    trained_so.was_trained_on_crops = crops;
+    QuantizedModel read = ValueOrExit(QuantizedModel::Create(trained_so, weights, /*seed=*/1));
+    OrExit(read.ReestimateBatchNorm(data.train));
+    print(crops ? "w8a8, batch norm of crops" : "w8a8, batch norm of whole images",
+          read.Evaluate(data.validation));
+  }
+}
+
 void Run(const Options& options) {
   const ModelDefinition definition = ValueOrExit(FindModel(options.model));
   const std::string weights =
       options.weights.empty() ? ValueOrExit(ShippedWeightsFile(options.model)) : options.weights;
   const DataSplits data = ValueOrExit(LoadDataSplits(options.data));
+  if (options.which_images) {
+    SetComputeThreads(options.threads);
+    return PrintWhichImages(definition, weights, data);
+  }
   const Images images = Split(options, data);
   SetComputeThreads(options.threads);
   QuantizedModel model = ValueOrExit(QuantizedModel::Create(definition, weights, /*seed=*/1));
@@ -223,6 +249,8 @@ int main(int argc, char** argv) {
   app.add_flag("--own-ranges", options.own_ranges,
                "choose ranges that were never trained on the first images of each set, rather than "
                "on one set's for all");
+  app.add_flag("--which-images", options.which_images,
+               "instead: untrained weights at 8 bits, batch norm of whole images and of crops");
   CLI11_PARSE(app, argc, argv);
   bitpilot::Run(options);
   return 0;
