@@ -80,7 +80,8 @@ Result<ModelDefinition> FindModel(std::string_view name) {
   } else {
     SetTorchNormalization(definition);
   }
-  definition.was_trained_on_crops = !is_keras;
+  definition.crop_border = is_keras ? CropBorder::kEdge : CropBorder::kBlack;
+  definition.estimates_on_crops = !is_keras;
   return definition;
 }
 

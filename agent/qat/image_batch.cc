@@ -50,12 +50,15 @@ void WriteImage(std::span<const std::uint8_t> pixels, const TensorShape& shape,
                 const PixelTable& table, const Augmentation& augmentation, std::span<float> out) {
   const auto elements = static_cast<std::size_t>(shape.elements());
   BITPILOT_CHECK(pixels.size() == elements && out.size() == elements);
+  const bool has_edge = augmentation.border == CropBorder::kEdge;
   std::size_t next = 0;
   for (int y = 0; y < shape.height; ++y) {
-    const int from_y = y + augmentation.dy;
+    int from_y = y + augmentation.dy;
+    if (has_edge) from_y = std::clamp(from_y, 0, shape.height - 1);
     const bool row_inside = from_y >= 0 && from_y < shape.height;
     for (int x = 0; x < shape.width; ++x) {
-      const int from_x = (augmentation.flip ? shape.width - 1 - x : x) + augmentation.dx;
+      int from_x = (augmentation.flip ? shape.width - 1 - x : x) + augmentation.dx;
+      if (has_edge) from_x = std::clamp(from_x, 0, shape.width - 1);
       const bool inside = row_inside && from_x >= 0 && from_x < shape.width;
       for (int c = 0; c < shape.channels; ++c) {
         const std::size_t source = static_cast<std::size_t>(

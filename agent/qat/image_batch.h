@@ -33,12 +33,13 @@ struct InputQuantization {
 };
 InputQuantization QuantizeInput(const ModelDefinition& definition);
 
-// Where an augmented image is cut out of the original: moved by (dy, dx) pixels, black outside,
-// then mirrored.
+// Where an augmented image is cut out of the original: moved by (dy, dx) pixels, with this outside, then
+// mirrored.
 struct Augmentation {
   int dy = 0;
   int dx = 0;
   bool flip = false;
+  CropBorder border = CropBorder::kBlack;
 };
 
 // REQUIRES: pixels.size() == out.size() == shape.elements().

@@ -82,7 +82,7 @@ class QuantizedModel {
 
   // Before a reading: estimates batch norm for the current weights and widths from the first
   // `batches` mini-batches of `images` (all, if there are fewer; cropped and mirrored where
-  // ModelDefinition::was_trained_on_crops, always in the same way; labels are not read), plainly, layer by layer, so that each layer sees what inference will give it. Tensors
+  // ModelDefinition::estimates_on_crops, always in the same way; labels are not read), plainly, layer by layer, so that each layer sees what inference will give it. Tensors
   // whose step size training never learned at their width get one chosen on the same images. Step
   // sizes that were learned stay.
   //

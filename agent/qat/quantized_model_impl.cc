@@ -74,13 +74,13 @@ at::Tensor QuantizedModel::Impl::CalibrationImages(const ImageDataset& images,
 
 at::Tensor QuantizedModel::Impl::StatisticsImages(const ImageDataset& images,
                                                   std::size_t count) const {
-  if (!definition.was_trained_on_crops) return FirstImages(images, count, quantized_pixels);
+  if (!definition.estimates_on_crops) return FirstImages(images, count, quantized_pixels);
   TrainingStream stream(kStatisticsSeed);
   std::vector<std::uint32_t> indices(std::min(count, images.size()));
   std::iota(indices.begin(), indices.end(), std::uint32_t{0});
   std::vector<Augmentation> augmentations;
   for (std::size_t i = 0; i < indices.size(); ++i) {
-    augmentations.push_back(stream.NextAugmentation(kMaxCropShift));
+    augmentations.push_back(stream.NextAugmentation(kMaxCropShift, definition.crop_border));
   }
   return ImageTensor(images, indices, augmentations, quantized_pixels);
 }
@@ -133,7 +133,7 @@ double QuantizedModel::Impl::TrainBatch(const ImageDataset& data, const TrainOpt
   const std::vector<std::uint32_t> indices = state.stream.NextBatch(batch_size, data.size());
   std::vector<Augmentation> augmentations;
   for (std::size_t i = 0; options.augment && i < indices.size(); ++i) {
-    augmentations.push_back(state.stream.NextAugmentation(kMaxCropShift));
+    augmentations.push_back(state.stream.NextAugmentation(kMaxCropShift, definition.crop_border));
   }
   at::Tensor taught;
   if (options.distill) {

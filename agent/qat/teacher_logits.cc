@@ -13,8 +13,8 @@ Sha256Digest KeyOf(const ImageDataset& data, std::span<const std::uint32_t> indi
                      std::to_string(data.shape.height) + " x " + std::to_string(data.shape.width) +
                      '\n';
   for (const Augmentation& each : augmentations) {
-    text +=
-        std::to_string(each.dy) + ' ' + std::to_string(each.dx) + (each.flip ? " flip\n" : "\n");
+    text += std::to_string(each.dy) + ' ' + std::to_string(each.dx) + (each.flip ? " flip" : "") +
+            (each.border == CropBorder::kEdge ? " edge\n" : "\n");
   }
   for (const std::uint32_t index : indices) {
     const std::span<const std::uint8_t> pixels = data.image(index);

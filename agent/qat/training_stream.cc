@@ -30,9 +30,10 @@ std::vector<std::uint32_t> TrainingStream::NextBatch(std::size_t count, std::siz
   return {begin, begin + static_cast<std::ptrdiff_t>(count)};
 }
 
-Augmentation TrainingStream::NextAugmentation(int max_shift) {
+Augmentation TrainingStream::NextAugmentation(int max_shift, CropBorder border) {
   const auto positions = static_cast<std::uint64_t>(2 * max_shift + 1);
   Augmentation augmentation;
+  augmentation.border = border;
   augmentation.dy = static_cast<int>(Draw(positions)) - max_shift;
   augmentation.dx = static_cast<int>(Draw(positions)) - max_shift;
   augmentation.flip = Draw(2) == 1;

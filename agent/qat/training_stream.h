@@ -29,9 +29,8 @@ class TrainingStream {
   // REQUIRES: 1 <= count <= size < 2^32.
   std::vector<std::uint32_t> NextBatch(std::size_t count, std::size_t size);
 
-  // Crop of an image padded by `max_shift` black pixels on each side, and a mirror image every
-  // other time.
-  Augmentation NextAugmentation(int max_shift);
+  // Crop of an image padded by `max_shift` pixels on each side, and a mirror image every other time.
+  Augmentation NextAugmentation(int max_shift, CropBorder border);
 
   // The generator as text, the order of the current epoch and the position in it.
   std::string generator_state() const;

@@ -35,7 +35,7 @@ namespace bitpilot {
 //      row and exclude nothing for good, and cost what was measured of them; boards of a class agree only
 //      if no network's ratio is more than 2 % off; of "mean", a row without a ratio keeps no budget; behind
 //      an end, the conditions of an extension come first. Batch norm of networks that were trained on crops
-//      (ResNet-20 to ResNet-56) is estimated on crops
+//      (ResNet-20 to ResNet-56) is estimated on crops; ResNet-8 trains on crops without a black border
 // Replays and resumes of older logs need the bitpilot that wrote them.
 // Raise it when the rule of something that replays recompute changes.
 inline constexpr int kLogVersion = 10;

@@ -174,7 +174,7 @@ void PrintWhichImages(const ModelDefinition& definition, const std::string& weig
   print("w8a8, calibrated", model.Evaluate(data.validation));
   for (const bool crops : {false, true}) {
     ModelDefinition trained_so = definition;
-    trained_so.was_trained_on_crops = crops;
+    trained_so.estimates_on_crops = crops;
     QuantizedModel read = ValueOrExit(QuantizedModel::Create(trained_so, weights, /*seed=*/1));
     OrExit(read.ReestimateBatchNorm(data.train));
     print(crops ? "w8a8, batch norm of crops" : "w8a8, batch norm of whole images",

@@ -196,13 +196,13 @@ TEST(TrainingStreamTest, VisitsEveryImageOnceAnEpoch) {
 TEST(TrainingStreamTest, ContinuesFromARestoredState) {
   TrainingStream stream(11);
   stream.NextBatch(7, 30);
-  stream.NextAugmentation(4);
+  stream.NextAugmentation(4, CropBorder::kEdge);
   TrainingStream copy(99);
   ASSERT_TRUE(copy.Restore(stream.generator_state(), stream.order(), stream.position()).ok());
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(copy.NextBatch(7, 30), stream.NextBatch(7, 30));
-    const Augmentation a = copy.NextAugmentation(4);
-    const Augmentation b = stream.NextAugmentation(4);
+    const Augmentation a = copy.NextAugmentation(4, CropBorder::kEdge);
+    const Augmentation b = stream.NextAugmentation(4, CropBorder::kEdge);
     EXPECT_TRUE(a.dy == b.dy && a.dx == b.dx && a.flip == b.flip);
     EXPECT_LE(std::max(std::abs(a.dy), std::abs(a.dx)), 4);
   }
@@ -229,6 +229,11 @@ TEST(WriteImageTest, CropsThenMirrors) {
   EXPECT_EQ(out, (std::vector<float>{4, 0, 0, 0}));
   WriteImage(pixels, shape, table, {.dy = 1, .dx = 1, .flip = true}, out);
   EXPECT_EQ(out, (std::vector<float>{0, 4, 0, 0}));
+  const CropBorder edge = CropBorder::kEdge;
+  WriteImage(pixels, shape, table, {.dy = 1, .dx = 0, .flip = false, .border = edge}, out);
+  EXPECT_EQ(out, (std::vector<float>{3, 4, 3, 4}));
+  WriteImage(pixels, shape, table, {.dy = -4, .dx = 4, .flip = true, .border = edge}, out);
+  EXPECT_EQ(out, (std::vector<float>{2, 2, 2, 2}));
 }
 
 TEST(QuantizeInputTest, IsExactForPlainPixels) {

@@ -41,8 +41,9 @@ TEST(ReestimateBatchNormTest, TakesImagesAsTheWeightsWereTrainedOnThem) {
       BITPILOT_SOURCE_DIR "/../shared/data/cifar10_resnet/resnet20.safetensors";
   if (!std::filesystem::exists(weights)) GTEST_SKIP() << "needs " << weights;
   const ModelDefinition definition = FindModel("resnet20").value();
-  EXPECT_TRUE(definition.was_trained_on_crops);
-  EXPECT_FALSE(FindModel("resnet8").value().was_trained_on_crops);
+  EXPECT_TRUE(definition.estimates_on_crops);
+  EXPECT_FALSE(FindModel("resnet8").value().estimates_on_crops);
+  EXPECT_EQ(FindModel("resnet8").value().crop_border, CropBorder::kEdge);
   const ImageDataset images = Sample().validation.Slice(0, 1000);
   const auto loss_of = [&](const ModelDefinition& of) {
     QuantizedModel model = QuantizedModel::Create(of, weights, 1).value();
@@ -54,7 +55,7 @@ TEST(ReestimateBatchNormTest, TakesImagesAsTheWeightsWereTrainedOnThem) {
   EXPECT_NEAR(loss_of(definition), expected, 0.05);
   EXPECT_EQ(loss_of(definition), loss_of(definition));
   ModelDefinition whole = definition;
-  whole.was_trained_on_crops = false;
+  whole.estimates_on_crops = false;
   EXPECT_GT(loss_of(whole), expected + 0.03);
 }
 
