@@ -30,7 +30,7 @@
 //              know it, the id of the one before. An id that was given up on a board is never used
 //              there again. A result is acknowledged to its board after AttemptRecorded. A job that an
 //              earlier run of the agent asked for goes to the board that knows one of its ids, as long as
-//              that works; of several the last attempt's.
+//              that works; of several the first attempt's, after whose failure the next one follows.
 //   Absence    A board's job waits for it as long as no other board of the class is idle; from
 //              move_after on any may take it, which counts as a LOST attempt. All boards away is no
 //              failure: jobs wait up to max_wait, with a notice. If none can ever come back, they end

@@ -56,7 +56,8 @@ void FleetCore::Wait(Job& job) {
 void FleetCore::TakeKnownAttempt(Job& job) const {
   if (!job.is_measurement() || job.was_given || known_at_.empty()) return;
   const std::string& base = std::get<MeasureInput>(job.spec.request.input).measure_id;
-  for (int later = kMaxEarlierAttempts; later >= 0; --later) {
+  // The first one: those after it follow when it has failed here, too, and all are acknowledged.
+  for (int later = 0; later <= kMaxEarlierAttempts; ++later) {
     const int attempt = job.spec.first_attempt + later;
     std::string measure_id = AttemptId(base, attempt);
     if (!known_at_.contains(measure_id)) continue;
