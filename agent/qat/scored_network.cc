@@ -9,7 +9,7 @@
 namespace bitpilot {
 namespace {
 
-// What training can spoil in an exported network.
+// What training can spoil in an exported network: numbers that are none, or larger than any network has.
 bool IsFinite(const Network& network) {
   return std::all_of(network.tensors.begin(), network.tensors.end(),
                      [](const TensorQuantization& tensor) {
@@ -17,7 +17,9 @@ bool IsFinite(const Network& network) {
                      }) &&
          std::all_of(network.operations.begin(), network.operations.end(),
                      [](const QuantizedOperation& operation) {
-                       const auto finite = [](float value) { return std::isfinite(value); };
+                       const auto finite = [](float value) {
+                         return std::abs(value) <= kMaxStageMagnitude;  // false for NaN
+                       };
                        const OutputStage& output = operation.output;
                        return std::all_of(output.scale.begin(), output.scale.end(), finite) &&
                               std::all_of(output.bias.begin(), output.bias.end(), finite) &&

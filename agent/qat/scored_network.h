@@ -19,8 +19,8 @@ struct ScoredNetwork {
 
 // Reads the held-out images with an exported network.
 //
-// Returns nothing if a number that training can spoil, or the loss, is not finite: the weights diverged,
-// as one sees at these widths.
+// Returns nothing if a number that training can spoil, or the loss, is not finite, or is larger than a
+// network may have (kMaxStageMagnitude): the weights diverged, as one sees at these widths.
 //
 // Errors: EvaluateInteger()'s (agent/qat/integer_evaluation.h).
 Result<std::optional<ScoredNetwork>> ScoreNetwork(Network network, const ImageDataset& images);
