@@ -8,12 +8,18 @@
 
 # Headers without a library: the same on every machine.
 header_packages=(cppzmq-dev libboost1.74-dev libcli11-dev nlohmann-json3-dev)
-debian_mirror=${BITPILOT_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# The archive that this machine itself has Debian 12 from.
+# shellcheck disable=SC2016
+debian_mirror=${BITPILOT_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE) $(RELEASE)' | awk '$2 == "bookworm" { print $1; exit }')}
 
 # private_apt ARCH COMMAND...: apt-get for that architecture, from Debian 12's archive alone, with all of its state below $work.
 private_apt() {
   local arch=$1 state=$work/apt-$1
   shift
+  if [[ -z $debian_mirror ]]; then
+    say "apt lists no archive of Debian 12 (bookworm): name one in BITPILOT_DEBIAN_MIRROR"
+    return 1
+  fi
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
   touch "$state/status"
   printf '%s\n' "deb $debian_mirror bookworm main" "deb-src $debian_mirror bookworm main" >"$state/sources"
